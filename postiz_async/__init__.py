@@ -1,0 +1,1 @@
+"""The asyncio client for the Postiz public API, with a scheduler that respects its quota."""

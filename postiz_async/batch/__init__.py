@@ -1,0 +1,1 @@
+"""Campaigns: many posts from a file, each stored exactly once."""

@@ -1,0 +1,127 @@
+"""What is wrong with a campaign as a whole, before anything is sent."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.uploads import FileFacts, inspect_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from postiz_async.batch.source import Row
+    from postiz_async.models.integrations import Integration
+
+__all__ = ["Resolver", "check_dates", "inspect_media"]
+
+_READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Finds the channel that a campaign means by an id, a name or a provider."""
+
+    channels: Sequence[Integration]
+
+    def resolve(self, row: Row) -> Integration | Problem:
+        """The channel of a row, or what is wrong with it."""
+        wanted = row.integration
+        for matches in self._by_id_name_provider(wanted):
+            if len(matches) == 1:
+                return self._usable(row, matches[0])
+            if matches:
+                names = ", ".join(f"{channel.name!r} ({channel.id})" for channel in matches)
+                return Problem(
+                    "integration", f"{wanted!r} fits {len(matches)} channels", row.number, names
+                )
+        known = [name for c in self.channels for name in (c.name, c.provider, c.id)]
+        close = difflib.get_close_matches(wanted, known, 1)
+        hint = f"do you mean {close[0]!r}?" if close else "postiz-async integrations lists them"
+        return Problem("integration", f"there is no channel {wanted!r}", row.number, hint)
+
+    def _by_id_name_provider(self, wanted: str) -> tuple[list[Integration], ...]:
+        lower = wanted.casefold()
+        return (
+            [c for c in self.channels if c.id == wanted],
+            [c for c in self.channels if c.name.casefold() == lower],
+            [c for c in self.channels if c.provider == lower],
+        )
+
+    @staticmethod
+    def _usable(row: Row, channel: Integration) -> Integration | Problem:
+        if not channel.disabled:
+            return channel
+        return Problem(
+            "integration", f"the channel {channel.name!r} is disabled in Postiz", row.number
+        )
+
+
+def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
+    """Dates that have passed: the server would publish such a post at once."""
+    return [
+        Problem(
+            "date",
+            f"{row.date:%Y-%m-%d %H:%M} UTC has passed",
+            row.number,
+            "the server would publish at once; type now says that you want it",
+        )
+        for row in rows
+        if row.type == "schedule" and row.date <= now
+    ]
+
+
+async def inspect_media(
+    rows: Iterable[Row], folder: Path
+) -> tuple[dict[str, FileFacts], list[Problem]]:
+    """Look at each media file once.
+
+    Returns:
+        The facts by the name that the campaign gives, and the problems, one for each row.
+    """
+    users: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        for name in row.media:
+            users[name].append(row.number)
+    facts: dict[str, FileFacts] = {}
+    problems: list[Problem] = []
+    limiter = anyio.CapacityLimiter(_READERS)
+
+    async def look(name: str) -> None:
+        try:
+            async with limiter:
+                facts[name] = await anyio.to_thread.run_sync(inspect_file, folder / name)
+        except InvalidPostError as error:
+            for problem in error.problems:
+                message = problem.message.replace(str(folder / name), name)
+                problems.extend(
+                    Problem("media", message, number, problem.hint) for number in users[name]
+                )
+
+    async with anyio.create_task_group() as group:
+        for name in users:
+            group.start_soon(look, name)
+    return facts, sorted(problems, key=lambda problem: problem.row or 0)
+
+
+def channels_by_row(
+    rows: Iterable[Row], resolver: Resolver
+) -> tuple[Mapping[str, Integration], list[Problem]]:
+    """The channel of each row by ref, and the problems."""
+    found: dict[str, Integration] = {}
+    problems: list[Problem] = []
+    for row in rows:
+        channel = resolver.resolve(row)
+        if isinstance(channel, Problem):
+            problems.append(channel)
+        else:
+            found[row.ref] = channel
+    return found, problems

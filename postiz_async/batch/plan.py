@@ -1,0 +1,152 @@
+"""Rows to requests, and when they will be done. PURE.
+
+The scarce thing is the request, and one request carries many posts. Posts that share type,
+date, tags, link shortening and repetition travel together, as far as a body of 100 KiB and the
+time of one request allow. **Lower bound** means: the fewest requests under exactly these rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async import quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from postiz_async.batch.source import Row
+    from postiz_async.quota import Ledger
+
+__all__ = ["Forecast", "Limits", "PlannedRequest", "forecast", "lower_bound", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may carry: bytes of its body, and posts (the time it takes)."""
+
+    body: int = 100_000
+    """The server reads 102,400; the rest is a margin."""
+    posts: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """Rows that travel in one create request."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def date(self) -> datetime:
+        """The moment that all its rows share."""
+        return self.rows[0].date
+
+    @property
+    def deadline(self) -> float:
+        """When it has to have left, in seconds since the epoch; drafts can wait."""
+        return math.inf if self.rows[0].type == "draft" else self.date.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a plan costs, if nobody else uses the key.
+
+    `windows` counts the server's windows, the current one included. `finish` is when the last
+    request leaves. `late` are the rows whose request cannot leave before their date.
+    """
+
+    requests: int
+    posts: int
+    limit: int
+    limit_known: bool
+    windows: int
+    finish: datetime
+    late: tuple[Row, ...]
+
+
+_Key = tuple[object, ...]
+
+
+def plan(
+    rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limits
+) -> list[PlannedRequest]:
+    """Put rows into the fewest requests, the most urgent request first.
+
+    Args:
+        rows: what is to be sent.
+        size_of: bytes that a row adds to a body.
+        limits: what a request may carry.
+    """
+    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[_shared(row)].append(row)
+    requests = [
+        PlannedRequest(tuple(packed))
+        for group in groups.values()
+        for packed in _pack(group, size_of, limits)
+    ]
+    return sorted(requests, key=lambda r: (r.deadline, r.date, r.rows[0].number))
+
+
+def lower_bound(rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limits) -> int:
+    """The number of requests below which no plan under the same limits can get."""
+    groups: defaultdict[_Key, list[int]] = defaultdict(list)
+    for row in rows:
+        groups[_shared(row)].append(size_of(row))
+    return sum(
+        max(math.ceil(sum(sizes) / limits.body), math.ceil(len(sizes) / limits.posts))
+        for sizes in groups.values()
+    )
+
+
+def _shared(row: Row) -> _Key:
+    """What all posts of a request have in common."""
+    return (row.type, row.date, row.short_link, frozenset(row.tags), row.repeat_days)
+
+
+def _pack(rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits) -> list[list[Row]]:
+    """First fit, largest first; then the order of the file within each request."""
+    bins: list[tuple[int, list[Row]]] = []
+    for row in sorted(rows, key=size_of, reverse=True):
+        size = size_of(row)
+        for index, (used, packed) in enumerate(bins):
+            if used + size <= limits.body and len(packed) < limits.posts:
+                packed.append(row)
+                bins[index] = (used + size, packed)
+                break
+        else:
+            bins.append((size, [row]))
+    return [sorted(packed, key=lambda row: row.number) for _, packed in bins]
+
+
+def forecast(
+    requests: Sequence[PlannedRequest], ledger: Ledger, now: float, wall: float
+) -> Forecast:
+    """When a plan will be done and what will be late.
+
+    Args:
+        requests: in the order in which they will be sent.
+        ledger: the quota as it is known.
+        now: monotonic seconds.
+        wall: the same moment in seconds since the epoch.
+    """
+    leaves = [quota.forecast(ledger, now, place) for place in range(len(requests))]
+    late = tuple(
+        row
+        for request, moment in zip(requests, leaves, strict=True)
+        if moment - now + wall > request.deadline and request.rows[0].type != "now"
+        for row in request.rows
+    )
+    finish = leaves[-1] - now + wall if leaves else wall
+    return Forecast(
+        requests=len(requests),
+        posts=sum(len(request.rows) for request in requests),
+        limit=ledger.limit,
+        limit_known=ledger.limit_read,
+        windows=len({round(moment) for moment in leaves}),
+        finish=datetime.fromtimestamp(finish, UTC),
+        late=late,
+    )

@@ -1,0 +1,60 @@
+"""What became of a campaign: counts, a table of rows, a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async.delivery.journal import RowRecord, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Report", "make_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a run. `requests` counts create requests of all runs of this journal."""
+
+    rows: tuple[RowRecord, ...]
+    counts: dict[str, int]
+    requests: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row is stored."""
+        return all(row.state is State.STORED for row in self.rows)
+
+    @property
+    def open(self) -> int:
+        """Rows that a further run would still work on."""
+        return sum(
+            self.counts.get(state.value, 0)
+            for state in (State.PLANNED, State.SENDING, State.UNKNOWN)
+        )
+
+    def troubles(self) -> list[RowRecord]:
+        """The rows that did not end as stored."""
+        return [row for row in self.rows if row.state is not State.STORED]
+
+    def to_csv(self) -> str:
+        """One line a row: row, ref, state, post_id, channel, date, note."""
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["row", "ref", "state", "post_id", "channel", "date", "note"])
+        for row in self.rows:
+            date = datetime.fromtimestamp(row.date, UTC).isoformat()
+            values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
+            writer.writerow([*values, row.note])
+        return out.getvalue()
+
+
+def make_report(rows: Iterable[RowRecord], requests: int) -> Report:
+    """A report from what the journal knows."""
+    ordered = tuple(sorted(rows, key=lambda row: row.number))
+    return Report(ordered, dict(Counter(row.state.value for row in ordered)), requests)

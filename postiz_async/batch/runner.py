@@ -1,0 +1,457 @@
+"""Carries a plan out: uploads ahead, sends, looks up what was lost, writes everything down.
+
+Each request has one task that sees it through to an outcome for every row. A slot among the
+senders is held only while a request waits for the quota or is being sent, so other work goes on
+while a lost answer is looked up.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import anyio.to_thread
+from msgspec.structs import replace
+
+from postiz_async.batch.plan import PlannedRequest
+from postiz_async.delivery.journal import SentRequest, State
+from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
+from postiz_async.delivery.matching import match_request
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    BatchError,
+    DeliveryUnknownError,
+    PayloadTooLargeError,
+    PostizError,
+    ServerError,
+)
+from postiz_async.flight import MAX_CREATES
+from postiz_async.models.posts import CreatePost, NewPost, TagRef
+from postiz_async.resources.posts import build_item
+from postiz_async.scheduler import Priority
+from postiz_async.uploads import inspect_file
+from postiz_async.wire import format_date, parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Literal
+
+    from postiz_async.batch.source import Row
+    from postiz_async.client import Postiz
+    from postiz_async.delivery.journal import Journal
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Post
+    from postiz_async.uploads import FileFacts
+
+__all__ = ["Job", "Outcome", "Runner", "build_body", "first_error"]
+
+T = TypeVar("T")
+
+log = logging.getLogger("postiz_async.batch")
+
+UPLOADS_AT_ONCE = 3
+LOOK_PAUSE = 10.0
+"""Seconds at least before each of the two looks at a request whose answer was lost."""
+
+PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
+"""Seconds between attempts while the server cannot be reached; then the job stops, resumable."""
+
+_POST_INDEX = re.compile(r"\bposts\.(\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row. `post_id` is set when it is stored, `note` when it is not."""
+
+    row: int
+    ref: str
+    state: State
+    post_id: str | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Job:
+    """What a runner works on."""
+
+    postiz: Postiz
+    journal: Journal
+    folder: Path
+    channels: Mapping[str, Integration]
+    facts: Mapping[str, FileFacts]
+    late: Literal["skip", "send"] = "skip"
+    media: dict[str, Media] = field(default_factory=dict[str, "Media"])
+    """Content hash to uploaded medium."""
+
+
+class _LateError(Exception):
+    """The request's date has passed; nothing was sent."""
+
+
+class Runner:
+    """Runs one job once."""
+
+    def __init__(self, job: Job, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
+        self.job = job
+        self.uploads_done = 0
+        self._expected = 0
+        self._on_outcome = on_outcome
+        self._marks = MillisecondMarks()
+        self._senders = anyio.Semaphore(MAX_CREATES)
+        self._uploaded: dict[str, anyio.Event] = {}
+        self._broken_media: dict[str, str] = {}
+
+    async def run(
+        self,
+        requests: Sequence[PlannedRequest],
+        lost: Sequence[SentRequest],
+        rows: Mapping[str, Row],
+    ) -> None:
+        """Send what is planned and look up what was lost.
+
+        Raises:
+            PostizError: the job has to stop; the journal says how far it came.
+        """
+        scheduler = self.job.postiz.scheduler
+        lost_dates = [parse_date(sent.body.date) for sent in lost]
+        await self._learn_marks([*(request.date for request in requests), *lost_dates])
+        for date in lost_dates:
+            self._marks.take(date)
+        self._uploaded = {sha: anyio.Event() for sha in self._needed(requests, rows, lost)}
+        scheduler.stores.append(self.job.journal)
+        self._expect(len(requests))
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._upload_all)
+                for sent in lost:
+                    group.start_soon(self._look_up_and_go_on, sent, rows)
+                for request in requests:
+                    await self._senders.acquire()
+                    group.start_soon(self._deliver, request, True)  # noqa: FBT003
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
+        finally:
+            self._expect(-self._expected)
+            scheduler.stores.remove(self.job.journal)
+
+    # -------------------------------------------------------------- uploads
+
+    def _needed(
+        self,
+        requests: Sequence[PlannedRequest],
+        rows: Mapping[str, Row],
+        lost: Sequence[SentRequest],
+    ) -> list[str]:
+        """Content hashes to upload, the most urgent first."""
+        planned = [row for request in requests for row in request.rows]
+        planned += [rows[ref] for sent in lost for ref in sent.refs if ref in rows]
+        names = [name for row in planned for name in row.media]
+        return list(dict.fromkeys(self.job.facts[name].sha256 for name in names))
+
+    async def _upload_all(self) -> None:
+        names = {facts.sha256: name for name, facts in self.job.facts.items()}
+        limiter = anyio.Semaphore(UPLOADS_AT_ONCE)
+
+        async def one(sha: str) -> None:
+            try:
+                await self._upload(sha, names[sha])
+            finally:
+                limiter.release()
+
+        async with anyio.create_task_group() as group:
+            for sha, done in self._uploaded.items():
+                if sha in self.job.media:
+                    self.uploads_done += 1
+                    done.set()
+                    continue
+                await limiter.acquire()
+                group.start_soon(one, sha)
+
+    async def _upload(self, sha: str, name: str) -> None:
+        path = self.job.folder / name
+        facts = await anyio.to_thread.run_sync(inspect_file, path)
+        if facts.sha256 != sha:
+            raise BatchError(
+                f"{name} has changed since the campaign was checked. Nothing of it was sent; "
+                "run again to take it as it is now."
+            )
+        try:
+            media = await self._patiently(lambda: self.job.postiz.media.upload(path))
+        except (BadRequestError, PayloadTooLargeError) as error:
+            self._broken_media[sha] = f"media {name}: {error.text}"
+        else:
+            self.job.media[sha] = media
+            await self.job.journal.uploaded(sha, media)
+        self.uploads_done += 1
+        self._uploaded[sha].set()
+
+    # -------------------------------------------------------------- sending
+
+    async def _deliver(self, request: PlannedRequest, planned: bool = False) -> None:  # noqa: FBT001, FBT002
+        """See a request through. Entered with a sender's slot held; gives it back."""
+        try:
+            request = await self._with_media(request)
+            request, rest = self._cut(request)
+            if planned:
+                self._expect(-1)
+            then = await self._send_once(request) if request.rows else _nothing
+        finally:
+            self._senders.release()
+        await then()
+        if rest:
+            await self._again(rest)
+
+    def _expect(self, creates: int) -> None:
+        """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
+        self._expected += creates
+        self.job.postiz.scheduler.expect(creates)
+
+    def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
+        """What the server can do in the time of one request, and the rest."""
+        most = self.job.postiz.scheduler.budget.request_posts
+        return PlannedRequest(request.rows[:most]), request.rows[most:]
+
+    async def _with_media(self, request: PlannedRequest) -> PlannedRequest:
+        """Wait for the media of a request; rows whose media were refused end here."""
+        good: list[Row] = []
+        for row in request.rows:
+            hashes = [self.job.facts[name].sha256 for name in row.media]
+            for sha in hashes:
+                await self._uploaded[sha].wait()
+            broken = next((self._broken_media[s] for s in hashes if s in self._broken_media), None)
+            if broken is None:
+                good.append(row)
+            else:
+                await self._end([row], State.REFUSED, broken)
+        return PlannedRequest(tuple(good))
+
+    async def _send_once(self, request: PlannedRequest) -> Callable[[], Awaitable[None]]:
+        """Send a request; return what is to be done when the slot is given back."""
+        number, body = 0, None
+
+        async def prepare() -> CreatePost:
+            """Freeze mark and body with the first intent; a repetition sends the same."""
+            nonlocal number, body
+            self._refuse_late(request)
+            if body is None:
+                body = self._body(request)
+                wall = self.job.postiz.clock.time()
+                number = await self.job.journal.intend(body, _refs(request), wall)
+            return body
+
+        try:
+            created = await self._patiently(
+                lambda: self.job.postiz.posts.create(
+                    build_body(request, self.job, request.date),
+                    priority=Priority.BULK,
+                    deadline=None if request.rows[0].type == "draft" else request.date,
+                    finish=True,
+                    prepare=prepare,
+                )
+            )
+        except _LateError:
+            await self._set_aside(request, number)
+            await self._end(request.rows, State.LATE, "its date passed before a slot was free")
+            return _nothing
+        except (BadRequestError, PayloadTooLargeError) as error:
+            return await self._isolate(request, number, error)
+        except DeliveryUnknownError as error:
+            log.info("the answer to request %d was lost: %s", number, error)
+            await self.job.journal.mark(_refs(request), State.UNKNOWN, "its answer was lost")
+            sent = next(s for s in await self.job.journal.open_requests() if s.id == number)
+            rows = {row.ref: row for row in request.rows}
+            return lambda: self._look_up_and_go_on(sent, rows)
+        except PostizError:
+            await self._set_aside(request, number)
+            raise
+        ids = [post.post_id for post in created]
+        await self._stored(number, dict(zip(_refs(request), ids, strict=True)), request.rows)
+        return _nothing
+
+    def _refuse_late(self, request: PlannedRequest) -> None:
+        is_late = request.deadline <= self.job.postiz.scheduler.server_time()
+        if is_late and request.rows[0].type == "schedule" and self.job.late == "skip":
+            raise _LateError
+
+    def _body(self, request: PlannedRequest) -> CreatePost:
+        moment = request.date
+        if request.rows[0].type == "now":
+            moment = datetime.fromtimestamp(self.job.postiz.scheduler.server_time(), UTC)
+        return build_body(request, self.job, self._marks.mark(moment))
+
+    async def _set_aside(self, request: PlannedRequest, number: int) -> None:
+        """The request was proved not stored: its rows are planned again."""
+        if number:
+            others = dict.fromkeys(_refs(request), (State.PLANNED, ""))
+            await self.job.journal.settle(number, stored={}, others=others)
+
+    async def _isolate(
+        self, request: PlannedRequest, number: int, error: BadRequestError | PayloadTooLargeError
+    ) -> Callable[[], Awaitable[None]]:
+        """One bad post sinks its whole request: find it by the message, else by halving."""
+        await self._set_aside(request, number)
+        guilty = _guilty_places(request, self.job.channels, error)
+        if len(request.rows) == 1 or len(guilty) == len(request.rows):
+            await self._end(request.rows, State.REFUSED, error.text)
+            return _nothing
+        if guilty:
+            bad = [row for place, row in enumerate(request.rows) if place in guilty]
+            rest = tuple(row for place, row in enumerate(request.rows) if place not in guilty)
+            await self._end(bad, State.REFUSED, error.text)
+            return lambda: self._again(rest)
+        half = len(request.rows) // 2
+
+        async def both() -> None:
+            await self._again(request.rows[:half])
+            await self._again(request.rows[half:])
+
+        return both
+
+    async def _again(self, rows: tuple[Row, ...]) -> None:
+        await self._senders.acquire()
+        await self._deliver(PlannedRequest(rows))
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call again with growing pauses while the server cannot be reached or is broken."""
+        for pause in PAUSES:
+            try:
+                return await call()
+            except (APIConnectionError, ServerError) as error:
+                log.warning("paused for %.0f s: %s", pause, error)
+                await self.job.postiz.clock.sleep(pause)
+        return await call()
+
+    # -------------------------------------------------------------- lost answers
+
+    async def _look_up_and_go_on(self, sent: SentRequest, rows: Mapping[str, Row]) -> None:
+        """Find out what became of a request, adopt what is stored, send the rest again.
+
+        Two looks at its exact instant have to agree, because the server goes on working after
+        its caller is gone.
+        """
+        before: Mapping[int, str] | None = None
+        while True:
+            await self.job.postiz.clock.sleep(max(LOOK_PAUSE, 0.3 * len(sent.refs)))
+            moment = parse_date(sent.body.date)
+            listed = await self._list(moment, moment)
+            found = match_request(sent.body.posts, listed).found
+            if before is not None and len(found) == len(before):
+                break
+            before = found
+        stored = {sent.refs[place]: post_id for place, post_id in found.items()}
+        missing = [ref for ref in sent.refs if ref not in stored]
+        again = tuple(rows[ref] for ref in missing if ref in rows)
+        gone = {ref: (State.SKIPPED, _GONE) for ref in missing if ref not in rows}
+        others = {row.ref: (State.PLANNED, "") for row in again} | gone
+        await self.job.journal.settle(sent.id, stored=stored, others=others)
+        log.info("request %d looked up: %d of %d stored", sent.id, len(stored), len(sent.refs))
+        for ref, post_id in stored.items():
+            number = rows[ref].number if ref in rows else 0
+            await self._on_outcome(Outcome(number, ref, State.STORED, post_id))
+        if again:
+            await self._again(again)
+
+    async def _list(self, start: datetime, end: datetime) -> list[Post]:
+        return await self._patiently(lambda: self.job.postiz.posts.list(start=start, end=end))
+
+    # -------------------------------------------------------------- writing down
+
+    async def _learn_marks(self, moments: Sequence[datetime]) -> None:
+        """See which milliseconds are in use on the days of the campaign; a free list each."""
+        days = sorted({_midnight(moment) for moment in moments})
+        for day in days:
+            end = day + timedelta(days=1) - timedelta(milliseconds=1)
+            for post in await self._list(day, end):
+                if post.actual_date is None:
+                    self._marks.take(post.publish_date)
+
+    async def _stored(self, number: int, stored: Mapping[str, str], rows: Sequence[Row]) -> None:
+        await self.job.journal.settle(number, stored=stored, others={})
+        for row in rows:
+            await self._on_outcome(Outcome(row.number, row.ref, State.STORED, stored[row.ref]))
+
+    async def _end(self, rows: Sequence[Row], state: State, note: str) -> None:
+        await self.job.journal.mark([row.ref for row in rows], state, note)
+        for row in rows:
+            await self._on_outcome(Outcome(row.number, row.ref, state, None, note))
+
+
+_GONE = "not in the campaign file any more"
+
+
+async def _nothing() -> None:
+    """Nothing is left to do."""
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def build_body(request: PlannedRequest, job: Job, moment: datetime) -> CreatePost:
+    """The create request of planned rows, with the date and the marks it is known by."""
+    first = request.rows[0]
+    body = CreatePost(
+        type="schedule" if first.type == "now" else first.type,
+        date=format_date(moment),
+        posts=[
+            build_item(
+                _new_post(row, job),
+                job.channels[row.ref],
+                extra_settings=[(CLIENT_REF, client_ref(job.journal.campaign_id, row.ref))],
+            )
+            for row in request.rows
+        ],
+        short_link=first.short_link,
+        tags=[TagRef(value=tag, label=tag) for tag in first.tags],
+    )
+    return body if first.repeat_days is None else replace(body, inter=first.repeat_days)
+
+
+def _new_post(row: Row, job: Job) -> NewPost:
+    media = tuple(job.media[job.facts[name].sha256] for name in row.media)
+    return NewPost(job.channels[row.ref], row.content, media, row.settings, row.thread)
+
+
+def _refs(request: PlannedRequest) -> tuple[str, ...]:
+    return tuple(row.ref for row in request.rows)
+
+
+def _guilty_places(
+    request: PlannedRequest,
+    channels: Mapping[str, Integration],
+    error: BadRequestError | PayloadTooLargeError,
+) -> set[int]:
+    """The places that a refusal names: by `posts.N`, or by the only post on its channel."""
+    named = {int(index) for index in _POST_INDEX.findall(error.text)}
+    if named:
+        return {place for place in named if place < len(request.rows)}
+    if error.provider is None:
+        return set()
+    places = {
+        place
+        for place, row in enumerate(request.rows)
+        if channels[row.ref].provider == error.provider
+        and channels[row.ref].name == error.channel_name
+    }
+    return places if len(places) == 1 else set()
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that stopped the job, out of the group that its tasks raised."""
+    causes = list(_leaves(errors))
+    return next((error for error in causes if isinstance(error, PostizError)), causes[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

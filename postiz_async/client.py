@@ -1,0 +1,192 @@
+"""`Postiz`: settings, assembly, opening and closing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async import wire
+from postiz_async.channels import Channels
+from postiz_async.clock import SystemClock
+from postiz_async.errors import ConfigurationError
+from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
+from postiz_async.resources.integrations import Integrations
+from postiz_async.resources.media import Media
+from postiz_async.resources.posts import Posts
+from postiz_async.scheduler import Identity, Scheduler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async.batch.session import Batch
+    from postiz_async.clock import Clock
+    from postiz_async.quota import Quota
+    from postiz_async.stores import QuotaStore
+    from postiz_async.transport import Transport
+
+__all__ = ["Postiz"]
+
+POLITENESS = 100.0
+"""Calls a second of routes without quota."""
+
+
+class Postiz:
+    """A client for one API key.
+
+        async with Postiz() as postiz:
+            channels = await postiz.integrations.list()
+
+    Args:
+        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`.
+        base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
+        quota_store: keeps the quota's state beyond this process.
+        pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
+            spreads creates over the window.
+        reserve: slots of each window that bulk work leaves to interactive calls until shortly
+            before the window closes; None for a tenth of the limit.
+        politeness: calls a second of routes without quota; None for no bound.
+        window: seconds of the server's quota window.
+        clock: another notion of time, for tests and demos.
+        transport: another way to the server, for tests.
+
+    Raises:
+        ConfigurationError: the key or the URL cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        quota_store: QuotaStore | None = None,
+        pacing: Literal["burst", "smooth"] = "burst",
+        reserve: int | None = None,
+        politeness: float | None = POLITENESS,
+        window: float = WINDOW,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        key = api_key if api_key is not None else os.environ.get("POSTIZ_API_KEY", "")
+        url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
+        if pacing not in {"burst", "smooth"}:
+            raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
+        self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
+        self._stores = [quota_store] if quota_store is not None else []
+        self._smooth = pacing == "smooth"
+        self._politeness = politeness
+        self._ledger = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
+        self._clock = clock if clock is not None else SystemClock()
+        self._given_transport = transport
+        self._transport: Transport | None = None
+        self._scheduler: Scheduler | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._scheduler is not None else "closed"
+        return f"<Postiz {self._identity.root} {state}>"
+
+    @property
+    def base_url(self) -> str:
+        """The root of the API, with `/public/v1`."""
+        return self._identity.root
+
+    @property
+    def clock(self) -> Clock:
+        """The client's notion of time."""
+        return self._clock
+
+    async def open(self) -> Self:
+        """Open the client; `async with` does it."""
+        if self._scheduler is not None:
+            raise ConfigurationError("This client is open already.")
+        self._transport = self._given_transport or _make_transport()
+        identity = Identity(self._identity.root, self._identity.key, _user_agent())
+        scheduler = Scheduler(
+            transport=self._transport,
+            clock=self._clock,
+            identity=identity,
+            stores=self._stores,
+            ledger=self._ledger,
+            smooth=self._smooth,
+            politeness=self._politeness,
+        )
+        await scheduler.recall()
+        channels = Channels(scheduler)
+        self.integrations = Integrations(scheduler, channels)
+        self.media = Media(scheduler)
+        self.posts = Posts(scheduler, channels)
+        self._scheduler = scheduler
+        return self
+
+    async def aclose(self) -> None:
+        """Close all connections. Calls that are still waiting fail."""
+        self._scheduler = None
+        transport, self._transport = self._transport, None
+        if transport is not None and transport is not self._given_transport:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __getattr__(self, name: str) -> object:
+        if name in {"integrations", "media", "posts"}:
+            raise ConfigurationError(
+                "This client is not open. Use it as `async with Postiz() as postiz:`."
+            )
+        raise AttributeError(name)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What admits and sends the calls; for `batch` and other parts of this package."""
+        if self._scheduler is None:
+            raise ConfigurationError(
+                "This client is not open. Use it as `async with Postiz() as postiz:`."
+            )
+        return self._scheduler
+
+    def batch(
+        self,
+        path: Path | str,
+        *,
+        journal: Path | str | None = None,
+        timezone: str | None = None,
+        late: Literal["skip", "send"] = "skip",
+        skip_invalid: bool = False,
+    ) -> Batch:
+        """A campaign file as a job that can be planned, run, killed and resumed; see `Batch`."""
+        from postiz_async.batch.session import Batch  # noqa: PLC0415  (not every client needs it)
+
+        return Batch(
+            self,
+            path,
+            journal=journal,
+            timezone=timezone,
+            late=late,
+            skip_invalid=skip_invalid,
+        )
+
+    async def quota(self) -> Quota:
+        """The quota of create requests as the client knows it. Sends nothing."""
+        return self.scheduler.view()
+
+
+def _make_transport() -> Transport:
+    from postiz_async.transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
+
+    return AiohttpTransport()
+
+
+def _user_agent() -> str:
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f"postiz-async/{version('postiz-async')} Python/{python} aiohttp/{version('aiohttp')}"

@@ -1,0 +1,228 @@
+"""Time as an object: the real clock, an accelerated one, and one that jumps.
+
+Everything in the library that reads the time or waits does it through a `Clock`, so that a
+test or a demo can let an hour pass in no time, and so that client and sandbox can share one
+notion of now. Seconds everywhere, as floats.
+
+* `SystemClock` is the real one.
+* `AcceleratedClock` runs `speed` times as fast. It is fixed to the machine's wall clock by an
+  anchor, so that two processes with the same anchor agree on the time.
+* `JumpingClock` stands still while anybody works. When every caller waits, it jumps to the
+  earliest moment anybody waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+import time
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+import anyio.to_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["AcceleratedClock", "Anchor", "Clock", "JumpingClock", "SystemClock", "Timer"]
+
+
+class Timer(Protocol):
+    """A pending callback."""
+
+    def cancel(self) -> None:
+        """Forget the callback; harmless when it ran already."""
+        ...
+
+
+class Clock(ABC):
+    """What the library knows of time."""
+
+    speed: float = 1.0
+    """Seconds of this clock in one second of the event loop."""
+
+    @abstractmethod
+    def time(self) -> float:
+        """Wall time in seconds since the epoch. May step; use it for dates and shared state."""
+
+    @abstractmethod
+    def monotonic(self) -> float:
+        """Seconds that never step back. Its zero means nothing."""
+
+    @abstractmethod
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Call `callback` in the running event loop once `monotonic()` has reached `when`."""
+
+    async def sleep_until(self, when: float) -> None:
+        """Wait until `monotonic()` has reached `when`."""
+        if when <= self.monotonic():
+            await asyncio.sleep(0)
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = self.call_at(when, lambda: None if done.done() else done.set_result(None))
+        try:
+            await done
+        finally:
+            timer.cancel()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        await self.sleep_until(self.monotonic() + seconds)
+
+    @contextmanager
+    def move_on_after(self, seconds: float) -> Generator[anyio.CancelScope]:
+        """Cancel the block when it takes longer than `seconds`, like `anyio.move_on_after`."""
+        with anyio.CancelScope() as scope:
+            if not math.isfinite(seconds):
+                yield scope
+                return
+            timer = self.call_at(self.monotonic() + seconds, scope.cancel)
+            try:
+                yield scope
+            finally:
+                timer.cancel()
+
+
+class SystemClock(Clock):
+    """The machine's clocks and the event loop's timers."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(max(0.0, when - self.monotonic()), callback)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Ties an accelerated clock to the machine's wall clock.
+
+    At the machine's `real` seconds since the epoch the clock shows `shown`.
+    """
+
+    real: float
+    shown: float
+
+
+class AcceleratedClock(Clock):
+    """A clock that runs `speed` times as fast as the machine's.
+
+    Two processes of one machine with the same `speed` and `anchor` see the same time. Its
+    `monotonic()` follows the machine's wall clock, which is good enough for demos and tests.
+    """
+
+    def __init__(self, speed: float, *, anchor: Anchor | None = None) -> None:
+        if not (speed > 0 and math.isfinite(speed)):
+            raise ValueError(f"speed must be a positive number, not {speed!r}")
+        now = time.time()
+        self.speed = float(speed)
+        self.anchor = anchor or Anchor(real=now, shown=now)
+
+    def time(self) -> float:
+        return self.anchor.shown + (time.time() - self.anchor.real) * self.speed
+
+    def monotonic(self) -> float:
+        return self.time()
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        delay = max(0.0, when - self.monotonic()) / self.speed
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+
+_IDLE_TURNS = 64
+"""Turns of the event loop without a new timer after which everybody is taken to wait."""
+
+_THREAD_POLL = 0.0005
+"""Real seconds between two looks while a worker thread runs."""
+
+
+@dataclass(slots=True)
+class _Alarm:
+    callback: Callable[[], object] | None
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class JumpingClock(Clock):
+    """Stands still while anybody works; jumps to the next alarm when everybody waits.
+
+    Meant for clients and sandboxes in one event loop without sockets between them: bytes on
+    their way through a socket cannot be seen, so the clock would jump too early. Worker threads
+    started through anyio are seen and waited for.
+    """
+
+    speed = math.inf
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._monotonic = 0.0
+        self._start = start
+        self._alarms: list[tuple[float, int, _Alarm]] = []
+        self._ids = itertools.count()
+        self._activity = 0
+        self._watched: asyncio.AbstractEventLoop | None = None
+
+    def time(self) -> float:
+        return self._start + self._monotonic
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def step_wall(self, seconds: float) -> None:
+        """Move the wall clock alone, as an administrator or a time server does."""
+        self._start += seconds
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks by hand; alarms that are due ring."""
+        if seconds < 0:
+            raise ValueError("time does not go back")
+        target = self._monotonic + seconds
+        while self._alarms and self._alarms[0][0] <= target:
+            self._ring()
+        self._monotonic = target
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        alarm = _Alarm(callback)
+        heapq.heappush(self._alarms, (when, next(self._ids), alarm))
+        self._activity += 1
+        loop = asyncio.get_running_loop()
+        if self._watched is not loop:
+            self._watched = loop
+            loop.call_soon(self._watch, loop, self._activity, 0)
+        return alarm
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, activity: int, idle: int) -> None:
+        """Count idle turns of the loop; ring when there were enough."""
+        while self._alarms and self._alarms[0][2].callback is None:
+            heapq.heappop(self._alarms)
+        if not self._alarms or self._watched is not loop:
+            self._watched = None if self._watched is loop else self._watched
+            return
+        if _threads_running():
+            loop.call_later(_THREAD_POLL, self._watch, loop, self._activity, 0)
+            return
+        idle = idle + 1 if activity == self._activity else 0
+        if idle >= _IDLE_TURNS:
+            self._ring()
+            idle = 0
+        loop.call_soon(self._watch, loop, self._activity, idle)
+
+    def _ring(self) -> None:
+        when, _, alarm = heapq.heappop(self._alarms)
+        if alarm.callback is None:
+            return
+        self._monotonic = max(self._monotonic, when)
+        callback, alarm.callback = alarm.callback, None
+        callback()
+
+
+def _threads_running() -> bool:
+    return anyio.to_thread.current_default_thread_limiter().borrowed_tokens > 0

@@ -1,0 +1,1 @@
+"""What exactness needs: the journal, marks, matching. Shared by batches and single calls."""

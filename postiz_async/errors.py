@@ -1,0 +1,227 @@
+"""The error tree. Imports nothing of the package; carries numbers and strings only.
+
+PostizError
+├── ConfigurationError            your settings: key, base URL, proxy
+├── InvalidPostError              your input; nothing was sent; `.problems`
+├── BatchError                    your campaign or journal; nothing was sent or changed
+├── APIConnectionError            no answer; `.delivery` says what is known
+│   └── APITimeoutError           (also a TimeoutError)
+├── DeliveryUnknownError          a create whose answer was lost; `.marks`
+├── APIStatusError                the server said no; `.status_code`, `.body`
+│   ├── BadRequestError           400, 406, 415, 422
+│   ├── AuthenticationError       401 with a text
+│   ├── PlanLimitError            402
+│   ├── NotFoundError             404
+│   ├── PayloadTooLargeError      413
+│   └── ServerError               5xx, and the empty 401 of a failing key look-up
+├── UnexpectedAnswerError         a success that is not what the API promises
+└── QuotaError                    `.retry_after` in seconds
+├── QuotaWaitError            the wait was longer than allowed; nothing was sent
+└── RateLimitError            429: the whole organisation is locked out
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BatchError",
+    "ConfigurationError",
+    "Delivery",
+    "DeliveryUnknownError",
+    "InvalidPostError",
+    "Marks",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "PlanLimitError",
+    "PostizError",
+    "Problem",
+    "QuotaError",
+    "QuotaWaitError",
+    "RateLimitError",
+    "ServerError",
+    "UnexpectedAnswerError",
+    "describe_seconds",
+]
+
+
+class Delivery(Enum):
+    """What is known about a request that got no usable answer."""
+
+    NOT_SENT = "not sent"
+    """No byte reached the server: safe to send again."""
+    UNKNOWN = "unknown"
+    """It may have been carried out, or may still be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input.
+
+    `where` is a path such as `posts.0.value.0.content`, or a column name in a campaign.
+    `row` is the row number in a campaign file, as a spreadsheet counts; None otherwise.
+    """
+
+    where: str
+    message: str
+    row: int | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        row = f"row {self.row}, " if self.row is not None else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{row}{self.where}: {self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """By what a create can be recognised in the list of posts when its answer was lost.
+
+    `date` is the exact instant that was sent, `channels` the channel ids in request order.
+    """
+
+    date: datetime
+    channels: tuple[str, ...]
+
+
+class PostizError(Exception):
+    """Base of everything that this library raises on purpose."""
+
+
+class ConfigurationError(PostizError):
+    """The key, the base URL or a setting is wrong. Nothing was changed on the server."""
+
+
+class InvalidPostError(PostizError):
+    """The input cannot be accepted by the server. Nothing was sent."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}, nothing was sent"
+        super().__init__("\n".join([count, *(f"  {problem}" for problem in problems)]))
+
+
+class BatchError(PostizError):
+    """A campaign or its journal cannot be used. Nothing was sent, nothing was overwritten."""
+
+
+class APIConnectionError(PostizError):
+    """No answer came back. `delivery` says whether the request can have been carried out."""
+
+    def __init__(self, message: str, *, delivery: Delivery = Delivery.UNKNOWN) -> None:
+        self.delivery = delivery
+        super().__init__(message)
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The server did not answer in time."""
+
+
+class DeliveryUnknownError(PostizError):
+    """A create request was sent and its answer is lost: the posts may or may not be stored.
+
+    Do not send it again blindly. `marks` tells what to look for: list the exact instant
+    `marks.date` on the channels `marks.channels`.
+    """
+
+    def __init__(self, message: str, *, marks: Marks) -> None:
+        self.marks = marks
+        super().__init__(message)
+
+
+class APIStatusError(PostizError):
+    """The server answered with an error.
+
+    `status_code` is the HTTP status, `text` the server's words, `body` the raw answer (at most
+    4,096 bytes), `provider` and `channel_name` are set where the server named a channel.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status_code: int,
+        body: bytes = b"",
+        provider: str | None = None,
+        channel_name: str | None = None,
+        hint: str = "",
+    ) -> None:
+        self.text = text
+        self.status_code = status_code
+        self.body = body[:4096]
+        self.provider = provider
+        self.channel_name = channel_name
+        where = f" [{channel_name or ''} on {provider}]" if provider else ""
+        super().__init__(f"{status_code}{where}: {text}" + (f"\n  {hint}" if hint else ""))
+
+
+class BadRequestError(APIStatusError):
+    """The server refused the content of the request."""
+
+
+class AuthenticationError(APIStatusError):
+    """The server does not accept the API key, or the organisation has no subscription."""
+
+
+class PlanLimitError(APIStatusError):
+    """The plan of the organisation does not allow more."""
+
+
+class NotFoundError(APIStatusError):
+    """The object, or the route on an older server, does not exist."""
+
+
+class PayloadTooLargeError(APIStatusError):
+    """The request is larger than the server or a proxy accepts. It cost no quota."""
+
+
+class ServerError(APIStatusError):
+    """The server failed. A create may have been carried out in part."""
+
+
+class UnexpectedAnswerError(PostizError):
+    """The server answered with success, but not with what the API promises."""
+
+
+class QuotaError(PostizError):
+    """The hourly quota of create requests stands in the way.
+
+    `retry_after` is the number of seconds after which a slot is expected to be free.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class QuotaWaitError(QuotaError):
+    """The next free slot is further away than `max_wait` allows. Nothing was sent."""
+
+
+class RateLimitError(QuotaError):
+    """The server answered 429: every create of the organisation is refused until then."""
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration for people: `4 s`, `20 min 13 s`, `3 h 05 min`, `2 d 4 h`."""
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    minutes, secs = divmod(total, 60)
+    if minutes < 60:
+        return f"{minutes} min {secs:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"

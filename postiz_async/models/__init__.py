@@ -1,0 +1,1 @@
+"""Typed values of the API: frozen msgspec structs without behaviour."""

@@ -1,0 +1,21 @@
+"""Uploaded pictures and videos."""
+
+from __future__ import annotations
+
+from postiz_async.models._base import Model
+
+__all__ = ["Media"]
+
+
+class Media(Model, frozen=True, kw_only=True):
+    """A stored picture or video, as an upload returns it and as a post refers to it.
+
+    `path` is the absolute URL; pass it on unchanged. `thumbnail` is a URL, `alt` a text for
+    people who cannot see the picture.
+    """
+
+    id: str
+    path: str
+    name: str = ""
+    alt: str | None = None
+    thumbnail: str | None = None

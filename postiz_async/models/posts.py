@@ -1,0 +1,191 @@
+"""Posts: what is sent (`NewPost`, `CreatePost`) and what a list returns (`Post`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from postiz_async.models._base import Model
+from postiz_async.models.integrations import Integration
+from postiz_async.models.media import Media
+
+__all__ = [
+    "ContentItem",
+    "CreatePost",
+    "Created",
+    "Html",
+    "IntegrationRef",
+    "MediaRef",
+    "NewPost",
+    "Post",
+    "PostIntegration",
+    "PostItem",
+    "PostTag",
+    "PostType",
+    "TagRef",
+    "ThreadPart",
+]
+
+PostType = Literal["draft", "schedule", "now", "update"]
+"""What the server does with a post: keep it, publish it at its date, at once, or edit it."""
+
+
+class Html(msgspec.Struct, frozen=True):
+    """Content that is HTML already; a plain `str` is plain text."""
+
+    source: str
+
+
+class ThreadPart(msgspec.Struct, frozen=True):
+    """A further part of a thread, or a comment below the post.
+
+    `delay` is in minutes after the part before.
+    """
+
+    content: str | Html
+    media: tuple[Media, ...] = ()
+    delay: int = 0
+
+
+class NewPost(msgspec.Struct, frozen=True):
+    """A post to create: one channel, one text, its media and its thread.
+
+    Args:
+        channel: an `Integration`, or its id.
+        content: plain text, or `Html`.
+        media: uploaded media, in order.
+        settings: the provider's settings as the API names them; None for its defaults.
+        thread: further parts, in order.
+    """
+
+    channel: Integration | str
+    content: str | Html = ""
+    media: tuple[Media, ...] | list[Media] = field(default=(), name="media")
+    settings: Mapping[str, object] | None = None
+    thread: tuple[str | Html | ThreadPart, ...] | list[str | Html | ThreadPart] = ()
+
+    @property
+    def channel_id(self) -> str:
+        """The id of the channel."""
+        return self.channel if isinstance(self.channel, str) else self.channel.id
+
+
+# ------------------------------------------------------------------ the body of POST /posts
+
+
+class MediaRef(Model, frozen=True, kw_only=True):
+    """A medium in a create request."""
+
+    id: str
+    path: str
+    alt: str | UnsetType = UNSET
+    thumbnail: str | UnsetType = UNSET
+
+
+class ContentItem(Model, frozen=True, kw_only=True):
+    """One part of a post. `image` has to be present, even when empty."""
+
+    content: str
+    image: list[MediaRef] = []
+    delay: int | UnsetType = UNSET
+    """Minutes to wait before this part."""
+    id: str | UnsetType = UNSET
+    """Id of an existing part to edit; only with type `update`."""
+
+
+class IntegrationRef(Model, frozen=True, kw_only=True):
+    """The channel of a post in a create request."""
+
+    id: str
+
+
+class PostItem(Model, frozen=True, kw_only=True):
+    """One post of a create request. The first `value` is the post, the others its thread."""
+
+    integration: IntegrationRef
+    value: list[ContentItem]
+    settings: Mapping[str, object]
+
+
+class TagRef(Model, frozen=True, kw_only=True):
+    """A tag of a create request; only labels that exist in Postiz are attached."""
+
+    value: str
+    label: str
+
+
+class CreatePost(Model, frozen=True, kw_only=True):
+    """The body of `POST /posts`. All posts of a request share type, date, tags and repeat."""
+
+    type: PostType
+    date: str
+    """ISO 8601 in UTC, with milliseconds and `Z`."""
+    posts: list[PostItem]
+    short_link: bool = False
+    tags: list[TagRef] = []
+    inter: int | UnsetType = UNSET
+    """Repeat every so many days, for ever."""
+
+
+class Created(Model, frozen=True, kw_only=True):
+    """One stored post of a create request. 201 does not mean published."""
+
+    post_id: str
+    integration: str
+
+
+# ------------------------------------------------------------------ the answer of GET /posts
+
+
+class Tag(Model, frozen=True, kw_only=True):
+    """A tag of the organisation."""
+
+    name: str
+    id: str = ""
+    color: str | None = None
+
+
+class PostTag(Model, frozen=True, kw_only=True):
+    """How a listed post names a tag."""
+
+    tag: Tag
+
+
+class PostIntegration(Model, frozen=True, kw_only=True):
+    """The channel of a listed post."""
+
+    id: str
+    provider: str = field(name="providerIdentifier", default="")
+    name: str = ""
+    picture: str | None = None
+
+
+class Post(Model, frozen=True, kw_only=True):
+    """A post as the list returns it. Neither its media nor its thread parts are returned."""
+
+    id: str
+    publish_date: datetime
+    content: str = ""
+    state: str = ""
+    """`QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`; others may appear."""
+    integration: PostIntegration | None = None
+    group: str | None = None
+    release_url: str | None = field(name="releaseURL", default=None)
+    release_id: str | None = None
+    interval_in_days: int | None = None
+    actual_date: datetime | None = None
+    """Only on repeated posts: the stored date, while `publish_date` is the occurrence."""
+    creation_method: str | None = None
+    settings: str | None = None
+    """JSON text; servers up to 2.23.0 do not return it."""
+    tags: list[PostTag] = []
+
+
+class PostList(Model, frozen=True, kw_only=True):
+    """Answer of `GET /posts`."""
+
+    posts: list[Post]

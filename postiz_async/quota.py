@@ -1,0 +1,622 @@
+"""The window ledger: how many creates may leave now, and if none, when. PURE.
+
+What the server does
+    It counts the create-post requests of one organisation in a window of one hour that starts
+    with the first request, whoever sent it. Request number ``limit + 1`` does not merely fail:
+    it locks the whole organisation out for one hour from that moment. Requests during the
+    lock-out are refused and still counted, in the window that runs then, so a client that
+    retries often enough is locked out for ever. Refusals by validation are counted like
+    successes. Older servers keep a sliding log of hits in their memory instead.
+
+What the server tells
+    Each counted answer carries the limit, what remains of it, and the seconds (rounded up) to
+    the end of the window. A refusal carries only the seconds to the end of the lock-out. Reads
+    carry nothing, so there is no free look.
+
+What it does not tell
+    When the window started, who else used it, and whether a request whose answer was lost was
+    counted.
+
+What follows
+    The ledger mirrors the server's window from the headers and never infers what can be read.
+    When it knows nothing (start, new window, after a lock-out) one real call goes alone and
+    reads the counter. A call whose answer is lost counts as spent. At ``remaining == 0``
+    nothing leaves until the window is over plus a margin: a call too many costs an hour, a
+    second of waiting costs a second.
+
+The laws of this file
+    No clock, no I/O, no HTTP. Time is an argument, in seconds of a monotonic clock. The state
+    is one frozen value; each event is a function from state to state; `decide` asks and changes
+    nothing. A reservation ends in exactly one way: `released` (proved not sent or not counted),
+    `answered`, `unread` (counted, no headers), `refused`, or `lost`.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+import msgspec
+from msgspec.structs import replace
+
+__all__ = [
+    "Flight",
+    "Grant",
+    "Kept",
+    "Ledger",
+    "Queued",
+    "Quota",
+    "Reading",
+    "Wait",
+    "Why",
+    "answered",
+    "decide",
+    "forecast",
+    "free_slots",
+    "keep",
+    "lost",
+    "refused",
+    "released",
+    "reserve",
+    "restore",
+    "unread",
+]
+
+BELIEVED_LIMIT = 30
+"""The limit assumed before any answer: the lowest that a Postiz release has by default."""
+
+WINDOW = 3600.0
+"""Seconds of the server's window and of its lock-out."""
+
+MARGIN = 2.0
+"""Seconds added to each deadline: drift of two clocks over an hour, and the exact edge."""
+
+MIN_RELEASE, MAX_RELEASE = 8.0, 300.0
+"""Bounds of how many seconds before the end of a window the held slots are let go."""
+
+BURST_PAUSE = 10.0
+"""After so many seconds without an answer the next calls start carefully, one by one."""
+
+CONFIDENCE = 0.98
+"""How sure we want to be that what we leave to others is enough for them."""
+
+MEMORY = 0.9
+"""What one window's experience of other clients is worth in the next."""
+
+RESTART_MARGIN = 30.0
+"""Seconds added to a kept window end, because the wall clock may have been set meanwhile."""
+
+LOCK_GUESS, LOCK_GUESS_MAX = 30.0, 900.0
+"""Pause after a 429 without Retry-After: not the throttler's; doubled each time, bounded."""
+
+
+class Why(Enum):
+    """Why a call has to wait."""
+
+    BLOCKED = "the organisation is locked out"
+    WINDOW = "the window is used up"
+    RESERVED = "the rest of the window is reserved for interactive calls"
+    PROBE = "the first call of the window has not been answered yet"
+    IN_FLIGHT = "enough calls are in flight"
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """The call may leave now."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Ask again at `until` (monotonic seconds; infinity: after the next answer)."""
+
+    until: float
+    why: Why
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What a counted answer says: calls per window, calls left, seconds to its end."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A call between reservation and outcome. `alone`: no other call overlapped so far."""
+
+    token: int
+    sent: float
+    alone: bool
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one (server, key, route). Times are monotonic seconds."""
+
+    window: float = WINDOW
+    limit: int = BELIEVED_LIMIT
+    limit_read: bool = False
+    """Whether `limit` was read from an answer."""
+    reserve: int | None = None
+    """Slots of each window held back for interactive calls; None: a tenth of the limit."""
+
+    ends_after: float = -math.inf
+    ends_before: float = -math.inf
+    """The window ends between these two moments; -inf: unknown."""
+    remaining: int = 0
+    """Calls left in the window when last read, less the calls lost since."""
+    read_at: float = -math.inf
+    """When the call that brought the last reading was sent."""
+    blocked_until: float = -math.inf
+    guesses: int = 0
+    """429s without Retry-After in a row."""
+
+    flights: tuple[Flight, ...] = ()
+    tokens: int = 0
+    cap: int = 1
+    """Calls allowed in flight: one, then one more an answer, so a burst doubles."""
+    answered_at: float = -math.inf
+    latency: float = 0.5
+    """Seconds from reservation to answer, smoothed; includes what the caller stores first."""
+
+    own: int = 0
+    foreign: int = 0
+    hidden: int = 0
+    """Hits in this window: ours, of others, and of others but no sign of steady traffic."""
+    past_foreign: float = 0.0
+    past_hours: float = 0.0
+
+    sliding: bool = False
+    """The server keeps a sliding log (older releases): slots come back one by one."""
+    headerless: bool = False
+    """Answers carry no rate headers (a proxy strips them): only our own log is known."""
+    log: tuple[tuple[float, float], ...] = ()
+    """(sent, answered) of our counted calls of the last window length."""
+
+    @property
+    def window_known(self) -> bool:
+        return self.ends_before > -math.inf
+
+    @property
+    def held(self) -> int:
+        return max(1, math.ceil(self.limit / 10)) if self.reserve is None else self.reserve
+
+
+# ------------------------------------------------------------------ asking
+
+
+def decide(
+    ledger: Ledger, now: float, *, urgent: bool = False, backlog: int | None = None
+) -> Grant | Wait:
+    """Say whether one more call may leave at `now`.
+
+    Args:
+        ledger: the state.
+        now: monotonic seconds.
+        urgent: an interactive call; may use the slots that are held back for such.
+        backlog: bulk calls still to come, this one included; None if unknown. When they all
+            fit into what is free, nothing is held back for callers who may never come.
+    """
+    if now < ledger.blocked_until:
+        return Wait(ledger.blocked_until, Why.BLOCKED)
+    if ledger.headerless or ledger.sliding:
+        return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
+    if not ledger.window_known or now >= ledger.ends_before + MARGIN:
+        return Wait(math.inf, Why.PROBE) if ledger.flights else Grant()
+    free = ledger.remaining - len(ledger.flights)
+    if free <= 0:
+        return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
+    if len(ledger.flights) >= ledger.cap:
+        return Wait(math.inf, Why.IN_FLIGHT)
+    if urgent or free > _kept(ledger, free, backlog):
+        return Grant()
+    return _decide_held(ledger, now, free)
+
+
+def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
+    """A bulk call asks for a slot that is held back: only shortly before the window closes."""
+    closing = ledger.ends_after - _release(ledger)
+    if now < closing:
+        return Wait(closing, Why.RESERVED)
+    rate = _foreign_rate(ledger)
+    if ledger.read_at < closing:
+        unseen = _quantile(rate * (now - ledger.read_at))
+        if not ledger.flights and ledger.remaining > max(unseen, _last_slot(ledger)):
+            return Grant()
+        return Wait(math.inf if ledger.flights else ledger.ends_before + MARGIN, Why.RESERVED)
+    unseen = _quantile(rate * (ledger.ends_before - ledger.read_at))
+    if free > max(unseen, _last_slot(ledger)):
+        return Grant()
+    return Wait(ledger.ends_before + MARGIN, Why.RESERVED)
+
+
+def _decide_by_log(
+    ledger: Ledger, now: float, *, urgent: bool, backlog: int | None
+) -> Grant | Wait:
+    """No window to go by: our own log says when slots come back, one by one."""
+    free = free_slots(ledger, now)
+    if free <= 0:
+        return Wait(_next_return(ledger, now), Why.WINDOW)
+    must_read = ledger.sliding and (not ledger.window_known or now >= ledger.ends_before + MARGIN)
+    if ledger.flights and (must_read or len(ledger.flights) >= ledger.cap):
+        return Wait(math.inf, Why.PROBE if must_read else Why.IN_FLIGHT)
+    kept = 0 if backlog is not None and backlog <= free else 1 + min(3, ledger.foreign)
+    if urgent or free > kept:
+        return Grant()
+    return Wait(_next_return(ledger, now), Why.RESERVED)
+
+
+def free_slots(ledger: Ledger, now: float) -> int:
+    """Slots that a call could take at `now`, as far as is known; 0 or more.
+
+    Before the first answer this is the believed limit less what is in flight.
+    """
+    flying = len(ledger.flights)
+    if ledger.headerless:
+        return max(0, ledger.limit - flying - len(_live(ledger, now)))
+    if ledger.sliding:
+        returned = len(ledger.log) - len(_live(ledger, now))
+        return max(0, min(ledger.limit, ledger.remaining + returned) - flying)
+    if not ledger.window_known or now >= ledger.ends_before + MARGIN:
+        return max(0, ledger.limit - flying)
+    return max(0, ledger.remaining - flying)
+
+
+def forecast(ledger: Ledger, now: float, ahead: int) -> float:
+    """When the call with `ahead` others before it can leave, if nobody else uses the key.
+
+    Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
+    are taken as used within their window.
+    """
+    start = max(now, ledger.blocked_until)
+    if ledger.headerless or ledger.sliding:
+        returns = sorted(answer + ledger.window + MARGIN for _, answer in _live(ledger, now))
+        beyond = ahead - free_slots(ledger, now)
+        if beyond < 0:
+            return start
+        if not returns:
+            return start + (1 + beyond // max(1, ledger.limit)) * (ledger.window + MARGIN)
+        rounds, place = divmod(beyond, len(returns))
+        return max(start, returns[place] + rounds * (ledger.window + MARGIN))
+    if ledger.blocked_until > now or not ledger.window_known:
+        free, ends = max(0, ledger.limit - len(ledger.flights)), start + ledger.window
+    elif now >= ledger.ends_before + MARGIN:
+        free, ends = max(0, ledger.limit - len(ledger.flights)), now + ledger.window
+    else:
+        free, ends = free_slots(ledger, now), ledger.ends_before
+    if ahead < free:
+        return start
+    later = (ahead - free) // max(1, ledger.limit)
+    return ends + MARGIN + later * (ledger.window + MARGIN)
+
+
+def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
+    """Slots that bulk leaves alone before the window closes."""
+    others = _quantile(_foreign_rate(ledger) * (ledger.ends_before - ledger.read_at))
+    others = max(others, _last_slot(ledger))
+    if backlog is not None and backlog <= free:
+        return others
+    return ledger.held + others
+
+
+def _last_slot(ledger: Ledger) -> int:
+    """Beside other clients the very last slot is never taken: the edge costs an hour."""
+    return 1 if ledger.foreign - ledger.hidden > 0 or ledger.past_foreign >= 0.5 else 0
+
+
+def _release(ledger: Ledger) -> float:
+    """Seconds before the end of the window at which held slots are let go."""
+    needed = 2.0 + 1.5 * (ledger.held + 1) * ledger.latency
+    return min(MAX_RELEASE, max(MIN_RELEASE, needed))
+
+
+def _foreign_rate(ledger: Ledger) -> float:
+    """Hits a second that other clients are likely to make; 0 while none was ever seen."""
+    seen = ledger.past_foreign + ledger.foreign - ledger.hidden
+    if seen <= 0:
+        return 0.0
+    observed = max(0.0, ledger.read_at - (ledger.ends_before - ledger.window))
+    hours = ledger.past_hours + observed / 3600.0 + 0.5
+    return (seen + math.sqrt(seen)) / hours / 3600.0
+
+
+def _quantile(mean: float) -> int:
+    """Least k with P(Poisson(mean) <= k) >= CONFIDENCE."""
+    if mean <= 0:
+        return 0
+    mean = min(mean, 500.0)
+    term = total = math.exp(-mean)
+    k = 0
+    while total < CONFIDENCE:
+        k += 1
+        term *= mean / k
+        total += term
+    return k
+
+
+def _live(ledger: Ledger, now: float) -> list[tuple[float, float]]:
+    """Our logged calls that still occupy a slot at `now`, by the cautious reckoning."""
+    return [hit for hit in ledger.log if hit[1] + ledger.window + MARGIN > now]
+
+
+def _next_return(ledger: Ledger, now: float) -> float:
+    """When the next slot of our own log comes back; after an answer if none is logged."""
+    returns = [answer + ledger.window + MARGIN for _, answer in _live(ledger, now)]
+    if returns:
+        return min(returns)
+    if ledger.flights:
+        return math.inf
+    return max(now, ledger.ends_before) + MARGIN
+
+
+# ------------------------------------------------------------------ events
+
+
+def reserve(ledger: Ledger, now: float) -> tuple[Ledger, int]:
+    """Take a slot for a call that is about to be sent. Returns the new state and a token."""
+    token = ledger.tokens
+    others = tuple(
+        replace(flight, alone=False) if flight.alone else flight for flight in ledger.flights
+    )
+    fresh = Flight(token, now, alone=not others)
+    cap = 1 if now - ledger.answered_at > BURST_PAUSE and not others else ledger.cap
+    return replace(ledger, flights=(*others, fresh), tokens=token + 1, cap=cap), token
+
+
+def released(ledger: Ledger, token: int) -> Ledger:
+    """The call was proved not sent, or not counted (401, 404, 413): its slot is free again."""
+    return _land(ledger, token)[0]
+
+
+def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger:
+    """A counted answer with rate headers came back, whatever its status."""
+    ledger, flight = _land(ledger, token)
+    lo, hi = flight.sent + reading.reset - 1.0, now + reading.reset
+    if ledger.window_known and hi < ledger.ends_after - ledger.window / 2 and not ledger.sliding:
+        return _logged(_pace(ledger, flight, now), flight, now)  # an answer of a past window
+    is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
+    if is_new:
+        ledger = _open_window(ledger, flight, now, reading)
+    else:
+        ledger = _read_again(ledger, flight, now, reading)
+    lo, hi = _narrow(ledger, lo, hi, fresh=is_new)
+    ledger = replace(
+        ledger,
+        limit=reading.limit,
+        limit_read=True,
+        ends_after=lo,
+        ends_before=hi,
+        read_at=max(ledger.read_at, flight.sent),
+        headerless=False,
+        guesses=0,
+    )
+    return _pace(_logged(ledger, flight, now), flight, now)
+
+
+def unread(ledger: Ledger, token: int, now: float) -> Ledger:
+    """A counted answer came back without rate headers: count for ourselves from now on."""
+    ledger, flight = _land(ledger, token)
+    ledger = replace(ledger, headerless=True, guesses=0)
+    return _pace(_logged(ledger, flight, now), flight, now)
+
+
+def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
+    """The server answered 429: nobody on the key sends until it is over."""
+    ledger, flight = _land(ledger, token)
+    if retry_after is None:
+        pause = min(LOCK_GUESS_MAX, LOCK_GUESS * 2**ledger.guesses)
+        guesses = ledger.guesses + 1
+    else:
+        pause, guesses = retry_after, 0
+    ledger = _fold(replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight)))
+    return replace(
+        ledger,
+        blocked_until=max(ledger.blocked_until, now + pause + MARGIN),
+        guesses=guesses,
+        ends_after=-math.inf,
+        ends_before=-math.inf,
+        remaining=0,
+        cap=1,
+        log=(),
+    )
+
+
+def lost(ledger: Ledger, token: int, now: float) -> Ledger:
+    """The call was sent and nothing came back: it counts as spent."""
+    ledger, flight = _land(ledger, token)
+    ledger = replace(ledger, remaining=max(0, ledger.remaining - 1), own=ledger.own + 1)
+    return _logged(ledger, flight, now)
+
+
+def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
+    for flight in ledger.flights:
+        if flight.token == token:
+            rest = tuple(other for other in ledger.flights if other.token != token)
+            return replace(ledger, flights=rest), flight
+    raise LookupError(f"reservation {token} is not open")
+
+
+def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
+    """The first reading of a window we knew nothing of."""
+    found = max(0, reading.limit - reading.remaining - 1)
+    still_ours = sum(1 for sent, _ in ledger.log if sent + ledger.window > now)
+    sliding = ledger.sliding
+    if still_ours > 1:
+        sliding = found >= still_ours
+    elif not found:
+        sliding = False
+    log = ledger.log
+    if sliding:
+        log = tuple(hit for hit in log if hit[0] + ledger.window > flight.sent)
+    ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
+    return replace(ledger, remaining=reading.remaining)
+
+
+def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
+    """A further reading of the window we are in."""
+    remaining, log = ledger.remaining, ledger.log
+    if ledger.sliding:
+        back = [hit for hit in log if hit[0] + ledger.window <= flight.sent]
+        cautious = sum(1 for hit in back if hit[1] + ledger.window + MARGIN <= now)
+        remaining, log = remaining + cautious, tuple(hit for hit in log if hit not in back)
+    remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
+    own = ledger.own + 1
+    used = reading.limit - reading.remaining
+    foreign = max(ledger.foreign, used - own - len(ledger.flights))
+    sudden = foreign - ledger.foreign
+    hidden = ledger.hidden
+    cap = ledger.cap
+    if sudden > 0 and now - ledger.answered_at <= BURST_PAUSE and ledger.cap > 1:
+        hidden += sudden  # a sibling that bursts with us, no steady traffic
+        rivals = math.ceil(sudden / max(1, own))
+        cap = max(1, remaining // (2 + 2 * rivals))
+    return replace(
+        ledger, remaining=remaining, log=log, own=own, foreign=foreign, hidden=hidden, cap=cap
+    )
+
+
+def _narrow(ledger: Ledger, lo: float, hi: float, *, fresh: bool) -> tuple[float, float]:
+    """Intersect the old bounds of the window's end with new ones; the newest wins a conflict."""
+    if fresh:
+        return lo, hi
+    both = max(lo, ledger.ends_after), min(hi, ledger.ends_before)
+    return both if both[0] <= both[1] else (lo, hi)
+
+
+def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
+    """One more call may be in flight for each answer; remember how long answers take."""
+    latency = 0.7 * ledger.latency + 0.3 * (now - flight.sent)
+    cap = min(ledger.limit, ledger.cap + 1)
+    return replace(ledger, cap=cap, latency=latency, answered_at=now)
+
+
+def _logged(ledger: Ledger, flight: Flight, now: float) -> Ledger:
+    recent = [hit for hit in ledger.log if hit[1] + ledger.window + MARGIN > now]
+    if ledger.sliding:
+        recent = list(ledger.log)
+    return replace(ledger, log=(*recent, (flight.sent, now)))
+
+
+def _fold(ledger: Ledger) -> Ledger:
+    """The window is over: what was seen of others becomes experience."""
+    if not ledger.window_known:
+        return ledger
+    start = ledger.ends_before - ledger.window
+    hours = max(0.0, ledger.read_at - start) / 3600.0
+    return replace(
+        ledger,
+        past_foreign=ledger.past_foreign * MEMORY + max(0, ledger.foreign - ledger.hidden),
+        past_hours=ledger.past_hours * MEMORY + hours,
+        own=0,
+        foreign=0,
+        hidden=0,
+    )
+
+
+def _others_blocked(ledger: Ledger, flight: Flight) -> int:
+    """1 when a refusal in a window with slots left shows that somebody else went over."""
+    known = ledger.window_known and flight.sent < ledger.ends_before
+    return 1 if known and ledger.remaining > 0 else 0
+
+
+# ------------------------------------------------------------------ keeping
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A ledger on disk, in wall time (seconds since the epoch), so that a restart is no probe.
+
+    `remaining` is less what was in flight: a killed process's calls count as spent.
+    """
+
+    as_of: float
+    limit: int
+    limit_read: bool = False
+    window: float = WINDOW
+    window_end: float | None = None
+    remaining: int = 0
+    blocked_until: float | None = None
+    past_foreign: float = 0.0
+    past_hours: float = 0.0
+    sliding: bool = False
+    headerless: bool = False
+    log: tuple[tuple[float, float], ...] = ()
+
+
+def keep(ledger: Ledger, now: float, wall: float) -> Kept:
+    """The ledger as a value that can be written down. Its calls in flight count as spent."""
+    shift = wall - now
+    spent = tuple((flight.sent + shift, wall) for flight in ledger.flights)
+    known = ledger.window_known and now < ledger.ends_before
+    return Kept(
+        as_of=wall,
+        limit=ledger.limit,
+        limit_read=ledger.limit_read,
+        window=ledger.window,
+        window_end=ledger.ends_before + shift if known else None,
+        remaining=max(0, ledger.remaining - len(ledger.flights)),
+        blocked_until=ledger.blocked_until + shift if ledger.blocked_until > now else None,
+        past_foreign=ledger.past_foreign,
+        past_hours=ledger.past_hours,
+        sliding=ledger.sliding,
+        headerless=ledger.headerless,
+        log=(*((sent + shift, answer + shift) for sent, answer in ledger.log), *spent),
+    )
+
+
+def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = None) -> Ledger:
+    """A ledger from what an earlier process wrote down.
+
+    A window end or lock-out further ahead than one window is nonsense and taken as unknown.
+    """
+    shift = now - wall
+    horizon = wall + kept.window + RESTART_MARGIN
+    ledger = Ledger(
+        window=kept.window,
+        limit=kept.limit,
+        limit_read=kept.limit_read,
+        reserve=reserve_slots,
+        past_foreign=kept.past_foreign,
+        past_hours=kept.past_hours,
+        sliding=kept.sliding,
+        headerless=kept.headerless,
+        log=tuple((sent + shift, answer + shift) for sent, answer in kept.log),
+    )
+    if kept.blocked_until is not None and wall < kept.blocked_until <= horizon:
+        ledger = replace(ledger, blocked_until=kept.blocked_until + shift + MARGIN)
+    if kept.window_end is None or not wall - RESTART_MARGIN < kept.window_end <= horizon:
+        return ledger
+    end = kept.window_end + shift
+    return replace(
+        ledger,
+        ends_after=end - RESTART_MARGIN,
+        ends_before=end + (RESTART_MARGIN if kept.remaining <= 0 else 0.0),
+        remaining=kept.remaining,
+        own=max(0, kept.limit - kept.remaining),
+        read_at=kept.as_of + shift,
+    )
+
+
+# ------------------------------------------------------------------ showing
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """Calls that wait for a slot, by lane."""
+
+    interactive: int = 0
+    bulk: int = 0
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """The quota of create requests as the client knows it.
+
+    `limit`, `remaining` and `resets_in` (seconds) are None until a create was answered: reads
+    carry no rate headers, so there is no free look. `remaining` is less the calls in flight.
+    `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
+    the wall time (seconds since the epoch) of this view.
+    """
+
+    limit: int | None
+    remaining: int | None
+    resets_in: float | None
+    in_flight: int
+    queued: Queued
+    blocked: bool
+    blocked_for: float
+    as_of: float

@@ -1,0 +1,80 @@
+"""Whether to try again, and after how long. PURE.
+
+A call may be repeated only as far as its replay safety allows: reads freely, creates only when
+it is proved that the request was not carried out. Waits are bounded; anything longer than a
+minute belongs to the scheduler or to the caller.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["MAX_ATTEMPTS", "Outcome", "Replay", "next_wait"]
+
+MAX_ATTEMPTS = 4
+"""Attempts at one call, the first included."""
+
+_BASE, _CAP = 0.5, 20.0
+"""Seconds of the first pause at most, and of any pause."""
+
+_LONGEST = 60.0
+"""A server that asks for a longer pause is not waited for here."""
+
+
+class Replay(Enum):
+    """What repeating a call does."""
+
+    SAFE = "safe"
+    """Nothing: a read."""
+    IDEMPOTENT = "idempotent"
+    """The same end state as once."""
+    ONCE = "once"
+    """Possibly a second effect: never repeated blindly."""
+
+
+class Outcome(Enum):
+    """How an attempt failed."""
+
+    NOT_SENT = "not sent"
+    """The connection could not be made."""
+    NO_ANSWER = "no answer"
+    """Sent, and the answer was lost or late."""
+    BUSY = "busy"
+    """429 on a route without quota, or 502 to 504: a proxy or a restart."""
+    BROKEN = "broken"
+    """500: often a lasting fault."""
+    KEY_LOOKUP = "key look-up"
+    """401 with an empty body: the server could not look up the key; nothing was carried out."""
+
+
+def next_wait(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    replay: Replay,
+    jitter: float,
+    retry_after: float | None = None,
+) -> float | None:
+    """Seconds to wait before the next attempt, or None to give up.
+
+    Args:
+        outcome: how the attempt failed.
+        attempt: its number, from 1.
+        replay: what a repetition would do.
+        jitter: a random number from 0 to 1.
+        retry_after: seconds that the server asked for.
+    """
+    if attempt >= MAX_ATTEMPTS or not _may_repeat(outcome, replay, attempt):
+        return None
+    if retry_after is not None:
+        return retry_after if retry_after <= _LONGEST else None
+    ceiling = min(_CAP, _BASE * 2.0 ** (attempt - 1))
+    return ceiling * (0.5 + 0.5 * jitter)
+
+
+def _may_repeat(outcome: Outcome, replay: Replay, attempt: int) -> bool:
+    if outcome in {Outcome.NOT_SENT, Outcome.KEY_LOOKUP}:
+        return True
+    if replay is Replay.ONCE:
+        return False
+    return outcome is not Outcome.BROKEN or (replay is Replay.SAFE and attempt == 1)
