@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from postiz_async.content import is_blank, render
 from postiz_async.endpoints import (
@@ -17,6 +18,7 @@ from postiz_async.endpoints import (
 )
 from postiz_async.errors import (
     APIConnectionError,
+    BadRequestError,
     DeliveryUnknownError,
     InvalidPostError,
     Marks,
@@ -40,8 +42,6 @@ from postiz_async.wire import encode_body, format_date, parse_date
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from msgspec import Raw
 
     from postiz_async.channels import Channels
     from postiz_async.models.integrations import Integration
@@ -228,6 +228,18 @@ class Posts:
                 marks=_marks(body),
             )
         return created
+
+    async def probe(self) -> None:
+        """Spend one create request to see the quota: an empty body, which the server refuses.
+
+        Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
+
+        Raises:
+            QuotaError: there is no slot, or the organisation is locked out.
+        """
+        call = Call(CREATE_POST, body=Raw(b"{}"))
+        with suppress(BadRequestError):
+            await self._scheduler.call(call, CallOptions(max_wait=0.0))
 
     def _moment(self, deadline: datetime | None) -> float | None:
         if deadline is None:

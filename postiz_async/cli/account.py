@@ -1,0 +1,80 @@
+"""`integrations`, `quota`: what the key sees."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from postiz_async.cli.campaigns import Json
+from postiz_async.cli.output import Output, clock_time, moment
+from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.errors import describe_seconds
+from postiz_async.stores.file import FileStore, state_folder
+
+__all__ = ["integrations", "quota"]
+
+
+async def integrations(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """List the channels. A campaign may name one by id, by name, or by provider."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        channels = sorted(
+            await postiz.integrations.list(), key=lambda channel: (channel.provider, channel.name)
+        )
+    if json:
+        output.json(channels)
+        return 0
+    output.table(
+        ["provider", "name", "id", ""],
+        [
+            (c.provider, c.name, c.id, Text("disabled", "red") if c.disabled else "")
+            for c in channels
+        ],
+    )
+    if not channels:
+        output.say("There is no channel yet. Connect one in the web page of Postiz.")
+    return 0
+
+
+async def quota(
+    *,
+    spend_one: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Send one empty create: it is refused, costs one request, shows the headers.",
+        ),
+    ] = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Show the quota as it was last seen. Reads carry no rate headers: there is no free look."""
+    output = Output(as_json=json)
+    target = find_target(connection)
+    async with open_client(target) as postiz:
+        if spend_one:
+            await postiz.posts.probe()
+        view = await postiz.quota()
+        kept = await FileStore(state_folder(), root=target.root, key=target.key).load()
+    seen_at = kept.as_of if kept is not None else None
+    if json:
+        output.json({"quota": view, "seen_at": seen_at})
+        return 0
+    if view.blocked:
+        output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
+    if seen_at is None or view.limit is None:
+        output.say("Nothing is known yet. Look with: postiz-async quota --spend-one")
+        return 0
+    window = "the window has ended, a new one starts with the next create"
+    if view.resets_in is not None:
+        window = f"new window in {clock_time(view.resets_in)}"
+    age = describe_seconds(target.clock.time() - seen_at)
+    output.say(f"{view.remaining} of {view.limit} requests left, {window}", "bold")
+    output.say(f"last seen {age} ago ({moment(seen_at)}); key from {target.source}")
+    return 0

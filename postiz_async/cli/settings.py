@@ -1,0 +1,130 @@
+"""Which server, which key, whose clock; and where the answer came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+import msgspec
+from cyclopts import Parameter
+
+from postiz_async.client import Postiz
+from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores.file import FileStore, state_folder
+from postiz_async.wire import CLOUD_URL, api_root, clean_key
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
+
+__all__ = ["Connection", "Target", "find_target", "open_client"]
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach Postiz."""
+
+    api_key: Annotated[
+        str | None,
+        Parameter(help="The API key; else POSTIZ_API_KEY, else the official CLI's login."),
+    ] = None
+    url: Annotated[
+        str | None,
+        Parameter(help=f"The server; else POSTIZ_API_URL, else {CLOUD_URL}."),
+    ] = None
+    sandbox_clock: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1).",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Resolved settings. `source` says where the key came from."""
+
+    root: str
+    key: str
+    source: str
+    clock: Clock
+
+    def __repr__(self) -> str:
+        return f"<Target {self.root}, key from {self.source}>"
+
+
+class _Login(msgspec.Struct, rename="camel"):
+    """What the official command line keeps after its login."""
+
+    access_token: str | None = None
+    api_url: str | None = None
+
+
+def find_target(connection: Connection) -> Target:
+    """Resolve key and server: argument, environment, the official CLI's login file.
+
+    Raises:
+        ConfigurationError: there is no key, or something cannot be used.
+    """
+    login = _official_login()
+    candidates = (
+        (connection.api_key, "--api-key"),
+        (os.environ.get("POSTIZ_API_KEY"), "POSTIZ_API_KEY"),
+        (login.access_token, "~/.postiz/credentials.json"),
+    )
+    key, source = next(((key, source) for key, source in candidates if key), ("", ""))
+    url = connection.url or os.environ.get("POSTIZ_API_URL")
+    if url is None and source.startswith("~"):
+        url = login.api_url
+    root = api_root(url or CLOUD_URL)
+    wants_sandbox = connection.sandbox_clock or os.environ.get("POSTIZ_SANDBOX_CLOCK") == "1"
+    clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
+    return Target(root, clean_key(key), source, clock)
+
+
+def open_client(target: Target) -> Postiz:
+    """A client that keeps the quota's state in the user's state folder between commands."""
+    store = FileStore(state_folder(), root=target.root, key=target.key)
+    return Postiz(api_key=target.key, base_url=target.root, quota_store=store, clock=target.clock)
+
+
+def _official_login() -> _Login:
+    path = Path.home() / ".postiz" / "credentials.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Login)
+    except (OSError, msgspec.DecodeError):
+        return _Login()
+
+
+def _sandbox_clock(root: str) -> Clock:
+    """The clock of the sandbox at `root`, so that its hours are ours.
+
+    Only a sandbox on this machine has one: a faster clock would overrun a real server.
+    """
+    parts = urlsplit(root)
+    if parts.hostname not in _LOOPBACK:
+        raise ConfigurationError(
+            f"{root} is not a sandbox on this machine, so its clock cannot be taken over."
+        )
+    url = f"{parts.scheme}://{parts.netloc}/sandbox/clock"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (loopback only)
+            said = json.load(answer)
+        return AcceleratedClock(
+            float(said["speed"]), anchor=Anchor(float(said["real"]), float(said["shown"]))
+        )
+    except (URLError, OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"There is no sandbox at {parts.scheme}://{parts.netloc}. "
+            "Start one with: postiz-async sandbox"
+        ) from error
