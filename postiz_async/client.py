@@ -5,33 +5,58 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from postiz_async import wire
+from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
+from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
+from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
-from postiz_async.scheduler import Identity, Scheduler
+from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from postiz_async.batch.session import Batch
+    from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
+    from postiz_async.events import AttemptHook
     from postiz_async.quota import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
-__all__ = ["Postiz"]
+__all__ = ["Api", "Postiz"]
+
+T = TypeVar("T")
 
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
+
+
+class Api:
+    """The resources of the API, each call made with the same options."""
+
+    def __init__(self, caller: Caller, channels: Channels) -> None:
+        self.caller = caller
+        self._channels = channels
+        self.notifications = Notifications(caller)
+        self.posts = Posts(caller, channels, self.notifications)
+        self.media = Media(caller)
+        self.integrations = Integrations(caller, channels)
+        self.analytics = Analytics(caller)
+
+    def with_options(self, options: CallOptions) -> Api:
+        """The same with other options."""
+        return Api(Caller(self.caller.scheduler, options), self._channels)
 
 
 class Postiz:
@@ -49,6 +74,7 @@ class Postiz:
         reserve: slots of each window that bulk work leaves to interactive calls until shortly
             before the window closes; None for a tenth of the limit.
         politeness: calls a second of routes without quota; None for no bound.
+        on_attempt: called after each request that was sent, see `Attempt`.
         window: seconds of the server's quota window.
         clock: another notion of time, for tests and demos.
         transport: another way to the server, for tests.
@@ -66,6 +92,7 @@ class Postiz:
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
+        on_attempt: AttemptHook | None = None,
         window: float = WINDOW,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -78,14 +105,15 @@ class Postiz:
         self._stores = [quota_store] if quota_store is not None else []
         self._smooth = pacing == "smooth"
         self._politeness = politeness
+        self._on_attempt = on_attempt
         self._ledger = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
         self._clock = clock if clock is not None else SystemClock()
         self._given_transport = transport
         self._transport: Transport | None = None
-        self._scheduler: Scheduler | None = None
+        self._api: Api | None = None
 
     def __repr__(self) -> str:
-        state = "open" if self._scheduler is not None else "closed"
+        state = "open" if self._api is not None else "closed"
         return f"<Postiz {self._identity.root} {state}>"
 
     @property
@@ -100,7 +128,7 @@ class Postiz:
 
     async def open(self) -> Self:
         """Open the client; `async with` does it."""
-        if self._scheduler is not None:
+        if self._api is not None:
             raise ConfigurationError("This client is open already.")
         self._transport = self._given_transport or _make_transport()
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
@@ -112,18 +140,16 @@ class Postiz:
             ledger=self._ledger,
             smooth=self._smooth,
             politeness=self._politeness,
+            on_attempt=self._on_attempt,
         )
         await scheduler.recall()
-        channels = Channels(scheduler)
-        self.integrations = Integrations(scheduler, channels)
-        self.media = Media(scheduler)
-        self.posts = Posts(scheduler, channels)
-        self._scheduler = scheduler
+        caller = Caller(scheduler)
+        self._api = Api(caller, Channels(caller))
         return self
 
     async def aclose(self) -> None:
         """Close all connections. Calls that are still waiting fail."""
-        self._scheduler = None
+        self._api = None
         transport, self._transport = self._transport, None
         if transport is not None and transport is not self._given_transport:
             await transport.aclose()
@@ -139,21 +165,78 @@ class Postiz:
     ) -> None:
         await self.aclose()
 
-    def __getattr__(self, name: str) -> object:
-        if name in {"integrations", "media", "posts"}:
-            raise ConfigurationError(
-                "This client is not open. Use it as `async with Postiz() as postiz:`."
-            )
-        raise AttributeError(name)
+    # -------------------------------------------------------------- the API
+
+    @property
+    def posts(self) -> Posts:
+        """Create, list, change and delete posts."""
+        return self._opened.posts
+
+    @property
+    def media(self) -> Media:
+        """Upload pictures and videos, generate videos."""
+        return self._opened.media
+
+    @property
+    def integrations(self) -> Integrations:
+        """The connected social accounts."""
+        return self._opened.integrations
+
+    @property
+    def analytics(self) -> Analytics:
+        """Figures from the networks."""
+        return self._opened.analytics
+
+    @property
+    def notifications(self) -> Notifications:
+        """What Postiz told the organisation."""
+        return self._opened.notifications
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_wait: float | None = None,
+        priority: Priority = Priority.INTERACTIVE,
+        headers: Mapping[str, str] | None = None,
+    ) -> Api:
+        """The same client with other options for each call that is made through the result.
+
+            await postiz.with_options(timeout=5).posts.list(start=..., end=...)
+
+        Args:
+            timeout: seconds from sending to the whole answer; None for the route's own.
+            max_wait: seconds that a create may wait for a slot of the quota.
+            priority: the lane of creates.
+            headers: added to each request; the client's own cannot be replaced.
+        """
+        options = CallOptions(
+            timeout=timeout,
+            max_wait=max_wait,
+            priority=priority,
+            headers=tuple((headers or {}).items()),
+        )
+        return self._opened.with_options(options)
+
+    async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
+        """Status, headers and body beside the value of a call.
+
+        answer = await postiz.raw(postiz.posts.list(start=..., end=...))
+        """
+        return await with_raw_answers(call)
 
     @property
     def scheduler(self) -> Scheduler:
         """What admits and sends the calls; for `batch` and other parts of this package."""
-        if self._scheduler is None:
+        return self._opened.caller.scheduler
+
+    @property
+    def _opened(self) -> Api:
+        if self._api is None:
             raise ConfigurationError(
                 "This client is not open. Use it as `async with Postiz() as postiz:`."
             )
-        return self._scheduler
+        return self._api
 
     def batch(
         self,

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from postiz_async.models.integrations import Connected, FreeSlot, Integration
+from postiz_async.models.analytics import Metric, Missing
+from postiz_async.models.integrations import (
+    Connected,
+    ConnectUrl,
+    Customer,
+    DeletedIntegration,
+    FreeSlot,
+    Integration,
+    SettingsOutput,
+    ToolOutput,
+)
 from postiz_async.models.media import Media
-from postiz_async.models.posts import Created, PostList
+from postiz_async.models.notifications import NotificationPage
+from postiz_async.models.oauth import Token
+from postiz_async.models.posts import (
+    Created,
+    MissingRelease,
+    PostList,
+    PostState,
+    StoredRelease,
+    UpdatedSettings,
+)
 from postiz_async.retry import Replay
 
 if TYPE_CHECKING:
@@ -16,19 +35,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-__all__ = [
-    "CREATE_POST",
-    "DELETE_POST",
-    "DELETE_POST_GROUP",
-    "FIND_SLOT",
-    "IS_CONNECTED",
-    "LIST_INTEGRATIONS",
-    "LIST_POSTS",
-    "UPLOAD_FILE",
-    "Call",
-    "Endpoint",
-    "FilePart",
-]
+__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart"]
 
 T = TypeVar("T")
 
@@ -85,13 +92,110 @@ DELETE_POST: Endpoint[None] = Endpoint(
 DELETE_POST_GROUP: Endpoint[None] = Endpoint(
     "delete_post_group", "DELETE", "/posts/group/{group}", NoneType, Replay.IDEMPOTENT, "v2.18.0"
 )
+MISSING: Endpoint[list[MissingRelease]] = Endpoint(
+    "get_missing_content",
+    "GET",
+    "/posts/{id}/missing",
+    list[MissingRelease],
+    Replay.SAFE,
+    "v2.19.0",
+)
+SET_RELEASE_ID = Endpoint(
+    "update_release_id", "PUT", "/posts/{id}/release-id", StoredRelease, Replay.ONCE, "v2.19.0"
+)
+SET_STATUS = Endpoint(
+    "change_post_status", "PUT", "/posts/{id}/status", PostState, Replay.ONCE, "v2.21.7"
+)
+UPDATE_SETTINGS = Endpoint(
+    "update_post_settings",
+    "PUT",
+    "/posts/{id}/settings",
+    UpdatedSettings,
+    Replay.IDEMPOTENT,
+    "a release after v2.23.0",
+)
 UPLOAD_FILE = Endpoint(
     "upload_file", "POST", "/upload", Media, Replay.IDEMPOTENT, "v1.11.1", timeout=None
+)
+UPLOAD_FROM_URL = Endpoint(
+    "upload_from_url",
+    "POST",
+    "/upload-from-url",
+    Media,
+    Replay.IDEMPOTENT,
+    "v2.8.0",
+    timeout=600.0,
+)
+GENERATE_VIDEO = Endpoint(
+    "generate_video", "POST", "/generate-video", Media, Replay.ONCE, "v1.64.0", timeout=2100.0
+)
+VIDEO_FUNCTION = Endpoint(
+    "video_function", "POST", "/video/function", object, Replay.SAFE, "v1.64.0"
 )
 LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
     "list_integrations", "GET", "/integrations", list[Integration], Replay.SAFE, "v1.11.1"
 )
+LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
+    "list_groups", "GET", "/groups", list[Customer], Replay.SAFE, "v2.21.9"
+)
 IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
+CHANNEL_SETTINGS = Endpoint(
+    "get_integration_settings",
+    "GET",
+    "/integration-settings/{id}",
+    SettingsOutput,
+    Replay.SAFE,
+    "v2.18.0",
+)
+TRIGGER_TOOL = Endpoint(
+    "trigger_integration_tool",
+    "POST",
+    "/integration-trigger/{id}",
+    ToolOutput,
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+)
+CONNECT_URL = Endpoint(
+    "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
+)
+DELETE_INTEGRATION = Endpoint(
+    "delete_integration",
+    "DELETE",
+    "/integrations/{id}",
+    DeletedIntegration,
+    Replay.IDEMPOTENT,
+    "v2.20.0",
+)
 FIND_SLOT = Endpoint(
     "find_slot", "GET", "/find-slot/{id}", FreeSlot, Replay.ONCE, "v2.7.0", timeout=10.0
 )
+CHANNEL_ANALYTICS: Endpoint[list[Metric]] = Endpoint(
+    "get_analytics",
+    "GET",
+    "/analytics/{id}",
+    list[Metric],
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+)
+POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
+    "get_post_analytics",
+    "GET",
+    "/analytics/post/{id}",
+    cast("type[list[Metric] | Missing]", list[Metric] | Missing),
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+)
+LIST_NOTIFICATIONS = Endpoint(
+    "list_notifications", "GET", "/notifications", NotificationPage, Replay.SAFE, "v2.18.0"
+)
+OAUTH_TOKEN = Endpoint("oauth_token", "POST", "/oauth/token", Token, Replay.ONCE, "v2.20.0")
+
+ENDPOINTS: tuple[Endpoint[object], ...] = tuple(
+    cast("Endpoint[object]", value)
+    for value in list(globals().values())
+    if isinstance(value, Endpoint)
+)
+"""All of them, for tests and tables."""

@@ -14,10 +14,11 @@ PostizError
 │   ├── NotFoundError             404
 │   ├── PayloadTooLargeError      413
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
+├── PublishError                  the network refused a post that Postiz had stored
 ├── UnexpectedAnswerError         a success that is not what the API promises
 └── QuotaError                    `.retry_after` in seconds
-├── QuotaWaitError            the wait was longer than allowed; nothing was sent
-└── RateLimitError            429: the whole organisation is locked out
+    ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
+    └── RateLimitError            429: the whole organisation is locked out
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ __all__ = [
     "PlanLimitError",
     "PostizError",
     "Problem",
+    "PublishError",
     "QuotaError",
     "QuotaWaitError",
     "RateLimitError",
@@ -94,8 +96,22 @@ class Marks:
     channels: tuple[str, ...]
 
 
+_LONGEST_TEXT = 2_000
+"""Characters of a server's words that a message repeats; `.text` has them all."""
+
+
 class PostizError(Exception):
-    """Base of everything that this library raises on purpose."""
+    """Base of everything that this library raises on purpose. Errors can be pickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remake, (type(self), self.args), self.__dict__
+
+
+def _remake(kind: type[PostizError], args: tuple[object, ...]) -> PostizError:
+    """An error as it was, without the arguments that its class asks for."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class ConfigurationError(PostizError):
@@ -162,7 +178,8 @@ class APIStatusError(PostizError):
         self.provider = provider
         self.channel_name = channel_name
         where = f" [{channel_name or ''} on {provider}]" if provider else ""
-        super().__init__(f"{status_code}{where}: {text}" + (f"\n  {hint}" if hint else ""))
+        words = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
+        super().__init__(f"{status_code}{where}: {words}" + (f"\n  {hint}" if hint else ""))
 
 
 class BadRequestError(APIStatusError):
@@ -187,6 +204,14 @@ class PayloadTooLargeError(APIStatusError):
 
 class ServerError(APIStatusError):
     """The server failed. A create may have been carried out in part."""
+
+
+class PublishError(PostizError):
+    """Postiz could not publish a stored post. `post_id` names it, the text says why."""
+
+    def __init__(self, reason: str, *, post_id: str) -> None:
+        self.post_id = post_id
+        super().__init__(f"post {post_id}: {reason}")
 
 
 class UnexpectedAnswerError(PostizError):

@@ -20,9 +20,9 @@ What it does not tell
 What follows
     The ledger mirrors the server's window from the headers and never infers what can be read.
     When it knows nothing (start, new window, after a lock-out) one real call goes alone and
-    reads the counter. A call whose answer is lost counts as spent. At ``remaining == 0``
-    nothing leaves until the window is over plus a margin: a call too many costs an hour, a
-    second of waiting costs a second.
+    reads the counter. A call whose answer is lost counts as spent until a later reading must
+    have included it. At ``remaining == 0`` nothing leaves until the window is over plus a
+    margin: a call too many costs an hour, a second of waiting costs a second.
 
 The laws of this file
     No clock, no I/O, no HTTP. Time is an argument, in seconds of a monotonic clock. The state
@@ -42,6 +42,7 @@ from msgspec.structs import replace
 __all__ = [
     "Flight",
     "Grant",
+    "Hit",
     "Kept",
     "Ledger",
     "Queued",
@@ -86,6 +87,9 @@ MEMORY = 0.9
 RESTART_MARGIN = 30.0
 """Seconds added to a kept window end, because the wall clock may have been set meanwhile."""
 
+SETTLE = 30.0
+"""Seconds for which a request can still be on its way when its sender gave up or died."""
+
 LOCK_GUESS, LOCK_GUESS_MAX = 30.0, 900.0
 """Pause after a 429 without Retry-After: not the throttler's; doubled each time, bounded."""
 
@@ -127,6 +131,14 @@ class Flight(msgspec.Struct, frozen=True):
     alone: bool
 
 
+class Hit(msgspec.Struct, frozen=True, array_like=True):
+    """A call of ours that the server counted between `sent` and `until`; if not `sure`, maybe."""
+
+    sent: float
+    until: float
+    sure: bool = True
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one (server, key, route). Times are monotonic seconds."""
 
@@ -141,7 +153,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     ends_before: float = -math.inf
     """The window ends between these two moments; -inf: unknown."""
     remaining: int = 0
-    """Calls left in the window when last read, less the calls lost since."""
+    """Calls left in the window when last read."""
+    unseen: tuple[float, ...] = ()
+    """For each call that ended without a reading, from when on a reading includes it."""
     read_at: float = -math.inf
     """When the call that brought the last reading was sent."""
     blocked_until: float = -math.inf
@@ -167,8 +181,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The server keeps a sliding log (older releases): slots come back one by one."""
     headerless: bool = False
     """Answers carry no rate headers (a proxy strips them): only our own log is known."""
-    log: tuple[tuple[float, float], ...] = ()
-    """(sent, answered) of our counted calls of the last window length."""
+    log: tuple[Hit, ...] = ()
+    """Our calls of the last window length."""
 
     @property
     def window_known(self) -> bool:
@@ -176,7 +190,13 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held(self) -> int:
+        """Slots that bulk leaves to interactive calls until the window closes."""
         return max(1, math.ceil(self.limit / 10)) if self.reserve is None else self.reserve
+
+    @property
+    def pending(self) -> int:
+        """Calls that the last reading may not include."""
+        return len(self.flights) + len(self.unseen)
 
 
 # ------------------------------------------------------------------ asking
@@ -196,11 +216,11 @@ def decide(
     """
     if now < ledger.blocked_until:
         return Wait(ledger.blocked_until, Why.BLOCKED)
+    if _must_read(ledger, now):
+        return _decide_probe(ledger, now)
     if ledger.headerless or ledger.sliding:
         return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
-    if not ledger.window_known or now >= ledger.ends_before + MARGIN:
-        return Wait(math.inf, Why.PROBE) if ledger.flights else Grant()
-    free = ledger.remaining - len(ledger.flights)
+    free = ledger.remaining - ledger.pending
     if free <= 0:
         return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
     if len(ledger.flights) >= ledger.cap:
@@ -210,6 +230,33 @@ def decide(
     return _decide_held(ledger, now, free)
 
 
+def _must_read(ledger: Ledger, now: float) -> bool:
+    """Nothing is known of the window that runs at `now`, and an answer can tell."""
+    return not ledger.headerless and now >= ledger.ends_before + MARGIN
+
+
+def _decide_probe(ledger: Ledger, now: float) -> Grant | Wait:
+    """One call alone reads the counter."""
+    if ledger.flights:
+        return Wait(math.inf, Why.PROBE)
+    start = _probe_from(ledger, now)
+    return Wait(start, Why.WINDOW) if start > now else Grant()
+
+
+def _probe_from(ledger: Ledger, now: float) -> float:
+    """From when on a probe cannot be the call too many, as far as it depends on us.
+
+    The end of a window that was read is enough. Calls sent since then without a reading (their
+    answers were lost, or their process died) may have filled the next one.
+    """
+    live = _live(ledger, now)
+    if len(live) < ledger.limit:
+        return now
+    if not ledger.sliding and all(hit.sent <= ledger.ends_before for hit in live):
+        return now
+    return sorted(_returns(ledger, live))[len(live) - ledger.limit]
+
+
 def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
     """A bulk call asks for a slot that is held back: only shortly before the window closes."""
     closing = ledger.ends_after - _release(ledger)
@@ -217,12 +264,12 @@ def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
         return Wait(closing, Why.RESERVED)
     rate = _foreign_rate(ledger)
     if ledger.read_at < closing:
-        unseen = _quantile(rate * (now - ledger.read_at))
-        if not ledger.flights and ledger.remaining > max(unseen, _last_slot(ledger)):
+        others = _quantile(rate * (now - ledger.read_at))
+        if not ledger.flights and free > max(others, _last_slot(ledger)):
             return Grant()
         return Wait(math.inf if ledger.flights else ledger.ends_before + MARGIN, Why.RESERVED)
-    unseen = _quantile(rate * (ledger.ends_before - ledger.read_at))
-    if free > max(unseen, _last_slot(ledger)):
+    others = _quantile(rate * (ledger.ends_before - ledger.read_at))
+    if free > max(others, _last_slot(ledger)):
         return Grant()
     return Wait(ledger.ends_before + MARGIN, Why.RESERVED)
 
@@ -234,13 +281,18 @@ def _decide_by_log(
     free = free_slots(ledger, now)
     if free <= 0:
         return Wait(_next_return(ledger, now), Why.WINDOW)
-    must_read = ledger.sliding and (not ledger.window_known or now >= ledger.ends_before + MARGIN)
-    if ledger.flights and (must_read or len(ledger.flights) >= ledger.cap):
-        return Wait(math.inf, Why.PROBE if must_read else Why.IN_FLIGHT)
-    kept = 0 if backlog is not None and backlog <= free else 1 + min(3, ledger.foreign)
-    if urgent or free > kept:
+    if len(ledger.flights) >= ledger.cap:
+        return Wait(math.inf, Why.IN_FLIGHT)
+    if urgent or free > _kept_by_log(ledger, free, backlog):
         return Grant()
     return Wait(_next_return(ledger, now), Why.RESERVED)
+
+
+def _kept_by_log(ledger: Ledger, free: int, backlog: int | None) -> int:
+    """Slots that bulk leaves alone; no window closes here, so they are held all the time."""
+    if backlog is not None and backlog <= free:
+        return 0
+    return min(1 + min(3, _steady(ledger)), ledger.limit - 1)
 
 
 def free_slots(ledger: Ledger, now: float) -> int:
@@ -248,15 +300,17 @@ def free_slots(ledger: Ledger, now: float) -> int:
 
     Before the first answer this is the believed limit less what is in flight.
     """
-    flying = len(ledger.flights)
     if ledger.headerless:
-        return max(0, ledger.limit - flying - len(_live(ledger, now)))
+        own = ledger.limit - len(ledger.flights) - len(_live(ledger, now))
+        if now < ledger.ends_before + MARGIN:
+            own = min(own, ledger.remaining - ledger.pending)
+        return max(0, own)
+    if _must_read(ledger, now):
+        return max(0, ledger.limit - len(ledger.flights))
     if ledger.sliding:
-        returned = len(ledger.log) - len(_live(ledger, now))
-        return max(0, min(ledger.limit, ledger.remaining + returned) - flying)
-    if not ledger.window_known or now >= ledger.ends_before + MARGIN:
-        return max(0, ledger.limit - flying)
-    return max(0, ledger.remaining - flying)
+        back = sum(hit.sure for hit in ledger.log if not _is_live(ledger, hit, now))
+        return max(0, min(ledger.limit, ledger.remaining + back) - ledger.pending)
+    return max(0, ledger.remaining - ledger.pending)
 
 
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
@@ -266,25 +320,23 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
     are taken as used within their window.
     """
     start = max(now, ledger.blocked_until)
-    if ledger.headerless or ledger.sliding:
-        returns = sorted(answer + ledger.window + MARGIN for _, answer in _live(ledger, now))
-        beyond = ahead - free_slots(ledger, now)
-        if beyond < 0:
-            return start
-        if not returns:
-            return start + (1 + beyond // max(1, ledger.limit)) * (ledger.window + MARGIN)
-        rounds, place = divmod(beyond, len(returns))
-        return max(start, returns[place] + rounds * (ledger.window + MARGIN))
-    if ledger.blocked_until > now or not ledger.window_known:
+    unknown = _must_read(ledger, now) or ledger.blocked_until > now
+    if unknown:
+        start = max(start, _probe_from(ledger, now))
         free, ends = max(0, ledger.limit - len(ledger.flights)), start + ledger.window
-    elif now >= ledger.ends_before + MARGIN:
-        free, ends = max(0, ledger.limit - len(ledger.flights)), now + ledger.window
     else:
         free, ends = free_slots(ledger, now), ledger.ends_before
     if ahead < free:
         return start
-    later = (ahead - free) // max(1, ledger.limit)
-    return ends + MARGIN + later * (ledger.window + MARGIN)
+    beyond, length = ahead - free, ledger.window + MARGIN
+    if not unknown and (ledger.headerless or ledger.sliding):
+        live = [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
+        returns = sorted(_returns(ledger, live))[: ledger.limit]
+        if returns:
+            rounds, place = divmod(beyond, len(returns))
+            return max(start, returns[place] + rounds * length)
+        ends = max(now, ends)
+    return ends + MARGIN + beyond // ledger.limit * length
 
 
 def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
@@ -298,7 +350,12 @@ def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
 
 def _last_slot(ledger: Ledger) -> int:
     """Beside other clients the very last slot is never taken: the edge costs an hour."""
-    return 1 if ledger.foreign - ledger.hidden > 0 or ledger.past_foreign >= 0.5 else 0
+    return 1 if _steady(ledger) or ledger.past_foreign >= 0.5 else 0
+
+
+def _steady(ledger: Ledger) -> int:
+    """Hits of others in this window that are a sign of steady traffic."""
+    return max(0, ledger.foreign - ledger.hidden)
 
 
 def _release(ledger: Ledger) -> float:
@@ -309,7 +366,7 @@ def _release(ledger: Ledger) -> float:
 
 def _foreign_rate(ledger: Ledger) -> float:
     """Hits a second that other clients are likely to make; 0 while none was ever seen."""
-    seen = ledger.past_foreign + ledger.foreign - ledger.hidden
+    seen = ledger.past_foreign + _steady(ledger)
     if seen <= 0:
         return 0.0
     observed = max(0.0, ledger.read_at - (ledger.ends_before - ledger.window))
@@ -331,19 +388,27 @@ def _quantile(mean: float) -> int:
     return k
 
 
-def _live(ledger: Ledger, now: float) -> list[tuple[float, float]]:
-    """Our logged calls that still occupy a slot at `now`, by the cautious reckoning."""
-    return [hit for hit in ledger.log if hit[1] + ledger.window + MARGIN > now]
+def _is_live(ledger: Ledger, hit: Hit, now: float) -> bool:
+    return hit.until + ledger.window + MARGIN > now
+
+
+def _live(ledger: Ledger, now: float) -> list[Hit]:
+    """Our calls that may still occupy a slot at `now`."""
+    return [hit for hit in ledger.log if _is_live(ledger, hit, now)]
+
+
+def _returns(ledger: Ledger, hits: list[Hit]) -> list[float]:
+    """When the slots of `hits` have surely come back."""
+    return [hit.until + ledger.window + MARGIN for hit in hits]
 
 
 def _next_return(ledger: Ledger, now: float) -> float:
-    """When the next slot of our own log comes back; after an answer if none is logged."""
-    returns = [answer + ledger.window + MARGIN for _, answer in _live(ledger, now)]
-    if returns:
-        return min(returns)
-    if ledger.flights:
-        return math.inf
-    return max(now, ledger.ends_before) + MARGIN
+    """When the next slot comes back, or the counter may be read again; infinity: an answer."""
+    live = [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
+    moments = _returns(ledger, live)
+    if ledger.ends_before + MARGIN > now:
+        moments.append(ledger.ends_before + MARGIN)
+    return min(moments, default=math.inf)
 
 
 # ------------------------------------------------------------------ events
@@ -368,61 +433,91 @@ def released(ledger: Ledger, token: int) -> Ledger:
 def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _land(ledger, token)
+    hit = Hit(flight.sent, now)
     lo, hi = flight.sent + reading.reset - 1.0, now + reading.reset
-    if ledger.window_known and hi < ledger.ends_after - ledger.window / 2 and not ledger.sliding:
-        return _logged(_pace(ledger, flight, now), flight, now)  # an answer of a past window
+    if ledger.window_known and hi < ledger.ends_after - ledger.window / 2:
+        return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
     if is_new:
-        ledger = _open_window(ledger, flight, now, reading)
+        ledger = _open_window(ledger, now, reading)
     else:
         ledger = _read_again(ledger, flight, now, reading)
     lo, hi = _narrow(ledger, lo, hi, fresh=is_new)
+    is_newest = flight.sent >= ledger.read_at
     ledger = replace(
         ledger,
-        limit=reading.limit,
+        limit=reading.limit if is_newest else ledger.limit,
         limit_read=True,
         ends_after=lo,
         ends_before=hi,
         read_at=max(ledger.read_at, flight.sent),
+        unseen=tuple(moment for moment in ledger.unseen if moment > flight.sent),
         headerless=False,
         guesses=0,
     )
-    return _pace(_logged(ledger, flight, now), flight, now)
+    return _pace(_logged(ledger, hit, now), flight, now)
 
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
     """A counted answer came back without rate headers: count for ourselves from now on."""
     ledger, flight = _land(ledger, token)
-    ledger = replace(ledger, headerless=True, guesses=0)
-    return _pace(_logged(ledger, flight, now), flight, now)
+    ledger = replace(
+        ledger,
+        own=ledger.own + 1,
+        unseen=_unseen(ledger, now, now),
+        headerless=True,
+        guesses=0,
+    )
+    return _pace(_logged(ledger, Hit(flight.sent, now), now), flight, now)
 
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """The server answered 429: nobody on the key sends until it is over."""
+    if retry_after is None or _is_impossible(ledger, now + retry_after):
+        return _refused_elsewhere(ledger, token, now, retry_after)
     ledger, flight = _land(ledger, token)
-    if retry_after is None:
-        pause = min(LOCK_GUESS_MAX, LOCK_GUESS * 2**ledger.guesses)
-        guesses = ledger.guesses + 1
-    else:
-        pause, guesses = retry_after, 0
     ledger = _fold(replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight)))
     return replace(
         ledger,
-        blocked_until=max(ledger.blocked_until, now + pause + MARGIN),
-        guesses=guesses,
+        blocked_until=max(ledger.blocked_until, now + retry_after + MARGIN),
+        guesses=0,
         ends_after=-math.inf,
         ends_before=-math.inf,
         remaining=0,
+        unseen=(),
         cap=1,
         log=(),
     )
 
 
+def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
+    """A lock-out up to then would have begun before a call that the server let in."""
+    let_in = max((hit.sent for hit in ledger.log if hit.sure), default=-math.inf)
+    return let_in > lock_ends - ledger.window
+
+
+def _refused_elsewhere(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
+    """A 429 that is not the throttler's: a pause, and what is known of the window stays."""
+    guess = min(LOCK_GUESS_MAX, LOCK_GUESS * 2.0**ledger.guesses)
+    pause = guess if retry_after is None else retry_after
+    guesses = ledger.guesses + 1 if retry_after is None else 0
+    ledger = lost(ledger, token, now)
+    until = max(ledger.blocked_until, now + pause + MARGIN)
+    return replace(ledger, blocked_until=until, guesses=guesses, cap=1)
+
+
 def lost(ledger: Ledger, token: int, now: float) -> Ledger:
-    """The call was sent and nothing came back: it counts as spent."""
+    """The call was sent and nothing came back: it counts as spent, for it may still arrive."""
     ledger, flight = _land(ledger, token)
-    ledger = replace(ledger, remaining=max(0, ledger.remaining - 1), own=ledger.own + 1)
-    return _logged(ledger, flight, now)
+    until = now + SETTLE
+    ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
+    return _logged(ledger, Hit(flight.sent, until, sure=False), now)
+
+
+def _unseen(ledger: Ledger, until: float, now: float) -> tuple[float, ...]:
+    """One more call without a reading; those of long ago are in no window that still runs."""
+    recent = [moment for moment in ledger.unseen if moment + ledger.window + MARGIN > now]
+    return (*recent, until)
 
 
 def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
@@ -433,18 +528,16 @@ def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
     raise LookupError(f"reservation {token} is not open")
 
 
-def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
+def _open_window(ledger: Ledger, now: float, reading: Reading) -> Ledger:
     """The first reading of a window we knew nothing of."""
     found = max(0, reading.limit - reading.remaining - 1)
-    still_ours = sum(1 for sent, _ in ledger.log if sent + ledger.window > now)
+    ours = sum(hit.sure and hit.sent + ledger.window > now for hit in ledger.log)
     sliding = ledger.sliding
-    if still_ours > 1:
-        sliding = found >= still_ours
-    elif not found:
+    if found < ours:
         sliding = False
-    log = ledger.log
-    if sliding:
-        log = tuple(hit for hit in log if hit[0] + ledger.window > flight.sent)
+    elif found >= max(2, ours) and ours and reading.reset >= ledger.window and not ledger.unseen:
+        sliding = True  # this very call began the window, and yet there were hits
+    log = _unexpired(ledger, now) if sliding else ledger.log
     ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
     return replace(ledger, remaining=reading.remaining)
 
@@ -453,9 +546,8 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) ->
     """A further reading of the window we are in."""
     remaining, log = ledger.remaining, ledger.log
     if ledger.sliding:
-        back = [hit for hit in log if hit[0] + ledger.window <= flight.sent]
-        cautious = sum(1 for hit in back if hit[1] + ledger.window + MARGIN <= now)
-        remaining, log = remaining + cautious, tuple(hit for hit in log if hit not in back)
+        remaining += sum(hit.sure for hit in log if not _is_live(ledger, hit, now))
+        log = _unexpired(ledger, now)
     remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
     own = ledger.own + 1
     used = reading.limit - reading.remaining
@@ -470,6 +562,11 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) ->
     return replace(
         ledger, remaining=remaining, log=log, own=own, foreign=foreign, hidden=hidden, cap=cap
     )
+
+
+def _unexpired(ledger: Ledger, now: float) -> tuple[Hit, ...]:
+    """The hits that a reading at `now` has not yet seen go; the others would count twice."""
+    return tuple(hit for hit in ledger.log if hit.sent + ledger.window > now)
 
 
 def _narrow(ledger: Ledger, lo: float, hi: float, *, fresh: bool) -> tuple[float, float]:
@@ -487,11 +584,11 @@ def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
     return replace(ledger, cap=cap, latency=latency, answered_at=now)
 
 
-def _logged(ledger: Ledger, flight: Flight, now: float) -> Ledger:
-    recent = [hit for hit in ledger.log if hit[1] + ledger.window + MARGIN > now]
-    if ledger.sliding:
-        recent = list(ledger.log)
-    return replace(ledger, log=(*recent, (flight.sent, now)))
+def _logged(ledger: Ledger, hit: Hit, now: float) -> Ledger:
+    recent = ledger.log  # a sliding log needs those that came back, until a reading includes them
+    if not ledger.sliding:
+        recent = tuple(_live(ledger, now))
+    return replace(ledger, log=(*recent, hit))
 
 
 def _fold(ledger: Ledger) -> Ledger:
@@ -522,7 +619,8 @@ def _others_blocked(ledger: Ledger, flight: Flight) -> int:
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A ledger on disk, in wall time (seconds since the epoch), so that a restart is no probe.
 
-    `remaining` is less what was in flight: a killed process's calls count as spent.
+    `unseen` has an entry for each call that `remaining` may not include, those in flight among
+    them: a killed process's calls count as spent.
     """
 
     as_of: float
@@ -531,32 +629,36 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     window: float = WINDOW
     window_end: float | None = None
     remaining: int = 0
+    unseen: tuple[float, ...] = ()
     blocked_until: float | None = None
     past_foreign: float = 0.0
     past_hours: float = 0.0
     sliding: bool = False
     headerless: bool = False
-    log: tuple[tuple[float, float], ...] = ()
+    log: tuple[Hit, ...] = ()
 
 
 def keep(ledger: Ledger, now: float, wall: float) -> Kept:
     """The ledger as a value that can be written down. Its calls in flight count as spent."""
     shift = wall - now
-    spent = tuple((flight.sent + shift, wall) for flight in ledger.flights)
-    known = ledger.window_known and now < ledger.ends_before
+    until = now + SETTLE
+    flying = tuple(Hit(flight.sent, until, sure=False) for flight in ledger.flights)
+    unseen = (*ledger.unseen, *(until for _ in flying))
+    known = now < ledger.ends_before + MARGIN
     return Kept(
         as_of=wall,
         limit=ledger.limit,
         limit_read=ledger.limit_read,
         window=ledger.window,
         window_end=ledger.ends_before + shift if known else None,
-        remaining=max(0, ledger.remaining - len(ledger.flights)),
+        remaining=ledger.remaining,
+        unseen=tuple(moment + shift for moment in unseen),
         blocked_until=ledger.blocked_until + shift if ledger.blocked_until > now else None,
         past_foreign=ledger.past_foreign,
         past_hours=ledger.past_hours,
         sliding=ledger.sliding,
         headerless=ledger.headerless,
-        log=(*((sent + shift, answer + shift) for sent, answer in ledger.log), *spent),
+        log=tuple(_moved(hit, shift) for hit in (*ledger.log, *flying)),
     )
 
 
@@ -564,33 +666,45 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
     """A ledger from what an earlier process wrote down.
 
     A window end or lock-out further ahead than one window is nonsense and taken as unknown.
+    The wall clock may have been set meanwhile, so each moment is moved to the careful side; a
+    clock that was set back to before the keeping is taken to stand there.
     """
-    shift = now - wall
-    horizon = wall + kept.window + RESTART_MARGIN
+    wall = max(wall, kept.as_of)
+    early, late = now - wall, now - wall + RESTART_MARGIN
+    latest = wall + kept.window + 2 * RESTART_MARGIN
+    limit = max(1, kept.limit)
     ledger = Ledger(
         window=kept.window,
-        limit=kept.limit,
+        limit=limit,
         limit_read=kept.limit_read,
         reserve=reserve_slots,
-        past_foreign=kept.past_foreign,
-        past_hours=kept.past_hours,
+        unseen=tuple(min(moment, wall + SETTLE) + early for moment in kept.unseen),
+        past_foreign=max(0.0, kept.past_foreign),
+        past_hours=max(0.0, kept.past_hours),
         sliding=kept.sliding,
         headerless=kept.headerless,
-        log=tuple((sent + shift, answer + shift) for sent, answer in kept.log),
+        log=tuple(
+            Hit(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=hit.sure)
+            for hit in kept.log
+        ),
     )
-    if kept.blocked_until is not None and wall < kept.blocked_until <= horizon:
-        ledger = replace(ledger, blocked_until=kept.blocked_until + shift + MARGIN)
-    if kept.window_end is None or not wall - RESTART_MARGIN < kept.window_end <= horizon:
+    if kept.blocked_until is not None and wall < kept.blocked_until + RESTART_MARGIN < latest:
+        ledger = replace(ledger, blocked_until=kept.blocked_until + late)
+    if kept.window_end is None or not wall < kept.window_end + RESTART_MARGIN < latest:
         return ledger
-    end = kept.window_end + shift
+    remaining = min(max(0, kept.remaining), limit)
     return replace(
         ledger,
-        ends_after=end - RESTART_MARGIN,
-        ends_before=end + (RESTART_MARGIN if kept.remaining <= 0 else 0.0),
-        remaining=kept.remaining,
-        own=max(0, kept.limit - kept.remaining),
-        read_at=kept.as_of + shift,
+        ends_after=kept.window_end + early - RESTART_MARGIN,
+        ends_before=kept.window_end + late,
+        remaining=remaining,
+        own=limit - remaining,
+        read_at=kept.as_of + early,
     )
+
+
+def _moved(hit: Hit, shift: float) -> Hit:
+    return Hit(hit.sent + shift, hit.until + shift, hit.sure)
 
 
 # ------------------------------------------------------------------ showing

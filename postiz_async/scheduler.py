@@ -29,6 +29,7 @@ from postiz_async.errors import (
     QuotaWaitError,
     describe_seconds,
 )
+from postiz_async.events import Attempt
 from postiz_async.flight import FlightBudget
 from postiz_async.quota import Grant, Ledger, Queued, Quota, Wait, Why
 from postiz_async.retry import Outcome, next_wait
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
+    from postiz_async.events import AttemptHook
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
@@ -73,6 +75,7 @@ class CallOptions:
     """
 
     timeout: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     max_wait: float | None = None
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
@@ -113,6 +116,7 @@ class Scheduler:
         ledger: the state to start with.
         smooth: spread creates over the window instead of sending what it allows at once.
         politeness: calls a second of routes without quota; None for no bound.
+        on_attempt: sees every attempt.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Scheduler:
         ledger: Ledger,
         smooth: bool = False,
         politeness: float | None = None,
+        on_attempt: AttemptHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
@@ -135,7 +140,9 @@ class Scheduler:
         self.server_offset = 0.0
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
         self._transport = transport
+        self._on_attempt = on_attempt
         self._ledger = ledger
+        self._keeping = anyio.Lock()
         self._queue: list[_Ticket] = []
         self._bounded: set[_Ticket] = set()
         self._arrivals = itertools.count()
@@ -240,20 +247,40 @@ class Scheduler:
         return await self._send(call, options)
 
     async def _send(self, call: Call[T], options: CallOptions) -> WireResponse:
-        number = next(self._requests)
-        response = await self._transport.send(self._encode(call, options))
-        server_time = wire.observe(response, now=self.clock.time()).server_time
-        if server_time is not None:
-            self.server_offset = server_time - self.clock.time()
-        log.info(
-            "request %d %s posts=%d status=%d remaining=%s",
-            number,
-            call.endpoint.name,
-            call.posts,
-            response.status,
-            response.headers.get("x-ratelimit-remaining", "-"),
+        request = self._encode(call, options)
+        attempt = Attempt(call.endpoint.name, next(self._requests), call.posts, 0.0)
+        started = self.clock.monotonic()
+        try:
+            response = await self._transport.send(request)
+        except APIConnectionError as error:
+            seconds = self.clock.monotonic() - started
+            self._report(replace(attempt, seconds=seconds, error=type(error).__name__))
+            raise
+        seen = wire.observe(response, now=self.clock.time())
+        if seen.server_time is not None:
+            self.server_offset = seen.server_time - self.clock.time()
+        seconds = self.clock.monotonic() - started
+        self._report(
+            replace(attempt, seconds=seconds, status=response.status, reading=seen.reading)
         )
         return response
+
+    def _report(self, attempt: Attempt) -> None:
+        log.info(
+            "request %d %s posts=%d %s remaining=%s",
+            attempt.number,
+            attempt.endpoint,
+            attempt.posts,
+            attempt.error or f"status={attempt.status}",
+            attempt.reading.remaining if attempt.reading is not None else "-",
+        )
+        if self._on_attempt is None:
+            return
+        try:
+            self._on_attempt(attempt)
+        except Exception:
+            # The answer of a create must not get lost because somebody's hook is broken.
+            log.exception("on_attempt failed")
 
     def _encode(self, call: Call[T], options: CallOptions) -> WireRequest:
         timeout = options.timeout if options.timeout is not None else call.endpoint.timeout
@@ -265,6 +292,7 @@ class Scheduler:
             key=self.identity.key,
             user_agent=self.identity.user_agent,
             timeout=timeout,
+            headers=options.headers,
         )
 
     # -------------------------------------------------------------- creates
@@ -346,10 +374,11 @@ class Scheduler:
             self._ledger = quota.unread(self._ledger, token, now)
 
     async def _keep(self) -> None:
-        """Write the ledger's state down wherever it is kept."""
-        for store in self.stores:
-            kept = quota.keep(self._ledger, self.clock.monotonic(), self.clock.time())
-            await store.save(kept)
+        """Write the ledger's state down wherever it is kept, the newest last."""
+        async with self._keeping:
+            for store in tuple(self.stores):
+                kept = quota.keep(self._ledger, self.clock.monotonic(), self.clock.time())
+                await store.save(kept)
 
     async def _keep_answer(self) -> None:
         """Keep what an answer said. The answer itself matters more than a failing store."""

@@ -12,13 +12,12 @@ import filetype  # pyright: ignore[reportMissingTypeStubs]
 
 from postiz_async.endpoints import UPLOAD_FILE, Call, FilePart
 from postiz_async.errors import InvalidPostError, Problem
-from postiz_async.scheduler import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from postiz_async.caller import Caller
     from postiz_async.models.media import Media
-    from postiz_async.scheduler import Scheduler
 
 __all__ = ["FileFacts", "inspect_file", "part_of", "upload"]
 
@@ -125,12 +124,11 @@ async def _stream(path: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def upload(scheduler: Scheduler, source: Path | str | bytes) -> Media:
+async def upload(caller: Caller, source: Path | str | bytes) -> Media:
     """Upload a file or bytes.
 
     Raises:
         InvalidPostError: the server would refuse it; nothing was sent.
     """
     part = await part_of(Path(source) if isinstance(source, str) else source)
-    media, _ = await scheduler.call(Call(UPLOAD_FILE, file=part), CallOptions())
-    return media
+    return await caller.call(Call(UPLOAD_FILE, file=part))

@@ -6,6 +6,7 @@ The only place that knows the API's JSON and header names.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,6 +45,7 @@ __all__ = [
     "CLOUD_URL",
     "Cost",
     "Observation",
+    "Secret",
     "WireRequest",
     "WireResponse",
     "api_root",
@@ -64,9 +66,23 @@ CLOUD_URL = "https://api.postiz.com"
 """The base URL of the hosted service."""
 
 _PREFIX = "/public/v1"
+_BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f\\]")
 _TIMESTAMP = 1_000_000_000
 _MAX_LIMIT = 1_000_000
 _encoder = msgspec.json.Encoder()
+
+
+class Secret(str):
+    """A text that shows itself to nobody who only looks: its `repr` is three stars.
+
+    So it stays out of the values of local variables that a traceback or an error reporter shows.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,33 +143,34 @@ def api_root(base_url: str) -> str:
     text = base_url.strip()
     try:
         parts = urlsplit(text)
-        port_is_fine = parts.port is None or parts.port > 0
+        is_fine = parts.port is None or parts.port > 0
     except ValueError:
-        parts, port_is_fine = urlsplit(""), False
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
+        parts, is_fine = urlsplit(""), False
+    is_fine = is_fine and not _NO_ADDRESS.search(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_fine:
+        # a text without dots and slashes may be the key in the wrong place, "@" a password
+        shown = f" {text!r}" if re.search(r"[./:]", text) and "@" not in text else ""
         raise ConfigurationError(
-            f"The base URL {text!r} is not a web address. "
+            f"The base URL{shown} is not a web address. "
             "Write it like https://api.postiz.com or https://postiz.example.com/api."
         )
-    if parts.query or parts.fragment or parts.username or parts.password:
+    if parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(
             "The base URL must not contain a query, a fragment or a password; "
             "the API key is a setting of its own (api_key, POSTIZ_API_KEY)."
         )
     path = parts.path.rstrip("/")
     path = path.removesuffix(_PREFIX).rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path}{_PREFIX}"
+    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{path}{_PREFIX}"
 
 
-def clean_key(api_key: str) -> str:
+def clean_key(api_key: str) -> Secret:
     """The key as the server wants it: bare, without white space around it or `Bearer`.
 
     Raises:
         ConfigurationError: it is empty or has characters that no header can carry.
     """
-    key = api_key.strip()
-    if key[:7].lower() == "bearer ":
-        key = key[7:].strip()
+    key = Secret(_BEARER.sub("", api_key.strip()))
     if not key:
         raise ConfigurationError(
             "There is no API key. Find it in Postiz under Settings > Developers > Public API, "
@@ -186,8 +203,9 @@ def encode(
     key: str,
     user_agent: str,
     timeout: float | None,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> WireRequest:
-    """The HTTP request of a call.
+    """The HTTP request of a call. `headers` are added to our own and cannot replace them.
 
     Raises:
         InvalidPostError: a path parameter is empty, a dot segment or has control characters.
@@ -196,16 +214,16 @@ def encode(
     for name, value in call.params.items():
         path = path.replace("{" + name + "}", _segment(name, value))
     query = f"?{urlencode(call.query)}" if call.query else ""
-    headers = [
-        ("Authorization", key),
-        ("User-Agent", user_agent),
-        ("Accept", "application/json"),
-    ]
+    own = [("User-Agent", user_agent), ("Accept", "application/json")]
+    if key:
+        own.insert(0, ("Authorization", key))
     body: bytes | FilePart | None = call.file
     if call.body is not None:
         body = bytes(call.body)
-        headers.append(("Content-Type", "application/json"))
-    return WireRequest(call.endpoint.method, f"{root}{path}{query}", tuple(headers), body, timeout)
+        own.append(("Content-Type", "application/json"))
+    names = {name.lower() for name, _ in own}
+    extra = [(name, value) for name, value in headers if name.lower() not in names]
+    return WireRequest(call.endpoint.method, f"{root}{path}{query}", (*own, *extra), body, timeout)
 
 
 def _segment(name: str, value: str) -> str:
@@ -255,11 +273,11 @@ def parse_date(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UnexpectedAnswerError(
             f"The server sent {text[:40]!r} where a date belongs."
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 # ------------------------------------------------------------------ responses
@@ -272,6 +290,14 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         PostizError: one of the tree's errors, see `failure`.
     """
     error = failure(response)
+    if isinstance(error, NotFoundError) and error.text.startswith("Cannot "):
+        raise NotFoundError(
+            error.text,
+            status_code=error.status_code,
+            body=error.body,
+            hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
+            "base URL is wrong.",
+        )
     if error is not None:
         raise error
     if endpoint.reply is NoneType:
@@ -339,11 +365,6 @@ def _status_error(
     if status == 402:
         return PlanLimitError, said.url or ""
     if status == 404:
-        if said.text.startswith("Cannot "):
-            return (
-                NotFoundError,
-                "This server does not have the route: it is older, or the URL is wrong.",
-            )
         return NotFoundError, ""
     if status == 413:
         return PayloadTooLargeError, "A create request may have 102,400 bytes."
@@ -427,19 +448,25 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     server_time = _http_date(headers.get("date", ""))
     reading = _reading(headers, now)
     retry_after = _retry_after(headers, now=now)
+    if response.status == 429:
+        if retry_after is None and reading is not None and reading.remaining == 0:
+            retry_after = reading.reset
+        return Observation(Cost.REFUSED, None, retry_after, server_time)
     if reading is not None:
         return Observation(Cost.COUNTED, reading, retry_after, server_time)
+    return Observation(_unread_cost(response), None, retry_after, server_time)
+
+
+def _unread_cost(response: WireResponse) -> Cost:
+    """What an answer without rate headers costs."""
     status = response.status
-    if status == 429:
-        return Observation(Cost.REFUSED, None, retry_after, server_time)
-    if status in {401, 404, 413} or 300 <= status < 400:
-        return Observation(Cost.FREE, None, retry_after, server_time)
-    if _is_web_page(response) or status in {502, 503, 504}:
-        cost = Cost.UNKNOWN if status >= 500 else Cost.FREE
-        return Observation(cost, None, retry_after, server_time)
+    if status >= 500:  # a proxy, or the server before it counted
+        return Cost.UNKNOWN
+    if status in {401, 404, 413} or 300 <= status < 400 or _is_web_page(response):
+        return Cost.FREE
     if status == 400 and b" JSON" in response.body:
-        return Observation(Cost.FREE, None, retry_after, server_time)
-    return Observation(Cost.COUNTED, None, retry_after, server_time)
+        return Cost.FREE
+    return Cost.COUNTED
 
 
 def _reading(headers: Mapping[str, str], now: float) -> Reading | None:
@@ -480,6 +507,7 @@ def _number(raw: str | None) -> float | None:
 
 def _http_date(raw: str) -> float | None:
     try:
-        return parsedate_to_datetime(raw).timestamp()
+        moment = parsedate_to_datetime(raw)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

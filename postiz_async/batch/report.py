@@ -39,8 +39,9 @@ class Report:
         )
 
     def troubles(self) -> list[RowRecord]:
-        """The rows that did not end as stored."""
-        return [row for row in self.rows if row.state is not State.STORED]
+        """The rows that somebody has to look at: neither stored nor still to be sent."""
+        fine = {State.STORED, State.PLANNED, State.SENDING}
+        return [row for row in self.rows if row.state not in fine]
 
     def to_csv(self) -> str:
         """One line a row: row, ref, state, post_id, channel, date, note."""

@@ -18,6 +18,7 @@ import anyio.to_thread
 from msgspec.structs import replace
 
 from postiz_async.batch.plan import PlannedRequest
+from postiz_async.compose import build_item
 from postiz_async.delivery.journal import SentRequest, State
 from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
 from postiz_async.delivery.matching import match_request
@@ -32,7 +33,6 @@ from postiz_async.errors import (
 )
 from postiz_async.flight import MAX_CREATES
 from postiz_async.models.posts import CreatePost, NewPost, TagRef
-from postiz_async.resources.posts import build_item
 from postiz_async.scheduler import Priority
 from postiz_async.uploads import inspect_file
 from postiz_async.wire import format_date, parse_date

@@ -19,12 +19,12 @@ from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
 from postiz_async.batch.report import make_report
 from postiz_async.batch.runner import Job, Outcome, Runner, first_error
 from postiz_async.batch.source import read_campaign
+from postiz_async.compose import build_item
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
 from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.errors import BatchError, InvalidPostError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
-from postiz_async.resources.posts import build_item
 
 if TYPE_CHECKING:
     from collections.abc import (

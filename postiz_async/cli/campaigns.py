@@ -152,14 +152,17 @@ async def run(
             return _problems(output, batch)
         report = await run_batch(output, postiz, batch)
     show_report(output, report)
-    result = _result_path(file)
-    result.write_text(report.to_csv(), encoding="utf-8")
-    output.say(f"What became of each row: {result}")
+    _write_result(output, file.with_suffix(".result.csv"), report)
     return 0 if report.complete and not batch.problems else 1
 
 
-def _result_path(campaign: Path) -> Path:
-    return campaign.with_suffix(".result.csv")
+def _write_result(output: Output, path: Path, report: Report) -> None:
+    try:
+        path.write_text(report.to_csv(), encoding="utf-8")
+    except OSError as error:
+        output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
+    else:
+        output.say(f"What became of each row: {path}")
 
 
 async def run_batch(output: Output, postiz: Postiz, batch: Batch) -> Report:

@@ -80,7 +80,7 @@ async def sandbox(
             _copy_sample(sample)
         output.say(
             f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
-            f"creates an hour. Its clock shows {moment(clock.time())} and runs {speed:g} times as fast."
+            f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
         )
         output.say(
             f"export POSTIZ_API_URL={served.url} POSTIZ_API_KEY={api_key} POSTIZ_SANDBOX_CLOCK=1",

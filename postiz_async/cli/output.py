@@ -81,7 +81,7 @@ def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
 
 def moment(when: datetime | float, zone: tzinfo = UTC) -> str:
     """A date for people: `Fri 15 Jan 2027 09:00 UTC`."""
-    at = datetime.fromtimestamp(when, zone) if isinstance(when, float) else when.astimezone(zone)
+    at = when.astimezone(zone) if isinstance(when, datetime) else datetime.fromtimestamp(when, zone)
     return f"{at:%a} {at.day} {at:%b %Y %H:%M %Z}"
 
 

@@ -129,7 +129,13 @@ class RunDisplay:
 
 
 def _bar(done: int, total: int) -> ProgressBar:
-    return ProgressBar(total=max(1, total), completed=done if total else 1, width=24)
+    return ProgressBar(
+        total=max(1, total),
+        completed=done if total else 1,
+        width=24,
+        complete_style="cyan",
+        finished_style="green",
+    )
 
 
 def _gauge(quota: Quota) -> ProgressBar:

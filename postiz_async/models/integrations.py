@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import field
 
 from postiz_async.models._base import Model
 
-__all__ = ["Customer", "Integration"]
+__all__ = ["ChannelSettings", "ChannelTool", "Customer", "Integration", "ToolParameter"]
 
 
 class Customer(Model, frozen=True, kw_only=True):
@@ -39,3 +41,63 @@ class FreeSlot(Model, frozen=True, kw_only=True):
     """Answer of `GET /find-slot`: a date without zone, which means UTC."""
 
     date: str
+
+
+class ToolParameter(Model, frozen=True, kw_only=True):
+    """A key that a tool takes; its value is always sent as a text."""
+
+    key: str
+    type: str = ""
+    description: str = ""
+
+
+class ChannelTool(Model, frozen=True, kw_only=True):
+    """Something that a provider can look up, such as its boards or subreddits."""
+
+    method_name: str
+    description: str = ""
+    data_schema: list[ToolParameter] = []
+
+
+class ChannelSettings(Model, frozen=True, kw_only=True):
+    """What the running server says about the posts of a channel.
+
+    `settings` is a JSON schema, or a text that there are none. `max_length` is in characters;
+    for X it tells whether the channel is verified.
+    """
+
+    rules: str = ""
+    max_length: int = 0
+    settings: Mapping[str, object] | str = ""
+    tools: list[ChannelTool] = []
+
+
+class SettingsOutput(Model, frozen=True, kw_only=True):
+    """Answer of `GET /integration-settings/{id}`."""
+
+    output: ChannelSettings
+
+
+class ToolOutput(Model, frozen=True, kw_only=True):
+    """Answer of `POST /integration-trigger/{id}`; without output it is an empty object."""
+
+    output: object = None
+
+
+class ToolCall(Model, frozen=True, kw_only=True):
+    """The body of `POST /integration-trigger/{id}`."""
+
+    method_name: str
+    data: Mapping[str, str] = {}
+
+
+class ConnectUrl(Model, frozen=True, kw_only=True):
+    """Answer of `GET /social/{provider}`."""
+
+    url: str
+
+
+class DeletedIntegration(Model, frozen=True, kw_only=True):
+    """Answer of `DELETE /integrations/{id}`. The server also sends the tokens: they are dropped."""
+
+    id: str

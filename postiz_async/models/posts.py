@@ -20,6 +20,7 @@ __all__ = [
     "Html",
     "IntegrationRef",
     "MediaRef",
+    "MissingRelease",
     "NewPost",
     "Post",
     "PostIntegration",
@@ -183,6 +184,36 @@ class Post(Model, frozen=True, kw_only=True):
     settings: str | None = None
     """JSON text; servers up to 2.23.0 do not return it."""
     tags: list[PostTag] = []
+
+
+class MissingRelease(Model, frozen=True, kw_only=True):
+    """A recent item of a channel that may be the post whose id on the network is unknown."""
+
+    id: str
+    url: str = ""
+
+
+class PostState(Model, frozen=True, kw_only=True):
+    """Answer of `PUT /posts/{id}/status`."""
+
+    id: str
+    state: str
+
+
+class UpdatedSettings(Model, frozen=True, kw_only=True):
+    """Answer of `PUT /posts/{id}/settings`; the date comes without a zone and means UTC."""
+
+    post_id: str
+    publish_date: str
+
+
+class StoredRelease(Model, frozen=True, kw_only=True):
+    """Answer of `PUT /posts/{id}/release-id`: the row; its other columns are not modelled."""
+
+    id: str
+    state: str = ""
+    release_id: str | None = None
+    release_url: str | None = field(name="releaseURL", default=None)
 
 
 class PostList(Model, frozen=True, kw_only=True):

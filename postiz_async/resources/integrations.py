@@ -1,20 +1,32 @@
-"""Channels: list, check, find a free slot."""
+"""Channels: list, check, settings, tools, connect, delete, free slots."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postiz_async.endpoints import FIND_SLOT, IS_CONNECTED, Call
-from postiz_async.errors import InvalidPostError, Problem
-from postiz_async.scheduler import CallOptions
-from postiz_async.wire import parse_date
+from postiz_async.endpoints import (
+    CHANNEL_SETTINGS,
+    CONNECT_URL,
+    DELETE_INTEGRATION,
+    FIND_SLOT,
+    IS_CONNECTED,
+    LIST_GROUPS,
+    LIST_INTEGRATIONS,
+    TRIGGER_TOOL,
+    Call,
+)
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.models.integrations import ToolCall
+from postiz_async.wire import encode_body, parse_date
 
 if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from postiz_async.caller import Caller
     from postiz_async.channels import Channels
-    from postiz_async.models.integrations import Integration
-    from postiz_async.scheduler import Scheduler
+    from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
 __all__ = ["Integrations"]
 
@@ -22,16 +34,28 @@ __all__ = ["Integrations"]
 class Integrations:
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota."""
 
-    def __init__(self, scheduler: Scheduler, channels: Channels) -> None:
-        self._scheduler = scheduler
+    def __init__(self, caller: Caller, channels: Channels) -> None:
+        self._caller = caller
         self._channels = channels
 
-    async def list(self) -> list[Integration]:
-        """All channels of the organisation, disabled ones included, in no order.
+    async def list(self, *, group: str | None = None) -> builtins.list[Integration]:
+        """The channels of the organisation, disabled ones included, in no order.
+
+        Args:
+            group: only those of the group with this id; older servers ignore it (v2.21.9).
 
         Retried: yes. Since v1.11.1.
         """
-        return await self._channels.refresh()
+        if group is None:
+            return await self._channels.refresh()
+        return await self._caller.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
+
+    async def groups(self) -> builtins.list[Customer]:
+        """The groups of channels; the web page calls them customers.
+
+        Retried: yes. Since v2.21.9.
+        """
+        return await self._caller.call(Call(LIST_GROUPS))
 
     async def is_connected(self) -> bool:
         """Whether the server accepts the key.
@@ -41,8 +65,69 @@ class Integrations:
         Raises:
             AuthenticationError: it does not.
         """
-        answer, _ = await self._scheduler.call(Call(IS_CONNECTED), CallOptions())
-        return answer.connected
+        return (await self._caller.call(Call(IS_CONNECTED))).connected
+
+    async def settings(self, channel: Integration | str) -> ChannelSettings:
+        """Rules, length limit, settings schema and tools of a channel, as the server has them.
+
+        Retried: yes. Since v2.18.0.
+
+        Raises:
+            NotFoundError: there is no such channel (older servers: ServerError).
+        """
+        call = Call(CHANNEL_SETTINGS, params={"id": _id(channel)})
+        return (await self._caller.call(call)).output
+
+    async def trigger(
+        self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
+    ) -> object:
+        """Use a tool of a channel, such as looking up its boards. Returns whatever it gives.
+
+        Retried: yes. Since v2.18.0.
+
+        Raises:
+            NotFoundError: there is no such channel or tool.
+            AuthenticationError: the channel's own social token has expired; the key is fine.
+            ServerError: the network answered with an error.
+        """
+        body = encode_body(ToolCall(method_name=tool, data=data or {}))
+        call = Call(TRIGGER_TOOL, params={"id": _id(channel)}, body=body)
+        return (await self._caller.call(call)).output
+
+    async def connect_url(self, provider: str, *, refresh: str | None = None) -> str:
+        """The address at which a person connects an account of `provider`; good for an hour.
+
+        Args:
+            provider: identifier such as `linkedin`.
+            refresh: the platform's own id of the account that is to be connected again.
+
+        Retried: yes. Since v2.20.0.
+
+        Raises:
+            ConfigurationError: the provider is connected with a form in the web page, not by an
+                address.
+            PlanLimitError: the plan has no room for another channel.
+        """
+        query = (("refresh", refresh),) if refresh is not None else ()
+        call = Call(CONNECT_URL, params={"provider": provider}, query=query)
+        url = (await self._caller.call(call)).url
+        if not url.startswith("http"):
+            raise ConfigurationError(
+                f"{provider} is not connected through an address. Use the web page of Postiz."
+            )
+        return url
+
+    async def delete(self, channel: Integration | str) -> str:
+        """Delete a channel, and in the background its posts. Returns its id.
+
+        The server's answer contains the social tokens of the account; they are dropped unread.
+        Retried: yes. Since v2.20.0.
+
+        Raises:
+            ServerError: also for an unknown channel.
+        """
+        call = Call(DELETE_INTEGRATION, params={"id": _id(channel)})
+        return (await self._caller.call(call)).id
 
     async def find_slot(self, channel: Integration | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
@@ -56,12 +141,14 @@ class Integrations:
             InvalidPostError: the channel does not exist or is disabled.
             APITimeoutError: the channel has no posting times, or the server is slow.
         """
-        channel_id = channel if isinstance(channel, str) else channel.id
+        channel_id = _id(channel)
         known = await self._channels.find(channel_id)
         if known is None or known.disabled:
             what = "is disabled" if known else "does not exist in this organisation"
             raise InvalidPostError([Problem("channel", f"{channel_id!r} {what}")])
-        answer, _ = await self._scheduler.call(
-            Call(FIND_SLOT, params={"id": channel_id}), CallOptions()
-        )
+        answer = await self._caller.call(Call(FIND_SLOT, params={"id": channel_id}))
         return parse_date(answer.date)
+
+
+def _id(channel: Integration | str) -> str:
+    return channel if isinstance(channel, str) else channel.id

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 import msgspec
 
+from postiz_async.errors import ConfigurationError
 from postiz_async.quota import Kept
 
 __all__ = ["FileStore", "key_hash", "state_folder"]
@@ -51,9 +52,19 @@ class FileStore:
             return msgspec.json.decode(self.path.read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+        except OSError as error:
+            raise ConfigurationError(
+                f"The state of the quota in {self.path} cannot be read: {error.strerror}."
+            ) from error
 
     def _save(self, kept: Kept) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(msgspec.json.encode(kept))
-        fresh.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(msgspec.json.encode(kept))
+            fresh.replace(self.path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The state of the quota cannot be kept in {self.path.parent}: {error.strerror}. "
+                "Without it the next command could overrun the quota, so nothing was sent."
+            ) from error

@@ -1,0 +1,78 @@
+"""Between resources and scheduler: the options that apply to every call of a client or view."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from postiz_async.scheduler import CallOptions, Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from postiz_async.clock import Clock
+    from postiz_async.endpoints import Call
+    from postiz_async.scheduler import Scheduler
+    from postiz_async.wire import WireResponse
+
+__all__ = ["Caller", "RawAnswer", "with_raw_answers"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer(Generic[T]):
+    """A value with the answer that it was read from; the last one, if there were several."""
+
+    value: T
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+_answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answers", default=None)
+
+
+async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
+    """Await `call` and keep its last answer beside its value."""
+    answers: list[WireResponse] = []
+    token = _answers.set(answers)
+    try:
+        value = await call
+    finally:
+        _answers.reset(token)
+    last = answers[-1]
+    return RawAnswer(value, last.status, last.headers, last.body)
+
+
+class Caller:
+    """Makes calls with the options of a client or a view of it."""
+
+    def __init__(self, scheduler: Scheduler, options: CallOptions | None = None) -> None:
+        self.scheduler = scheduler
+        self._options = options or CallOptions()
+
+    @property
+    def clock(self) -> Clock:
+        """The client's notion of time."""
+        return self.scheduler.clock
+
+    def server_time(self) -> float:
+        """The server's wall clock, as far as its last answer tells it."""
+        return self.scheduler.server_time()
+
+    async def call(self, call: Call[T], options: CallOptions | None = None) -> T:
+        """Make a call, with other options than the client's if given."""
+        value, answer = await self.scheduler.call(call, options or self._options)
+        answers = _answers.get()
+        if answers is not None:
+            answers.append(answer)
+        return value
+
+    def merged(self, *, max_wait: float | None, priority: Priority | None) -> CallOptions:
+        """The options with what a create says of its own."""
+        options = self._options
+        if max_wait is not None:
+            options = replace(options, max_wait=max_wait)
+        return options if priority is None else replace(options, priority=priority)

@@ -1,0 +1,59 @@
+"""Generated videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from postiz_async.models._base import Model
+from postiz_async.models.posts import MediaRef
+
+__all__ = ["SlidesVideo", "Veo3Video", "Voice"]
+
+
+class SlidesVideo(Model, frozen=True, kw_only=True, tag="image-text-slides", tag_field="type"):
+    """Pictures with a spoken text. `voice` is an id from `media.voices`."""
+
+    prompt: str
+    voice: str
+    output: Literal["vertical", "horizontal"] = "vertical"
+
+    @property
+    def custom_params(self) -> Mapping[str, object]:
+        """What the generator is asked for."""
+        return {"voice": self.voice, "prompt": self.prompt}
+
+
+class Veo3Video(Model, frozen=True, kw_only=True, tag="veo3", tag_field="type"):
+    """A film from a prompt and at most three pictures."""
+
+    prompt: str
+    images: list[MediaRef] = []
+    output: Literal["vertical", "horizontal"] = "vertical"
+
+    @property
+    def custom_params(self) -> Mapping[str, object]:
+        """What the generator is asked for."""
+        return {"prompt": self.prompt, "images": self.images}
+
+
+class VideoRequest(Model, frozen=True, kw_only=True):
+    """The body of `POST /generate-video`."""
+
+    type: str
+    output: str
+    custom_params: Mapping[str, object]
+
+
+class Voice(Model, frozen=True, kw_only=True, rename=None):
+    """A voice for `SlidesVideo`."""
+
+    id: str
+    name: str = ""
+    preview_url: str | None = None
+
+
+class VoiceList(Model, frozen=True, kw_only=True):
+    """Answer of the video function `loadVoices`."""
+
+    voices: list[Voice] = []

@@ -1,0 +1,122 @@
+"""OAuth: let users connect their own Postiz organisation to your application.
+
+    oauth = OAuth(client_id=..., client_secret=..., front_url=..., base_url=...)
+    state = new_state()
+    redirect_to(oauth.authorize_url(state))          # the user agrees in the browser
+    code = check_callback(callback_url, state)
+    token = await oauth.exchange(code)               # works wherever an API key does
+
+Since server release v2.20.0. A new approval of the same user clears the token before at once, and a
+code works once: after a lost answer start again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import msgspec
+
+from postiz_async import wire
+from postiz_async.endpoints import OAUTH_TOKEN, Call
+from postiz_async.errors import AuthenticationError, ConfigurationError
+
+if TYPE_CHECKING:
+    from postiz_async.models.oauth import Token
+    from postiz_async.transport import Transport
+
+__all__ = ["OAuth", "check_callback", "new_state"]
+
+FRONT_URL = "https://platform.postiz.com"
+"""The web page of the hosted service."""
+
+
+class _Exchange(msgspec.Struct):
+    grant_type: str
+    code: str
+    client_id: str
+    client_secret: str
+
+
+def new_state() -> str:
+    """A random state that ties a callback to the browser that was sent away."""
+    return secrets.token_urlsafe(24)
+
+
+def check_callback(url: str, state: str) -> str:
+    """The code in the address that the user came back to.
+
+    Args:
+        url: the whole address, or its query alone.
+        state: what was given to `authorize_url`.
+
+    Raises:
+        AuthenticationError: the user refused, or the state is not ours (a forged callback).
+    """
+    query = parse_qs(urlsplit(url).query or url.lstrip("?"))
+    returned = query.get("state", [""])[0]
+    if not secrets.compare_digest(returned.encode(), state.encode()):
+        raise AuthenticationError(
+            "the state of the callback is not the one that was sent", status_code=400
+        )
+    refused = query.get("error", [""])[0]
+    code = query.get("code", [""])[0]
+    if refused or not code:
+        raise AuthenticationError(refused or "the callback has no code", status_code=400)
+    return code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth:
+    """An application that is registered with Postiz.
+
+    Args:
+        client_id: begins with `pca_`.
+        client_secret: begins with `pcs_`; in no representation.
+        front_url: the web page of Postiz.
+        base_url: its backend, as for `Postiz`.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    front_url: str = FRONT_URL
+    base_url: str = wire.CLOUD_URL
+
+    def authorize_url(self, state: str) -> str:
+        """Where to send the user. The redirect address is the one stored with the application."""
+        query = {"client_id": self.client_id, "response_type": "code", "state": state}
+        return f"{self.front_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
+
+    async def exchange(self, code: str, *, transport: Transport | None = None) -> Token:
+        """Turn a code into a token. Never retried: the code is used up by the first attempt.
+
+        Raises:
+            BadRequestError: the code is unknown, used or older than ten minutes.
+            AuthenticationError: the client id or secret is wrong.
+            APIConnectionError: the answer was lost; start again from `authorize_url`.
+        """
+        body = _Exchange("authorization_code", code, self.client_id, self.client_secret)
+        root = wire.api_root(self.base_url).removesuffix("/public/v1")
+        request = wire.encode(
+            Call(OAUTH_TOKEN, body=wire.encode_body(body)),
+            root=root,
+            key="",
+            user_agent="postiz-async",
+            timeout=OAUTH_TOKEN.timeout,
+        )
+        if not self.client_secret:
+            raise ConfigurationError("There is no client secret.")
+        used = transport or _make_transport()
+        try:
+            return wire.decode(OAUTH_TOKEN, await used.send(request))
+        finally:
+            if transport is None:
+                await used.aclose()
+
+
+def _make_transport() -> Transport:
+    from postiz_async.transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
+
+    return AiohttpTransport()

@@ -1,0 +1,142 @@
+"""Walking through the list of posts: long ranges, one post by its id, waiting for a state.
+
+The API has one list and no other way to see a post. It has no pages and no order, and returns a
+repeated post in every answer, once for each occurrence up to the end of the range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from postiz_async.errors import (
+    APITimeoutError,
+    NotFoundError,
+    PublishError,
+    describe_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from postiz_async.clock import Clock
+    from postiz_async.models.notifications import Notification
+    from postiz_async.models.posts import Post
+
+__all__ = ["Watch", "around", "find_post", "walk"]
+
+FIRST_SPAN, SHORTEST, LONGEST = timedelta(days=7), timedelta(hours=1), timedelta(days=62)
+"""The range of the first list, and the bounds within which it adapts to the answers."""
+
+FEW, MANY = 500, 2_000
+"""Posts in an answer below which the next range doubles and above which it halves."""
+
+SEARCHED = timedelta(days=366)
+"""How far before and after today a post is looked for by its id."""
+
+
+FIRST_POLL, LONGEST_POLL = 2.0, 30.0
+"""Seconds between looks at a post that is about to be published; doubled each time."""
+
+
+class ListPosts(Protocol):
+    """`postiz.posts.list`."""
+
+    async def __call__(self, *, start: datetime, end: datetime) -> list[Post]:
+        """The posts of a range, both ends included."""
+        ...
+
+
+async def walk(
+    list_posts: ListPosts,
+    start: datetime,
+    end: datetime,
+    *,
+    accepts: Callable[[Post], bool],
+    collapse_repeats: bool,
+) -> AsyncIterator[Post]:
+    """The posts of a range in order of date, asked for in pieces of a size that fits."""
+    span, cursor = FIRST_SPAN, start
+    repeated: set[str] = set()
+    tick = timedelta(milliseconds=1)
+    while cursor <= end:
+        until = min(end, cursor + span - tick)
+        listed = await list_posts(start=cursor, end=until)
+        for post in sorted(listed, key=lambda post: (post.publish_date, post.id)):
+            if not cursor <= post.publish_date <= until or not accepts(post):
+                continue
+            if collapse_repeats and post.interval_in_days is not None:
+                if post.id in repeated:
+                    continue
+                repeated.add(post.id)
+            yield post
+        cursor = until + tick
+        if len(listed) > MANY:
+            span = max(SHORTEST, span / 2)
+        elif len(listed) < FEW:
+            span = min(LONGEST, span * 2)
+
+
+async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: datetime) -> Post:
+    """The post with this id.
+
+    Raises:
+        NotFoundError: it is not listed in the range.
+    """
+    posts = walk(
+        list_posts, start, end, accepts=lambda post: post.id == post_id, collapse_repeats=True
+    )
+    async for post in posts:
+        return post
+    raise NotFoundError(
+        f"no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+        status_code=404,
+        hint="The list shows neither deleted posts nor parts of threads nor deleted channels.",
+    )
+
+
+def around(moment: float) -> tuple[datetime, datetime]:
+    """The range in which a post is looked for when nobody knows its date."""
+    today = datetime.fromtimestamp(moment, UTC)
+    return today - SEARCHED, today + SEARCHED
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks at a post until its network has answered."""
+
+    list_posts: ListPosts
+    notifications: Callable[[], AsyncIterator[Notification]]
+    clock: Clock
+
+    async def until_published(self, post_id: str, at: datetime, timeout: float | None) -> Post:
+        """The post once it is published; raises what `posts.wait_published` raises."""
+        clock, pause = self.clock, FIRST_POLL
+        give_up = clock.monotonic() + timeout if timeout is not None else None
+        while True:
+            post = await find_post(self.list_posts, post_id, at, at)
+            if post.state == "PUBLISHED":
+                return post
+            if post.state == "ERROR":
+                raise PublishError(await self._reason(post), post_id=post_id)
+            until = clock.monotonic() + max(pause, at.timestamp() - clock.time())
+            if give_up is not None and until > give_up:
+                await clock.sleep_until(give_up)
+                raise APITimeoutError(
+                    f"The post {post_id} is {post.state} after {describe_seconds(timeout or 0)}."
+                )
+            await clock.sleep_until(until)
+            pause = min(LONGEST_POLL, pause * 2)
+
+    async def _reason(self, post: Post) -> str:
+        """What a notification since the post's date says of its channel."""
+        channel = post.integration
+        names = [channel.name, channel.provider] if channel is not None else []
+        async for notification in self.notifications():
+            if notification.created_at < post.publish_date - timedelta(minutes=1):
+                break
+            text = notification.content.casefold()
+            if "error" in text and any(name.casefold() in text for name in names if name):
+                return notification.content
+        return "the network refused it; no notification says why"

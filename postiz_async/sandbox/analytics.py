@@ -1,0 +1,74 @@
+"""Numbers about channels and posts: made up, and the same again for the same question."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from postiz_async.sandbox.dates import day_of
+from postiz_async.sandbox.exchange import Response, json_response
+from postiz_async.sandbox.networks import NETWORKS, Network
+from postiz_async.sandbox.refusals import internal_error
+from postiz_async.sandbox.rules import to_number
+
+if TYPE_CHECKING:
+    from postiz_async.sandbox.rows import Integration
+    from postiz_async.sandbox.state import Call, State
+
+__all__ = ["get_analytics", "get_post_analytics"]
+
+_DAY = 86_400_000
+_LABELS = ("Impressions", "Likes", "Comments")
+_SEVERAL = 90
+
+
+async def get_analytics(state: State, call: Call) -> Response:
+    """Numbers of a channel, day by day."""
+    integration = call.organization.live_integration(call.params["integration"])
+    if integration is None:
+        raise internal_error()
+    if "channel" not in _network(integration).analytics or integration.refresh_needed:
+        return json_response(200, [])
+    return json_response(200, _series(state, call, integration.id, _days(call)))
+
+
+async def get_post_analytics(state: State, call: Call) -> Response:
+    """Numbers of a published post, as of today."""
+    post = call.organization.posts.get(call.params["postId"])
+    if post is None or post.deleted_at is not None or post.release_id is None:
+        return json_response(200, [])
+    if post.release_id == "missing":
+        return json_response(200, {"missing": True})
+    integration = call.organization.integrations[post.integration_id]
+    if "post" not in _network(integration).analytics:
+        return json_response(200, [])
+    return json_response(200, _series(state, call, post.id, 1))
+
+
+def _network(integration: Integration) -> Network:
+    return NETWORKS.get(integration.provider, Network(0))
+
+
+def _days(call: Call) -> int:
+    days = to_number(call.request.query_value("date"))
+    return min(days, _SEVERAL) if isinstance(days, int) and days > 0 else 0
+
+
+def _series(state: State, call: Call, key: str, days: int) -> list[dict[str, object]]:
+    today = state.now // _DAY * _DAY
+    dates = [day_of(today - back * _DAY) for back in reversed(range(days))]
+    return [
+        {
+            "label": label,
+            "percentageChange": 5,
+            "data": [
+                {"total": str(_total(f"{call.organization.id}{key}{label}{date}")), "date": date}
+                for date in dates
+            ],
+        }
+        for label in _LABELS
+    ]
+
+
+def _total(text: str) -> int:
+    return zlib.crc32(text.encode()) % 1000

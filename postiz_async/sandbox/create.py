@@ -1,0 +1,205 @@
+"""Creating posts, in the order in which the server judges and stores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from postiz_async.sandbox.create_rules import NewEntry, NewPost, read_posts, violations
+from postiz_async.sandbox.dates import naive_iso, read_date
+from postiz_async.sandbox.exchange import Response, json_response
+from postiz_async.sandbox.json_text import write_json
+from postiz_async.sandbox.publishing import store_post
+from postiz_async.sandbox.refusals import bad_request, internal_error, invalid
+from postiz_async.sandbox.releases import HEAD
+from postiz_async.sandbox.rows import Post
+from postiz_async.sandbox.rules import as_mapping, is_list, nested_value, to_boolean, to_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async.sandbox.organization import Organization
+    from postiz_async.sandbox.state import Call, State
+
+__all__ = ["create_post"]
+
+_MINUTE = 60_000
+_STATES = {"draft": "DRAFT", "update": None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is common to all posts of a request."""
+
+    type: str
+    date: int
+    interval: int | None
+    tags: tuple[str, ...]
+    creation_method: str
+    posts: list[NewPost]
+
+
+async def create_post(state: State, call: Call) -> Response:
+    """Judge the whole request, then store its posts one after another."""
+    body = as_mapping(call.body)
+    _check_integrations(call.organization, body)
+    messages = violations(body, state.settings.upload_domain)
+    if messages:
+        raise invalid(messages)
+    posts = read_posts(body)
+    # the rules of the providers on settings, media and length are judged here, post by post
+    if state.settings.release.since(HEAD):
+        _check_republish(call.organization, body, posts)
+    plan = _plan(state, call.organization, body, posts)
+    created: list[dict[str, str]] = []
+    stop = call.fault if call.fault is not None and call.fault.kind == "stop" else None
+    for count, post in enumerate(plan.posts):
+        await state.clock.sleep(state.settings.work_per_post)
+        if stop is not None and count == stop.after_items:
+            if stop.half:
+                _store(state, call.organization, plan, post, half=True)
+            raise internal_error()
+        root = _store(state, call.organization, plan, post)
+        created.append({"postId": root, "integration": post.integration_id})
+    return json_response(201, created)
+
+
+def _check_integrations(organization: Organization, body: Mapping[str, object]) -> None:
+    posts = body.get("posts")
+    if not is_list(posts):
+        raise bad_request("All posts must have an integration id")
+    ids = [nested_value(post, "integration", "id") for post in posts]
+    if not all(ids) or any(not isinstance(each, str | int) for each in ids):
+        raise bad_request("All posts must have an integration id")
+    for integration_id in map(str, ids):
+        if integration_id not in organization.integrations:
+            raise bad_request(f"Integration with id {integration_id} not found")
+
+
+def _check_republish(
+    organization: Organization, body: Mapping[str, object], posts: list[NewPost]
+) -> None:
+    if body.get("type") in {"draft", "update"} or to_boolean(body.get("republish")):
+        return
+    for post in posts:
+        row = organization.posts.get(post.entries[0].id or "")
+        if row is not None and row.state == "PUBLISHED":
+            provider = organization.integrations[post.integration_id].provider
+            when = naive_iso(row.date)[:16].replace("T", " ")
+            raise bad_request(
+                f"This post was already published on {when} UTC. Saving it this way would publish "
+                f"it again to {provider}. To edit without republishing, use type 'update'. "
+                "To intentionally publish again, pass republish: true."
+            )
+
+
+def _plan(
+    state: State, organization: Organization, body: Mapping[str, object], posts: list[NewPost]
+) -> _Plan:
+    interval = to_number(body.get("inter"))
+    return _Plan(
+        type=str(body.get("type")),
+        date=_date(state, body),
+        interval=int(interval) if isinstance(interval, int | float) and interval else None,
+        tags=_tags(organization, body["tags"]),
+        creation_method="CLI" if body.get("creationMethod") == "CLI" else "API",
+        posts=posts,
+    )
+
+
+def _date(state: State, body: Mapping[str, object]) -> int:
+    if body.get("type") == "now":
+        return state.now // _MINUTE * _MINUTE
+    date = read_date(str(body["date"]))
+    if date is None:
+        raise internal_error()
+    return date
+
+
+def _tags(organization: Organization, tags: object) -> tuple[str, ...]:
+    """Ids of the tags that exist; the others are dropped without a word."""
+    wanted: set[object] = set()
+    for tag in tags if is_list(tags) else []:
+        if tag is None:
+            raise internal_error()
+        wanted.add(nested_value(tag, "label"))
+    return tuple(tag.id for tag in organization.tags.values() if tag.name in wanted)
+
+
+def _store(
+    state: State, organization: Organization, plan: _Plan, post: NewPost, *, half: bool = False
+) -> str:
+    """Store a post with its comments and its job, or of these the root alone; returns its id."""
+    group = state.ids.uuid()
+    settings = _settings(organization, post)
+    root: str | None = None
+    for entry in post.entries[: 1 if half else None]:
+        row = _row(state, organization, plan, post, entry)
+        row = replace(row, group=group, settings=settings, parent_id=root)
+        _refuse_broken_text(row.content)
+        store_post(state, organization, row if not half else replace(row, has_job=False))
+        root = root or row.id
+    if post.group is not None:
+        _replace_group(state, organization, post.group)
+    if root is None:
+        raise internal_error()
+    return root
+
+
+def _row(
+    state: State, organization: Organization, plan: _Plan, post: NewPost, entry: NewEntry
+) -> Post:
+    former = organization.posts.get(entry.id) if entry.id else None
+    new_state = _STATES.get(plan.type, "QUEUE")
+    keeps_job = former is not None and former.has_job
+    row = former or Post(
+        id=state.new_row_id(),
+        integration_id=post.integration_id,
+        content="",
+        image="[]",
+        settings="",
+        date=0,
+        state="QUEUE",
+        group="",
+        creation_method=plan.creation_method,
+        created_at=state.now,
+        updated_at=state.now,
+    )
+    return replace(
+        row,
+        content=entry.content,
+        image=write_json(entry.images),
+        delay=entry.delay,
+        date=plan.date,
+        interval=plan.interval,
+        tags=plan.tags,
+        state=new_state or row.state,
+        has_job=keeps_job if new_state is None else new_state == "QUEUE",
+        updated_at=state.now,
+    )
+
+
+def _settings(organization: Organization, post: NewPost) -> str:
+    """Settings as text: whatever the client sent, with the type of the channel."""
+    given = post.settings
+    if isinstance(given, str):
+        given = {str(index): letter for index, letter in enumerate(given)}
+    settings = dict(as_mapping(given))
+    settings["__type"] = organization.integrations[post.integration_id].provider
+    return write_json(settings)
+
+
+def _refuse_broken_text(content: str) -> None:
+    """Half a surrogate pair is no text for the database."""
+    try:
+        content.encode()
+    except UnicodeEncodeError as error:
+        raise internal_error() from error
+
+
+def _replace_group(state: State, organization: Organization, group: str) -> None:
+    """A group given by the client names posts that the new ones replace."""
+    for row in organization.posts.live_in_group(group):
+        organization.posts.put(replace(row, deleted_at=state.now, has_job=False))

@@ -1,0 +1,217 @@
+"""OAuth: apps, the consent of a user, codes and tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from postiz_async.sandbox.exchange import Response, json_response
+from postiz_async.sandbox.refusals import Refusal, invalid, key_lookup_failed, status_only
+from postiz_async.sandbox.rules import MISSING, as_mapping, defined, is_list, required_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async.sandbox.exchange import Request
+    from postiz_async.sandbox.organization import Organization
+    from postiz_async.sandbox.state import State
+
+__all__ = ["OAuthApp", "OAuthState", "authorize", "describe", "exchange_token", "register"]
+
+_SCOPE = "mcp:read mcp:write"
+_CODE_LIFE = 600_000
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
+    """An application that asks users for access; without a secret, a public one."""
+
+    client_id: str
+    client_secret: str | None
+    name: str
+    redirect_urls: tuple[str, ...]
+
+    def redirect_url(self, asked: str | None) -> str:
+        """Where the user comes back; only public clients choose among several."""
+        if self.client_secret is None and asked in self.redirect_urls:
+            return str(asked)
+        return self.redirect_urls[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    app: OAuthApp
+    organization: Organization
+    expires: int
+    challenge: str | None
+    redirect_url: str
+
+
+@dataclass(slots=True)
+class OAuthState:
+    """Apps, codes that were not used yet, and living tokens."""
+
+    apps: dict[str, OAuthApp] = field(default_factory=dict[str, OAuthApp])
+    codes: dict[str, _Code] = field(default_factory=dict[str, _Code])
+    tokens: dict[str, tuple[str, Organization]] = field(
+        default_factory=dict[str, "tuple[str, Organization]"]
+    )
+
+    def organization_of(self, token: str) -> Organization | None:
+        """Whose data a token opens."""
+        known = self.tokens.get(token)
+        return None if known is None else known[1]
+
+    def revoke(self, client_id: str, organization: Organization) -> None:
+        """End the token that an app has for an organisation."""
+        ended = [
+            token
+            for token, (owner, whose) in self.tokens.items()
+            if owner == client_id and whose is organization
+        ]
+        for token in ended:
+            del self.tokens[token]
+
+
+def _error(status: int, error: str, description: str | None = None) -> Refusal:
+    body = {"error": error}
+    if description is not None:
+        body["error_description"] = description
+    return Refusal(json_response(status, body))
+
+
+async def describe(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+    """What the consent page shows about an app."""
+    client_id = request.query_value("client_id")
+    messages = required_text("client_id", MISSING if client_id is None else client_id)
+    if request.query_value("response_type") != "code":
+        messages.append("response_type must be one of the following values: code")
+    if messages:
+        raise invalid(messages)
+    app = _app(state, client_id)
+    redirect_url = app.redirect_url(request.query_value("redirect_uri"))
+    shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
+    answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
+    token = request.query_value("state")
+    return json_response(200, answer if token is None else answer | {"state": token})
+
+
+def _app(state: State, client_id: object) -> OAuthApp:
+    app = state.oauth.apps.get(str(client_id))
+    if app is None:
+        raise status_only(400, "Invalid client_id")
+    return app
+
+
+async def authorize(state: State, request: Request, body: object) -> Response:
+    """The answer of a user, sent by the consent page with the user's session."""
+    session = request.headers.get("auth")
+    organization = next((each for each in state.organizations if each.session == session), None)
+    if organization is None:
+        raise key_lookup_failed()
+    given = as_mapping(body)
+    app = _app(state, given.get("client_id"))
+    redirect_url = app.redirect_url(_text(given, "redirect_uri"))
+    answer: dict[str, str] = {"error": "access_denied"}
+    if given.get("action") == "approve":
+        # a new consent ends the former token at once, before the new code is even exchanged
+        state.oauth.revoke(app.client_id, organization)
+        code = state.ids.letters(32)
+        state.oauth.codes[code] = _Code(
+            app, organization, state.now + _CODE_LIFE, _text(given, "code_challenge"), redirect_url
+        )
+        answer = {"code": code}
+    token = _text(given, "state")
+    if token is not None:
+        answer["state"] = token
+    return json_response(201, {"redirect": f"{redirect_url}?{urlencode(answer)}"})
+
+
+def _text(body: Mapping[str, object], name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) else None
+
+
+async def exchange_token(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+    """A token for a code."""
+    given = as_mapping(body)
+    names = ("grant_type", "code", "client_id")
+    messages = [
+        message for name in names for message in required_text(name, given.get(name, MISSING))
+    ]
+    if messages:
+        raise invalid(messages)
+    if given["grant_type"] != "authorization_code":
+        raise _error(400, "unsupported_grant_type")
+    app = state.oauth.apps.get(str(given["client_id"]))
+    if app is None or app.client_secret != _text(given, "client_secret"):
+        raise _error(401, "invalid_client")
+    code = state.oauth.codes.get(str(given["code"]))
+    if code is None or code.app is not app:
+        raise _error(400, "invalid_grant")
+    _check_code(state, given, code)
+    del state.oauth.codes[str(given["code"])]
+    token = f"pos_{state.ids.letters(40)}"
+    state.oauth.tokens[token] = (app.client_id, code.organization)
+    answer = {"id": code.organization.id, "cus": None, "access_token": token}
+    return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
+
+
+def _check_code(state: State, given: Mapping[str, object], code: _Code) -> None:
+    if code.expires < state.now:
+        raise _error(400, "invalid_grant", "Code has expired")
+    if code.app.client_secret is not None:
+        return
+    if _text(given, "redirect_uri") != code.redirect_url:
+        raise _error(400, "invalid_grant", "redirect_uri does not match the authorization request")
+    digest = hashlib.sha256((_text(given, "code_verifier") or "").encode()).digest()
+    if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != code.challenge:
+        raise _error(400, "invalid_grant", "Invalid code_verifier")
+
+
+async def register(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+    """Register a public client."""
+    given = as_mapping(body)
+    uris = given.get("redirect_uris", MISSING)
+    if not is_list(uris) or not uris:
+        raise invalid(
+            [
+                *defined("redirect_uris", uris),
+                "each value in redirect_uris must be a URL address",
+                "redirect_uris should not be empty",
+                "redirect_uris must be an array",
+            ]
+        )
+    redirect_urls = tuple(map(str, uris))
+    if not all(map(_is_safe, redirect_urls)):
+        raise _error(
+            400,
+            "invalid_redirect_uri",
+            "redirect_uris must use https (http is allowed for loopback only)",
+        )
+    name = _text(given, "client_name") or "Client"
+    client_id = f"pcd_{state.ids.letters(32)}"
+    state.oauth.apps[client_id] = OAuthApp(
+        client_id=client_id, client_secret=None, name=name, redirect_urls=redirect_urls
+    )
+    answer: dict[str, object] = {
+        "client_id": client_id,
+        "client_id_issued_at": state.now // 1000,
+        "client_name": name,
+        "redirect_uris": redirect_urls,
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "scope": _SCOPE,
+    }
+    return json_response(201, answer)
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK

@@ -1,0 +1,141 @@
+"""Publishing what is due, whenever somebody looks.
+
+Nothing runs in the background: a job is a line in a heap, and whoever reads the state first
+publishes what became due in the meantime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async.sandbox.dates import iso
+from postiz_async.sandbox.rows import Notification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from postiz_async.sandbox.organization import Organization
+    from postiz_async.sandbox.rows import Integration, Post
+    from postiz_async.sandbox.state import State
+
+__all__ = ["Delivery", "Jobs", "Webhook", "publish_due", "store_post"]
+
+_SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that is told of published posts; without channels, of all."""
+
+    url: str
+    integration_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One call of a webhook."""
+
+    url: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Posts that wait for their date, and deliveries that wait to be sent."""
+
+    heap: list[tuple[int, int, str, Organization]] = field(
+        default_factory=list["tuple[int, int, str, Organization]"]
+    )
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    """Keep two jobs of one date apart."""
+    deliveries: list[Delivery] = field(default_factory=list[Delivery])
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, organization: Organization, post: Post) -> None:
+        """Wait for the date of a post."""
+        heapq.heappush(self.heap, (post.date, next(self.numbers), post.id, organization))
+        self.changed.set()
+
+    def next_date(self) -> int | None:
+        """When the next job is due."""
+        return self.heap[0][0] if self.heap else None
+
+    def due(self, now: int) -> Iterable[tuple[int, str, Organization]]:
+        """Take the jobs that are due."""
+        while self.heap and self.heap[0][0] <= now:
+            date, _, post_id, organization = heapq.heappop(self.heap)
+            yield date, post_id, organization
+
+
+def store_post(state: State, organization: Organization, post: Post) -> None:
+    """Put a row into the table, and its job, if it has one, among the jobs."""
+    organization.posts.put(post)
+    if post.has_job and post.parent_id is None:
+        state.jobs.add(organization, post)
+
+
+def publish_due(state: State) -> None:
+    """Publish what is due. A job that is no longer the post's own is void."""
+    for date, post_id, organization in state.jobs.due(state.now):
+        post = organization.posts.get(post_id)
+        if post is None or post.deleted_at is not None or not post.has_job or post.date != date:
+            continue
+        _publish(state, organization, post)
+
+
+def _publish(state: State, organization: Organization, post: Post) -> None:
+    integration = organization.integrations[post.integration_id]
+    reason = _obstacle(integration)
+    if reason is not None:
+        changes: dict[str, object] = {"state": "ERROR", "error": reason}
+        content, link = f"Your post could not be published on {integration.name}: {reason}", None
+    else:
+        release_id = str(int(post.date) * 1000 + len(organization.notifications) % 1000)
+        link = f"https://{integration.provider}.example/{integration.profile}/{release_id}"
+        changes = {"state": "PUBLISHED", "release_id": release_id, "release_url": link}
+        content = f"Your post has been published on {integration.name} at {link}"
+    published = msgspec.structs.replace(post, has_job=False, updated_at=state.now, **changes)
+    organization.posts.put(published)
+    note = Notification(state.ids.uuid(), content, link, max(post.date, post.created_at))
+    organization.notifications.append(note)
+    if reason is None:
+        _call_webhooks(state, organization, published, integration)
+
+
+def _obstacle(integration: Integration) -> str | None:
+    if integration.deleted_at is not None or integration.disabled:
+        return "the channel is disabled"
+    if integration.refresh_needed:
+        return "the channel has to be connected again"
+    return integration.failure
+
+
+def _call_webhooks(
+    state: State, organization: Organization, post: Post, integration: Integration
+) -> None:
+    entry = {
+        "id": post.id,
+        "content": post.content,
+        "publishDate": iso(post.date),
+        "releaseURL": post.release_url,
+        "state": post.state,
+        "integration": {
+            "id": integration.id,
+            "name": integration.name,
+            "providerIdentifier": integration.provider,
+            "picture": integration.picture,
+            "type": "social",
+        },
+    }
+    is_empty = state.settings.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
+    body = msgspec.json.encode([] if is_empty else [entry])
+    for webhook in organization.webhooks:
+        if not webhook.integration_ids or integration.id in webhook.integration_ids:
+            state.jobs.deliveries.append(Delivery(webhook.url, body))
+            state.jobs.changed.set()

@@ -1,0 +1,71 @@
+"""The state of the server and what its parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from postiz_async.sandbox.oauth import OAuthState
+from postiz_async.sandbox.publishing import Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async.clock import Clock
+    from postiz_async.sandbox.exchange import Request, UploadedFile
+    from postiz_async.sandbox.faults import Fault
+    from postiz_async.sandbox.identity import IdSource
+    from postiz_async.sandbox.organization import Organization
+    from postiz_async.sandbox.releases import Release
+
+__all__ = ["Call", "Settings", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator of the server set."""
+
+    release: Release
+    host: str
+    """Begins the paths of uploaded files."""
+    work_per_post: float
+    """Seconds that storing one post takes."""
+    upload_domain: str | None = None
+    """Text that the path of each medium in a post must contain."""
+    video_types: tuple[str, ...] = ()
+    """Generators of videos that are switched on."""
+
+
+@dataclass(slots=True)
+class State:
+    """Organisations and what is common to all of them."""
+
+    clock: Clock
+    ids: IdSource
+    settings: Settings
+    organizations: list[Organization] = field(default_factory=list["Organization"])
+    jobs: Jobs = field(default_factory=Jobs)
+    oauth: OAuthState = field(default_factory=OAuthState)
+    remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
+    """The internet, by URL."""
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.clock.time() * 1000)
+
+    def new_row_id(self) -> str:
+        """An id that sorts behind all former ones."""
+        return self.ids.row(self.clock.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that found its route and its organisation."""
+
+    request: Request
+    organization: Organization
+    params: Mapping[str, str]
+    body: object
+    fault: Fault | None = None
+    """What goes wrong while the work is done."""

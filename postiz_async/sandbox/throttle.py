@@ -1,0 +1,164 @@
+"""PURE: the two counters behind the hourly limit, moment by moment.
+
+Both take the time as an argument, in seconds of any clock that never steps back, and work in
+whole milliseconds as the originals do.
+
+Redis storage, kept outside the process, counts in fixed windows. Two entries with an expiry
+belong to a key, *hits* and *block*:
+
+======================================  ====================================================
+a request arrives                       then
+======================================  ====================================================
+always                                  hits + 1; without an expiry, hits lives one window
+block exists                            refused; block is not prolonged
+no block, hits above the limit          block for one window from now; refused
+block exists with no time left          block forgotten, hits = 1 with a new window; admitted
+======================================  ====================================================
+
+Hits go on counting during a block and are not cleared when it ends.
+
+Memory storage slides: each admitted hit expires on its own. Hits are not counted during a
+block. The first request after a block starts at 1 again, and as a side effect the pending
+hits of *all* keys lose their expiry.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+__all__ = ["MemoryThrottle", "RedisThrottle", "Throttle", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guard says about one request, with the headers that it adds to the answer."""
+
+    allowed: bool
+    headers: tuple[tuple[str, str], ...]
+
+
+class Throttle(ABC):
+    """Counts requests by key.
+
+    Args:
+        limit: Requests in a window. Not a number switches the limit off, as a malformed setting
+            does on the server.
+        window: Length of a window and of a block, in seconds.
+    """
+
+    def __init__(self, limit: float, window: float = 3600.0) -> None:
+        self.limit = limit
+        self.window = window
+        self._span = round(window * 1000)
+
+    @abstractmethod
+    def hit(self, key: str, now: float) -> Verdict:
+        """Count one request and judge it."""
+
+    def _admitted(self, hits: int, left: int) -> Verdict:
+        remaining = self.limit if math.isnan(self.limit) else max(0, self.limit - hits)
+        names = ("Limit", "Remaining", "Reset")
+        values = (_number(self.limit), _number(remaining), _seconds(left))
+        headers = tuple(
+            (f"X-RateLimit-{name}", value) for name, value in zip(names, values, strict=True)
+        )
+        return Verdict(allowed=True, headers=headers)
+
+
+def _refused(left: int) -> Verdict:
+    return Verdict(allowed=False, headers=(("Retry-After", _seconds(left)),))
+
+
+def _number(value: float) -> str:
+    return "NaN" if math.isnan(value) else str(int(value))
+
+
+def _seconds(milliseconds: int) -> str:
+    return str(-(-milliseconds // 1000))
+
+
+def _milliseconds(now: float) -> int:
+    # the small addend undoes what the binary fraction of a decimal time lost
+    return math.floor(now * 1000 + 1e-3)
+
+
+@dataclass(slots=True)
+class _Window:
+    hits: int = 0
+    ends: int | None = None
+    block_ends: int | None = None
+
+
+class RedisThrottle(Throttle):
+    """The counter since v2.20.0."""
+
+    def __init__(self, limit: float, window: float = 3600.0) -> None:
+        super().__init__(limit, window)
+        self._windows: dict[str, _Window] = {}
+
+    def hit(self, key: str, now: float) -> Verdict:
+        """Count one request and judge it."""
+        at = _milliseconds(now)
+        window = self._windows.setdefault(key, _Window())
+        _expire(window, at)
+        window.hits += 1
+        # in the very millisecond of its expiry an entry still exists and is given a new life
+        if window.ends is None or window.ends <= at:
+            window.ends = at + self._span
+        if window.block_ends is None and window.hits > self.limit:
+            window.block_ends = at + self._span
+        if window.block_ends is not None and window.block_ends <= at:
+            window.hits, window.ends, window.block_ends = 1, at + self._span, None
+        if window.block_ends is not None:
+            return _refused(window.block_ends - at)
+        return self._admitted(window.hits, window.ends - at)
+
+
+def _expire(window: _Window, at: int) -> None:
+    if window.ends is not None and window.ends < at:
+        window.hits, window.ends = 0, None
+    if window.block_ends is not None and window.block_ends < at:
+        window.block_ends = None
+
+
+@dataclass(slots=True)
+class _Log:
+    marker: int
+    expiries: list[int] = field(default_factory=list[int])
+    frozen: int = 0
+    block_ends: int | None = None
+
+
+class MemoryThrottle(Throttle):
+    """The counter up to v2.19.0, one for each server process."""
+
+    def __init__(self, limit: float, window: float = 3600.0) -> None:
+        super().__init__(limit, window)
+        self._logs: dict[str, _Log] = {}
+
+    def hit(self, key: str, now: float) -> Verdict:
+        """Count one request and judge it."""
+        at = _milliseconds(now)
+        log = self._logs.setdefault(key, _Log(marker=at + self._span))
+        log.expiries = [moment for moment in log.expiries if moment > at]
+        if log.marker <= at:
+            log.marker = at + self._span
+        if log.block_ends is None:
+            log.expiries.append(at + self._span)
+            if len(log.expiries) + log.frozen > self.limit:
+                log.block_ends = at + self._span
+        if log.block_ends is not None and log.block_ends <= at:
+            self._restart(log, at)
+        if log.block_ends is not None:
+            return _refused(log.block_ends - at)
+        return self._admitted(len(log.expiries) + log.frozen, log.marker - at)
+
+    def _restart(self, log: _Log, at: int) -> None:
+        """Start a key again after its block, with the defect that hits of all others stay."""
+        for other in self._logs.values():
+            other.frozen += sum(moment > at for moment in other.expiries)
+            other.expiries.clear()
+        log.frozen, log.block_ends = 0, None
+        log.expiries.append(at + self._span)

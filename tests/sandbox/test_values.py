@@ -1,0 +1,184 @@
+"""Ids, dates, JSON texts, types of files and forms."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from postiz_async.sandbox.dates import is_iso8601, iso, naive_iso, read_date
+from postiz_async.sandbox.exchange import FormError, UploadedFile
+from postiz_async.sandbox.forms import FormReader
+from postiz_async.sandbox.identity import IdSource
+from postiz_async.sandbox.json_text import MalformedJSONError, read_json, write_json
+from postiz_async.sandbox.kinds import kind_of
+from postiz_async.sandbox.urls import has_media_extension, is_url
+
+
+def seeded(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - reproducible, not secret
+
+
+def test_ids_of_rows_sort_in_the_order_of_their_making_even_when_the_clock_steps_back() -> None:
+    ids = IdSource(seeded(1))
+    made = [ids.row(now) for now in (1.8e9, 1.8e9, 1.9e9, 1.7e9, 1.8e9)]
+    assert made == sorted(made)
+    assert {len(each) for each in made} == {25}
+    assert all(each.startswith("c") for each in made)
+
+
+def test_ids_are_the_same_again_with_the_same_seed() -> None:
+    first, second = IdSource(seeded(7)), IdSource(seeded(7))
+    assert (first.row(1.0), first.uuid()) == (second.row(1.0), second.uuid())
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2030-03-01T10:00:00Z", "2030-03-01T10:00:00.000Z"),
+        ("2030-03-01T10:00:00.123Z", "2030-03-01T10:00:00.123Z"),
+        ("2030-03-01T10:00", "2030-03-01T10:00:00.000Z"),
+        ("2030-03-01", "2030-03-01T00:00:00.000Z"),
+        ("2030-03", "2030-03-01T00:00:00.000Z"),
+        ("2030-03-01T10:00:00-05:30", "2030-03-01T15:30:00.000Z"),
+        ("2030-03-01T10:00:00+0200", "2030-03-01T08:00:00.000Z"),
+        ("2030-02-30T10:00:00Z", "2030-03-02T10:00:00.000Z"),
+        ("2030-060", "2030-05-31T00:00:00.000Z"),
+        ("2030-03-01T10:00:00.5", "2030-03-01T10:00:00.005Z"),
+        ("1969-12-31T00:00:00Z", "1969-12-31T00:00:00.000Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+    ],
+)
+def test_dates_as_the_server_reads_them(text: str, moment: str) -> None:
+    assert is_iso8601(text)
+    milliseconds = read_date(text)
+    assert milliseconds is not None
+    assert iso(milliseconds) == moment
+    assert naive_iso(milliseconds) == moment[:19]
+
+
+@pytest.mark.parametrize("text", ["20300301T100000Z", "2030-W09-5", "2030-W03-2"])
+def test_dates_that_only_the_validator_takes(text: str) -> None:
+    assert is_iso8601(text)
+    assert read_date(text) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2030-13-01", "2030-03-01T25:00:00Z", "2030-03-01T24:00:00Z", "now", "", 1898676000000, None],
+)
+def test_dates_that_the_validator_refuses(value: object) -> None:
+    assert not is_iso8601(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "Expected property name or '}' in JSON at position 1 (line 1 column 2)"),
+        (
+            '{"a": 1,\n ',
+            "Expected double-quoted property name in JSON at position 10 (line 2 column 2)",
+        ),
+        ('{"a" 1}', "Expected ':' after property name in JSON at position 5 (line 1 column 6)"),
+        (
+            '{"a":[1 2]}',
+            "Expected ',' or ']' after array element in JSON at position 8 (line 1 column 9)",
+        ),
+        (
+            '{"a":"[" 2}',
+            "Expected ',' or '}' after property value in JSON at position 9 (line 1 column 10)",
+        ),
+        ('{"a":"x', "Unterminated string in JSON at position 7 (line 1 column 8)"),
+        ("[1] x", "Unexpected non-whitespace character after JSON at position 4 (line 1 column 5)"),
+        ("abc", "Unexpected token 'a', \"abc\" is not valid JSON"),
+        (
+            "[NaN, 123456789012345678901]",
+            "Unexpected token 'N', \"[NaN, 12345\"... is not valid JSON",
+        ),
+        ("[1,", "Unexpected end of JSON input"),
+    ],
+)
+def test_malformed_json_is_described_as_the_engine_does(text: str, complaint: str) -> None:
+    with pytest.raises(MalformedJSONError) as caught:
+        read_json(text)
+    assert str(caught.value) == complaint
+
+
+def test_numbers_are_of_one_kind() -> None:
+    assert write_json(read_json("[1.0, 1e2, 1.5, 9007199254740993]")) == (
+        "[1,100,1.5,9007199254740992]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "extension"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"\xff\xd8\xff\xe0", "jpg"),
+        (b"GIF89a", "gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
+        (b"\0\0\0\x20ftypavif", "avif"),
+        (b"BM\0\0", "bmp"),
+        (b"II*\0", "tif"),
+        (b"\0\0\0\x20ftypisom", "mp4"),
+        (b"\0\0\0\x14ftypqt  ", None),
+        (b"%PDF-1.4", None),
+        (b"<svg", None),
+        (b"", None),
+    ],
+)
+def test_types_are_told_by_the_bytes(head: bytes, extension: str | None) -> None:
+    kind = kind_of(head)
+    assert (kind.extension if kind else None) == extension
+
+
+def test_urls() -> None:
+    assert is_url("example.com/a")
+    assert is_url("https://user:pw@example.com:8080/x?y#z")
+    assert is_url("https://1.2.3.4/a")
+    for value in ("", "nope", "http://localhost", "https://a b.com", "mailto:a@b.com", "//a.com"):
+        assert not is_url(value)
+    assert has_media_extension("/a.png?x=1.svg")
+    assert not has_media_extension("/a.PNG")
+    assert not has_media_extension("/a.png#x")
+
+
+FORM = (
+    b"preamble\r\n--B\r\nContent-Disposition: form-data; name=note\r\n\r\nhi"
+    b'\r\n--B\r\nContent-Disposition: form-data; name="file"; filename="a\\"b.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n\r\n--A data\r\n--B--\r\nepilogue"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_forms_are_read_in_pieces_of_any_size(size: int) -> None:
+    reader = FormReader("multipart/form-data; boundary=B")
+    for start in range(0, len(FORM), size):
+        reader.feed(FORM[start : start + size])
+    file = reader.finish()
+    assert isinstance(file, UploadedFile)
+    assert (file.field, file.filename, file.size) == ("file", 'a"b.png', 10)
+    assert file.head == b"\r\n--A data"
+
+
+def test_of_a_file_only_the_beginning_is_kept() -> None:
+    reader = FormReader('multipart/form-data; boundary="B"')
+    reader.feed(b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
+    for _ in range(100):
+        reader.feed(b"x" * 10_000)
+    reader.feed(b"\r\n--B--")
+    file = reader.finish()
+    assert isinstance(file, UploadedFile)
+    assert file.size == 1_000_000
+    assert len(file.head) == 8192
+
+
+def test_forms_that_cannot_be_read() -> None:
+    assert FormReader("multipart/form-data").finish() == FormError("Multipart: Boundary not found")
+    reader = FormReader("multipart/form-data; boundary=B")
+    reader.feed(FORM[:60])
+    assert reader.finish() == FormError("Multipart: Unexpected end of form")
+    part = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n'
+    reader = FormReader("multipart/form-data; boundary=B")
+    reader.feed(part + part + b"--B--")
+    assert reader.finish() == FormError("Unexpected field - file")

@@ -1,0 +1,299 @@
+"""Random lives of a ledger against two small servers of our own, over a network with delays."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from postiz_async import quota
+from postiz_async.quota import Grant, Ledger, Reading
+
+HOUR = 3600.0
+SLOWEST = 28.0
+"""Seconds that a request is on its way at most, also after its sender gave up or died."""
+
+
+@dataclass
+class FixedWindow:
+    """Counts in windows that begin with their first hit; one hit too many blocks for an hour.
+
+    Hits during a block count on. A deadline is over only after its very moment.
+    """
+
+    limit: int
+    hits: int = 0
+    ends: float = -1.0
+    block_ends: float = -1.0
+
+    def hit(self, at: float) -> Reading | float:
+        """What the answer says: a reading, or after how many seconds to come again."""
+        if at > self.ends:
+            self.hits, self.ends = 0, at + HOUR
+        self.hits += 1
+        if at > self.block_ends and self.hits > self.limit:
+            self.block_ends = at + HOUR
+        if at <= self.block_ends:
+            return _whole(self.block_ends - at)
+        return Reading(self.limit, self.limit - self.hits, _whole(self.ends - at))
+
+
+@dataclass
+class SlidingLog:
+    """Each hit counts for an hour; the reset header belongs to a mark of its own."""
+
+    limit: int
+    log: list[float] = field(default_factory=list)
+    mark: float = -1.0
+    block_ends: float = -1.0
+
+    def hit(self, at: float) -> Reading | float:
+        if at > self.mark:
+            self.mark = at + HOUR
+        if at <= self.block_ends:
+            return _whole(self.block_ends - at)
+        if self.block_ends >= 0:
+            self.log, self.block_ends = [], -1.0
+        self.log = [moment for moment in self.log if at <= moment + HOUR]
+        self.log.append(at)
+        if len(self.log) > self.limit:
+            self.block_ends = at + HOUR
+            return HOUR
+        return Reading(self.limit, self.limit - len(self.log), _whole(self.mark - at))
+
+
+def _whole(seconds: float) -> float:
+    return float(-(-seconds // 1))
+
+
+delays = st.one_of(
+    st.sampled_from([0.0, 0.05, 0.4]),
+    st.floats(0, 3),
+    st.floats(0, SLOWEST),
+)
+pauses = st.one_of(
+    st.floats(0, 1),
+    st.floats(0, 60),
+    st.floats(0, HOUR),
+    st.floats(HOUR - 15, HOUR + 15),
+    st.floats(HOUR, 3 * HOUR),
+)
+fates = st.sampled_from(
+    ["answer"] * 6 + ["never arrives", "answer lost", "arrives late", "stripped", "free", "unsent"]
+)
+
+
+class Life(RuleBasedStateMachine):
+    """One key, one client that may die, and, in some lives, other clients."""
+
+    @initialize(
+        sliding=st.booleans(),
+        limit=st.integers(1, 7),
+        held=st.sampled_from([None, 0, 2]),
+        belief=st.integers(1, 7),
+        others=st.sampled_from([False, False, True]),
+    )
+    def begin(
+        self, *, sliding: bool, limit: int, held: int | None, belief: int, others: bool
+    ) -> None:
+        self.server = SlidingLog(limit) if sliding else FixedWindow(limit)
+        self.ledger = Ledger(limit=min(limit, belief), reserve=held)
+        self.held = held
+        self.others = others
+        self.now = 1000.0
+        self.ahead = 0.0  # the client's monotonic clock less ours
+        self.wall = 1e9  # the client's wall clock less ours
+        self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
+        self.life = 0
+        self.events: list[tuple[float, int, int, int, object]] = []
+        self.ids = itertools.count()
+        self.block_known = -1.0
+
+    @property
+    def mine(self) -> float:
+        return self.now + self.ahead
+
+    # ---------------------------------------------------------- what happens
+
+    @rule(
+        urgent=st.booleans(),
+        backlog=st.sampled_from([None, 1, 3, 50]),
+        up=delays,
+        down=delays,
+        fate=fates,
+        burst=st.sampled_from([1, 1, 3, 8]),
+    )
+    def call(
+        self, *, urgent: bool, backlog: int | None, up: float, down: float, fate: str, burst: int
+    ) -> None:
+        for _ in range(burst):
+            if not self.try_call(urgent=urgent, backlog=backlog, up=up, down=down, fate=fate):
+                return
+
+    def try_call(
+        self, *, urgent: bool, backlog: int | None, up: float, down: float, fate: str
+    ) -> bool:
+        verdict = quota.decide(self.ledger, self.mine, urgent=urgent, backlog=backlog)
+        if not isinstance(verdict, Grant):
+            assert verdict.until > self.mine
+            return False
+        assert self.now > self.block_known, "sent into a block that it knew of"
+        self.ledger, token = quota.reserve(self.ledger, self.mine)
+        self.keep()
+        trip = up + down
+        if fate == "unsent":
+            self.ledger = quota.released(self.ledger, token)
+        elif fate == "free":
+            self.later(trip, token, "released")
+        elif fate == "never arrives":
+            self.later(trip, token, "lost")
+        elif fate == "arrives late":
+            self.later(down, token, "lost")
+            self.later(min(trip, down + SLOWEST), token, "arrive", None)
+        else:
+            self.later(up, token, "arrive", (fate, down))
+        return True
+
+    @rule(pause=pauses)
+    def advance(self, *, pause: float) -> None:
+        self.run_until(self.now + pause)
+
+    @rule(urgent=st.booleans(), late=st.sampled_from([0.0, 0.0, 0.3]))
+    def wait_as_told(self, *, urgent: bool, late: float) -> None:
+        verdict = quota.decide(self.ledger, self.mine, urgent=urgent)
+        if isinstance(verdict, Grant):
+            return
+        until = verdict.until - self.ahead
+        if self.events:
+            until = min(until, self.events[0][0])
+        assert until < float("inf"), "waits for an answer that nobody awaits"
+        self.run_until(until + late)
+        self.now = max(self.now, until)
+
+    @rule(down_for=st.one_of(st.floats(0, 5), pauses), step=st.floats(-SLOWEST, SLOWEST))
+    def crash(self, *, down_for: float, step: float) -> None:
+        """The process dies and another one takes over; meanwhile the wall clock may be set."""
+        event("crash")
+        self.life += 1
+        self.run_until(self.now + down_for)
+        self.wall += step
+        self.ahead += 12_345.0
+        wall = self.now + self.wall
+        self.ledger = quota.restore(self.kept, self.mine, wall, reserve_slots=self.held)
+        self.block_known = -1.0
+
+    @precondition(lambda self: self.others)
+    @rule(hits=st.sampled_from([1, 1, 2, 9]))
+    def somebody_else(self, *, hits: int) -> None:
+        for _ in range(hits):
+            self.server.hit(self.now)
+
+    @rule(more=st.integers(1, 5))
+    def raise_limit(self, *, more: int) -> None:
+        self.server.limit += more
+
+    @rule(urgent=st.booleans())
+    def comes_to_rest(self, *, urgent: bool) -> None:
+        """With nothing under way the ledger reads the truth again, and soon enough."""
+        self.run_until(self.now + 4 * SLOWEST)
+        assert not self.events
+        start = self.now
+        for _ in range(20):
+            verdict = quota.decide(self.ledger, self.mine, urgent=urgent)
+            if isinstance(verdict, Grant):
+                break
+            assert self.mine < verdict.until < float("inf"), f"never asked again: {verdict}"
+            self.now = max(verdict.until - self.ahead, self.now + 1e-6)
+        else:
+            raise AssertionError("asks again and again")
+        assert self.now <= start + HOUR + 120 or self.others, "a slot was lost for long"
+        self.try_call(urgent=urgent, backlog=None, up=0.2, down=0.2, fate="answer")
+        self.run_until(self.now + 1)
+        if not self.ledger.blocked_until > self.mine:
+            free = quota.free_slots(self.ledger, self.mine)
+            assert free == self.reading.remaining, "a slot was lost, or invented"
+            event("read the truth")
+
+    # ---------------------------------------------------------- what holds
+
+    @invariant()
+    def nothing_is_negative(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        assert self.ledger.remaining >= 0
+        assert quota.free_slots(self.ledger, self.mine) >= 0
+        for ahead in (0, 1, 40):
+            assert quota.forecast(self.ledger, self.mine, ahead) >= self.mine
+
+    # ---------------------------------------------------------- machinery
+
+    def later(self, seconds: float, token: int, kind: str, what: object = None) -> None:
+        moment = self.now + seconds
+        heapq.heappush(self.events, (moment, next(self.ids), self.life, token, (kind, what)))
+
+    def run_until(self, moment: float) -> None:
+        while self.events and self.events[0][0] <= moment:
+            at, _, life, token, (kind, what) = heapq.heappop(self.events)
+            self.now = max(self.now, at)
+            if kind == "arrive":
+                self.arrive(life, token, what)
+            elif life == self.life:
+                self.land(token, kind, what)
+                self.keep()
+        self.now = max(self.now, moment)
+
+    def arrive(self, life: int, token: int, what: object) -> None:
+        answer = self.server.hit(self.now)
+        if not isinstance(answer, Reading) and not self.others:
+            raise AssertionError("429, and nobody else uses the key")
+        if what is None or life != self.life:
+            return
+        fate, down = what
+        if not isinstance(answer, Reading):
+            self.later(down, token, "refused", answer)
+        elif fate == "answer lost":
+            self.later(down, token, "lost")
+        else:
+            self.later(down, token, "unread" if fate == "stripped" else "answered", answer)
+
+    def land(self, token: int, kind: str, what: object) -> None:
+        ledger, now = self.ledger, self.mine
+        if kind == "released":
+            self.ledger = quota.released(ledger, token)
+        elif kind == "lost":
+            self.ledger = quota.lost(ledger, token, now)
+        elif kind == "unread":
+            self.ledger = quota.unread(ledger, token, now)
+        elif kind == "refused":
+            self.ledger = quota.refused(ledger, token, now, what)
+            self.block_known = max(self.block_known, self.server.block_ends)
+        else:
+            self.reading = what
+            self.ledger = quota.answered(ledger, token, now, what)
+
+    def keep(self) -> None:
+        self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
+
+
+def test_a_ledger_keeps_the_laws_through_any_life() -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,77 @@
+"""Every Python block of the README runs as it stands, against a sandbox on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from postiz_async.batch.source import COLUMNS, read_campaign
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for number, text in enumerate(
+            re.findall(
+                rf"^```{language}\n(.*?)^```",
+                page.read_text(encoding="utf-8"),
+                re.MULTILINE | re.DOTALL,
+            )
+        ):
+            found.append((f"{page.name}-{number}", text))
+    return found
+
+
+@pytest.mark.parametrize(
+    "text", [text for _, text in blocks("python")], ids=[name for name, _ in blocks("python")]
+)
+async def test_python_block_runs(text: str, tmp_path: Path) -> None:
+    (tmp_path / "block.py").write_text(text, encoding="utf-8")
+    (tmp_path / "campaign.csv").write_text(blocks("csv")[0][1], encoding="utf-8")
+    sample = ROOT / "postiz_async" / "sandbox" / "sample"
+    shutil.copy(next(sample.glob("*.jpg")), tmp_path / "sunrise.jpg")
+    async with Sandbox(api_key="readme", limit=30, tags=["news"]) as sandbox:
+        for provider in ("mastodon", "telegram", "discord"):
+            sandbox.add_integration(provider)
+        async with serve(sandbox) as served:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-W", "error", "block.py",
+                cwd=tmp_path,
+                env=os.environ | {
+                    "POSTIZ_API_KEY": "readme",
+                    "POSTIZ_API_URL": served.url,
+                    "PYTHONPATH": str(ROOT),
+                },
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )  # fmt: skip
+            out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    if "postiz.posts.schedule" in text and "Sandbox" not in text:
+        assert len(sandbox.posts) == 2
+        assert len(sandbox.creates) == 1
+    if "postiz.batch" in text:
+        assert len(sandbox.posts) == 3
+
+
+def test_the_csv_example_is_a_valid_campaign(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.csv"
+    path.write_text(blocks("csv")[0][1], encoding="utf-8")
+    assert not read_campaign(path).problems
+
+
+def test_the_readme_names_every_column() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| Column |") :]
+    assert {name for name in COLUMNS if f"`{name}`" in table} == set(COLUMNS)
