@@ -31,7 +31,7 @@ from postiz_async.models.posts import (
 from postiz_async.retry import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     import msgspec
 
@@ -66,7 +66,7 @@ class FilePart:
     filename: str
     content_type: str
     size: int
-    open: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+    open: Callable[[], AsyncGenerator[bytes]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class OAuth:
     """
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
     front_url: str = FRONT_URL
     base_url: str = wire.CLOUD_URL
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
 from postiz_async.wire import WireRequest, WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 __all__ = ["AiohttpTransport", "Transport"]
 
@@ -45,21 +51,37 @@ class Transport(Protocol):
 class AiohttpTransport:
     """The real transport. Make it inside the running event loop.
 
+    Proxies are taken from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) when it is made;
+    a password for the server in a .netrc file is not, because the API key takes its place.
+
     Args:
         connections: connections kept at most.
     """
 
     def __init__(self, *, connections: int = 100) -> None:
+        self._proxies = getproxies()
+        self._routes: dict[str, str | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
-            trust_env=True,
         )
 
     async def send(self, request: WireRequest) -> WireResponse:
-        body = request.body
-        data = _multipart(body) if isinstance(body, FilePart) else body
+        if self._session.closed:
+            raise APIConnectionError("The client is closed.", delivery=Delivery.NOT_SENT)
+        if not isinstance(request.body, FilePart):
+            return await self._send(request, request.body)
+        chunks = request.body.open()
+        try:
+            return await self._send(request, _multipart(request.body, chunks))
+        finally:
+            with suppress(RuntimeError):  # a cancelled writer is about to close it
+                await chunks.aclose()
+
+    async def _send(
+        self, request: WireRequest, data: bytes | aiohttp.MultipartWriter | None
+    ) -> WireResponse:
         try:
             async with self._session.request(
                 request.method,
@@ -68,35 +90,59 @@ class AiohttpTransport:
                 data=data,
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
+                proxy=self._proxy(request.url),
             ) as response:
                 content = await _read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return WireResponse(response.status, headers, content)
-        except aiohttp.ConnectionTimeoutError as cause:
-            raise APITimeoutError(
-                f"No connection to {_host(request)} within {CONNECT_TIMEOUT:g} s.",
-                delivery=Delivery.NOT_SENT,
-            ) from cause
-        except TimeoutError as cause:
-            within = f" within {request.timeout:g} s" if request.timeout else ""
-            raise APITimeoutError(f"{_host(request)} did not answer{within}.") from cause
-        except aiohttp.ClientConnectorError as cause:
-            raise APIConnectionError(
-                f"No connection to {_host(request)}: {cause.strerror or cause}.",
-                delivery=Delivery.NOT_SENT,
-            ) from cause
-        except aiohttp.InvalidURL as cause:
-            raise APIConnectionError(
-                f"{_host(request)} is not a server name.", delivery=Delivery.NOT_SENT
-            ) from cause
         except (aiohttp.ClientError, OSError, ValueError) as cause:
-            raise APIConnectionError(
-                f"The connection to {_host(request)} broke before the answer: "
-                f"{type(cause).__name__}."
-            ) from cause
+            raise _connection_error(request, cause) from cause
+
+    def _proxy(self, url: str) -> str | None:
+        """The proxy on the way to the host of `url`, which is asked for once."""
+        parts = urlsplit(url)
+        if parts.netloc not in self._routes:
+            direct = proxy_bypass(parts.netloc)
+            self._routes[parts.netloc] = None if direct else self._proxies.get(parts.scheme)
+        return self._routes[parts.netloc]
 
     async def aclose(self) -> None:
         await self._session.close()
+
+
+def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionError:
+    """What a fault below HTTP means: whether bytes went out, in words for people."""
+    host = _host(request)
+    match cause:
+        case aiohttp.ConnectionTimeoutError():
+            return APITimeoutError(
+                f"No connection to {host} within {CONNECT_TIMEOUT:g} s.",
+                delivery=Delivery.NOT_SENT,
+            )
+        case TimeoutError():
+            within = f" within {request.timeout:g} s" if request.timeout else ""
+            return APITimeoutError(f"{host} did not answer{within}.")
+        case aiohttp.ClientProxyConnectionError():
+            return APIConnectionError(
+                f"No connection to the proxy on the way to {host}: {cause.strerror or cause}.",
+                delivery=Delivery.NOT_SENT,
+            )
+        case aiohttp.ClientConnectorError():
+            return APIConnectionError(
+                f"No connection to {host}: {cause.strerror or cause}.",
+                delivery=Delivery.NOT_SENT,
+            )
+        case aiohttp.ClientHttpProxyError():
+            return APIConnectionError(
+                f"The proxy on the way to {host} refused: {cause.status} {cause.message}.",
+                delivery=Delivery.NOT_SENT,
+            )
+        case aiohttp.InvalidURL():
+            return APIConnectionError(f"{host} is not a server name.", delivery=Delivery.NOT_SENT)
+        case _:
+            return APIConnectionError(
+                f"The connection to {host} broke before the answer: {type(cause).__name__}."
+            )
 
 
 def _timeout(total: float | None) -> aiohttp.ClientTimeout:
@@ -120,9 +166,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _multipart(part: FilePart) -> aiohttp.MultipartWriter:
+def _multipart(part: FilePart, chunks: AsyncGenerator[bytes]) -> aiohttp.MultipartWriter:
     writer = aiohttp.MultipartWriter("form-data")
-    payload = aiohttp.payload.AsyncIterablePayload(part.open(), content_type=part.content_type)
+    payload = aiohttp.payload.AsyncIterablePayload(chunks, content_type=part.content_type)
     payload.set_content_disposition("form-data", name="file", filename=part.filename)
     writer.append_payload(payload)
     return writer

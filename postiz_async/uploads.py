@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +12,15 @@ import anyio
 import filetype  # pyright: ignore[reportMissingTypeStubs]
 
 from postiz_async.endpoints import UPLOAD_FILE, Call, FilePart
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import APIConnectionError, InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media
 
-__all__ = ["FileFacts", "inspect_file", "part_of", "upload"]
+__all__ = ["FileFacts", "inspect_file", "upload"]
 
 MAX_IMAGE, MAX_VIDEO = 10 * 1024 * 1024, 1024 * 1024 * 1024
 """Bytes the server accepts."""
@@ -32,6 +33,20 @@ POSTABLE = {
     "video/mp4": ".mp4",
 }
 """Kinds that can be uploaded and used in a post, with the suffix that the server gives."""
+
+_BOXED = {
+    b"qt": "video/quicktime",
+    b"mif1": "image/heif",
+    b"msf1": "image/heif",
+    b"hei": "image/heic",
+    b"hev": "image/heic",
+    b"crx": "image/x-canon-cr3",
+    b"M4": "video/x-m4v",
+    b"F4": "video/x-f4v",
+    b"3g": "video/3gpp",
+    b"jp2": "image/jp2",
+}
+"""Main brands of files that are built like MP4 and are something else."""
 
 UPLOAD_ONLY = {"image/avif", "image/bmp", "image/tiff"}
 _HEAD = 8192
@@ -56,14 +71,15 @@ def inspect_file(path: Path) -> FileFacts:
     """
     try:
         if not path.is_file():
-            what = "is a directory" if path.is_dir() else "does not exist"
-            raise _refuse(f"{path} {what}")
+            what = "is a directory" if path.is_dir() else "is no file"
+            raise _refuse(f"{path} {what if path.exists() else 'does not exist'}")
         digest = hashlib.sha256()
         with path.open("rb") as file:
             head = file.read(_HEAD)
             digest.update(head)
             size = len(head)
             mime = _kind(head, str(path))
+            _check_size(os.fstat(file.fileno()).st_size, mime, str(path))
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -77,7 +93,7 @@ def _kind(head: bytes, name: str) -> str:
     """The media type by content; the name says nothing."""
     if not head:
         raise _refuse(f"{name} is empty (0 bytes)")
-    mime = str(filetype.guess_mime(head) or "unknown")  # pyright: ignore[reportUnknownMemberType]
+    mime = _boxed_kind(head) if head[4:8] == b"ftyp" else _guess(head)
     if mime in UPLOAD_ONLY:
         raise _refuse(
             f"{name} is {mime}: it can be uploaded but not posted", "convert it to PNG or JPEG"
@@ -90,6 +106,19 @@ def _kind(head: bytes, name: str) -> str:
     return mime
 
 
+def _guess(head: bytes) -> str:
+    return str(filetype.guess_mime(head) or "unknown")  # pyright: ignore[reportUnknownMemberType]
+
+
+def _boxed_kind(head: bytes) -> str:
+    """The type of a file of boxes, by its main brand alone, as the server judges."""
+    brand = head[8:12]
+    if brand in {b"avif", b"avis"}:
+        return "image/avif"
+    other = next((name for start, name in _BOXED.items() if brand.startswith(start)), None)
+    return other or "video/mp4"
+
+
 def _check_size(size: int, mime: str, name: str) -> None:
     limit = MAX_VIDEO if mime.startswith("video/") else MAX_IMAGE
     if size > limit:
@@ -100,35 +129,69 @@ def _refuse(message: str, hint: str = "") -> InvalidPostError:
     return InvalidPostError([Problem("media", message, hint=hint)])
 
 
-async def part_of(source: Path | bytes) -> FilePart:
-    """A source as a part that can be sent, and sent again.
+class _Part:
+    """A source on its way. Notes whether what was sent is what was looked at."""
 
-    Raises:
-        InvalidPostError: see `inspect_file`.
-    """
-    if isinstance(source, bytes):
-        mime = _kind(source[:_HEAD], "the data")
-        _check_size(len(source), mime, "the data")
-        return FilePart("upload" + POSTABLE[mime], mime, len(source), lambda: _once(source))
-    facts = await anyio.to_thread.run_sync(inspect_file, source)
-    return FilePart(source.name, facts.mime, facts.size, lambda: _stream(source))
+    def __init__(self, source: Path | bytes, facts: FileFacts) -> None:
+        self.fault: str | None = None
+        self._source = source
+        self._facts = facts
+
+    def as_file_part(self) -> FilePart:
+        """For the wire. The server makes up names of its own, so ours stays at home."""
+        facts = self._facts
+        return FilePart("upload" + POSTABLE[facts.mime], facts.mime, facts.size, self._chunks)
+
+    async def _chunks(self) -> AsyncGenerator[bytes]:
+        self.fault = None
+        if isinstance(self._source, bytes):
+            yield self._source
+            return
+        digest = hashlib.sha256()
+        try:
+            async with await anyio.open_file(self._source, "rb") as file:
+                while chunk := await file.read(_CHUNK):
+                    digest.update(chunk)
+                    yield chunk
+        except OSError as error:
+            self.fault = f"{self._source} cannot be read: {error.strerror or error}"
+            raise
+        if digest.hexdigest() != self._facts.sha256:
+            self.fault = f"{self._source} changed while it was being sent"
 
 
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
-
-
-async def _stream(path: Path) -> AsyncIterator[bytes]:
-    async with await anyio.open_file(path, "rb") as file:
-        while chunk := await file.read(_CHUNK):
-            yield chunk
-
-
-async def upload(caller: Caller, source: Path | str | bytes) -> Media:
+async def upload(
+    caller: Caller, source: Path | str | bytes, *, facts: FileFacts | None = None
+) -> Media:
     """Upload a file or bytes.
 
+    Args:
+        caller: makes the call.
+        source: a path, or the bytes themselves.
+        facts: what an earlier look at the source told; else it is looked at now.
+
     Raises:
-        InvalidPostError: the server would refuse it; nothing was sent.
+        InvalidPostError: the server would refuse it, and nothing was sent; or it changed since
+            it was looked at, and what was sent is not used.
     """
-    part = await part_of(Path(source) if isinstance(source, str) else source)
-    return await caller.call(Call(UPLOAD_FILE, file=part))
+    source = Path(source) if isinstance(source, str) else source
+    if facts is None:
+        facts = await anyio.to_thread.run_sync(_look, source)
+    part = _Part(source, facts)
+    try:
+        media = await caller.call(Call(UPLOAD_FILE, file=part.as_file_part()))
+    except APIConnectionError as error:
+        if part.fault is None:
+            raise
+        raise _refuse(part.fault) from error
+    if part.fault is not None:
+        raise _refuse(part.fault)
+    return media
+
+
+def _look(source: Path | bytes) -> FileFacts:
+    if isinstance(source, Path):
+        return inspect_file(source)
+    mime = _kind(source[:_HEAD], "the data")
+    _check_size(len(source), mime, "the data")
+    return FileFacts(hashlib.sha256(source).hexdigest(), len(source), mime)

@@ -115,6 +115,7 @@ class Life(RuleBasedStateMachine):
         self.now = 1000.0
         self.ahead = 0.0  # the client's monotonic clock less ours
         self.wall = 1e9  # the client's wall clock less ours
+        self.stepped = 0.0
         self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
         self.life = 0
         self.events: list[tuple[float, int, int, int, object]] = []
@@ -188,7 +189,8 @@ class Life(RuleBasedStateMachine):
         event("crash")
         self.life += 1
         self.run_until(self.now + down_for)
-        self.wall += step
+        self.wall += step - self.stepped  # the clock is wrong by so much since the keeping
+        self.stepped = step
         self.ahead += 12_345.0
         wall = self.now + self.wall
         self.ledger = quota.restore(self.kept, self.mine, wall, reserve_slots=self.held)
@@ -284,6 +286,7 @@ class Life(RuleBasedStateMachine):
             self.ledger = quota.answered(ledger, token, now, what)
 
     def keep(self) -> None:
+        self.stepped = 0.0
         self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
 
 

@@ -1,11 +1,10 @@
-"""`integrations`, `quota`: what the key sees."""
+"""`quota`: what is left of the hour."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.text import Text
 
 from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output, clock_time, moment
@@ -13,33 +12,7 @@ from postiz_async.cli.settings import Connection, find_target, open_client
 from postiz_async.errors import describe_seconds
 from postiz_async.stores.file import FileStore, state_folder
 
-__all__ = ["integrations", "quota"]
-
-
-async def integrations(
-    *,
-    json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
-) -> int:
-    """List the channels. A campaign may name one by id, by name, or by provider."""
-    output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
-        channels = sorted(
-            await postiz.integrations.list(), key=lambda channel: (channel.provider, channel.name)
-        )
-    if json:
-        output.json(channels)
-        return 0
-    output.table(
-        ["provider", "name", "id", ""],
-        [
-            (c.provider, c.name, c.id, Text("disabled", "red") if c.disabled else "")
-            for c in channels
-        ],
-    )
-    if not channels:
-        output.say("There is no channel yet. Connect one in the web page of Postiz.")
-    return 0
+__all__ = ["quota"]
 
 
 async def quota(

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 from rich.text import Text
 
-from postiz_async.cli import account, campaigns, local
+from postiz_async.cli import (
+    account,
+    campaigns,
+    channels,
+    doctor,
+    insights,
+    local,
+    login,
+    media,
+    posts,
+)
 from postiz_async.cli.output import Output
 from postiz_async.errors import (
     APIConnectionError,
@@ -36,8 +46,14 @@ app = App(
 app.command(campaigns.plan)
 app.command(campaigns.run)
 app.command(campaigns.status)
-app.command(account.integrations)
+app.command(channels.app)
+app.command(posts.app)
+app.command(media.app)
+app.command(insights.app)
+app.command(insights.notifications)
+app.command(login.app)
 app.command(account.quota)
+app.command(doctor.doctor)
 app.command(local.sandbox)
 app.command(local.demo)
 

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 from rich.console import Console
+from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
+
+from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from postiz_async.errors import Problem
 
-__all__ = ["Output", "clock_time", "count", "date_range", "moment", "short_moment"]
+__all__ = ["Output", "clock_time", "confirm", "count", "date_range", "moment", "short_moment"]
 
 MAX_PROBLEMS = 50
 _PIPE_WIDTH = 160
@@ -77,6 +80,20 @@ def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
     """A date in a table: `15 Jan 2027 09:00`."""
     at = when.astimezone(zone)
     return f"{at.day:2} {at:%b %Y %H:%M}"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is destroyed; without a terminal `--yes` has to be given.
+
+    Raises:
+        ConfigurationError: the answer was no, or nobody can answer.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{question} Nobody can answer here; say --yes.")
+    if not Confirm.ask(question, default=False, console=Console(stderr=True)):
+        raise ConfigurationError("Nothing was done.")
 
 
 def moment(when: datetime | float, zone: tzinfo = UTC) -> str:

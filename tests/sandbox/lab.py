@@ -59,15 +59,16 @@ class Lab:
     """A sandbox set up like the server of the recordings."""
 
     def __init__(self, topic: str) -> None:
-        self.started = _BEGUN / 1000
-        self.clock = JumpingClock(start=self.started)
-        self.fills_up = not topic.startswith("throttling")
-        self.is_exact = False
+        self.topic = topic
+        self.scenario_began = _BEGUN / 1000
+        self.clock = JumpingClock(start=self.scenario_began)
+        is_short = topic == "throttling-short-window"
         self.sandbox = Sandbox(
             api_key="API_KEY",
             clock=self.clock,
             release="v2.23.0" if topic.startswith("release-") else "HEAD",
-            limit=30 if topic == "throttling" else None,
+            limit={"throttling": 30, "throttling-short-window": 5}.get(topic),
+            window=20.0 if is_short else 3600.0,
             work_per_post=0.0,
             video_types=("veo3",) if topic.startswith("lab-") else (),
         )
@@ -135,22 +136,36 @@ class Lab:
                 Notification(each["id"], each["content"], each["link"], created_at)
             )
 
-    def fill_up(self, remaining: int, reset: int) -> None:
+    def has_gap_before(self, name: str) -> bool:
+        """Whether create calls before an exchange may be missing in the recording."""
+        return not self.topic.startswith("throttling") or "fill up" in name
+
+    def moment_of(self, exchange: dict[str, Any]) -> float | None:
+        """Time of an exchange of a scenario; each scenario begins with a new window."""
+        if "t" not in exchange:
+            return None
+        if exchange["t"] == 0:
+            self._throttle()._windows.clear()
+            self.scenario_began = self.clock.time()
+        return float(self.scenario_began + exchange["t"])
+
+    def fill_up(self, key: str, remaining: int, reset: int) -> None:
         """Count create calls until the next one leaves `remaining`, or begin a new window."""
+        throttle = self._throttle()
+        counter = f"create_post-{self.organizations[key].id}"
+        now = self.clock.monotonic()
+        window = throttle._windows.get(counter)
+        if window is None or throttle.limit - window.hits <= remaining:
+            throttle._windows.pop(counter, None)
+            window, now = None, now - (3600 - reset)
+        hits = 0 if window is None else window.hits
+        for _ in range(int(throttle.limit) - hits - remaining - 1):
+            throttle.hit(counter, now)
+
+    def _throttle(self) -> RedisThrottle:
         throttle = self.sandbox._judge._throttle
         assert isinstance(throttle, RedisThrottle)
-        for organization in self.organizations.values():
-            key = f"create_post-{organization.id}"
-            now = self.clock.monotonic()
-            window = throttle._windows.get(key)
-            if window is None or throttle.limit - window.hits <= remaining:
-                throttle._windows.pop(key, None)
-                now -= 3600 - reset
-            left = int(throttle.limit)
-            if key in throttle._windows:
-                left -= throttle._windows[key].hits
-            for _ in range(left - remaining - 1):
-                throttle.hit(key, now)
+        return throttle
 
 
 def draft_of(size: int) -> bytes:

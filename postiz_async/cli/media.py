@@ -1,0 +1,99 @@
+"""`media`: uploads and generated videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from postiz_async.cli.campaigns import Json
+from postiz_async.cli.output import Output, confirm
+from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.models.video import SlidesVideo, Veo3Video
+
+if TYPE_CHECKING:
+    from postiz_async.models.media import Media
+
+__all__ = ["app"]
+
+app = App(name="media", help="Upload pictures and videos, generate videos.")
+
+
+def _show(output: Output, media: list[Media]) -> None:
+    if output.as_json:
+        output.json(media)
+    else:
+        output.table(["id", "path"], [(each.id, each.path) for each in media])
+
+
+@app.command
+async def upload(
+    files: Annotated[list[Path], Parameter(help="Pictures (10 MiB) or MP4 videos (1 GiB).")],
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Upload files."""
+    async with open_client(find_target(connection)) as postiz:
+        media = [await postiz.media.upload(path) for path in files]
+    _show(Output(as_json=json), media)
+    return 0
+
+
+@app.command
+async def upload_url(
+    url: Annotated[str, Parameter(help="A public https address that ends in .png, .jpg ...")],
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Let the server fetch a file."""
+    async with open_client(find_target(connection)) as postiz:
+        media = await postiz.media.upload_from_url(url)
+    _show(Output(as_json=json), [media])
+    return 0
+
+
+@app.command
+async def voices(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """List the voices for a slides video."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        listed = await postiz.media.voices()
+    if json:
+        output.json(listed)
+    else:
+        output.table(
+            ["id", "name", "sample"], [(v.id, v.name, v.preview_url or "") for v in listed]
+        )
+    return 0
+
+
+@app.command
+async def video(
+    prompt: Annotated[str, Parameter(help="What it shall show.")],
+    *,
+    voice: Annotated[
+        str | None, Parameter(help="Pictures with this voice; a veo3 film if not given.")
+    ] = None,
+    output: Annotated[Literal["vertical", "horizontal"], Parameter(help="Its shape.")] = "vertical",
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Generate a video. Costs a credit of the plan, and may take half an hour."""
+    confirm("This costs a credit of the plan. Generate the video?", yes=yes)
+    wanted = (
+        SlidesVideo(prompt=prompt, voice=voice, output=output)
+        if voice is not None
+        else Veo3Video(prompt=prompt, output=output)
+    )
+    async with open_client(find_target(connection)) as postiz:
+        media = await postiz.media.generate_video(wanted)
+    _show(Output(as_json=json), [media])
+    return 0

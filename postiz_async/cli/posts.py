@@ -1,0 +1,350 @@
+"""`posts`: everything the API can do with posts."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+
+import msgspec
+from cyclopts import App, Parameter
+
+from postiz_async.cli.campaigns import Json
+from postiz_async.cli.output import Output, confirm, count, short_moment
+from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.posts import NewPost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async.client import Postiz
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Created, Post
+
+__all__ = ["app"]
+
+app = App(name="posts", help="List, create, change, delete and export posts.")
+
+PostId = Annotated[str, Parameter(help="The id of a post.")]
+Yes = Annotated[bool, Parameter(negative="", help="Do not ask.")]
+Start = Annotated[
+    datetime | None, Parameter(help="First moment (UTC unless it has a zone); today.")
+]
+End = Annotated[datetime | None, Parameter(help="Last moment; 30 days after the first.")]
+State = Annotated[
+    Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"] | None, Parameter(help="Only in this state.")
+]
+
+
+def _range(
+    postiz: Postiz, start: datetime | None, end: datetime | None
+) -> tuple[datetime, datetime]:
+    today = datetime.fromtimestamp(postiz.clock.time(), UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    first = _aware(start) if start is not None else today
+    return first, _aware(end) if end is not None else first + timedelta(days=30)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+@app.command(name="list")
+async def list_posts(
+    *,
+    start: Start = None,
+    end: End = None,
+    state: State = None,
+    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
+    collapse_repeats: Annotated[bool, Parameter(negative="", help="A repeated post once.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """List posts in order of date."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        first, last = _range(postiz, start, end)
+        posts = [
+            post
+            async for post in postiz.posts.iter(
+                start=first,
+                end=last,
+                state=state,
+                integration=integration,
+                tag=tag,
+                collapse_repeats=collapse_repeats,
+            )
+        ]
+    if json:
+        output.json(posts)
+        return 0
+    output.table(
+        ["date (UTC)", "state", "channel", "id", "text"],
+        [
+            (short_moment(p.publish_date), p.state, _channel(p), p.id, _short(p.content))
+            for p in posts
+        ],
+    )
+    output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    return 0
+
+
+def _channel(post: Post) -> str:
+    return post.integration.name or post.integration.id if post.integration is not None else "?"
+
+
+def _short(content: str) -> str:
+    text = " ".join(content.split())
+    return text if len(text) <= 50 else text[:49] + "…"
+
+
+@app.command
+async def get(
+    post_id: PostId,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Show one post; it is looked for a year before and after today."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        post = await postiz.posts.get(post_id)
+    if json:
+        output.json(post)
+        return 0
+    rows = [
+        ("id", post.id),
+        ("date (UTC)", short_moment(post.publish_date)),
+        ("state", post.state),
+        ("channel", _channel(post)),
+        ("group", post.group or "-"),
+        ("published at", post.release_url or "-"),
+        ("tags", ", ".join(tag.tag.name for tag in post.tags) or "-"),
+        ("settings", post.settings or "-"),
+        ("text", post.content),
+    ]
+    output.table(["", ""], rows)
+    return 0
+
+
+@app.command
+async def create(
+    content: Annotated[str, Parameter(help="The text.")],
+    *,
+    channel: Annotated[list[str], Parameter(help="A channel's id; give it once for each.")],
+    at: Annotated[datetime | None, Parameter(help="When; with an offset or in UTC.")] = None,
+    now: Annotated[bool, Parameter(negative="", help="Publish at once.")] = False,
+    draft: Annotated[bool, Parameter(negative="", help="Store as a draft.")] = False,
+    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
+    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    max_wait: Annotated[
+        float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
+    ] = None,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Create posts: one request, whatever the number of channels. Costs one create request."""
+    output = Output(as_json=json)
+    if now == (at is not None):
+        raise InvalidPostError([Problem("--at", "give either --at or --now")])
+    async with open_client(find_target(connection)) as postiz:
+        stored = [await postiz.media.upload(path) for path in media or []]
+        posts = _new_posts(channel, content, stored, settings)
+        if now:
+            created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
+        else:
+            make = postiz.posts.draft if draft else postiz.posts.schedule
+            moment = _aware(at) if at is not None else datetime.now(UTC)
+            created = await make(*posts, at=moment, tags=tag or (), max_wait=max_wait)
+    _show_created(output, created)
+    return 0
+
+
+def _new_posts(
+    channels: list[str], content: str, media: list[Media], settings: str | None
+) -> list[NewPost]:
+    try:
+        values = msgspec.json.decode(settings, type=dict[str, object]) if settings else None
+    except msgspec.DecodeError as error:
+        raise InvalidPostError([Problem("--settings", f"is no JSON object: {error}")]) from error
+    return [NewPost(channel, content, media, values) for channel in channels]
+
+
+def _show_created(output: Output, created: list[Created]) -> None:
+    if output.as_json:
+        output.json(created)
+    else:
+        output.table(["post", "channel"], [(each.post_id, each.integration) for each in created])
+
+
+@app.command
+async def delete(
+    post_id: PostId,
+    *,
+    yes: Yes = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Delete a post with its thread. What is published stays on the network."""
+    output = Output()
+    confirm(f"Delete the post {post_id}?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        was_there = await postiz.posts.delete(post_id)
+    output.say("deleted" if was_there else "it was gone already")
+    return 0
+
+
+@app.command
+async def delete_group(
+    group: Annotated[str, Parameter(help="The group of a listed post.")],
+    *,
+    yes: Yes = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Delete all posts of a group."""
+    confirm(f"Delete all posts of the group {group}?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        await postiz.posts.delete_group(group)
+    Output().say("deleted, if there was one")
+    return 0
+
+
+@app.command
+async def status(
+    post_id: PostId,
+    status: Annotated[Literal["draft", "schedule"], Parameter(help="What it shall be.")],
+    *,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Turn a post into a draft, or schedule it again."""
+    output = Output(as_json=json)
+    if status == "schedule":
+        confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        state = await postiz.posts.set_status(post_id, status)
+    if json:
+        output.json({"id": post_id, "state": state})
+    else:
+        output.say(f"{post_id} is {state}")
+    return 0
+
+
+@app.command
+async def settings(
+    post_id: PostId,
+    settings: Annotated[str, Parameter(help="Keys to merge, as a JSON object.")],
+    *,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Merge keys into the settings of a post that is not published."""
+    try:
+        values = msgspec.json.decode(settings, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise InvalidPostError([Problem("settings", f"is no JSON object: {error}")]) from error
+    async with open_client(find_target(connection)) as postiz:
+        date = await postiz.posts.update_settings(post_id, values)
+    Output().say(f"{post_id} has its new settings; it is due {short_moment(date)} UTC")
+    return 0
+
+
+@app.command
+async def missing(
+    post_id: PostId,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Recent items of a channel, to choose which one a post with unknown id became."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        items = await postiz.posts.missing(post_id)
+    if json:
+        output.json(items)
+    else:
+        output.table(["id", "picture"], [(item.id, item.url) for item in items])
+    return 0
+
+
+@app.command
+async def release_id(
+    post_id: PostId,
+    release_id: Annotated[str, Parameter(help="The id on the network.")],
+    *,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Tell Postiz which item on the network a post became; see `missing`."""
+    async with open_client(find_target(connection)) as postiz:
+        await postiz.posts.set_release_id(post_id, release_id)
+    Output().say(f"{post_id} is {release_id}")
+    return 0
+
+
+@app.command
+async def export(
+    *,
+    start: Start = None,
+    end: End = None,
+    state: State = None,
+    format: Annotated[Literal["csv", "jsonl"], Parameter(help="The form.")] = "csv",  # noqa: A002
+    to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Write posts as CSV or JSON lines. The server returns neither media nor thread parts."""
+    output = Output(as_json=True)
+    async with open_client(find_target(connection)) as postiz:
+        first, last = _range(postiz, start, end)
+        posts = [
+            p
+            async for p in postiz.posts.iter(
+                start=first, end=last, state=state, collapse_repeats=True
+            )
+        ]
+    if to is None:
+        _write(posts, sys.stdout, format)
+    else:
+        try:
+            with to.open("w", encoding="utf-8", newline="") as file:
+                _write(posts, file, format)
+        except OSError as error:
+            problem = Problem("--to", f"{to} cannot be written: {error.strerror}")
+            raise InvalidPostError([problem]) from error
+    output.say(
+        f"{count(len(posts), 'post')}; media and thread parts are not in it, because the server "
+        "does not return them, nor settings before releases after 2.23.0."
+    )
+    return 0
+
+
+_EXPORTED = ("integration", "date", "type", "content", "settings", "tags", "repeat_days", "ref")
+
+
+def _exported(post: Post) -> dict[str, str]:
+    """A post in the columns of a campaign."""
+    return {
+        "integration": post.integration.id if post.integration is not None else "",
+        "date": post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "type": "draft" if post.state == "DRAFT" else "schedule",
+        "content": post.content,
+        "settings": post.settings or "",
+        "tags": ";".join(tag.tag.name for tag in post.tags),
+        "repeat_days": str(post.interval_in_days or ""),
+        "ref": post.id,
+    }
+
+
+def _write(posts: Iterable[Post], file: TextIO, form: str) -> None:
+    if form == "jsonl":
+        for post in posts:
+            values = {key: value for key, value in _exported(post).items() if value}
+            file.write(msgspec.json.encode(values).decode() + "\n")
+        return
+    writer = csv.DictWriter(file, _EXPORTED, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_exported(post) for post in posts)

@@ -1,0 +1,203 @@
+"""Why a connection does not work, found by looking: base URL, key, clock, age of the server.
+
+Only free routes are asked, and nothing is changed on the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from postiz_async import endpoints, wire
+from postiz_async.endpoints import Call, Endpoint
+from postiz_async.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+)
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
+    from postiz_async.transport import Transport
+    from postiz_async.wire import WireResponse
+
+__all__ = ["Finding", "Verdict", "candidates", "examine"]
+
+T = TypeVar("T")
+
+MAX_SKEW = 60.0
+"""Seconds between our clock and the server's that are no reason to worry."""
+
+_AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
+    (endpoint, endpoint.since)
+    for endpoint in endpoints.ENDPOINTS
+    if endpoint.name in {"list_groups", "get_missing_content", "list_notifications"}
+)
+
+
+class Verdict(StrEnum):
+    """How good a finding is."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and what to change when it is not fine."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    transport: Transport
+    clock: Clock
+    root: str
+    key: str
+
+    async def ask(self, endpoint: Endpoint[T], **params: str) -> WireResponse:
+        request = wire.encode(
+            Call(endpoint, params=params),
+            root=self.root,
+            key=self.key,
+            user_agent="postiz-async doctor",
+            timeout=10.0,
+        )
+        return await self.transport.send(request)
+
+
+def candidates(base_url: str) -> list[str]:
+    """The roots at which the API may be when somebody writes `base_url`, as written first."""
+    root = wire.api_root(base_url)
+    parts = urlsplit(root)
+    host = f"{parts.scheme}://{parts.netloc}"
+    others = [f"{host}/public/v1", f"{host}/api/public/v1"]
+    if (parts.hostname or "").endswith("postiz.com"):
+        others = [wire.api_root(wire.CLOUD_URL)]
+    return list(dict.fromkeys([root, *others]))
+
+
+async def examine(
+    transport: Transport, clock: Clock, *, api_key: str, base_url: str
+) -> list[Finding]:
+    """Look at everything that usually goes wrong.
+
+    Args:
+        transport: the way to the server.
+        clock: our clock.
+        api_key: the key as it was given, with its mistakes.
+        base_url: the base URL as it was given.
+
+    Raises:
+        ConfigurationError: there is no key at all, or the URL is no web address.
+    """
+    key = wire.clean_key(api_key)
+    findings = [_key_form(api_key, key)]
+    patients = [_Patient(transport, clock, root, key) for root in candidates(base_url)]
+    here: _Patient | None = None
+    for number, patient in enumerate(patients):
+        finding, is_api, response = await _address(patient, is_given=number == 0)
+        findings.append(finding)
+        if is_api and response is not None:
+            here = patient
+            findings.extend([_key_accepted(response), _skew(response, clock)])
+            break
+    if here is None:
+        advice = "Open the address in a browser: it has to be your Postiz."
+        findings.append(Finding("API", Verdict.WRONG, "found at none of these addresses", advice))
+    elif findings[-2].verdict is Verdict.FINE:
+        findings.append(await _age(here))
+    return findings
+
+
+def _key_form(given: str, key: str) -> Finding:
+    if key[:4] in {"pca_", "pcs_"}:
+        what = "client id" if key[:4] == "pca_" else "client secret"
+        advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
+        return Finding("key form", Verdict.WRONG, f"this is the {what} of an application", advice)
+    if given.strip()[:7].lower() == "bearer ":
+        text = "begins with Bearer, which this client removes"
+        return Finding("key form", Verdict.WARNING, text, "Postiz wants the bare key.")
+    kind = "an OAuth access token" if key.startswith("pos_") else "an organisation's API key"
+    return Finding("key form", Verdict.FINE, f"looks like {kind}")
+
+
+async def _address(
+    patient: _Patient, *, is_given: bool
+) -> tuple[Finding, bool, WireResponse | None]:
+    subject = f"address {patient.root}"
+    try:
+        response = await patient.ask(endpoints.IS_CONNECTED)
+    except APIConnectionError as broken:
+        return Finding(subject, Verdict.WRONG, str(broken)), False, None
+    error = wire.failure(response)
+    if isinstance(error, ConfigurationError):
+        what = "a web page or a redirect, not the API"
+        return Finding(subject, Verdict.WRONG, what), False, None
+    if isinstance(error, NotFoundError) and not error.text.startswith("Cannot "):
+        return Finding(subject, Verdict.WRONG, f"404: {error.text}"), False, None
+    if error is not None and not isinstance(error, (AuthenticationError, NotFoundError)):
+        return Finding(subject, Verdict.WRONG, str(error)), False, None
+    if is_given:
+        return Finding(subject, Verdict.FINE, "answers as the API"), True, response
+    advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
+    return Finding(subject, Verdict.WARNING, "here is the API", advice), True, response
+
+
+def _key_accepted(response: WireResponse) -> Finding:
+    error = wire.failure(response)
+    if isinstance(error, AuthenticationError):
+        advice = "Copy the key again: Settings > Developers > Public API."
+        return Finding("key", Verdict.WRONG, f"refused: {error.text}", advice)
+    return Finding("key", Verdict.FINE, "accepted")
+
+
+def _skew(response: WireResponse, clock: Clock) -> Finding:
+    server_time = wire.observe(response, now=clock.time()).server_time
+    if server_time is None:
+        return Finding("clock", Verdict.WARNING, "the server does not tell its time")
+    skew = server_time - clock.time()
+    if abs(skew) <= MAX_SKEW:
+        return Finding(
+            "clock", Verdict.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
+        )
+    text = f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} yours"
+    return Finding("clock", Verdict.WARNING, text, "Let both set their clocks from the network.")
+
+
+async def _age(patient: _Patient) -> Finding:
+    """The oldest and newest release that the server's routes allow."""
+    at_least = "v1.62.0"
+    too_new: list[str] = []
+    throttles_reads = False
+    for endpoint, since in _AGES:
+        params = {"id": "doctor"} if "{id}" in endpoint.path else {}
+        response = await patient.ask(endpoint, **params)
+        error = wire.failure(response)
+        if isinstance(error, NotFoundError) and error.text.startswith("Cannot "):
+            too_new.append(since)
+            continue
+        throttles_reads |= "x-ratelimit-limit" in response.headers
+        at_least = max(at_least, since, key=_release)
+    older = f", older than {min(too_new, key=_release)}" if too_new else ""
+    text = f"Postiz {at_least} or newer{older}"
+    if throttles_reads:
+        return Finding(
+            "server",
+            Verdict.WARNING,
+            f"{text}; it limits reads too",
+            "Update Postiz: since v2.19.0 only create requests are limited.",
+        )
+    return Finding("server", Verdict.FINE, text)
+
+
+def _release(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.lstrip("v").split("."))
