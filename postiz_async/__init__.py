@@ -1,41 +1,51 @@
-"""The asyncio client for the Postiz public API, with a scheduler that respects its quota."""
+"""The asyncio client for the Postiz public API, with a scheduler that respects its quota.
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
 
 from __future__ import annotations
 
-from postiz_async.client import Postiz
-from postiz_async.errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    BatchError,
-    ConfigurationError,
-    DeliveryUnknownError,
-    InvalidPostError,
-    Marks,
-    NotFoundError,
-    PayloadTooLargeError,
-    PlanLimitError,
-    PostizError,
-    Problem,
-    PublishError,
-    QuotaError,
-    QuotaWaitError,
-    RateLimitError,
-    ServerError,
-    UnexpectedAnswerError,
-)
-from postiz_async.models.integrations import Integration
-from postiz_async.models.media import Media
-from postiz_async.models.posts import Created, CreatePost, Html, NewPost, Post, ThreadPart
-from postiz_async.quota import Quota
-from postiz_async.scheduler import Priority
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postiz_async.caller import RawAnswer
+    from postiz_async.client import Postiz
+    from postiz_async.errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        BatchError,
+        ConfigurationError,
+        DeliveryUnknownError,
+        InvalidPostError,
+        Marks,
+        NotFoundError,
+        PayloadTooLargeError,
+        PlanLimitError,
+        PostizError,
+        Problem,
+        PublishError,
+        QuotaError,
+        QuotaWaitError,
+        RateLimitError,
+        ServerError,
+        UnexpectedAnswerError,
+    )
+    from postiz_async.events import Attempt
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Created, CreatePost, Html, NewPost, Post, ThreadPart
+    from postiz_async.quota import Quota
+    from postiz_async.scheduler import Priority
 
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Attempt",
     "AuthenticationError",
     "BadRequestError",
     "BatchError",
@@ -62,7 +72,55 @@ __all__ = [
     "QuotaError",
     "QuotaWaitError",
     "RateLimitError",
+    "RawAnswer",
     "ServerError",
     "ThreadPart",
     "UnexpectedAnswerError",
 ]
+
+_HOMES = {
+    "caller": ("RawAnswer",),
+    "client": ("Postiz",),
+    "errors": (
+        "APIConnectionError",
+        "APIStatusError",
+        "APITimeoutError",
+        "AuthenticationError",
+        "BadRequestError",
+        "BatchError",
+        "ConfigurationError",
+        "DeliveryUnknownError",
+        "InvalidPostError",
+        "Marks",
+        "NotFoundError",
+        "PayloadTooLargeError",
+        "PlanLimitError",
+        "PostizError",
+        "Problem",
+        "PublishError",
+        "QuotaError",
+        "QuotaWaitError",
+        "RateLimitError",
+        "ServerError",
+        "UnexpectedAnswerError",
+    ),
+    "events": ("Attempt",),
+    "models.integrations": ("Integration",),
+    "models.media": ("Media",),
+    "models.posts": ("CreatePost", "Created", "Html", "NewPost", "Post", "ThreadPart"),
+    "quota": ("Quota",),
+    "scheduler": ("Priority",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"postiz_async.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -142,9 +142,12 @@ async def _address(
     if isinstance(error, ConfigurationError):
         what = "a web page or a redirect, not the API"
         return Finding(subject, Verdict.WRONG, what), False, None
-    if isinstance(error, NotFoundError) and not error.text.startswith("Cannot "):
-        return Finding(subject, Verdict.WRONG, f"404: {error.text}"), False, None
-    if error is not None and not isinstance(error, (AuthenticationError, NotFoundError)):
+    if isinstance(error, NotFoundError):
+        text = (
+            f"404: {error.text} (wrong path, or a server older than {endpoints.IS_CONNECTED.since})"
+        )
+        return Finding(subject, Verdict.WRONG, text), False, None
+    if error is not None and not isinstance(error, AuthenticationError):
         return Finding(subject, Verdict.WRONG, str(error)), False, None
     if is_given:
         return Finding(subject, Verdict.FINE, "answers as the API"), True, response

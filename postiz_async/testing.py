@@ -7,23 +7,27 @@ async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as 
 from __future__ import annotations
 
 import hashlib
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async.client import Postiz
+from postiz_async.clock import JumpingClock
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError
-from postiz_async.sandbox import ConnectionLost, Request, UploadedFile
+from postiz_async.models.integrations import Integration
+from postiz_async.sandbox import ConnectionLost, Request, Sandbox, UploadedFile
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from typing import Literal
 
-    from postiz_async.sandbox import Sandbox
+    from postiz_async.sandbox import StoredPost
     from postiz_async.stores import QuotaStore
 
-__all__ = ["SandboxTransport", "sandbox_client"]
+__all__ = ["LocalPostiz", "SandboxTransport", "sandbox_client"]
 
 _HEAD = 8192
 
@@ -104,3 +108,55 @@ def sandbox_client(
         pacing=pacing,
         reserve=reserve,
     )
+
+
+class LocalPostiz:
+    """A sandbox in memory and clients for it, on a clock that jumps when everybody waits.
+
+    Works in any event loop; the sandbox is started with the first client and ends with the last.
+
+    Args:
+        limit: create requests an hour.
+        api_key: the key of its organisation.
+        release: the server's release, such as `v2.18.0`; `HEAD` is the newest known.
+    """
+
+    def __init__(self, *, limit: int = 30, api_key: str = "sandbox", release: str = "HEAD") -> None:
+        self.clock = JumpingClock()
+        self.sandbox = Sandbox(api_key=api_key, clock=self.clock, limit=limit, release=release)
+        self._clients = 0
+
+    def add_channel(self, provider: str, *, name: str | None = None) -> Integration:
+        """Connect a channel."""
+        made = self.sandbox.add_integration(provider, name=name)
+        return Integration(id=made.id, name=made.name, provider=made.provider)
+
+    @property
+    def posts(self) -> Sequence[StoredPost]:
+        """The posts that are stored and not deleted, without the parts of their threads."""
+        return self.sandbox.posts
+
+    @property
+    def refusals(self) -> int:
+        """How many requests were answered with 429."""
+        return self.sandbox.refusals
+
+    def in_an_hour(self) -> datetime:
+        """A moment that posts can be scheduled for."""
+        return datetime.fromtimestamp(self.clock.time() + 3600, UTC)
+
+    @asynccontextmanager
+    async def client(
+        self, *, latency: float = 0.0, quota_store: QuotaStore | None = None
+    ) -> AsyncGenerator[Postiz]:
+        """An open client. `latency` is in seconds of the clock, each way."""
+        async with AsyncExitStack() as stack:
+            if self._clients == 0:
+                await stack.enter_async_context(self.sandbox)
+            self._clients += 1
+            stack.callback(self._left)
+            client = sandbox_client(self.sandbox, latency=latency, quota_store=quota_store)
+            yield await stack.enter_async_context(client)
+
+    def _left(self) -> None:
+        self._clients -= 1

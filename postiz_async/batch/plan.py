@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from postiz_async import quota
 
@@ -86,20 +88,34 @@ def plan(
     requests = [
         PlannedRequest(tuple(packed))
         for group in groups.values()
-        for packed in _pack(group, size_of, limits)
+        for packed in _pack(group, size_of, _for_posts(limits, group[0]))
     ]
     return sorted(requests, key=lambda r: (r.deadline, r.date, r.rows[0].number))
 
 
 def lower_bound(rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limits) -> int:
     """The number of requests below which no plan under the same limits can get."""
-    groups: defaultdict[_Key, list[int]] = defaultdict(list)
+    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
     for row in rows:
-        groups[_shared(row)].append(size_of(row))
+        groups[_shared(row)].append(row)
     return sum(
-        max(math.ceil(sum(sizes) / limits.body), math.ceil(len(sizes) / limits.posts))
-        for sizes in groups.values()
+        _fewest([size_of(row) for row in group], _for_posts(limits, group[0]))
+        for group in groups.values()
     )
+
+
+def _fewest(sizes: Sequence[int], limits: Limits) -> int:
+    """Requests below which the posts of one group do not fit; what is too large goes alone."""
+    body = max(1, limits.body)
+    total = sum(min(size, body) for size in sizes)
+    halves = sum(1 for size in sizes if size * 2 > body)
+    return max(math.ceil(total / body), math.ceil(len(sizes) / limits.posts), halves)
+
+
+def _for_posts(limits: Limits, row: Row) -> Limits:
+    """What is left of a body for posts beside the tags, which all posts of a request share."""
+    tags = len(msgspec.json.encode(row.tags)) * 2 + 24 * len(row.tags)
+    return replace(limits, body=limits.body - tags)
 
 
 def _shared(row: Row) -> _Key:
@@ -109,17 +125,26 @@ def _shared(row: Row) -> _Key:
 
 def _pack(rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits) -> list[list[Row]]:
     """First fit, largest first; then the order of the file within each request."""
+    full: list[list[Row]] = []
     bins: list[tuple[int, list[Row]]] = []
-    for row in sorted(rows, key=size_of, reverse=True):
+    largest_first = sorted(rows, key=size_of, reverse=True)
+    smallest = size_of(largest_first[-1])
+    for row in largest_first:
         size = size_of(row)
-        for index, (used, packed) in enumerate(bins):
-            if used + size <= limits.body and len(packed) < limits.posts:
-                packed.append(row)
-                bins[index] = (used + size, packed)
-                break
-        else:
+        fits = (n for n, (used, _) in enumerate(bins) if used + size <= limits.body)
+        place = next(fits, None)
+        if place is None:
             bins.append((size, [row]))
-    return [sorted(packed, key=lambda row: row.number) for _, packed in bins]
+            place = len(bins) - 1
+        else:
+            used, packed = bins[place]
+            packed.append(row)
+            bins[place] = (used + size, packed)
+        used, packed = bins[place]
+        if len(packed) >= limits.posts or used + smallest > limits.body:
+            full.append(bins.pop(place)[1])
+    packs = [*full, *(packed for _, packed in bins)]
+    return [sorted(packed, key=lambda row: row.number) for packed in packs]
 
 
 def forecast(

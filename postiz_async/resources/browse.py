@@ -137,6 +137,7 @@ class Watch:
             if notification.created_at < post.publish_date - timedelta(minutes=1):
                 break
             text = notification.content.casefold()
-            if "error" in text and any(name.casefold() in text for name in names if name):
+            is_success = "has been published" in text
+            if not is_success and any(name.casefold() in text for name in names if name):
                 return notification.content
         return "the network refused it; no notification says why"

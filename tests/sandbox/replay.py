@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lab import ORGANIZATIONS, Lab, file_of, raw_body
+
 from postiz_async.sandbox import FormError, Request, Response
 from postiz_async.sandbox.envelope import compress
 from postiz_async.sandbox.publishing import store_post

@@ -11,7 +11,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-
 from lab import RECORDINGS, Lab, load
 from replay import Exchange, Names, Replay
 from unrecorded import before

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from replay import Replay
+
 from postiz_async.sandbox import Fault
 from postiz_async.sandbox.oauth import OAuthApp
-from replay import Replay
 
 Step = Callable[[Replay], Awaitable[None]]
 

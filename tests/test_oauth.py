@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from postiz_async import AuthenticationError, BadRequestError, ConfigurationError, Postiz
+from postiz_async.oauth import OAuth, check_callback, new_state
+from postiz_async.sandbox import Request, Sandbox
+from postiz_async.testing import LocalPostiz, SandboxTransport
+
+
+def test_authorize_url_carries_client_and_state() -> None:
+    oauth = OAuth(client_id="pca_1", client_secret="pcs_secret", front_url="https://front.example/")
+    url = urlsplit(oauth.authorize_url("a state"))
+    assert url.path == "/oauth/authorize"
+    assert parse_qs(url.query) == {
+        "client_id": ["pca_1"],
+        "response_type": ["code"],
+        "state": ["a state"],
+    }
+    assert "pcs_secret" not in repr(oauth)
+
+
+def test_states_differ() -> None:
+    assert len({new_state() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("url", ["https://me.example/cb?code=c1&state=s1", "?code=c1&state=s1"])
+def test_callback_gives_the_code(url: str) -> None:
+    assert check_callback(url, "s1") == "c1"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://me.example/cb?code=c1&state=other", "is not the one that was sent"),
+        ("https://me.example/cb?code=c1", "is not the one that was sent"),
+        ("https://me.example/cb?error=access_denied&state=s1", "access_denied"),
+        ("https://me.example/cb?state=s1", "has no code"),
+    ],
+)
+def test_callback_that_is_forged_or_refused(url: str, says: str) -> None:
+    with pytest.raises(AuthenticationError, match=says):
+        check_callback(url, "s1")
+
+
+async def consent(sandbox: Sandbox, client_id: str, state: str) -> str:
+    """What the consent page does when the user agrees; returns where it sends the browser."""
+    body = msgspec.json.encode({"client_id": client_id, "state": state, "action": "approve"})
+    headers = {"auth": sandbox.organization.session, "content-type": "application/json"}
+    answer = await sandbox.handle(Request("POST", "/oauth/authorize", (), headers, body))
+    return msgspec.convert(answer.json(), dict[str, str])["redirect"]
+
+
+async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> None:
+    local = LocalPostiz()
+    app = local.sandbox.add_oauth_app("Planner", "https://me.example/cb")
+    oauth = OAuth(
+        client_id=app.client_id, client_secret=app.client_secret, base_url="http://sandbox.invalid"
+    )
+    async with local.sandbox:
+        transport = SandboxTransport(local.sandbox)
+        code = check_callback(await consent(local.sandbox, app.client_id, "s1"), "s1")
+        token = await oauth.exchange(code, transport=transport)
+        assert token.access_token not in repr(token)
+        client = Postiz(
+            api_key=token.access_token,
+            base_url="http://sandbox.invalid",
+            clock=local.clock,
+            transport=transport,
+        )
+        async with client as postiz:
+            assert await postiz.integrations.is_connected()
+        with pytest.raises(BadRequestError, match=r"invalid_grant|[Cc]ode"):
+            await oauth.exchange(code, transport=transport)
+
+
+async def test_exchange_without_a_secret_sends_nothing() -> None:
+    with pytest.raises(ConfigurationError, match="no client secret"):
+        await OAuth(client_id="pca_1").exchange("code")

@@ -1,0 +1,364 @@
+"""Each method of the client against the sandbox: one happy path, and what is special about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from postiz_async import (
+    APITimeoutError,
+    Attempt,
+    AuthenticationError,
+    ConfigurationError,
+    InvalidPostError,
+    NewPost,
+    NotFoundError,
+    Postiz,
+    PublishError,
+    ServerError,
+    ThreadPart,
+)
+from postiz_async.compose import build_body, build_item
+from postiz_async.models.video import SlidesVideo
+from postiz_async.sandbox import Fault
+from postiz_async.testing import LocalPostiz, SandboxTransport
+
+if TYPE_CHECKING:
+    from postiz_async.models.integrations import Integration
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
+
+@pytest.fixture
+def local() -> LocalPostiz:
+    return LocalPostiz(limit=90)
+
+
+@pytest.fixture
+def channel(local: LocalPostiz) -> Integration:
+    return local.add_channel("mastodon", name="Brewers")
+
+
+# ------------------------------------------------------------------ posts
+
+
+async def test_iter_is_sorted_filtered_and_collapses_repeats(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    other = local.add_channel("telegram")
+    local.sandbox.add_tag("news")
+    start = local.in_an_hour()
+    async with local.client() as postiz:
+        for day in (40, 3, 21):
+            await postiz.posts.schedule(
+                NewPost(channel, f"day {day}"), at=start + timedelta(days=day), tags=["news"]
+            )
+        await postiz.posts.draft(NewPost(other, "draft"), at=start + timedelta(days=5))
+        end = start + timedelta(days=60)
+        everything = [post async for post in postiz.posts.iter(start=start, end=end)]
+        news = [post async for post in postiz.posts.iter(start=start, end=end, tag="news")]
+        drafts = [post async for post in postiz.posts.iter(start=start, end=end, state="DRAFT")]
+        theirs = [
+            post async for post in postiz.posts.iter(start=start, end=end, integration=other.id)
+        ]
+    assert [post.content for post in everything] == ["day 3", "draft", "day 21", "day 40"]
+    assert [post.content for post in news] == ["day 3", "day 21", "day 40"]
+    assert [post.content for post in drafts] == ["draft"]
+    assert [post.content for post in theirs] == ["draft"]
+
+
+async def test_iter_gives_each_occurrence_of_a_repeated_post_once(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    start = local.in_an_hour()
+    async with local.client() as postiz:
+        body = build_body("schedule", start, [build_item(NewPost(channel, "daily"), channel)])
+        await postiz.posts.create(replace(body, inter=1))
+        end = start + timedelta(days=20)
+        each = [p.publish_date async for p in postiz.posts.iter(start=start, end=end)]
+        once = [p async for p in postiz.posts.iter(start=start, end=end, collapse_repeats=True)]
+    assert len(each) == len(set(each)) == 21
+    assert each == sorted(each)
+    assert len(once) == 1
+
+
+async def test_get_finds_a_post_and_says_where_it_looked(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour() + timedelta(days=200)
+        created = (await postiz.posts.schedule(NewPost(channel, "far away"), at=at))[0]
+        assert (await postiz.posts.get(created.post_id)).content == "far away"
+        with pytest.raises(NotFoundError, match="no post 'nope' from"):
+            await postiz.posts.get("nope")
+
+
+async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        new = NewPost(channel, "old", thread=["second part"])
+        created = (await postiz.posts.draft(new, at=at))[0]
+        later = at + timedelta(days=1)
+        await postiz.posts.replace(created.post_id, NewPost(channel, "new"), at=later)
+        (stored,) = local.posts
+    assert stored.id == created.post_id
+    assert (stored.content, stored.state, stored.date) == ("new", "DRAFT", later)
+
+
+async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
+        assert await postiz.posts.delete(created.post_id) is True
+        assert await postiz.posts.delete(created.post_id) is False
+    assert not local.posts
+
+
+async def test_delete_whose_answer_was_lost_is_repeated(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
+        local.sandbox.faults.add(Fault("drop_answer", route="delete_post"))
+        assert await postiz.posts.delete(created.post_id) is False
+    assert not local.posts
+
+
+async def test_a_failing_delete_of_a_listed_post_is_an_error(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
+        local.sandbox.faults.add(Fault("error_before", route="delete_post"))
+        with pytest.raises(ServerError):
+            await postiz.posts.delete(created.post_id)
+    assert len(local.posts) == 1
+
+
+async def test_delete_group_takes_all_parts(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        new = NewPost(channel, "x", thread=[ThreadPart("y", delay=3)])
+        at = local.in_an_hour()
+        await postiz.posts.schedule(new, at=at)
+        listed = await postiz.posts.list(start=at, end=at)
+        await postiz.posts.delete_group(listed[0].group or "")
+        await postiz.posts.delete_group("no-such-group")
+    assert not local.posts
+
+
+async def test_status_back_and_forth(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
+        assert await postiz.posts.set_status(created.post_id, "draft") == "DRAFT"
+        assert await postiz.posts.set_status(created.post_id, "schedule") == "QUEUE"
+
+
+async def test_settings_are_merged_and_the_date_comes_back_in_utc(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
+        date = await postiz.posts.update_settings(created.post_id, {"colour": "red"})
+        (stored,) = local.posts
+    assert date == at.replace(microsecond=0)
+    assert date.tzinfo is UTC
+    assert stored.settings["colour"] == "red"
+
+
+async def test_release_id_must_not_be_empty(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match="release_id: is empty"):
+            await postiz.posts.set_release_id("some", "")
+
+
+async def test_missing_of_an_ordinary_post_is_empty(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour()))[0]
+        assert await postiz.posts.missing(created.post_id) == []
+
+
+async def test_wait_published(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
+        with pytest.raises(APITimeoutError, match="is QUEUE after 1 min"):
+            await postiz.posts.wait_published(created.post_id, at=at, timeout=60)
+        published = await postiz.posts.wait_published(created.post_id, at=at, timeout=7200)
+        assert published.state == "PUBLISHED"
+        assert local.clock.time() >= at.timestamp()
+
+
+async def test_wait_published_says_why_a_network_refused(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    local.sandbox.change_integration(channel.id, failure="the token has expired")
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        created = (await postiz.posts.schedule(NewPost(channel, "x"), at=at))[0]
+        with pytest.raises(PublishError, match="the token has expired"):
+            await postiz.posts.wait_published(created.post_id, at=at, timeout=7200)
+
+
+# ------------------------------------------------------------------ the others
+
+
+async def test_media(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        media = await postiz.media.upload(PNG)
+        assert media.path.endswith(".png")
+        with pytest.raises(InvalidPostError, match="does not end in one of"):
+            await postiz.media.upload_from_url("https://example.com/page.html")
+        voices = await postiz.media.voices()
+        video = SlidesVideo(prompt="a morning", voice=voices[0].id)
+        assert (await postiz.media.generate_video(video)).path.endswith(".mp4")
+
+
+async def test_integrations(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        assert [each.id for each in await postiz.integrations.list()] == [channel.id]
+        assert await postiz.integrations.list(group="nobody") == []
+        assert await postiz.integrations.groups() == []
+        assert await postiz.integrations.is_connected()
+        assert (await postiz.integrations.settings(channel)).max_length == 500
+        assert (await postiz.integrations.connect_url("linkedin")).startswith("https://")
+        with pytest.raises(ConfigurationError, match="telegram is not connected through"):
+            await postiz.integrations.connect_url("telegram")
+        with pytest.raises(NotFoundError, match="Tool not found"):
+            await postiz.integrations.trigger(channel, "nothing")
+        slot = await postiz.integrations.find_slot(channel)
+        assert slot.tzinfo is UTC
+        answer = await postiz.raw(postiz.integrations.delete(channel))
+        assert answer.value == channel.id
+        assert b"token" in answer.body
+        assert "token" not in repr(answer)
+
+
+async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match="'nope' does not exist"):
+            await postiz.integrations.find_slot("nope")
+        assert local.sandbox.requests == 1
+
+
+async def test_analytics(local: LocalPostiz) -> None:
+    channel = local.add_channel("x")
+    async with local.client() as postiz:
+        metrics = await postiz.analytics.integration(channel, days=7)
+        assert metrics[0].data[0].value is not None
+        assert (await postiz.analytics.post("nope")).metrics == []
+        with pytest.raises(ServerError):
+            await postiz.analytics.integration("nope")
+
+
+async def test_notifications_come_once_each(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        for number in range(3):
+            when = at + timedelta(minutes=number)
+            created = (await postiz.posts.schedule(NewPost(channel, "x"), at=when))[0]
+        await postiz.posts.wait_published(created.post_id, at=when)
+        found = [each async for each in postiz.notifications.iter()]
+    assert len(found) == len({each.id for each in found}) >= 3
+
+
+# ------------------------------------------------------------------ options
+
+
+async def test_with_options_adds_headers_but_never_replaces_ours(local: LocalPostiz) -> None:
+    seen: list[dict[str, str]] = []
+
+    class Watching(SandboxTransport):
+        async def send(self, request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            seen.append(dict(request.headers))
+            return await super().send(request)
+
+    async with local.sandbox:
+        client = Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=local.clock,
+            transport=Watching(local.sandbox),
+        )
+        async with client as postiz:
+            view = postiz.with_options(headers={"X-Trace": "7", "authorization": "no"})
+            assert await view.integrations.is_connected()
+    assert seen[0]["X-Trace"] == "7"
+    assert seen[0]["Authorization"] == "sandbox"
+    assert "authorization" not in seen[0]
+
+
+async def test_time_out_option(local: LocalPostiz) -> None:
+    local.sandbox.faults.add(Fault("late_answer", route="list_integrations", delay=50, times=9))
+    async with local.client() as postiz:
+        with pytest.raises(APITimeoutError):
+            await postiz.with_options(timeout=5).integrations.list()
+
+
+async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: LocalPostiz) -> None:
+    attempts: list[Attempt] = []
+
+    def hook(attempt: Attempt) -> None:
+        attempts.append(attempt)
+        raise RuntimeError("broken hook")
+
+    local.sandbox.faults.add(Fault("drop_answer", route="is_connected"))
+    async with local.sandbox:
+        client = Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=local.clock,
+            transport=SandboxTransport(local.sandbox),
+            on_attempt=hook,
+        )
+        async with client as postiz:
+            assert await postiz.integrations.is_connected()
+    assert [(each.status, each.error) for each in attempts] == [
+        (None, "APIConnectionError"),
+        (200, None),
+    ]
+
+
+async def test_a_route_that_is_not_there_names_the_release(channel: Integration) -> None:
+    old = LocalPostiz(release="v2.18.0")
+    async with old.client() as postiz:
+        with pytest.raises(NotFoundError, match=r"needs Postiz v2\.21\.9 or newer"):
+            await postiz.integrations.groups()
+
+
+async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: LocalPostiz) -> None:
+    local.sandbox.faults.add(Fault("empty_401"))
+    async with local.client() as postiz:
+        assert await postiz.integrations.is_connected()
+    local.sandbox.faults.add(Fault("empty_401", times=9))
+    async with local.client() as postiz:
+        with pytest.raises(ServerError, match="could not look up the key"):
+            await postiz.integrations.is_connected()
+
+
+async def test_a_wrong_key_is_said_once(local: LocalPostiz) -> None:
+    async with local.sandbox:
+        client = Postiz(
+            api_key="wrong",
+            base_url="http://sandbox.invalid",
+            clock=local.clock,
+            transport=SandboxTransport(local.sandbox),
+        )
+        async with client as postiz:
+            with pytest.raises(AuthenticationError, match="Invalid API key"):
+                await postiz.integrations.is_connected()
+    assert local.sandbox.requests == 1
+
+
+def test_the_year_before_the_jumping_clock_starts_exists() -> None:
+    start = datetime.fromtimestamp(LocalPostiz().clock.time(), UTC)
+    assert start.year > 2026
