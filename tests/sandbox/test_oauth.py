@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from calls import Send, request
 
-from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Request, Sandbox
+
+if TYPE_CHECKING:
+    from postiz_async.clock import JumpingClock
 
 JSON = {"content-type": "application/json"}
 
