@@ -12,7 +12,7 @@ from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
-from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
+from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
@@ -142,13 +142,19 @@ class Postiz:
             politeness=self._politeness,
             on_attempt=self._on_attempt,
         )
-        await scheduler.recall()
+        try:
+            await scheduler.recall()
+        except BaseException:
+            await self.aclose()
+            raise
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller))
         return self
 
     async def aclose(self) -> None:
         """Close all connections. Calls that are still waiting fail."""
+        if self._api is not None:
+            self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
         self._api = None
         transport, self._transport = self._transport, None
         if transport is not None and transport is not self._given_transport:
@@ -262,6 +268,13 @@ class Postiz:
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
         return self.scheduler.view()
+
+
+def _at_rest(ledger: Ledger, now: float) -> Ledger:
+    """A ledger for the next time: what is still in flight counts as spent."""
+    for flight in ledger.flights:
+        ledger = lost(ledger, flight.token, now)
+    return ledger
 
 
 def _make_transport() -> Transport:

@@ -152,6 +152,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     ends_after: float = -math.inf
     ends_before: float = -math.inf
     """The window ends between these two moments; -inf: unknown."""
+    hearsay: bool = False
+    """An earlier process read the window, and the wall clock may have been set since."""
     remaining: int = 0
     """Calls left in the window when last read."""
     unseen: tuple[float, ...] = ()
@@ -435,14 +437,14 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
     ledger, flight = _land(ledger, token)
     hit = Hit(flight.sent, now)
     lo, hi = flight.sent + reading.reset - 1.0, now + reading.reset
-    if ledger.window_known and hi < ledger.ends_after - ledger.window / 2:
+    if not ledger.hearsay and hi < ledger.ends_after - ledger.window / 2:
         return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
     if is_new:
         ledger = _open_window(ledger, now, reading)
     else:
         ledger = _read_again(ledger, flight, now, reading)
-    lo, hi = _narrow(ledger, lo, hi, fresh=is_new)
+    lo, hi = _narrow(ledger, lo, hi, fresh=is_new or ledger.hearsay)
     is_newest = flight.sent >= ledger.read_at
     ledger = replace(
         ledger,
@@ -450,6 +452,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
         limit_read=True,
         ends_after=lo,
         ends_before=hi,
+        hearsay=False,
         read_at=max(ledger.read_at, flight.sent),
         unseen=tuple(moment for moment in ledger.unseen if moment > flight.sent),
         headerless=False,
@@ -697,6 +700,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         ledger,
         ends_after=kept.window_end + early - RESTART_MARGIN,
         ends_before=kept.window_end + late,
+        hearsay=True,
         remaining=remaining,
         own=limit - remaining,
         read_at=kept.as_of + early,

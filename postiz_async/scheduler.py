@@ -221,11 +221,10 @@ class Scheduler:
                 never_sent = error.delivery is Delivery.NOT_SENT
                 failed = Outcome.NOT_SENT if never_sent else Outcome.NO_ANSWER
             else:
-                transient = wire.outcome(response)
-                failure = wire.failure(response)
-                if transient is None or failure is None:
+                trouble = wire.transient(response)
+                if trouble is None:
                     return wire.decode(call.endpoint, response), response
-                failed, cause = transient, failure
+                failed, cause = trouble
                 retry_after = wire.observe(response, now=self.clock.time()).retry_after
             wait = next_wait(
                 failed,
@@ -248,31 +247,47 @@ class Scheduler:
 
     async def _send(self, call: Call[T], options: CallOptions) -> WireResponse:
         request = self._encode(call, options)
-        attempt = Attempt(call.endpoint.name, next(self._requests), call.posts, 0.0)
+        number = next(self._requests)
         started = self.clock.monotonic()
         try:
             response = await self._transport.send(request)
         except APIConnectionError as error:
-            seconds = self.clock.monotonic() - started
-            self._report(replace(attempt, seconds=seconds, error=type(error).__name__))
+            self._report(number, call, started, None, error)
             raise
         seen = wire.observe(response, now=self.clock.time())
         if seen.server_time is not None:
             self.server_offset = seen.server_time - self.clock.time()
-        seconds = self.clock.monotonic() - started
-        self._report(
-            replace(attempt, seconds=seconds, status=response.status, reading=seen.reading)
-        )
+        self._report(number, call, started, response, None, seen.reading)
         return response
 
-    def _report(self, attempt: Attempt) -> None:
+    def _report(
+        self,
+        number: int,
+        call: Call[T],
+        started: float,
+        response: WireResponse | None,
+        error: Exception | None,
+        reading: quota.Reading | None = None,
+    ) -> None:
+        """Tell the log and the hook of an attempt; cheap when nobody listens."""
+        if self._on_attempt is None and not log.isEnabledFor(logging.INFO):
+            return
+        attempt = Attempt(
+            endpoint=call.endpoint.name,
+            number=number,
+            posts=call.posts,
+            seconds=self.clock.monotonic() - started,
+            status=response.status if response is not None else None,
+            error=type(error).__name__ if error is not None else None,
+            reading=reading,
+        )
         log.info(
             "request %d %s posts=%d %s remaining=%s",
             attempt.number,
             attempt.endpoint,
             attempt.posts,
             attempt.error or f"status={attempt.status}",
-            attempt.reading.remaining if attempt.reading is not None else "-",
+            reading.remaining if reading is not None else "-",
         )
         if self._on_attempt is None:
             return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from yarl import URL
 
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
@@ -85,7 +87,7 @@ class AiohttpTransport:
         try:
             async with self._session.request(
                 request.method,
-                request.url,
+                URL(request.url, encoded=True),  # as wire encoded it, to the letter
                 headers=dict(request.headers),
                 data=data,
                 allow_redirects=False,
@@ -100,6 +102,8 @@ class AiohttpTransport:
 
     def _proxy(self, url: str) -> str | None:
         """The proxy on the way to the host of `url`, which is asked for once."""
+        if not self._proxies:
+            return None
         parts = urlsplit(url)
         if parts.netloc not in self._routes:
             direct = proxy_bypass(parts.netloc)
@@ -145,6 +149,7 @@ def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionEr
             )
 
 
+@lru_cache(maxsize=256)
 def _timeout(total: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total,
@@ -155,6 +160,9 @@ def _timeout(total: float | None) -> aiohttp.ClientTimeout:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
+    plain = "Content-Encoding" not in response.headers
+    if plain and response.content_length is not None and response.content_length <= MAX_BODY:
+        return await response.read()
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(1 << 16):

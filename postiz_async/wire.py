@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from postiz_async.endpoints import FilePart
 from postiz_async.errors import (
     APIStatusError,
     AuthenticationError,
@@ -37,9 +40,7 @@ from postiz_async.quota import Reading
 from postiz_async.retry import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async.endpoints import Call, Endpoint, FilePart
+    from postiz_async.endpoints import Call, Endpoint
 
 __all__ = [
     "CLOUD_URL",
@@ -56,8 +57,8 @@ __all__ = [
     "failure",
     "format_date",
     "observe",
-    "outcome",
     "parse_date",
+    "transient",
 ]
 
 T = TypeVar("T")
@@ -66,6 +67,8 @@ CLOUD_URL = "https://api.postiz.com"
 """The base URL of the hosted service."""
 
 _PREFIX = "/public/v1"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
 _NO_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f\\]")
 _TIMESTAMP = 1_000_000_000
@@ -85,25 +88,29 @@ class Secret(str):
         return "'***'"
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request as data; the body of a file is opened anew for each attempt."""
 
     method: str
     url: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes | FilePart | None = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | FilePart | None
     timeout: float | None
     """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
 
+    def __repr__(self) -> str:
+        return f"WireRequest({self.method} {self.url})"  # the headers have the key
 
-@dataclass(frozen=True, slots=True)
-class WireResponse:
+
+class WireResponse(msgspec.Struct, frozen=True, gc=False):
     """An HTTP response as data. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"WireResponse({self.status}, {len(self.body)} bytes)"
 
 
 class Cost(Enum):
@@ -118,8 +125,7 @@ class Cost(Enum):
     """A proxy answered: the server may or may not have seen the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, gc=False):
     """What an answer says about the quota."""
 
     cost: Cost
@@ -209,11 +215,13 @@ def encode(
 
     Raises:
         InvalidPostError: a path parameter is empty, a dot segment or has control characters.
+        ConfigurationError: a header that was added cannot be sent.
     """
     path = call.endpoint.path
     for name, value in call.params.items():
         path = path.replace("{" + name + "}", _segment(name, value))
-    query = f"?{urlencode(call.query)}" if call.query else ""
+    query = "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in call.query)
+    url = f"{root}{path}?{query}" if query else f"{root}{path}"
     own = [("User-Agent", user_agent), ("Accept", "application/json")]
     if key:
         own.insert(0, ("Authorization", key))
@@ -221,9 +229,35 @@ def encode(
     if call.body is not None:
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
-    names = {name.lower() for name, _ in own}
-    extra = [(name, value) for name, value in headers if name.lower() not in names]
-    return WireRequest(call.endpoint.method, f"{root}{path}{query}", (*own, *extra), body, timeout)
+    headers = (*own, *_added(headers))
+    return WireRequest(call.endpoint.method, url, headers, body, timeout)
+
+
+_OUR_HEADERS = {
+    "accept",
+    "authorization",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+    "user-agent",
+}
+
+
+def _added(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """The headers of a caller without those that are ours."""
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"The header {name!r} cannot be sent: its name or its value has characters that "
+                "no header can carry."
+            )
+    return [(name, value) for name, value in headers if name.lower() not in _OUR_HEADERS]
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return quote(text, safe=":")
 
 
 def _segment(name: str, value: str) -> str:
@@ -262,7 +296,7 @@ def format_date(moment: datetime) -> str:
         utc = moment.astimezone(UTC)
     except OverflowError:
         raise InvalidPostError([Problem("date", f"{moment} is out of range")]) from None
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z".rjust(24, "0")
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_date(text: str) -> datetime:
@@ -426,15 +460,21 @@ def _as_text(value: object) -> str:
     return ""
 
 
-def outcome(response: WireResponse) -> Outcome | None:
-    """How the attempt failed in the terms of `retry`; None for what no repetition can mend."""
-    if response.status == 401 and not response.body:
-        return Outcome.KEY_LOOKUP
-    if response.status in {429, 502, 503, 504}:
-        return Outcome.BUSY
-    if response.status >= 500:
-        return Outcome.BROKEN
-    return None
+def transient(response: WireResponse) -> tuple[Outcome, PostizError] | None:
+    """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
+    status = response.status
+    if status < 401 or (status == 401 and response.body):
+        return None
+    if status == 401:
+        failed = Outcome.KEY_LOOKUP
+    elif status in {429, 502, 503, 504}:
+        failed = Outcome.BUSY
+    elif status >= 500:
+        failed = Outcome.BROKEN
+    else:
+        return None
+    error = failure(response)
+    return (failed, error) if error is not None else None
 
 
 def observe(response: WireResponse, *, now: float) -> Observation:
@@ -505,6 +545,7 @@ def _number(raw: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@lru_cache(maxsize=64)
 def _http_date(raw: str) -> float | None:
     try:
         moment = parsedate_to_datetime(raw)

@@ -77,10 +77,11 @@ def _whole(seconds: float) -> float:
     return float(-(-seconds // 1))
 
 
-delays = st.one_of(
-    st.sampled_from([0.0, 0.05, 0.4]),
-    st.floats(0, 3),
-    st.floats(0, SLOWEST),
+quick = st.sampled_from([0.0, 0.05, 0.4])
+delays = st.one_of(quick, st.floats(0, 3), st.floats(0, SLOWEST))
+ways = st.one_of(
+    st.lists(st.tuples(quick, quick), min_size=5, max_size=12),
+    st.lists(st.tuples(delays, delays), min_size=2, max_size=12),
 )
 pauses = st.one_of(
     st.floats(0, 1),
@@ -99,9 +100,10 @@ class Life(RuleBasedStateMachine):
 
     @initialize(
         sliding=st.booleans(),
-        limit=st.integers(1, 7),
+        limit=st.integers(1, 5),
         held=st.sampled_from([None, 0, 2]),
-        belief=st.integers(1, 7),
+        belief=st.integers(1, 5),
+        drift=st.sampled_from([0.0, 4e-4, -4e-4]),
         others=st.sampled_from([False, False, False, True]),
         stripped=st.sampled_from([False, False, False, True]),
     )
@@ -112,6 +114,7 @@ class Life(RuleBasedStateMachine):
         limit: int,
         held: int | None,
         belief: int,
+        drift: float,
         others: bool,
         stripped: bool,
     ) -> None:
@@ -121,6 +124,7 @@ class Life(RuleBasedStateMachine):
         self.others = others
         self.stripped = stripped
         self.now = 1000.0
+        self.drift = drift
         self.ahead = 0.0  # the client's monotonic clock less ours
         self.wall = 1e9  # the client's wall clock less ours
         self.stepped = 0.0
@@ -132,7 +136,10 @@ class Life(RuleBasedStateMachine):
 
     @property
     def mine(self) -> float:
-        return self.now + self.ahead
+        return self.now * (1 + self.drift) + self.ahead
+
+    def ours(self, moment: float) -> float:
+        return (moment - self.ahead) / (1 + self.drift) + 1e-6
 
     # ---------------------------------------------------------- what happens
 
@@ -146,7 +153,7 @@ class Life(RuleBasedStateMachine):
     def call(self, *, urgent: bool, backlog: int | None, up: float, down: float, fate: str) -> None:
         self.try_call(urgent=urgent, backlog=backlog, up=up, down=down, fate=fate)
 
-    @rule(urgent=st.booleans(), ways=st.lists(st.tuples(delays, delays), min_size=2, max_size=12))
+    @rule(urgent=st.booleans(), ways=ways)
     def burst(self, *, urgent: bool, ways: list[tuple[float, float]]) -> None:
         """Many callers at once; each goes as soon as it may within a few seconds."""
         for up, down in ways:
@@ -188,14 +195,17 @@ class Life(RuleBasedStateMachine):
         verdict = quota.decide(self.ledger, self.mine, urgent=urgent)
         if isinstance(verdict, Grant):
             return
-        until = verdict.until - self.ahead
+        until = self.ours(verdict.until)
         if self.events:
             until = min(until, self.events[0][0])
         assert until < float("inf"), "waits for an answer that nobody awaits"
         self.run_until(until + late)
         self.now = max(self.now, until)
 
-    @rule(down_for=st.one_of(st.floats(0, 5), pauses), step=st.floats(-SLOWEST, SLOWEST))
+    @rule(
+        down_for=st.one_of(st.floats(0, 5), pauses),
+        step=st.one_of(st.floats(-SLOWEST, SLOWEST), st.floats(-2 * HOUR, 0)),
+    )
     def crash(self, *, down_for: float, step: float) -> None:
         """The process dies and another one takes over; meanwhile the wall clock may be set."""
         event("crash")
@@ -214,7 +224,8 @@ class Life(RuleBasedStateMachine):
         for _ in range(hits):
             self.server.hit(self.now)
 
-    @rule(more=st.integers(1, 5))
+    @precondition(lambda self: self.server.limit < 8)
+    @rule(more=st.integers(1, 3))
     def raise_limit(self, *, more: int) -> None:
         self.server.limit += more
 
@@ -229,7 +240,7 @@ class Life(RuleBasedStateMachine):
             if isinstance(verdict, Grant):
                 break
             assert self.mine < verdict.until < float("inf"), f"never asked again: {verdict}"
-            self.now = max(verdict.until - self.ahead, self.now + 1e-6)
+            self.now = max(self.ours(verdict.until), self.now + 1e-6)
         else:
             raise AssertionError("asks again and again")
         assert self.now <= start + HOUR + 120 or self.others, "a slot was lost for long"
@@ -306,7 +317,7 @@ def test_a_ledger_keeps_the_laws_through_any_life() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=150,
+            max_examples=300,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+import msgspec
 
+from postiz_async.batch.plan import Limits, limits_for
+from postiz_async.compose import build_item
+from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.media import Media
+from postiz_async.models.posts import NewPost
 from postiz_async.uploads import FileFacts, inspect_file
 
 if TYPE_CHECKING:
@@ -18,10 +24,19 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async.batch.source import Row
+    from postiz_async.batch.rows import Row
+    from postiz_async.batch.source import Campaign
+    from postiz_async.delivery.journal import RowRecord
     from postiz_async.models.integrations import Integration
 
-__all__ = ["Resolver", "check_dates", "inspect_media"]
+__all__ = [
+    "Checked",
+    "Resolver",
+    "channels_by_row",
+    "check_dates",
+    "check_sizes",
+    "inspect_media",
+]
 
 _READERS = 4
 
@@ -125,3 +140,42 @@ def channels_by_row(
         else:
             found[row.ref] = channel
     return found, problems
+
+
+_PLACEHOLDER = Media(id="0" * 36, path="https://" + "0" * 160 + ".jpeg")
+"""Stands for a medium that is not uploaded yet when the size of a body is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A campaign held against the server's channels, its files and its journal."""
+
+    campaign: Campaign
+    listed: Sequence[Integration]
+    channels: Mapping[str, Integration]
+    facts: Mapping[str, FileFacts]
+    records: Mapping[str, RowRecord]
+    problems: tuple[Problem, ...]
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
+
+    def size_of(self, row: Row) -> int:
+        """Bytes that a row adds to a body, marks and the longest usual media included."""
+        if row.ref not in self.sizes:
+            media = [_PLACEHOLDER] * len(row.media)
+            post = NewPost(self.channels[row.ref], row.content, media, row.settings, row.thread)
+            marks = [(CLIENT_REF, "0" * 12)]
+            item = build_item(post, self.channels[row.ref], extra_settings=marks)
+            self.sizes[row.ref] = len(msgspec.json.encode(item)) + 1
+        return self.sizes[row.ref]
+
+
+def check_sizes(rows: Iterable[Row], checked: Checked) -> list[Problem]:
+    """Rows that no request can carry, not even alone."""
+    problems: list[Problem] = []
+    for row in rows:
+        room = limits_for(Limits(), row).body
+        size = checked.size_of(row)
+        if size > room:
+            message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"
+            problems.append(Problem("content", message, row.number, "shorten it or its thread"))
+    return problems

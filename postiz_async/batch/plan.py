@@ -7,6 +7,8 @@ time of one request allow. **Lower bound** means: the fewest requests under exac
 
 from __future__ import annotations
 
+import bisect
+import heapq
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -23,7 +25,15 @@ if TYPE_CHECKING:
     from postiz_async.batch.source import Row
     from postiz_async.quota import Ledger
 
-__all__ = ["Forecast", "Limits", "PlannedRequest", "forecast", "lower_bound", "plan"]
+__all__ = [
+    "Forecast",
+    "Limits",
+    "PlannedRequest",
+    "forecast",
+    "limits_for",
+    "lower_bound",
+    "plan",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,9 @@ class Forecast:
     late: tuple[Row, ...]
 
 
+_DEALS = 4
+"""Numbers of requests, from the fewest on, that are tried when packing took more."""
+
 _Key = tuple[object, ...]
 
 
@@ -88,7 +101,7 @@ def plan(
     requests = [
         PlannedRequest(tuple(packed))
         for group in groups.values()
-        for packed in _pack(group, size_of, _for_posts(limits, group[0]))
+        for packed in _pack(group, size_of, limits_for(limits, group[0]))
     ]
     return sorted(requests, key=lambda r: (r.deadline, r.date, r.rows[0].number))
 
@@ -99,7 +112,7 @@ def lower_bound(rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limi
     for row in rows:
         groups[_shared(row)].append(row)
     return sum(
-        _fewest([size_of(row) for row in group], _for_posts(limits, group[0]))
+        _fewest([size_of(row) for row in group], limits_for(limits, group[0]))
         for group in groups.values()
     )
 
@@ -109,12 +122,13 @@ def _fewest(sizes: Sequence[int], limits: Limits) -> int:
     body = max(1, limits.body)
     total = sum(min(size, body) for size in sizes)
     halves = sum(1 for size in sizes if size * 2 > body)
-    return max(math.ceil(total / body), math.ceil(len(sizes) / limits.posts), halves)
+    most = max(1, min(limits.posts, body // max(1, min(sizes))))
+    return max(math.ceil(total / body), math.ceil(len(sizes) / most), halves)
 
 
-def _for_posts(limits: Limits, row: Row) -> Limits:
-    """What is left of a body for posts beside the tags, which all posts of a request share."""
-    tags = len(msgspec.json.encode(row.tags)) * 2 + 24 * len(row.tags)
+def limits_for(limits: Limits, row: Row) -> Limits:
+    """Limits for the posts of the requests in which a row travels: they share its tags."""
+    tags = sum(2 * len(msgspec.json.encode(tag)) + 24 for tag in row.tags)
     return replace(limits, body=limits.body - tags)
 
 
@@ -124,27 +138,58 @@ def _shared(row: Row) -> _Key:
 
 
 def _pack(rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits) -> list[list[Row]]:
-    """First fit, largest first; then the order of the file within each request."""
-    full: list[list[Row]] = []
-    bins: list[tuple[int, list[Row]]] = []
+    """Rows of one group into requests; the order of the file within each."""
     largest_first = sorted(rows, key=size_of, reverse=True)
-    smallest = size_of(largest_first[-1])
-    for row in largest_first:
-        size = size_of(row)
-        fits = (n for n, (used, _) in enumerate(bins) if used + size <= limits.body)
-        place = next(fits, None)
-        if place is None:
-            bins.append((size, [row]))
-            place = len(bins) - 1
+    sizes = [size_of(row) for row in largest_first]
+    packs = _best_fit(sizes, limits)
+    fewest = _fewest(sizes, limits)
+    for count in range(fewest, min(len(packs), fewest + _DEALS)):
+        dealt = _deal(sizes, limits, count)
+        if dealt is not None:
+            packs = dealt
+            break
+    return [
+        sorted((largest_first[place] for place in pack), key=lambda row: row.number)
+        for pack in packs
+    ]
+
+
+def _best_fit(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
+    """Places of `sizes`, which fall, each into the fullest request that has room for it."""
+    full: list[list[int]] = []
+    packs: list[tuple[int, list[int]]] = []
+    """Room left and places of those that can take more, the fullest first."""
+    for place, size in enumerate(sizes):
+        n = bisect.bisect_left(packs, size, key=_room)
+        room, pack = packs.pop(n) if n < len(packs) else (limits.body, [])
+        pack.append(place)
+        if len(pack) < limits.posts and room - size >= sizes[-1]:
+            bisect.insort(packs, (room - size, pack), key=_room)
         else:
-            used, packed = bins[place]
-            packed.append(row)
-            bins[place] = (used + size, packed)
-        used, packed = bins[place]
-        if len(packed) >= limits.posts or used + smallest > limits.body:
-            full.append(bins.pop(place)[1])
-    packs = [*full, *(packed for _, packed in bins)]
-    return [sorted(packed, key=lambda row: row.number) for packed in packs]
+            full.append(pack)
+    return full + [pack for _, pack in packs]
+
+
+def _room(pack: tuple[int, list[int]]) -> int:
+    return pack[0]
+
+
+def _deal(sizes: Sequence[int], limits: Limits, count: int) -> list[list[int]] | None:
+    """Places of `sizes`, which fall, each into the emptiest of `count` requests, if all fit."""
+    packs: list[list[int]] = [[] for _ in range(count)]
+    emptiest = [(0, n) for n in range(count)]
+    for place, size in enumerate(sizes):
+        used, n = emptiest[0]
+        if used + size > limits.body:
+            return None
+        packs[n].append(place)
+        if len(packs[n]) < limits.posts:
+            heapq.heapreplace(emptiest, (used + size, n))
+            continue
+        heapq.heappop(emptiest)
+        if not emptiest:
+            return packs if place == len(sizes) - 1 else None
+    return packs
 
 
 def forecast(

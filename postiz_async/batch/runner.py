@@ -18,6 +18,7 @@ import anyio.to_thread
 from msgspec.structs import replace
 
 from postiz_async.batch.plan import PlannedRequest
+from postiz_async.caller import Caller
 from postiz_async.compose import build_item
 from postiz_async.delivery.journal import SentRequest, State
 from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
@@ -27,6 +28,7 @@ from postiz_async.errors import (
     BadRequestError,
     BatchError,
     DeliveryUnknownError,
+    InvalidPostError,
     PayloadTooLargeError,
     PostizError,
     ServerError,
@@ -34,7 +36,7 @@ from postiz_async.errors import (
 from postiz_async.flight import MAX_CREATES
 from postiz_async.models.posts import CreatePost, NewPost, TagRef
 from postiz_async.scheduler import Priority
-from postiz_async.uploads import inspect_file
+from postiz_async.uploads import upload
 from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
@@ -176,16 +178,18 @@ class Runner:
 
     async def _upload(self, sha: str, name: str) -> None:
         path = self.job.folder / name
-        facts = await anyio.to_thread.run_sync(inspect_file, path)
-        if facts.sha256 != sha:
-            raise BatchError(
-                f"{name} has changed since the campaign was checked. Nothing of it was sent; "
-                "run again to take it as it is now."
-            )
+        facts = self.job.facts[name]
+        caller = Caller(self.job.postiz.scheduler)
         try:
-            media = await self._patiently(lambda: self.job.postiz.media.upload(path))
+            media = await self._patiently(lambda: upload(caller, path, facts=facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._broken_media[sha] = f"media {name}: {error.text}"
+        except InvalidPostError as error:
+            raise BatchError(
+                f"The media file {name} is not what it was when the campaign was checked "
+                f"({error.problems[0].message}). No post with it was sent; run again to take it "
+                "as it is now."
+            ) from error
         else:
             self.job.media[sha] = media
             await self.job.journal.uploaded(sha, media)
@@ -260,8 +264,13 @@ class Runner:
             await self._set_aside(request, number)
             await self._end(request.rows, State.LATE, "its date passed before a slot was free")
             return _nothing
+        except InvalidPostError as error:
+            await self._set_aside(request, number)
+            return await self._isolate(request, error.problems[0].message, set())
         except (BadRequestError, PayloadTooLargeError) as error:
-            return await self._isolate(request, number, error)
+            await self._set_aside(request, number)
+            guilty = _guilty_places(request, self.job.channels, error)
+            return await self._isolate(request, error.text, guilty)
         except DeliveryUnknownError as error:
             log.info("the answer to request %d was lost: %s", number, error)
             await self.job.journal.mark(_refs(request), State.UNKNOWN, "its answer was lost")
@@ -293,18 +302,16 @@ class Runner:
             await self.job.journal.settle(number, stored={}, others=others)
 
     async def _isolate(
-        self, request: PlannedRequest, number: int, error: BadRequestError | PayloadTooLargeError
+        self, request: PlannedRequest, text: str, guilty: set[int]
     ) -> Callable[[], Awaitable[None]]:
         """One bad post sinks its whole request: find it by the message, else by halving."""
-        await self._set_aside(request, number)
-        guilty = _guilty_places(request, self.job.channels, error)
         if len(request.rows) == 1 or len(guilty) == len(request.rows):
-            await self._end(request.rows, State.REFUSED, error.text)
+            await self._end(request.rows, State.REFUSED, text)
             return _nothing
         if guilty:
             bad = [row for place, row in enumerate(request.rows) if place in guilty]
             rest = tuple(row for place, row in enumerate(request.rows) if place not in guilty)
-            await self._end(bad, State.REFUSED, error.text)
+            await self._end(bad, State.REFUSED, text)
             return lambda: self._again(rest)
         half = len(request.rows) // 2
 
@@ -428,12 +435,13 @@ def _guilty_places(
     channels: Mapping[str, Integration],
     error: BadRequestError | PayloadTooLargeError,
 ) -> set[int]:
-    """The places that a refusal names: by `posts.N`, or by the only post on its channel."""
-    named = {int(index) for index in _POST_INDEX.findall(error.text)}
+    """The places that a refusal names: by `posts.N`, by a channel, by its only post there."""
+    named = {int(index[:9]) for index in _POST_INDEX.findall(error.text)}
     if named:
         return {place for place in named if place < len(request.rows)}
-    if error.provider is None:
-        return set()
+    by_id = {n for n, row in enumerate(request.rows) if channels[row.ref].id in error.text}
+    if by_id or error.provider is None:
+        return by_id
     places = {
         place
         for place, row in enumerate(request.rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
-import msgspec
 
-from postiz_async.batch.check import Resolver, channels_by_row, check_dates, inspect_media
+from postiz_async.batch.check import (
+    Checked,
+    Resolver,
+    channels_by_row,
+    check_dates,
+    check_sizes,
+    inspect_media,
+)
 from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
 from postiz_async.batch.report import make_report
+from postiz_async.batch.rows import keep_refs
 from postiz_async.batch.runner import Job, Outcome, Runner, first_error
 from postiz_async.batch.source import read_campaign
-from postiz_async.compose import build_item
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
-from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.errors import BatchError, InvalidPostError
-from postiz_async.models.media import Media
-from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -46,43 +49,13 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
-    from postiz_async.uploads import FileFacts
 
 __all__ = ["Batch", "journal_path"]
-
-_PLACEHOLDER = Media(id="0" * 36, path="https://" + "0" * 160 + ".jpeg")
-"""Stands for a medium that is not uploaded yet when the size of a body is measured."""
-
-_REPLANNED = {State.PLANNED, State.REFUSED, State.LATE, State.SKIPPED}
-"""States in which a changed row is taken over from the file."""
 
 
 def journal_path(campaign: Path) -> Path:
     """Where the journal of a campaign lies unless it is named: beside it."""
     return campaign.with_suffix(".journal")
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A campaign held against the server's channels, its files and its journal."""
-
-    campaign: Campaign
-    listed: Sequence[Integration]
-    channels: Mapping[str, Integration]
-    facts: Mapping[str, FileFacts]
-    records: Mapping[str, RowRecord]
-    problems: tuple[Problem, ...]
-    sizes: dict[str, int] = field(default_factory=dict[str, int])
-
-    def size_of(self, row: Row) -> int:
-        """Bytes that a row adds to a body, marks and the longest usual media included."""
-        if row.ref not in self.sizes:
-            media = [_PLACEHOLDER] * len(row.media)
-            post = NewPost(self.channels[row.ref], row.content, media, row.settings, row.thread)
-            marks = [(CLIENT_REF, "0" * 12)]
-            item = build_item(post, self.channels[row.ref], extra_settings=marks)
-            self.sizes[row.ref] = len(msgspec.json.encode(item)) + 1
-        return self.sizes[row.ref]
 
 
 class Batch:
@@ -126,7 +99,7 @@ class Batch:
         self._late: Literal["skip", "send"] = late
         self._skip_invalid = skip_invalid
         self._journal: Journal | None = None
-        self._known: _Checked | None = None
+        self._known: Checked | None = None
         self._runner: Runner | None = None
 
     async def __aenter__(self) -> Self:
@@ -191,7 +164,7 @@ class Batch:
         return Limits(posts=self._postiz.scheduler.budget.request_posts)
 
     @property
-    def _checked(self) -> _Checked:
+    def _checked(self) -> Checked:
         if self._known is None:
             raise BatchError("Use the batch as `async with postiz.batch(...) as batch:`.")
         return self._known
@@ -199,12 +172,22 @@ class Batch:
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
         checked = self._checked
-        wrong = {problem.row for problem in checked.problems}
-        return [
-            row
-            for row in checked.campaign.rows
-            if row.number not in wrong and _is_unsent(row, checked.records.get(row.ref))
-        ]
+        return [row for row in self._valid() if self._is_unsent(row, checked.records)]
+
+    def _valid(self) -> list[Row]:
+        """Rows without problems."""
+        wrong = {problem.row for problem in self.problems}
+        return [row for row in self.rows if row.number not in wrong]
+
+    def _is_unsent(self, row: Row, records: Mapping[str, RowRecord]) -> bool:
+        """Whether a row of the file is to be sent, given what is known of its ref."""
+        record = records.get(row.ref)
+        if record is None or record.state in {State.PLANNED, State.SKIPPED}:
+            return True
+        if record.state is State.LATE and self._late == "send":
+            return True
+        is_changed = record.fingerprint != row.fingerprint
+        return is_changed and record.state in {State.REFUSED, State.LATE}
 
     async def plan(self) -> Forecast:
         """What is still to be sent, what it costs and when it is done. Sends nothing.
@@ -223,23 +206,48 @@ class Batch:
 
     # -------------------------------------------------------------- checking
 
-    async def _check(self) -> _Checked:
+    async def _check(self) -> Checked:
         read = partial(read_campaign, self.path, timezone=self._timezone)
         campaign = await anyio.to_thread.run_sync(read)
-        records: dict[str, RowRecord] = {}
-        if self.journal_path.exists():
-            summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
-            records = {record.ref: record for record in summary.rows}
+        records = await self._recorded()
+        prints = {ref: record.fingerprint for ref, record in records.items()}
+        campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
         listed = await self._postiz.integrations.list()
         self._refuse_foreign(campaign, records, listed)
-        open_rows = [row for row in campaign.rows if not _is_done(row, records.get(row.ref))]
+        open_rows = [row for row in campaign.rows if not self._is_done(row, records)]
         channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
         facts, wrong_media = await inspect_media(open_rows, self.path.parent)
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
-        problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
+        checked = Checked(campaign, listed, channels, facts, records, ())
+        wrong_sizes = check_sizes([row for row in open_rows if row.ref in channels], checked)
+        problems = [
+            *campaign.problems,
+            *wrong_channels,
+            *wrong_dates,
+            *wrong_media,
+            *wrong_sizes,
+        ]
         problems.sort(key=lambda problem: problem.row or 0)
-        return _Checked(campaign, listed, channels, facts, records, tuple(problems))
+        return replace(checked, problems=tuple(problems))
+
+    async def _recorded(self) -> dict[str, RowRecord]:
+        """What the journal of an earlier run says, if there is one."""
+        if not self.journal_path.exists():
+            return {}
+        summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
+        if summary.base_url != self._postiz.base_url:
+            raise BatchError(
+                f"The journal {self.journal_path} belongs to {summary.base_url}, and this client "
+                f"calls {self._postiz.base_url}. Use another --journal for another server."
+            )
+        return {record.ref: record for record in summary.rows}
+
+    def _is_done(self, row: Row, records: Mapping[str, RowRecord]) -> bool:
+        """Nothing of this row has to be read again."""
+        record = records.get(row.ref)
+        in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
+        return not in_flight and not self._is_unsent(row, records)
 
     def _refuse_foreign(
         self,
@@ -318,7 +326,7 @@ class Batch:
     ) -> None:
         with send:
             lost = await journal.open_requests()
-            rows = {row.ref: row for row in self.rows}
+            rows = {row.ref: row for row in self._valid()}
             await runner.run(self.requests, lost, rows)
 
     async def _open_job(self) -> Job:
@@ -326,6 +334,8 @@ class Batch:
             self._journal = await Journal.open(
                 self.journal_path, campaign=self.path.name, base_url=self._postiz.base_url
             )
+        # another run may have used the journal between our look at it and our lock
+        self._known = replace(self._checked, records=await self._journal.rows())
         await self._write_rows(self._journal)
         self._postiz.scheduler.stores.append(self._journal)
         try:
@@ -344,7 +354,7 @@ class Batch:
 
     async def _write_rows(self, journal: Journal) -> None:
         """Tell the journal of new and changed rows, and of rows that are gone from the file."""
-        records = await journal.rows()
+        records = self._checked.records
         fresh = [
             RowRecord(
                 row.ref,
@@ -356,19 +366,9 @@ class Batch:
             for row in self._unsent()
         ]
         await journal.put(record for record in fresh if records.get(record.ref) != record)
-        here = {row.ref for row in self.rows}
+        here = {row.ref: row.number for row in self.rows}
+        await journal.renumber(
+            {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
+        )
         gone = [ref for ref, r in records.items() if ref not in here and r.state is State.PLANNED]
         await journal.mark(gone, State.SKIPPED, "not in the campaign file any more")
-
-
-def _is_unsent(row: Row, record: RowRecord | None) -> bool:
-    if record is None or record.state is State.PLANNED:
-        return True
-    is_changed = record.fingerprint != row.fingerprint
-    return is_changed and record.state in _REPLANNED
-
-
-def _is_done(row: Row, record: RowRecord | None) -> bool:
-    """Nothing of this row has to be read again."""
-    in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
-    return not in_flight and not _is_unsent(row, record)

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
 
+import anyio.to_thread
 from cyclopts import Parameter
-from rich.text import Text
 
-from postiz_async.batch.report import make_report
 from postiz_async.batch.session import journal_path
-from postiz_async.cli.output import Output, count, date_range, moment
+from postiz_async.batch.source import read_campaign
+from postiz_async.batch.report import make_report
+from postiz_async.cli.output import (
+    Output,
+    count,
+    date_range,
+    moment,
+    problem_objects,
+)
 from postiz_async.cli.progress import RunDisplay
+from postiz_async.cli.reports import (
+    channel_table,
+    report_object,
+    show_report,
+    standing,
+    write_result,
+)
 from postiz_async.cli.settings import Connection, find_target, open_client
-from postiz_async.delivery.journal import read_summary
-from postiz_async.errors import describe_seconds
+from postiz_async.cli.stopping import SIGNAL_EXIT, run_until_stopped
+from postiz_async.delivery.journal import State, read_summary
+from postiz_async.errors import (
+    APIConnectionError,
+    BatchError,
+    InvalidPostError,
+    PostizError,
+    QuotaError,
+    ServerError,
+    describe_seconds,
+)
 
 if TYPE_CHECKING:
     from postiz_async.batch.plan import Forecast
     from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
+    from postiz_async.quota import Kept
 
-__all__ = ["plan", "run", "run_batch", "show_report", "status"]
+__all__ = ["Json", "plan", "run", "run_batch", "status"]
 
 Campaign = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
 JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]
-Zone = Annotated[str | None, Parameter(help="The time zone of dates that have none.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
-SkipInvalid = Annotated[
-    bool, Parameter(negative="", help="Leave rows with problems out instead of stopping.")
+Zone = Annotated[
+    str | None,
+    Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
 ]
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
+SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
-MAX_TROUBLES = 30
+_PASSING = (APIConnectionError, ServerError, QuotaError)
+"""Errors that stop a run without anything being wrong with its input or settings."""
 
 
 async def plan(
     file: Campaign,
+    /,
     *,
     journal: JournalOption = None,
     timezone: Zone = None,
@@ -54,26 +82,30 @@ async def plan(
         postiz.batch(file, journal=journal, timezone=timezone, skip_invalid=skip_invalid) as batch,
     ):
         if batch.problems and not skip_invalid:
-            return _problems(output, batch)
+            return _refuse(output, batch)
         forecast = await batch.plan()
         if json:
-            output.json(_plan_json(batch, forecast))
+            output.json(_plan_object(batch, forecast))
         else:
-            _show_plan(output, postiz, batch, forecast)
-        return 1 if forecast.late else 0
+            _show_plan(output, postiz, batch, forecast, _zone(timezone))
+        return 1 if forecast.late or batch.problems else 0
 
 
-def _problems(output: Output, batch: Batch) -> int:
+def _refuse(output: Output, batch: Batch) -> int:
+    output.problems(batch.problems)
     if output.as_json:
-        output.json({"problems": batch.problems})
-    else:
-        output.problems(batch.problems)
+        output.json({"problems": problem_objects(batch.problems)})
     return 2
 
 
-def _plan_json(batch: Batch, forecast: Forecast) -> dict[str, object]:
+def _zone(name: str | None) -> tzinfo | None:
+    """The zone in which dates are shown; None for the machine's."""
+    return ZoneInfo(name) if name is not None else None
+
+
+def _plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
     return {
-        "problems": batch.problems,
+        "problems": problem_objects(batch.problems),
         "rows": len(batch.rows),
         "posts": forecast.posts,
         "requests": forecast.requests,
@@ -88,17 +120,44 @@ def _plan_json(batch: Batch, forecast: Forecast) -> dict[str, object]:
     }
 
 
-def _show_plan(output: Output, postiz: Postiz, batch: Batch, forecast: Forecast) -> None:
-    for line in _headline(postiz, batch, forecast):
-        output.say(line)
+def _show_plan(
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+) -> None:
+    _say_left_out(output, batch)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return
-    believed = "" if forecast.limit_known else " (assumed; the first answer will tell)"
+    _say_headline(output, postiz, batch, forecast, zone)
+    believed = "" if forecast.limit_known else " (assumed until the first answer)"
     wait = forecast.finish.timestamp() - postiz.clock.time()
     output.say(
         f"{count(forecast.windows, 'window')} of {forecast.limit} requests{believed}, "
-        f"done {moment(forecast.finish)}, in {describe_seconds(wait)}."
+        f"done {moment(forecast.finish, zone)}, in {describe_seconds(wait)}"
+    )
+
+
+def _say_left_out(output: Output, batch: Batch) -> None:
+    """With --skip-invalid: which rows are not sent, and why."""
+    if batch.problems:
+        rows = len({problem.row for problem in batch.problems})
+        output.say(f"{count(rows, 'row')} left out:", "bold yellow")
+        for problem in batch.problems:
+            output.say(f"  {problem}")
+
+
+def _say_headline(
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+) -> None:
+    """Server, channels, first and last date, cost: what a person has to see before sending."""
+    server = postiz.base_url.removesuffix("/public/v1")
+    dates = [row.date for request in batch.requests for row in request.rows]
+    output.say(
+        f"{server}, {count(len(batch.channels), 'channel')}, "
+        f"{date_range(min(dates), max(dates), zone)}"
+    )
+    output.say(
+        f"{'still to send: ' if batch.is_resumed else ''}{count(forecast.posts, 'post')} in "
+        f"{count(forecast.requests, 'create request')}, {count(batch.media_files, 'media file')}"
     )
     if forecast.late:
         rows = ", ".join(str(row.number) for row in forecast.late[:12])
@@ -110,25 +169,9 @@ def _show_plan(output: Output, postiz: Postiz, batch: Batch, forecast: Forecast)
         )
 
 
-def _headline(postiz: Postiz, batch: Batch, forecast: Forecast) -> list[str]:
-    """Server, channels, first and last date, cost: what a person has to see before sending."""
-    server = postiz.base_url.removesuffix("/public/v1")
-    pending = [row for request in batch.requests for row in request.rows]
-    lines = [f"{server}, {count(len(batch.channels), 'channel')}"]
-    if pending:
-        dates = [row.date for row in pending]
-        lines[0] += f", {date_range(min(dates), max(dates))}"
-        resumed = "still to send: " if batch.is_resumed else ""
-        lines.append(
-            f"{resumed}{count(forecast.posts, 'post')} in "
-            f"{count(forecast.requests, 'create request')}, "
-            f"{count(batch.media_files, 'media file')}"
-        )
-    return lines
-
-
 async def run(
     file: Campaign,
+    /,
     *,
     journal: JournalOption = None,
     timezone: Zone = None,
@@ -149,73 +192,84 @@ async def run(
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
-            return _problems(output, batch)
-        report = await run_batch(output, postiz, batch)
-    show_report(output, report)
-    _write_result(output, file.with_suffix(".result.csv"), report)
+            return _refuse(output, batch)
+        if not batch.is_resumed and not batch.requests:
+            raise InvalidPostError(list(batch.problems))
+        _say_left_out(output, batch)
+        zone = _zone(timezone)
+        code = await _run_if_open(output, postiz, batch, zone)
+        report = await batch.report()
+    if json:
+        output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
+    elif code is None:
+        show_report(output, report, _names(batch), zone)
+        write_result(output, file.with_suffix(".result.csv"), report)
+    if code:
+        return code
     return 0 if report.complete and not batch.problems else 1
 
 
-def _write_result(output: Output, path: Path, report: Report) -> None:
-    try:
-        path.write_text(report.to_csv(), encoding="utf-8")
-    except OSError as error:
-        output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
-    else:
-        output.say(f"What became of each row: {path}")
+async def _run_if_open(
+    output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None
+) -> int | None:
+    """Run what is left of a batch, and say so when it is nothing.
 
-
-async def run_batch(output: Output, postiz: Postiz, batch: Batch) -> Report:
-    """Run a checked batch with everything that a person wants to see meanwhile."""
-    forecast = await batch.plan()
-    for line in _headline(postiz, batch, forecast):
-        output.say(line)
-    async with RunDisplay(output, postiz, batch, forecast) as display:
-        return await batch.run_all(on_outcome=display.saw)
-
-
-def show_report(output: Output, report: Report) -> None:
-    """The final table, or the report as JSON."""
-    if output.as_json:
-        output.json(_report_json(report))
-        return
-    troubles = report.troubles()
-    if troubles:
-        output.table(
-            ["row", "state", "channel", "date", "why"],
-            [
-                (
-                    str(row.number),
-                    Text(row.state.value, "red"),
-                    row.channel,
-                    moment(row.date),
-                    row.note,
-                )
-                for row in troubles[:MAX_TROUBLES]
-            ],
-        )
-        if len(troubles) > MAX_TROUBLES:
-            output.say(f"... and {len(troubles) - MAX_TROUBLES} more")
-    counts = ", ".join(f"{number:,} {state}" for state, number in sorted(report.counts.items()))
-    style = "bold green" if report.complete else "bold yellow"
-    output.say(
-        f"{counts} of {count(len(report.rows), 'row')}; "
-        f"{count(report.requests, 'create request')} spent.",
-        style,
+    Returns:
+        The exit code of a run that was stopped, 0 if there was nothing to do, None if it ended.
+    """
+    looked_up = 0
+    if batch.is_resumed:
+        report = await batch.report()
+        unclear = (State.SENDING, State.UNKNOWN)
+        looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
+        if not batch.requests and not report.open:
+            output.say(f"Nothing is left to send: {standing(report)}.")
+            return 0
+    display = RunDisplay(
+        output,
+        postiz,
+        batch,
+        open_rows=looked_up + sum(len(request.rows) for request in batch.requests),
+        zone=zone,
     )
+    try:
+        signal = await run_until_stopped(
+            run_batch(output, postiz, batch, display, zone), display.stopping
+        )
+    except PostizError as error:
+        if isinstance(error, BatchError):
+            raise
+        output.err.print(f"error: {error}", style="red", markup=False)
+        code = 1 if isinstance(error, _PASSING) else 2
+    else:
+        if signal is None:
+            return None
+        code = SIGNAL_EXIT + signal
+    output.say(
+        f"Stopped: {standing(await batch.report())}. Run the same command again to go on.",
+        "bold yellow",
+    )
+    return code
 
 
-def _report_json(report: Report) -> dict[str, object]:
-    return {
-        "rows": report.rows,
-        "counts": report.counts,
-        "requests": report.requests,
-        "complete": report.complete,
-    }
+async def run_batch(
+    output: Output, postiz: Postiz, batch: Batch, display: RunDisplay, zone: tzinfo | None
+) -> None:
+    """Run a checked batch with everything that a person wants to see meanwhile."""
+    if batch.requests:
+        _say_headline(output, postiz, batch, await batch.plan(), zone)
+    async with display:
+        await batch.run_all(on_outcome=display.saw)
+
+
+def _names(batch: Batch) -> dict[str, str]:
+    """What the campaign calls the channel of each row."""
+    return {row.ref: row.integration for row in batch.rows}
 
 
 async def status(
     file: Campaign,
+    /,
     *,
     journal: JournalOption = None,
     json: Json = False,
@@ -223,24 +277,36 @@ async def status(
     """Say how far a campaign is, also while it runs. Asks no server."""
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
-    summary = read_summary(path)
+    summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
+    code = 0 if report.complete else 1
     if json:
-        output.json({"server": summary.base_url, **_report_json(report)})
-        return 0 if report.complete else 1
-    by_channel: dict[str, Counter[str]] = {}
-    for row in report.rows:
-        by_channel.setdefault(row.channel, Counter())[row.state.value] += 1
-    states = sorted(report.counts)
+        head = {"server": summary.base_url, "campaign": summary.campaign}
+        output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
+        return code
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
-    output.table(
-        ["channel", *states],
-        [(name, *(str(counts[s] or "-") for s in states)) for name, counts in by_channel.items()],
-    )
-    show_report(output, report)
-    if summary.kept is not None:
+    names = await anyio.to_thread.run_sync(_names_in, file)
+    if report.rows:
+        channel_table(output, report.rows, names)
+    show_report(output, report, names)
+    if summary.kept is not None and summary.kept.limit_read:
         output.say(
-            f"quota: {summary.kept.remaining} of {summary.kept.limit} left when last seen, "
-            f"{moment(summary.kept.as_of)}"
+            f"Quota: {summary.kept.remaining} of {summary.kept.limit} requests left when last "
+            f"seen, {moment(summary.kept.as_of, None)}"
         )
-    return 0 if report.complete else 1
+    return code
+
+
+def _names_in(file: Path) -> dict[str, str]:
+    """What a campaign file calls the channel of each row; nothing if it is gone."""
+    try:
+        return {row.ref: row.integration for row in read_campaign(file).rows}
+    except BatchError:
+        return {}
+
+
+def _quota_object(kept: Kept | None) -> dict[str, object] | None:
+    if kept is None or not kept.limit_read:
+        return None
+    as_of = datetime.fromtimestamp(kept.as_of, UTC)
+    return {"limit": kept.limit, "remaining": kept.remaining, "as_of": as_of}

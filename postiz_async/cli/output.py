@@ -5,24 +5,37 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from postiz_async.errors import Problem
 
-__all__ = ["Output", "clock_time", "confirm", "count", "date_range", "moment", "short_moment"]
+__all__ = [
+    "Output",
+    "clock_time",
+    "confirm",
+    "count",
+    "date_range",
+    "moment",
+    "near_moment",
+    "printable",
+    "problem_objects",
+    "short_moment",
+]
 
 MAX_PROBLEMS = 50
-_PIPE_WIDTH = 160
+_UNPRINTABLE = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 
 
 class Output:
@@ -36,50 +49,108 @@ class Output:
         """Where progress and remarks go."""
 
     def json(self, value: object) -> None:
-        """Print a value as JSON on stdout."""
-        text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2)
-        print(text.decode())
+        """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
+        text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+        stream = sys.stdout
+        if stream is not None:
+            stream.flush()
+            stream.buffer.write(text)
+            stream.flush()
 
     def say(self, text: str, style: str = "") -> None:
         """A remark, not a result."""
-        self.notes.print(Text(text, style=style))
+        self.notes.print(Text(printable(text), style=style))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-        """Print a result as a table."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str | Text]],
+        *,
+        numbers: Collection[str] = (),
+    ) -> None:
+        """Print a result as a table; `numbers` names the columns that are aligned to the right.
+
+        Without a terminal each row is one line, whatever its length.
+        """
+        cells = [[_cell(cell) for cell in row] for row in rows]
+        if not self.out.is_terminal:
+            self._plain_table(columns, cells, numbers)
+            return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
+            is_number = column in numbers
+            table.add_column(
+                column,
+                justify="right" if is_number else "left",
+                overflow="fold",
+                no_wrap=is_number,
+            )
+        for row in cells:
             table.add_row(*row)
         self.out.print(table)
 
+    def _plain_table(
+        self, columns: Sequence[str], cells: list[list[Text]], numbers: Collection[str]
+    ) -> None:
+        lines = [list(columns), *([" ".join(text.plain.split()) for text in row] for row in cells)]
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            padded: list[str] = []
+            for name, text, width in zip(columns, line, widths, strict=True):
+                space = " " * (width - cell_len(text))
+                padded.append(space + text if name in numbers else text + space)
+            self.out.print(Text("  ".join(padded).rstrip()))
+
     def problems(self, problems: Sequence[Problem]) -> None:
-        """Print what is wrong with a campaign."""
-        plural = "s" if len(problems) != 1 else ""
-        self.err.print(
-            Text(f"{len(problems)} problem{plural}, nothing was sent:", style="bold red")
-        )
+        """Say what is wrong with the input."""
+        found = f"{count(len(problems), 'problem')}, nothing was sent:"
+        self.err.print(Text(found, style="bold red"))
         for problem in problems[:MAX_PROBLEMS]:
-            self.err.print(Text(f"  {problem}"))
+            self.err.print(Text(printable(f"  {problem}")))
         if len(problems) > MAX_PROBLEMS:
             self.err.print(Text(f"  ... and {len(problems) - MAX_PROBLEMS} more (--json has all)"))
 
+    def error(self, message: str, *, kind: str, problems: Sequence[Problem] = ()) -> None:
+        """Say what went wrong; with `--json` also as the one document on stdout."""
+        if problems:
+            self.problems(problems)
+        else:
+            self.err.print(Text(printable(f"error: {message}"), style="red"))
+        if self.as_json:
+            said: dict[str, object] = {"kind": kind, "message": message}
+            if problems:
+                said["problems"] = problem_objects(problems)
+            self.json({"error": said})
 
-def _console(stream: TextIO, *, stderr: bool) -> Console:
-    """A console as wide as the terminal; a wide one where lines are not looked at but read."""
-    is_looked_at = stream.isatty()
+
+def problem_objects(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    """Problems for programs."""
+    return [
+        {"row": p.row, "column": p.where, "message": p.message, "hint": p.hint} for p in problems
+    ]
+
+
+def printable(text: str) -> str:
+    """A text of unknown origin without the characters that steer a terminal."""
+    return text.translate(_UNPRINTABLE)
+
+
+def _cell(value: str | Text) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text(printable(value))
+
+
+def _console(stream: TextIO | None, *, stderr: bool) -> Console:
+    """A console as wide as the terminal; where lines are not looked at but read, none is cut."""
+    is_looked_at = stream is not None and stream.isatty()
     return Console(
         stderr=stderr,
         highlight=False,
         soft_wrap=not is_looked_at,
-        width=None if is_looked_at else _PIPE_WIDTH,
+        force_terminal=is_looked_at,
+        no_color=None if is_looked_at else True,
     )
-
-
-def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
-    """A date in a table: `15 Jan 2027 09:00`."""
-    at = when.astimezone(zone)
-    return f"{at.day:2} {at:%b %Y %H:%M}"
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -90,22 +161,51 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError(f"{question} Nobody can answer here; say --yes.")
-    if not Confirm.ask(question, default=False, console=Console(stderr=True)):
+    try:
+        agreed = Confirm.ask(Text(question), default=False, console=Console(stderr=True))
+    except EOFError:
+        agreed = False
+    if not agreed:
         raise ConfigurationError("Nothing was done.")
 
 
-def moment(when: datetime | float, zone: tzinfo = UTC) -> str:
-    """A date for people: `Fri 15 Jan 2027 09:00 UTC`."""
-    at = when.astimezone(zone) if isinstance(when, datetime) else datetime.fromtimestamp(when, zone)
-    return f"{at:%a} {at.day} {at:%b %Y %H:%M %Z}"
+def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
+    """A date in a table: `15 Jan 2027 09:00`."""
+    at = when.astimezone(zone)
+    return f"{at.day:2} {at:%b %Y %H:%M}"
 
 
-def date_range(first: datetime, last: datetime, zone: tzinfo = UTC) -> str:
-    """Two dates for people, with their zone."""
+def moment(when: datetime | float, zone: tzinfo | None = UTC) -> str:
+    """A date for people: `Fri 15 Jan 2027 09:00 UTC`; in the machine's zone if that is None."""
+    at = _at(when, zone)
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M} {_zone_name(at)}"
+
+
+def near_moment(when: float, zone: tzinfo | None = UTC) -> str:
+    """A date that is not far: `Fri 15 Jan 09:00`."""
+    at = _at(when, zone)
+    return f"{at:%a} {at.day} {at:%b %H:%M}"
+
+
+def date_range(first: datetime, last: datetime, zone: tzinfo | None = UTC) -> str:
+    """Two dates for people, with their zone: `15 Jan 09:00 to 28 Jan 2027 21:00 (UTC)`."""
     start, end = first.astimezone(zone), last.astimezone(zone)
-    return f"{start.day} {start:%b %Y %H:%M} to {end.day} {end:%b %Y %H:%M} ({end:%Z})"
+    year = "" if start.year == end.year else f"{start:%Y} "
+    zones = "/".join(dict.fromkeys([_zone_name(start), _zone_name(end)]))
+    return (
+        f"{start.day} {start:%b} {year}{start:%H:%M} to {end.day} {end:%b %Y %H:%M} ({zones})"
+    )
+
+
+def _at(when: datetime | float, zone: tzinfo | None) -> datetime:
+    moment = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
+    return moment.astimezone(zone)
+
+
+def _zone_name(at: datetime) -> str:
+    return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else f"{at:%Z}"
 
 
 def clock_time(seconds: float) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -12,14 +12,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async.cli.output import Output, clock_time, moment
+from postiz_async.cli.output import Output, clock_time, count, near_moment
 from postiz_async.delivery.journal import State
+from postiz_async.quota import forecast
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.batch.plan import Forecast
     from postiz_async.batch.runner import Outcome
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
@@ -29,34 +30,51 @@ __all__ = ["RunDisplay"]
 
 _REFRESH = 0.1
 _LINE_EVERY = 10.0
-"""Real seconds between two lines where no terminal shows bars."""
+"""Real seconds between two lines where no terminal shows bars, while something happens."""
+_QUIET_LINE_EVERY = 300.0
+"""The same while only the quota is waited for."""
+_BAR = 20
 
 
 class RunDisplay:
-    """Bars on a terminal, a line now and then elsewhere."""
+    """Bars on a terminal, a line now and then elsewhere.
+
+    Args:
+        output: where to.
+        postiz: whose quota is shown.
+        batch: what runs.
+        open_rows: rows whose outcome is still to come.
+        zone: of the dates; None for the machine's.
+    """
 
     def __init__(
-        self, output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo = UTC
+        self,
+        output: Output,
+        postiz: Postiz,
+        batch: Batch,
+        *,
+        open_rows: int,
+        zone: tzinfo | None = None,
     ) -> None:
         self._output = output
         self._postiz = postiz
         self._batch = batch
         self._zone = zone
-        self._forecast = forecast
         self._states: Counter[State] = Counter()
-        self._requests = len(batch.requests)
+        requests = batch.requests
+        self._requests = len(requests)
         self._media = batch.media_files
-        self._open = {
-            row.ref: i for i, request in enumerate(batch.requests) for row in request.rows
-        }
+        self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
         self._left = Counter(self._open.values())
+        self._rows = open_rows
+        self._stopping = False
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
-        self._rows = max(1, forecast.posts)
 
     async def __aenter__(self) -> Self:
-        if self._output.notes.is_terminal and not self._output.as_json:
-            self._live = Live(await self._picture(), console=self._output.notes, auto_refresh=False)
+        console = self._output.notes
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(await self._picture(), console=console, auto_refresh=False)
             self._live.start()
         self._ticker = asyncio.create_task(self._tick())
         return self
@@ -71,6 +89,7 @@ class RunDisplay:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
         if self._live is not None:
+            self._stopping = False
             self._live.update(await self._picture(), refresh=True)
             self._live.stop()
 
@@ -81,58 +100,87 @@ class RunDisplay:
         if request is not None:
             self._left[request] -= 1
 
+    def stopping(self) -> None:
+        """Say that the requests in flight are waited for."""
+        self._stopping = True
+        if self._live is None:
+            self._output.say(_STOPPING)
+
     @property
     def _requests_done(self) -> int:
         return self._requests - sum(1 for left in self._left.values() if left > 0)
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_REFRESH if self._live is not None else _LINE_EVERY)
-            if self._live is not None:
+        if self._live is not None:
+            while True:
+                await asyncio.sleep(_REFRESH)
                 self._live.update(await self._picture(), refresh=True)
-            else:
+        seen, said_at = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(_LINE_EVERY)
+            ended = self._states.total()
+            if ended != seen or time.monotonic() - said_at >= _QUIET_LINE_EVERY:
                 self._output.say(await self._line())
+                seen, said_at = ended, time.monotonic()
 
     async def _line(self) -> str:
         quota = await self._postiz.quota()
-        return (
-            f"{self._requests_done}/{self._requests} requests, "
-            f"{self._states[State.STORED]:,} posts stored; {_quota_text(quota)}"
-        )
+        parts = [
+            f"{self._requests_done}/{count(self._requests, 'request')}",
+            f"{count(self._states[State.STORED], 'post')} stored",
+            *(f"{number:,} {state.value}" for state, number in self._troubles()),
+        ]
+        return f"{', '.join(parts)}; {_quota_text(quota)}; {self._finish()}"
 
     async def _picture(self) -> Table:
         quota = await self._postiz.quota()
         grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="bold")
-        grid.add_column(width=24)
-        grid.add_column()
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(width=_BAR)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
         uploads = self._batch.uploads_done
         grid.add_row("uploads", _bar(uploads, self._media), f"{uploads}/{self._media} files")
         done = self._requests_done
-        grid.add_row("requests", _bar(done, self._requests), f"{done}/{self._requests}")
-        grid.add_row("posts", _bar(sum(self._states.values()), self._rows), self._posts_text())
+        requests = Text(f"{done}/{self._requests}").append(f"   {self._finish()}", style="dim")
+        grid.add_row("requests", _bar(done, self._requests), requests)
+        grid.add_row("posts", _bar(self._states.total(), self._rows), self._posts_text())
         grid.add_row("quota", _gauge(quota), _quota_text(quota))
-        return grid
+        if not self._stopping:
+            return grid
+        whole = Table.grid()
+        whole.add_row(grid)
+        whole.add_row(Text(_STOPPING, "bold yellow"))
+        return whole
+
+    def _finish(self) -> str:
+        """When the last request leaves, as far as the quota is known now."""
+        left = self._requests - self._requests_done
+        now = self._postiz.clock.time()
+        if not left:
+            return "all sent"
+        scheduler, monotonic = self._postiz.scheduler, self._postiz.clock.monotonic()
+        wait = forecast(scheduler.ledger, monotonic, left - 1) - monotonic
+        return f"done about {near_moment(now + wait, self._zone)}"
+
+    def _troubles(self) -> list[tuple[State, int]]:
+        states = (State.REFUSED, State.LATE, State.UNDECIDED)
+        return [(state, self._states[state]) for state in states if self._states[state]]
 
     def _posts_text(self) -> Text:
         text = Text(f"{self._states[State.STORED]:,} stored", style="green")
-        for state in (State.REFUSED, State.LATE, State.UNDECIDED):
-            if self._states[state]:
-                text.append(f"   {self._states[state]:,} {state.value}", style="red")
-        if sum(self._states.values()) < self._rows:
-            finish = max(self._forecast.finish.timestamp(), self._postiz.clock.time())
-            text.append(f"   done about {moment(finish, self._zone)}", style="dim")
-        else:
-            now = datetime.fromtimestamp(self._postiz.clock.time(), self._zone)
-            text.append(f"   {moment(now, self._zone)}", style="dim")
+        for state, number in self._troubles():
+            text.append(f"   {number:,} {state.value}", style="red")
         return text
+
+
+_STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
 
 
 def _bar(done: int, total: int) -> ProgressBar:
     return ProgressBar(
         total=max(1, total),
         completed=done if total else 1,
-        width=24,
+        width=_BAR,
         complete_style="cyan",
         finished_style="green",
     )
@@ -144,7 +192,7 @@ def _gauge(quota: Quota) -> ProgressBar:
     return ProgressBar(
         total=limit,
         completed=remaining,
-        width=24,
+        width=_BAR,
         complete_style=style,
         finished_style=style,
     )

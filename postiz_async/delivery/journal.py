@@ -8,9 +8,7 @@ either planned, or with an outcome, or inside a request whose outcome has to be 
 from __future__ import annotations
 
 import sqlite3
-import uuid
-from dataclasses import dataclass
-from enum import StrEnum
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,10 +17,20 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async.delivery.lock import FileLock
+from postiz_async.delivery.records import (
+    RowRecord,
+    SentRequest,
+    State,
+    Summary,
+    connect,
+    read_kept,
+    read_meta,
+    read_open_requests,
+    read_rows,
+    read_summary,
+)
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.models.posts import CreatePost
-from postiz_async.quota import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,93 +38,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from postiz_async.models.posts import CreatePost
+    from postiz_async.quota import Kept
+
 __all__ = ["Journal", "RowRecord", "SentRequest", "State", "Summary", "read_summary"]
 
 T = TypeVar("T")
-
-APPLICATION_ID = 0x506F7A6A
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE rows (
-    ref TEXT PRIMARY KEY,
-    number INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    date REAL NOT NULL,
-    state TEXT NOT NULL,
-    request INTEGER,
-    post_id TEXT,
-    note TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX rows_by_request ON rows (request);
-CREATE TABLE requests (
-    id INTEGER PRIMARY KEY,
-    body BLOB NOT NULL,
-    refs BLOB NOT NULL,
-    sent_at REAL NOT NULL,
-    state TEXT NOT NULL
-) STRICT;
-CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
-CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
-"""
-
-
-class State(StrEnum):
-    """What became of a row."""
-
-    PLANNED = "planned"
-    """Not sent yet."""
-    SENDING = "sending"
-    """In a request that is about to be sent, or was sent and not answered yet."""
-    STORED = "stored"
-    """Stored by Postiz, exactly once."""
-    REFUSED = "refused"
-    """Refused by the server; the note has its words."""
-    LATE = "late"
-    """Not sent, because its date had passed."""
-    SKIPPED = "skipped"
-    """Not sent, because it is not in the campaign file any more."""
-    UNKNOWN = "unknown"
-    """The answer was lost; it is being looked up."""
-    UNDECIDED = "undecided"
-    """Whether it is stored could not be found out; not sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowRecord:
-    """A row as the journal knows it. `date` is in seconds since the epoch."""
-
-    ref: str
-    number: int
-    fingerprint: str
-    channel: str
-    date: float
-    state: State = State.PLANNED
-    request: int | None = None
-    post_id: str | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SentRequest:
-    """A request whose intent was written and whose outcome is open."""
-
-    id: int
-    body: CreatePost
-    refs: tuple[str, ...]
-    sent_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A journal at a glance."""
-
-    base_url: str
-    campaign: str
-    rows: tuple[RowRecord, ...]
-    requests: int
-    kept: Kept | None
 
 
 class Journal:
@@ -127,7 +54,9 @@ class Journal:
         self._connection = connection
         self._lock = lock
         self._turn = anyio.Lock()
-        self.campaign_id, self.base_url = self._meta("campaign_id"), self._meta("base_url")
+        self._one_thread = threading.Lock()
+        """Held by the thread itself: a task that is cancelled hard leaves it behind."""
+        self.campaign_id = read_meta(connection)["campaign_id"]
 
     @classmethod
     async def open(cls, path: Path, *, campaign: str, base_url: str) -> Journal:
@@ -145,25 +74,21 @@ class Journal:
             raise BatchError(f"{path} is a directory, not a journal.")
         lock = FileLock(path.with_name(path.name + ".lock"))
         try:
-            connection = _connect(path, campaign, base_url)
-            journal = cls(path, connection, lock)
-            if journal.base_url != base_url:
-                connection.close()
-                raise BatchError(
-                    f"The journal {path} belongs to {journal.base_url}, and this run is for "
-                    f"{base_url}. Use another --journal for another server."
-                )
+            return cls(path, connect(path, campaign, base_url), lock)
         except BaseException:
             lock.release()
             raise
-        return journal
 
     async def aclose(self) -> None:
         """Close the file and let go of the lock."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
-                await anyio.to_thread.run_sync(self._connection.close)
+                await anyio.to_thread.run_sync(self._close)
         self._lock.release()
+
+    def _close(self) -> None:
+        with self._one_thread:
+            self._connection.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -180,31 +105,27 @@ class Journal:
         """Run one transaction in a thread; it is whole or not at all, also when cancelled."""
 
         def transaction() -> T:
-            with self._connection:
+            with self._one_thread, self._connection:
                 return work(self._connection)
 
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
                     return await anyio.to_thread.run_sync(transaction)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             raise BatchError(
                 f"The journal {self.path} cannot be used: {error}. Nothing more is sent."
             ) from error
         raise AssertionError("a shielded block is never left by cancellation")
 
-    def _meta(self, key: str) -> str:
-        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0])
-
     # -------------------------------------------------------------- rows
 
     async def rows(self) -> dict[str, RowRecord]:
         """All rows by ref."""
-        return await self._do(lambda c: {row.ref: row for row in _rows(c)})
+        return await self._do(lambda c: {row.ref: row for row in read_rows(c)})
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
-        """Add rows, or replace what is known of rows that were not sent."""
+        """Add rows, or replace what is known of rows that were not sent; others stay."""
         values = [
             (r.ref, r.number, r.fingerprint, r.channel, r.date, r.state.value, r.note) for r in rows
         ]
@@ -214,10 +135,16 @@ class Journal:
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
                 "number = excluded.number, fingerprint = excluded.fingerprint, "
                 "channel = excluded.channel, date = excluded.date, state = excluded.state, "
-                "note = excluded.note",
+                "note = excluded.note "
+                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped')",
                 values,
             )
         )
+
+    async def renumber(self, numbers: Mapping[str, int]) -> None:
+        """Note where rows stand in the campaign file now, whatever their state."""
+        values = [(number, ref) for ref, number in numbers.items()]
+        await self._do(lambda c: c.executemany("UPDATE rows SET number = ? WHERE ref = ?", values))
 
     async def mark(self, refs: Iterable[str], state: State, note: str = "") -> None:
         """Give rows a state."""
@@ -229,9 +156,18 @@ class Journal:
     # -------------------------------------------------------------- requests
 
     async def intend(self, body: CreatePost, refs: tuple[str, ...], wall: float) -> int:
-        """Write down a request that is about to be sent. Returns its number."""
+        """Write down a request that is about to be sent. Returns its number.
+
+        Raises:
+            BatchError: one of its rows is not planned, so sending it could double a post.
+        """
 
         def work(c: sqlite3.Connection) -> int:
+            for ref in refs:
+                row = c.execute("SELECT state FROM rows WHERE ref = ?", (ref,)).fetchone()
+                if row is None or row[0] != State.PLANNED.value:
+                    what = row[0] if row else "unknown"
+                    raise BatchError(f"Row {ref} is {what}, not planned; it is not sent again.")
             cursor = c.execute(
                 "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'open')",
                 (msgspec.json.encode(body), msgspec.json.encode(refs), wall),
@@ -271,22 +207,7 @@ class Journal:
 
     async def open_requests(self) -> list[SentRequest]:
         """The requests whose outcome is not known."""
-
-        def work(c: sqlite3.Connection) -> list[SentRequest]:
-            cursor = c.execute(
-                "SELECT id, body, refs, sent_at FROM requests WHERE state = 'open' ORDER BY id"
-            )
-            return [
-                SentRequest(
-                    number,
-                    msgspec.json.decode(body, type=CreatePost),
-                    msgspec.json.decode(refs, type=tuple[str, ...]),
-                    sent_at,
-                )
-                for number, body, refs, sent_at in cursor
-            ]
-
-        return await self._do(work)
+        return await self._do(read_open_requests)
 
     # -------------------------------------------------------------- uploads and quota
 
@@ -308,104 +229,9 @@ class Journal:
 
     async def load(self) -> Kept | None:
         """The quota's state, as a `QuotaStore`."""
-        return await self._do(_kept)
+        return await self._do(read_kept)
 
     async def save(self, kept: Kept) -> None:
         """Keep the quota's state, as a `QuotaStore`."""
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))
-
-
-def read_summary(path: Path) -> Summary:
-    """Look into a journal, also while a run is working on it. Changes nothing.
-
-    Raises:
-        BatchError: there is none, or it cannot be read.
-    """
-    if not path.is_file():
-        raise BatchError(f"There is no journal {path}: this campaign has not been run.")
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            _check(connection, path)
-            meta = dict(connection.execute("SELECT key, value FROM meta"))
-            rows = tuple(_rows(connection))
-            requests = int(connection.execute("SELECT count(*) FROM requests").fetchone()[0])
-            kept = _kept(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise _damaged(path, error) from error
-    return Summary(meta["base_url"], meta["campaign"], rows, requests, kept)
-
-
-def _connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
-    is_new = not path.exists() or path.stat().st_size == 0
-    try:
-        connection = sqlite3.connect(path, check_same_thread=False)
-        try:
-            if is_new:
-                _create(connection, campaign, base_url)
-            else:
-                _check(connection, path)
-                fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if fault != "ok":
-                    raise _damaged(path, fault)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise _damaged(path, error) from error
-    return connection
-
-
-def _create(connection: sqlite3.Connection, campaign: str, base_url: str) -> None:
-    connection.executescript(
-        f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; "
-        f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA} COMMIT;"
-    )
-    with connection:
-        connection.executemany(
-            "INSERT INTO meta VALUES (?, ?)",
-            [
-                ("campaign", campaign),
-                ("campaign_id", uuid.uuid4().hex),
-                ("base_url", base_url),
-            ],
-        )
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
-        raise BatchError(
-            f"The journal {path} was written by another version of this program "
-            f"(schema {version}, this one reads {SCHEMA_VERSION}). Use that version to finish it."
-        )
-
-
-def _damaged(path: Path, why: object) -> BatchError:
-    return BatchError(
-        f"The journal {path} is damaged or no journal ({why}); it was left as it is. "
-        "Restore it from a backup. Without it nobody knows which rows were sent."
-    )
-
-
-def _rows(connection: sqlite3.Connection) -> list[RowRecord]:
-    cursor = connection.execute(
-        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note "
-        "FROM rows ORDER BY number"
-    )
-    return [
-        RowRecord(ref, number, fingerprint, channel, date, State(state), request, post_id, note)
-        for ref, number, fingerprint, channel, date, state, request, post_id, note in cursor
-    ]
-
-
-def _kept(connection: sqlite3.Connection) -> Kept | None:
-    row = connection.execute("SELECT kept FROM quota WHERE id = 1").fetchone()
-    return msgspec.json.decode(row[0], type=Kept) if row else None

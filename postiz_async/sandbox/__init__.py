@@ -3,10 +3,14 @@
 In memory, without a network:
 
     async with Sandbox(api_key="sandbox", clock=JumpingClock()) as sandbox:
-        channel = sandbox.add_integration("mastodon")
-        response = await sandbox.handle(Request("GET", "/public/v1/integrations", ...))
+        sandbox.add_integration("mastodon")
+        headers = {"authorization": "sandbox"}
+        request = Request("GET", "/public/v1/integrations", headers=headers)
+        response = await sandbox.handle(request)
 
-Over HTTP, on loopback, see `postiz_async.sandbox.http.serve`.
+Over HTTP, on loopback, see `postiz_async.sandbox.http.serve`. What goes wrong on demand, see
+`postiz_async.sandbox.faults`. The sandbox is an island: it imports nothing of the client but
+the clock, so that the two cannot share a mistake.
 """
 
 from postiz_async.sandbox.exchange import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from postiz_async.sandbox.json_text import MalformedJSONError, read_json
-from postiz_async.sandbox.refusals import bad_request, status_only
+from postiz_async.sandbox.refusals import bad_request, internal_error, status_only
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.exchange import Request
@@ -54,6 +54,8 @@ def read_body(request: Request) -> object:
         return read_json(text)
     except MalformedJSONError as error:
         raise bad_request(str(error)) from error
+    except RecursionError as error:
+        raise internal_error() from error
 
 
 def _inflate(request: Request) -> bytes:

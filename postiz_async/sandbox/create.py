@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -53,17 +54,33 @@ async def create_post(state: State, call: Call) -> Response:
     if state.settings.release.since(HEAD):
         _check_republish(call.organization, body, posts)
     plan = _plan(state, call.organization, body, posts)
+    created = await _store_all(state, call, plan)
+    if len(created) < len(posts):
+        raise internal_error()
+    return json_response(201, created)
+
+
+async def _store_all(state: State, call: Call, plan: _Plan) -> list[dict[str, str]]:
+    """Store post by post, each in its time, up to the first that cannot be stored."""
     created: list[dict[str, str]] = []
-    stop = call.fault if call.fault is not None and call.fault.kind == "stop" else None
-    for count, post in enumerate(plan.posts):
-        await state.clock.sleep(state.settings.work_per_post)
-        if stop is not None and count == stop.after_items:
-            if stop.half:
-                _store(state, call.organization, plan, post, half=True)
-            raise internal_error()
+
+    def store(post: NewPost) -> None:
         root = _store(state, call.organization, plan, post)
         created.append({"postId": root, "integration": post.integration_id})
-    return json_response(201, created)
+
+    stop = call.fault if call.fault is not None and call.fault.kind == "stop" else None
+    count = next((n for n, post in enumerate(plan.posts) if _is_broken(post)), len(plan.posts))
+    count = count if stop is None else min(count, stop.after_items)
+    due = state.clock.monotonic()
+    for post in plan.posts[:count]:
+        due += state.settings.work_per_post
+        state.work.add(due, partial(store, post))
+    if stop is not None and stop.half and count < len(plan.posts):
+        half = partial(_store, state, call.organization, plan, plan.posts[count], half=True)
+        state.work.add(due, half)
+    await state.clock.sleep_until(due)
+    state.work.run_due(due)
+    return created
 
 
 def _check_integrations(organization: Organization, body: Mapping[str, object]) -> None:
@@ -81,7 +98,7 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
 def _check_republish(
     organization: Organization, body: Mapping[str, object], posts: list[NewPost]
 ) -> None:
-    if body.get("type") in {"draft", "update"} or to_boolean(body.get("republish")):
+    if str(body.get("type")) in {"draft", "update"} or to_boolean(body.get("republish")):
         return
     for post in posts:
         row = organization.posts.get(post.entries[0].id or "")
@@ -120,11 +137,11 @@ def _date(state: State, body: Mapping[str, object]) -> int:
 
 def _tags(organization: Organization, tags: object) -> tuple[str, ...]:
     """Ids of the tags that exist; the others are dropped without a word."""
-    wanted: set[object] = set()
+    wanted: list[object] = []
     for tag in tags if is_list(tags) else []:
         if tag is None:
             raise internal_error()
-        wanted.add(nested_value(tag, "label"))
+        wanted.append(nested_value(tag, "label"))
     return tuple(tag.id for tag in organization.tags.values() if tag.name in wanted)
 
 
@@ -134,18 +151,16 @@ def _store(
     """Store a post with its comments and its job, or of these the root alone; returns its id."""
     group = state.ids.uuid()
     settings = _settings(organization, post)
-    root: str | None = None
+    rows: list[Post] = []
     for entry in post.entries[: 1 if half else None]:
         row = _row(state, organization, plan, post, entry)
-        row = replace(row, group=group, settings=settings, parent_id=root)
-        _refuse_broken_text(row.content)
-        store_post(state, organization, row if not half else replace(row, has_job=False))
-        root = root or row.id
+        parent_id = rows[0].id if rows else None
+        row = replace(row, group=group, settings=settings, parent_id=parent_id)
+        rows.append(replace(row, has_job=False) if half else row)
+        store_post(state, organization, rows[-1])
     if post.group is not None:
         _replace_group(state, organization, post.group)
-    if root is None:
-        raise internal_error()
-    return root
+    return rows[0].id
 
 
 def _row(
@@ -184,19 +199,21 @@ def _row(
 def _settings(organization: Organization, post: NewPost) -> str:
     """Settings as text: whatever the client sent, with the type of the channel."""
     given = post.settings
-    if isinstance(given, str):
-        given = {str(index): letter for index, letter in enumerate(given)}
+    if isinstance(given, str) or is_list(given):
+        given = {str(index): each for index, each in enumerate(given)}
     settings = dict(as_mapping(given))
     settings["__type"] = organization.integrations[post.integration_id].provider
     return write_json(settings)
 
 
-def _refuse_broken_text(content: str) -> None:
+def _is_broken(post: NewPost) -> bool:
     """Half a surrogate pair is no text for the database."""
     try:
-        content.encode()
-    except UnicodeEncodeError as error:
-        raise internal_error() from error
+        for entry in post.entries:
+            entry.content.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _replace_group(state: State, organization: Organization, group: str) -> None:

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from postiz_async.sandbox.json_text import write_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -108,7 +110,11 @@ class Response:
 def json_response(status: int, value: object) -> Response:
     """An answer with a JSON body."""
     content_type = ("Content-Type", "application/json; charset=utf-8")
-    return Response(status, (content_type,), msgspec.json.encode(value))
+    try:
+        body = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
+        body = write_json(value).encode()
+    return Response(status, (content_type,), body)
 
 
 def empty_response(status: int, *headers: tuple[str, str]) -> Response:

@@ -13,7 +13,7 @@ error_after     yes      at once        the same
 stop            yes      `after_items`  500 from the server
 empty_401       no       no             401 without a body, as when the key look-up fails
 html            no       no             200 and a page instead of JSON
-strip_headers   yes      at once        the answer without its rate headers
+strip_headers   yes      at once        the answer without its X-RateLimit headers
 =============== ======== ============== ====================================================
 
 A client that gives up during a delay does not stop the work.
@@ -49,7 +49,7 @@ FaultKind = Literal[
 ]
 
 _FIRST_OF_PROXIES = 501
-_RATE_HEADERS = ("x-ratelimit-", "retry-after")
+_RATE_HEADERS = "x-ratelimit-"
 _PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
 
 

@@ -127,7 +127,7 @@ class _Builder:
             self._end_formatting(name)
         elif name in HEADINGS:
             self._close_scoped(HEADINGS)
-        elif name in BLOCKS:
+        elif name in SPECIAL:
             self._close_scoped({name})
         else:
             self._close_nearest(name)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
 
 from postiz_async.sandbox.body import BODY_LIMIT
@@ -25,6 +25,7 @@ __all__ = ["Served", "serve"]
 
 _KEEP_ALIVE = 5.0
 _CHUNK = 64 * 1024
+_WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,15 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
         prefix = "/api" if sandbox.base == "container" else ""
         yield Served(url, f"{url}{prefix}/public/v1")
     finally:
-        webhooks.cancel()
-        await asyncio.gather(webhooks, return_exceptions=True)
         await runner.cleanup()
+        webhooks.cancel()
+        with suppress(asyncio.CancelledError):
+            await webhooks
 
 
 async def _call_webhooks(sandbox: Sandbox) -> None:
     """Publish in time and call webhooks; nobody looks at their answers, as on the server."""
-    async with ClientSession() as session:
+    async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session:
         while True:
             for delivery in sandbox.take_deliveries():
                 headers = {"Content-Type": "application/json"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NoReturn
 
 __all__ = ["MalformedJSONError", "read_json", "write_json"]
@@ -11,6 +12,8 @@ _CONTEXT = 10
 """Characters that a complaint quotes on each side of the spot."""
 
 _EXACT_INTEGERS = 2**53
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 _AT_POSITION = {
     "Expecting ':' delimiter": "Expected ':' after property name in JSON",
@@ -47,8 +50,9 @@ def read_json(text: str) -> object:
 
 
 def write_json(value: object) -> str:
-    """Encode without blanks, everything but control characters as it is."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Encode without blanks, everything but control characters and half characters as it is."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _HALF_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class _ConstantError(Exception):

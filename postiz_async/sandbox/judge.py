@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postiz_async.sandbox.body import read_body
 from postiz_async.sandbox.exchange import Request, Response
 from postiz_async.sandbox.faults import Faults, after_work, before_judging, before_work
-from postiz_async.sandbox.publishing import publish_due
+from postiz_async.sandbox.publishing import catch_up
 from postiz_async.sandbox.refusals import Refusal, plain, plan_limit, status_only, unknown_route
 from postiz_async.sandbox.routes import OpenRoute, Route, find_route
 from postiz_async.sandbox.rules import is_list
@@ -50,7 +50,6 @@ class Judge:
         Raises:
             ConnectionLost: A fault made the answer disappear.
         """
-        publish_due(self._state)
         try:
             body = read_body(request)
             found = find_route(self._state.settings.release, request.method, path)
@@ -124,6 +123,7 @@ class Judge:
         try:
             if call.fault is not None:
                 await before_work(call.fault, self._state.clock)
+            catch_up(self._state)
             if route.name == "create_post":
                 self._check_plan(call.organization)
             return await route.handler(self._state, call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from postiz_async.sandbox.dates import day_of
 from postiz_async.sandbox.exchange import FormError, Response, json_response
@@ -64,9 +63,9 @@ def _violations(state: State, url: object) -> list[str]:
     if absent:
         messages.append("url must be a string")
     # a host is public when the sandbox has a file of it; there is no other internet
-    hosts = {urlsplit(known).netloc for known in state.remote_files}
-    parts = urlsplit(str(url))
-    if parts.scheme != "https" or parts.netloc not in hosts:
+    origins = {known.split("/", 3)[2] for known in state.remote_files}
+    scheme, _, rest = str(url).partition("://")
+    if scheme != "https" or rest.partition("/")[0] not in origins:
         messages.append(_PUBLIC)
     return messages
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postiz_async.sandbox.rows import Integration, Post
     from postiz_async.sandbox.state import State
 
-__all__ = ["Delivery", "Jobs", "Webhook", "publish_due", "store_post"]
+__all__ = ["Delivery", "Jobs", "Webhook", "catch_up", "store_post"]
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 
@@ -80,8 +80,12 @@ def store_post(state: State, organization: Organization, post: Post) -> None:
         state.jobs.add(organization, post)
 
 
-def publish_due(state: State) -> None:
-    """Publish what is due. A job that is no longer the post's own is void."""
+def catch_up(state: State) -> None:
+    """Do what is due: store what is being stored, and publish.
+
+    A job that is no longer the post's own is void.
+    """
+    state.work.run_due(state.clock.monotonic())
     for date, post_id, organization in state.jobs.due(state.now):
         post = organization.posts.get(post_id)
         if post is None or post.deleted_at is not None or not post.has_job or post.date != date:

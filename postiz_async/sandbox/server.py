@@ -20,7 +20,7 @@ from postiz_async.sandbox.faults import Faults
 from postiz_async.sandbox.frontend import redirect_to_login
 from postiz_async.sandbox.identity import IdSource
 from postiz_async.sandbox.judge import Judge
-from postiz_async.sandbox.publishing import Webhook, publish_due
+from postiz_async.sandbox.publishing import Webhook, catch_up
 from postiz_async.sandbox.releases import Release
 from postiz_async.sandbox.state import Settings, State
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
@@ -166,7 +166,7 @@ class Sandbox:
     @property
     def posts(self) -> tuple[StoredPost, ...]:
         """The live posts of all organisations, in the order of their making."""
-        publish_due(self._state)
+        catch_up(self._state)
         return stored_posts(self._state)
 
     @property
@@ -197,7 +197,7 @@ class Sandbox:
 
     def take_deliveries(self) -> list[Delivery]:
         """Publish what is due and take the calls of webhooks that have to be made."""
-        publish_due(self._state)
+        catch_up(self._state)
         taken, self._state.jobs.deliveries = self._state.jobs.deliveries, []
         return taken
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.oauth import OAuthState
 from postiz_async.sandbox.publishing import Jobs
+from postiz_async.sandbox.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,7 @@ class State:
     ids: IdSource
     settings: Settings
     organizations: list[Organization] = field(default_factory=list["Organization"])
+    work: Work = field(default_factory=Work)
     jobs: Jobs = field(default_factory=Jobs)
     oauth: OAuthState = field(default_factory=OAuthState)
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from calls import Send, request
+from sandbox_calls import Send, request
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Response, Sandbox

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
-from calls import MASTODON, TELEGRAM, Send, create, day, item, request
+from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import FormError, Request, Sandbox, UploadedFile
@@ -450,6 +451,101 @@ async def test_videos_take_their_time_and_a_credit(
     assert response.json()["name"].endswith(".mp4")
     assert clock.monotonic() - begin == 30
     assert (await send("POST", "/generate-video", body)).status == 402
+
+
+async def test_what_networks_tell(sandbox: Sandbox, send: Send) -> None:
+    async def describe(channel_id: str) -> Any:
+        return (await send("GET", f"/integration-settings/{channel_id}")).json()["output"]
+
+    plain = {"rules": "", "maxLength": 500, "settings": "No additional settings required"}
+    assert await describe(MASTODON) == plain | {"tools": []}
+    discord = sandbox.add_integration("discord")
+    (tool,) = (await describe(discord.id))["tools"]
+    assert (tool["methodName"], tool["dataSchema"]) == ("channels", [])
+    gone = sandbox.add_integration("myspace")
+    assert await describe(gone.id) == {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
+    x = sandbox.add_integration("x")
+    sandbox.change_integration(x.id, additional_settings='[{"title":"Verified","value":true}]')
+    assert (await describe(x.id))["maxLength"] == 4000
+
+
+async def test_look_ups_at_networks(sandbox: Sandbox, send: Send) -> None:
+    channel = sandbox.add_integration("discord")
+    path, body = f"/integration-trigger/{channel.id}", {"methodName": "channels"}
+    response = await send("POST", path, body)
+    assert (response.status, len(response.json()["output"])) == (201, 2)
+    assert (await send("POST", path)).status == 500
+    sandbox.change_integration(channel.id, failure="unreachable")
+    assert (await send("POST", path, body)).json() == {"msg": "Unexpected error"}
+    sandbox.change_integration(channel.id, refresh_needed=True)
+    response = await send("POST", path, body)
+    assert response.status == 401
+    assert response.json() == {"msg": "Channel disconnected due to expired token"}
+
+
+async def test_analytics_of_a_channel(sandbox: Sandbox, send: Send) -> None:
+    channel = sandbox.add_integration("youtube")
+    path = f"/analytics/{channel.id}"
+    series = (await send("GET", path, date="7")).json()
+    assert [each["label"] for each in series] == ["Impressions", "Likes", "Comments"]
+    assert [each["date"] for each in series[0]["data"]][-1] == "2026-11-24"
+    assert (await send("GET", path, date="7")).json() == series
+    assert [each["data"] for each in (await send("GET", path)).json()] == [[], [], []]
+
+
+async def test_an_operator_may_ask_for_media_of_his_own() -> None:
+    async with Sandbox(upload_domain="cdn.example.com") as sandbox:
+        channel = sandbox.add_integration("mastodon")
+        for path, status in (("https://cdn.example.com/a.png", 201), ("/a.png", 400)):
+            body = create(item(to=channel.id, image=[{"id": "1", "path": path}]))
+            response = await sandbox.handle(request("POST", "/posts", body))
+            assert response.status == status
+        assert response.json() == bad(
+            ["posts.0.value.0.image.0.URL must contain the domain: cdn.example.com"]
+        )
+
+
+async def test_odd_bodies(send: Send) -> None:
+    assert (await send("POST", "/posts", create(item(settings=[1, "a"])))).status == 201
+    assert (await send("POST", "/posts", create(tags=[{"label": ["launch"]}]))).status == 201
+    assert (await send("POST", "/posts", create(type=["draft"]))).status == 201
+    assert (await send("POST", "/posts", create(shortLink="false", inter="2"))).status == 201
+    assert (await send("POST", "/posts", b"[" * 100_000)).status == 500
+    answer = (await send("POST", "/posts", b'{"posts": ["x", ')).json()
+    assert answer["message"] == "Unexpected end of JSON input"
+
+
+async def test_half_characters(sandbox: Sandbox, send: Send) -> None:
+    half = rb"\ud83d"
+
+    def body(post: dict[str, Any]) -> bytes:
+        return msgspec.json.encode(create(item("fine"), post)).replace(b"HALF", half)
+
+    assert (await send("POST", "/posts", body(item("HALF")))).json() == NOT_FOUND
+    assert [each.content for each in sandbox.posts] == ["fine"], "what came before is stored"
+    response = await send("POST", "/posts", body(item(to="HALF")))
+    assert response.body.startswith(rb'{"message":"Integration with id \ud83d not found"')
+    assert (await send("POST", "/posts", body(item(settings={"a": "HALF"})))).status == 201
+    assert (await send("GET", "/posts", **day())).status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "data", "status", "message"),
+    [
+        ({"content-type": "application/x-www-form-urlencoded"}, b"a=1", 400, "All posts"),
+        ({"content-type": "text/plain"}, b"{", 400, "All posts"),
+        ({"content-type": "application/json; charset=latin1"}, b"{}", 415, "unsupported charset"),
+        ({"content-type": "application/json", "content-encoding": "br"}, b"{}", 415, "unsupported"),
+        ({"content-type": "application/json", "content-encoding": "gzip"}, b"{}", 400, "Error"),
+    ],
+)
+async def test_types_of_bodies(
+    sandbox: Sandbox, headers: dict[str, str], data: bytes, status: int, message: str
+) -> None:
+    headers = headers | {"authorization": "sandbox"}
+    response = await sandbox.handle(Request("POST", "/public/v1/posts", (), headers, data))
+    assert response.status == status
+    assert response.json()["message"].startswith(message)
 
 
 async def test_the_same_seed_gives_the_same_server() -> None:

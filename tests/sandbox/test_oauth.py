@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from calls import Send, request
+from sandbox_calls import Send, request
 
 from postiz_async.sandbox import Request, Sandbox
 

@@ -11,9 +11,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from lab import RECORDINGS, Lab, load
-from replay import Exchange, Names, Replay
-from unrecorded import before
+from sandbox_lab import RECORDINGS, Lab, load
+from sandbox_replay import Exchange, Names, Replay
+from sandbox_unrecorded import before
 
 TOPICS = sorted(path.stem for path in RECORDINGS.glob("*.json"))
 

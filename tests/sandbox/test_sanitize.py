@@ -48,6 +48,60 @@ def test_sanitize(content: object, stored: str) -> None:
     assert sanitize(content) == stored
 
 
+REPAIRED = [
+    ("<p><strong>a</p><p>b</strong>c</p>", "<p><strong>a</strong></p><p><strong>b</strong>c</p>"),
+    (
+        "<u><p><strong>a<h1>b</u>c</h1>",
+        "<u><p><strong>a</strong></p></u><h1><u><strong>b</strong></u><strong>c</strong></h1>",
+    ),
+    (
+        '<strong><u><a href="/"><i><p>x</strong>y',
+        '<strong><u><a href="/"></a></u></strong><u><a href="/"><p><strong>x</strong>y</p></a></u>',
+    ),
+    (
+        '<a href="/x">1<p>2<a href="/y">3',
+        '<a href="/x">1</a><p><a href="/x">2</a><a href="/y">3</a></p>',
+    ),
+    ("<u><u><u><u><p>x</p></u></u>y", "<u><u><u><u><p>x</p></u></u>y</u></u>"),
+    ("</strong>x", "x"),
+    ("<ul></li>x</ul>", "<ul>x</ul>"),
+    ("<div><span>a</div>b", "<span>a</span>b"),
+    ("<h1>a<h2>b</h1>c", "<h1>a</h1><h2>b</h2>c"),
+    ("<dl><dt>a<dd>b</dl>", "ab"),
+    ("<ul><li><div><li>x", "<ul><li></li><li>x</li></ul>"),
+    ("<svg><p>x", "<p>x</p>"),
+    ("<svg/>x", "x"),
+    ("<math><mi>x</mi></math>y", "y"),
+    ("<p>a</br>b", "<p>a<br>b</p>"),
+    ("<pre>\n\na</pre>", "\na"),
+    ("<textarea>\n<b>x</textarea>y", "&lt;b&gt;xy"),
+    ("<table><tr><td>x</td></tr></table>y", "xy"),
+    ("</u>", ""),
+    ("<a>\n<p>x</a>", "<a>\n</a><p><a>x</a></p>"),
+    ("a<!doctype html>b<?pi?>c", "abc"),
+    ("<u>a</u", "<u>a</u>"),
+    ("</ x>y", "y"),
+    ("<p a='1' b=\"2\" c = 3 D>x", "<p>x</p>"),
+    (
+        '<a href="/?a=&amp;b&copy;&copy&copy=1&nope">x',
+        '<a href="/?a=&amp;b©©&amp;copy=1&amp;nope">x</a>',
+    ),
+    ("<p>a<button><p>b</button>c", "<p>a<p>b</p>c</p>"),
+    ("<style>a</style><title>b</title>c", "c"),
+    ("  <p>x", "  <p>x</p>"),
+    ("<p>x<object></p>y", "<p>x<p></p>y</p>"),
+    ("<a/>x</a>y", "<a>x</a>y"),
+    ("</p>x", "x"),
+    ("<br></p>", "<br><p></p>"),
+]
+"""Broken HTML and what a browser's parser and a sanitiser with the server's rules make of it."""
+
+
+@pytest.mark.parametrize(("content", "stored"), REPAIRED)
+def test_broken_html_is_repaired_as_in_a_browser(content: str, stored: str) -> None:
+    assert sanitize(content) == stored
+
+
 def test_what_counts_as_text() -> None:
     assert has_text("&nbsp;")
     assert has_text("\u200b")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from replay import Replay
+from sandbox_replay import Replay
 
 from postiz_async.sandbox import Fault
 from postiz_async.sandbox.oauth import OAuthApp

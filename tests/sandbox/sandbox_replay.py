@@ -3,8 +3,8 @@
 The recordings are a selection: some requests that were made between two recorded ones are left
 out. What they did to the server is made up for before the next exchange, in three ways: create
 calls that were counted are counted, posts that a list shows and nobody created are added, and
-changes made by hand on the server are made by hand here (`unrecorded.py`). Ids differ; they are
-mapped when they first appear.
+changes made by hand on the server are made by hand here (`sandbox_unrecorded.py`). Ids differ;
+they are mapped when they first appear.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lab import ORGANIZATIONS, Lab, file_of, raw_body
+from sandbox_lab import ORGANIZATIONS, Lab, file_of, raw_body
 
 from postiz_async.sandbox import FormError, Request, Response
 from postiz_async.sandbox.envelope import compress

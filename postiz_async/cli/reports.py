@@ -1,0 +1,115 @@
+"""What became of a campaign, for people and for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from postiz_async.cli.output import Output, count, moment
+from postiz_async.delivery.journal import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from postiz_async.batch.report import Report
+    from postiz_async.delivery.journal import RowRecord
+
+__all__ = ["channel_table", "report_object", "show_report", "standing", "write_result"]
+
+MAX_TROUBLES = 30
+_ORDER = {state.value: place for place, state in enumerate(State)}
+
+
+def show_report(
+    output: Output,
+    report: Report,
+    names: Mapping[str, str] | None = None,
+    zone: tzinfo | None = None,
+) -> None:
+    """The rows that somebody has to look at, and the last line.
+
+    Args:
+        output: where to.
+        report: what became of the rows.
+        names: of the channels, by row.
+        zone: of the dates; None for the machine's.
+    """
+    troubles = report.troubles()
+    if troubles:
+        output.table(
+            ["row", "state", "channel", "date", "why"],
+            [_trouble(row, names or {}, zone) for row in troubles[:MAX_TROUBLES]],
+            numbers=["row"],
+        )
+    if len(troubles) > MAX_TROUBLES:
+        output.say(f"... and {len(troubles) - MAX_TROUBLES:,} more (--json has all)")
+    style = "bold green" if report.complete else "bold yellow"
+    output.say(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
+
+
+def _trouble(
+    row: RowRecord, names: Mapping[str, str], zone: tzinfo | None
+) -> tuple[str | Text, ...]:
+    state = Text(row.state.value, "red")
+    channel = names.get(row.ref, row.channel)
+    return str(row.number), state, channel, moment(row.date, zone), row.note
+
+
+def standing(report: Report) -> str:
+    """`220 stored, 3 refused, 2 planned of 225 rows`."""
+    states = sorted(report.counts, key=lambda state: _ORDER.get(state, len(_ORDER)))
+    stored = State.STORED.value
+    states = [stored, *(state for state in states if state != stored)]
+    counts = ", ".join(f"{report.counts.get(state, 0):,} {state}" for state in states)
+    return f"{counts} of {count(len(report.rows), 'row')}"
+
+
+def report_object(report: Report) -> dict[str, object]:
+    """A report for programs."""
+    return {
+        "rows": [
+            {
+                "row": row.number,
+                "ref": row.ref,
+                "state": row.state.value,
+                "post_id": row.post_id,
+                "channel": row.channel,
+                "date": datetime.fromtimestamp(row.date, UTC),
+                "request": row.request,
+                "note": row.note,
+            }
+            for row in report.rows
+        ],
+        "counts": report.counts,
+        "requests": report.requests,
+        "complete": report.complete,
+    }
+
+
+def channel_table(output: Output, rows: Sequence[RowRecord], names: Mapping[str, str]) -> None:
+    """How many rows of each channel are in which state."""
+    by_channel: dict[str, Counter[str]] = {}
+    for row in rows:
+        name = names.get(row.ref, row.channel)
+        by_channel.setdefault(name, Counter())[row.state.value] += 1
+    states = [state.value for state in State if any(state.value in c for c in by_channel.values())]
+    output.table(
+        ["channel", *states],
+        [(name, *(str(counts[s] or "-") for s in states)) for name, counts in by_channel.items()],
+        numbers=states,
+    )
+
+
+def write_result(output: Output, path: Path, report: Report) -> None:
+    """Write what became of each row beside the campaign."""
+    try:
+        path.write_text(report.to_csv(), encoding="utf-8")
+    except OSError as error:
+        output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
+    else:
+        output.say(f"What became of each row: {path}")

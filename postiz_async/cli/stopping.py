@@ -1,0 +1,86 @@
+"""Ctrl-C and SIGTERM while a campaign runs.
+
+The first lets the requests in flight end, so that their answers are written down. The second
+ends at once; that is safe too, because the journal survives any crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from types import FrameType
+
+__all__ = ["SIGNAL_EXIT", "run_until_stopped"]
+
+SIGNAL_EXIT = 128
+"""Added to the number of the signal that stopped a program, it is its exit code."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR = b"\x1b[?25h\r\n"
+
+
+async def run_until_stopped(
+    work: Coroutine[object, object, object], notice: Callable[[], object]
+) -> int | None:
+    """Do the work. A signal cancels it after a notice; a second one ends the process.
+
+    Returns:
+        The number of the signal that stopped it, or None.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    received: list[int] = []
+
+    def stop() -> None:
+        notice()
+        if task is not None:
+            task.cancel()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            _end_at_once(number)
+        loop.call_soon_threadsafe(stop)
+
+    with _handling(on_signal):
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not received:
+                raise
+            if task is not None:
+                task.uncancel()
+            return received[0]
+    return None
+
+
+@contextmanager
+def _handling(on_signal: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Handle the signals that are not ignored; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _end_at_once(number: int) -> None:
+    """End without any clean-up but the terminal's."""
+    for stream in (1, 2):
+        with suppress(OSError):
+            if os.isatty(stream):
+                os.write(stream, _SHOW_CURSOR)
+                break
+    os._exit(SIGNAL_EXIT + number)

@@ -1,0 +1,268 @@
+"""The file of a journal: its tables, its records, and how it is made, checked and read.
+
+A file that is not ours, is damaged or was written by another version is refused before SQLite
+opens it for writing, so that it stays byte for byte as it was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async.errors import BatchError
+from postiz_async.models.posts import CreatePost
+from postiz_async.quota import Kept
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "RowRecord",
+    "SentRequest",
+    "State",
+    "Summary",
+    "connect",
+    "read_kept",
+    "read_meta",
+    "read_open_requests",
+    "read_rows",
+    "read_summary",
+]
+
+APPLICATION_ID = 0x506F7A6A
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE rows (
+    ref TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    date REAL NOT NULL,
+    state TEXT NOT NULL,
+    request INTEGER,
+    post_id TEXT,
+    note TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX rows_by_request ON rows (request);
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    body BLOB NOT NULL,
+    refs BLOB NOT NULL,
+    sent_at REAL NOT NULL,
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
+CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
+"""
+
+
+class State(StrEnum):
+    """What became of a row."""
+
+    PLANNED = "planned"
+    """Not sent yet."""
+    SENDING = "sending"
+    """In a request that is about to be sent, or was sent and not answered yet."""
+    STORED = "stored"
+    """Stored by Postiz, exactly once."""
+    REFUSED = "refused"
+    """Refused by the server; the note has its words."""
+    LATE = "late"
+    """Not sent, because its date had passed."""
+    SKIPPED = "skipped"
+    """Not sent, because it is not in the campaign file any more."""
+    UNKNOWN = "unknown"
+    """The answer was lost; it is being looked up."""
+    UNDECIDED = "undecided"
+    """Whether it is stored could not be found out; not sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row as the journal knows it. `date` is in seconds since the epoch."""
+
+    ref: str
+    number: int
+    fingerprint: str
+    channel: str
+    date: float
+    state: State = State.PLANNED
+    request: int | None = None
+    post_id: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request whose intent was written and whose outcome is open."""
+
+    id: int
+    body: CreatePost
+    refs: tuple[str, ...]
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A journal at a glance."""
+
+    base_url: str
+    campaign: str
+    rows: tuple[RowRecord, ...]
+    requests: int
+    kept: Kept | None
+
+
+def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
+    """Open a journal for writing, or make it.
+
+    Raises:
+        BatchError: it is damaged, no journal, of another version, or of another server.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            _create(path, campaign, base_url)
+        _check(path)
+        with closing(_read_only(path)) as reader:
+            fault = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if fault != "ok":
+                raise _damaged(path, fault)
+            meta = read_meta(reader)
+            _refuse_other_server(path, meta["base_url"], base_url)
+        connection = sqlite3.connect(path, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+    except _FAULTS as error:
+        raise _damaged(path, error) from error
+    return connection
+
+
+def read_summary(path: Path) -> Summary:
+    """Look into a journal, also while a run is working on it. Changes nothing.
+
+    Raises:
+        BatchError: there is none, or it cannot be read.
+    """
+    if not path.is_file():
+        raise BatchError(f"There is no journal {path}: this campaign has not been run.")
+    try:
+        _check(path)
+        with closing(_read_only(path)) as reader:
+            meta = read_meta(reader)
+            rows = tuple(read_rows(reader))
+            requests = int(reader.execute("SELECT count(*) FROM requests").fetchone()[0])
+            return Summary(meta["base_url"], meta["campaign"], rows, requests, read_kept(reader))
+    except _FAULTS as error:
+        raise _damaged(path, error) from error
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """What a journal is about: `campaign`, `campaign_id`, `base_url`.
+
+    Raises:
+        KeyError: one of them is not there.
+    """
+    meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
+    return {key: meta[key] for key in ("campaign", "campaign_id", "base_url")}
+
+
+def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
+    """All rows, in the order of the campaign."""
+    cursor = connection.execute(
+        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note "
+        "FROM rows ORDER BY number"
+    )
+    return [
+        RowRecord(ref, number, fingerprint, channel, date, State(state), request, post_id, note)
+        for ref, number, fingerprint, channel, date, state, request, post_id, note in cursor
+    ]
+
+
+def read_open_requests(connection: sqlite3.Connection) -> list[SentRequest]:
+    """The requests whose outcome is not known, oldest first."""
+    cursor = connection.execute(
+        "SELECT id, body, refs, sent_at FROM requests WHERE state = 'open' ORDER BY id"
+    )
+    return [
+        SentRequest(
+            number,
+            msgspec.json.decode(body, type=CreatePost),
+            msgspec.json.decode(refs, type=tuple[str, ...]),
+            sent_at,
+        )
+        for number, body, refs, sent_at in cursor
+    ]
+
+
+def read_kept(connection: sqlite3.Connection) -> Kept | None:
+    """The state of the quota, if it was ever kept."""
+    row = connection.execute("SELECT kept FROM quota WHERE id = 1").fetchone()
+    return msgspec.json.decode(row[0], type=Kept) if row else None
+
+
+_FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)
+"""What a damaged file may raise."""
+
+
+def _create(path: Path, campaign: str, base_url: str) -> None:
+    """Make the file beside its place and move it there, so that it is whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh)) as connection:
+        connection.executescript(
+            f"PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"
+        )
+        values = {"campaign": campaign, "campaign_id": uuid.uuid4().hex, "base_url": base_url}
+        with connection:
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+    fresh.replace(path)
+
+
+def _check(path: Path) -> None:
+    """Refuse what the first bytes show to be something else."""
+    if path.is_dir():
+        raise BatchError(f"{path} is a directory, not a journal.")
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+        raise _damaged(path, "it does not begin like a journal")
+    version, application = struct.unpack(">I4xI", head[60:72])
+    if application != APPLICATION_ID:
+        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
+    if version != SCHEMA_VERSION:
+        raise BatchError(
+            f"The journal {path} was written by another version of this program "
+            f"(schema {version}, this one reads {SCHEMA_VERSION}). Use that version to finish it."
+        )
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _refuse_other_server(path: Path, server: str, wanted: str) -> None:
+    if server != wanted:
+        raise BatchError(
+            f"The journal {path} belongs to {server}, and this run is for {wanted}. "
+            "Use another --journal for another server."
+        )
+
+
+def _damaged(path: Path, why: object) -> BatchError:
+    return BatchError(
+        f"The journal {path} is damaged or no journal ({why}); it was left as it is. "
+        "Restore it from a backup. Without it nobody knows which rows were sent."
+    )

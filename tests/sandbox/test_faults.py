@@ -1,0 +1,142 @@
+"""The work belongs to the sandbox; faults; what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from sandbox_calls import Send, create, day, item, request
+
+from postiz_async.clock import JumpingClock
+from postiz_async.sandbox import ConnectionLost, Fault, Response, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+FIVE = create(*[item(f"post {number}", thread=["more"]) for number in range(5)])
+
+
+async def give_up(clock: JumpingClock, call: Awaitable[Response], seconds: float) -> bool:
+    """Wait for an answer, but no longer; whether it came."""
+    with clock.move_on_after(seconds):
+        await call
+        return True
+    return False
+
+
+async def test_who_stops_waiting_does_not_stop_the_work(
+    sandbox: Sandbox, clock: JumpingClock, send: Send
+) -> None:
+    assert not await give_up(clock, send("POST", "/posts", FIVE), 0.050)
+    assert [each.content for each in sandbox.posts] == ["post 0", "post 1"], "a prefix, for a while"
+    await clock.sleep(0.060)
+    assert len(sandbox.posts) == 5
+    assert [record.status for record in sandbox.creates] == [201]
+
+
+async def test_a_cancelled_caller_does_not_stop_the_work(
+    sandbox: Sandbox, clock: JumpingClock, send: Send
+) -> None:
+    task = asyncio.create_task(send("POST", "/posts", FIVE))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await clock.sleep(1)
+    assert task.cancelled()
+    assert len(sandbox.posts) == 5
+
+
+async def test_leaving_ends_what_hangs(clock: JumpingClock) -> None:
+    async with Sandbox(clock=clock) as sandbox:
+        task = asyncio.create_task(sandbox.handle(request("GET", "/find-slot/nope")))
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_lost_answers(sandbox: Sandbox, send: Send) -> None:
+    sandbox.faults.add(Fault("drop_answer", route="create_post"))
+    assert (await send("GET", "/posts", **day())).status == 200
+    with pytest.raises(ConnectionLost):
+        await send("POST", "/posts", FIVE)
+    assert len(sandbox.posts) == 5
+    assert sandbox.faults.pending == ()
+    assert (await send("POST", "/posts", create())).header("X-RateLimit-Remaining") == "88"
+
+
+async def test_resets(sandbox: Sandbox, send: Send) -> None:
+    sandbox.faults.add(Fault("reset", times=2))
+    for _ in range(2):
+        with pytest.raises(ConnectionLost):
+            await send("POST", "/posts", create())
+    assert sandbox.posts == ()
+    assert (await send("POST", "/posts", create())).header("X-RateLimit-Remaining") == "89"
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted", "stored"),
+    [("hang", False, False), ("late_work", True, False), ("late_answer", True, True)],
+)
+async def test_delays(
+    sandbox: Sandbox, clock: JumpingClock, send: Send, kind: str, *, counted: bool, stored: bool
+) -> None:
+    sandbox.faults.add(Fault(kind, delay=60.0))  # type: ignore[arg-type]
+    assert not await give_up(clock, send("POST", "/posts", create()), 30)
+    assert len(sandbox.posts) == stored
+    remaining = (await send("POST", "/posts", {})).header("X-RateLimit-Remaining")
+    assert remaining == ("88" if counted else "89")
+    await clock.sleep(31)
+    assert len(sandbox.posts) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_errors(sandbox: Sandbox, send: Send, status: int) -> None:
+    sandbox.faults.add(Fault("error_before", status=status))
+    response = await send("POST", "/posts", create())
+    assert (response.status, len(sandbox.posts)) == (status, 0)
+    sandbox.faults.add(Fault("error_after", status=status))
+    response = await send("POST", "/posts", create())
+    assert (response.status, len(sandbox.posts)) == (status, 1)
+    is_server = status == 500
+    assert (response.header("X-RateLimit-Limit") is not None) == is_server
+    assert response.header("Content-Type").startswith("application/json" if is_server else "text/")
+
+
+@pytest.mark.parametrize("half", [False, True])
+async def test_stopping_half_way(sandbox: Sandbox, send: Send, *, half: bool) -> None:
+    sandbox.faults.add(Fault("stop", after_items=2, half=half))
+    response = await send("POST", "/posts", FIVE)
+    assert response.json() == {"statusCode": 500, "message": "Internal server error"}
+    assert response.header("X-RateLimit-Remaining") == "89"
+    assert [len(each.thread) for each in sandbox.posts] == ([1, 1, 0] if half else [1, 1])
+
+
+async def test_an_empty_401_and_a_page(sandbox: Sandbox, send: Send) -> None:
+    sandbox.faults.add(Fault("empty_401"))
+    sandbox.faults.add(Fault("html"))
+    response = await send("POST", "/posts", create())
+    assert (response.status, response.body, response.header("logout")) == (401, b"", "true")
+    response = await send("POST", "/posts", create())
+    assert (response.status, response.header("Content-Type")) == (200, "text/html; charset=utf-8")
+    assert sandbox.posts == ()
+
+
+async def test_stripped_headers(sandbox: Sandbox, send: Send) -> None:
+    sandbox.faults.add(Fault("strip_headers", times=None))
+    for _ in range(90):
+        response = await send("POST", "/posts", {})
+        assert response.header("X-RateLimit-Remaining") is None
+    response = await send("POST", "/posts", {})
+    assert (response.status, response.header("Retry-After")) == (429, "3600")
+
+
+async def test_chances_are_the_same_again_with_the_same_seed() -> None:
+    runs: list[list[int]] = []
+    for _ in range(2):
+        async with Sandbox(clock=JumpingClock(), seed=5) as sandbox:
+            sandbox.faults.add(Fault("error_before", times=None, probability=0.5))
+            calls = [await sandbox.handle(request("GET", "/is-connected")) for _ in range(50)]
+            runs.append([response.status for response in calls])
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {200, 500}

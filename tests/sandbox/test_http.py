@@ -1,0 +1,178 @@
+"""The sandbox on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from sandbox_calls import create, item
+
+from postiz_async.clock import AcceleratedClock
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.sandbox.http import Served, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+KEY = {"Authorization": "sandbox"}
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        made.add_integration("mastodon", id="cmmastodon000000000000001")
+        yield made
+
+
+@pytest.fixture
+async def server(sandbox: Sandbox) -> AsyncIterator[Served]:
+    async with serve(sandbox) as served:
+        yield served
+
+
+@pytest.fixture
+async def http(server: Served) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(headers=KEY, auto_decompress=False) as session:
+        yield session
+
+
+async def read(http: aiohttp.ClientSession, url: str) -> Any:
+    async with http.get(url) as response:
+        return await response.json()
+
+
+async def test_a_call(server: Served, http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{server.api_url}/posts", json=create()) as response:
+        assert response.status == 201
+        assert [each for each in response.headers if each.startswith("X-")] == [
+            "X-Powered-By",
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+        ]
+        assert response.headers["Keep-Alive"] == "timeout=5"
+        assert "Server" not in response.headers
+    (post,) = (await read(http, f"{server.url}/sandbox/posts"))["posts"]
+    assert post["content"] == "hello"
+
+
+async def test_compression_and_tags(
+    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+) -> None:
+    for _ in range(10):
+        sandbox.add_integration("x")
+    url = f"{server.api_url}/integrations"
+    async with http.get(url, headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert b'"identifier":"x"' in gzip.decompress(await response.read())
+        tag = response.headers["ETag"]
+    async with http.get(url, headers={"If-None-Match": tag}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+
+
+async def test_bodies(server: Served, http: aiohttp.ClientSession) -> None:
+    url, kind = f"{server.api_url}/posts", {"Content-Type": "application/json"}
+    large = io.BytesIO(b"x" * 5_000_000)
+    async with http.post(url, data=large, headers=kind) as response:
+        assert response.status == 413
+    packed = kind | {"Content-Encoding": "gzip"}
+    async with http.post(url, data=gzip.compress(b'{"posts": []}'), headers=packed) as response:
+        assert (await response.json())["error"] == "Bad Request"
+        assert response.headers["X-RateLimit-Remaining"] == "89"
+    async with http.post(url, data=gzip.compress(b" " * 10_000_000), headers=packed) as response:
+        assert response.status == 413
+
+
+async def test_uploads(sandbox: Sandbox, server: Served, http: aiohttp.ClientSession) -> None:
+    form = aiohttp.FormData()
+    form.add_field("file", PNG + b"x" * 1_000_000, filename="a.png")
+    async with http.post(f"{server.api_url}/upload", data=form) as response:
+        media = await response.json()
+    assert media["path"].startswith(f"{server.url}/uploads/")
+    assert [each.size for each in sandbox.uploads] == [1_000_008]
+
+
+async def test_a_lost_answer_is_a_broken_connection(
+    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+) -> None:
+    sandbox.faults.add(Fault("drop_answer"))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await http.post(f"{server.api_url}/posts", json=create())
+    assert len(sandbox.posts) == 1
+
+
+async def test_who_hangs_up_does_not_stop_the_work(
+    sandbox: Sandbox, server: Served, http: aiohttp.ClientSession
+) -> None:
+    body = create(*[item() for _ in range(5)])
+    with pytest.raises(TimeoutError):
+        await http.post(
+            f"{server.api_url}/posts", json=body, timeout=aiohttp.ClientTimeout(total=0.03)
+        )
+    deadline = time.monotonic() + 5
+    while len(sandbox.posts) < 5:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+async def test_control(server: Served, http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{server.api_url}/posts", json={}):
+        pass
+    assert await read(http, f"{server.url}/sandbox/state") == {
+        "posts": 0,
+        "requests": 1,
+        "creates": 1,
+        "refusals": 0,
+        "uploads": 0,
+    }
+    clock = await read(http, f"{server.url}/sandbox/clock")
+    assert clock["speed"] == 1
+    assert abs(clock["real"] - clock["shown"]) < 0.1
+    assert "msg" in await read(http, f"{server.url}/sandbox/nope")
+
+
+async def test_webhooks_are_called_and_the_clock_is_told() -> None:
+    calls: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hook(request: web.Request) -> web.Response:
+        await calls.put(await request.read())
+        return web.Response(status=500)
+
+    application = web.Application()
+    application.router.add_post("/hook", hook)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+
+    clock = AcceleratedClock(speed=1000)
+    async with Sandbox(clock=clock) as sandbox:
+        sandbox.add_integration("mastodon", id="cmmastodon000000000000001")
+        sandbox.add_webhook(f"http://{host}:{port}/hook")
+        async with serve(sandbox) as server, aiohttp.ClientSession(headers=KEY) as http:
+            date = f"{clock.time() + 100:.0f}"
+            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(date)))
+            async with http.post(f"{server.api_url}/posts", json=create(date=moment)):
+                pass
+            assert await asyncio.wait_for(calls.get(), 5) == b"[]"
+            told = await read(http, f"{server.url}/sandbox/clock")
+            assert told == {"speed": 1000, "real": clock.anchor.real, "shown": clock.anchor.shown}
+    await runner.cleanup()
+
+
+async def test_the_container() -> None:
+    async with Sandbox(base="container") as sandbox, serve(sandbox) as server:
+        assert server.api_url == f"{server.url}/api/public/v1"
+        async with aiohttp.ClientSession(headers=KEY) as http:
+            assert await read(http, f"{server.api_url}/is-connected") == {"connected": True}
+            url = f"{server.url}/public/v1/is-connected"
+            async with http.get(url, allow_redirects=False) as response:
+                assert (response.status, response.headers["Location"]) == (307, "/auth")
