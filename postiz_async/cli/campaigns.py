@@ -13,13 +13,8 @@ from cyclopts import Parameter
 from postiz_async.batch.session import journal_path
 from postiz_async.batch.source import read_campaign
 from postiz_async.batch.report import make_report
-from postiz_async.cli.output import (
-    Output,
-    count,
-    date_range,
-    moment,
-    problem_objects,
-)
+from postiz_async.cli.forecasts import plan_object, say_headline, say_left_out, show_plan
+from postiz_async.cli.output import Output, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reports import (
     channel_table,
@@ -38,12 +33,9 @@ from postiz_async.errors import (
     PostizError,
     QuotaError,
     ServerError,
-    describe_seconds,
 )
 
 if TYPE_CHECKING:
-    from postiz_async.batch.plan import Forecast
-    from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
     from postiz_async.quota import Kept
@@ -85,9 +77,9 @@ async def plan(
             return _refuse(output, batch)
         forecast = await batch.plan()
         if json:
-            output.json(_plan_object(batch, forecast))
+            output.json(plan_object(batch, forecast))
         else:
-            _show_plan(output, postiz, batch, forecast, _zone(timezone))
+            show_plan(output, postiz, batch, forecast, _zone(timezone))
         return 1 if forecast.late or batch.problems else 0
 
 
@@ -101,72 +93,6 @@ def _refuse(output: Output, batch: Batch) -> int:
 def _zone(name: str | None) -> tzinfo | None:
     """The zone in which dates are shown; None for the machine's."""
     return ZoneInfo(name) if name is not None else None
-
-
-def _plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
-    return {
-        "problems": problem_objects(batch.problems),
-        "rows": len(batch.rows),
-        "posts": forecast.posts,
-        "requests": forecast.requests,
-        "lower_bound": batch.lower_bound,
-        "limit": forecast.limit,
-        "limit_known": forecast.limit_known,
-        "windows": forecast.windows,
-        "finish": forecast.finish,
-        "late_rows": [row.number for row in forecast.late],
-        "media_files": batch.media_files,
-        "resumed": batch.is_resumed,
-    }
-
-
-def _show_plan(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
-) -> None:
-    _say_left_out(output, batch)
-    if not forecast.requests:
-        output.say("Nothing is left to send.")
-        return
-    _say_headline(output, postiz, batch, forecast, zone)
-    believed = "" if forecast.limit_known else " (assumed until the first answer)"
-    wait = forecast.finish.timestamp() - postiz.clock.time()
-    output.say(
-        f"{count(forecast.windows, 'window')} of {forecast.limit} requests{believed}, "
-        f"done {moment(forecast.finish, zone)}, in {describe_seconds(wait)}"
-    )
-
-
-def _say_left_out(output: Output, batch: Batch) -> None:
-    """With --skip-invalid: which rows are not sent, and why."""
-    if batch.problems:
-        rows = len({problem.row for problem in batch.problems})
-        output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        for problem in batch.problems:
-            output.say(f"  {problem}")
-
-
-def _say_headline(
-    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
-) -> None:
-    """Server, channels, first and last date, cost: what a person has to see before sending."""
-    server = postiz.base_url.removesuffix("/public/v1")
-    dates = [row.date for request in batch.requests for row in request.rows]
-    output.say(
-        f"{server}, {count(len(batch.channels), 'channel')}, "
-        f"{date_range(min(dates), max(dates), zone)}"
-    )
-    output.say(
-        f"{'still to send: ' if batch.is_resumed else ''}{count(forecast.posts, 'post')} in "
-        f"{count(forecast.requests, 'create request')}, {count(batch.media_files, 'media file')}"
-    )
-    if forecast.late:
-        rows = ", ".join(str(row.number) for row in forecast.late[:12])
-        more = " ..." if len(forecast.late) > 12 else ""
-        output.say(
-            f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota "
-            "has no slot before their date. Move them, or run with --late send.",
-            "bold yellow",
-        )
 
 
 async def run(
@@ -195,7 +121,7 @@ async def run(
             return _refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        _say_left_out(output, batch)
+        say_left_out(output, batch)
         zone = _zone(timezone)
         code = await _run_if_open(output, postiz, batch, zone)
         report = await batch.report()
@@ -239,7 +165,7 @@ async def _run_if_open(
     except PostizError as error:
         if isinstance(error, BatchError):
             raise
-        output.err.print(f"error: {error}", style="red", markup=False)
+        output.fault(str(error))
         code = 1 if isinstance(error, _PASSING) else 2
     else:
         if signal is None:
@@ -257,7 +183,7 @@ async def run_batch(
 ) -> None:
     """Run a checked batch with everything that a person wants to see meanwhile."""
     if batch.requests:
-        _say_headline(output, postiz, batch, await batch.plan(), zone)
+        say_headline(output, postiz, batch, await batch.plan(), zone)
     async with display:
         await batch.run_all(on_outcome=display.saw)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.text import Text
+from cyclopts.validators import Number
 
-from postiz_async.cli.campaigns import Json, run_batch, show_report
-from postiz_async.cli.output import Output, moment, short_moment
+from postiz_async.cli.campaigns import Json, run_batch
+from postiz_async.cli.output import Output, moment
+from postiz_async.cli.progress import RunDisplay
+from postiz_async.cli.reports import report_object, show_report
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.errors import ConfigurationError
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
 
@@ -51,18 +55,34 @@ async def _sample_sandbox(
     sample = files("postiz_async.sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
     channels = msgspec.json.decode((sample / "channels.json").read_bytes(), type=list[_Channel])
-    async with Sandbox(api_key=api_key, clock=clock, limit=limit, tags=tags) as box:
+    async with AsyncExitStack() as stack:
+        box = await stack.enter_async_context(
+            Sandbox(api_key=api_key, clock=clock, limit=limit, tags=tags)
+        )
         for channel in channels:
             box.add_integration(channel.provider, id=channel.id, name=channel.name)
-        async with serve(box, port=port) as served:
-            yield box, served
+        try:
+            served = await stack.enter_async_context(serve(box, port=port))
+        except OSError as error:
+            raise ConfigurationError(f"Port {port} cannot be used: {error.strerror}.") from error
+        yield box, served
+
+
+Speed = Annotated[
+    float,
+    Parameter(help="How many times as fast its clock runs.", validator=Number(gt=0, lt=math.inf)),
+]
 
 
 async def sandbox(
     *,
-    port: Annotated[int, Parameter(help="The port; 0 takes a free one.")] = 4007,
-    speed: Annotated[float, Parameter(help="How many times as fast its clock runs.")] = 1.0,
-    limit: Annotated[int, Parameter(help="Create requests an hour.")] = DEMO_LIMIT,
+    port: Annotated[
+        int, Parameter(help="The port; 0 takes a free one.", validator=Number(gte=0, lte=65535))
+    ] = 4007,
+    speed: Speed = 1.0,
+    limit: Annotated[int, Parameter(help="Create requests an hour.", validator=Number(gte=1))] = (
+        DEMO_LIMIT
+    ),
     api_key: Annotated[str, Parameter(help="The key that it accepts.")] = "sandbox",
     sample: Annotated[
         Path | None, Parameter(help="Also copy the sample campaign into this folder.")
@@ -73,11 +93,11 @@ async def sandbox(
 ) -> int:
     """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it."""
     output = Output()
+    if sample is not None:
+        _copy_sample(sample)
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
     async with _sample_sandbox(clock, limit=limit, api_key=api_key, port=port) as (box, served):
-        if sample is not None:
-            _copy_sample(sample)
         output.say(
             f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
             f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
@@ -91,24 +111,25 @@ async def sandbox(
 
 
 def _copy_sample(folder: Path) -> None:
-    with as_file(files("postiz_async.sandbox") / "sample") as source:
-        shutil.copytree(
-            source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__")
-        )
+    """Copy the sample campaign; a campaign that is there already is not overwritten."""
+    if (folder / "campaign.csv").exists():
+        return
+    try:
+        with as_file(files("postiz_async.sandbox") / "sample") as source:
+            hidden = shutil.ignore_patterns("*.py", "__pycache__")
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=hidden)
+    except (OSError, shutil.Error) as error:
+        raise ConfigurationError(f"The sample cannot be copied to {folder}: {error}.") from error
 
 
-async def demo(
-    *,
-    speed: Annotated[float, Parameter(help="How many times as fast the clock runs.")] = DEMO_SPEED,
-    json: Json = False,
-) -> int:
+async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     """Run the sample campaign against a sandbox; an hour takes a few seconds."""
     output = Output(as_json=json)
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))
     started = time.monotonic()
     output.say(
-        f"The sample campaign against a Postiz sandbox that allows {DEMO_LIMIT} creates an hour; "
-        f"an hour takes {3600 / speed:.0f} s here.",
+        f"Sample campaign, sandbox with {DEMO_LIMIT} creates an hour; "
+        f"an hour takes {3600 / speed:.3g} s here.",
         "bold",
     )
     async with AsyncExitStack() as stack:
@@ -121,25 +142,51 @@ async def demo(
             Postiz(api_key="demo", base_url=served.url, clock=clock)
         )
         batch = await stack.enter_async_context(postiz.batch(folder / "campaign.csv"))
-        report = await run_batch(output, postiz, batch)
-        took = time.monotonic() - started
-        refusals, posts, uploads = box.refusals, len(box.posts), len(box.uploads)
-        span = box.creates[-1].at - box.creates[0].at
-        per_channel = _posts_by_channel(box)
-    if not json:
-        output.table(["channel", "provider", "posts", "first", "last"], per_channel)
-    show_report(output, report)
-    output.say(
-        f"The sandbox holds {posts} posts and {uploads} files; it refused {refusals} requests "
-        f"(429). {span / 3600:.2f} hours of the campaign's clock in {took:.0f} s."
-    )
-    return 0 if report.complete and posts == len(report.rows) and refusals == 0 else 1
+        display = RunDisplay(output, postiz, batch, open_rows=len(batch.rows), zone=UTC)
+        await run_batch(output, postiz, batch, display, UTC)
+        report = await batch.report()
+    seen = _Seen.of(box, took=time.monotonic() - started)
+    if json:
+        output.json(report_object(report) | {"sandbox": seen})
+    else:
+        _show_channels(output, box)
+        show_report(output, report, zone=UTC)
+        output.say(
+            f"The sandbox holds {seen.posts} posts and {seen.uploads} files; "
+            f"it refused {seen.refusals} requests (429)."
+        )
+        output.say(f"{seen.hours:.2f} hours of its clock passed in {seen.seconds:.0f} s.")
+    is_fine = report.complete and seen.posts == len(report.rows) and seen.refusals == 0
+    return 0 if is_fine else 1
 
 
-def _posts_by_channel(box: Sandbox) -> list[tuple[str | Text, ...]]:
-    rows: list[tuple[str | Text, ...]] = []
+class _Seen(msgspec.Struct):
+    """What the sandbox saw. `hours` are from the first to the last create, on its clock."""
+
+    posts: int
+    uploads: int
+    creates: int
+    refusals: int
+    hours: float
+    seconds: float
+
+    @classmethod
+    def of(cls, box: Sandbox, took: float) -> _Seen:
+        creates = box.creates
+        return cls(
+            posts=len(box.posts),
+            uploads=len(box.uploads),
+            creates=len(creates),
+            refusals=box.refusals,
+            hours=(creates[-1].at - creates[0].at) / 3600,
+            seconds=took,
+        )
+
+
+def _show_channels(output: Output, box: Sandbox) -> None:
+    rows: list[tuple[str, ...]] = []
     for channel in box.organization.integrations.values():
         dates = [post.date for post in box.posts if post.integration_id == channel.id]
-        span = (short_moment(min(dates)), short_moment(max(dates))) if dates else ("-", "-")
-        rows.append((channel.name, channel.provider, Text(str(len(dates)), "green"), *span))
-    return rows
+        span = [f"{when.day:2} {when:%b %H:%M}" for when in (min(dates), max(dates))]
+        rows.append((channel.name, channel.provider, str(len(dates)), *span))
+    output.table(["channel", "provider", "posts", "first", "last"], rows, numbers=["posts"])

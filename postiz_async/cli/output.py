@@ -110,12 +110,16 @@ class Output:
         if len(problems) > MAX_PROBLEMS:
             self.err.print(Text(f"  ... and {len(problems) - MAX_PROBLEMS} more (--json has all)"))
 
+    def fault(self, message: str) -> None:
+        """Say on stderr what went wrong."""
+        self.err.print(Text(printable(f"error: {message}"), style="red"))
+
     def error(self, message: str, *, kind: str, problems: Sequence[Problem] = ()) -> None:
         """Say what went wrong; with `--json` also as the one document on stdout."""
         if problems:
             self.problems(problems)
         else:
-            self.err.print(Text(printable(f"error: {message}"), style="red"))
+            self.fault(message)
         if self.as_json:
             said: dict[str, object] = {"kind": kind, "message": message}
             if problems:

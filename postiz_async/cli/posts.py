@@ -30,27 +30,6 @@ app = App(name="posts", help="List, create, change, delete and export posts.")
 
 PostId = Annotated[str, Parameter(help="The id of a post.")]
 Yes = Annotated[bool, Parameter(negative="", help="Do not ask.")]
-Start = Annotated[
-    datetime | None, Parameter(help="First moment (UTC unless it has a zone); today.")
-]
-End = Annotated[datetime | None, Parameter(help="Last moment; 30 days after the first.")]
-State = Annotated[
-    Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"] | None, Parameter(help="Only in this state.")
-]
-
-
-def _range(
-    postiz: Postiz, start: datetime | None, end: datetime | None
-) -> tuple[datetime, datetime]:
-    today = datetime.fromtimestamp(postiz.clock.time(), UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    first = _aware(start) if start is not None else today
-    return first, _aware(end) if end is not None else first + timedelta(days=30)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @app.command(name="list")
@@ -68,7 +47,7 @@ async def list_posts(
     """List posts in order of date."""
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
-        first, last = _range(postiz, start, end)
+        first, last = day_range(postiz, start, end)
         posts = [
             post
             async for post in postiz.posts.iter(
@@ -160,7 +139,7 @@ async def create(
             created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
         else:
             make = postiz.posts.draft if draft else postiz.posts.schedule
-            moment = _aware(at) if at is not None else datetime.now(UTC)
+            moment = aware(at) if at is not None else datetime.now(UTC)
             created = await make(*posts, at=moment, tags=tag or (), max_wait=max_wait)
     _show_created(output, created)
     return 0
@@ -284,67 +263,3 @@ async def release_id(
         await postiz.posts.set_release_id(post_id, release_id)
     Output().say(f"{post_id} is {release_id}")
     return 0
-
-
-@app.command
-async def export(
-    *,
-    start: Start = None,
-    end: End = None,
-    state: State = None,
-    format: Annotated[Literal["csv", "jsonl"], Parameter(help="The form.")] = "csv",  # noqa: A002
-    to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
-    connection: Connection = Connection(),  # noqa: B008
-) -> int:
-    """Write posts as CSV or JSON lines. The server returns neither media nor thread parts."""
-    output = Output(as_json=True)
-    async with open_client(find_target(connection)) as postiz:
-        first, last = _range(postiz, start, end)
-        posts = [
-            p
-            async for p in postiz.posts.iter(
-                start=first, end=last, state=state, collapse_repeats=True
-            )
-        ]
-    if to is None:
-        _write(posts, sys.stdout, format)
-    else:
-        try:
-            with to.open("w", encoding="utf-8", newline="") as file:
-                _write(posts, file, format)
-        except OSError as error:
-            problem = Problem("--to", f"{to} cannot be written: {error.strerror}")
-            raise InvalidPostError([problem]) from error
-    output.say(
-        f"{count(len(posts), 'post')}; media and thread parts are not in it, because the server "
-        "does not return them, nor settings before releases after 2.23.0."
-    )
-    return 0
-
-
-_EXPORTED = ("integration", "date", "type", "content", "settings", "tags", "repeat_days", "ref")
-
-
-def _exported(post: Post) -> dict[str, str]:
-    """A post in the columns of a campaign."""
-    return {
-        "integration": post.integration.id if post.integration is not None else "",
-        "date": post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "type": "draft" if post.state == "DRAFT" else "schedule",
-        "content": post.content,
-        "settings": post.settings or "",
-        "tags": ";".join(tag.tag.name for tag in post.tags),
-        "repeat_days": str(post.interval_in_days or ""),
-        "ref": post.id,
-    }
-
-
-def _write(posts: Iterable[Post], file: TextIO, form: str) -> None:
-    if form == "jsonl":
-        for post in posts:
-            values = {key: value for key, value in _exported(post).items() if value}
-            file.write(msgspec.json.encode(values).decode() + "\n")
-        return
-    writer = csv.DictWriter(file, _EXPORTED, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_exported(post) for post in posts)

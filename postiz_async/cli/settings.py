@@ -6,9 +6,9 @@ import json
 import os
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Target", "find_target", "open_client"]
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @Parameter(name="*")
@@ -86,6 +87,11 @@ def find_target(connection: Connection) -> Target:
     url = connection.url or os.environ.get("POSTIZ_API_URL")
     if url is None and source.startswith("~"):
         url = login.api_url
+    if not key:
+        raise ConfigurationError(
+            "There is no API key. You find it in Postiz under Settings > Developers > Public API. "
+            "Then: export POSTIZ_API_KEY=... (or --api-key)"
+        )
     root = api_root(url or CLOUD_URL)
     wants_sandbox = connection.sandbox_clock or os.environ.get("POSTIZ_SANDBOX_CLOCK") == "1"
     clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
@@ -99,10 +105,10 @@ def open_client(target: Target) -> Postiz:
 
 
 def _official_login() -> _Login:
-    path = Path.home() / ".postiz" / "credentials.json"
     try:
+        path = Path.home() / ".postiz" / "credentials.json"
         return msgspec.json.decode(path.read_bytes(), type=_Login)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, RuntimeError, msgspec.DecodeError):
         return _Login()
 
 
@@ -118,12 +124,12 @@ def _sandbox_clock(root: str) -> Clock:
         )
     url = f"{parts.scheme}://{parts.netloc}/sandbox/clock"
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (loopback only)
+        with _direct.open(url, timeout=5) as answer:
             said = json.load(answer)
         return AcceleratedClock(
             float(said["speed"]), anchor=Anchor(float(said["real"]), float(said["shown"]))
         )
-    except (URLError, OSError, ValueError, KeyError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"There is no sandbox at {parts.scheme}://{parts.netloc}. "
             "Start one with: postiz-async sandbox"
