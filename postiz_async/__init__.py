@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         QuotaWaitError,
         RateLimitError,
         ServerError,
+        StoreError,
         UnexpectedAnswerError,
     )
     from postiz_async.events import Attempt
@@ -74,6 +75,7 @@ __all__ = [
     "RateLimitError",
     "RawAnswer",
     "ServerError",
+    "StoreError",
     "ThreadPart",
     "UnexpectedAnswerError",
 ]
@@ -102,6 +104,7 @@ _HOMES = {
         "QuotaWaitError",
         "RateLimitError",
         "ServerError",
+        "StoreError",
         "UnexpectedAnswerError",
     ),
     "events": ("Attempt",),

@@ -17,10 +17,12 @@ import asyncio
 import heapq
 import itertools
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -89,16 +91,61 @@ class Clock(ABC):
 
 
 class SystemClock(Clock):
-    """The machine's clocks and the event loop's timers."""
+    """The machine's clocks and the event loop's timers.
+
+    Its `monotonic()` goes on while the machine sleeps, where the system has such a clock, and is
+    the same in all processes of the machine. The event loop's timers stand still meanwhile, so a
+    long wait looks at the clock every half minute.
+    """
 
     def time(self) -> float:
         return time.time()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return _monotonic()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return asyncio.get_running_loop().call_later(max(0.0, when - self.monotonic()), callback)
+        return _LongTimer(self, when, callback)
+
+
+def _sleepless_clock() -> Callable[[], float]:
+    """A monotonic clock that counts the time in which the machine sleeps."""
+    if sys.platform == "linux":
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    return time.monotonic
+
+
+_monotonic = _sleepless_clock()
+
+_LOOK = 30.0
+"""Seconds of the event loop after which a long wait looks at the clock again."""
+
+
+class _LongTimer:
+    """A timer of the event loop that is set anew until the clock has come."""
+
+    __slots__ = ("_callback", "_clock", "_handle", "_when")
+
+    def __init__(self, clock: Clock, when: float, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._when = when
+        self._callback = callback
+        self._handle = self._set()
+
+    def _set(self) -> asyncio.TimerHandle:
+        delay = max(0.0, self._when - self._clock.monotonic())
+        return asyncio.get_running_loop().call_later(min(_LOOK, delay), self._ring)
+
+    def _ring(self) -> None:
+        if self._clock.monotonic() < self._when:
+            self._handle = self._set()
+        else:
+            self._callback()
+
+    def cancel(self) -> None:
+        self._handle.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import is_blank, render
-from postiz_async.errors import InvalidPostError, Marks, Problem
+from postiz_async.content import faults, render
+from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,
@@ -62,9 +62,7 @@ def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Proble
         return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
-    if is_blank(post):
-        return Problem(f"posts.{place}", "has neither text nor media")
-    return None
+    return next((Problem(f"posts.{place}{part}", message) for part, message in faults(post)), None)
 
 
 def build_item(
@@ -102,8 +100,13 @@ def encode_create(body: CreatePost) -> Raw:
     """The bytes of a create request.
 
     Raises:
-        InvalidPostError: the server would not read so many.
+        InvalidPostError: the server would not read so many, or the date is none.
     """
+    try:
+        parse_date(body.date)
+    except UnexpectedAnswerError:
+        problem = Problem("date", f"{body.date[:40]!r} is no date", hint="2027-01-15T09:00:00Z")
+        raise InvalidPostError([problem]) from None
     raw = encode_body(body)
     if len(bytes(raw)) > MAX_BODY:
         problem = Problem("body", f"has {len(bytes(raw)):,} bytes; the server reads {MAX_BODY:,}")

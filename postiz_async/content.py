@@ -7,14 +7,20 @@ and as escaped paragraphs otherwise, which it publishes exactly as meant.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from postiz_async.models.posts import Html
+from postiz_async.models.posts import Html, ThreadPart
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost
 
-__all__ = ["is_blank", "render"]
+__all__ = ["faults", "render"]
+
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def render(content: str | Html) -> str:
@@ -31,6 +37,18 @@ def _escape(line: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def is_blank(post: NewPost) -> bool:
-    """Whether a post has neither text nor media, which the server refuses."""
-    return not post.media and not render(post.content).strip()
+def faults(post: NewPost) -> Iterator[tuple[str, str]]:
+    """What the server or its database refuses about texts: (part of the post, message)."""
+    yield from (("", message) for message in _wrong(post.content, post.media))
+    for number, part in enumerate(post.thread):
+        part_of_thread = part if isinstance(part, ThreadPart) else ThreadPart(part)
+        for message in _wrong(part_of_thread.content, part_of_thread.media):
+            yield f".thread.{number}", message
+
+
+def _wrong(content: str | Html, media: Sequence[Media]) -> Iterator[str]:
+    text = _TAG.sub("", content.source) if isinstance(content, Html) else content
+    if not media and not text.strip():
+        yield "has neither text nor media"
+    if "\0" in text:
+        yield "has a NUL character, which no database stores"

@@ -16,6 +16,7 @@ PostizError
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
 ├── PublishError                  the network refused a post that Postiz had stored
 ├── UnexpectedAnswerError         a success that is not what the API promises
+├── StoreError                    a shared quota that cannot be read or written
 └── QuotaError                    `.retry_after` in seconds
     ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
     └── RateLimitError            429: the whole organisation is locked out
@@ -52,6 +53,7 @@ __all__ = [
     "QuotaWaitError",
     "RateLimitError",
     "ServerError",
+    "StoreError",
     "UnexpectedAnswerError",
     "describe_seconds",
 ]
@@ -216,6 +218,10 @@ class PublishError(PostizError):
 
 class UnexpectedAnswerError(PostizError):
     """The server answered with success, but not with what the API promises."""
+
+
+class StoreError(PostizError):
+    """The store of a shared quota cannot be used. Nothing was sent."""
 
 
 class QuotaError(PostizError):

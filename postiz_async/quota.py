@@ -670,7 +670,8 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
 
     A window end or lock-out further ahead than one window is nonsense and taken as unknown.
     The wall clock may have been set meanwhile, so each moment is moved to the careful side; a
-    clock that was set back to before the keeping is taken to stand there.
+    clock that was set back to before the keeping is taken to stand there. No logged call is
+    sure any more: that its slot came back, the next reading tells.
     """
     wall = max(wall, kept.as_of)
     early, late = now - wall, now - wall + RESTART_MARGIN
@@ -687,7 +688,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         sliding=kept.sliding,
         headerless=kept.headerless,
         log=tuple(
-            Hit(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=hit.sure)
+            Hit(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=False)
             for hit in kept.log
         ),
     )

@@ -12,7 +12,12 @@ import aiohttp
 from yarl import URL
 
 from postiz_async.endpoints import FilePart
-from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    Delivery,
+)
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -61,8 +66,8 @@ class AiohttpTransport:
     """
 
     def __init__(self, *, connections: int = 100) -> None:
-        self._proxies = getproxies()
-        self._routes: dict[str, str | None] = {}
+        self._proxies = _proxies()
+        self._routes: dict[tuple[str, str], str | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -105,13 +110,32 @@ class AiohttpTransport:
         if not self._proxies:
             return None
         parts = urlsplit(url)
-        if parts.netloc not in self._routes:
+        server = (parts.scheme, parts.netloc)
+        if server not in self._routes:
             direct = proxy_bypass(parts.netloc)
-            self._routes[parts.netloc] = None if direct else self._proxies.get(parts.scheme)
-        return self._routes[parts.netloc]
+            self._routes[server] = None if direct else self._proxies.get(parts.scheme)
+        return self._routes[server]
 
     async def aclose(self) -> None:
         await self._session.close()
+
+
+def _proxies() -> dict[str, str]:
+    """The proxies of the environment by scheme.
+
+    Raises:
+        ConfigurationError: one is of a kind that cannot be used.
+    """
+    found = {scheme: url for scheme, url in getproxies().items() if scheme in {"http", "https"}}
+    for scheme, url in found.items():
+        found[scheme] = url if "://" in url else f"http://{url}"
+        kind = found[scheme].partition("://")[0]
+        if kind not in {"http", "https"}:
+            raise ConfigurationError(
+                f"The proxy in {scheme.upper()}_PROXY is a {kind} proxy; only http proxies can be "
+                "used. Change it, or add the server to NO_PROXY."
+            )
+    return found
 
 
 def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionError:

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
@@ -147,13 +147,8 @@ def api_root(base_url: str) -> str:
         ConfigurationError: it is not an http or https URL, or carries a query or a password.
     """
     text = base_url.strip()
-    try:
-        parts = urlsplit(text)
-        is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, is_fine = urlsplit(""), False
-    is_fine = is_fine and not _NO_ADDRESS.search(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_fine:
+    parts = _split_url(text)
+    if parts is None:
         # a text without dots and slashes may be the key in the wrong place, "@" a password
         shown = f" {text!r}" if re.search(r"[./:]", text) and "@" not in text else ""
         raise ConfigurationError(
@@ -165,9 +160,28 @@ def api_root(base_url: str) -> str:
             "The base URL must not contain a query, a fragment or a password; "
             "the API key is a setting of its own (api_key, POSTIZ_API_KEY)."
         )
-    path = parts.path.rstrip("/")
+    host = _ascii_host(parts)
+    port = f":{parts.port}" if parts.port is not None else ""
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
     path = path.removesuffix(_PREFIX).rstrip("/")
-    return f"{parts.scheme}://{parts.netloc.rstrip(':')}{path}{_PREFIX}"
+    return f"{parts.scheme}://{host}{port}{path}{_PREFIX}"
+
+
+def _split_url(text: str) -> SplitResult | None:
+    """The parts of a web address, or None when it is none."""
+    try:
+        text.encode()
+        parts = urlsplit(text)
+        is_web = parts.scheme in {"http", "https"} and bool(_ascii_host(parts))
+        is_fine = is_web and parts.port != 0 and not _NO_ADDRESS.search(text)
+    except ValueError:  # UnicodeError is one
+        return None
+    return parts if is_fine else None
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host.encode("idna").decode()
 
 
 def clean_key(api_key: str) -> Secret:
@@ -220,7 +234,7 @@ def encode(
     path = call.endpoint.path
     for name, value in call.params.items():
         path = path.replace("{" + name + "}", _segment(name, value))
-    query = "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in call.query)
+    query = "&".join(f"{_quoted(key)}={_value(key, value)}" for key, value in call.query)
     url = f"{root}{path}?{query}" if query else f"{root}{path}"
     own = [("User-Agent", user_agent), ("Accept", "application/json")]
     if key:
@@ -258,6 +272,13 @@ def _added(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
 @lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
     return quote(text, safe=":")
+
+
+def _value(name: str, value: str) -> str:
+    try:
+        return _quoted(value)
+    except UnicodeEncodeError:
+        raise InvalidPostError([Problem(name, f"{value!r} is not valid Unicode text")]) from None
 
 
 def _segment(name: str, value: str) -> str:

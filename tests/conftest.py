@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+from recorded import Exchange, Recorded, is_whole
+from samples import PNG
 
-from postiz_async.wire import WireResponse
-
-Recording = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
 
 
 @pytest.fixture(scope="session")
-def recordings() -> list[tuple[str, Recording]]:
+def recordings() -> list[tuple[str, Exchange]]:
     """Exchanges with a real server: (file and name, exchange)."""
     if not _RECORDINGS.is_dir():
         pytest.skip("the recordings of the real server are not beside this repository")
@@ -27,38 +27,9 @@ def recordings() -> list[tuple[str, Recording]]:
 
 
 @pytest.fixture
-def answers(recordings: list[tuple[str, Recording]]) -> Iterator[list[Recorded]]:
+def answers(recordings: list[tuple[str, Exchange]]) -> list[Recorded]:
     """The recorded exchanges that have an answer with a body that was written down."""
-    yield [Recorded(name, exchange) for name, exchange in recordings if _is_whole(exchange)]
-
-
-def _is_whole(exchange: Recording) -> bool:
-    response = exchange["response"]
-    if not isinstance(response, dict):
-        return False
-    body = response["body"]
-    return not (isinstance(body, str) and body.startswith("<"))
-
-
-class Recorded:
-    """One recorded exchange."""
-
-    def __init__(self, name: str, exchange: Recording) -> None:
-        self.name = name
-        self.method: str = exchange["request"]["method"]
-        self.path: str = exchange["request"]["path"]
-        self.status: int = exchange["response"]["status"]
-        self.headers = {k.lower(): v for k, v in exchange["response"]["headers"].items()}
-        self.body: Any = exchange["response"]["body"]
-
-    @property
-    def response(self) -> WireResponse:
-        body = b"" if self.body in ("", None) else json.dumps(self.body).encode()
-        return WireResponse(self.status, self.headers, body)
-
-
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89"
-MP4 = b"\0\0\0\x1cftypisom\0\0\2\0isomiso2mp41"
+    return [Recorded(name, exchange) for name, exchange in recordings if is_whole(exchange)]
 
 
 @pytest.fixture

@@ -100,9 +100,9 @@ class Life(RuleBasedStateMachine):
 
     @initialize(
         sliding=st.booleans(),
-        limit=st.integers(1, 5),
+        limit=st.integers(1, 3),
         held=st.sampled_from([None, 0, 2]),
-        belief=st.integers(1, 5),
+        belief=st.integers(1, 3),
         drift=st.sampled_from([0.0, 4e-4, -4e-4]),
         others=st.sampled_from([False, False, False, True]),
         stripped=st.sampled_from([False, False, False, True]),
@@ -224,8 +224,8 @@ class Life(RuleBasedStateMachine):
         for _ in range(hits):
             self.server.hit(self.now)
 
-    @precondition(lambda self: self.server.limit < 8)
-    @rule(more=st.integers(1, 3))
+    @precondition(lambda self: self.server.limit < 4)
+    @rule(more=st.integers(1, 2))
     def raise_limit(self, *, more: int) -> None:
         self.server.limit += more
 
@@ -317,7 +317,7 @@ def test_a_ledger_keeps_the_laws_through_any_life() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=300,
+            max_examples=400,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -93,7 +93,8 @@ class RowReader:
             short_link=self._yes_no("short_link"),
             repeat_days=repeat,
         )
-        if not row.content.strip() and not row.media:
+        wrong = {problem.where for problem in self.problems}
+        if not row.content and not row.media and not wrong & {"content", "media"}:
             self._wrong("content", "has neither text nor media")
         return None if self.problems else row
 

@@ -348,7 +348,7 @@ class Runner:
             await self.job.postiz.clock.sleep(max(LOOK_PAUSE, 0.3 * len(sent.refs)))
             moment = parse_date(sent.body.date)
             listed = await self._list(moment, moment)
-            found = match_request(sent.body.posts, listed).found
+            found = match_request(sent.body, listed).found
             if before is not None and len(found) == len(before):
                 break
             before = found
@@ -376,8 +376,7 @@ class Runner:
         for day in days:
             end = day + timedelta(days=1) - timedelta(milliseconds=1)
             for post in await self._list(day, end):
-                if post.actual_date is None:
-                    self._marks.take(post.publish_date)
+                self._marks.take(post.actual_date or post.publish_date)
 
     async def _stored(self, number: int, stored: Mapping[str, str], rows: Sequence[Row]) -> None:
         await self.job.journal.settle(number, stored=stored, others={})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -233,7 +234,7 @@ class Batch:
 
     async def _recorded(self) -> dict[str, RowRecord]:
         """What the journal of an earlier run says, if there is one."""
-        if not self.journal_path.exists():
+        if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
             return {}
         summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
         if summary.base_url != self._postiz.base_url:

@@ -70,12 +70,12 @@ def read_campaign(path: Path, *, timezone: str | None = None) -> Campaign:
 
 
 def _read_text(path: Path) -> str:
-    if path.is_dir():
-        raise BatchError(f"{path} is a directory; a campaign is a CSV or JSONL file.")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise BatchError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise BatchError(f"{path} is a directory; a campaign is a CSV or JSONL file.") from None
     except (OSError, ValueError) as error:
         raise BatchError(f"{path} cannot be read: {error}.") from error
     if not data.strip():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output, clock_time, moment
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.errors import describe_seconds
 from postiz_async.stores.file import FileStore, state_folder
 
@@ -20,7 +20,6 @@ async def quota(
     spend_one: Annotated[
         bool,
         Parameter(
-            negative="",
             help="Send one empty create: it is refused, costs one request, shows the headers.",
         ),
     ] = False,
@@ -37,7 +36,8 @@ async def quota(
         kept = await FileStore(state_folder(), root=target.root, key=target.key).load()
     seen_at = kept.as_of if kept is not None else None
     if json:
-        output.json({"quota": view, "seen_at": seen_at})
+        when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
+        output.json({"quota": view, "seen_at": when, "key_from": target.source})
         return 0
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
@@ -48,6 +48,6 @@ async def quota(
     if view.resets_in is not None:
         window = f"new window in {clock_time(view.resets_in)}"
     age = describe_seconds(target.clock.time() - seen_at)
-    output.say(f"{view.remaining} of {view.limit} requests left, {window}", "bold")
-    output.say(f"last seen {age} ago ({moment(seen_at)}); key from {target.source}")
+    output.say(f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}", "bold")
+    output.say(f"last seen {age} ago ({moment(seen_at, None)}); key from {target.source}")
     return 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
-from rich.text import Text
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from postiz_async.cli import (
     account,
@@ -21,20 +23,24 @@ from postiz_async.cli import (
     posts,
 )
 from postiz_async.cli.output import Output
-from postiz_async.errors import (
-    APIConnectionError,
-    BatchError,
-    InvalidPostError,
-    PostizError,
-    QuotaError,
-)
+from postiz_async.cli.stopping import SIGNAL_EXIT
+from postiz_async.errors import InvalidPostError, PostizError, QuotaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["run"]
 
-INTERRUPTED = 130
+_INTERRUPT = 2
+"""The number of SIGINT."""
+
+
+def _default(value: object) -> str | None:
+    """A default in the help; flags that are off have none to speak of."""
+    if value is False or value is None:
+        return None
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 app = App(
     name="postiz-async",
@@ -42,52 +48,69 @@ app = App(
     version=f"postiz-async {version('postiz-async')}",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative=(), show_default=_default),
 )
-app.command(campaigns.plan)
-app.command(campaigns.run)
-app.command(campaigns.status)
-app.command(channels.app)
-app.command(posts.app)
-app.command(media.app)
-app.command(insights.app)
-app.command(insights.notifications)
-app.command(login.app)
-app.command(account.quota)
-app.command(doctor.doctor)
-app.command(local.sandbox)
-app.command(local.demo)
+_campaigns = Group("Campaigns", sort_key=1)
+_api = Group("The rest of the API", sort_key=2)
+_help = Group("Connection and quota", sort_key=3)
+_local = Group("On this machine", sort_key=4)
+_options = Group("Options", sort_key=5)
+for command in (campaigns.plan, campaigns.run, campaigns.status):
+    app.command(command, group=_campaigns)
+for part in (channels.app, posts.app, media.app, insights.app, login.app):
+    part.group = _api
+    app.command(part)
+app.command(insights.notifications, group=_api)
+app.command(account.quota, group=_help)
+app.command(doctor.doctor, group=_help)
+app.command(local.demo, group=_local)
+app.command(local.sandbox, group=_local)
+for flag in ("--help", "--version"):
+    app[flag].group = _options
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command. Returns its exit code: 0 all done, 1 not all, 2 wrong input or settings."""
-    output = Output()
+    """Run one command.
+
+    Returns:
+        Its exit code: 0 all done, 1 not all, 2 wrong input or settings, 130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    output = Output(as_json="--json" in arguments)
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=True)
-    except CycloptsError:
+        return _run(arguments, output)
+    except OSError as error:
+        return _cannot_write(output, error)
+
+
+def _run(arguments: Sequence[str], output: Output) -> int:
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        error.verbose = False
+        usage = " ".join(error.command_chain or ())
+        hint = f"See: postiz-async {usage} --help" if usage else "See: postiz-async --help"
+        output.error(f"{error} {hint}", kind="usage")
         return 2
     except KeyboardInterrupt:
-        output.err.print(Text(_stopped(arguments)))
-        return INTERRUPTED
+        output.error("stopped", kind="interrupted")
+        return SIGNAL_EXIT + _INTERRUPT
+    except InvalidPostError as error:
+        output.error(str(error), kind=type(error).__name__, problems=error.problems)
+        return 2
     except PostizError as error:
-        output.err.print(Text(f"{_kind(error)}: {error}", style="red"))
+        output.error(str(error), kind=type(error).__name__)
         return 1 if isinstance(error, QuotaError) else 2
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
     return code if isinstance(code, int) else 0
 
 
-def _stopped(arguments: Sequence[str]) -> str:
-    if arguments and arguments[0] == "run":
-        return "Stopped. The journal knows what was sent; run the same command again to go on."
-    return "Stopped."
-
-
-def _kind(error: PostizError) -> str:
-    if isinstance(error, BatchError):
-        return "campaign"
-    if isinstance(error, InvalidPostError):
-        return "invalid input"
-    if isinstance(error, APIConnectionError):
-        return "no connection"
-    return type(error).__name__
+def _cannot_write(output: Output, error: OSError) -> int:
+    """Nothing more can be said on stdout, not at the exit either: a full disk, a closed pipe."""
+    if not isinstance(error, BrokenPipeError):
+        with suppress(OSError):
+            output.fault(error.strerror or str(error))
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async.batch.report import make_report
 from postiz_async.batch.session import journal_path
 from postiz_async.batch.source import read_campaign
-from postiz_async.batch.report import make_report
 from postiz_async.cli.forecasts import plan_object, say_headline, say_left_out, show_plan
-from postiz_async.cli.output import Output, moment, problem_objects
+from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reports import (
     channel_table,
@@ -23,7 +23,7 @@ from postiz_async.cli.reports import (
     standing,
     write_result,
 )
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.cli.stopping import SIGNAL_EXIT, run_until_stopped
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.quota import Kept
 
-__all__ = ["Json", "plan", "run", "run_batch", "status"]
+__all__ = ["plan", "run", "run_batch", "status"]
 
 Campaign = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
 JournalOption = Annotated[
@@ -50,7 +50,6 @@ Zone = Annotated[
     str | None,
     Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
 ]
-Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
@@ -149,8 +148,14 @@ async def _run_if_open(
         unclear = (State.SENDING, State.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
         if not batch.requests and not report.open:
-            output.say(f"Nothing is left to send: {standing(report)}.")
+            why = "" if report.complete else f" Why: postiz-async status {batch.path}"
+            output.say(f"Nothing is left to send: {standing(report)}.{why}")
             return 0
+    if looked_up:
+        output.say(
+            f"{count(looked_up, 'post')} in requests without an answer: they are looked up, "
+            "not sent again, if they are stored"
+        )
     display = RunDisplay(
         output,
         postiz,
@@ -214,10 +219,11 @@ async def status(
     names = await anyio.to_thread.run_sync(_names_in, file)
     if report.rows:
         channel_table(output, report.rows, names)
+        output.say("")
     show_report(output, report, names)
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
-            f"Quota: {summary.kept.remaining} of {summary.kept.limit} requests left when last "
+            f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
             f"seen, {moment(summary.kept.as_of, None)}"
         )
     return code

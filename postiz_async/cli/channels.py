@@ -8,9 +8,8 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output, confirm, short_moment
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.errors import InvalidPostError, Problem
 
 __all__ = ["app"]
@@ -68,6 +67,7 @@ async def groups(
 @app.command
 async def settings(
     channel: ChannelId,
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -96,6 +96,7 @@ async def tool(
     channel: ChannelId,
     name: Annotated[str, Parameter(help="The name of a tool, see settings.")],
     data: Annotated[list[str] | None, Parameter(help="What it takes, as key=value.")] = None,
+    /,
     *,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
@@ -117,6 +118,7 @@ def _pair(text: str) -> tuple[str, str]:
 @app.command
 async def connect(
     provider: Annotated[str, Parameter(help="Identifier such as linkedin.")],
+    /,
     *,
     refresh: Annotated[
         str | None, Parameter(help="The platform's own id of an account to connect again.")
@@ -132,8 +134,9 @@ async def connect(
 @app.command
 async def delete(
     channel: ChannelId,
+    /,
     *,
-    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Delete a channel, and all its posts with it."""
@@ -147,6 +150,7 @@ async def delete(
 @app.command
 async def slot(
     channel: ChannelId,
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008

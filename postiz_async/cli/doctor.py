@@ -8,9 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.doctor import Finding, Verdict, examine
 from postiz_async.transport import AiohttpTransport
 
@@ -24,7 +23,6 @@ async def doctor(
     spend_one: Annotated[
         bool,
         Parameter(
-            negative="",
             help="Also look at the quota with one empty create: refused, but it costs one.",
         ),
     ] = False,

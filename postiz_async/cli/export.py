@@ -59,7 +59,16 @@ async def export(
     return 0
 
 
-_EXPORTED = ("integration", "date", "type", "content", "settings", "tags", "repeat_days", "ref")
+_EXPORTED: tuple[str, ...] = (
+    "integration",
+    "date",
+    "type",
+    "content",
+    "settings",
+    "tags",
+    "repeat_days",
+    "ref",
+)
 
 
 def _exported(post: Post) -> dict[str, str]:

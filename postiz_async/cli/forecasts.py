@@ -46,10 +46,11 @@ def show_plan(
     say_headline(output, postiz, batch, forecast, zone)
     believed = "" if forecast.limit_known else " (assumed until the first answer)"
     wait = forecast.finish.timestamp() - postiz.clock.time()
-    output.say(
-        f"{count(forecast.windows, 'window')} of {forecast.limit} requests{believed}, "
-        f"done {moment(forecast.finish, zone)}, in {describe_seconds(wait)}"
+    when = (
+        f"{moment(forecast.finish, zone)}, in {describe_seconds(wait)}" if wait > 1 else "at once"
     )
+    output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
+    output.say(f"done {when}")
 
 
 def say_left_out(output: Output, batch: Batch) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output, short_moment
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 
 if TYPE_CHECKING:
     from postiz_async.models.analytics import Metric
@@ -28,6 +27,7 @@ _WIDTH = 60
 @app.command
 async def channel(
     channel: Annotated[str, Parameter(help="The id of a channel.")],
+    /,
     *,
     days: Days = 30,
     json: Json = False,
@@ -43,6 +43,7 @@ async def channel(
 @app.command
 async def post(
     post_id: Annotated[str, Parameter(help="The id of a published post.")],
+    /,
     *,
     days: Days = 30,
     json: Json = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import shutil
 import time
@@ -17,10 +18,11 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from postiz_async.cli.campaigns import Json, run_batch
+from postiz_async.cli.campaigns import run_batch
 from postiz_async.cli.output import Output, moment
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reports import report_object, show_report
+from postiz_async.cli.settings import Json
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError
@@ -64,7 +66,8 @@ async def _sample_sandbox(
         try:
             served = await stack.enter_async_context(serve(box, port=port))
         except OSError as error:
-            raise ConfigurationError(f"Port {port} cannot be used: {error.strerror}.") from error
+            why = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
+            raise ConfigurationError(f"Port {port} {why}. Take another --port.") from error
         yield box, served
 
 

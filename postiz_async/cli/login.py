@@ -20,6 +20,7 @@ ClientId = Annotated[str, Parameter(help="The client id (pca_...).")]
 @app.command
 def url(
     client_id: ClientId,
+    /,
     *,
     front: Annotated[str, Parameter(help="The web page of Postiz.")] = FRONT_URL,
 ) -> int:
@@ -33,6 +34,7 @@ def url(
 @app.command
 async def exchange(
     callback: Annotated[str, Parameter(help="The address to which the user came back.")],
+    /,
     *,
     client_id: ClientId,
     client_secret: Annotated[

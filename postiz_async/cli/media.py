@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from postiz_async.cli.campaigns import Json
 from postiz_async.cli.output import Output, confirm
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ def _show(output: Output, media: list[Media]) -> None:
 @app.command
 async def upload(
     files: Annotated[list[Path], Parameter(help="Pictures (10 MiB) or MP4 videos (1 GiB).")],
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -44,6 +44,7 @@ async def upload(
 @app.command
 async def upload_url(
     url: Annotated[str, Parameter(help="A public https address that ends in .png, .jpg ...")],
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -77,12 +78,13 @@ async def voices(
 @app.command
 async def video(
     prompt: Annotated[str, Parameter(help="What it shall show.")],
+    /,
     *,
     voice: Annotated[
         str | None, Parameter(help="Pictures with this voice; a veo3 film if not given.")
     ] = None,
     output: Annotated[Literal["vertical", "horizontal"], Parameter(help="Its shape.")] = "vertical",
-    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:

@@ -14,7 +14,7 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async.errors import ConfigurationError, InvalidPostError
+from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -35,7 +35,9 @@ __all__ = [
 ]
 
 MAX_PROBLEMS = 50
-_UNPRINTABLE = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+_UNPRINTABLE = dict.fromkeys(
+    [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
+)
 
 
 class Output:
@@ -197,10 +199,9 @@ def date_range(first: datetime, last: datetime, zone: tzinfo | None = UTC) -> st
     """Two dates for people, with their zone: `15 Jan 09:00 to 28 Jan 2027 21:00 (UTC)`."""
     start, end = first.astimezone(zone), last.astimezone(zone)
     year = "" if start.year == end.year else f"{start:%Y} "
+    since = f"{start.day} {start:%b} {year}{start:%H:%M} to " if start != end else ""
     zones = "/".join(dict.fromkeys([_zone_name(start), _zone_name(end)]))
-    return (
-        f"{start.day} {start:%b} {year}{start:%H:%M} to {end.day} {end:%b %Y %H:%M} ({zones})"
-    )
+    return f"{since}{end.day} {end:%b %Y %H:%M} ({zones})"
 
 
 def _at(when: datetime | float, zone: tzinfo | None) -> datetime:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter
 
-from postiz_async.cli.campaigns import Json
+from postiz_async.cli.export import export
 from postiz_async.cli.output import Output, confirm, count, short_moment
-from postiz_async.cli.settings import Connection, find_target, open_client
+from postiz_async.cli.ranges import End, Start, State, aware, day_range
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from postiz_async.client import Postiz
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, Post
 
 __all__ = ["app"]
 
 app = App(name="posts", help="List, create, change, delete and export posts.")
+app.command(export)
 
 PostId = Annotated[str, Parameter(help="The id of a post.")]
-Yes = Annotated[bool, Parameter(negative="", help="Do not ask.")]
+Yes = Annotated[bool, Parameter(help="Do not ask.")]
 
 
 @app.command(name="list")
@@ -40,7 +37,7 @@ async def list_posts(
     state: State = None,
     integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
-    collapse_repeats: Annotated[bool, Parameter(negative="", help="A repeated post once.")] = False,
+    collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
@@ -85,6 +82,7 @@ def _short(content: str) -> str:
 @app.command
 async def get(
     post_id: PostId,
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -114,11 +112,12 @@ async def get(
 @app.command
 async def create(
     content: Annotated[str, Parameter(help="The text.")],
+    /,
     *,
     channel: Annotated[list[str], Parameter(help="A channel's id; give it once for each.")],
     at: Annotated[datetime | None, Parameter(help="When; with an offset or in UTC.")] = None,
-    now: Annotated[bool, Parameter(negative="", help="Publish at once.")] = False,
-    draft: Annotated[bool, Parameter(negative="", help="Store as a draft.")] = False,
+    now: Annotated[bool, Parameter(help="Publish at once.")] = False,
+    draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
@@ -165,6 +164,7 @@ def _show_created(output: Output, created: list[Created]) -> None:
 @app.command
 async def delete(
     post_id: PostId,
+    /,
     *,
     yes: Yes = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -181,6 +181,7 @@ async def delete(
 @app.command
 async def delete_group(
     group: Annotated[str, Parameter(help="The group of a listed post.")],
+    /,
     *,
     yes: Yes = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -197,6 +198,7 @@ async def delete_group(
 async def status(
     post_id: PostId,
     status: Annotated[Literal["draft", "schedule"], Parameter(help="What it shall be.")],
+    /,
     *,
     yes: Yes = False,
     json: Json = False,
@@ -219,6 +221,7 @@ async def status(
 async def settings(
     post_id: PostId,
     settings: Annotated[str, Parameter(help="Keys to merge, as a JSON object.")],
+    /,
     *,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
@@ -236,6 +239,7 @@ async def settings(
 @app.command
 async def missing(
     post_id: PostId,
+    /,
     *,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
@@ -255,6 +259,7 @@ async def missing(
 async def release_id(
     post_id: PostId,
     release_id: Annotated[str, Parameter(help="The id on the network.")],
+    /,
     *,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:

@@ -206,4 +206,4 @@ def _quota_text(quota: Quota) -> str:
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    return f"{quota.remaining} of {quota.limit} requests left{window}"
+    return f"{quota.remaining or 0:,} of {quota.limit:,} requests left{window}"

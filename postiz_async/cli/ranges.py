@@ -24,6 +24,7 @@ State = Annotated[
 def day_range(
     postiz: Postiz, start: datetime | None, end: datetime | None
 ) -> tuple[datetime, datetime]:
+    """The moments that are meant; from today on if nothing is said."""
     today = datetime.fromtimestamp(postiz.clock.time(), UTC).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
@@ -32,4 +33,5 @@ def day_range(
 
 
 def aware(moment: datetime) -> datetime:
+    """The moment, in UTC if it says nothing else."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

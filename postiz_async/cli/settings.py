@@ -23,10 +23,13 @@ from postiz_async.wire import CLOUD_URL, api_root, clean_key
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
 
-__all__ = ["Connection", "Target", "find_target", "open_client"]
+__all__ = ["Connection", "Json", "Target", "find_target", "open_client"]
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
 
 
 @Parameter(name="*")
@@ -45,7 +48,6 @@ class Connection:
     sandbox_clock: Annotated[
         bool,
         Parameter(
-            negative="",
             help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1).",
         ),
     ] = False

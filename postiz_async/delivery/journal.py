@@ -7,6 +7,7 @@ either planned, or with an outcome, or inside a request whose outcome has to be 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from functools import partial
@@ -70,7 +71,7 @@ class Journal:
 
     @classmethod
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112  (false for what is no name)
             raise BatchError(f"{path} is a directory, not a journal.")
         lock = FileLock(path.with_name(path.name + ".lock"))
         try:

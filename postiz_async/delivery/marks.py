@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,11 +42,12 @@ class MillisecondMarks:
         self._used.setdefault(second, set()).add(moment.microsecond // 1000)
 
     def mark(self, moment: datetime) -> datetime:
-        """The moment, moved to free milliseconds of its second (or of the next full ones)."""
+        """The moment, moved to free milliseconds of its second, or of a later one if it is full."""
         second = moment.replace(microsecond=0)
-        taken = self._used.setdefault(second, set())
-        free = next((ms for ms in range(1, 1000) if ms not in taken), None)
-        if free is None:
-            raise OverflowError(f"all 999 marks of {second.isoformat()} are in use")
-        taken.add(free)
-        return second.replace(microsecond=free * 1000)
+        while True:
+            taken = self._used.setdefault(second, set())
+            free = next((ms for ms in range(1, 1000) if ms not in taken), None)
+            if free is not None:
+                taken.add(free)
+                return second.replace(microsecond=free * 1000)
+            second += timedelta(seconds=1)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from postiz_async.models.posts import Post, PostItem
+    from postiz_async.models.posts import CreatePost, Post, PostItem
 
 __all__ = ["Match", "match_request"]
 
@@ -29,18 +30,21 @@ class Match:
     strange: tuple[str, ...]
 
 
-def match_request(items: Sequence[PostItem], listed: Sequence[Post]) -> Match:
+def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     """Match the posts of a request with what the list shows at its exact instant.
 
-    A post is known by its `client_ref` where the server lists settings, else by channel and
-    order: of the posts on one channel the first stored is the first sent.
+    A post is known by its `client_ref` where the server lists settings, else by channel, text
+    and order: of equal posts on one channel the first stored is the first sent. Texts are
+    compared where the server keeps them byte for byte: without a tag, with links as they are.
     """
-    posts = sorted((post for post in listed if post.actual_date is None), key=lambda p: p.id)
-    open_places = dict(enumerate(items))
+    moment = parse_date(body.date)
+    mine = {post.id: post for post in listed if (post.actual_date or post.publish_date) == moment}
+    open_places = dict(enumerate(body.posts))
     found: dict[int, str] = {}
     strange: list[str] = []
-    for post in posts:
-        place = next((p for p, item in open_places.items() if _is(item, post)), None)
+    for post in sorted(mine.values(), key=lambda post: post.id):
+        places = (n for n, item in open_places.items() if _is(item, post, short=body.short_link))
+        place = next(places, None)
         if place is None:
             strange.append(post.id)
         else:
@@ -49,15 +53,18 @@ def match_request(items: Sequence[PostItem], listed: Sequence[Post]) -> Match:
     return Match(found, tuple(strange))
 
 
-def _is(item: PostItem, post: Post) -> bool:
+def _is(item: PostItem, post: Post, *, short: bool) -> bool:
     if post.settings is not None:
         return item.settings.get(CLIENT_REF) == _listed_ref(post.settings)
-    return post.integration is not None and post.integration.id == item.integration.id
+    if post.integration is None or post.integration.id != item.integration.id:
+        return False
+    text = item.value[0].content
+    return post.content == text or short or "<" in text
 
 
 def _listed_ref(settings: str) -> object:
     try:
         values = msgspec.json.decode(settings, type=dict[str, object])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
     return values.get(CLIENT_REF, "")

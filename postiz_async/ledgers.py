@@ -1,0 +1,235 @@
+"""Where a ledger lives: in this process, or in a store that others share.
+
+The scheduler asks, reserves and lands through one of two homes; the ledger itself stays pure. All
+times of a home are on the home's own clock, `now()`: this process's monotonic clock, or the time
+of the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+import msgspec
+
+from postiz_async import quota
+from postiz_async.errors import StoreError
+from postiz_async.quota import Ledger, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postiz_async.clock import Clock
+    from postiz_async.quota import Grant
+    from postiz_async.stores.shared import Kept, SharedStore
+
+__all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
+
+log = logging.getLogger("postiz_async.quota")
+
+POLL = 0.25
+"""Seconds after which a shared state is looked at again while others hold calls."""
+
+IDLE_POLL = 5.0
+"""The same while nobody holds a call: a limit may change, a slot may be given back."""
+
+SCHEMA = 1
+
+
+class LedgerHome(Protocol):
+    """Holds one ledger."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state as it was last seen."""
+        ...
+
+    def now(self) -> float:
+        """Seconds of the home's clock, the clock of all times in its ledger."""
+        ...
+
+    def look_again_in(self) -> float:
+        """Seconds after which somebody else may have changed the state; infinity: nobody."""
+        ...
+
+    async def refresh(self) -> None:
+        """Look at the state again."""
+        ...
+
+    async def take(
+        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+    ) -> int | Wait:
+        """Reserve a slot if `ask` grants it. Returns a token, or the verdict to wait.
+
+        A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent.
+        """
+        ...
+
+    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        """End a reservation: change the state by `event`."""
+        ...
+
+
+class OwnLedger:
+    """The ledger of a client that shares it with nobody."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self.ledger = ledger
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.monotonic()
+
+    def look_again_in(self) -> float:
+        return math.inf
+
+    async def refresh(self) -> None:
+        """There is nobody else."""
+
+    async def take(
+        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+    ) -> int | Wait:
+        del lifetime  # this process is the only holder
+        verdict = ask(self.ledger, self.now())
+        if isinstance(verdict, Wait):
+            return verdict
+        self.ledger, token = quota.reserve(self.ledger, self.now())
+        return token
+
+    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        self.ledger = event(self.ledger, self.now())
+
+
+class _State(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a store: the ledger, and by whose clocks its times were taken."""
+
+    schema: int = SCHEMA
+    ledger: Ledger
+    boot: str = ""
+    monotonic: float = 0.0
+    wall: float = 0.0
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_State)
+
+
+class SharedLedger:
+    """A ledger in a store, changed by compare-and-swap.
+
+    Without contention a create costs two round trips: one swap to reserve, one to land. Where the
+    store has a clock, all times are its; else they are the host's monotonic clock, which all
+    processes of a host share until it is started again.
+    """
+
+    def __init__(self, store: SharedStore, name: str, ledger: Ledger, clock: Clock) -> None:
+        self.ledger = ledger
+        self._store = store
+        self._name = name
+        self._clock = clock
+        self._fresh = ledger
+        self._version: int | None = None
+        self._offset = 0.0
+        self._mine: set[int] = set()
+        self._turn = anyio.Lock()
+        self._boot = _boot_id()
+
+    def now(self) -> float:
+        return self._clock.monotonic() + self._offset
+
+    def look_again_in(self) -> float:
+        others = any(flight.token not in self._mine for flight in self.ledger.flights)
+        return POLL if others else IDLE_POLL
+
+    async def refresh(self) -> None:
+        async with self._turn:
+            self._saw(await self._store.read(self._name))
+
+    async def take(
+        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+    ) -> int | Wait:
+        async with self._turn:
+            if self._version is None:
+                self._saw(await self._store.read(self._name))
+            while True:
+                now = self.now()
+                current = quota.expire(self.ledger, now)
+                verdict = ask(current, now)
+                if isinstance(verdict, Wait):
+                    return verdict
+                reserved, token = quota.reserve(current, now, expires=now + lifetime)
+                if await self._swap(reserved):
+                    self._mine.add(token)
+                    return token
+
+    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        """As `LedgerHome.land`. A store that fails is logged: the call then counts as spent."""
+        try:
+            with anyio.CancelScope(shield=True):
+                async with self._turn:
+                    while not await self._swap(event(self.ledger, self.now())):
+                        pass
+        except StoreError as error:
+            log.warning("a create could not be noted, it counts as spent: %s", error)
+        except LookupError:
+            log.warning("a create took longer than its reservation and counts as spent")
+        self._mine.intersection_update(flight.token for flight in self.ledger.flights)
+
+    async def _swap(self, ledger: Ledger) -> bool:
+        """Write a state made from the one last seen; when somebody was quicker, see theirs."""
+        value = _encoder.encode(
+            _State(
+                ledger=ledger,
+                boot=self._boot,
+                monotonic=self._clock.monotonic(),
+                wall=self._clock.time(),
+            )
+        )
+        with anyio.CancelScope(shield=True):
+            done, kept = await self._store.swap(self._name, self._version or 0, value)
+            if done:
+                self.ledger, self._version = ledger, kept.version
+                self._tell_time(kept)
+            else:
+                self._saw(kept)
+            return done
+        raise AssertionError("a shielded block is never left by cancellation")
+
+    def _saw(self, kept: Kept) -> None:
+        """Take over what the store keeps."""
+        self._tell_time(kept)
+        self._version = kept.version
+        if kept.value is None:
+            self.ledger = self._fresh
+            return
+        try:
+            state = _decoder.decode(kept.value)
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                f"The store has something else under {self._name}: {error}. Nothing is sent; "
+                "delete the entry if no other program needs it."
+            ) from error
+        if state.schema != SCHEMA:
+            raise StoreError(
+                f"The store was written by another version of this library (schema "
+                f"{state.schema}, this one knows {SCHEMA}). Use one version everywhere."
+            )
+        self.ledger = state.ledger
+        if kept.time is None and state.boot != self._boot:
+            here = self._clock.monotonic() - self._clock.time()
+            self.ledger = quota.shifted(state.ledger, here - state.monotonic + state.wall)
+
+    def _tell_time(self, kept: Kept) -> None:
+        if kept.time is not None:
+            self._offset = kept.time - self._clock.monotonic()
+
+
+def _boot_id() -> str:
+    """What tells one run of this machine from the next; empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import Result
+from processes import ROOT, Server, child_environment, ended, sandbox_process
+
+from postiz_async.cli.app import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli_lab import Cli
+
+KEY = "sandbox-key-5d1f0c77"
+
+
+@pytest.fixture(scope="session")
+def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A sandbox without a quota to speak of, and the folder of its sample campaign."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    sample = folder / "sample"
+    options = ("--limit", "100000", "--sample", str(sample))
+    with sandbox_process(folder / "home", *options, api_key=KEY) as server:
+        yield server, sample
+
+
+@pytest.fixture(scope="session")
+def server(sample_server: tuple[Server, Path]) -> Server:
+    return sample_server[0]
+
+
+@pytest.fixture(scope="session")
+def sample(sample_server: tuple[Server, Path]) -> Path:
+    return sample_server[1]
+
+
+@pytest.fixture(scope="session")
+def odd_servers() -> Iterator[dict[str, str]]:
+    """URLs of servers that are not as they should be, see `odd_servers.py`."""
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-W", "error", str(Path(__file__).parent / "odd_servers.py"), KEY],
+            env=child_environment(ROOT),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    ) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+
+
+@pytest.fixture(autouse=True)
+def home(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A home of its own for each test, and the environment that the sandbox asks for."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name, value in child_environment(folder).items():
+        monkeypatch.setenv(name, value)
+    for name in ("POSTIZ_API_KEY", "POSTIZ_API_URL", "POSTIZ_SANDBOX_CLOCK", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    if "server" in request.fixturenames:
+        server: Server = request.getfixturevalue("server")
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command in this process. No output may hold the key or a traceback."""
+
+    def call(*arguments: str | Path) -> Result:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        for text in (out, err):
+            assert KEY not in text
+            assert "Traceback" not in text
+            assert "\x1b" not in text
+        return Result(code, out, err)
+
+    return call

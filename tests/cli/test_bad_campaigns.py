@@ -1,0 +1,230 @@
+"""What is wrong with a campaign is said with row and column before anything is sent."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+LATER = "2027-01-20 09:00Z"
+WIDE = "integration,date,timezone,content,media,settings,tags,type,thread"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_sent(server: Server) -> Iterator[None]:
+    before = server.state
+    yield
+    after = server.state
+    assert (after["creates"], after["uploads"]) == (before["creates"], before["uploads"])
+
+
+def wide(**cells: str) -> list[str]:
+    filled = {"integration": "mastodon", "date": LATER, "content": "Hello"} | cells
+    return [filled.get(name, "") for name in WIDE.split(",")]
+
+
+BAD_ROWS = {
+    "a date of another order": ({"date": "15/01/2027 09:00"}, "date", "15/01/2027 09:00"),
+    "a date without a zone": ({"date": "2027-01-15 09:00"}, "date", "time zone"),
+    "a date that has passed": ({"date": "2020-01-15 09:00Z"}, "date", "has passed"),
+    "a day that does not exist": ({"date": "2027-02-30 09:00Z"}, "date", "2027-02-30"),
+    "an unknown zone": ({"date": "2027-01-15 09:00", "timezone": "Mars/X"}, "timezone", "Mars/X"),
+    "a skipped hour": (
+        {"date": "2027-03-28 02:30", "timezone": "Europe/Berlin"},
+        "date",
+        "2027-03-28 02:30",
+    ),
+    "an unknown channel": ({"integration": "mastodonn"}, "integration", "'mastodon'"),
+    "a misspelt name": ({"integration": "Northwind Newz"}, "integration", "'Northwind News'"),
+    "a missing file": ({"media": "none.jpg"}, "media", "none.jpg does not exist"),
+    "a folder as medium": ({"media": "."}, "media", "directory"),
+    "an empty row": (dict.fromkeys(["integration", "date", "content"], ""), "row", "is empty"),
+    "no text": ({"content": ""}, "content", "neither text nor media"),
+    "settings that are no JSON": ({"settings": "{"}, "settings", "JSON"),
+    "an unknown type": ({"type": "later"}, "type", "later"),
+    "a thread that is no list": ({"thread": '"x"'}, "thread", "list"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row(cli: Cli, tmp_path: Path, name: str) -> None:
+    cells, column, text = BAD_ROWS[name]
+    file = write_campaign(tmp_path / "c.csv", wide(), wide(**cells), columns=WIDE)
+    for verb in ("plan", "run"):
+        result = cli(verb, file)
+        assert result.code == 2
+        assert result.out == ""
+        head, line, *_ = result.err.splitlines()
+        assert head == "1 problem, nothing was sent:"
+        assert line.startswith(f"  row 3, {column}: ")
+        assert text in line
+    assert not file.with_suffix(".journal").exists()
+
+
+def test_problems_for_programs(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", "15/01/2027 09:00", "Hello"),
+        ("mastodonn", LATER, "Hello"),
+    )
+    for verb in ("plan", "run"):
+        result = cli(verb, file, "--json")
+        assert result.code == 2
+        problems = result.document["problems"]
+        assert [(p["row"], p["column"]) for p in problems] == [(2, "date"), (3, "integration")]
+        assert all(set(p) == {"row", "column", "message", "hint"} for p in problems)
+        assert "15/01/2027" in problems[0]["message"]
+        assert "'mastodon'" in problems[1]["hint"]
+
+
+def test_all_problems_at_once_but_no_flood(cli: Cli, tmp_path: Path) -> None:
+    rows = [("mastodon", "tomorrow", "Hello")] * 70
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    result = cli("plan", file)
+    assert result.err.splitlines()[0] == "70 problems, nothing was sent:"
+    assert result.err.splitlines()[-1] == "  ... and 20 more (--json has all)"
+    assert len(cli("plan", file, "--json").document["problems"]) == 70
+
+
+def test_an_unknown_column(cli: Cli, tmp_path: Path) -> None:
+    columns = "integration,date,content,medai"
+    row = ("mastodon", LATER, "Hello", "x.jpg")
+    file = write_campaign(tmp_path / "c.csv", row, columns=columns)
+    result = cli("run", file)
+    assert result.code == 2
+    assert "row 1, medai: " in result.err
+    assert "'media'" in result.err
+
+
+def test_a_missing_column(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "Hello"), columns="integration,content")
+    result = cli("run", file)
+    assert result.code == 2
+    assert "no column 'date' (row 1)" in result.err
+
+
+def test_a_row_with_too_many_cells(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello", "a comma too many"))
+    result = cli("run", file)
+    assert result.code == 2
+    assert "row 2, columns: has 4 cells" in result.err
+
+
+def test_another_encoding(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "c.csv"
+    file.write_bytes(f"integration,date,content\nmastodon,{LATER},café\n".encode("latin-1"))
+    result = cli("run", file)
+    assert result.code == 2
+    assert "not UTF-8" in result.err
+    assert "line 2, column 31" in result.err
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"integration,date,content\n", b"\xef\xbb\xbf"])
+def test_a_file_without_rows(cli: Cli, tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "c.csv"
+    file.write_bytes(data)
+    result = cli("run", file)
+    assert result.code == 2
+    assert str(file) in result.err
+    assert "empty" in result.err or "no rows" in result.err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "status"])
+def test_a_folder_and_a_file_that_is_not_there(cli: Cli, tmp_path: Path, verb: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path, text in ((folder, "directory"), (tmp_path / "none.csv", "There is no")):
+        result = cli(verb, path)
+        assert result.code == 2
+        if verb != "status":
+            assert text in result.err
+        assert path.stem in result.err
+
+
+def test_names_that_steer_a_terminal_do_not(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("\x1b[2Jmastodon", LATER, "Hello"))
+    result = cli("run", file)  # the fixture looks for escapes
+    assert result.code == 2
+    assert "row 2, integration" in result.err
+
+
+@pytest.mark.parametrize("change", ["a new row", "no file", "another file"])
+def test_a_campaign_that_changes_between_plan_and_run(
+    cli: Cli, sample: Path, tmp_path: Path, change: str
+) -> None:
+    picture = tmp_path / "p.png"
+    shutil.copy(sample / "steam.gif", picture)
+    columns = "integration,date,content,media"
+    row = ("mastodon", LATER, "Hello", "p.png")
+    file = write_campaign(tmp_path / "c.csv", row, columns=columns)
+    assert cli("plan", file).code == 0
+    if change == "a new row":
+        bad = ("mastodon", "soon", "Hello", "")
+        write_campaign(file, row, bad, columns=columns)
+    elif change == "no file":
+        picture.unlink()
+    else:
+        picture.write_text("no picture any more")
+    result = cli("run", file)
+    assert result.code == 2
+    expected = "row 3, date" if change == "a new row" else "row 2, media"
+    assert expected in result.err
+
+
+def test_no_good_row_is_left(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "soon", "Hello"))
+    result = cli("run", file, "--skip-invalid")
+    assert result.code == 2
+    assert "row 2, date" in result.err
+    assert not file.with_suffix(".journal").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan"],
+        ["nonsense"],
+        ["plan", "a.csv", "--nonsense"],
+        ["plan", "a.csv", "b.csv"],
+        ["run", "a.csv", "--late", "never"],
+        ["sandbox", "--speed", "0"],
+        ["sandbox", "--speed", "nan"],
+        ["sandbox", "--port", "70000"],
+        ["sandbox", "--limit", "0"],
+        ["sandbox", "--start", "soon"],
+        ["demo", "--speed", "inf"],
+        ["posts", "list", "--start", "15/01/2027"],
+    ],
+)
+def test_a_command_that_is_not_understood(cli: Cli, words: list[str]) -> None:
+    result = cli(*words)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("error: ")
+    assert "--help" in result.err
+    assert result.err.count("\n") == 1
+    told = cli(*words, "--json") if words[0] in {"plan", "run"} else None
+    if told is not None:
+        assert told.document["error"]["kind"] == "usage"
+
+
+def test_a_port_that_is_taken(cli: Cli, server: Server) -> None:
+    result = cli("sandbox", "--port", server.url.rpartition(":")[2])
+    assert result.code == 2
+    assert "is in use" in result.err
+
+
+def test_a_folder_that_the_sample_cannot_be_copied_to(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = cli("sandbox", "--port", "0", "--sample", tmp_path / "file" / "folder")
+    assert result.code == 2
+    assert "cannot be copied" in result.err

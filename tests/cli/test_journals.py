@@ -1,0 +1,148 @@
+"""A journal that does not belong here is refused, and left as it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+from processes import Server
+
+from postiz_async.delivery.lock import FileLock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli, Result
+
+LATER = "2027-01-20 09:00Z"
+
+
+@pytest.fixture
+def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
+    """A campaign that was run: it has a journal."""
+    path = write_campaign(
+        tmp_path / "c.csv", *(("mastodon", LATER, f"Hello {n} {tmp_path}") for n in range(30))
+    )
+    assert cli("run", path).code == 0
+    return path
+
+
+def refused_and_untouched(
+    cli: Cli, server: Server, journal: Path, *words: str | Path, told: tuple[str, ...]
+) -> Result:
+    before, state = journal.read_bytes(), server.state
+    result = cli(*words)
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+    assert str(journal) in result.err
+    for text in told:
+        assert text in result.err
+    assert journal.read_bytes() == before
+    after = server.state
+    assert (after["creates"], after["uploads"]) == (state["creates"], state["uploads"])
+    return result
+
+
+def test_of_another_campaign(cli: Cli, server: Server, file: Path, tmp_path: Path) -> None:
+    other = write_campaign(tmp_path / "other.csv", ("mastodon", LATER, "Something else"))
+    journal = file.with_suffix(".journal")
+    for verb in ("plan", "run"):
+        refused_and_untouched(
+            cli, server, journal, verb, other, "--journal", journal, told=("another campaign",)
+        )
+
+
+def test_of_another_server(
+    cli: Cli, server: Server, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_campaign(file, *[("mastodon", LATER, "New")], ("mastodon", LATER, f"Hello 0 {file.parent}"))
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("POSTIZ_API_URL", elsewhere)
+    refused_and_untouched(
+        cli, server, file.with_suffix(".journal"), "run", file, told=(server.url, elsewhere)
+    )
+
+
+def test_of_another_organisation(
+    cli: Cli,
+    server: Server,
+    tmp_path: Path,
+    odd_servers: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-01-20 09:00Z", "Hello"))
+    both = Server(odd_servers["two organisations"], server.api_key)
+    monkeypatch.setenv("POSTIZ_API_URL", both.url)
+    assert cli("run", file).code == 0
+    (mine,) = both.posts
+    write_campaign(
+        file, *(("mastodon", "2031-01-20 09:00Z", text) for text in ("Hello", "Hello again"))
+    )
+    monkeypatch.setenv("POSTIZ_API_KEY", "the-key-of-somebody-else")
+    journal = file.with_suffix(".journal")
+    told = ("another organisation", str(mine["integration_id"]))
+    for verb in ("plan", "run"):
+        refused_and_untouched(cli, both, journal, verb, file, told=told)
+
+
+def damage(journal: Path, how: str) -> None:
+    data = journal.read_bytes()
+    if how == "garbage":
+        journal.write_bytes(b"garbage" * 1000)
+    elif how == "cut":
+        journal.write_bytes(data[: len(data) // 2 // 4096 * 4096 + 100])
+    elif how == "overwritten":
+        middle = len(data) // 2
+        journal.write_bytes(data[:4096] + b"\xa5" * (middle - 4096) + data[middle:])
+    elif how == "newer":
+        with sqlite3.connect(journal) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        connection.close()
+    else:
+        journal.unlink()
+        with sqlite3.connect(journal) as connection:
+            connection.execute("CREATE TABLE somebody_elses (id INTEGER)")
+        connection.close()
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut", "overwritten", "newer", "no journal"])
+@pytest.mark.parametrize("verb", ["plan", "run", "status"])
+def test_damaged(cli: Cli, server: Server, file: Path, how: str, verb: str) -> None:
+    journal = file.with_suffix(".journal")
+    for rest in file.parent.glob("c.journal-*"):
+        rest.unlink()
+    damage(journal, how)
+    refused_and_untouched(cli, server, journal, verb, file, told=())
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "status"])
+def test_a_folder_instead(cli: Cli, server: Server, tmp_path: Path, verb: str) -> None:
+    path = write_campaign(tmp_path / "d.csv", ("mastodon", LATER, "Hello"))
+    (tmp_path / "d.journal").mkdir()
+    result = cli(verb, path)
+    assert result.code == 2
+    assert "d.journal" in result.err
+
+
+def test_in_use(cli: Cli, server: Server, file: Path) -> None:
+    write_campaign(file, ("mastodon", LATER, "New"), ("mastodon", LATER, f"Hello 0 {file.parent}"))
+    journal = file.with_suffix(".journal")
+    lock = FileLock(journal.with_name(journal.name + ".lock"))
+    try:
+        told = ("Another process", "postiz-async status")
+        refused_and_untouched(cli, server, journal, "run", file, told=told)
+        assert cli("status", file).code == 0
+        assert cli("plan", file).code == 0
+    finally:
+        lock.release()
+    assert cli("run", file).code == 0
+
+
+def test_the_key_is_in_no_file(server: Server, file: Path) -> None:
+    paths = [path for path in file.parent.rglob("*") if path.is_file()]
+    assert file.with_suffix(".journal") in paths
+    assert any(path.name.startswith("quota-") for path in paths)
+    for path in paths:
+        assert server.api_key.encode() not in path.read_bytes()

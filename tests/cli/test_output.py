@@ -1,0 +1,252 @@
+"""What the commands say when all is well."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+from postiz_async.cli.app import app
+from postiz_async.cli.output import clock_time, count, date_range, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+LATER = "2027-01-20 09:00Z"
+
+
+@pytest.fixture
+def file(sample: Path, tmp_path: Path) -> Path:
+    shutil.copy(sample / "steam.gif", tmp_path / "p.gif")
+    return write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", LATER, f"Hello {tmp_path}", "p.gif"),
+        ("Northwind News", LATER, f"Hello {tmp_path}", "p.gif"),
+        ("bluesky", "2027-01-21 09:00Z", f"Hello {tmp_path}", ""),
+        columns="integration,date,content,media",
+    )
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def commands() -> list[list[str]]:
+    names = [name for name in app if not name.startswith("-")]
+    deeper = [[name, sub] for name in names for sub in app[name] if not sub.startswith("-")]
+    return [[], *([name] for name in names), *deeper]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_help(cli: Cli, words: list[str]) -> None:
+    result = cli(*words, "--help")
+    assert result.code == 0
+    assert result.err == ""
+    assert f"Usage: {' '.join(['postiz-async', *words])}" in result.out
+    assert "[default: False]" not in result.out
+    assert all(len(line) <= 80 for line in result.out.splitlines())
+
+
+def test_version(cli: Cli) -> None:
+    result = cli("--version")
+    assert result.code == 0
+    assert result.out.startswith("postiz-async 0")
+    assert result.out.count("\n") == 1
+
+
+def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
+    before = server.state
+    planned = cli("plan", file)
+    assert planned.code == 0
+    assert planned.err == ""
+    assert planned.out.splitlines() == [
+        f"{server.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
+        "3 posts in 2 create requests, 1 media file",
+        "1 window of 30 requests (assumed until the first answer)",
+        "done at once",
+    ]
+    assert server.state["creates"] == before["creates"]
+
+    ran = cli("run", file)
+    assert ran.code == 0
+    assert ran.err == ""
+    assert ran.out.splitlines() == [
+        f"{server.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
+        "3 posts in 2 create requests, 1 media file",
+        "3 stored of 3 rows; 2 create requests spent.",
+        f"What became of each row: {file.with_suffix('.result.csv')}",
+    ]
+    after = server.state
+    assert after["creates"] - before["creates"] == 2
+    assert after["posts"] - before["posts"] == 3
+    assert after["uploads"] - before["uploads"] == 1
+
+    told = cli("status", file)
+    assert told.code == 0
+    assert told.out.splitlines()[:7] == [
+        f"c.csv at {server.url}",
+        "channel         stored",
+        "mastodon             1",
+        "Northwind News       1",
+        "bluesky              1",
+        "",
+        "3 stored of 3 rows; 2 create requests spent.",
+    ]
+    quota = r"Quota: 99,\d{3} of 100,000 requests left when last seen, Thu 14 Jan 2027 .*"
+    assert re.fullmatch(quota, told.out.splitlines()[7])
+
+    again = cli("run", file)
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[0] == "Nothing is left to send: 3 stored of 3 rows."
+    assert cli("plan", file).out.splitlines() == ["Nothing is left to send."]
+    assert server.state["creates"] == after["creates"]
+
+
+def test_the_result_file(cli: Cli, server: Server, file: Path) -> None:
+    cli("run", file)
+    with file.with_suffix(".result.csv").open(encoding="utf-8", newline="") as result:
+        rows = list(csv.DictReader(result))
+    assert [(row["row"], row["state"]) for row in rows] == [(str(n), "stored") for n in (2, 3, 4)]
+    ids = {post["id"] for post in server.posts}
+    assert all(row["post_id"] in ids for row in rows)
+
+
+def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
+    planned = cli("plan", file, "--json")
+    assert planned.err == ""
+    assert datetime.fromisoformat(planned.document["finish"]).tzinfo is not None
+    expected = {
+        "problems": [],
+        "rows": 3,
+        "posts": 3,
+        "requests": 2,
+        "lower_bound": 2,
+        "limit": 30,
+        "limit_known": False,
+        "windows": 1,
+        "late_rows": [],
+        "media_files": 1,
+        "resumed": False,
+    }
+    assert {name: value for name, value in planned.document.items() if name != "finish"} == expected
+
+    ran = cli("run", file, "--json")
+    assert ran.code == 0
+    assert ran.err.startswith(f"{server.url}, 3 channels")
+    document = ran.document
+    assert document["complete"] is True
+    assert document["counts"] == {"stored": 3}
+    assert document["requests"] == 2
+    assert [row["row"] for row in document["rows"]] == [2, 3, 4]
+    assert document["rows"][0]["date"] == "2027-01-20T09:00:00Z"
+
+    told = cli("status", file, "--json")
+    assert told.document["rows"] == document["rows"]
+    assert told.document["server"] == f"{server.url}/public/v1"
+    assert told.document["quota"]["limit"] == 100000
+
+    again = cli("run", file, "--json")
+    assert again.document == document
+
+
+def test_dates_are_shown_in_the_zone_of_the_machine_or_of_the_option(
+    cli: Cli, server: Server, file: Path, in_berlin: None
+) -> None:
+    assert "20 Jan 10:00 to 21 Jan 2027 10:00 (CET)" in cli("plan", file).out
+    tokyo = cli("plan", file, "--timezone", "Asia/Tokyo").out
+    assert "20 Jan 18:00 to 21 Jan 2027 18:00 (Asia/Tokyo)" in tokyo
+
+
+def test_rows_that_are_refused(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", LATER, f"Hello {tmp_path}"),
+        ("bluesky", LATER, "more than a request may carry " * 4000),
+    )
+    result = cli("run", file)
+    if result.code == 2:  # found before it was sent, which is better
+        assert "row 3, content" in result.err
+        return
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert lines[2].split() == ["row", "state", "channel", "date", "why"]
+    assert lines[3].startswith("  3  refused  bluesky  Wed 20 Jan 2027 09:00 UTC  ")
+    assert lines[4] == "1 stored, 1 refused of 2 rows; 2 create requests spent."
+    assert cli("status", file).code == 1
+    again = cli("run", file)
+    assert again.code == 1
+    assert again.out.splitlines()[0] == (
+        "Nothing is left to send: 1 stored, 1 refused of 2 rows. "
+        f"Why: postiz-async status {file}"
+    )
+
+
+def test_rows_that_are_left_out(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", LATER, f"Hello {tmp_path}"),
+        ("bluesky", "15/01/2027 09:00", "Hello"),
+    )
+    planned = cli("plan", file, "--skip-invalid")
+    assert planned.code == 1
+    assert planned.out.splitlines()[0] == "1 row left out:"
+    assert "row 3, date" in planned.out
+    ran = cli("run", file, "--skip-invalid", "--json")
+    assert ran.code == 1
+    assert ran.document["counts"] == {"stored": 1}
+    assert [problem["row"] for problem in ran.document["problems"]] == [3]
+
+
+def test_integrations(cli: Cli, server: Server) -> None:
+    lines = cli("integrations").out.splitlines()
+    assert lines[0].split() == ["provider", "name", "id"]
+    assert len(lines) == 14
+    assert all(line == line.rstrip() for line in lines)
+    document = cli("integrations", "--json").document
+    assert {channel["identifier"] for channel in document} >= {"mastodon", "telegram", "x"}
+
+
+def test_quota(cli: Cli, server: Server) -> None:
+    assert "--spend-one" in cli("quota").out
+    assert cli("quota", "--json").document["quota"]["limit"] is None
+    before = server.state
+    spent = cli("quota", "--spend-one")
+    assert spent.out.startswith("99,")
+    after = server.state
+    assert after["creates"] - before["creates"] == 1
+    assert after["posts"] == before["posts"]
+    kept = cli("quota")
+    assert "of 100,000 requests left, new window in" in kept.out
+    assert "last seen" in kept.out
+    assert "key from POSTIZ_API_KEY" in kept.out
+    document = cli("quota", "--json").document
+    assert document["quota"]["limit"] == 100000
+    assert datetime.fromisoformat(document["seen_at"]).year == 2027
+
+
+def test_numbers_and_dates_for_people() -> None:
+    first = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
+    last = datetime(2027, 1, 2, 8, 30, tzinfo=UTC)
+    assert date_range(first, last) == "31 Dec 2026 23:00 to 2 Jan 2027 08:30 (UTC)"
+    assert date_range(last, last) == "2 Jan 2027 08:30 (UTC)"
+    assert moment(last) == "Sat 2 Jan 2027 08:30 UTC"
+    assert clock_time(1880) == "31:20"
+    assert clock_time(3723) == "1:02:03"
+    assert clock_time(-1) == "00:00"
+    assert count(1, "post") == "1 post"
+    assert count(2480, "post") == "2,480 posts"

@@ -1,0 +1,153 @@
+"""Key, server, clock: one clear sentence, exit code 2, nothing sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli, Result
+    from processes import Server
+
+WHERE = "Settings > Developers > Public API"
+COMMANDS = ["plan FILE", "run FILE", "integrations", "quota --spend-one", "posts list", "doctor"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_campaign(tmp_path / "c.csv", ("mastodon", "2027-01-20 09:00Z", "Hello"))
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest, file: Path) -> list[str]:
+    return [str(file) if word == "FILE" else word for word in request.param.split()]
+
+
+def refused(result: Result, *texts: str) -> None:
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("error: ")
+    for text in texts:
+        assert text in result.err
+
+
+def test_no_key(cli: Cli, server: Server, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = server.state
+    monkeypatch.delenv("POSTIZ_API_KEY")
+    refused(cli(*command), "There is no API key", WHERE, "POSTIZ_API_KEY")
+    assert server.state == before
+
+
+@pytest.mark.parametrize("key", ["", "   ", "Bearer ", "wrong key", "schlüssel", "a\nb"])
+def test_a_key_that_cannot_be_one(
+    cli: Cli, server: Server, file: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = server.state
+    monkeypatch.setenv("POSTIZ_API_KEY", key)
+    refused(cli("run", file), "key", WHERE)
+    assert server.state == before
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_a_wrong_key(
+    cli: Cli, server: Server, file: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creates = server.state["creates"]
+    monkeypatch.setenv("POSTIZ_API_KEY", "wrong-key-0123")
+    result = cli(verb, file)
+    refused(result, "401", WHERE)
+    assert "wrong-key-0123" not in result.err
+    assert server.state["creates"] == creates
+    assert not file.with_suffix(".journal").exists()
+
+
+def test_a_wrong_key_for_programs(
+    cli: Cli, server: Server, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTIZ_API_KEY", "wrong-key-0123")
+    result = cli("run", file, "--json")
+    assert result.code == 2
+    assert result.document["error"]["kind"] == "AuthenticationError"
+    assert WHERE in result.document["error"]["message"]
+
+
+def test_the_key_of_the_official_command_line(
+    cli: Cli, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_API_KEY")
+    login = home / ".postiz" / "credentials.json"
+    login.parent.mkdir()
+    login.write_text(json.dumps({"accessToken": server.api_key, "apiUrl": "http://127.0.0.1:1"}))
+    assert cli("integrations").code == 0  # the environment's server wins
+    monkeypatch.delenv("POSTIZ_API_URL")
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    refused(cli("integrations"), "http://127.0.0.1:1")
+    login.write_text("{")
+    refused(cli("integrations"), "There is no API key")
+
+
+def test_nobody_answers(
+    cli: Cli, server: Server, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setenv("POSTIZ_API_URL", url)
+        monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+        result = cli(*command)
+        if command == ["doctor"]:  # says in its own words what it found
+            assert result.code == 2
+            assert url in result.out
+        else:
+            refused(result, "No connection", url)
+            assert result.err.count("\n") == 1
+        monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", "1")
+        refused(cli(*command), "no sandbox", url, "postiz-async sandbox")
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("web page", "/api"), ("container", "lacks /api")],
+)
+def test_a_web_page_answers(
+    cli: Cli,
+    odd_servers: dict[str, str],
+    server: Server,
+    file: Path,
+    kind: str,
+    told: str,
+    verb: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    refused(cli(verb, file, "--url", odd_servers[kind]), "not with the API", told)
+
+
+@pytest.mark.parametrize("url", ["postiz", "ftp://postiz.example.com", "http://", "https://[::1"])
+def test_what_is_no_address(
+    cli: Cli, server: Server, file: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    refused(cli("plan", file, "--url", url), "not a web address", "https://")
+
+
+def test_the_clock_of_a_real_server_is_not_taken_over(cli: Cli, server: Server) -> None:
+    refused(cli("integrations", "--url", "https://postiz.example.com"), "not a sandbox")
+
+
+def test_a_state_folder_that_cannot_be_used(
+    cli: Cli, server: Server, file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "state").write_text("a file where a folder has to be")
+    creates = server.state["creates"]
+    result = cli("run", file)
+    assert result.code == 2
+    assert "state of the quota" in result.err
+    assert server.state["creates"] == creates

@@ -1,0 +1,135 @@
+"""The command line and the sandbox as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).parent.parent
+COMMAND = [sys.executable, "-W", "error", "-m", "postiz_async"]
+PATIENCE = 30.0
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def child_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which nothing of the user's is seen or changed."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"))
+    }
+    return kept | {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm-256color",
+        "TZ": "UTC",
+    } | dict(extra or {})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Server:
+    """A sandbox in another process."""
+
+    url: str
+    api_key: str = field(repr=False)
+    clocked: bool = True
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "POSTIZ_API_URL": self.url,
+            "POSTIZ_API_KEY": self.api_key,
+            "POSTIZ_SANDBOX_CLOCK": "1" if self.clocked else "",
+        }
+
+    def _look(self, page: str) -> dict[str, object]:
+        with _direct.open(f"{self.url}/sandbox/{page}", timeout=PATIENCE) as answer:
+            return json.load(answer)
+
+    @property
+    def state(self) -> dict[str, int]:
+        """Counts of posts, requests, creates, refusals, uploads."""
+        return self._look("state")  # type: ignore[return-value]
+
+    @property
+    def posts(self) -> list[dict[str, object]]:
+        return self._look("posts")["posts"]  # type: ignore[return-value]
+
+
+def read_lines(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
+    """The first line of a process that is wanted."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        if wanted(line):
+            return line
+        seen.append(line)
+    raise AssertionError(f"the process ended, having said {seen}")
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """End a process and its pipes with the block."""
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+    finally:
+        process.wait()
+
+
+@contextmanager
+def sandbox_process(
+    home: Path, *options: str, api_key: str = "sandbox-key-5d1f0c77"
+) -> Iterator[Server]:
+    """`postiz-async sandbox` on a free port, on a clock that starts the day before the sample."""
+    home.mkdir(parents=True, exist_ok=True)
+    start = ["--port", "0", "--start", "2027-01-14T09:00", "--api-key", api_key]
+    with ended(
+        subprocess.Popen(
+            [*COMMAND, "sandbox", *start, *options],
+            env=child_environment(home),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    ) as process:
+        line = read_lines(process, lambda line: "POSTIZ_API_URL=" in line)
+        url = line.partition("POSTIZ_API_URL=")[2].split()[0]
+        yield Server(url, api_key)
+
+
+def start(
+    arguments: Sequence[str], home: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """The command line as a process with its output in pipes."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=child_environment(home, environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Look again and again until something holds."""
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, f"waited in vain until {what}"
+        time.sleep(0.01)

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import traceback
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import (
+    APIConnectionError,
+    AuthenticationError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    NewPost,
+    Postiz,
+    PostizError,
+    Priority,
+    QuotaWaitError,
+)
+from postiz_async.clock import AcceleratedClock, JumpingClock
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.sandbox.http import serve
+from postiz_async.stores.file import FileStore
+from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+from postiz_async.wire import WireRequest, WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from postiz_async.quota import Kept
+
+KEY = "k3y-" + "7" * 20
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTIZ_API_KEY", f"Bearer {KEY}")
+    monkeypatch.setenv("POSTIZ_API_URL", "https://postiz.example.com/api/")
+    assert Postiz().base_url == "https://postiz.example.com/api/public/v1"
+    monkeypatch.delenv("POSTIZ_API_URL")
+    assert Postiz().base_url == "https://api.postiz.com/public/v1"
+    assert Postiz(base_url="http://localhost:3000").base_url == "http://localhost:3000/public/v1"
+
+
+def test_without_a_key_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POSTIZ_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="POSTIZ_API_KEY"):
+        Postiz()
+    monkeypatch.setenv("POSTIZ_API_KEY", KEY)
+    with pytest.raises(ConfigurationError, match="no API key"):
+        Postiz(api_key=" ")
+
+
+def test_an_unknown_rhythm_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'burst' or 'smooth'"):
+        Postiz(api_key=KEY, pacing="steady")  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ opening and closing
+
+
+def client_of(sandbox: Sandbox, **options: object) -> Postiz:
+    transport = SandboxTransport(sandbox)
+    return Postiz(
+        api_key=sandbox.organization.api_key,
+        base_url="http://sandbox.invalid",
+        clock=sandbox.clock,
+        transport=transport,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+async def test_a_closed_client_says_how_to_open_it() -> None:
+    async with Sandbox(clock=JumpingClock()) as sandbox:
+        postiz = client_of(sandbox)
+        for _ in range(2):
+            for use in ("posts", "media", "integrations", "scheduler"):
+                with pytest.raises(ConfigurationError, match="async with Postiz"):
+                    getattr(postiz, use)
+            async with postiz:
+                assert await postiz.integrations.is_connected()
+                with pytest.raises(ConfigurationError, match="open already"):
+                    await postiz.open()
+
+
+async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
+    async with Sandbox(clock=JumpingClock(), limit=5) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        local = client_of(sandbox)
+        for _ in range(2):
+            async with local as postiz:
+                at = LocalPostiz().in_an_hour() + timedelta(days=2)
+                for number in range(5):
+                    await postiz.posts.schedule(NewPost(channel, f"{number}"), at=at)
+        assert sandbox.refusals == 0
+        assert len(sandbox.posts) == 10
+
+
+async def test_a_call_in_flight_at_closing_counts_as_spent() -> None:
+    async with Sandbox(clock=JumpingClock(), limit=5, work_per_post=3.0) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        local = client_of(sandbox)
+        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        async with local as postiz:
+            await postiz.posts.schedule(NewPost(channel, "first"), at=at)
+            call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
+            await sandbox.clock.sleep(1)
+            await local.aclose()
+        async with local as postiz:
+            assert (await postiz.quota()).remaining == 3
+        await call
+
+
+class BrokenStore:
+    async def load(self) -> Kept | None:
+        raise ConfigurationError("the state cannot be read")
+
+    async def save(self, _: Kept) -> None:
+        raise AssertionError
+
+
+async def test_a_client_that_cannot_be_opened_leaves_no_connection_open() -> None:
+    postiz = Postiz(api_key=KEY, base_url="http://127.0.0.1:1", quota_store=BrokenStore())
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        await postiz.open()
+    with pytest.raises(ConfigurationError, match="not open"):
+        await postiz.quota()
+
+
+# ------------------------------------------------------------------ one call, many ways to fail
+
+
+async def test_a_wrong_key_says_where_to_look() -> None:
+    async with Sandbox(clock=JumpingClock(), api_key="right") as sandbox:
+        transport = SandboxTransport(sandbox)
+        async with Postiz(
+            api_key="wrong", base_url="http://h", clock=sandbox.clock, transport=transport
+        ) as postiz:
+            with pytest.raises(AuthenticationError, match="Settings > Developers"):
+                await postiz.integrations.is_connected()
+
+
+async def test_a_base_url_without_api_is_explained() -> None:
+    async with Sandbox(base="container") as sandbox, serve(sandbox) as served:
+        async with Postiz(api_key="sandbox", base_url=f"{served.url}/api") as postiz:
+            assert await postiz.integrations.is_connected()
+        async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
+            with pytest.raises(ConfigurationError, match="https://your-host/api"):
+                await postiz.integrations.is_connected()
+
+
+async def test_a_failing_key_look_up_is_repeated_also_for_creates() -> None:
+    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+        channel = sandbox.add_integration("mastodon").id
+        at = LocalPostiz().in_an_hour()
+        sandbox.faults.add(Fault("empty_401", route="create_post", times=2))
+        await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+        assert len(sandbox.posts) == 1
+
+
+# ------------------------------------------------------------------ the key is a secret
+
+
+def files_in(folder: Path) -> list[tuple[str, bytes]]:
+    return [(path.name, path.read_bytes()) for path in folder.iterdir()]
+
+
+class Saying:
+    """A transport that gives one answer, or raises, for ever."""
+
+    def __init__(self, answer: WireResponse | Exception) -> None:
+        self.answer = answer
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+ANSWERS = [
+    WireResponse(200, {"content-type": "text/html"}, b"<html>"),
+    WireResponse(200, {}, b"{"),
+    WireResponse(307, {"location": "/auth"}, b""),
+    WireResponse(400, {}, b'{"msg":"no"}'),
+    WireResponse(401, {}, b'{"msg":"Invalid API key"}'),
+    WireResponse(401, {}, b""),
+    WireResponse(500, {}, b'{"statusCode":500}'),
+    APIConnectionError("broke"),
+]
+
+
+def everything_about(error: BaseException) -> Iterator[str]:
+    """All that a careless log or an eager error reporter shows of an error."""
+    while True:
+        yield repr(error)
+        yield str(error)
+        yield repr(vars(error))
+        yield "".join(traceback.format_exception(error))
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        # frames of this test hold the key itself
+        shown.stack = traceback.StackSummary.from_list(
+            [frame for frame in shown.stack if frame.filename != __file__]
+        )
+        yield "".join(shown.format())
+        if error.__cause__ is None:
+            return
+        error = error.__cause__
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=repr)
+async def test_no_error_shows_the_key(
+    answer: WireResponse | Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    calls = 0
+    async with Postiz(
+        api_key=KEY, base_url="http://h", clock=JumpingClock(), transport=Saying(answer)
+    ) as postiz:
+        at = LocalPostiz().in_an_hour()
+        for call in (
+            postiz.integrations.list,
+            lambda: postiz.posts.list(start=at, end=at),
+            lambda: postiz.posts.schedule(NewPost("c", "x"), at=at),
+            lambda: postiz.posts.delete("x"),
+            postiz.posts.probe,
+        ):
+            try:
+                await call()
+            except PostizError as error:
+                calls += 1
+                logging.getLogger("test").exception("it failed")
+                for text in everything_about(error):
+                    assert KEY not in text
+    assert calls >= 4
+    assert KEY not in caplog.text
+
+
+async def test_no_object_shows_the_key(tmp_path: Path) -> None:
+    async with Sandbox(api_key=KEY, clock=JumpingClock()) as sandbox:
+        store = FileStore(tmp_path, root="http://sandbox.invalid/public/v1", key=KEY)
+        async with sandbox_client(sandbox, quota_store=store) as postiz:
+            channel = sandbox.add_integration("mastodon").id
+            await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+            seen = [postiz, postiz.scheduler, postiz.scheduler.identity, postiz.posts]
+            seen += [postiz.with_options(timeout=1), store, await postiz.quota()]
+            assert KEY not in repr(seen)
+            assert KEY not in repr([getattr(thing, "__dict__", "") for thing in seen])
+        names_and_bytes = files_in(tmp_path)
+        assert len(names_and_bytes) == 1
+        assert KEY not in str(names_and_bytes)
+
+
+async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Sandbox(api_key=KEY) as sandbox, serve(sandbox) as served:
+        clock = AcceleratedClock(100)
+        async with Postiz(api_key=KEY, base_url=served.url, clock=clock) as postiz:
+            sandbox.faults.add(Fault("reset", route="list_integrations", times=9))
+            with pytest.raises(APIConnectionError):
+                await postiz.integrations.list()
+    assert "request 1 list_integrations" in caplog.text
+    assert KEY not in caplog.text
+
+
+# ------------------------------------------------------------------ waiting
+
+
+async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
+    async with Sandbox(clock=JumpingClock(), limit=2) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        at = LocalPostiz().in_an_hour() + timedelta(days=1)
+        async with sandbox_client(sandbox) as postiz:
+            for number in range(2):
+                await postiz.posts.schedule(NewPost(channel, f"{number}"), at=at)
+            before = sandbox.clock.monotonic()
+            with pytest.raises(QuotaWaitError) as caught:
+                await postiz.posts.schedule(NewPost(channel, "3"), at=at, max_wait=5)
+            assert sandbox.clock.monotonic() == before
+            assert 3500 < caught.value.retry_after < 3700
+            quota = await postiz.quota()
+            assert (quota.limit, quota.remaining, quota.blocked) == (2, 0, False)
+
+
+async def test_importing_the_client_imports_neither_aiohttp_nor_the_batch() -> None:
+    script = (
+        "import sys, postiz_async; "
+        "bad = {'aiohttp', 'sqlite3', 'postiz_async.batch', 'postiz_async.sandbox'}; "
+        "print(sorted(bad & set(sys.modules)))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
+
+
+async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:
+    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+        channel = sandbox.add_integration("mastodon").id
+        at = LocalPostiz().in_an_hour()
+        for fault in (
+            Fault("drop_answer", route="create_post"),
+            Fault("reset", route="create_post"),
+            Fault("late_answer", route="create_post", delay=900.0),
+            Fault("error_after", route="create_post", status=502),
+            Fault("stop", route="create_post"),
+        ):
+            sandbox.faults.add(fault)
+            with pytest.raises(DeliveryUnknownError) as caught:
+                await postiz.posts.schedule(
+                    NewPost(channel, "x"), at=at, priority=Priority.INTERACTIVE
+                )
+            assert caught.value.marks.channels == (channel,)
+            assert abs(caught.value.marks.date - at) < timedelta(milliseconds=1)
+            assert "Look at" in str(caught.value)
+        with pytest.raises(InvalidPostError):
+            await postiz.posts.schedule(NewPost("unknown", "x"), at=at)
+
+
+async def test_an_answer_with_fewer_posts_than_were_sent_is_unknown() -> None:
+    answer = WireResponse(201, {}, b"[]")
+    async with Postiz(
+        api_key=KEY, base_url="http://h", clock=JumpingClock(), transport=Saying(answer)
+    ) as postiz:
+        local = LocalPostiz()
+        channel = local.add_channel("x")
+        with pytest.raises(DeliveryUnknownError, match="stored 0 of 2 posts"):
+            await postiz.posts.schedule(
+                NewPost(channel, "a"), NewPost(channel, "b"), at=local.in_an_hour()
+            )

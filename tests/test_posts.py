@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from postiz_async import (
+    BadRequestError,
+    Html,
+    InvalidPostError,
+    Media,
+    NewPost,
+    PlanLimitError,
+    ThreadPart,
+)
+from postiz_async.compose import MAX_BODY, build_body, build_item, encode_create
+from postiz_async.models.posts import CreatePost
+from postiz_async.testing import LocalPostiz
+
+if TYPE_CHECKING:
+    from postiz_async.models.integrations import Integration
+
+PICTURE = Media(id="m1", path="https://uploads.example.com/a.png", alt="A hill")
+
+
+@pytest.fixture
+def local() -> LocalPostiz:
+    return LocalPostiz(limit=90)
+
+
+@pytest.fixture
+def channel(local: LocalPostiz) -> Integration:
+    return local.add_channel("mastodon", name="Brewers")
+
+
+def problems_of(caught: pytest.ExceptionInfo[InvalidPostError]) -> list[str]:
+    return [str(problem) for problem in caught.value.problems]
+
+
+# ------------------------------------------------------------------ what is stored
+
+
+async def test_what_is_scheduled_is_stored_as_it_was_meant(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    local.sandbox.add_tag("news")
+    at = local.in_an_hour()
+    post = NewPost(
+        channel,
+        "a & b",
+        media=[PICTURE],
+        settings={"visibility": "unlisted"},
+        thread=["second", ThreadPart(Html("<p>third</p>"), delay=5)],
+    )
+    async with local.client() as postiz:
+        (created,) = await postiz.posts.schedule(post, at=at, tags=["news", "unknown"])
+    (stored,) = local.posts
+    assert (created.post_id, created.integration) == (stored.id, channel.id)
+    assert (stored.content, stored.state, stored.date) == ("a & b", "QUEUE", at)
+    assert (stored.tags, stored.media) == (("news",), (PICTURE.path,))
+    assert stored.settings["visibility"] == "unlisted"
+    assert [(part.content, part.delay) for part in stored.thread] == [
+        ("second", 0),
+        ("<p>third</p>", 5),
+    ]
+
+
+async def test_text_with_a_tag_survives_the_servers_sanitiser(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        await postiz.posts.schedule(NewPost(channel, "a <y> b\n& c"), at=local.in_an_hour())
+    assert local.posts[0].content == "<p>a &lt;y&gt; b</p><p>&amp; c</p>"
+
+
+async def test_many_posts_of_one_moment_cost_one_request(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    other = local.add_channel("telegram")
+    async with local.client() as postiz:
+        created = await postiz.posts.schedule(
+            *(NewPost(each, f"{n}") for n in range(5) for each in (channel, other)),
+            at=local.in_an_hour(),
+        )
+    assert [post.integration for post in created] == [channel.id, other.id] * 5
+    assert len(local.sandbox.creates) == 1
+
+
+async def test_drafts_may_lie_in_the_past(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        await postiz.posts.draft(NewPost(channel, "x"), at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert local.posts[0].state == "DRAFT"
+
+
+async def test_publish_now_needs_no_date(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        (created,) = await postiz.posts.publish_now(NewPost(channel.id, "x"))
+        assert created.post_id == local.posts[0].id
+
+
+# ------------------------------------------------------------------ what is refused here
+
+
+async def test_all_problems_come_at_once_and_nothing_is_sent(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    disabled = replace(local.add_channel("x", name="Old"), disabled=True)
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            await postiz.posts.schedule(
+                NewPost(channel, "fine"),
+                NewPost("nowhere", "x"),
+                NewPost(disabled, "x"),
+                NewPost(channel, "  "),
+                NewPost(channel, "x", thread=["fine", ""]),
+                NewPost(channel, "nul \x00"),
+                at=local.in_an_hour(),
+            )
+    assert problems_of(caught) == [
+        "posts.1.channel: there is no channel 'nowhere'",
+        "posts.2.channel: 'Old' is disabled in Postiz",
+        "posts.3: has neither text nor media",
+        "posts.4.thread.1: has neither text nor media",
+        "posts.5: has a NUL character, which no database stores",
+    ]
+    assert not local.sandbox.creates
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2031, 1, 15, 9),  # noqa: DTZ001
+        datetime(2020, 1, 15, 9, tzinfo=UTC),
+    ],
+)
+async def test_a_moment_that_is_none_or_has_passed_is_refused(
+    local: LocalPostiz, channel: Integration, at: datetime
+) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError):
+            await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+    assert not local.sandbox.creates
+
+
+async def test_no_post_at_all_is_refused(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match="posts: there is none"):
+            await postiz.posts.schedule(at=local.in_an_hour())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": "half a character \ud800"},
+        {"settings": {"x": object()}},
+        {"settings": {"x": "\udfff"}},
+        {"content": "x" * MAX_BODY},
+    ],
+)
+async def test_what_no_request_can_carry_is_refused(
+    local: LocalPostiz, channel: Integration, change: dict[str, Any]
+) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"body|characters|JSON"):
+            await postiz.posts.schedule(
+                NewPost(channel, **({"content": "x"} | change)), at=local.in_an_hour()
+            )
+    assert not local.sandbox.creates
+
+
+def test_the_largest_body_is_what_the_server_reads(channel: Integration) -> None:
+    def body(length: int) -> CreatePost:
+        items = [build_item(NewPost(channel, "x" * length), channel)]
+        return build_body("schedule", datetime(2031, 1, 1, tzinfo=UTC), items)
+
+    frame = len(bytes(encode_create(body(0))))
+    assert len(bytes(encode_create(body(MAX_BODY - frame)))) == MAX_BODY
+    with pytest.raises(InvalidPostError, match="102,401 bytes; the server reads 102,400"):
+        encode_create(body(MAX_BODY - frame + 1))
+
+
+@pytest.mark.parametrize("date", ["", "tomorrow", "2031-02-31T00:00:00Z", "0001-01-01T00:00+14:00"])
+async def test_a_raw_body_with_a_date_that_is_none_is_refused(
+    local: LocalPostiz, channel: Integration, date: str
+) -> None:
+    items = [build_item(NewPost(channel, "x"), channel)]
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match="is no date"):
+            await postiz.posts.create(CreatePost(type="schedule", date=date, posts=items))
+
+
+# ------------------------------------------------------------------ what the server refuses
+
+
+async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Integration) -> None:
+    unknown = replace(channel, id="cmunknown")
+    async with local.client() as postiz:
+        with pytest.raises(BadRequestError, match="cmunknown"):
+            await postiz.posts.schedule(NewPost(unknown, "x"), at=local.in_an_hour())
+        assert (await postiz.quota()).remaining == 89
+
+
+async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Integration) -> None:
+    local.sandbox.organization.posts_per_month = 0
+    async with local.client() as postiz:
+        with pytest.raises(PlanLimitError, match="billing"):
+            await postiz.posts.schedule(NewPost(channel, "x"), at=local.in_an_hour())
+
+
+# ------------------------------------------------------------------ listing
+
+
+async def test_both_ends_of_a_list_belong_to_it(local: LocalPostiz, channel: Integration) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+        for seconds in (-1, 0, 1, 2):
+            await postiz.posts.schedule(
+                NewPost(channel, f"{seconds}"), at=at + timedelta(seconds=seconds)
+            )
+        listed = await postiz.posts.list(start=at, end=at + timedelta(seconds=1))
+    assert sorted(post.content for post in listed) == ["0", "1"]
+    assert all(post.publish_date.tzinfo is not None for post in listed)

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import socket
+import traceback
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import transport as transport_module
+from postiz_async.endpoints import FilePart
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    Delivery,
+)
+from postiz_async.transport import KEEP_ALIVE, AiohttpTransport
+from postiz_async.wire import Secret, WireRequest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+KEY = "k3y-" + "7" * 20
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    made = AiohttpTransport()
+    yield made
+    await made.aclose()
+
+
+@asynccontextmanager
+async def listening(handler: Handler) -> AsyncGenerator[str]:
+    """A server on loopback that does with each connection what `handler` does."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        yield f"http://{host}:{port}"
+
+
+def request(url: str, *, timeout: float | None = 5.0, **changes: object) -> WireRequest:
+    method = str(changes.get("method", "GET"))
+    body = changes.get("body")
+    assert body is None or isinstance(body, bytes | FilePart)
+    return WireRequest(method, url, (("Authorization", Secret(KEY)),), body, timeout)
+
+
+async def read_head(reader: asyncio.StreamReader) -> str:
+    return (await reader.readuntil(b"\r\n\r\n")).decode()
+
+
+def saying(answer: bytes, heads: list[str] | None = None) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_head(reader)
+        if heads is not None:
+            heads.append(head)
+        writer.write(answer)
+        await writer.drain()
+
+    return handler
+
+
+def ok(body: bytes = b"{}", *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def failure_of(transport: AiohttpTransport, sent: WireRequest) -> APIConnectionError:
+    with pytest.raises(APIConnectionError) as caught:
+        await transport.send(sent)
+    everything = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert KEY not in "".join(everything.format())
+    assert KEY not in repr(caught.value.__cause__)
+    return caught.value
+
+
+async def test_an_answer_comes_back_with_lower_case_names(transport: AiohttpTransport) -> None:
+    async with listening(saying(ok(b'{"a":1}', "X-RateLimit-Limit: 30"))) as url:
+        response = await transport.send(request(url))
+    assert (response.status, response.body) == (200, b'{"a":1}')
+    assert response.headers["x-ratelimit-limit"] == "30"
+
+
+async def test_refused_means_not_sent(transport: AiohttpTransport) -> None:
+    error = await failure_of(transport, request(f"http://127.0.0.1:{free_port()}/x"))
+    assert error.delivery is Delivery.NOT_SENT
+    assert str(error).startswith("No connection to http://127.0.0.1:")
+
+
+async def test_a_name_that_is_none_means_not_sent(transport: AiohttpTransport) -> None:
+    error = await failure_of(transport, request("http:///x"))
+    assert error.delivery is Delivery.NOT_SENT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1, 2",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"HTTP/1.1 999999 Odd\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_answer_that_breaks_off_means_unknown(
+    transport: AiohttpTransport, answer: bytes, method: str
+) -> None:
+    async with listening(saying(answer)) as url:
+        body = b"{}" if method == "POST" else None
+        error = await failure_of(transport, request(url, method=method, body=body))
+    assert error.delivery is Delivery.UNKNOWN
+    assert "broke before the answer" in str(error)
+
+
+async def test_a_create_is_never_repeated_below_us(transport: AiohttpTransport) -> None:
+    heads: list[str] = []
+    async with listening(saying(b"", heads)) as url:
+        await failure_of(transport, request(url, method="POST", body=b"{}"))
+    assert len(heads) == 1
+
+
+async def test_no_answer_in_time_is_a_time_out_of_unknown_fate(
+    transport: AiohttpTransport,
+) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(silent) as url:
+        error = await failure_of(transport, request(url, timeout=0.05))
+    assert isinstance(error, APITimeoutError)
+    assert error.delivery is Delivery.UNKNOWN
+    assert str(error).endswith("did not answer within 0.05 s.")
+
+
+async def test_a_redirect_is_handed_up_and_not_followed(transport: AiohttpTransport) -> None:
+    heads: list[str] = []
+    answer = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /auth\r\nContent-Length: 0\r\n\r\n"
+    async with listening(saying(answer, heads)) as url:
+        response = await transport.send(request(url))
+    assert (response.status, response.headers["location"]) == (307, "/auth")
+    assert len(heads) == 1
+
+
+async def test_an_idle_connection_is_closed_before_the_server_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert KEEP_ALIVE < 5.0
+    monkeypatch.setattr(transport_module, "KEEP_ALIVE", 0.05)
+    left = asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(ok())
+        await reader.read()
+        left.set()
+
+    transport = AiohttpTransport()
+    async with listening(handler) as url:
+        await transport.send(request(url))
+        await asyncio.wait_for(left.wait(), 3)
+    await transport.aclose()
+
+
+async def test_compressed_answers_are_unpacked(transport: AiohttpTransport) -> None:
+    heads: list[str] = []
+    body = gzip.compress(b"[" + b"1," * 5_000 + b"1]")
+    async with listening(saying(ok(body, "Content-Encoding: gzip"), heads)) as url:
+        response = await transport.send(request(url))
+    assert response.body == b"[" + b"1," * 5_000 + b"1]"
+    assert "gzip" in heads[0].lower()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ok(b"0" * 300_000), ok(gzip.compress(b"0" * 300_000), "Content-Encoding: gzip")],
+    ids=["plain", "packed"],
+)
+async def test_an_endless_answer_is_cut(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_BODY", 100_000)
+    async with listening(saying(answer)) as url:
+        error = await failure_of(transport, request(url))
+    assert error.delivery is Delivery.UNKNOWN
+
+
+async def test_the_url_arrives_to_the_letter(transport: AiohttpTransport) -> None:
+    heads: list[str] = []
+    path = "/public/v1/posts/a%2Fb%3Fc%23d%25e%20f%2Bg%2e?customer=x%26y&q=1:2"
+    async with listening(saying(ok(), heads)) as url:
+        await transport.send(request(url + path))
+    assert heads[0].startswith(f"GET {path} HTTP/1.1\r\n")
+
+
+async def test_a_closed_transport_sends_nothing() -> None:
+    transport = AiohttpTransport()
+    await transport.aclose()
+    error = await failure_of(transport, request("http://127.0.0.1:1/"))
+    assert error.delivery is Delivery.NOT_SENT
+
+
+# ------------------------------------------------------------------ what the environment says
+
+
+async def test_a_netrc_file_neither_replaces_the_key_nor_breaks_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password something\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    heads: list[str] = []
+    transport = AiohttpTransport()
+    async with listening(saying(ok(), heads)) as url:
+        await transport.send(request(url))
+    await transport.aclose()
+    assert f"\r\nAuthorization: {KEY}\r\n" in heads[0]
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+async def test_a_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    heads: list[str] = []
+    async with listening(saying(ok(), heads)) as url:
+        monkeypatch.setenv("http_proxy", scheme + url.removeprefix("http://"))
+        transport = AiohttpTransport()
+        await transport.send(request("http://postiz.invalid/public/v1/x"))
+        await transport.aclose()
+    assert heads[0].startswith("GET http://postiz.invalid/public/v1/x HTTP/1.1\r\n")
+
+
+async def test_no_proxy_goes_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    transport = AiohttpTransport()
+    async with listening(saying(ok())) as url:
+        assert (await transport.send(request(url))).status == 200
+    await transport.aclose()
+
+
+async def test_a_proxy_that_is_down_or_refuses_means_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    async with listening(saying(refusal)) as url:
+        monkeypatch.setenv("https_proxy", url)
+        transport = AiohttpTransport()
+        down = await failure_of(transport, request("http://postiz.invalid/"))
+        refused = await failure_of(transport, request("https://postiz.invalid/"))
+        await transport.aclose()
+    assert "proxy" in str(down)
+    assert "proxy on the way to https://postiz.invalid refused: 403" in str(refused)
+    assert down.delivery is refused.delivery is Delivery.NOT_SENT
+
+
+async def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY is a socks5 proxy"):
+        AiohttpTransport()
+
+
+# ------------------------------------------------------------------ uploads
+
+
+def part(chunks: list[bytes], opened: list[int]) -> FilePart:
+    async def stream() -> AsyncGenerator[bytes]:
+        opened.append(1)
+        for chunk in chunks:
+            yield chunk
+            await asyncio.sleep(0)
+
+    return FilePart("upload.png", "image/png", sum(map(len, chunks)), stream)
+
+
+async def test_an_upload_is_one_part_named_file_and_is_streamed(
+    transport: AiohttpTransport,
+) -> None:
+    seen: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        seen.append(await reader.readuntil(b"--\r\n\r\n0\r\n\r\n"))
+        writer.write(ok())
+
+    opened: list[int] = []
+    async with listening(handler) as url:
+        body = part([b"abc", b"defg"], opened)
+        await transport.send(request(url, method="POST", body=body))
+    head, multipart = (piece.decode().lower() for piece in seen)
+    boundary = re.search(r"content-type: multipart/form-data; boundary=\"?(\w+)", head)
+    assert boundary is not None
+    assert "transfer-encoding: chunked" in head
+    assert multipart.count(boundary[1]) == 2
+    assert 'content-disposition: form-data; name="file"; filename="upload.png"' in multipart
+    assert "content-type: image/png" in multipart
+    assert opened == [1]
+
+
+async def test_a_refusal_in_the_middle_of_an_upload_is_read(transport: AiohttpTransport) -> None:
+    answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(10_000)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+
+    opened: list[int] = []
+    async with listening(handler) as url:
+        body = part([b"x" * 60_000] * 400, opened)
+        response = await transport.send(request(url, method="POST", body=body, timeout=10.0))
+    assert response.status == 413
+
+
+async def test_an_upload_that_stalls_ends(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "STALL_TIMEOUT", 0.05)
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        await asyncio.sleep(1)
+        writer.close()
+
+    async with listening(deaf) as url:
+        body = part([b"x" * 60_000] * 2, [])
+        error = await failure_of(transport, request(url, method="POST", body=body, timeout=None))
+    assert isinstance(error, APITimeoutError)
