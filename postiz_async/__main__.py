@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 
 __all__ = ["main"]
 
+_EXTRA = {"cyclopts", "rich"}
+
 
 def main() -> None:
     """Run the command line, or say in one sentence what it needs."""
-    if any(importlib.util.find_spec(name) is None for name in ("cyclopts", "rich")):
-        sys.exit("postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'")
-    from postiz_async.cli.app import run  # noqa: PLC0415  (needs the extra)
-
+    try:
+        from postiz_async.cli.app import run  # noqa: PLC0415  (needs the extra)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
+        print(needed, file=sys.stderr)  # noqa: T201  (nothing better is there)
+        sys.exit(2)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -299,6 +299,8 @@ class Batch:
             raise first_error(errors) from errors
         finally:
             send.close()
+            with suppress(BatchError):  # what stopped the job matters more
+                self._known = replace(self._checked, records=await job.journal.rows())
 
     async def run_all(
         self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None

@@ -33,6 +33,7 @@ _LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
 _QUIET_LINE_EVERY = 300.0
 """The same while only the quota is waited for."""
+_LABEL = 8
 _BAR = 20
 
 
@@ -130,12 +131,12 @@ class RunDisplay:
             f"{count(self._states[State.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
-        return f"{', '.join(parts)}; {_quota_text(quota)}; {self._finish()}"
+        return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
 
     async def _picture(self) -> Table:
         quota = await self._postiz.quota()
         grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(style="bold", width=_LABEL)
         grid.add_column(width=_BAR)
         grid.add_column(no_wrap=True, overflow="ellipsis")
         uploads = self._batch.uploads_done
@@ -202,8 +203,8 @@ def _quota_text(quota: Quota) -> str:
     if quota.blocked:
         return f"locked out, next request in {clock_time(quota.blocked_for)}"
     if quota.limit is None:
-        return "quota not read yet"
+        return "not read yet"
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    return f"{quota.remaining or 0:,} of {quota.limit:,} requests left{window}"
+    return f"{quota.remaining or 0:,} of {quota.limit:,} left{window}"

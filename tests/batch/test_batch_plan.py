@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from postiz_async import quota
 from postiz_async.batch.plan import Limits, PlannedRequest, forecast, lower_bound, plan
 from postiz_async.batch.rows import Row
-
 from postiz_async.quota import Ledger, Reading
 
 if TYPE_CHECKING:

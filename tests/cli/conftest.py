@@ -25,7 +25,7 @@ def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Se
     """A sandbox without a quota to speak of, and the folder of its sample campaign."""
     folder = tmp_path_factory.mktemp("sandbox")
     sample = folder / "sample"
-    options = ("--limit", "100000", "--sample", str(sample))
+    options = ("--limit", "100000", "--speed", "20", "--sample", str(sample))
     with sandbox_process(folder / "home", *options, api_key=KEY) as server:
         yield server, sample
 
@@ -56,9 +56,7 @@ def odd_servers() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def home(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test, and the environment that the sandbox asks for."""
     folder = tmp_path / "home"
     folder.mkdir()

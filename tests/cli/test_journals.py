@@ -57,7 +57,9 @@ def test_of_another_campaign(cli: Cli, server: Server, file: Path, tmp_path: Pat
 def test_of_another_server(
     cli: Cli, server: Server, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_campaign(file, *[("mastodon", LATER, "New")], ("mastodon", LATER, f"Hello 0 {file.parent}"))
+    write_campaign(
+        file, *[("mastodon", LATER, "New")], ("mastodon", LATER, f"Hello 0 {file.parent}")
+    )
     elsewhere = server.url.replace("127.0.0.1", "localhost")
     monkeypatch.setenv("POSTIZ_API_URL", elsewhere)
     refused_and_untouched(

@@ -191,8 +191,7 @@ def test_rows_that_are_refused(cli: Cli, server: Server, tmp_path: Path) -> None
     again = cli("run", file)
     assert again.code == 1
     assert again.out.splitlines()[0] == (
-        "Nothing is left to send: 1 stored, 1 refused of 2 rows. "
-        f"Why: postiz-async status {file}"
+        f"Nothing is left to send: 1 stored, 1 refused of 2 rows. Why: postiz-async status {file}"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from cli_lab import write_campaign
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cli_lab import Cli, Result
@@ -37,7 +38,9 @@ def refused(result: Result, *texts: str) -> None:
         assert text in result.err
 
 
-def test_no_key(cli: Cli, server: Server, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key(
+    cli: Cli, server: Server, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = server.state
     monkeypatch.delenv("POSTIZ_API_KEY")
     refused(cli(*command), "There is no API key", WHERE, "POSTIZ_API_KEY")
@@ -78,37 +81,57 @@ def test_a_wrong_key_for_programs(
 
 
 def test_the_key_of_the_official_command_line(
-    cli: Cli, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli,
+    server: Server,
+    odd_servers: dict[str, str],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    page = odd_servers["web page"]
     monkeypatch.delenv("POSTIZ_API_KEY")
     login = home / ".postiz" / "credentials.json"
     login.parent.mkdir()
-    login.write_text(json.dumps({"accessToken": server.api_key, "apiUrl": "http://127.0.0.1:1"}))
+    login.write_text(json.dumps({"accessToken": server.api_key, "apiUrl": page}))
     assert cli("integrations").code == 0  # the environment's server wins
     monkeypatch.delenv("POSTIZ_API_URL")
     monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
-    refused(cli("integrations"), "http://127.0.0.1:1")
+    refused(cli("integrations"), "not with the API")
     login.write_text("{")
     refused(cli("integrations"), "There is no API key")
 
 
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
 def test_nobody_answers(
-    cli: Cli, server: Server, command: list[str], monkeypatch: pytest.MonkeyPatch
+    cli: Cli, server: Server, file: Path, nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        monkeypatch.setenv("POSTIZ_API_URL", url)
-        monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
-        result = cli(*command)
-        if command == ["doctor"]:  # says in its own words what it found
-            assert result.code == 2
-            assert url in result.out
-        else:
-            refused(result, "No connection", url)
-            assert result.err.count("\n") == 1
-        monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", "1")
-        refused(cli(*command), "no sandbox", url, "postiz-async sandbox")
+    monkeypatch.setenv("POSTIZ_API_URL", nobody)
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    result = cli("run", file)
+    refused(result, "No connection", nobody)
+    assert result.err.count("\n") == 1
+    assert not file.with_suffix(".journal").exists()
+
+
+def test_nobody_answers_the_doctor(
+    cli: Cli, server: Server, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    result = cli("doctor", "--url", nobody)
+    assert result.code == 2
+    assert nobody in result.out
+
+
+def test_no_sandbox_is_there(cli: Cli, server: Server, command: list[str], nobody: str) -> None:
+    result = cli(*command, "--url", nobody)
+    refused(result, "no sandbox", nobody, "postiz-async sandbox")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("verb", ["plan", "run"])

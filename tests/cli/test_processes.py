@@ -1,0 +1,266 @@
+"""What can only be seen from outside: signals, terminals, pipes, a missing extra, the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+from processes import (
+    COMMAND,
+    PATIENCE,
+    child_environment,
+    ended,
+    sandbox_process,
+    start,
+    wait_until,
+)
+
+from postiz_async.delivery.journal import State, read_summary
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from processes import Server
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+
+LATER = "2027-01-20 09:00Z"
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Server]:
+    """A sandbox with three creates an hour, on the clock of the machine."""
+    with sandbox_process(tmp_path / "sandbox", "--limit", "3") as server:
+        yield server
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """A first request whose work takes 2 seconds, and eight more."""
+    first = [("mastodon", "2027-01-20 09:00Z", f"Hello {n}") for n in range(100)]
+    others = [("mastodon", f"2027-01-2{n} 09:00Z", "Good morning") for n in range(1, 9)]
+    return write_campaign(tmp_path / "c.csv", *first, *others)
+
+
+def is_sending(file: Path) -> bool:
+    try:
+        rows = read_summary(file.with_suffix(".journal")).rows
+    except BatchError:  # it is not there yet, or is being made
+        return False
+    return any(row.state is State.SENDING for row in rows)
+
+
+@on_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_requests_in_flight_end(
+    narrow: Server, long: Path, home: Path, number: signal.Signals
+) -> None:
+    with ended(start(["run", str(long), "--json"], home, narrow.environment)) as process:
+        wait_until(lambda: is_sending(long), "the first create is sent")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert "Stopping: requests in flight end first. Ctrl-C again ends at once." in err
+    assert "Stopped: 100 stored, 8 planned of 108 rows. Run the same command again" in err
+    assert "Traceback" not in err
+    document = json.loads(out)
+    assert document["complete"] is False
+    assert document["counts"] == {"stored": 100, "planned": 8}
+    assert narrow.state["posts"] == 100
+
+
+@on_posix
+def test_a_second_signal_ends_at_once(narrow: Server, long: Path, home: Path) -> None:
+    with ended(start(["run", str(long)], home, narrow.environment)) as process:
+        wait_until(lambda: is_sending(long), "the first create is sent")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("Stopping"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert narrow.state["posts"] == 0  # the server had not answered when it ended
+    with ended(start(["status", str(long), "--json"], home, {})) as asked:
+        document = json.loads(asked.communicate(timeout=PATIENCE)[0])
+    assert document["counts"] == {"sending": 100, "planned": 8}
+
+
+@on_posix
+def test_a_signal_while_the_quota_is_waited_for(narrow: Server, tmp_path: Path, home: Path) -> None:
+    rows = [("mastodon", f"2027-01-2{n} 09:00Z", "Hello") for n in range(1, 9)]
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    with ended(start(["run", str(file)], home, narrow.environment)) as process:
+        wait_until(lambda: narrow.state["posts"] >= 2, "the window is used")
+        asked = subprocess.run(
+            [*COMMAND, "status", str(file)],
+            env=child_environment(home),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == 1
+        assert " of 8 rows; " in asked.stdout
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert err == ""
+    assert "\x1b" not in out
+    assert re.search(r"Stopped: \d stored, \d planned of 8 rows\.", out)
+    assert narrow.state["refusals"] == 0
+
+
+@on_posix
+def test_bars_on_a_terminal(server: Server, sample: Path, tmp_path: Path, home: Path) -> None:
+    journal = tmp_path / "of-the-sample.journal"
+    screen = on_terminal(
+        ["run", str(sample / "campaign.csv"), "--journal", str(journal)], home, server
+    )
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen)]
+    last = lines[max(n for n, line in enumerate(lines) if line.startswith("uploads")) :]
+    assert "17/17 files" in last[0]
+    assert last[1].startswith("requests")
+    assert re.search(r"94/94 +all sent", last[1])
+    assert re.search(r"posts .* 225 stored", last[2])
+    assert re.search(r"quota .* 99,\d{3} of 100,000 left, next window in [0-9:]+", last[3])
+    assert last[4] == "225 stored of 225 rows; 94 create requests spent."
+    assert max(len(line) for line in lines) <= 80 + len(str(tmp_path))
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") == 1
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("extra", "colours", "bars"),
+    [({"NO_COLOR": "1"}, False, True), ({"TERM": "dumb"}, False, False), ({}, True, True)],
+)
+def test_what_a_terminal_can_show(
+    server: Server,
+    tmp_path: Path,
+    home: Path,
+    extra: dict[str, str],
+    colours: bool,  # noqa: FBT001
+    bars: bool,  # noqa: FBT001
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, f"Hello {tmp_path}"))
+    screen = on_terminal(["run", str(file)], home, server, extra)
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", screen)) is colours
+    assert ("uploads" in screen) is bars
+    if extra.get("TERM") == "dumb":
+        assert "\x1b" not in screen
+
+
+def on_terminal(
+    arguments: list[str], home: Path, server: Server, extra: dict[str, str] | None = None
+) -> str:
+    """All that a command writes to a terminal of 80 columns."""
+    import pty  # noqa: PLC0415  (not everywhere)
+    import termios  # noqa: PLC0415
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (30, 80))
+    environment = child_environment(home, server.environment | (extra or {}))
+    with ended(
+        subprocess.Popen([*COMMAND, *arguments], env=environment, stdin=theirs, stdout=theirs)
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while select.select([ours], [], [], PATIENCE)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            seen += part
+        os.close(ours)
+        assert process.wait(PATIENCE) == 0
+    return seen.decode()
+
+
+@on_posix
+@pytest.mark.parametrize("arguments", [["--help"], ["integrations"], ["integrations", "--json"]])
+def test_a_reader_that_goes_away(server: Server, home: Path, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=child_environment(home, server.environment),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def test_an_alphabet_that_the_terminal_lacks(server: Server, tmp_path: Path, home: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("カナ", LATER, "Hello"))
+    environment = server.environment | {"PYTHONIOENCODING": "ascii"}
+    with ended(start(["plan", str(file)], home, environment)) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert out == ""
+    assert "row 2, integration: there is no channel '??'" in err
+    with ended(start(["plan", str(file), "--json"], home, environment)) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert "カナ" in json.loads(out)["problems"][0]["message"]
+
+
+HIDE = """
+import sys
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"cyclopts", "rich"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hide())
+sys.argv = ["postiz-async", "demo"]
+from postiz_async.__main__ import main
+main()
+"""
+
+
+def test_without_the_extra(home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", HIDE],
+        env=child_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'\n"
+    )
+
+
+def test_the_demo(home: Path) -> None:
+    with ended(start(["demo", "--speed", "3600", "--json"], home, {})) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    document = json.loads(out)
+    assert document["complete"] is True
+    assert document["counts"] == {"stored": 225}
+    assert document["requests"] == 94
+    seen = document["sandbox"]
+    assert (seen["posts"], seen["creates"], seen["refusals"]) == (225, 94, 0)
+    assert seen["uploads"] == 17
+    assert 3.0 <= seen["hours"] < 3.2
+    assert "Traceback" not in err
+    assert not list(home.iterdir())  # it keeps nothing

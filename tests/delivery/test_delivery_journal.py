@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import struct
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
+from postiz_async.errors import BatchError
+from postiz_async.models.media import Media
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.quota import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SERVER = "http://postiz.invalid/public/v1"
+BODY = CreatePost(
+    type="schedule",
+    date="2027-01-15T09:00:00.001Z",
+    posts=[
+        PostItem(
+            integration=IntegrationRef(id="c1"),
+            value=[ContentItem(content="Grüße ☃")],
+            settings={"client_ref": "r"},
+        )
+    ],
+)
+
+
+def row(ref: str, number: int = 2, **more: object) -> RowRecord:
+    return RowRecord(ref, number, f"print-{ref}", "c1", 1_800_000_000.5, **more)  # type: ignore[arg-type]
+
+
+async def open_journal(path: Path, base_url: str = SERVER) -> Journal:
+    return await Journal.open(path, campaign="campaign.csv", base_url=base_url)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "campaign.journal"
+
+
+@pytest.fixture
+async def journal(path: Path) -> AsyncIterator[Journal]:
+    async with await open_journal(path) as made:
+        yield made
+
+
+async def states(journal: Journal) -> dict[str, State]:
+    return {ref: record.state for ref, record in (await journal.rows()).items()}
+
+
+# ------------------------------------------------------------------ what it remembers
+
+
+async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
+    kept = Kept(as_of=1.0, limit=30, remaining=3)
+    media = Media(id="m", path="https://host/a.png")
+    async with await open_journal(path) as journal:
+        campaign_id = journal.campaign_id
+        await journal.put([row("a"), row("b", 3), row("c", 4)])
+        first = await journal.intend(BODY, ("a",), 5.0)
+        second = await journal.intend(BODY, ("b",), 6.0)
+        await journal.settle(first, stored={"a": "cm1"}, others={})
+        await journal.uploaded("sha", media)
+        await journal.save(kept)
+    async with await open_journal(path) as journal:
+        assert journal.campaign_id == campaign_id
+        assert await journal.rows() == {
+            "a": row("a", state=State.STORED, request=first, post_id="cm1"),
+            "b": row("b", 3, state=State.SENDING, request=second),
+            "c": row("c", 4),
+        }
+        (lost,) = await journal.open_requests()
+        assert (lost.id, lost.body, lost.refs, lost.sent_at) == (second, BODY, ("b",), 6.0)
+        assert await journal.uploads() == {"sha": media}
+        assert await journal.load() == kept
+    summary = read_summary(path)
+    assert (summary.base_url, summary.campaign, summary.requests) == (SERVER, "campaign.csv", 2)
+    assert summary.kept == kept
+
+
+async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
+    await journal.put([row("a"), row("b"), row("c")])
+    number = await journal.intend(BODY, ("a", "b", "c"), 1.0)
+    others = {"b": (State.PLANNED, ""), "c": (State.SKIPPED, "gone")}
+    await journal.settle(number, stored={"a": "cm1"}, others=others)
+    rows = await journal.rows()
+    assert [rows[ref].state for ref in "abc"] == [State.STORED, State.PLANNED, State.SKIPPED]
+    assert rows["c"].note == "gone"
+    assert await journal.open_requests() == []
+
+
+async def test_what_may_be_stored_is_never_planned_again(journal: Journal) -> None:
+    """The last line of defence against a double: also when its caller is wrong."""
+    await journal.put([row(ref) for ref in "abcd"])
+    sent = await journal.intend(BODY, ("a",), 1.0)
+    await journal.settle(sent, stored={"a": "cm1"}, others={})
+    await journal.intend(BODY, ("b",), 2.0)
+    await journal.mark(["c"], State.UNKNOWN, "lost")
+    await journal.mark(["d"], State.LATE, "late")
+    await journal.put([row(ref, 9) for ref in "abcd"])
+    assert await states(journal) == {
+        "a": State.STORED,
+        "b": State.SENDING,
+        "c": State.UNKNOWN,
+        "d": State.PLANNED,
+    }
+    for ref in ("a", "b", "c", "unheard of"):
+        with pytest.raises(BatchError, match="it is not sent again"):
+            await journal.intend(BODY, ("d", ref), 3.0)
+    assert (await states(journal))["d"] is State.PLANNED
+
+
+async def test_rows_may_move_in_the_file_whatever_their_state(journal: Journal) -> None:
+    await journal.put([row("a", 2), row("b", 3)])
+    sent = await journal.intend(BODY, ("a",), 1.0)
+    await journal.settle(sent, stored={"a": "cm1"}, others={})
+    await journal.renumber({"a": 8, "b": 9})
+    rows = await journal.rows()
+    assert [(rows[ref].number, rows[ref].state) for ref in "ab"] == [
+        (8, State.STORED),
+        (9, State.PLANNED),
+    ]
+
+
+# ------------------------------------------------------------------ one holder, one server
+
+
+async def test_a_journal_is_held_by_one_at_a_time(path: Path) -> None:
+    async with await open_journal(path):
+        with pytest.raises(BatchError, match="Another process is working on this journal"):
+            await open_journal(path)
+    async with await open_journal(path):
+        pass
+
+
+async def test_a_failed_opening_lets_go_of_the_lock(path: Path) -> None:
+    async with await open_journal(path):
+        pass
+    with pytest.raises(BatchError, match=r"belongs to http://postiz\.invalid"):
+        await open_journal(path, "http://other.invalid/public/v1")
+    async with await open_journal(path):
+        pass
+
+
+async def test_another_process_is_shut_out_too(path: Path) -> None:
+    async with await open_journal(path):
+        code = (
+            "import asyncio, sys; from pathlib import Path\n"
+            "from postiz_async.delivery.journal import Journal\n"
+            f"opening = Journal.open(Path(sys.argv[1]), campaign='c', base_url={SERVER!r})\n"
+            "asyncio.run(opening)"
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, str(path), stderr=asyncio.subprocess.PIPE
+        )
+        _, err = await process.communicate()
+        assert b"Another process is working on this journal" in err
+
+
+@pytest.mark.parametrize("where", ["missing/folder/x.journal", "n" * 300, "file/x.journal"])
+async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(BatchError, match="cannot be written"):
+        await open_journal(tmp_path / where)
+    with pytest.raises(BatchError, match="is a directory, not a journal"):
+        await open_journal(tmp_path)
+
+
+# ------------------------------------------------------------------ what is no journal
+
+
+def foreign(path: Path, *, wal: bool) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (1);")
+        if wal:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+async def whole_journal(path: Path) -> None:
+    async with await open_journal(path) as journal:
+        await journal.put([row(f"r{n}", n) for n in range(400)])
+
+
+def spoil(path: Path, kind: str) -> None:
+    """Make what should be a journal, or lies there as one, into something else."""
+    if kind.startswith("foreign"):
+        foreign(path, wal=kind.endswith("wal"))
+        return
+    if kind == "without meta":
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM meta WHERE key = 'campaign_id'")
+        return
+    data = path.read_bytes() if path.exists() else b""
+    spoiled = {
+        "garbage": os.urandom(9_000),
+        "text": b"a,b\n" * 99,
+        "short": b"x",
+        "cut": data[: len(data) // 2],
+        "cut to the head": data[:100],
+        "scribbled": data[:8_192] + os.urandom(4_096) + data[12_288:],
+        "newer": data[:60] + struct.pack(">I", 99) + data[64:],
+    }
+    path.write_bytes(spoiled[kind])
+
+
+FROM_A_JOURNAL = {"cut", "cut to the head", "scribbled", "newer", "without meta"}
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("garbage", "is damaged or no journal"),
+        ("text", "is damaged or no journal"),
+        ("short", "is damaged or no journal"),
+        ("foreign", "is not a journal of this program"),
+        ("foreign wal", "is not a journal of this program"),
+        ("cut", "is damaged or no journal"),
+        ("cut to the head", "is damaged or no journal"),
+        ("scribbled", "is damaged or no journal"),
+        ("newer", "was written by another version"),
+        ("without meta", "is damaged or no journal"),
+    ],
+)
+async def test_what_is_no_sound_journal_is_refused_and_left_byte_for_byte(
+    path: Path, kind: str, words: str
+) -> None:
+    if kind in FROM_A_JOURNAL:
+        await whole_journal(path)
+    spoil(path, kind)
+    before = everything_in(path.parent)
+    with pytest.raises(BatchError, match=words):
+        await open_journal(path)
+    if kind != "scribbled":  # a summary does not read every page
+        with pytest.raises(BatchError, match=words):
+            read_summary(path)
+    after = everything_in(path.parent)
+    assert after[path.name] == before[path.name]
+    assert set(after) - set(before) <= {f"{path.name}-shm", f"{path.name}-wal"}
+
+
+async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
+    await anyio.Path(path).touch()
+    async with await open_journal(path) as journal:
+        await journal.put([row("a")])
+    assert len(read_summary(path).rows) == 1
+
+
+async def test_a_half_made_journal_of_a_killed_process_does_not_matter(path: Path) -> None:
+    path.with_name(path.name + ".new").write_bytes(b"SQLite format 3\0 half made")
+    async with await open_journal(path):
+        pass
+    assert not path.with_name(path.name + ".new").exists()
+
+
+def test_there_is_no_summary_of_nothing(path: Path) -> None:
+    with pytest.raises(BatchError, match="this campaign has not been run"):
+        read_summary(path)
+
+
+# ------------------------------------------------------------------ readers, crashes
+
+
+async def test_a_summary_can_be_read_while_a_run_is_writing(path: Path) -> None:
+    async with await open_journal(path) as journal:
+        for count in range(1, 20):
+            await journal.put([row(f"r{count}", count)])
+            summary = await anyio.to_thread.run_sync(read_summary, path)
+            assert len(summary.rows) == count
+
+
+async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_path: Path) -> None:
+    """What a crash of the machine leaves: the file and its log as they are on the disk."""
+    async with await open_journal(path) as journal:
+        await journal.put([row(f"r{n}", n) for n in range(6)])
+        for n in range(6):
+            number = await journal.intend(BODY, (f"r{n}",), float(n))
+            copy = tmp_path / f"copy{n}"
+            copy.mkdir()
+            for part in (path, path.with_name(path.name + "-wal")):
+                shutil.copy(part, copy / part.name)
+            if n % 2:
+                await journal.settle(number, stored={f"r{n}": f"cm{n}"}, others={})
+            async with await open_journal(copy / path.name) as twin:
+                rows = await twin.rows()
+                assert rows[f"r{n}"].state is State.SENDING
+                assert [sent.refs for sent in await twin.open_requests()] == [
+                    (f"r{k}",) for k in range(n + 1) if k == n or not k % 2
+                ]
+
+
+CHILD = f"""
+import asyncio, sys
+from pathlib import Path
+from postiz_async.delivery.journal import Journal, RowRecord
+
+async def main():
+    journal = await Journal.open(Path(sys.argv[1]), campaign="c", base_url={SERVER!r})
+    n = 0
+    while True:
+        await journal.put([RowRecord(f"r{{n}}-{{k}}", n, "f", "c1", 1.0) for k in range(50)])
+        print(n, flush=True)
+        n += 1
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_process_leaves_whole_transactions_and_no_lock(path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHILD, str(path), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    while int(await process.stdout.readline()) < 15:
+        pass
+    process.send_signal(signal.SIGKILL)
+    said = [int(line) for line in (await process.stdout.read()).splitlines()]
+    await process.wait()
+    async with await open_journal(path) as journal:
+        rows = await journal.rows()
+    assert len(rows) % 50 == 0
+    assert len(rows) // 50 > max([15, *said])
+
+
+async def test_a_cancelled_task_neither_tears_nor_loses_a_transaction(journal: Journal) -> None:
+    async def write(n: int) -> None:
+        await journal.put([row(f"r{n}-{k}", n) for k in range(20)])
+
+    for n in range(30):
+        task = asyncio.create_task(write(n))
+        for _ in range(n % 7):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await journal.mark([f"r{n}-0"], State.LATE)
+    counts: dict[int, int] = {}
+    for record in (await journal.rows()).values():
+        counts[record.number] = counts.get(record.number, 0) + 1
+    assert set(counts.values()) <= {20}
+
+
+async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
+    journal = await open_journal(path)
+    await journal.aclose()
+    with pytest.raises(BatchError, match="cannot be used"):
+        await journal.rows()

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
+from postiz_async.delivery.matching import match_request
+from postiz_async.models.posts import (
+    ContentItem,
+    CreatePost,
+    IntegrationRef,
+    Post,
+    PostIntegration,
+    PostItem,
+)
+from postiz_async.wire import format_date
+
+if TYPE_CHECKING:
+    import random
+
+MOMENT = datetime(2027, 1, 15, 9, 0, 0, 7_000, tzinfo=UTC)
+
+ODD_SETTINGS = ("", "null", "[1]", "{", '{"__type":"x"}', '{"client_ref":null}')
+
+channels = st.sampled_from(["c1", "c2", "c3"])
+texts = st.sampled_from(["a", "b", "<p>c</p>", ""])
+
+
+def item(channel: str, text: str, ref: str) -> PostItem:
+    return PostItem(
+        integration=IntegrationRef(id=channel),
+        value=[ContentItem(content=text)],
+        settings={CLIENT_REF: ref, "__type": "x"},
+    )
+
+
+def body(items: list[PostItem]) -> CreatePost:
+    return CreatePost(type="schedule", date=format_date(MOMENT), posts=items)
+
+
+def stored(sent: PostItem, post_id: str, *, lists_settings: bool) -> Post:
+    return Post(
+        id=post_id,
+        publish_date=MOMENT,
+        content=sent.value[0].content,
+        integration=PostIntegration(id=sent.integration.id),
+        settings=json.dumps(dict(sent.settings)) if lists_settings else None,
+    )
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> list[PostItem]:
+    pairs = draw(st.lists(st.tuples(channels, texts), min_size=1, max_size=8))
+    return [item(channel, text, f"ref{n}") for n, (channel, text) in enumerate(pairs)]
+
+
+@given(requests(), st.integers(0, 8), st.booleans(), st.randoms())
+def test_the_prefix_that_a_broken_request_left_is_found(
+    items: list[PostItem],
+    count: int,
+    lists_settings: bool,  # noqa: FBT001
+    rng: random.Random,
+) -> None:
+    prefix = items[:count]
+    listed = [
+        stored(sent, f"cm{n:04}", lists_settings=lists_settings) for n, sent in enumerate(prefix)
+    ]
+    rng.shuffle(listed)
+    match = match_request(body(items), listed)
+    assert match.strange == ()
+    assert sorted(match.found.values()) == [f"cm{n:04}" for n in range(len(prefix))]
+    for place, post_id in match.found.items():
+        twin = items[int(post_id[2:])]
+        assert items[place].integration == twin.integration
+        if lists_settings:
+            assert items[place] is twin
+
+
+@given(requests(), st.data())
+def test_posts_of_others_are_never_adopted(items: list[PostItem], data: st.DataObject) -> None:
+    others = [
+        stored(item(channel, text, "theirs"), f"o{n}", lists_settings=True)
+        for n, (channel, text) in enumerate(data.draw(st.lists(st.tuples(channels, texts))))
+    ]
+    odd = [
+        replace(post, id=f"x{n}-{k}", settings=settings)
+        for n, post in enumerate(others)
+        for k, settings in enumerate(ODD_SETTINGS)
+    ]
+    match = match_request(body(items), others + odd)
+    assert match.found == {}
+    assert len(match.strange) == len(others) + len(odd)
+
+
+@given(requests(), st.sampled_from([-1_000, -1, 1, 1_000]))
+def test_posts_of_another_instant_are_not_looked_at(items: list[PostItem], away: int) -> None:
+    """The list also returns occurrences of repeated posts from before the instant."""
+    listed = [stored(sent, f"cm{n}", lists_settings=True) for n, sent in enumerate(items)]
+    elsewhere = MOMENT + timedelta(milliseconds=away)
+    moved = [replace(post, publish_date=elsewhere) for post in listed]
+    occurrences = [replace(post, actual_date=elsewhere) for post in listed]
+    match = match_request(body(items), moved + occurrences)
+    assert (match.found, match.strange) == ({}, ())
+
+
+def test_our_own_repeated_posts_are_known_by_their_stored_date() -> None:
+    items = [item("c1", "a", "r0")]
+    first = replace(stored(items[0], "cm0", lists_settings=True), actual_date=MOMENT)
+    later = replace(first, publish_date=MOMENT + timedelta(days=7))
+    match = match_request(body(items), [later, first])
+    assert match.found == {0: "cm0"}
+    assert match.strange == ()
+
+
+def test_an_old_server_that_lists_no_settings_knows_posts_by_channel_and_text() -> None:
+    items = [item("c1", "mine", "r0"), item("c1", "<p>html</p>", "r1")]
+    other = stored(item("c1", "theirs", ""), "cm0", lists_settings=False)
+    elsewhere = stored(item("c2", "mine", ""), "cm1", lists_settings=False)
+    nowhere = replace(other, id="cm2", integration=None)
+    mine = stored(items[0], "cm3", lists_settings=False)
+    match = match_request(body(items[:1]), [other, elsewhere, nowhere, mine])
+    assert match.found == {0: "cm3"}
+    assert match.strange == ("cm0", "cm1", "cm2")
+
+
+def test_a_text_with_shortened_links_is_not_compared() -> None:
+    sent = replace(body([item("c1", "see https://a.example", "r0")]), short_link=True)
+    listed = stored(item("c1", "see https://sh.rt/1", ""), "cm0", lists_settings=False)
+    assert match_request(sent, [listed]).found == {0: "cm0"}
+
+
+# ------------------------------------------------------------------ marks
+
+
+@given(st.lists(st.integers(0, 999), max_size=50), st.integers(1, 40))
+def test_marks_are_unique_in_their_second_and_never_zero(used: list[int], count: int) -> None:
+    second = MOMENT.replace(microsecond=0)
+    marks = MillisecondMarks(second.replace(microsecond=ms * 1_000) for ms in used)
+    made = [marks.mark(MOMENT) for _ in range(count)]
+    numbers = [mark.microsecond // 1_000 for mark in made]
+    assert len(set(numbers)) == count
+    assert not set(numbers) & {0, *used}
+    assert all(mark.replace(microsecond=0) == second for mark in made)
+
+
+def test_a_second_that_is_full_flows_over_into_the_next() -> None:
+    marks = MillisecondMarks()
+    made = [marks.mark(MOMENT) for _ in range(1_000)]
+    assert len(set(made)) == 1_000
+    assert made[998].replace(microsecond=0) == MOMENT.replace(microsecond=0)
+    assert made[999] == MOMENT.replace(microsecond=1_000) + timedelta(seconds=1)
+
+
+def test_a_client_ref_is_short_stable_and_of_its_campaign() -> None:
+    ref = client_ref("campaign", "row")
+    assert ref == client_ref("campaign", "row")
+    assert len(ref) == 12
+    assert ref.isalnum()
+    assert "plug-" not in ref
+    assert len({client_ref(c, r) for c in ("a", "b") for r in ("1", "2")}) == 4
