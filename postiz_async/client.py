@@ -12,6 +12,7 @@ from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
+from postiz_async.ledgers import OwnLedger, SharedLedger
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.integrations import Integrations
@@ -19,6 +20,7 @@ from postiz_async.resources.media import Media
 from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
 from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
+from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook
+    from postiz_async.ledgers import LedgerHome
     from postiz_async.quota import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -68,7 +71,8 @@ class Postiz:
     Args:
         api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`.
         base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
-        quota_store: keeps the quota's state beyond this process.
+        quota: a store that shares the quota with other clients of the key and remembers it:
+            `MemoryStore`, `SqliteStore` or `RedisStore`. It stays open when the client closes.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
         reserve: slots of each window that bulk work leaves to interactive calls until shortly
@@ -88,7 +92,7 @@ class Postiz:
         *,
         api_key: str | None = None,
         base_url: str | None = None,
-        quota_store: QuotaStore | None = None,
+        quota: QuotaStore | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
@@ -102,7 +106,7 @@ class Postiz:
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
-        self._stores = [quota_store] if quota_store is not None else []
+        self._quota = quota
         self._smooth = pacing == "smooth"
         self._politeness = politeness
         self._on_attempt = on_attempt
@@ -136,24 +140,25 @@ class Postiz:
             transport=self._transport,
             clock=self._clock,
             identity=identity,
-            stores=self._stores,
-            ledger=self._ledger,
+            home=self._home(),
+            keepers=[],
             smooth=self._smooth,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
         )
-        try:
-            await scheduler.recall()
-        except BaseException:
-            await self.aclose()
-            raise
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller))
         return self
 
+    def _home(self) -> LedgerHome:
+        if self._quota is None:
+            return OwnLedger(self._ledger, self._clock)
+        name = ledger_name(self._identity.root, self._identity.key)
+        return SharedLedger(self._quota, name, self._ledger, self._clock)
+
     async def aclose(self) -> None:
         """Close all connections. Calls that are still waiting fail."""
-        if self._api is not None:
+        if self._api is not None and self._quota is None:
             self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
         self._api = None
         transport, self._transport = self._transport, None
@@ -267,7 +272,9 @@ class Postiz:
 
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
-        return self.scheduler.view()
+        scheduler = self.scheduler
+        await scheduler.gate.home.refresh()
+        return scheduler.gate.view()
 
 
 def _at_rest(ledger: Ledger, now: float) -> Ledger:

@@ -110,11 +110,10 @@ class SystemClock(Clock):
 
 def _sleepless_clock() -> Callable[[], float]:
     """A monotonic clock that counts the time in which the machine sleeps."""
-    if sys.platform == "linux":
-        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    clock_id: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     if sys.platform == "darwin":
-        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
-    return time.monotonic
+        clock_id = time.CLOCK_MONOTONIC
+    return time.monotonic if clock_id is None else partial(time.clock_gettime, clock_id)
 
 
 _monotonic = _sleepless_clock()

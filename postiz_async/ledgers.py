@@ -7,10 +7,11 @@ of the store.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -20,21 +21,20 @@ from postiz_async.errors import StoreError
 from postiz_async.quota import Ledger, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from postiz_async.clock import Clock
     from postiz_async.quota import Grant
-    from postiz_async.stores.shared import Kept, SharedStore
+    from postiz_async.stores import QuotaStore, Versioned
 
 __all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
+
+T = TypeVar("T")
 
 log = logging.getLogger("postiz_async.quota")
 
 POLL = 0.25
 """Seconds after which a shared state is looked at again while others hold calls."""
-
-IDLE_POLL = 5.0
-"""The same while nobody holds a call: a limit may change, a slot may be given back."""
 
 SCHEMA = 1
 
@@ -52,11 +52,23 @@ class LedgerHome(Protocol):
         ...
 
     def look_again_in(self) -> float:
-        """Seconds after which somebody else may have changed the state; infinity: nobody."""
+        """Seconds after which somebody else may have given a slot back; infinity: nobody can.
+
+        Without calls in flight a state only gets worse, which the next swap finds out.
+        """
+        ...
+
+    @property
+    def changed_at(self) -> float | None:
+        """Wall time, in seconds since the epoch, of the last change; None if there was none."""
         ...
 
     async def refresh(self) -> None:
         """Look at the state again."""
+        ...
+
+    def recall(self, ledger: Ledger) -> None:
+        """Start from a state that was written down elsewhere, if nothing newer is known."""
         ...
 
     async def take(
@@ -78,6 +90,7 @@ class OwnLedger:
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self.ledger = ledger
+        self.changed_at: float | None = None
         self._clock = clock
 
     def now(self) -> float:
@@ -88,6 +101,9 @@ class OwnLedger:
 
     async def refresh(self) -> None:
         """There is nobody else."""
+
+    def recall(self, ledger: Ledger) -> None:
+        self.ledger = ledger
 
     async def take(
         self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
@@ -101,6 +117,7 @@ class OwnLedger:
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
         self.ledger = event(self.ledger, self.now())
+        self.changed_at = self._clock.time()
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +142,9 @@ class SharedLedger:
     processes of a host share until it is started again.
     """
 
-    def __init__(self, store: SharedStore, name: str, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, store: QuotaStore, name: str, ledger: Ledger, clock: Clock) -> None:
         self.ledger = ledger
+        self.changed_at: float | None = None
         self._store = store
         self._name = name
         self._clock = clock
@@ -142,11 +160,17 @@ class SharedLedger:
 
     def look_again_in(self) -> float:
         others = any(flight.token not in self._mine for flight in self.ledger.flights)
-        return POLL if others else IDLE_POLL
+        return POLL if others else math.inf
 
     async def refresh(self) -> None:
         async with self._turn:
             self._saw(await self._store.read(self._name))
+
+    def recall(self, ledger: Ledger) -> None:
+        """The store knows better, unless it has nothing yet."""
+        self._fresh = ledger
+        if not self._version:
+            self.ledger = ledger
 
     async def take(
         self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
@@ -161,17 +185,31 @@ class SharedLedger:
                 if isinstance(verdict, Wait):
                     return verdict
                 reserved, token = quota.reserve(current, now, expires=now + lifetime)
-                if await self._swap(reserved):
-                    self._mine.add(token)
+                if await self._taken(reserved, token):
                     return token
+
+    async def _taken(self, reserved: Ledger, token: int) -> bool:
+        """Write a reservation; a caller who was cancelled meanwhile gives it back."""
+        try:
+            done = await self._swap(reserved)
+        except asyncio.CancelledError:
+            if self.ledger is reserved:
+                await self._change(lambda ledger, _: quota.released(ledger, token))
+            raise
+        if done:
+            self._mine.add(token)
+        return done
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """As `LedgerHome.land`. A store that fails is logged: the call then counts as spent."""
+        with anyio.CancelScope(shield=True):
+            async with self._turn:
+                await self._change(event)
+
+    async def _change(self, event: Callable[[Ledger, float], Ledger]) -> None:
         try:
-            with anyio.CancelScope(shield=True):
-                async with self._turn:
-                    while not await self._swap(event(self.ledger, self.now())):
-                        pass
+            while not await self._swap(event(self.ledger, self.now())):
+                pass
         except StoreError as error:
             log.warning("a create could not be noted, it counts as spent: %s", error)
         except LookupError:
@@ -188,17 +226,20 @@ class SharedLedger:
                 wall=self._clock.time(),
             )
         )
-        with anyio.CancelScope(shield=True):
+
+        async def work() -> bool:
             done, kept = await self._store.swap(self._name, self._version or 0, value)
             if done:
                 self.ledger, self._version = ledger, kept.version
+                self.changed_at = self._clock.time()
                 self._tell_time(kept)
             else:
                 self._saw(kept)
             return done
-        raise AssertionError("a shielded block is never left by cancellation")
 
-    def _saw(self, kept: Kept) -> None:
+        return await _to_the_end(work())
+
+    def _saw(self, kept: Versioned) -> None:
         """Take over what the store keeps."""
         self._tell_time(kept)
         self._version = kept.version
@@ -217,14 +258,29 @@ class SharedLedger:
                 f"The store was written by another version of this library (schema "
                 f"{state.schema}, this one knows {SCHEMA}). Use one version everywhere."
             )
-        self.ledger = state.ledger
+        self.ledger, self.changed_at = state.ledger, state.wall
         if kept.time is None and state.boot != self._boot:
             here = self._clock.monotonic() - self._clock.time()
             self.ledger = quota.shifted(state.ledger, here - state.monotonic + state.wall)
 
-    def _tell_time(self, kept: Kept) -> None:
+    def _tell_time(self, kept: Versioned) -> None:
         if kept.time is not None:
             self._offset = kept.time - self._clock.monotonic()
+
+
+async def _to_the_end(work: Coroutine[object, object, T]) -> T:
+    """Await `work` to its end, also when the caller is cancelled; then let that go on."""
+    task = asyncio.get_running_loop().create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is not None and task.exception() is None:
+        raise cancelled
+    return task.result()
 
 
 def _boot_id() -> str:

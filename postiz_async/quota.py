@@ -52,6 +52,7 @@ __all__ = [
     "Why",
     "answered",
     "decide",
+    "expire",
     "forecast",
     "free_slots",
     "keep",
@@ -60,6 +61,7 @@ __all__ = [
     "released",
     "reserve",
     "restore",
+    "shifted",
     "unread",
 ]
 
@@ -129,6 +131,8 @@ class Flight(msgspec.Struct, frozen=True):
     token: int
     sent: float
     alone: bool
+    expires: float = math.inf
+    """When a holder that was not heard of again is taken for dead."""
 
 
 class Hit(msgspec.Struct, frozen=True, array_like=True):
@@ -416,13 +420,13 @@ def _next_return(ledger: Ledger, now: float) -> float:
 # ------------------------------------------------------------------ events
 
 
-def reserve(ledger: Ledger, now: float) -> tuple[Ledger, int]:
+def reserve(ledger: Ledger, now: float, *, expires: float = math.inf) -> tuple[Ledger, int]:
     """Take a slot for a call that is about to be sent. Returns the new state and a token."""
     token = ledger.tokens
     others = tuple(
         replace(flight, alone=False) if flight.alone else flight for flight in ledger.flights
     )
-    fresh = Flight(token, now, alone=not others)
+    fresh = Flight(token, now, alone=not others, expires=expires)
     cap = 1 if now - ledger.answered_at > BURST_PAUSE and not others else ledger.cap
     return replace(ledger, flights=(*others, fresh), tokens=token + 1, cap=cap), token
 
@@ -515,6 +519,14 @@ def lost(ledger: Ledger, token: int, now: float) -> Ledger:
     until = now + SETTLE
     ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
     return _logged(ledger, Hit(flight.sent, until, sure=False), now)
+
+
+def expire(ledger: Ledger, now: float) -> Ledger:
+    """Calls whose holder died without a word count as spent."""
+    for flight in ledger.flights:
+        if flight.expires <= now:
+            ledger = lost(ledger, flight.token, now)
+    return ledger
 
 
 def _unseen(ledger: Ledger, until: float, now: float) -> tuple[float, ...]:
@@ -708,6 +720,24 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
     )
 
 
+def shifted(ledger: Ledger, by: float) -> Ledger:
+    """The same ledger on a clock that is ahead by `by` seconds."""
+    return replace(
+        ledger,
+        ends_after=ledger.ends_after + by,
+        ends_before=ledger.ends_before + by,
+        unseen=tuple(moment + by for moment in ledger.unseen),
+        read_at=ledger.read_at + by,
+        blocked_until=ledger.blocked_until + by,
+        answered_at=ledger.answered_at + by,
+        flights=tuple(
+            replace(flight, sent=flight.sent + by, expires=flight.expires + by)
+            for flight in ledger.flights
+        ),
+        log=tuple(_moved(hit, by) for hit in ledger.log),
+    )
+
+
 def _moved(hit: Hit, shift: float) -> Hit:
     return Hit(hit.sent + shift, hit.until + shift, hit.sure)
 
@@ -728,7 +758,7 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     `limit`, `remaining` and `resets_in` (seconds) are None until a create was answered: reads
     carry no rate headers, so there is no free look. `remaining` is less the calls in flight.
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
-    the wall time (seconds since the epoch) of this view.
+    the wall time (seconds since the epoch) of the last change, None if there was none.
     """
 
     limit: int | None
@@ -738,4 +768,4 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     queued: Queued
     blocked: bool
     blocked_for: float
-    as_of: float
+    as_of: float | None

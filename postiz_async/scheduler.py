@@ -1,27 +1,19 @@
-"""Admission, pacing, sending, retrying: the only module that waits for quota.
-
-Waiting calls drive themselves. They stand in one queue, urgent first, then by deadline, then by
-arrival. The head asks the ledger and sleeps until the time that it names or until an answer
-changes the state; everybody else sleeps until they are the head. So there is no background
-task, and an idle client costs nothing.
-"""
+"""Sending, retrying, keeping: the life of a call after its arguments are known."""
 
 from __future__ import annotations
 
-import asyncio
-import bisect
 import itertools
 import logging
 import math
 import random
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from aiolimiter import AsyncLimiter
 
 from postiz_async import quota, wire
+from postiz_async.admission import Gate, Priority, Request
 from postiz_async.errors import (
     APIConnectionError,
     Delivery,
@@ -30,8 +22,6 @@ from postiz_async.errors import (
     describe_seconds,
 )
 from postiz_async.events import Attempt
-from postiz_async.flight import FlightBudget
-from postiz_async.quota import Grant, Ledger, Queued, Quota, Wait, Why
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.wire import Cost, WireRequest, WireResponse
 
@@ -43,7 +33,9 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
     from postiz_async.events import AttemptHook
-    from postiz_async.stores import QuotaStore
+    from postiz_async.ledgers import LedgerHome
+    from postiz_async.quota import Ledger
+    from postiz_async.stores import Keeper
     from postiz_async.transport import Transport
 
 __all__ = ["CallOptions", "Identity", "Priority", "Scheduler"]
@@ -52,15 +44,11 @@ log = logging.getLogger("postiz_async")
 
 T = TypeVar("T")
 
+PREPARE_SECONDS = 30.0
+"""What a create may take between its slot and its first byte, and for the look at its answer."""
+
 CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 """The read time-out of a create: a base and a share for each post."""
-
-
-class Priority(IntEnum):
-    """The lane of a create. Interactive calls overtake bulk calls."""
-
-    INTERACTIVE = 0
-    BULK = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +80,6 @@ class Identity:
     user_agent: str
 
 
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """A create that waits for its slot."""
-
-    key: tuple[float, float, float]
-    lane: Priority
-    posts: int
-    deadline: float
-    give_up_at: float
-    max_wait: float | None
-    wake: asyncio.Future[None] | None = None
-
-
 class Scheduler:
     """Sends the calls of one key.
 
@@ -112,8 +87,8 @@ class Scheduler:
         transport: moves the bytes.
         clock: tells the time and waits.
         identity: root URL, key, user agent.
-        stores: where the ledger's state is kept beyond this process.
-        ledger: the state to start with.
+        home: holds the ledger.
+        keepers: where the ledger's state is written down beyond this process.
         smooth: spread creates over the window instead of sending what it allows at once.
         politeness: calls a second of routes without quota; None for no bound.
         on_attempt: sees every attempt.
@@ -125,27 +100,22 @@ class Scheduler:
         transport: Transport,
         clock: Clock,
         identity: Identity,
-        stores: list[QuotaStore],
-        ledger: Ledger,
+        home: LedgerHome,
+        keepers: list[Keeper],
         smooth: bool = False,
         politeness: float | None = None,
         on_attempt: AttemptHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.stores = stores
-        self.budget = FlightBudget()
-        self.expected = 0
-        """Bulk creates announced and not yet queued; see `expect`."""
+        self.keepers = keepers
+        self.gate = Gate(home, clock)
+        self._home = home
         self.server_offset = 0.0
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
         self._transport = transport
         self._on_attempt = on_attempt
-        self._ledger = ledger
         self._keeping = anyio.Lock()
-        self._queue: list[_Ticket] = []
-        self._bounded: set[_Ticket] = set()
-        self._arrivals = itertools.count()
         self._requests = itertools.count(1)
         self._smooth = smooth
         self._pacer: AsyncLimiter | None = None
@@ -160,47 +130,23 @@ class Scheduler:
 
     @property
     def ledger(self) -> Ledger:
-        """The state of the create route."""
-        return self._ledger
+        """The state of the create route as it was last seen."""
+        return self._home.ledger
 
     async def recall(self) -> None:
-        """Take over the newest state that the stores kept, when it says more than ours."""
-        kept = [state for store in self.stores if (state := await store.load()) is not None]
-        if not kept or self._ledger.window_known or self._ledger.flights:
+        """Take over the newest state that the keepers have, when it says more than ours."""
+        kept = [state for keeper in self.keepers if (state := await keeper.load()) is not None]
+        ledger = self._home.ledger
+        if not kept or ledger.window_known or ledger.flights:
             return
         newest = max(kept, key=lambda state: state.as_of)
-        self._ledger = quota.restore(
-            newest,
-            self.clock.monotonic(),
-            self.clock.time(),
-            reserve_slots=self._ledger.reserve,
-        )
+        clock, slots = self.clock, ledger.reserve
+        restored = quota.restore(newest, clock.monotonic(), clock.time(), reserve_slots=slots)
+        self._home.recall(restored)
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
         return self.clock.time() + self.server_offset
-
-    def view(self) -> Quota:
-        """The quota as users see it."""
-        now, ledger = self.clock.monotonic(), self._ledger
-        known = ledger.limit_read
-        current = ledger.window_known and now < ledger.ends_before
-        bulk = sum(1 for ticket in self._queue if ticket.lane is Priority.BULK)
-        remaining = quota.free_slots(ledger, now)
-        return Quota(
-            limit=ledger.limit if known else None,
-            remaining=remaining if known else None,
-            resets_in=max(0.0, ledger.ends_before - now) if current else None,
-            in_flight=len(ledger.flights),
-            queued=Queued(interactive=len(self._queue) - bulk, bulk=bulk),
-            blocked=now < ledger.blocked_until,
-            blocked_for=max(0.0, ledger.blocked_until - now),
-            as_of=self.clock.time(),
-        )
-
-    def expect(self, creates: int) -> None:
-        """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
-        self.expected = max(0, self.expected + creates)
 
     # -------------------------------------------------------------- calls
 
@@ -298,17 +244,22 @@ class Scheduler:
             log.exception("on_attempt failed")
 
     def _encode(self, call: Call[T], options: CallOptions) -> WireRequest:
-        timeout = options.timeout if options.timeout is not None else call.endpoint.timeout
-        if options.timeout is None and call.endpoint.quota:
-            timeout = CREATE_SECONDS + SECONDS_A_POST * call.posts
         return wire.encode(
             call,
             root=self.identity.root,
             key=self.identity.key,
             user_agent=self.identity.user_agent,
-            timeout=timeout,
+            timeout=self._time_out(call, options),
             headers=options.headers,
         )
+
+    @staticmethod
+    def _time_out(call: Call[T], options: CallOptions) -> float | None:
+        if options.timeout is not None:
+            return options.timeout
+        if call.endpoint.quota:
+            return CREATE_SECONDS + SECONDS_A_POST * call.posts
+        return call.endpoint.timeout
 
     # -------------------------------------------------------------- creates
 
@@ -316,17 +267,26 @@ class Scheduler:
         """Send a create under the quota; a 429 goes back to the queue, for it was not stored."""
         while True:
             await self._pace(options, since)
-            token = await self._admit(call, options, since)
+            request = Request(
+                lane=options.priority,
+                posts=call.posts,
+                since=since,
+                max_wait=options.max_wait,
+                deadline=options.deadline,
+                lifetime=PREPARE_SECONDS + (self._time_out(call, options) or 0.0),
+            )
+            token = await self.gate.admit(request)
             response = await self._fly(call, options, token)
             if response.status != 429:
                 return response
-            log.warning("429: creates of this key pause, %s", self._why_and_when())
+            left = self._home.ledger.blocked_until - self._home.now()
+            log.warning("429: creates of this key pause for %s", describe_seconds(left))
 
     async def _fly(self, call: Call[T], options: CallOptions, token: int) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
-        bulk = options.priority is Priority.BULK
+        gate, bulk = self.gate, options.priority is Priority.BULK
         if bulk:
-            self.budget = self.budget.took_off(call.posts)
+            gate.budget = gate.budget.took_off(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
@@ -339,15 +299,15 @@ class Scheduler:
             raise AssertionError("the scope is never cancelled itself")
         finally:
             if bulk:
-                self.budget = self.budget.landed(call.posts, seconds)
-            self._stir()
+                gate.budget = gate.budget.landed(call.posts, seconds)
+            gate.stir()
 
     async def _keep_or_release(self, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
             await self._keep()
         except BaseException:
-            self._land(token, None, sent=False)
+            await self._land(token, None, sent=False)
             raise
 
     async def _sent(self, call: Call[T], options: CallOptions, token: int) -> WireResponse:
@@ -358,42 +318,37 @@ class Scheduler:
             sent = True
             response = await self._send(call, options)
         except APIConnectionError as error:
-            self._land(token, None, sent=error.delivery is not Delivery.NOT_SENT)
+            await self._land(token, None, sent=error.delivery is not Delivery.NOT_SENT)
             raise
         except BaseException:
-            self._land(token, None, sent=sent)
+            await self._land(token, None, sent=sent)
             raise
-        self._land(token, response, sent=True)
+        await self._land(token, response, sent=True)
         return response
 
-    def _land(self, token: int, response: WireResponse | None, *, sent: bool) -> None:
+    async def _land(self, token: int, response: WireResponse | None, *, sent: bool) -> None:
         """Tell the ledger how a reservation ended."""
-        now = self.clock.monotonic()
-        if response is None:
-            self._ledger = (
-                quota.lost(self._ledger, token, now)
-                if sent
-                else quota.released(self._ledger, token)
-            )
-            return
-        seen = wire.observe(response, now=self.clock.time())
-        if seen.cost is Cost.REFUSED:
-            self._ledger = quota.refused(self._ledger, token, now, seen.retry_after)
-        elif seen.cost is Cost.FREE:
-            self._ledger = quota.released(self._ledger, token)
-        elif seen.cost is Cost.UNKNOWN:
-            self._ledger = quota.lost(self._ledger, token, now)
-        elif seen.reading is not None:
-            self._ledger = quota.answered(self._ledger, token, now, seen.reading)
-        else:
-            self._ledger = quota.unread(self._ledger, token, now)
+        seen = wire.observe(response, now=self.clock.time()) if response is not None else None
+
+        def event(ledger: Ledger, now: float) -> Ledger:
+            if seen is None or seen.cost is Cost.UNKNOWN:
+                return quota.lost(ledger, token, now) if sent else quota.released(ledger, token)
+            if seen.cost is Cost.REFUSED:
+                return quota.refused(ledger, token, now, seen.retry_after)
+            if seen.cost is Cost.FREE:
+                return quota.released(ledger, token)
+            if seen.reading is None:
+                return quota.unread(ledger, token, now)
+            return quota.answered(ledger, token, now, seen.reading)
+
+        await self._home.land(event)
 
     async def _keep(self) -> None:
         """Write the ledger's state down wherever it is kept, the newest last."""
         async with self._keeping:
-            for store in tuple(self.stores):
-                kept = quota.keep(self._ledger, self.clock.monotonic(), self.clock.time())
-                await store.save(kept)
+            for keeper in tuple(self.keepers):
+                kept = quota.keep(self._home.ledger, self._home.now(), self.clock.time())
+                await keeper.save(kept)
 
     async def _keep_answer(self) -> None:
         """Keep what an answer said. The answer itself matters more than a failing store."""
@@ -401,112 +356,6 @@ class Scheduler:
             await self._keep()
         except (OSError, PostizError):
             log.exception("the state of the quota could not be kept; the next create will try")
-
-    # -------------------------------------------------------------- waiting
-
-    async def _admit(self, call: Call[T], options: CallOptions, since: float) -> int:
-        """Wait for a slot and take it. Cancelling gives the place to the next."""
-        ticket = self._ticket(call, options, since)
-        bisect.insort(self._queue, ticket, key=_key)
-        if ticket.give_up_at < math.inf:
-            self._bounded.add(ticket)
-        try:
-            while True:
-                verdict = self._ask(ticket)
-                if isinstance(verdict, Grant):
-                    self._ledger, token = quota.reserve(self._ledger, self.clock.monotonic())
-                    return token
-                self._refuse_long_wait(ticket, verdict)
-                await self._sleep(ticket, min(verdict.until, ticket.give_up_at))
-        finally:
-            del self._queue[bisect.bisect_left(self._queue, ticket.key, key=_key)]
-            self._bounded.discard(ticket)
-            self._wake_head()
-
-    def _ticket(self, call: Call[T], options: CallOptions, since: float) -> _Ticket:
-        deadline = options.deadline if options.deadline is not None else math.inf
-        order = (-float(options.priority), -deadline, -float(next(self._arrivals)))
-        give_up_at = math.inf if options.max_wait is None else since + max(0.0, options.max_wait)
-        return _Ticket(order, options.priority, call.posts, deadline, give_up_at, options.max_wait)
-
-    def _ask(self, ticket: _Ticket) -> Grant | Wait:
-        """The ledger's verdict for the head of the queue; others wait for their turn."""
-        if self._queue[-1] is not ticket:
-            return Wait(math.inf, Why.IN_FLIGHT)
-        bulk = ticket.lane is Priority.BULK
-        if bulk and not self.budget.admits(ticket.posts):
-            return Wait(math.inf, Why.IN_FLIGHT)
-        ledger = self._ledger
-        pressing = ledger.window_known and ticket.deadline < ledger.ends_before + quota.MARGIN
-        return quota.decide(
-            ledger,
-            self.clock.monotonic(),
-            urgent=not bulk or pressing,
-            backlog=self.expected + len(self._queue) if bulk else None,
-        )
-
-    def _refuse_long_wait(self, ticket: _Ticket, verdict: Wait) -> None:
-        """Raise at once when the ticket cannot leave before it would give up."""
-        if ticket.give_up_at == math.inf:
-            return
-        now = self.clock.monotonic()
-        expected = quota.forecast(self._ledger, now, self._ahead_of(ticket))
-        if self._queue[-1] is ticket and verdict.until < math.inf:
-            expected = max(expected, verdict.until)
-        if expected <= ticket.give_up_at and now < ticket.give_up_at:
-            return
-        retry_after = max(expected - now, self._ledger.latency if expected <= now else 0.0)
-        raise QuotaWaitError(self._long_wait_message(ticket, retry_after), retry_after=retry_after)
-
-    def _ahead_of(self, ticket: _Ticket) -> int:
-        return len(self._queue) - 1 - bisect.bisect_left(self._queue, ticket.key, key=_key)
-
-    def _long_wait_message(self, ticket: _Ticket, wait: float) -> str:
-        ledger, now = self._ledger, self.clock.monotonic()
-        free = quota.free_slots(ledger, now)
-        if now < ledger.blocked_until:
-            state = "The organisation is locked out after a 429"
-        else:
-            used = max(0, ledger.limit - free)
-            believed = "" if ledger.limit_read else " (believed, nothing was read yet)"
-            state = f"{used} of {ledger.limit} used in this window{believed}"
-        others = len(self._queue) - 1
-        waiting = f"; {others} other calls wait" if others else ""
-        return (
-            f"the next create-post slot is free in {describe_seconds(wait)}, "
-            f"you allowed {describe_seconds(ticket.max_wait or 0)}.\n"
-            f"  {state}{waiting}.\n"
-            f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
-        )
-
-    async def _sleep(self, ticket: _Ticket, until: float) -> None:
-        """Sleep until somebody wakes the ticket or the clock has reached `until`."""
-        ticket.wake = asyncio.get_running_loop().create_future()
-        timer = None
-        if until < math.inf:
-            timer = self.clock.call_at(until, lambda: _wake(ticket))
-        try:
-            await ticket.wake
-        finally:
-            ticket.wake = None
-            if timer is not None:
-                timer.cancel()
-
-    def _wake_head(self) -> None:
-        if self._queue:
-            _wake(self._queue[-1])
-
-    def _stir(self) -> None:
-        """The state changed: the head may go, and whoever waits too long is told."""
-        self._wake_head()
-        now = self.clock.monotonic()
-        for ticket in self._bounded:
-            if quota.forecast(self._ledger, now, self._ahead_of(ticket)) > ticket.give_up_at:
-                _wake(ticket)
-
-    def _why_and_when(self) -> str:
-        left = self._ledger.blocked_until - self.clock.monotonic()
-        return f"locked out for {describe_seconds(left)}"
 
     async def _pace(self, options: CallOptions, since: float) -> None:
         """The rhythm `smooth`: a token bucket whose burst and refill fit into one window.
@@ -516,7 +365,7 @@ class Scheduler:
         speed = self.clock.speed
         if not self._smooth or not math.isfinite(speed):
             return
-        ledger = self._ledger
+        ledger = self._home.ledger
         if self._pacer is None or self._pacer_limit != ledger.limit:
             burst = min(ledger.held, max(1, ledger.limit - 1))
             refill = max(1, ledger.limit - burst)
@@ -539,12 +388,3 @@ class Scheduler:
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:
     body = await options.prepare() if options.prepare is not None else None
     return call if body is None else replace(call, body=body)
-
-
-def _key(ticket: _Ticket) -> tuple[float, float, float]:
-    return ticket.key
-
-
-def _wake(ticket: _Ticket) -> None:
-    if ticket.wake is not None and not ticket.wake.done():
-        ticket.wake.set_result(None)

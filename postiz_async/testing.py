@@ -94,7 +94,7 @@ def sandbox_client(
     sandbox: Sandbox,
     *,
     latency: float | Callable[[], float] = 0.0,
-    quota_store: QuotaStore | None = None,
+    quota: QuotaStore | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
 ) -> Postiz:
@@ -104,7 +104,7 @@ def sandbox_client(
         base_url="http://sandbox.invalid",
         clock=sandbox.clock,
         transport=SandboxTransport(sandbox, latency=latency),
-        quota_store=quota_store,
+        quota=quota,
         pacing=pacing,
         reserve=reserve,
     )
@@ -147,7 +147,7 @@ class LocalPostiz:
 
     @asynccontextmanager
     async def client(
-        self, *, latency: float = 0.0, quota_store: QuotaStore | None = None
+        self, *, latency: float = 0.0, quota: QuotaStore | None = None
     ) -> AsyncGenerator[Postiz]:
         """An open client. `latency` is in seconds of the clock, each way."""
         async with AsyncExitStack() as stack:
@@ -155,7 +155,7 @@ class LocalPostiz:
                 await stack.enter_async_context(self.sandbox)
             self._clients += 1
             stack.callback(self._left)
-            client = sandbox_client(self.sandbox, latency=latency, quota_store=quota_store)
+            client = sandbox_client(self.sandbox, latency=latency, quota=quota)
             yield await stack.enter_async_context(client)
 
     def _left(self) -> None:

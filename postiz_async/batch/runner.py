@@ -127,7 +127,7 @@ class Runner:
         for date in lost_dates:
             self._marks.take(date)
         self._uploaded = {sha: anyio.Event() for sha in self._needed(requests, rows, lost)}
-        scheduler.stores.append(self.job.journal)
+        scheduler.keepers.append(self.job.journal)
         self._expect(len(requests))
         try:
             async with anyio.create_task_group() as group:
@@ -141,7 +141,7 @@ class Runner:
             raise first_error(errors) from errors
         finally:
             self._expect(-self._expected)
-            scheduler.stores.remove(self.job.journal)
+            scheduler.keepers.remove(self.job.journal)
 
     # -------------------------------------------------------------- uploads
 
@@ -215,11 +215,11 @@ class Runner:
     def _expect(self, creates: int) -> None:
         """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
         self._expected += creates
-        self.job.postiz.scheduler.expect(creates)
+        self.job.postiz.scheduler.gate.expect(creates)
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
         """What the server can do in the time of one request, and the rest."""
-        most = self.job.postiz.scheduler.budget.request_posts
+        most = self.job.postiz.scheduler.gate.budget.request_posts
         return PlannedRequest(request.rows[:most]), request.rows[most:]
 
     async def _with_media(self, request: PlannedRequest) -> PlannedRequest:

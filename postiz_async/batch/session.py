@@ -162,7 +162,7 @@ class Batch:
 
     @property
     def _limits(self) -> Limits:
-        return Limits(posts=self._postiz.scheduler.budget.request_posts)
+        return Limits(posts=self._postiz.scheduler.gate.budget.request_posts)
 
     @property
     def _checked(self) -> Checked:
@@ -197,9 +197,9 @@ class Batch:
             InvalidPostError: the campaign has problems.
         """
         self._refuse_problems()
-        clock = self._postiz.clock
-        scheduler = self._postiz.scheduler
-        return forecast(self.requests, scheduler.ledger, clock.monotonic(), clock.time())
+        home = self._postiz.scheduler.gate.home
+        await home.refresh()
+        return forecast(self.requests, home.ledger, home.now(), self._postiz.clock.time())
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:
@@ -340,11 +340,11 @@ class Batch:
         # another run may have used the journal between our look at it and our lock
         self._known = replace(self._checked, records=await self._journal.rows())
         await self._write_rows(self._journal)
-        self._postiz.scheduler.stores.append(self._journal)
+        self._postiz.scheduler.keepers.append(self._journal)
         try:
             await self._postiz.scheduler.recall()
         finally:
-            self._postiz.scheduler.stores.remove(self._journal)
+            self._postiz.scheduler.keepers.remove(self._journal)
         return Job(
             postiz=self._postiz,
             journal=self._journal,

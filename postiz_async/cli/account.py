@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from postiz_async.cli.output import Output, clock_time, moment
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.errors import describe_seconds
-from postiz_async.stores.file import FileStore, state_folder
 
 __all__ = ["quota"]
 
@@ -33,8 +32,7 @@ async def quota(
         if spend_one:
             await postiz.posts.probe()
         view = await postiz.quota()
-        kept = await FileStore(state_folder(), root=target.root, key=target.key).load()
-    seen_at = kept.as_of if kept is not None else None
+    seen_at = view.as_of
     if json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
         output.json({"quota": view, "seen_at": when, "key_from": target.source})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import urllib.request
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -17,7 +20,7 @@ from cyclopts import Parameter
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
 from postiz_async.errors import ConfigurationError
-from postiz_async.stores.file import FileStore, state_folder
+from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.wire import CLOUD_URL, api_root, clean_key
 
 if TYPE_CHECKING:
@@ -100,10 +103,28 @@ def find_target(connection: Connection) -> Target:
     return Target(root, clean_key(key), source, clock)
 
 
-def open_client(target: Target) -> Postiz:
-    """A client that keeps the quota's state in the user's state folder between commands."""
-    store = FileStore(state_folder(), root=target.root, key=target.key)
-    return Postiz(api_key=target.key, base_url=target.root, quota_store=store, clock=target.clock)
+@asynccontextmanager
+async def open_client(target: Target) -> AsyncGenerator[Postiz]:
+    """A client that shares the quota with the other commands of this user, now and later."""
+    store = SqliteStore(state_folder() / "quota.sqlite")
+    try:
+        async with Postiz(
+            api_key=target.key, base_url=target.root, quota=store, clock=target.clock
+        ) as postiz:
+            yield postiz
+    finally:
+        await store.aclose()
+
+
+def state_folder() -> Path:
+    """The user's folder for state that programs keep between runs."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "postiz-async"
 
 
 def _official_login() -> _Login:

@@ -229,10 +229,10 @@ class Journal:
         )
 
     async def load(self) -> Kept | None:
-        """The quota's state, as a `QuotaStore`."""
+        """The quota's state, as a `Keeper`."""
         return await self._do(read_kept)
 
     async def save(self, kept: Kept) -> None:
-        """Keep the quota's state, as a `QuotaStore`."""
+        """Keep the quota's state, as a `Keeper`."""
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))

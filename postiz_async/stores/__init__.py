@@ -1,17 +1,65 @@
-"""Where the state of a ledger lives beyond one process."""
+"""Where a ledger lives beyond its client.
+
+A `QuotaStore` is shared by several clients: bytes and a version, compare-and-swap. The pure ledger
+decides, a store only keeps. Whoever changes a state names the version that it was made from; when
+somebody else was quicker, the store says so and hands out the newer state.
+
+A `Keeper` only writes down what one client knows, for its successor.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from postiz_async.quota import Kept
 
-__all__ = ["QuotaStore"]
+__all__ = ["Keeper", "QuotaStore", "Versioned", "ledger_name"]
+
+
+class Versioned(NamedTuple):
+    """A state as a store has it.
+
+    `version` is 0 while there is no state. `time` is the store's own clock in seconds, None for a
+    store that has none, because all its users share the clocks of one host.
+    """
+
+    value: bytes | None
+    version: int
+    time: float | None
 
 
 class QuotaStore(Protocol):
-    """Keeps one ledger. It is written before each create is sent and after each answer."""
+    """Has states by name. Names are hashes: no key and no address is in them."""
+
+    async def read(self, name: str) -> Versioned:
+        """The state now.
+
+        Raises:
+            StoreError: the store cannot be reached or used.
+        """
+        ...
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        """Put `value` in the place of the state with `version`.
+
+        Returns:
+            True and the new state, or False and the state that somebody else put there.
+
+        Raises:
+            StoreError: the store cannot be reached or used; the state is as it was, or the swap
+                was done and its answer lost.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class Keeper(Protocol):
+    """Writes a ledger down before each create is sent and after each answer."""
 
     async def load(self) -> Kept | None:
         """The state that was kept last, or None."""
@@ -20,3 +68,8 @@ class QuotaStore(Protocol):
     async def save(self, kept: Kept) -> None:
         """Keep the state; returns when it would survive a crash of this process."""
         ...
+
+
+def ledger_name(root: str, key: str) -> str:
+    """A name for (server, key) that tells neither."""
+    return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.stores.shared import Kept
+from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -71,16 +71,18 @@ class RedisStore:
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
 
-    async def read(self, name: str) -> Kept:
+    async def read(self, name: str) -> Versioned:
         return (await self._run(name, ["read", 0, b"", LIFETIME]))[1]
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Kept]:
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
         return await self._run(name, ["swap", version, value, LIFETIME])
 
     async def aclose(self) -> None:
         await self._redis.aclose()
 
-    async def _run(self, name: str, arguments: Sequence[str | int | bytes]) -> tuple[bool, Kept]:
+    async def _run(
+        self, name: str, arguments: Sequence[str | int | bytes]
+    ) -> tuple[bool, Versioned]:
         from redis.exceptions import RedisError  # noqa: PLC0415  (an extra)
 
         try:
@@ -89,7 +91,7 @@ class RedisStore:
             )
             done, version, value, seconds, micros = answer
             time = int(seconds) + int(micros) / 1e6
-            return bool(done), Kept(bytes(value) or None, int(version), time)
+            return bool(done), Versioned(bytes(value) or None, int(version), time)
         except (RedisError, OSError, ValueError, TypeError) as error:
             raise StoreError(
                 f"The quota in Redis at {self._where} cannot be used: {error}. While the quota of "

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from postiz_async.errors import StoreError
-from postiz_async.stores.shared import Kept
+from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,10 +43,10 @@ class SqliteStore:
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
 
-    async def read(self, name: str) -> Kept:
+    async def read(self, name: str) -> Versioned:
         return await self._do(lambda c: _read(c, name))
 
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Kept]:
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
         return await self._do(lambda c: _swap(c, name, version, value))
 
     async def aclose(self) -> None:
@@ -112,16 +112,16 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _read(connection: sqlite3.Connection, name: str) -> Kept:
+def _read(connection: sqlite3.Connection, name: str) -> Versioned:
     row = connection.execute(
         "SELECT value, version FROM ledgers WHERE name = ?", (name,)
     ).fetchone()
-    return Kept(row[0], row[1], None) if row else Kept(None, 0, None)
+    return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
 
 
 def _swap(
     connection: sqlite3.Connection, name: str, version: int, value: bytes
-) -> tuple[bool, Kept]:
+) -> tuple[bool, Versioned]:
     if version == 0:
         done = connection.execute(
             "INSERT INTO ledgers VALUES (?, 1, ?) ON CONFLICT DO NOTHING", (name, value)
@@ -132,5 +132,5 @@ def _swap(
             (value, name, version),
         )
     if done.rowcount == 1:
-        return True, Kept(value, version + 1, None)
+        return True, Versioned(value, version + 1, None)
     return False, _read(connection, name)

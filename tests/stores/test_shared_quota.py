@@ -1,0 +1,296 @@
+"""One ledger for several clients: the stores, and what happens when things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import NewPost, StoreError
+from postiz_async.clock import JumpingClock
+from postiz_async.errors import QuotaWaitError
+from postiz_async.ledgers import SharedLedger
+from postiz_async.quota import Grant, Ledger, Wait, lost, released
+from postiz_async.sandbox import Sandbox
+from postiz_async.stores import Versioned, ledger_name
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.testing import sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from pathlib import Path
+
+    from postiz_async.stores import QuotaStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QuotaStore]:
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "quota.sqlite")
+    yield made
+    await made.aclose()
+
+
+# ------------------------------------------------------------------ every store
+
+
+async def test_nothing_is_version_0(store: QuotaStore) -> None:
+    assert (await store.read("a"))[:2] == (None, 0)
+
+
+async def test_a_swap_needs_the_newest_version(store: QuotaStore) -> None:
+    done, first = await store.swap("a", 0, b"one")
+    assert (done, first[:2]) == (True, (b"one", 1))
+    refused, there = await store.swap("a", 0, b"two")
+    assert (refused, there[:2]) == (False, (b"one", 1))
+    done, second = await store.swap("a", 1, b"two")
+    assert (done, second[:2]) == (True, (b"two", 2))
+    assert (await store.read("a"))[:2] == (b"two", 2)
+    assert (await store.read("b"))[:2] == (None, 0)
+
+
+async def test_of_many_swaps_from_one_version_one_wins(store: QuotaStore) -> None:
+    await store.swap("a", 0, b"start")
+    results = await asyncio.gather(*(store.swap("a", 1, b"%d" % n) for n in range(20)))
+    assert sum(done for done, _ in results) == 1
+    assert (await store.read("a")).version == 2
+
+
+# ------------------------------------------------------------------ clients that share
+
+
+@asynccontextmanager
+async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
+    async with Sandbox(clock=JumpingClock(), limit=limit) as sandbox:
+        yield sandbox, sandbox.add_integration("mastodon").id
+
+
+async def send(sandbox: Sandbox, channel: str, store: QuotaStore, posts: int) -> None:
+    at = datetime.fromtimestamp(sandbox.clock.time() + 30 * 86_400, UTC)
+    async with (
+        sandbox_client(sandbox, latency=0.2, quota=store) as postiz,
+        asyncio.TaskGroup() as g,
+    ):
+        for number in range(posts):
+            g.create_task(postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at))
+
+
+@pytest.mark.parametrize("clients", [1, 4])
+async def test_clients_that_share_never_go_over(store: QuotaStore, clients: int) -> None:
+    async with organisation() as (sandbox, channel):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(send(sandbox, channel, store, 100 // clients))
+        assert len(sandbox.posts) == 100
+        assert sandbox.refusals == 0
+        first, *_, last = (create.at for create in sandbox.creates)
+        assert (last - first) / (3 * 3600) <= 1.005
+
+
+async def test_processes_with_a_connection_each(tmp_path: Path) -> None:
+    async with organisation() as (sandbox, channel):
+        stores = [SqliteStore(tmp_path / "quota.sqlite") for _ in range(4)]
+        async with asyncio.TaskGroup() as group:
+            for each in stores:
+                group.create_task(send(sandbox, channel, each, 20))
+        for each in stores:
+            await each.aclose()
+        assert len(sandbox.posts) == 80
+        assert sandbox.refusals == 0
+
+
+async def test_a_successor_knows_a_window_that_is_used_up(store: QuotaStore) -> None:
+    async with organisation(limit=5) as (sandbox, channel):
+        await send(sandbox, channel, store, 5)
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        async with sandbox_client(sandbox, quota=store) as postiz:
+            assert (await postiz.quota()).remaining == 0
+            with pytest.raises(QuotaWaitError):
+                await postiz.posts.schedule(NewPost(channel, "x"), at=at, max_wait=5)
+        assert sandbox.refusals == 0
+
+
+async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: QuotaStore) -> None:
+    clock = JumpingClock()
+    dead = SharedLedger(store, "name", Ledger(limit=3), clock)
+    assert await dead.take(lambda *_: Grant(), lifetime=60.0) == 0
+    heir = SharedLedger(store, "name", Ledger(limit=3), clock)
+    await heir.refresh()
+    assert len(heir.ledger.flights) == 1
+    assert heir.look_again_in() == 0.25
+    clock.advance(61)
+    seen: list[Ledger] = []
+
+    def ask(ledger: Ledger, _: float) -> Grant:
+        seen.append(ledger)
+        return Grant()
+
+    assert await heir.take(ask, lifetime=60.0) == 1
+    assert seen[0].flights == ()
+    assert seen[0].pending == 1  # spent, never free
+    await dead.land(lambda ledger, now: lost(ledger, 0, now))  # a late word changes nothing
+    await heir.refresh()
+    assert [flight.token for flight in heir.ledger.flights] == [1]
+
+
+async def test_a_taker_who_lost_the_race_asks_again(store: QuotaStore) -> None:
+    clock = JumpingClock()
+    one, two = (SharedLedger(store, "name", Ledger(limit=2), clock) for _ in range(2))
+    await asyncio.gather(one.refresh(), two.refresh())
+
+    def last_slot(ledger: Ledger, _: float) -> Grant | Wait:
+        from postiz_async.quota import Why  # noqa: PLC0415
+
+        return Wait(9.0, Why.WINDOW) if ledger.flights else Grant()
+
+    results = await asyncio.gather(
+        one.take(last_slot, lifetime=9.0), two.take(last_slot, lifetime=9.0)
+    )
+    assert sorted(isinstance(result, Wait) for result in results) == [False, True]
+
+
+# ------------------------------------------------------------------ when things go wrong
+
+
+class SlowStore(MemoryStore):
+    """Hangs in the next swap until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().swap(name, version, value)
+
+
+async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
+    store = SlowStore()
+    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    taking = asyncio.create_task(home.take(lambda *_: Grant(), lifetime=60.0))
+    await store.reached.wait()
+    taking.cancel()
+    store.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await home.refresh()
+    assert home.ledger.tokens == 1
+    assert home.ledger.flights == ()
+    assert home.ledger.pending == 0
+
+
+class FailingStore(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = False
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        if self.fails:
+            raise StoreError("the store is gone")
+        return await super().swap(name, version, value)
+
+
+async def test_without_its_store_a_client_spends_nothing() -> None:
+    store = FailingStore()
+    async with organisation() as (sandbox, channel):
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        async with sandbox_client(sandbox, quota=store) as postiz:
+            await postiz.posts.schedule(NewPost(channel, "one"), at=at)
+            store.fails = True
+            with pytest.raises(StoreError, match="the store is gone"):
+                await postiz.posts.schedule(NewPost(channel, "two"), at=at)
+            store.fails = False
+            await postiz.posts.schedule(NewPost(channel, "three"), at=at)
+        assert [post.content for post in sandbox.posts] == ["one", "three"]
+
+
+async def test_an_answer_that_cannot_be_noted_counts_as_spent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FailingStore()
+    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    token = await home.take(lambda *_: Grant(), lifetime=60.0)
+    assert isinstance(token, int)
+    store.fails = True
+    await home.land(lambda ledger, _: released(ledger, token))
+    assert "counts as spent" in caplog.text
+    store.fails = False
+    await home.refresh()
+    assert len(home.ledger.flights) == 1
+
+
+def _write(path: Path, value: bytes) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE ledgers SET value = ?, version = version + 1", (value,))
+    connection.close()
+
+
+@pytest.mark.parametrize("value", [b"", b"garbage", b"\x81\xa6schema\xcd\x03\xe7"])
+async def test_a_state_that_is_no_ledger_is_refused(tmp_path: Path, value: bytes) -> None:
+    path = tmp_path / "quota.sqlite"
+    async with organisation() as (sandbox, channel):
+        store = SqliteStore(path)
+        await send(sandbox, channel, store, 1)
+        _write(path, value)
+        with pytest.raises(ExceptionGroup) as caught:
+            await send(sandbox, channel, store, 1)
+        assert caught.group_contains(StoreError, match="Nothing is sent|another version")
+        await store.aclose()
+        assert len(sandbox.posts) == 1
+
+
+def _other_program(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE precious (data)")
+    connection.close()
+
+
+def _newer_version(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda path: path.write_bytes(b"no database, but long enough to be one" * 40),
+            "not a data",
+        ),
+        (_other_program, "another program"),
+        (lambda path: path.mkdir(), "unable to open"),
+    ],
+)
+async def test_a_file_that_is_something_else_is_left_alone(
+    tmp_path: Path, spoil: Callable[[Path], object], says: str
+) -> None:
+    path = tmp_path / "quota.sqlite"
+    spoil(path)
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match=says):
+        await store.read("a")
+    await store.aclose()
+
+
+async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "quota.sqlite"
+    store = SqliteStore(path)
+    await store.read("a")
+    await store.aclose()
+    _newer_version(path)
+    with pytest.raises(StoreError, match="another version of this library"):
+        await SqliteStore(path).read("a")
+
+
+def test_names_tell_neither_key_nor_server() -> None:
+    name = ledger_name("https://postiz.example.com/public/v1", "a-secret-key")
+    assert name != ledger_name("https://postiz.example.com/public/v1", "another-key")
+    assert "secret" not in name
+    assert "example" not in name
