@@ -68,12 +68,12 @@ async def rate(call: Callable[[], Awaitable[object]], at_once: int) -> float:
     return CALLS / (time.perf_counter() - start)
 
 
-async def main() -> None:
+def main() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
             port = int(server.stdout.readline())
-            await compare(f"http://127.0.0.1:{port}")
+            asyncio.run(compare(f"http://127.0.0.1:{port}"))
         finally:
             server.terminate()
 
@@ -118,4 +118,4 @@ async def compare(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -8,7 +8,7 @@ from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 __all__ = ["RedisStore"]
 
@@ -59,9 +59,8 @@ class RedisStore:
                 "python -m pip install 'postiz-async[redis]'"
             ) from None
         try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
-            )
+            connect = cast("Callable[..., redis.Redis]", redis.Redis.from_url)
+            self._redis = connect(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         except ValueError as error:
             raise ConfigurationError(f"The address of Redis cannot be used: {error}") from error
         self._script = self._redis.register_script(_SCRIPT)

@@ -1,0 +1,269 @@
+"""Answers that get lost: looked up, adopted, sent again, never doubled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from batch_lab import Lab, at, rows
+
+from postiz_async.delivery.journal import State, read_summary
+from postiz_async.errors import APIConnectionError
+from postiz_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async.sandbox.faults import FaultKind
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+
+
+def fault(kind: FaultKind, **options: object) -> Fault:
+    return Fault(kind, route="create_post", **options)  # type: ignore[arg-type]
+
+
+async def test_a_lost_answer_is_adopted_without_a_second_request(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(fault("drop_answer"))
+    report = await lab.run()
+    assert report.complete
+    assert lab.creates == [201]
+    ids = {record.post_id for record in report.rows}
+    assert ids == {post.id for post in lab.sandbox.posts}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("reset", {}),
+        ("error_before", {"status": 500}),
+        ("error_before", {"status": 502}),
+        ("error_after", {"status": 500}),
+        ("error_after", {"status": 504}),
+        ("late_answer", {"delay": 300.0}),
+        ("late_work", {"delay": 50.0}),
+        ("late_work", {"delay": 300.0}),
+        ("late_work", {"delay": 600.0}),
+        ("hang", {"delay": 50.0}),
+        ("hang", {"delay": 300.0}),
+        ("hang", {"delay": 600.0}),
+        ("stop", {"after_items": 0}),
+        ("stop", {"after_items": 1}),
+        ("stop", {"after_items": 5}),
+        ("empty_401", {}),
+        ("strip_headers", {}),
+    ],
+)
+@pytest.mark.parametrize("count", [6, 18])
+async def test_whatever_happens_to_one_request_each_row_is_stored_once(
+    lab: Lab, channels: list[str], kind: FaultKind, options: dict[str, object], count: int
+) -> None:
+    lab.write(rows(channels, count))
+    lab.sandbox.faults.add(fault(kind, **options))
+    report = await lab.run()
+    assert report.counts == {"stored": count}
+    await lab.clock.sleep(3_600)
+    lab.assert_each_once(f"post {n}" for n in range(count))
+    assert {record.post_id for record in report.rows} == {post.id for post in lab.sandbox.posts}
+
+
+async def test_absence_is_not_believed_before_a_later_create_was_answered(
+    lab: Lab, channels: list[str]
+) -> None:
+    """With nothing else to send, one empty create is spent on it; it stores nothing."""
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(fault("reset"))
+    assert (await lab.run()).complete
+    assert lab.creates == [400, 201]
+
+
+async def test_the_next_planned_request_serves_as_well(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 36))
+    lab.sandbox.faults.add(fault("reset"))
+    assert (await lab.run()).complete
+    assert lab.creates == [201] * 6
+
+
+async def test_other_work_goes_on_while_a_lost_answer_is_looked_up(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 60))
+    lab.sandbox.faults.add(fault("reset"))
+    assert (await lab.run()).complete
+    moments = [create.at for create in lab.sandbox.creates]
+    assert moments[-2] - moments[0] < 120
+    assert 600 < moments[-1] - moments[0] < 1_200
+
+
+async def test_a_row_whose_date_passes_while_it_is_looked_up_is_not_sent_late(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 6, hours=0.05))
+    lab.sandbox.faults.add(fault("reset"))
+    report = await lab.run()
+    assert report.counts == {"late": 6}
+    assert lab.contents() == Counter()
+
+
+# ------------------------------------------------------------------ half-made posts
+
+
+async def published(lab: Lab) -> Counter[str]:
+    """Let all dates pass; what was published then."""
+    await lab.clock.sleep(40 * 3_600)
+    return Counter(post.content for post in lab.sandbox.posts if post.state == "PUBLISHED")
+
+
+@pytest.mark.parametrize("after", [0, 2, 5])
+async def test_a_post_that_was_stored_without_its_publishing_job_gets_one(
+    lab: Lab, channels: list[str], after: int
+) -> None:
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(fault("stop", after_items=after, half=True))
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    assert await published(lab) == Counter(f"post {n}" for n in range(6))
+
+
+@pytest.mark.parametrize("after", [0, 2, 5])
+async def test_half_a_thread_is_replaced_by_the_whole(
+    lab: Lab, channels: list[str], after: int
+) -> None:
+    lab.write([row | {"thread": ["second", "third"]} for row in rows(channels, 6)])
+    lab.sandbox.faults.add(fault("stop", after_items=after, half=True))
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    for post in lab.sandbox.posts:
+        assert [part.content for part in post.thread] == ["second", "third"]
+    assert await published(lab) == Counter(f"post {n}" for n in range(6))
+
+
+async def test_a_suspect_post_that_is_due_soon_is_left_alone_and_reported(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write([row | {"thread": ["second"]} for row in rows(channels, 6, hours=0.3)])
+    lab.sandbox.faults.add(fault("stop", after_items=5, half=True))
+    report = await lab.run()
+    assert report.counts == {"stored": 6}
+    assert [("may lack" in record.note) for record in report.rows] == [False] * 5 + [True]
+    lab.assert_each_once(f"post {n}" for n in range(6))
+
+
+async def test_drafts_need_no_publishing_job(lab: Lab, channels: list[str]) -> None:
+    lab.write([row | {"type": "draft"} for row in rows(channels, 6)])
+    lab.sandbox.faults.add(fault("stop", after_items=3, half=True))
+    assert (await lab.run()).complete
+    assert {post.state for post in lab.sandbox.posts} == {"DRAFT"}
+    lab.assert_each_once(f"post {n}" for n in range(6))
+
+
+# ------------------------------------------------------------------ old servers
+
+
+@pytest.mark.parametrize("release", ["v2.23.0", "v2.21.8", "v2.19.0"])
+@pytest.mark.parametrize("kind", ["drop_answer", "reset", "stop"])
+async def test_servers_that_list_no_settings_do_too(
+    tmp_path: Path, release: str, kind: FaultKind
+) -> None:
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        channels = [lab.channel("mastodon"), lab.channel("telegram")]
+        records = rows(channels, 8)
+        records[2] |= {"content": records[0]["content"]}  # equal posts on one channel
+        records[3] |= {"content": "a < b & c"}
+        records[5] |= {"repeat_days": 7}
+        lab.write(records)
+        lab.sandbox.faults.add(fault(kind, **({"after_items": 1} if kind == "stop" else {})))
+        assert (await lab.run()).complete
+        contents = [record["content"] for record in records]
+        contents[3] = "<p>a &lt; b &amp; c</p>"
+        lab.assert_each_once(contents)
+
+
+async def test_a_repeated_post_whose_answer_was_lost_is_recognised(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write([rows(channels, 1)[0] | {"repeat_days": 1}])
+    lab.sandbox.faults.add(fault("drop_answer"))
+    assert (await lab.run()).complete
+    assert lab.creates == [201]
+
+
+async def test_posts_of_others_at_our_very_instant_are_not_ours(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 3))
+    lab.sandbox.faults.add(fault("reset"))
+    other = lab.client()
+    async with lab.client() as postiz, lab.batch(postiz) as batch, other:
+
+        def intrude() -> None:
+            lab.clock.call_at(lab.clock.monotonic() + 5, lambda: None)
+
+        lab.transport.after[3] = intrude
+        report = await batch.run_all()
+    assert report.complete
+    assert not report.troubles()
+
+
+# ------------------------------------------------------------------ outages
+
+
+async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 12))
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        lab.sandbox.faults.add(Fault("reset", times=None))
+        lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
+        assert (await batch.run_all()).complete
+    lab.assert_each_once(f"post {n}" for n in range(12))
+
+
+async def test_an_outage_without_end_stops_the_job_which_can_go_on(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 12))
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        lab.transport.after[len(lab.transport.sent) + 2] = lambda: lab.sandbox.faults.add(
+            Fault("reset", times=None)
+        )
+        with pytest.raises(APIConnectionError):
+            await batch.run_all()
+    left = {record.state for record in read_summary(lab.journal).rows}
+    assert left <= {State.STORED, State.PLANNED, State.UNKNOWN, State.SENDING}
+    lab.sandbox.faults.clear()
+    assert (await lab.run()).complete
+    lab.assert_each_once(f"post {n}" for n in range(12))
+
+
+async def test_a_row_removed_while_its_request_was_lost_is_skipped_or_adopted(
+    lab: Lab, channels: list[str]
+) -> None:
+    for kind, expected in (("drop_answer", "stored"), ("reset", "skipped")):
+        lab.write(rows(channels, 6, hours=24 if kind == "reset" else 48))
+        lab.journal = lab.folder / f"{kind}.journal"
+        lab.sandbox.faults.add(fault(kind))  # type: ignore[arg-type]
+
+        async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
+            lab.clock.call_at(lab.clock.monotonic() + 5, outcomes.close)  # type: ignore[attr-defined]
+            try:
+                async for _ in outcomes:
+                    pass
+            except Exception:  # noqa: BLE001, S110
+                pass
+        lab.write([row | {"date": at(72)} for row in rows(channels, 1)] + rows(channels, 6)[1:2])
+        del expected
