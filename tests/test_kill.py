@@ -76,7 +76,12 @@ def kill_while_sending(file: Path, home: Path, server: Server, dice: random.Rand
     """Start the campaign, and kill it a moment after one of the next requests arrived."""
     goal = server.state["creates"] + dice.randrange(1, 24)
     with ended(start(["run", str(file)], home, server.environment)) as process:
-        wait_until(lambda: server.state["creates"] >= goal, f"{goal} creates have arrived")
+        wait_until(
+            lambda: server.state["creates"] >= goal or process.poll() is not None,
+            f"{goal} creates have arrived",
+        )
         time.sleep(dice.uniform(0, 0.02))
+        was_working = process.poll() is None
         process.kill()
-        process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert was_working, out + err

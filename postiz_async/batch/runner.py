@@ -8,22 +8,19 @@ while a lost answer is looked up.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
-from msgspec.structs import replace
 
+from postiz_async.batch.bodies import build_body, guilty_places
+from postiz_async.batch.lookup import Fence, LookUp, patiently
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.caller import Caller
-from postiz_async.compose import build_item
 from postiz_async.delivery.journal import SentRequest, State
-from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
-from postiz_async.delivery.matching import match_request
+from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.errors import (
-    APIConnectionError,
     BadRequestError,
     BatchError,
     DeliveryUnknownError,
@@ -33,10 +30,9 @@ from postiz_async.errors import (
     ServerError,
 )
 from postiz_async.flight import MAX_CREATES
-from postiz_async.models.posts import CreatePost, NewPost, TagRef
 from postiz_async.scheduler import Priority
 from postiz_async.uploads import upload
-from postiz_async.wire import format_date, parse_date
+from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -48,23 +44,16 @@ if TYPE_CHECKING:
     from postiz_async.delivery.journal import Journal
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import Post
+    from postiz_async.models.posts import CreatePost, Post
     from postiz_async.uploads import FileFacts
 
-__all__ = ["Job", "Outcome", "Runner", "build_body", "first_error"]
+__all__ = ["Job", "Outcome", "Runner", "first_error"]
 
 T = TypeVar("T")
 
 log = logging.getLogger("postiz_async.batch")
 
 UPLOADS_AT_ONCE = 3
-LOOK_PAUSE = 10.0
-"""Seconds at least before each of the two looks at a request whose answer was lost."""
-
-PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
-"""Seconds between attempts while the server cannot be reached; then the job stops, resumable."""
-
-_POST_INDEX = re.compile(r"\bposts\.(\d+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +95,8 @@ class Runner:
         self._on_outcome = on_outcome
         self._marks = MillisecondMarks()
         self._senders = anyio.Semaphore(MAX_CREATES)
+        self._fence = Fence(job.postiz)
+        self._look_up = LookUp(job.postiz, self._fence)
         self._uploaded: dict[str, anyio.Event] = {}
         self._broken_media: dict[str, str] = {}
 
@@ -128,6 +119,7 @@ class Runner:
         self._uploaded = {sha: anyio.Event() for sha in self._needed(requests, rows, lost)}
         scheduler.keepers.append(self.job.journal)
         self._expect(len(requests))
+        self._fence.coming = len(requests)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._upload_all)
@@ -207,6 +199,7 @@ class Runner:
             then = await self._send_once(request) if request.rows else _nothing
         finally:
             self._senders.release()
+            self._fence.coming -= 1
         await then()
         if rest:
             await self._again(rest)
@@ -237,14 +230,15 @@ class Runner:
 
     async def _send_once(self, request: PlannedRequest) -> Callable[[], Awaitable[None]]:
         """Send a request; return what is to be done when the slot is given back."""
-        number, body = 0, None
+        number, body, sent_at = 0, None, 0.0
 
         async def prepare() -> CreatePost:
             """Freeze mark and body with the first intent; a repetition sends the same."""
-            nonlocal number, body
+            nonlocal number, body, sent_at
             self._refuse_late(request)
+            sent_at = self.job.postiz.clock.monotonic()
             if body is None:
-                body = self._body(request)
+                body = self._body(request, self._marked(request))
                 wall = self.job.postiz.clock.time()
                 number = await self.job.journal.intend(body, _refs(request), wall)
             return body
@@ -252,7 +246,7 @@ class Runner:
         try:
             created = await self._patiently(
                 lambda: self.job.postiz.posts.create(
-                    build_body(request, self.job, request.date),
+                    self._body(request, request.date),
                     priority=Priority.BULK,
                     deadline=None if request.rows[0].type == "draft" else request.date,
                     finish=True,
@@ -267,18 +261,22 @@ class Runner:
             await self._set_aside(request, number)
             return await self._isolate(request, error.problems[0].message, set())
         except (BadRequestError, PayloadTooLargeError) as error:
+            self._fence.answered(sent_at)
             await self._set_aside(request, number)
-            guilty = _guilty_places(request, self.job.channels, error)
+            guilty = guilty_places(request, self.job.channels, error)
             return await self._isolate(request, error.text, guilty)
         except DeliveryUnknownError as error:
             log.info("the answer to request %d was lost: %s", number, error)
             await self.job.journal.mark(_refs(request), State.UNKNOWN, "its answer was lost")
             sent = next(s for s in await self.job.journal.open_requests() if s.id == number)
             rows = {row.ref: row for row in request.rows}
-            return lambda: self._look_up_and_go_on(sent, rows)
+            cause = error.__cause__
+            broken = isinstance(cause, ServerError) and cause.status_code == 500
+            return lambda: self._look_up_and_go_on(sent, rows, is_broken=broken)
         except PostizError:
             await self._set_aside(request, number)
             raise
+        self._fence.answered(sent_at)
         ids = [post.post_id for post in created]
         await self._stored(number, dict(zip(_refs(request), ids, strict=True)), request.rows)
         return _nothing
@@ -288,11 +286,21 @@ class Runner:
         if is_late and request.rows[0].type == "schedule" and self.job.late == "skip":
             raise _LateError
 
-    def _body(self, request: PlannedRequest) -> CreatePost:
+    def _marked(self, request: PlannedRequest) -> datetime:
         moment = request.date
         if request.rows[0].type == "now":
             moment = datetime.fromtimestamp(self.job.postiz.scheduler.server_time(), UTC)
-        return build_body(request, self.job, self._marks.mark(moment))
+        return self._marks.mark(moment)
+
+    def _body(self, request: PlannedRequest, moment: datetime) -> CreatePost:
+        job = self.job
+        return build_body(
+            request,
+            moment,
+            campaign=job.journal.campaign_id,
+            channels=job.channels,
+            medium=lambda name: job.media[job.facts[name].sha256],
+        )
 
     async def _set_aside(self, request: PlannedRequest, number: int) -> None:
         """The request was proved not stored: its rows are planned again."""
@@ -321,51 +329,37 @@ class Runner:
         return both
 
     async def _again(self, rows: tuple[Row, ...]) -> None:
+        self._fence.coming += 1
         await self._senders.acquire()
         await self._deliver(PlannedRequest(rows))
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call again with growing pauses while the server cannot be reached or is broken."""
-        for pause in PAUSES:
-            try:
-                return await call()
-            except (APIConnectionError, ServerError) as error:
-                log.warning("paused for %.0f s: %s", pause, error)
-                await self.job.postiz.clock.sleep(pause)
-        return await call()
-
     # -------------------------------------------------------------- lost answers
 
-    async def _look_up_and_go_on(self, sent: SentRequest, rows: Mapping[str, Row]) -> None:
-        """Find out what became of a request, adopt what is stored, send the rest again.
-
-        Two looks at its exact instant have to agree, because the server goes on working after
-        its caller is gone.
-        """
-        before: Mapping[int, str] | None = None
-        while True:
-            await self.job.postiz.clock.sleep(max(LOOK_PAUSE, 0.3 * len(sent.refs)))
-            moment = parse_date(sent.body.date)
-            listed = await self._list(moment, moment)
-            found = match_request(sent.body, listed).found
-            if before is not None and len(found) == len(before):
-                break
-            before = found
-        stored = {sent.refs[place]: post_id for place, post_id in found.items()}
+    async def _look_up_and_go_on(
+        self, sent: SentRequest, rows: Mapping[str, Row], *, is_broken: bool = False
+    ) -> None:
+        """Find out what became of a request, adopt what is stored, send the rest again."""
+        found = await self._look_up.find(sent, is_broken=is_broken)
+        stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
+        notes = {sent.refs[place]: note for place, note in found.notes.items()}
         missing = [ref for ref in sent.refs if ref not in stored]
         again = tuple(rows[ref] for ref in missing if ref in rows)
         gone = {ref: (State.SKIPPED, _GONE) for ref in missing if ref not in rows}
         others = {row.ref: (State.PLANNED, "") for row in again} | gone
-        await self.job.journal.settle(sent.id, stored=stored, others=others)
-        log.info("request %d looked up: %d of %d stored", sent.id, len(stored), len(sent.refs))
+        await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
         for ref, post_id in stored.items():
             number = rows[ref].number if ref in rows else 0
-            await self._on_outcome(Outcome(number, ref, State.STORED, post_id))
+            outcome = Outcome(number, ref, State.STORED, post_id, notes.get(ref, ""))
+            await self._on_outcome(outcome)
         if again:
             await self._again(again)
 
     async def _list(self, start: datetime, end: datetime) -> list[Post]:
-        return await self._patiently(lambda: self.job.postiz.posts.list(start=start, end=end))
+        posts = self.job.postiz.posts
+        return await self._patiently(lambda: posts.list(start=start, end=end))
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(self.job.postiz.clock, call)
 
     # -------------------------------------------------------------- writing down
 
@@ -399,54 +393,8 @@ def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def build_body(request: PlannedRequest, job: Job, moment: datetime) -> CreatePost:
-    """The create request of planned rows, with the date and the marks it is known by."""
-    first = request.rows[0]
-    body = CreatePost(
-        type="schedule" if first.type == "now" else first.type,
-        date=format_date(moment),
-        posts=[
-            build_item(
-                _new_post(row, job),
-                job.channels[row.ref],
-                extra_settings=[(CLIENT_REF, client_ref(job.journal.campaign_id, row.ref))],
-            )
-            for row in request.rows
-        ],
-        short_link=first.short_link,
-        tags=[TagRef(value=tag, label=tag) for tag in first.tags],
-    )
-    return body if first.repeat_days is None else replace(body, inter=first.repeat_days)
-
-
-def _new_post(row: Row, job: Job) -> NewPost:
-    media = tuple(job.media[job.facts[name].sha256] for name in row.media)
-    return NewPost(job.channels[row.ref], row.content, media, row.settings, row.thread)
-
-
 def _refs(request: PlannedRequest) -> tuple[str, ...]:
     return tuple(row.ref for row in request.rows)
-
-
-def _guilty_places(
-    request: PlannedRequest,
-    channels: Mapping[str, Integration],
-    error: BadRequestError | PayloadTooLargeError,
-) -> set[int]:
-    """The places that a refusal names: by `posts.N`, by a channel, by its only post there."""
-    named = {int(index[:9]) for index in _POST_INDEX.findall(error.text)}
-    if named:
-        return {place for place in named if place < len(request.rows)}
-    by_id = {n for n, row in enumerate(request.rows) if channels[row.ref].id in error.text}
-    if by_id or error.provider is None:
-        return by_id
-    places = {
-        place
-        for place, row in enumerate(request.rows)
-        if channels[row.ref].provider == error.provider
-        and channels[row.ref].name == error.channel_name
-    }
-    return places if len(places) == 1 else set()
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

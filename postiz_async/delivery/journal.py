@@ -183,7 +183,12 @@ class Journal:
         return await self._do(work)
 
     async def settle(
-        self, request: int, *, stored: Mapping[str, str], others: Mapping[str, tuple[State, str]]
+        self,
+        request: int,
+        *,
+        stored: Mapping[str, str],
+        others: Mapping[str, tuple[State, str]],
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         """Write down the outcome of a request.
 
@@ -191,13 +196,18 @@ class Journal:
             request: its number.
             stored: ref to post id of the rows that are stored.
             others: ref to state and note of the rest.
+            notes: ref to what is to be said of rows that are stored.
         """
+        said = notes or {}
 
         def work(c: sqlite3.Connection) -> None:
             c.execute("UPDATE requests SET state = 'settled' WHERE id = ?", (request,))
             c.executemany(
-                "UPDATE rows SET state = ?, post_id = ?, note = '' WHERE ref = ?",
-                [(State.STORED.value, post_id, ref) for ref, post_id in stored.items()],
+                "UPDATE rows SET state = ?, post_id = ?, note = ? WHERE ref = ?",
+                [
+                    (State.STORED.value, post_id, said.get(ref, ""), ref)
+                    for ref, post_id in stored.items()
+                ],
             )
             c.executemany(
                 "UPDATE rows SET state = ?, note = ? WHERE ref = ?",

@@ -59,7 +59,7 @@ class RedisStore:
                 "python -m pip install 'postiz-async[redis]'"
             ) from None
         try:
-            connect = cast("Callable[..., redis.Redis]", redis.Redis.from_url)
+            connect = cast("Callable[..., redis.Redis]", redis.Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
             self._redis = connect(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         except ValueError as error:
             raise ConfigurationError(f"The address of Redis cannot be used: {error}") from error

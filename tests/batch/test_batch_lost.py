@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import Lab, at, rows
+from batch_lab import Lab, Watched, at, rows
 
+from postiz_async import NewPost
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import APIConnectionError
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from postiz_async.sandbox.faults import FaultKind
@@ -156,7 +159,7 @@ async def test_half_a_thread_is_replaced_by_the_whole(
 async def test_a_suspect_post_that_is_due_soon_is_left_alone_and_reported(
     lab: Lab, channels: list[str]
 ) -> None:
-    lab.write([row | {"thread": ["second"]} for row in rows(channels, 6, hours=0.3)])
+    lab.write([row | {"thread": ["second"]} for row in rows(channels, 6, hours=0.15)])
     lab.sandbox.faults.add(fault("stop", after_items=5, half=True))
     report = await lab.run()
     assert report.counts == {"stored": 6}
@@ -204,21 +207,24 @@ async def test_a_repeated_post_whose_answer_was_lost_is_recognised(
     assert lab.creates == [201]
 
 
+@pytest.mark.parametrize("release", ["HEAD", "v2.23.0"])
 async def test_posts_of_others_at_our_very_instant_are_not_ours(
-    lab: Lab, channels: list[str]
+    tmp_path: Path, release: str
 ) -> None:
-    lab.write(rows(channels, 3))
-    lab.sandbox.faults.add(fault("reset"))
-    other = lab.client()
-    async with lab.client() as postiz, lab.batch(postiz) as batch, other:
-
-        def intrude() -> None:
-            lab.clock.call_at(lab.clock.monotonic() + 5, lambda: None)
-
-        lab.transport.after[3] = intrude
-        report = await batch.run_all()
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        lab.write(rows([channel], 1))
+        lab.sandbox.faults.add(fault("reset"))
+        running = asyncio.create_task(lab.run())
+        await lab.clock.sleep(5)
+        async with lab.client() as other:
+            moment = datetime.fromisoformat(at(24)) + timedelta(milliseconds=1)
+            (theirs,) = await other.posts.schedule(NewPost(channel, "theirs"), at=moment)
+        report = await running
     assert report.complete
-    assert not report.troubles()
+    assert report.rows[0].post_id != theirs.post_id
+    lab.assert_each_once(["post 0", "theirs"])
 
 
 # ------------------------------------------------------------------ outages
@@ -250,20 +256,21 @@ async def test_an_outage_without_end_stops_the_job_which_can_go_on(
     lab.assert_each_once(f"post {n}" for n in range(12))
 
 
-async def test_a_row_removed_while_its_request_was_lost_is_skipped_or_adopted(
-    lab: Lab, channels: list[str]
+@pytest.mark.parametrize(("kind", "state"), [("drop_answer", "stored"), ("reset", "skipped")])
+async def test_rows_removed_while_their_request_was_lost_are_adopted_or_skipped(
+    lab: Lab, channels: list[str], kind: FaultKind, state: str
 ) -> None:
-    for kind, expected in (("drop_answer", "stored"), ("reset", "skipped")):
-        lab.write(rows(channels, 6, hours=24 if kind == "reset" else 48))
-        lab.journal = lab.folder / f"{kind}.journal"
-        lab.sandbox.faults.add(fault(kind))  # type: ignore[arg-type]
+    lab.write(rows(channels, 6))
+    lab.sandbox.faults.add(fault(kind))
 
-        async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
-            lab.clock.call_at(lab.clock.monotonic() + 5, outcomes.close)  # type: ignore[attr-defined]
-            try:
-                async for _ in outcomes:
-                    pass
-            except Exception:  # noqa: BLE001, S110
-                pass
-        lab.write([row | {"date": at(72)} for row in rows(channels, 1)] + rows(channels, 6)[1:2])
-        del expected
+    def in_five_seconds(_: Watched, die: Callable[[], None]) -> None:
+        lab.clock.call_at(lab.clock.monotonic() + 5, die)
+
+    assert await lab.killed(in_five_seconds)
+    assert {r.state for r in read_summary(lab.journal).rows} == {State.UNKNOWN}
+    lab.write(rows(channels, 6)[:2])
+    report = await lab.run()
+    assert [record.state for record in report.rows[:2]] == ["stored"] * 2
+    assert [record.state for record in report.rows[2:]] == [state] * 4
+    count = 6 if state == "stored" else 2
+    lab.assert_each_once(f"post {n}" for n in range(count))

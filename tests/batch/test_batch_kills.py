@@ -1,0 +1,96 @@
+"""Jobs that are killed, as with `kill -9`, and started again by a process that knows nothing."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab, Watched, rows
+from samples import PNG
+
+from postiz_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+COUNT = 30
+
+
+def campaign(channels: list[str], *, thread: bool) -> list[dict[str, Any]]:
+    """Six moments, so at least six requests; some posts with media, some with a thread."""
+    records = rows(channels, COUNT)
+    for number, record in enumerate(records):
+        if number % 7 == 0:
+            record["media"] = "a.png"
+        if thread and number % 5 == 0:
+            record["thread"] = ["second", "third"]
+        if number % 11 == 0:
+            record["repeat_days"] = 30
+    return records
+
+
+def somewhere(rng: random.Random) -> Callable[[Watched, Callable[[], None]], None]:
+    """Dies before or after the answer to one of the next requests, or at some second."""
+
+    def arm(transport: Watched, die: Callable[[], None]) -> None:
+        number = len(transport.sent) + rng.randint(1, 14)
+        place = rng.choice(["before", "after", "time"])
+        if place == "before":
+            transport.before[number] = die
+        elif place == "after":
+            transport.after[number] = die
+        else:
+            clock = transport._sandbox.clock
+            clock.call_at(clock.monotonic() + rng.choice([0.05, 0.3, 1.0, 15.0, 700.0]), die)
+
+    return arm
+
+
+async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = True) -> None:
+    channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+    (lab.folder / "a.png").write_bytes(PNG)
+    lab.write(campaign(channels, thread=thread))
+    for _ in range(kills):
+        await lab.killed(somewhere(rng))
+        await lab.clock.sleep(rng.choice([0.0, 1.0, 60.0, 4_000.0]))
+    lab.sandbox.faults.clear()
+    report = await lab.run()
+    await lab.clock.sleep(3_600)
+    assert report.counts == {"stored": COUNT}
+    assert {record.post_id for record in report.rows} == {post.id for post in lab.sandbox.posts}
+    lab.assert_each_once(f"post {n}" for n in range(COUNT))
+    for post in lab.sandbox.posts:
+        number = int(post.content.split()[1])
+        assert len(post.thread) == (2 if thread and number % 5 == 0 else 0)
+
+
+@pytest.mark.parametrize("seed", range(50))
+async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    lab = Lab(tmp_path, latency=0.1, limit=rng.choice([5, 8, 30]), work_per_post=0.02)
+    async with lab.sandbox:
+        await survive(lab, rng, kills=rng.randint(1, 4))
+
+
+@pytest.mark.parametrize("seed", range(50))
+async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(1_000 + seed)
+    lab = Lab(tmp_path, latency=0.1, limit=rng.choice([8, 30]), work_per_post=0.02, seed=seed)
+    for fault in (
+        Fault("drop_answer", route="create_post", times=None, probability=0.06),
+        Fault("reset", route="create_post", times=None, probability=0.05),
+        Fault("stop", route="create_post", times=None, probability=0.05, after_items=1, half=True),
+        Fault("late_work", route="create_post", times=None, probability=0.05, delay=200.0),
+        Fault("error_after", route="create_post", times=None, probability=0.05, status=502),
+        Fault("reset", route="list_posts", times=None, probability=0.05),
+        Fault("drop_answer", route="upload_file", times=None, probability=0.1),
+    ):
+        lab.sandbox.faults.add(fault)
+    async with lab.sandbox:
+        await survive(lab, rng, kills=rng.randint(0, 3))
