@@ -19,6 +19,8 @@ def main() -> None:
         needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
         print(needed, file=sys.stderr)  # noqa: T201  (nothing better is there)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

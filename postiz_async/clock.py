@@ -202,8 +202,8 @@ class JumpingClock(Clock):
     """Stands still while anybody works; jumps to the next alarm when everybody waits.
 
     Meant for clients and sandboxes in one event loop without sockets between them: bytes on
-    their way through a socket cannot be seen, so the clock would jump too early. Worker threads
-    started through anyio are seen and waited for.
+    their way through a socket cannot be seen, so the clock would jump too early; `hold` it
+    meanwhile. Worker threads started through anyio are seen and waited for.
     """
 
     speed = math.inf
@@ -214,6 +214,7 @@ class JumpingClock(Clock):
         self._alarms: list[tuple[float, int, _Alarm]] = []
         self._ids = itertools.count()
         self._activity = 0
+        self._holds = 0
         self._watched: asyncio.AbstractEventLoop | None = None
 
     def time(self) -> float:
@@ -221,6 +222,15 @@ class JumpingClock(Clock):
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    @contextmanager
+    def hold(self) -> Generator[None]:
+        """Time stands still inside, whoever waits."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
     def step_wall(self, seconds: float) -> None:
         """Move the wall clock alone, as an administrator or a time server does."""
@@ -252,7 +262,7 @@ class JumpingClock(Clock):
         if not self._alarms or self._watched is not loop:
             self._watched = None if self._watched is loop else self._watched
             return
-        if _threads_running():
+        if self._holds or _threads_running():
             loop.call_later(_THREAD_POLL, self._watch, loop, self._activity, 0)
             return
         idle = idle + 1 if activity == self._activity else 0

@@ -83,6 +83,9 @@ BURST_PAUSE = 10.0
 CONFIDENCE = 0.98
 """How sure we want to be that what we leave to others is enough for them."""
 
+PRIOR, PRIOR_HOURS = 1.0, 0.5
+"""Calls of others in so many hours, as good as seen before anything was."""
+
 MEMORY = 0.9
 """What one window's experience of other clients is worth in the next."""
 
@@ -346,11 +349,17 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
 
 
 def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
-    """Slots that bulk leaves alone before the window closes."""
-    others = _quantile(_foreign_rate(ledger) * (ledger.ends_before - ledger.read_at))
-    others = max(others, _last_slot(ledger))
+    """Slots that bulk leaves alone before the window closes.
+
+    Until others were looked out for long enough, they are taken to be there; to hold too much
+    costs nothing, for what is held is let go before the window closes.
+    """
+    rest = ledger.ends_before - ledger.read_at
+    others = max(_quantile(_foreign_rate(ledger) * rest), _last_slot(ledger))
     if backlog is not None and backlog <= free:
         return others
+    if ledger.reserve is None:
+        others = _quantile(_foreign_rate(ledger, prior=PRIOR) * rest)
     return ledger.held + others
 
 
@@ -370,13 +379,13 @@ def _release(ledger: Ledger) -> float:
     return min(MAX_RELEASE, max(MIN_RELEASE, needed))
 
 
-def _foreign_rate(ledger: Ledger) -> float:
+def _foreign_rate(ledger: Ledger, *, prior: float = 0.0) -> float:
     """Hits a second that other clients are likely to make; 0 while none was ever seen."""
-    seen = ledger.past_foreign + _steady(ledger)
+    seen = ledger.past_foreign + _steady(ledger) + prior
     if seen <= 0:
         return 0.0
     observed = max(0.0, ledger.read_at - (ledger.ends_before - ledger.window))
-    hours = ledger.past_hours + observed / 3600.0 + 0.5
+    hours = ledger.past_hours + observed / 3600.0 + PRIOR_HOURS
     return (seen + math.sqrt(seen)) / hours / 3600.0
 
 

@@ -123,7 +123,7 @@ async def run(
         say_left_out(output, batch)
         zone = _zone(timezone)
         code = await _run_if_open(output, postiz, batch, zone)
-        report = await batch.report()
+        report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
     elif code is None:
@@ -176,10 +176,10 @@ async def _run_if_open(
         if signal is None:
             return None
         code = SIGNAL_EXIT + signal
-    output.say(
-        f"Stopped: {standing(await batch.report())}. Run the same command again to go on.",
-        "bold yellow",
-    )
+    if not batch.journal_path.exists():
+        return code
+    where = standing(await batch.report())
+    output.say(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
 
 

@@ -53,11 +53,13 @@ class Output:
     def json(self, value: object) -> None:
         """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
         text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
-        stream = sys.stdout
-        if stream is not None:
-            stream.flush()
-            stream.buffer.write(text)
-            stream.flush()
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            print(text.decode(), end="")
+            return
+        sys.stdout.flush()
+        buffer.write(text)
+        buffer.flush()
 
     def say(self, text: str, style: str = "") -> None:
         """A remark, not a result."""

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["RunDisplay"]
 
 _REFRESH = 0.1
-_LINE_EVERY = 10.0
+LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
-_QUIET_LINE_EVERY = 300.0
-"""The same while only the quota is waited for."""
+QUIET = 30
+"""So many times as rare are lines while only the quota is waited for."""
 _LABEL = 8
 _BAR = 20
 
@@ -46,6 +46,7 @@ class RunDisplay:
         batch: what runs.
         open_rows: rows whose outcome is still to come.
         zone: of the dates; None for the machine's.
+        line_every: seconds between two lines at least, where there is no terminal.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class RunDisplay:
         *,
         open_rows: int,
         zone: tzinfo | None = None,
+        line_every: float = LINE_EVERY,
     ) -> None:
         self._output = output
+        self._line_every = line_every
         self._postiz = postiz
         self._batch = batch
         self._zone = zone
@@ -118,9 +121,9 @@ class RunDisplay:
                 self._live.update(await self._picture(), refresh=True)
         seen, said_at = 0, time.monotonic()
         while True:
-            await asyncio.sleep(_LINE_EVERY)
+            await asyncio.sleep(self._line_every)
             ended = self._states.total()
-            if ended != seen or time.monotonic() - said_at >= _QUIET_LINE_EVERY:
+            if ended != seen or time.monotonic() - said_at >= self._line_every * QUIET:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
 

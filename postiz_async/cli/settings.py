@@ -90,7 +90,7 @@ def find_target(connection: Connection) -> Target:
     )
     key, source = next(((key, source) for key, source in candidates if key), ("", ""))
     url = connection.url or os.environ.get("POSTIZ_API_URL")
-    if url is None and source.startswith("~"):
+    if not url and source.startswith("~"):
         url = login.api_url
     if not key:
         raise ConfigurationError(

@@ -36,11 +36,14 @@ class Watched(SandboxTransport):
 
     def __init__(self, sandbox: Sandbox, latency: float) -> None:
         super().__init__(sandbox, latency=latency)
+        self.is_dead = False
         self.sent: list[WireRequest] = []
         self.before: dict[int, Callable[[], None]] = {}
         self.after: dict[int, Callable[[], None]] = {}
 
     async def send(self, request: WireRequest) -> WireResponse:
+        if self.is_dead:  # a process that is gone sends nothing more
+            raise asyncio.CancelledError
         self.sent.append(request)
         number = len(self.sent)
         self.before.pop(number, _nothing)()
@@ -115,6 +118,7 @@ class Lab:
         def die() -> None:
             if not died.is_set():
                 self._freeze()
+                self.transport.is_dead = True
                 died.set()
                 task.cancel()
 

@@ -70,7 +70,7 @@ async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = Tr
 async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
     tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     lab = Lab(tmp_path, latency=0.1, limit=rng.choice([5, 8, 30]), work_per_post=0.02)
     async with lab.sandbox:
         await survive(lab, rng, kills=rng.randint(1, 4))
@@ -80,7 +80,7 @@ async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
 async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
     tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(1_000 + seed)
+    rng = random.Random(1_000 + seed)  # noqa: S311
     lab = Lab(tmp_path, latency=0.1, limit=rng.choice([8, 30]), work_per_post=0.02, seed=seed)
     for fault in (
         Fault("drop_answer", route="create_post", times=None, probability=0.06),

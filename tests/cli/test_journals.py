@@ -145,6 +145,6 @@ def test_in_use(cli: Cli, server: Server, file: Path) -> None:
 def test_the_key_is_in_no_file(server: Server, file: Path) -> None:
     paths = [path for path in file.parent.rglob("*") if path.is_file()]
     assert file.with_suffix(".journal") in paths
-    assert any(path.name.startswith("quota-") for path in paths)
+    assert any(path.name.startswith("quota") for path in paths)
     for path in paths:
         assert server.api_key.encode() not in path.read_bytes()

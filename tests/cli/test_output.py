@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 import shutil
@@ -13,7 +14,9 @@ import pytest
 from cli_lab import write_campaign
 
 from postiz_async.cli.app import app
-from postiz_async.cli.output import clock_time, count, date_range, moment
+from postiz_async.cli.output import Output, clock_time, count, date_range, moment
+from postiz_async.cli.progress import RunDisplay
+from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,3 +252,27 @@ def test_numbers_and_dates_for_people() -> None:
     assert clock_time(-1) == "00:00"
     assert count(1, "post") == "1 post"
     assert count(2480, "post") == "2,480 posts"
+
+
+async def test_lines_where_there_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv", *(("mastodon", f"2027-02-1{n} 09:00Z", "Hello") for n in range(9))
+    )
+    local = LocalPostiz(limit=3)
+    local.add_channel("mastodon")
+    async with local.client() as postiz, postiz.batch(file) as batch:
+        display = RunDisplay(Output(), postiz, batch, open_rows=9, zone=UTC, line_every=0.01)
+        async with display:
+            await asyncio.sleep(0.05)
+            assert capsys.readouterr().out == ""  # nothing happens
+            await batch.run_all(on_outcome=display.saw)
+            await asyncio.sleep(0.05)
+        display.stopping()
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"9/9 requests, 9 posts stored; quota: \d of 3 left(, next window in [0-9:]+)?; all sent",
+        lines[-1],
+    )
+    assert last == "Stopping: requests in flight end first. Ctrl-C again ends at once."

