@@ -96,7 +96,7 @@ class AiohttpTransport:
                 headers=dict(request.headers),
                 data=data,
                 allow_redirects=False,
-                timeout=_timeout(request.timeout),
+                timeout=_timeout(request.timeout, STALL_TIMEOUT),
                 proxy=self._proxy(request.url),
             ) as response:
                 content = await _read(response)
@@ -174,12 +174,12 @@ def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionEr
 
 
 @lru_cache(maxsize=256)
-def _timeout(total: float | None) -> aiohttp.ClientTimeout:
+def _timeout(total: float | None, stall: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total,
         connect=None,
         sock_connect=CONNECT_TIMEOUT,
-        sock_read=STALL_TIMEOUT if total is None else None,
+        sock_read=stall if total is None else None,
     )
 
 

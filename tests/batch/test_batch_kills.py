@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +69,12 @@ async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = Tr
         assert len(post.thread) == (2 if thread and number % 5 == 0 else 0)
 
 
-@pytest.mark.parametrize("seed", range(50))
+def seeds(first: int) -> list[int]:
+    """A few in the suite; POSTIZ_KILL_SEEDS=500 for a long night."""
+    return list(range(first, first + int(os.environ.get("POSTIZ_KILL_SEEDS", "25"))))
+
+
+@pytest.mark.parametrize("seed", seeds(0))
 async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
     tmp_path: Path, seed: int
 ) -> None:
@@ -76,11 +84,11 @@ async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
         await survive(lab, rng, kills=rng.randint(1, 4))
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", seeds(1_000))
 async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
     tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(1_000 + seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311
     lab = Lab(tmp_path, latency=0.1, limit=rng.choice([8, 30]), work_per_post=0.02, seed=seed)
     for fault in (
         Fault("drop_answer", route="create_post", times=None, probability=0.06),
@@ -94,3 +102,27 @@ async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
         lab.sandbox.faults.add(fault)
     async with lab.sandbox:
         await survive(lab, rng, kills=rng.randint(0, 3))
+
+
+@pytest.mark.parametrize("seed", range(2_000, 2_010))
+async def test_a_job_that_is_cancelled_anywhere_goes_on_in_the_next(
+    tmp_path: Path, seed: int
+) -> None:
+    """As when a user presses Ctrl-C: requests in flight end, and nothing hangs."""
+    rng = random.Random(seed)  # noqa: S311
+    lab = Lab(tmp_path, latency=0.1, limit=8, work_per_post=0.5)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+        (tmp_path / "a.png").write_bytes(PNG)
+        lab.write(campaign(channels, thread=True))
+        for _ in range(3):
+            running = asyncio.create_task(lab.run())
+            await lab.clock.sleep(rng.choice([0.0, 0.05, 0.2, 0.5, 1.0, 3.0, 3_000.0]))
+            for _ in range(rng.randint(0, 200)):
+                await asyncio.sleep(0)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        assert (await lab.run()).complete
+        await lab.clock.sleep(3_600)
+        lab.assert_each_once(f"post {n}" for n in range(COUNT))

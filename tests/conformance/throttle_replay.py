@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from throttle_traces import Trace
 
 KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": RedisThrottle}
@@ -42,7 +44,7 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
         skew: Makes the model's window longer than the real one, in milliseconds: to see that
             this comparison would notice.
     """
-    models: list[Throttle] = [KINDS[kind](trace.limit, (trace.ttl + skew) / 1000)]
+    models = [KINDS[kind](trace.limit, (trace.ttl + skew) / 1000)]
     start = answers[0][0]
     refused = ambiguous = 0
     for number, ((_, key), answer) in enumerate(zip(trace.requests, answers, strict=True)):
@@ -50,33 +52,47 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
         refused += not admitted
         ambiguous += earliest != latest
         moments = range(earliest - start, latest - start + 1)
-        judged = [_judge(model, key, moment) for model in models for moment in moments]
+        judged = [pair for model in models for pair in _judge(model, key, moments)]
         real = Verdict(admitted, tuple(headers.items()))
-        fitting = [model for model, verdict in judged if verdict == real]
-        if not fitting:
+        models = list({repr(vars(model)): model for model, said in judged if said == real}.values())
+        if not models:
             said = sorted({str(verdict) for _, verdict in judged})
-            difference = _describe(kind, trace, answers, number, said)
+            difference = _describe(kind, trace, answers[: number + 1], said)
             return Comparison(number + 1, refused, ambiguous, difference)
-        models = list({_state(model): model for model in fitting}.values())
     return Comparison(len(answers), refused, ambiguous, None)
 
 
-def _judge(model: Throttle, key: str, moment: int) -> tuple[Throttle, Verdict]:
-    model = copy.deepcopy(model)
-    return model, model.hit(key, moment / 1000)
+def _judge(model: Throttle, key: str, moments: range) -> Iterator[tuple[Throttle, Verdict]]:
+    """All that can follow when a request is judged at some time during these milliseconds."""
+    for moment in moments:
+        after = copy.deepcopy(model)
+        verdict = after.hit(key, moment / 1000)
+        yield after, verdict
+        if isinstance(after, RedisThrottle):
+            for later in range(moment + 1, moments.stop):
+                yield from ((slow, verdict) for slow in _slow(after, key, moment, later))
 
 
-def _state(model: Throttle) -> str:
-    return repr(vars(model))
+def _slow(model: RedisThrottle, key: str, moment: int, later: int) -> Iterator[RedisThrottle]:
+    """A script of an old server (before 7) over which a millisecond ends.
+
+    It looks up its entries as of the moment it began, yet a new life counts from the time of the
+    command that gives it: the block's, which comes last, or that of the hits as well.
+    """
+    for names in (("block_ends",), ("ends", "block_ends")):
+        slow = copy.deepcopy(model)
+        window = slow._windows[key]
+        for name in names:
+            if getattr(window, name) == moment + slow._span:
+                setattr(window, name, later + slow._span)
+        yield slow
 
 
-def _describe(
-    kind: str, trace: Trace, answers: list[Answer], number: int, said: list[str]
-) -> str:
+def _describe(kind: str, trace: Trace, answers: list[Answer], said: list[str]) -> str:
     start = answers[0][0]
     lines = [f"{kind}, seed {trace.seed}, limit {trace.limit}, window {trace.ttl} ms:"]
     for (_, key), (earliest, latest, admitted, headers) in zip(
-        trace.requests[: number + 1], answers, strict=False
+        trace.requests, answers, strict=False
     ):
         at = f"{earliest - start}..{latest - start}"
         lines.append(f"  {at} {key}: {'admitted' if admitted else 'refused'} {headers}")

@@ -1,0 +1,29 @@
+"""Calls to HTTP requests, HTTP responses to values, readings or errors. PURE.
+
+The only place that knows the API's JSON and header names.
+"""
+
+from postiz_async.wire.address import CLOUD_URL, Secret, api_root, clean_key
+from postiz_async.wire.answers import decode, failure, parse_date, transient
+from postiz_async.wire.messages import WireRequest, WireResponse
+from postiz_async.wire.observing import Cost, Observation, observe
+from postiz_async.wire.requests import encode, encode_body, format_date
+
+__all__ = [
+    "CLOUD_URL",
+    "Cost",
+    "Observation",
+    "Secret",
+    "WireRequest",
+    "WireResponse",
+    "api_root",
+    "clean_key",
+    "decode",
+    "encode",
+    "encode_body",
+    "failure",
+    "format_date",
+    "observe",
+    "parse_date",
+    "transient",
+]

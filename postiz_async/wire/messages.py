@@ -1,0 +1,44 @@
+"""HTTP requests and responses as data. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from postiz_async.endpoints import FilePart
+
+__all__ = ["WireRequest", "WireResponse", "is_web_page"]
+
+
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP request as data; the body of a file is opened anew for each attempt."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | FilePart | None
+    timeout: float | None
+    """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+
+    def __repr__(self) -> str:
+        return f"WireRequest({self.method} {self.url})"  # the headers have the key
+
+
+class WireResponse(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP response as data. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"WireResponse({self.status}, {len(self.body)} bytes)"
+
+
+def is_web_page(response: WireResponse) -> bool:
+    """Whether a web server or a proxy answered, and not the API."""
+    kind = response.headers.get("content-type", "").lower()
+    if "html" in kind:
+        return True
+    return "json" not in kind and response.body[:200].lstrip()[:1] == b"<"
