@@ -142,6 +142,7 @@ class Gate:
         return await self.home.take(
             lambda ledger, now: self._verdict(ticket, ledger, now),
             lifetime=ticket.request.lifetime,
+            urgent=not ticket.is_bulk,
         )
 
     def _verdict(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:

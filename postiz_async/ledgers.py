@@ -72,11 +72,16 @@ class LedgerHome(Protocol):
         ...
 
     async def take(
-        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
     ) -> int | Wait:
         """Reserve a slot if `ask` grants it. Returns a token, or the verdict to wait.
 
-        A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent.
+        A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent. That
+        an interactive call was `urgent` is remembered, for more may come.
         """
         ...
 
@@ -106,13 +111,17 @@ class OwnLedger:
         self.ledger = ledger
 
     async def take(
-        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
     ) -> int | Wait:
         del lifetime  # this process is the only holder
         verdict = ask(self.ledger, self.now())
         if isinstance(verdict, Wait):
             return verdict
-        self.ledger, token = quota.reserve(self.ledger, self.now())
+        self.ledger, token = quota.reserve(self.ledger, self.now(), urgent=urgent)
         return token
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
@@ -173,7 +182,11 @@ class SharedLedger:
             self.ledger = ledger
 
     async def take(
-        self, ask: Callable[[Ledger, float], Grant | Wait], *, lifetime: float
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
     ) -> int | Wait:
         async with self._turn:
             if self._version is None:
@@ -184,7 +197,8 @@ class SharedLedger:
                 verdict = ask(current, now)
                 if isinstance(verdict, Wait):
                     return verdict
-                reserved, token = quota.reserve(current, now, expires=now + lifetime)
+                expires = now + lifetime
+                reserved, token = quota.reserve(current, now, expires=expires, urgent=urgent)
                 if await self._taken(reserved, token):
                     return token
 

@@ -74,8 +74,8 @@ WINDOW = 3600.0
 MARGIN = 2.0
 """Seconds added to each deadline: drift of two clocks over an hour, and the exact edge."""
 
-MIN_RELEASE, MAX_RELEASE = 8.0, 300.0
-"""Bounds of how many seconds before the end of a window the held slots are let go."""
+RELEASE, MAX_RELEASE = 8.0, 300.0
+"""Seconds before the end of a window at which held slots are let go: at least, and at most."""
 
 BURST_PAUSE = 10.0
 """After so many seconds without an answer the next calls start carefully, one by one."""
@@ -183,8 +183,12 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int = 0
     hidden: int = 0
     """Hits in this window: ours, of others, and of others but no sign of steady traffic."""
+    urgent: int = 0
+    """Our interactive calls in this window."""
     past_foreign: float = 0.0
+    past_urgent: float = 0.0
     past_hours: float = 0.0
+    """What earlier windows taught: hits of others, interactive calls, and in how many hours."""
 
     sliding: bool = False
     """The server keeps a sliding log (older releases): slots come back one by one."""
@@ -234,9 +238,7 @@ def decide(
         return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
     if len(ledger.flights) >= ledger.cap:
         return Wait(math.inf, Why.IN_FLIGHT)
-    if urgent or free > _kept(ledger, free, backlog):
-        return Grant()
-    return _decide_held(ledger, now, free)
+    return Grant() if urgent else _decide_bulk(ledger, now, free, backlog)
 
 
 def _must_read(ledger: Ledger, now: float) -> bool:
@@ -266,17 +268,41 @@ def _probe_from(ledger: Ledger, now: float) -> float:
     return sorted(_returns(ledger, live))[len(live) - ledger.limit]
 
 
+def _decide_bulk(ledger: Ledger, now: float, free: int, backlog: int | None) -> Grant | Wait:
+    if ledger.pending and free <= 1 + len(ledger.unseen):
+        settled = _settled_at(ledger, now)
+        if settled > now:
+            return Wait(settled, Why.IN_FLIGHT)
+    if free > _kept(ledger, free, backlog):
+        return Grant()
+    return _decide_held(ledger, now, free)
+
+
+def _settled_at(ledger: Ledger, now: float) -> float:
+    """When the last slots may go: an answer should tell what became of the calls before them.
+
+    Sent any earlier, they leave none to read with, and the slot of a call that was lost on its
+    way to the server cannot be found again.
+    """
+    if ledger.flights:
+        return math.inf
+    settled = max(ledger.unseen)
+    return settled if settled < ledger.ends_after - ledger.latency else now
+
+
 def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
     """A bulk call asks for a slot that is held back: only shortly before the window closes."""
     closing = ledger.ends_after - _release(ledger)
     if now < closing:
         return Wait(closing, Why.RESERVED)
-    rate = _foreign_rate(ledger)
+    rate = _rate(ledger, _foreign(ledger))
     if ledger.read_at < closing:
         others = _quantile(rate * (now - ledger.read_at))
         if not ledger.flights and free > max(others, _last_slot(ledger)):
             return Grant()
         return Wait(math.inf if ledger.flights else ledger.ends_before + MARGIN, Why.RESERVED)
+    if ledger.flights and ledger.ends_after - now > 1.5 * free * ledger.latency:
+        return Wait(math.inf, Why.RESERVED)  # one by one while there is time: each reads exactly
     others = _quantile(rate * (ledger.ends_before - ledger.read_at))
     if free > max(others, _last_slot(ledger)):
         return Grant()
@@ -351,15 +377,17 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
 def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
     """Slots that bulk leaves alone before the window closes.
 
-    Until others were looked out for long enough, they are taken to be there; to hold too much
-    costs nothing, for what is held is let go before the window closes.
+    Until others were looked out for long enough, they are taken to be there, and interactive
+    calls are taken to go on coming. To hold too much costs nothing, for what is held is let go
+    before the window closes.
     """
     rest = ledger.ends_before - ledger.read_at
-    others = max(_quantile(_foreign_rate(ledger) * rest), _last_slot(ledger))
-    if backlog is not None and backlog <= free:
+    others = max(_quantile(_rate(ledger, _foreign(ledger)) * rest), _last_slot(ledger))
+    if backlog is not None and backlog <= free + len(ledger.unseen):
         return others
     if ledger.reserve is None:
-        others = _quantile(_foreign_rate(ledger, prior=PRIOR) * rest)
+        likely = PRIOR + _foreign(ledger) + ledger.past_urgent + ledger.urgent
+        others = _quantile(_rate(ledger, likely) * rest)
     return ledger.held + others
 
 
@@ -374,14 +402,23 @@ def _steady(ledger: Ledger) -> int:
 
 
 def _release(ledger: Ledger) -> float:
-    """Seconds before the end of the window at which held slots are let go."""
+    """Seconds before the end of the window at which held slots are let go.
+
+    Alone, early enough to find out what became of a call that is lost then. Others may come in
+    between, so beside them it is as late as the latency allows.
+    """
     needed = 2.0 + 1.5 * (ledger.held + 1) * ledger.latency
-    return min(MAX_RELEASE, max(MIN_RELEASE, needed))
+    least = RELEASE if _last_slot(ledger) else SETTLE + RELEASE
+    return min(MAX_RELEASE, max(least, needed))
 
 
-def _foreign_rate(ledger: Ledger, *, prior: float = 0.0) -> float:
-    """Hits a second that other clients are likely to make; 0 while none was ever seen."""
-    seen = ledger.past_foreign + _steady(ledger) + prior
+def _foreign(ledger: Ledger) -> float:
+    """Hits of other clients that are worth remembering."""
+    return ledger.past_foreign + _steady(ledger)
+
+
+def _rate(ledger: Ledger, seen: float) -> float:
+    """Hits a second to count on when so many were seen; 0 while none was ever."""
     if seen <= 0:
         return 0.0
     observed = max(0.0, ledger.read_at - (ledger.ends_before - ledger.window))
@@ -429,15 +466,29 @@ def _next_return(ledger: Ledger, now: float) -> float:
 # ------------------------------------------------------------------ events
 
 
-def reserve(ledger: Ledger, now: float, *, expires: float = math.inf) -> tuple[Ledger, int]:
-    """Take a slot for a call that is about to be sent. Returns the new state and a token."""
+def reserve(
+    ledger: Ledger, now: float, *, expires: float = math.inf, urgent: bool = False
+) -> tuple[Ledger, int]:
+    """Take a slot for a call that is about to be sent.
+
+    Args:
+        ledger: the state.
+        now: monotonic seconds.
+        expires: when its holder, not heard of again, is taken for dead.
+        urgent: an interactive call; that more may come is taken into account.
+
+    Returns:
+        The new state and a token.
+    """
     token = ledger.tokens
     others = tuple(
         replace(flight, alone=False) if flight.alone else flight for flight in ledger.flights
     )
     fresh = Flight(token, now, alone=not others, expires=expires)
     cap = 1 if now - ledger.answered_at > BURST_PAUSE and not others else ledger.cap
-    return replace(ledger, flights=(*others, fresh), tokens=token + 1, cap=cap), token
+    asked = ledger.urgent + urgent
+    ledger = replace(ledger, flights=(*others, fresh), tokens=token + 1, cap=cap, urgent=asked)
+    return ledger, token
 
 
 def released(ledger: Ledger, token: int) -> Ledger:
@@ -623,11 +674,13 @@ def _fold(ledger: Ledger) -> Ledger:
     hours = max(0.0, ledger.read_at - start) / 3600.0
     return replace(
         ledger,
-        past_foreign=ledger.past_foreign * MEMORY + max(0, ledger.foreign - ledger.hidden),
+        past_foreign=ledger.past_foreign * MEMORY + _steady(ledger),
+        past_urgent=ledger.past_urgent * MEMORY + ledger.urgent,
         past_hours=ledger.past_hours * MEMORY + hours,
         own=0,
         foreign=0,
         hidden=0,
+        urgent=0,
     )
 
 
@@ -656,6 +709,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     unseen: tuple[float, ...] = ()
     blocked_until: float | None = None
     past_foreign: float = 0.0
+    past_urgent: float = 0.0
     past_hours: float = 0.0
     sliding: bool = False
     headerless: bool = False
@@ -679,6 +733,7 @@ def keep(ledger: Ledger, now: float, wall: float) -> Kept:
         unseen=tuple(moment + shift for moment in unseen),
         blocked_until=ledger.blocked_until + shift if ledger.blocked_until > now else None,
         past_foreign=ledger.past_foreign,
+        past_urgent=ledger.past_urgent,
         past_hours=ledger.past_hours,
         sliding=ledger.sliding,
         headerless=ledger.headerless,
@@ -705,6 +760,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         reserve=reserve_slots,
         unseen=tuple(min(moment, wall + SETTLE) + late for moment in kept.unseen),
         past_foreign=max(0.0, kept.past_foreign),
+        past_urgent=max(0.0, kept.past_urgent),
         past_hours=max(0.0, kept.past_hours),
         sliding=kept.sliding,
         headerless=kept.headerless,

@@ -72,6 +72,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
+            middlewares=(_once,),
         )
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -118,6 +119,25 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         await self._session.close()
+
+
+class _BrokenError(aiohttp.ClientError):
+    """The connection broke after it was made."""
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET, PUT or DELETE again by itself when a connection breaks.
+
+    A PUT that schedules a published post publishes it again: who may repeat is decided above.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as cause:
+        raise _BrokenError(type(cause).__name__) from cause
 
 
 def _proxies() -> dict[str, str]:
@@ -169,7 +189,8 @@ def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionEr
             return APIConnectionError(f"{host} is not a server name.", delivery=Delivery.NOT_SENT)
         case _:
             return APIConnectionError(
-                f"The connection to {host} broke before the answer: {type(cause).__name__}."
+                f"The connection to {host} broke before the answer: "
+                f"{type(cause.__cause__ or cause).__name__}."
             )
 
 

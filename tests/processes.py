@@ -69,7 +69,7 @@ class Server:
         return self._look("posts")["posts"]  # type: ignore[return-value]
 
 
-def read_lines(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
+def read_line(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
     """The first line of a process that is wanted."""
     assert process.stdout is not None
     seen = []
@@ -108,7 +108,7 @@ def sandbox_process(
             text=True,
         )
     ) as process:
-        line = read_lines(process, lambda line: "POSTIZ_API_URL=" in line)
+        line = read_line(process, lambda line: "POSTIZ_API_URL=" in line)
         url = line.partition("POSTIZ_API_URL=")[2].split()[0]
         yield Server(url, api_key)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -273,19 +272,6 @@ async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
             assert 3500 < caught.value.retry_after < 3700
             quota = await postiz.quota()
             assert (quota.limit, quota.remaining, quota.blocked) == (2, 0, False)
-
-
-async def test_importing_the_client_imports_neither_aiohttp_nor_the_batch() -> None:
-    script = (
-        "import sys, postiz_async; "
-        "bad = {'aiohttp', 'sqlite3', 'postiz_async.batch', 'postiz_async.sandbox'}; "
-        "print(sorted(bad & set(sys.modules)))"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    assert out.decode().strip() == "[]"
 
 
 async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:

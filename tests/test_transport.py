@@ -143,10 +143,14 @@ async def test_an_answer_that_breaks_off_means_unknown(
     assert "broke before the answer" in str(error)
 
 
-async def test_a_create_is_never_repeated_below_us(transport: AiohttpTransport) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_nothing_is_ever_repeated_below_us(transport: AiohttpTransport, method: str) -> None:
+    """A PUT that schedules a published post publishes it again; who may repeat decides above."""
     heads: list[str] = []
     async with listening(saying(b"", heads)) as url:
-        await failure_of(transport, request(url, method="POST", body=b"{}"))
+        body = b"{}" if method in {"POST", "PUT"} else None
+        error = await failure_of(transport, request(url, method=method, body=body))
+    assert error.delivery is Delivery.UNKNOWN
     assert len(heads) == 1
 
 

@@ -372,6 +372,21 @@ def test_every_shape_of_an_error_gives_its_class_and_its_words(
         assert caught.value.body == response.body
 
 
+def test_a_redirect_to_the_api_elsewhere_says_to_use_that_address() -> None:
+    error = wire.failure(answer(301, b"", location="https://host/api/public/v1/posts"))
+    assert "Use the address that it points to" in str(error)
+    assert "lacks /api" not in str(error)
+
+
+def test_what_a_server_says_can_be_printed_anywhere() -> None:
+    for response in (
+        answer(302, b"", location="/\udcff\udcfe\r\n"),
+        answer(400, b"\xff\xfe", "text/plain"),
+        answer(500, b'{"message": "\xed\xa0\x80"}'),
+    ):
+        assert str(wire.failure(response)).encode()
+
+
 def test_the_first_of_the_four_keys_that_hold_a_text_is_taken() -> None:
     body = {"error": "d", "error_description": "c", "message": "b", "msg": "a"}
     for key, expected in (("", "a"), ("msg", "b"), ("message", "c"), ("error_description", "d")):

@@ -16,13 +16,12 @@ import anyio
 
 from postiz_async.batch.bodies import build_body, guilty_places
 from postiz_async.batch.lookup import Fence, LookUp, patiently
+from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.plan import PlannedRequest
-from postiz_async.caller import Caller
 from postiz_async.delivery.journal import SentRequest, State
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.errors import (
     BadRequestError,
-    BatchError,
     DeliveryUnknownError,
     InvalidPostError,
     PayloadTooLargeError,
@@ -31,7 +30,6 @@ from postiz_async.errors import (
 )
 from postiz_async.flight import MAX_CREATES
 from postiz_async.scheduler import Priority
-from postiz_async.uploads import upload
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ __all__ = ["Job", "Outcome", "Runner", "first_error"]
 T = TypeVar("T")
 
 log = logging.getLogger("postiz_async.batch")
-
-UPLOADS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,8 @@ class Job:
     channels: Mapping[str, Integration]
     facts: Mapping[str, FileFacts]
     late: Literal["skip", "send"] = "skip"
-    media: dict[str, Media] = field(default_factory=dict[str, "Media"])
-    """Content hash to uploaded medium."""
+    media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
+    """Content hash to medium, from earlier runs."""
 
 
 class _LateError(Exception):
@@ -90,15 +86,13 @@ class Runner:
 
     def __init__(self, job: Job, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
         self.job = job
-        self.uploads_done = 0
         self._expected = 0
         self._on_outcome = on_outcome
         self._marks = MillisecondMarks()
         self._senders = anyio.Semaphore(MAX_CREATES)
         self._fence = Fence(job.postiz)
         self._look_up = LookUp(job.postiz, self._fence)
-        self._uploaded: dict[str, anyio.Event] = {}
-        self._broken_media: dict[str, str] = {}
+        self._media = MediaUploads(job.postiz, job.journal, job.folder, job.facts, job.media)
 
     async def run(
         self,
@@ -116,13 +110,14 @@ class Runner:
         await self._learn_marks([*(request.date for request in requests), *lost_dates])
         for date in lost_dates:
             self._marks.take(date)
-        self._uploaded = {sha: anyio.Event() for sha in self._needed(requests, rows, lost)}
+        self._media.need(row for request in requests for row in request.rows)
+        self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
         scheduler.keepers.append(self.job.journal)
         self._expect(len(requests))
         self._fence.coming = len(requests)
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._upload_all)
+                group.start_soon(self._media.run)
                 for sent in lost:
                     group.start_soon(self._look_up_and_go_on, sent, rows)
                 for request in requests:
@@ -134,58 +129,10 @@ class Runner:
             self._expect(-self._expected)
             scheduler.keepers.remove(self.job.journal)
 
-    # -------------------------------------------------------------- uploads
-
-    def _needed(
-        self,
-        requests: Sequence[PlannedRequest],
-        rows: Mapping[str, Row],
-        lost: Sequence[SentRequest],
-    ) -> list[str]:
-        """Content hashes to upload, the most urgent first."""
-        planned = [row for request in requests for row in request.rows]
-        planned += [rows[ref] for sent in lost for ref in sent.refs if ref in rows]
-        names = [name for row in planned for name in row.media]
-        return list(dict.fromkeys(self.job.facts[name].sha256 for name in names))
-
-    async def _upload_all(self) -> None:
-        names = {facts.sha256: name for name, facts in self.job.facts.items()}
-        limiter = anyio.Semaphore(UPLOADS_AT_ONCE)
-
-        async def one(sha: str) -> None:
-            try:
-                await self._upload(sha, names[sha])
-            finally:
-                limiter.release()
-
-        async with anyio.create_task_group() as group:
-            for sha, done in self._uploaded.items():
-                if sha in self.job.media:
-                    self.uploads_done += 1
-                    done.set()
-                    continue
-                await limiter.acquire()
-                group.start_soon(one, sha)
-
-    async def _upload(self, sha: str, name: str) -> None:
-        path = self.job.folder / name
-        facts = self.job.facts[name]
-        caller = Caller(self.job.postiz.scheduler)
-        try:
-            media = await self._patiently(lambda: upload(caller, path, facts=facts))
-        except (BadRequestError, PayloadTooLargeError) as error:
-            self._broken_media[sha] = f"media {name}: {error.text}"
-        except InvalidPostError as error:
-            raise BatchError(
-                f"The media file {name} is not what it was when the campaign was checked "
-                f"({error.problems[0].message}). No post with it was sent; run again to take it "
-                "as it is now."
-            ) from error
-        else:
-            self.job.media[sha] = media
-            await self.job.journal.uploaded(sha, media)
-        self.uploads_done += 1
-        self._uploaded[sha].set()
+    @property
+    def uploads_done(self) -> int:
+        """Media that are uploaded."""
+        return self._media.done
 
     # -------------------------------------------------------------- sending
 
@@ -218,14 +165,11 @@ class Runner:
         """Wait for the media of a request; rows whose media were refused end here."""
         good: list[Row] = []
         for row in request.rows:
-            hashes = [self.job.facts[name].sha256 for name in row.media]
-            for sha in hashes:
-                await self._uploaded[sha].wait()
-            broken = next((self._broken_media[s] for s in hashes if s in self._broken_media), None)
-            if broken is None:
+            refusal = await self._media.refusal(row)
+            if refusal is None:
                 good.append(row)
             else:
-                await self._end([row], State.REFUSED, broken)
+                await self._end([row], State.REFUSED, refusal)
         return PlannedRequest(tuple(good))
 
     async def _send_once(self, request: PlannedRequest) -> Callable[[], Awaitable[None]]:
@@ -299,7 +243,7 @@ class Runner:
             moment,
             campaign=job.journal.campaign_id,
             channels=job.channels,
-            medium=lambda name: job.media[job.facts[name].sha256],
+            medium=self._media.medium,
         )
 
     async def _set_aside(self, request: PlannedRequest, number: int) -> None:

@@ -95,7 +95,9 @@ def _run(arguments: Sequence[str], output: Output) -> int:
         output.error(f"{error} {hint}", kind="usage")
         return 2
     except KeyboardInterrupt:
-        output.error("stopped", kind="interrupted")
+        output.err.print("Stopped.")
+        if output.as_json:
+            output.json({"error": {"kind": "interrupted", "message": "Stopped."}})
         return SIGNAL_EXIT + _INTERRUPT
     except InvalidPostError as error:
         output.error(str(error), kind=type(error).__name__, problems=error.problems)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from postiz_async.batch.report import make_report
 from postiz_async.batch.session import journal_path
 from postiz_async.batch.source import read_campaign
-from postiz_async.cli.forecasts import plan_object, say_headline, say_left_out, show_plan
+from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_left_out, show_plan
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reports import (
@@ -51,6 +51,8 @@ Zone = Annotated[
     Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
 ]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
+
+Late = Literal["skip", "send"]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
 """Errors that stop a run without anything being wrong with its input or settings."""
@@ -101,7 +103,7 @@ async def run(
     journal: JournalOption = None,
     timezone: Zone = None,
     late: Annotated[
-        Literal["skip", "send"],
+        Late,
         Parameter(help="A post whose date passes before a slot is free: skip it, or send it."),
     ] = "skip",
     skip_invalid: SkipInvalid = False,
@@ -122,7 +124,7 @@ async def run(
             raise InvalidPostError(list(batch.problems))
         say_left_out(output, batch)
         zone = _zone(timezone)
-        code = await _run_if_open(output, postiz, batch, zone)
+        code = await _run_if_open(output, postiz, batch, zone, late)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
@@ -135,7 +137,7 @@ async def run(
 
 
 async def _run_if_open(
-    output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None
+    output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None, late: Late
 ) -> int | None:
     """Run what is left of a batch, and say so when it is nothing.
 
@@ -165,7 +167,7 @@ async def _run_if_open(
     )
     try:
         signal = await run_until_stopped(
-            run_batch(output, postiz, batch, display, zone), display.stopping
+            run_batch(output, postiz, batch, display, zone, late=late), display.stopping
         )
     except PostizError as error:
         if isinstance(error, BatchError):
@@ -184,11 +186,19 @@ async def _run_if_open(
 
 
 async def run_batch(
-    output: Output, postiz: Postiz, batch: Batch, display: RunDisplay, zone: tzinfo | None
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    display: RunDisplay,
+    zone: tzinfo | None,
+    *,
+    late: Late = "skip",
 ) -> None:
     """Run a checked batch with everything that a person wants to see meanwhile."""
     if batch.requests:
-        say_headline(output, postiz, batch, await batch.plan(), zone)
+        forecast = await batch.plan()
+        say_headline(output, postiz, batch, forecast, zone)
+        say_late(output, forecast, late)
     async with display:
         await batch.run_all(on_outcome=display.saw)
 

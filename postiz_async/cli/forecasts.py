@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from postiz_async.cli.output import Output, count, date_range, moment, problem_objects
 from postiz_async.errors import describe_seconds
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
 
-__all__ = ["plan_object", "say_headline", "say_left_out", "show_plan"]
+__all__ = ["plan_object", "say_headline", "say_late", "say_left_out", "show_plan"]
 
 
 def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
@@ -44,6 +44,7 @@ def show_plan(
         output.say("Nothing is left to send.")
         return
     say_headline(output, postiz, batch, forecast, zone)
+    say_late(output, forecast)
     believed = "" if forecast.limit_known else " (assumed until the first answer)"
     wait = forecast.finish.timestamp() - postiz.clock.time()
     when = (
@@ -76,11 +77,14 @@ def say_headline(
         f"{'still to send: ' if batch.is_resumed else ''}{count(forecast.posts, 'post')} in "
         f"{count(forecast.requests, 'create request')}, {count(batch.media_files, 'media file')}"
     )
-    if forecast.late:
-        rows = ", ".join(str(row.number) for row in forecast.late[:12])
-        more = " ..." if len(forecast.late) > 12 else ""
-        output.say(
-            f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota "
-            "has no slot before their date. Move them, or run with --late send.",
-            "bold yellow",
-        )
+
+
+def say_late(output: Output, forecast: Forecast, late: Literal["skip", "send"] = "skip") -> None:
+    """Which posts the quota has no slot for before their date, and what becomes of them."""
+    if not forecast.late:
+        return
+    rows = ", ".join(str(row.number) for row in forecast.late[:12])
+    more = " ..." if len(forecast.late) > 12 else ""
+    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota has"
+    fate = "Move them, or run with --late send." if late == "skip" else "They are sent anyway."
+    output.say(f"{what} no slot before their date. {fate}", "bold yellow")

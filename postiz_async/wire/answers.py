@@ -127,12 +127,16 @@ def _status_error(
 
 def _wrong_place(response: WireResponse) -> ConfigurationError:
     what = "a redirect" if 300 <= response.status < 400 else "a web page"
-    target = response.headers.get("location", "")
-    to = f" to {target[:100]}" if target else ""
-    return ConfigurationError(
-        f"The server answers with {what}{to} ({response.status}), not with the API. "
-        "Your base URL probably lacks /api: the official container serves the API at "
+    target = response.headers.get("location", "")[:200].encode("ascii", "backslashreplace")
+    to = f" to {target.decode()}" if target else ""
+    hint = (
+        "Use the address that it points to as base URL."
+        if b"/public/v1" in target
+        else "Your base URL probably lacks /api: the official container serves the API at "
         "https://your-host/api, the cloud at https://api.postiz.com."
+    )
+    return ConfigurationError(
+        f"The server answers with {what}{to} ({response.status}), not with the API. {hint}"
     )
 
 

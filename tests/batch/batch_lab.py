@@ -16,6 +16,7 @@ from postiz_async.client import Postiz
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
+from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async.wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
@@ -37,6 +38,7 @@ class Watched(SandboxTransport):
     def __init__(self, sandbox: Sandbox, latency: float) -> None:
         super().__init__(sandbox, latency=latency)
         self.is_dead = False
+        self.refuses_uploads = False
         self.sent: list[WireRequest] = []
         self.before: dict[int, Callable[[], None]] = {}
         self.after: dict[int, Callable[[], None]] = {}
@@ -47,6 +49,8 @@ class Watched(SandboxTransport):
         self.sent.append(request)
         number = len(self.sent)
         self.before.pop(number, _nothing)()
+        if request.url.endswith("/upload") and self.refuses_uploads:
+            return WireResponse(400, {}, b'{"message": "Unsupported file type."}')
         refusal = self._refusal(request)
         if refusal is not None:  # an empty create costs what a refused one costs
             request = structs.replace(request, body=b"{}")

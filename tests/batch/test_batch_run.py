@@ -167,6 +167,34 @@ async def test_equal_files_are_uploaded_once(lab: Lab, channels: list[str]) -> N
     assert len(lab.sandbox.uploads) == 2
 
 
+async def test_a_medium_that_the_server_refuses_concerns_only_its_rows(
+    lab: Lab, channels: list[str]
+) -> None:
+    write(lab.folder / "a.png", PNG)
+    records = rows(channels, 6)
+    records[2]["media"] = records[5]["media"] = "a.png"
+    lab.write(records)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        lab.transport.refuses_uploads = True
+        report = await batch.run_all()
+    assert states(report) == {"stored": 4, "refused": 2}
+    assert report.troubles()[0].note == "media a.png: Unsupported file type."
+    lab.assert_each_once(f"post {n}" for n in range(6) if n not in {2, 5})
+
+
+async def test_the_key_is_in_no_file(tmp_path: Path) -> None:
+    key = "k3y-" + "7" * 20
+    lab = Lab(tmp_path, api_key=key)
+    async with lab.sandbox:
+        lab.write(rows([lab.channel("mastodon")], 3))
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            report = await batch.run_all()
+            written = b"".join(read(path) for path in files_in(tmp_path))
+    assert b"post 2" in written
+    assert key.encode() not in written
+    assert key not in repr([batch, report, report.to_csv()])
+
+
 # ------------------------------------------------------------------ while there are problems
 
 
@@ -564,6 +592,10 @@ def read(path: Path) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()]
 
 
 def is_there(path: Path) -> bool:

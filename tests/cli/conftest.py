@@ -55,6 +55,13 @@ def odd_servers() -> Iterator[dict[str, str]]:
         yield json.loads(process.stdout.readline())
 
 
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Server]:
+    """A sandbox with three creates an hour, on the clock of the machine."""
+    with sandbox_process(tmp_path / "sandbox", "--limit", "3", api_key=KEY) as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test, and the environment that the sandbox asks for."""

@@ -214,6 +214,26 @@ def test_rows_that_are_left_out(cli: Cli, server: Server, tmp_path: Path) -> Non
     assert [problem["row"] for problem in ran.document["problems"]] == [3]
 
 
+def test_rows_that_would_be_late(
+    cli: Cli, narrow: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    rows = [("mastodon", f"2027-01-14 09:{minute}Z", "Hello") for minute in range(40, 49)]
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    assert cli("quota", "--spend-one").out.startswith("2 of 3 requests left")
+    planned = cli("plan", file)
+    assert planned.code == 1
+    said = (
+        r"\d posts would be late \(rows .*10\): the quota has no slot before their date\. .*send\."
+    )
+    assert re.fullmatch(said, planned.out.splitlines()[2])
+    assert "4 windows of 3 requests" in planned.out
+    document = cli("plan", file, "--json").document
+    assert document["late_rows"][-1] == 10
+    assert document["limit_known"] is True
+
+
 def test_integrations(cli: Cli, server: Server) -> None:
     lines = cli("integrations").out.splitlines()
     assert lines[0].split() == ["provider", "name", "id"]

@@ -18,7 +18,7 @@ from processes import (
     PATIENCE,
     child_environment,
     ended,
-    sandbox_process,
+    read_line,
     start,
     wait_until,
 )
@@ -27,7 +27,6 @@ from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from processes import Server
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
 LATER = "2027-01-20 09:00Z"
-
-
-@pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[Server]:
-    """A sandbox with three creates an hour, on the clock of the machine."""
-    with sandbox_process(tmp_path / "sandbox", "--limit", "3") as server:
-        yield server
 
 
 @pytest.fixture
@@ -103,7 +95,7 @@ def test_a_signal_while_the_quota_is_waited_for(narrow: Server, tmp_path: Path, 
     rows = [("mastodon", f"2027-01-2{n} 09:00Z", "Hello") for n in range(1, 9)]
     file = write_campaign(tmp_path / "c.csv", *rows)
     with ended(start(["run", str(file)], home, narrow.environment)) as process:
-        wait_until(lambda: narrow.state["posts"] >= 2, "the window is used")
+        wait_until(lambda: narrow.state["posts"] >= 1, "the first is stored")
         asked = subprocess.run(
             [*COMMAND, "status", str(file)],
             env=child_environment(home),
@@ -120,6 +112,16 @@ def test_a_signal_while_the_quota_is_waited_for(narrow: Server, tmp_path: Path, 
     assert "\x1b" not in out
     assert re.search(r"Stopped: \d stored, \d planned of 8 rows\.", out)
     assert narrow.state["refusals"] == 0
+
+
+@on_posix
+def test_the_sandbox_ends_with_a_signal(home: Path) -> None:
+    with ended(start(["sandbox", "--port", "0"], home, {})) as process:
+        read_line(process, lambda line: "POSTIZ_API_URL=" in line)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert (out, err) == ("", "Stopped.\n")
 
 
 @on_posix

@@ -54,7 +54,9 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
         moments = range(earliest - start, latest - start + 1)
         judged = [pair for model in models for pair in _judge(model, key, moments)]
         real = Verdict(admitted, tuple(headers.items()))
-        models = list({repr(vars(model)): model for model, said in judged if said == real}.values())
+        models = [model for model, verdict in judged if verdict == real]
+        if len(models) > 1:
+            models = list({repr(vars(model)): model for model in models}.values())
         if not models:
             said = sorted({str(verdict) for _, verdict in judged})
             difference = _describe(kind, trace, answers[: number + 1], said)
@@ -65,7 +67,7 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
 def _judge(model: Throttle, key: str, moments: range) -> Iterator[tuple[Throttle, Verdict]]:
     """All that can follow when a request is judged at some time during these milliseconds."""
     for moment in moments:
-        after = copy.deepcopy(model)
+        after = copy.deepcopy(model) if len(moments) > 1 else model
         verdict = after.hit(key, moment / 1000)
         yield after, verdict
         if isinstance(after, RedisThrottle):

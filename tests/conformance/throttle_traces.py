@@ -18,7 +18,7 @@ class Trace:
     """Milliseconds since the start, and the key."""
 
 
-def trace(seed: int, *, ttl: tuple[int, int], length: float, most: int) -> Trace:
+def make_trace(seed: int, *, ttl: tuple[int, int], length: float, most: int) -> Trace:
     """A trace over ``length`` milliseconds, but not more than ``most`` requests.
 
     Some requests come in bursts, some at a rate between far below and far above the limit, some

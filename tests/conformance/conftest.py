@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PACKAGES = [
+    "@nest-lab/throttler-storage-redis@1.2",
+    "@nestjs/common@11",
+    "@nestjs/core@11",
+    "@nestjs/throttler@6.5",
+    "ioredis@5",
+    "reflect-metadata",
+    "rxjs",
+]
+
+_LINES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    marker = "conformance: compares with the original packages; needs npm and POSTIZ_CONFORMANCE=1"
+    config.addinivalue_line("markers", marker)
+    config.stash[_LINES] = []
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for line in config.stash[_LINES]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Adds a line to the end of pytest's output."""
+    return pytestconfig.stash[_LINES].append
+
+
+@pytest.fixture
+def first_seed() -> int:
+    """The seed of the first trace; the others count up from it."""
+    return int(os.environ.get("POSTIZ_CONFORMANCE_SEED") or secrets.randbits(32))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the original packages."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on the PATH")
+    folder = tmp_path_factory.mktemp("packages")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+    command += ["--prefix", str(folder), *PACKAGES]
+    try:
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm install did not end within two minutes")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm install failed: {error.stderr.strip()[-500:]}")
+    return folder

@@ -1,0 +1,105 @@
+"""The public surface: what `from postiz_async import ...` gives, and what importing costs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import postiz_async
+from postiz_async import errors
+
+ROOT = Path(postiz_async.__file__).parent
+
+EXPECTED = {
+    "Created",
+    "Html",
+    "Integration",
+    "Media",
+    "NewPost",
+    "Post",
+    "Postiz",
+    "Priority",
+    "Quota",
+    "ThreadPart",
+}
+
+
+def test_everything_that_is_promised_can_be_imported() -> None:
+    assert len(set(postiz_async.__all__)) == len(postiz_async.__all__)
+    for name in postiz_async.__all__:
+        assert getattr(postiz_async, name) is not None
+
+
+def test_what_a_program_needs_is_there() -> None:
+    assert set(postiz_async.__all__) >= EXPECTED
+
+
+def test_every_error_can_be_caught_by_a_public_name() -> None:
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.PostizError)
+    ]
+    for kind in kinds:
+        assert getattr(postiz_async, kind.__name__) is kind
+        assert kind.__name__ in postiz_async.__all__
+
+
+def test_nothing_public_hides_from_the_list() -> None:
+    seen = {
+        name
+        for name, value in vars(postiz_async).items()
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("postiz_async")
+    }
+    assert seen <= set(postiz_async.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError):
+        _ = postiz_async.NoSuchThing  # type: ignore[attr-defined]
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in postiz_async.__all__:
+        value = getattr(postiz_async, name)
+        if inspect.isclass(value):
+            assert value.__doc__, name
+
+
+def names() -> list[str]:
+    parts = [path.relative_to(ROOT.parent).with_suffix("").parts for path in ROOT.rglob("*.py")]
+    return sorted(".".join(each).removesuffix(".__init__") for each in parts)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not name.endswith("__main__")])
+def test_each_module_imports_and_keeps_its_promises(name: str) -> None:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name in {"fastapi", "opentelemetry", "redis"}:
+            pytest.skip(f"{error.name} is an extra that is not installed")
+        raise
+    assert module.__doc__, f"{name} does not say what it is for"
+    for exported in getattr(module, "__all__", []):
+        assert hasattr(module, exported), exported
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, postiz_async\n"
+        "postiz_async.Postiz, postiz_async.NewPost\n"
+        "heavy = ['aiohttp', 'sqlite3', 'redis', 'rich', 'cyclopts', 'postiz_async.batch',\n"
+        "         'postiz_async.sandbox', 'postiz_async.cli']\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_types_are_part_of_the_package() -> None:
+    assert (ROOT / "py.typed").is_file()

@@ -1,0 +1,168 @@
+"""Who may import whom. The order is that of the design, low to high."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+import postiz_async
+
+ROOT = Path(postiz_async.__file__).parent
+
+LAYERS = (
+    ("errors", "clock"),
+    ("models",),
+    ("retry", "quota"),
+    ("endpoints", "content", "events", "flight", "stores"),
+    ("wire",),
+    ("compose", "ledgers", "transport"),
+    ("admission",),
+    ("scheduler",),
+    ("caller",),
+    ("uploads", "channels"),
+    ("resources",),
+    ("delivery",),
+    ("batch",),
+    ("client",),
+    ("oauth", "doctor", "webhooks", "testing"),
+    ("pytest_plugin", "contrib", "cli", "__init__"),
+    ("__main__",),
+)
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+
+TYPES_FROM_ABOVE = {("batch", "client")}
+"""A batch is handed an open client; it imports its type only."""
+
+LATE_FROM_ABOVE = {("client", "batch")}
+"""What a client imports when it is asked for it; heavy, and below it anyway."""
+
+PURE = {"quota", "retry", "content", "compose", "wire", "flight", "endpoints", "errors", "events"}
+PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
+PURE_MODULES |= {"batch.bodies"}
+IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
+
+
+class Import(NamedTuple):
+    module: str
+    """Who imports, below the package."""
+    target: str
+    when: str
+    """`always`, `types` (only for type checkers) or `late` (inside of a function)."""
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports_of(path: Path) -> list[Import]:
+    """All imports of a module, with relative ones refused."""
+    found: list[Import] = []
+
+    def visit(node: ast.AST, when: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            now = when
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                now = "types"
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                now = "late"
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{path} has a relative import"
+                targets = [_target(child.module or "", alias.name) for alias in child.names]
+                found.extend(Import(dotted(path), target, when) for target in targets)
+            elif isinstance(child, ast.Import):
+                found.extend(Import(dotted(path), alias.name, when) for alias in child.names)
+            visit(child, now)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), "always")
+    return found
+
+
+def _target(module: str, name: str) -> str:
+    """The module that `from module import name` imports: `name` may be one itself."""
+    folder = ROOT.joinpath(*module.split(".")[1:])
+    is_module = (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+    return f"{module}.{name}" if module.startswith("postiz_async") and is_module else module
+
+
+def ours(target: str) -> str | None:
+    """The part of the package that a target belongs to; None for what is not ours."""
+    if not target.startswith("postiz_async"):
+        return None
+    name = target.removeprefix("postiz_async").strip(".").partition(".")[0]
+    is_module = (ROOT / name).is_dir() or (ROOT / f"{name}.py").is_file()
+    return name if name and is_module else "__init__"
+
+
+EVERY = [each for path in modules() for each in imports_of(path)]
+
+
+def test_every_module_has_its_layer() -> None:
+    names = {dotted(path).partition(".")[0] for path in modules()}
+    assert names - {"sandbox"} <= set(LEVEL), "say in this test where a new module stands"
+
+
+def is_upward(each: Import) -> bool:
+    source, target = each.module.partition(".")[0], ours(each.target)
+    if target is None or source in {target, "sandbox"}:
+        return False
+    if target == "sandbox":  # only doubles and the command line know it
+        return LEVEL[source] < LEVEL["testing"]
+    allowed = {"types": TYPES_FROM_ABOVE, "late": LATE_FROM_ABOVE}.get(each.when, set())
+    return LEVEL[target] >= LEVEL[source] and (source, target) not in allowed
+
+
+def test_a_module_imports_only_from_below() -> None:
+    assert [each for each in EVERY if is_upward(each)] == []
+
+
+def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
+    targets = {ours(each.target) for each in EVERY if each.module.startswith("sandbox")}
+    assert targets - {None} == {"sandbox", "clock"}
+
+
+def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
+    users = {each.module for each in EVERY if each.target.partition(".")[0] == "aiohttp"}
+    assert users == {"transport", "sandbox.http"}
+
+
+def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:
+    for each in EVERY:
+        if each.when == "types":
+            continue
+        if each.module in PURE | PURE_MODULES:
+            assert each.target.partition(".")[0] not in IMPURE, each
+            assert ours(each.target) not in {"clock", "transport", "scheduler"}, each
+
+
+def test_errors_carry_numbers_and_texts_only() -> None:
+    assert not [each for each in EVERY if each.module == "errors" and ours(each.target)]
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph: dict[str, set[str]] = {}
+    for each in EVERY:
+        target = each.target.removeprefix("postiz_async.")
+        if each.when == "always" and ours(each.target) not in {None, "__init__"}:
+            graph.setdefault(each.module, set()).add(target)
+    done: set[str] = set()
+
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path, module])
+        if module not in done:
+            for target in graph.get(module, ()):
+                walk(target, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        walk(module, ())
+
+
+def test_no_module_is_called_after_nothing() -> None:
+    names = {part for path in modules() for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert not names & {"utils", "util", "helpers", "common", "misc"}
