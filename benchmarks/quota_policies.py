@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import bisect
-import gc
-import importlib.util
 import itertools
 import logging
 import math
@@ -24,21 +22,19 @@ import secrets
 import selectors
 import statistics
 import time
-import tracemalloc
 from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import msgspec
 from aiolimiter import AsyncLimiter
 
-from postiz_async import Postiz, quota
+from postiz_async import Postiz
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, StoreError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.quota import Grant, Ledger, Reading
+from postiz_async.quota import Ledger
 from postiz_async.sandbox import Fault, Request, Sandbox
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.scheduler import Priority
@@ -563,7 +559,10 @@ def gates(*, full: bool) -> list[Gate]:
     many = Scene(creates=300)
     return [
         *(
-            Gate(name=f"alone, N {n}, L {limit}, {workers} workers", scene=Scene(creates=n, limit=limit, workers=workers))
+            Gate(
+                name=f"alone, N {n}, L {limit}, {workers} workers",
+                scene=Scene(creates=n, limit=limit, workers=workers),
+            )
             for n in ((30, 100, 300, 1000) if full else (30, 300))
             for limit in (30, 90)
             for workers in (1, 50)
@@ -580,7 +579,10 @@ def gates(*, full: bool) -> list[Gate]:
             scene=replace(many, restarts=(1000.0, 5000.0, 7201.0, 14000.0)),
         ),
         Gate(name="20 of 30 used at the start", scene=replace(many, used=20)),
-        Gate(name="4 processes that share the state", scene=replace(many, creates=1000 if full else 300, processes=4)),
+        Gate(
+            name="4 processes that share the state",
+            scene=replace(many, creates=1000 if full else 300, processes=4),
+        ),
         Gate(
             name="another client, 5/h",
             scene=replace(many, others=5.0),
@@ -607,7 +609,12 @@ def gates(*, full: bool) -> list[Gate]:
         ),
         Gate(name="in-memory storage", scene=replace(many, sliding=True), utilisation=0.89),
         Gate(name="rate headers stripped", scene=replace(many, stripped=True), utilisation=0.89),
-        Gate(name="30 of 30 used at the start", scene=replace(many, used=30), utilisation=0.80, refusals=1),
+        Gate(
+            name="30 of 30 used at the start",
+            scene=replace(many, used=30),
+            utilisation=0.80,
+            refusals=1,
+        ),
     ]
 
 
@@ -619,11 +626,19 @@ def main() -> None:
     given = parser.parse_args()
     print(f"seed {given.seed}")
     for gate in gates(full=given.full):
-        t=time.perf_counter()
+        t = time.perf_counter()
         for n in range(gate.seeds):
             r = play(gate.scene, given.seed + n)
-            ok = r.utilisation >= gate.utilisation and r.refusals <= gate.refusals and r.others_refused <= gate.others_refused * max(1, r.others) and not r.at_once < gate.at_once and not r.doubled
-            print(f"{'ok  ' if ok else 'FAIL'} {gate.name:40} util {r.utilisation:.4f} 429 {r.refusals} blocked {r.blocked / 3600:.1f} others {r.others_refused}/{r.others} at once {r.at_once:.2f} of {len(r.waits)} doubled {r.doubled} {time.perf_counter()-t:.1f}s")
+            ok = (
+                r.utilisation >= gate.utilisation
+                and r.refusals <= gate.refusals
+                and r.others_refused <= gate.others_refused * max(1, r.others)
+                and not r.at_once < gate.at_once
+                and not r.doubled
+            )
+            print(
+                f"{'ok  ' if ok else 'FAIL'} {gate.name:40} util {r.utilisation:.4f} 429 {r.refusals} blocked {r.blocked / 3600:.1f} others {r.others_refused}/{r.others} at once {r.at_once:.2f} of {len(r.waits)} doubled {r.doubled} {time.perf_counter() - t:.1f}s"
+            )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from aiolimiter import AsyncLimiter
+
 from postiz_async import quota
 from postiz_async.errors import QuotaWaitError, describe_seconds
 from postiz_async.flight import FlightBudget
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.ledgers import LedgerHome
 
-__all__ = ["Gate", "Priority", "Request"]
+__all__ = ["Gate", "Pacer", "Priority", "Request"]
 
 
 class Priority(IntEnum):
@@ -64,15 +66,64 @@ class _Ticket:
         return self.request.lane is Priority.BULK
 
 
-class Gate:
-    """Lets creates go, one by one, as the ledger allows."""
+class Pacer:
+    """The rhythm `smooth`: a token bucket whose burst and refill fit into one window.
 
-    def __init__(self, home: LedgerHome, clock: Clock) -> None:
+    A bucket of (limit, window) would allow almost twice the limit in the first hour.
+
+    Args:
+        speed: seconds of the clock in one second of the event loop, whose time the bucket keeps.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._limit = 0
+        self._bucket = AsyncLimiter(1, 1)
+
+    def wait(self, ledger: Ledger, ahead: int = 0) -> float:
+        """Seconds until the call with `ahead` others before it can leave."""
+        bucket = self._bucket_of(ledger)
+        missing = ahead + 1 - _room(bucket)
+        return max(0.0, missing) * bucket.time_period / bucket.max_rate * self._speed
+
+    async def use(self, ledger: Ledger) -> None:
+        """Take a place in the rhythm; at once when there is nothing to wait for."""
+        await self._bucket_of(ledger).acquire()
+
+    def _bucket_of(self, ledger: Ledger) -> AsyncLimiter:
+        if self._limit != ledger.limit:
+            burst = max(1, min(ledger.held, ledger.limit - 1))
+            refill = max(1, ledger.limit - burst)
+            self._bucket = AsyncLimiter(burst, ledger.window / self._speed * burst / refill)
+            self._limit = ledger.limit
+        return self._bucket
+
+
+def _room(bucket: AsyncLimiter) -> float:
+    """Calls that a bucket lets go now, with the fraction that has come back of the next."""
+    low, high = 0.0, bucket.max_rate
+    if bucket.has_capacity(high):
+        return high
+    for _ in range(40):
+        middle = (low + high) / 2
+        if bucket.has_capacity(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+class Gate:
+    """Lets creates go, one by one, as the ledger and the pacer allow."""
+
+    def __init__(self, home: LedgerHome, clock: Clock, pacer: Pacer | None = None) -> None:
         self.home = home
         self.budget = FlightBudget()
         self.expected = 0
         """Bulk creates announced and not yet queued; see `expect`."""
         self._clock = clock
+        self._pacer = pacer
+        self._stirred = 0
         self._queue: list[_Ticket] = []
         self._bounded: set[_Ticket] = set()
         self._arrivals = itertools.count()
@@ -80,6 +131,7 @@ class Gate:
     def expect(self, creates: int) -> None:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
         self.expected = max(0, self.expected + creates)
+        self.wake_head()
 
     def view(self) -> Quota:
         """The quota as users see it."""
@@ -115,11 +167,13 @@ class Gate:
             self._bounded.add(ticket)
         try:
             while True:
+                stirred = self._stirred
                 verdict = await self._take(ticket)
                 if isinstance(verdict, int):
                     return verdict
                 self._refuse_long_wait(ticket, verdict)
-                await self._wait(ticket, verdict)
+                if self._stirred == stirred:
+                    await self._wait(ticket, verdict)
         finally:
             del self._queue[bisect.bisect_left(self._queue, ticket.key, key=_key)]
             self._bounded.discard(ticket)
@@ -139,6 +193,13 @@ class Gate:
             return Wait(math.inf, Why.IN_FLIGHT)
         if ticket.is_bulk and not self.budget.admits(ticket.request.posts):
             return Wait(math.inf, Why.IN_FLIGHT)
+        if self._pacer is not None:
+            verdict = self._verdict(ticket, self.home.ledger, self.home.now())
+            pause = self._pacer.wait(self.home.ledger)
+            if isinstance(verdict, Wait) or pause > 0:
+                paced = Wait(self.home.now() + pause, Why.PACED)
+                return paced if isinstance(verdict, Grant) else verdict
+            await self._pacer.use(self.home.ledger)
         return await self.home.take(
             lambda ledger, now: self._verdict(ticket, ledger, now),
             lifetime=ticket.request.lifetime,
@@ -181,7 +242,8 @@ class Gate:
                 timer.cancel()
 
     def wake_head(self) -> None:
-        """Let the head of the queue ask again."""
+        """Let the head of the queue ask again, also when it is asking a store just now."""
+        self._stirred += 1
         if self._queue:
             _wake(self._queue[-1])
 
@@ -196,10 +258,14 @@ class Gate:
 
     def _leaves_at(self, ticket: _Ticket) -> float:
         """When a ticket can leave, as far as is known, on our clock."""
-        ahead = len(self._queue) - 1 - bisect.bisect_left(self._queue, ticket.key, key=_key)
-        now = self.home.now()
-        leaves = quota.forecast(self.home.ledger, now, ahead)
-        return leaves - now + self._clock.monotonic()
+        ahead, now = self._ahead_of(ticket), self.home.now()
+        wait = quota.forecast(self.home.ledger, now, ahead) - now
+        if self._pacer is not None:
+            wait = max(wait, self._pacer.wait(self.home.ledger, ahead))
+        return wait + self._clock.monotonic()
+
+    def _ahead_of(self, ticket: _Ticket) -> int:
+        return len(self._queue) - 1 - bisect.bisect_left(self._queue, ticket.key, key=_key)
 
     def _refuse_long_wait(self, ticket: _Ticket, verdict: Wait) -> None:
         """Raise at once when the ticket cannot leave before it would give up."""
@@ -224,8 +290,12 @@ class Gate:
             used = max(0, ledger.limit - free)
             believed = "" if ledger.limit_read else " (believed, nothing was read yet)"
             state = f"{used} of {ledger.limit} used in this window{believed}"
-        others = len(self._queue) - 1
-        waiting = f"; {others} other calls wait" if others else ""
+        waiting, ahead = "", self._ahead_of(ticket)
+        behind = sum(other.is_bulk for other in self._queue[: len(self._queue) - 1 - ahead])
+        if ahead:
+            waiting += f"; {ahead} calls wait before yours"
+        if behind:
+            waiting += f"; {behind} bulk calls wait behind yours"
         return (
             f"the next create-post slot is free in {describe_seconds(wait)}, "
             f"you allowed {describe_seconds(ticket.request.max_wait or 0)}.\n"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.quota import Grant
     from postiz_async.stores import QuotaStore, Versioned
 
-__all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
+__all__ = ["LedgerHome", "OwnLedger", "SharedLedger", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -251,7 +251,7 @@ class SharedLedger:
                 self._saw(kept)
             return done
 
-        return await _to_the_end(work())
+        return await to_the_end(work())
 
     def _saw(self, kept: Versioned) -> None:
         """Take over what the store keeps."""
@@ -282,7 +282,7 @@ class SharedLedger:
             self._offset = kept.time - self._clock.monotonic()
 
 
-async def _to_the_end(work: Coroutine[object, object, T]) -> T:
+async def to_the_end(work: Coroutine[object, object, T]) -> T:
     """Await `work` to its end, also when the caller is cancelled; then let that go on."""
     task = asyncio.get_running_loop().create_task(work)
     cancelled: asyncio.CancelledError | None = None

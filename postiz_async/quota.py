@@ -80,7 +80,7 @@ RELEASE, MAX_RELEASE = 8.0, 300.0
 BURST_PAUSE = 10.0
 """After so many seconds without an answer the next calls start carefully, one by one."""
 
-CONFIDENCE = 0.98
+CONFIDENCE = 0.995
 """How sure we want to be that what we leave to others is enough for them."""
 
 PRIOR, PRIOR_HOURS = 1.0, 0.5
@@ -107,6 +107,7 @@ class Why(Enum):
     RESERVED = "the rest of the window is reserved for interactive calls"
     PROBE = "the first call of the window has not been answered yet"
     IN_FLIGHT = "enough calls are in flight"
+    PACED = "the rhythm spreads the calls over the window"
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -407,7 +408,7 @@ def _release(ledger: Ledger) -> float:
     Alone, early enough to find out what became of a call that is lost then. Others may come in
     between, so beside them it is as late as the latency allows.
     """
-    needed = 2.0 + 1.5 * (ledger.held + 1) * ledger.latency
+    needed = 2.0 + 1.5 * (ledger.remaining + 1) * ledger.latency
     least = RELEASE if _last_slot(ledger) else SETTLE + RELEASE
     return min(MAX_RELEASE, max(least, needed))
 

@@ -13,15 +13,15 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from postiz_async import quota, wire
-from postiz_async.admission import Gate, Priority, Request
+from postiz_async.admission import Gate, Pacer, Priority, Request
 from postiz_async.errors import (
     APIConnectionError,
     Delivery,
     PostizError,
-    QuotaWaitError,
     describe_seconds,
 )
 from postiz_async.events import Attempt
+from postiz_async.ledgers import to_the_end
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.wire import Cost, WireRequest, WireResponse
 
@@ -109,7 +109,8 @@ class Scheduler:
         self.clock = clock
         self.identity = identity
         self.keepers = keepers
-        self.gate = Gate(home, clock)
+        paced = smooth and math.isfinite(clock.speed)
+        self.gate = Gate(home, clock, Pacer(clock.speed) if paced else None)
         self._home = home
         self.server_offset = 0.0
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
@@ -117,9 +118,6 @@ class Scheduler:
         self._on_attempt = on_attempt
         self._keeping = anyio.Lock()
         self._requests = itertools.count(1)
-        self._smooth = smooth
-        self._pacer: AsyncLimiter | None = None
-        self._pacer_limit = 0
         has_politeness = politeness is not None and math.isfinite(clock.speed)
         self._polite = (
             AsyncLimiter(max(1.0, politeness or 1.0), 1.0 / clock.speed) if has_politeness else None
@@ -266,7 +264,6 @@ class Scheduler:
     async def _create(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
         """Send a create under the quota; a 429 goes back to the queue, for it was not stored."""
         while True:
-            await self._pace(options, since)
             request = Request(
                 lane=options.priority,
                 posts=call.posts,
@@ -291,12 +288,10 @@ class Scheduler:
         seconds: float | None = None
         try:
             await self._keep_or_release(token)
-            with anyio.CancelScope(shield=options.finish):
-                response = await self._sent(call, options, token)
-                seconds = self.clock.monotonic() - started
-                await self._keep_answer()
-                return response
-            raise AssertionError("the scope is never cancelled itself")
+            sent = self._sent(call, options, token)
+            response = await (to_the_end(sent) if options.finish else sent)
+            seconds = self.clock.monotonic() - started
+            return response
         finally:
             if bulk:
                 gate.budget = gate.budget.landed(call.posts, seconds)
@@ -318,12 +313,14 @@ class Scheduler:
             sent = True
             response = await self._send(call, options)
         except APIConnectionError as error:
-            await self._land(token, None, sent=error.delivery is not Delivery.NOT_SENT)
+            reached = sent and error.delivery is not Delivery.NOT_SENT
+            await self._land(token, None, sent=reached)
             raise
         except BaseException:
             await self._land(token, None, sent=sent)
             raise
         await self._land(token, response, sent=True)
+        await self._keep_answer()
         return response
 
     async def _land(self, token: int, response: WireResponse | None, *, sent: bool) -> None:
@@ -356,33 +353,6 @@ class Scheduler:
             await self._keep()
         except (OSError, PostizError):
             log.exception("the state of the quota could not be kept; the next create will try")
-
-    async def _pace(self, options: CallOptions, since: float) -> None:
-        """The rhythm `smooth`: a token bucket whose burst and refill fit into one window.
-
-        A bucket of (limit, window) would allow almost twice the limit in the first hour.
-        """
-        speed = self.clock.speed
-        if not self._smooth or not math.isfinite(speed):
-            return
-        ledger = self._home.ledger
-        if self._pacer is None or self._pacer_limit != ledger.limit:
-            burst = min(ledger.held, max(1, ledger.limit - 1))
-            refill = max(1, ledger.limit - burst)
-            self._pacer = AsyncLimiter(burst, ledger.window / speed * burst / refill)
-            self._pacer_limit = ledger.limit
-        left = math.inf
-        if options.max_wait is not None:
-            left = max(0.0, since + options.max_wait - self.clock.monotonic())
-        with self.clock.move_on_after(left) as scope:
-            await self._pacer.acquire()
-        if scope.cancelled_caught:
-            interval = self._pacer.time_period / self._pacer.max_rate * speed
-            raise QuotaWaitError(
-                f"the smooth rhythm lets the next create leave later than "
-                f"{describe_seconds(options.max_wait or 0)}, which is what you allowed.",
-                retry_after=interval,
-            )
 
 
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:

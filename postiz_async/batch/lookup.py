@@ -176,12 +176,19 @@ class LookUp:
             return await self._restart(post) if due_in > 0 else MAY_LACK
         if post.state == "PUBLISHED" or (due_in <= DUE_SOON and not is_draft):
             return MAY_LACK
-        if post.group is not None:
-            group = post.group
-            await patiently(self._clock, lambda: self._postiz.posts.delete_group(group))
-        else:
-            await patiently(self._clock, lambda: self._postiz.posts.delete(post.id))
+        await patiently(self._clock, lambda: self._delete(post))
         return None
+
+    async def _delete(self, post: Post) -> None:
+        """Delete a post with its thread, whatever the server's age."""
+        if post.group is not None:
+            try:
+                await self._postiz.posts.delete_group(post.group)
+            except NotFoundError:
+                log.info("the server has no route to delete a group")
+            else:
+                return
+        await self._postiz.posts.delete(post.id)
 
     async def _restart(self, post: Post) -> str:
         """Give a post the publishing job that it may lack."""

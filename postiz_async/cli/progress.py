@@ -210,4 +210,6 @@ def _quota_text(quota: Quota) -> str:
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    return f"{quota.remaining or 0:,} of {quota.limit:,} left{window}"
+    is_waiting = quota.remaining and quota.queued.bulk and not quota.in_flight
+    what = "held back" if is_waiting else "left"  # for other calls, until the window closes
+    return f"{quota.remaining or 0:,} of {quota.limit:,} {what}{window}"

@@ -7,9 +7,9 @@ either planned, or with an outcome, or inside a request whose outcome has to be 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,6 +47,30 @@ __all__ = ["Journal", "RowRecord", "SentRequest", "State", "Summary", "read_summ
 T = TypeVar("T")
 
 
+async def _to_the_end(work: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> T:
+    """Run `work` in a thread; a task that is cancelled meanwhile stays until it has ended.
+
+    A thread that is left behind would go on using the connection and holding the lock.
+
+    Args:
+        work: what to run.
+        undo: given the result when the task was cancelled and nobody takes it.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    running = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+    with anyio.CancelScope(shield=True):
+        while not running.done():
+            try:
+                await asyncio.wait([running])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is None:
+        return running.result()
+    if running.exception() is None and undo is not None:
+        undo(running.result())
+    raise cancelled
+
+
 class Journal:
     """Open with `Journal.open`; only one process at a time can."""
 
@@ -55,8 +79,6 @@ class Journal:
         self._connection = connection
         self._lock = lock
         self._turn = anyio.Lock()
-        self._one_thread = threading.Lock()
-        """Held by the thread itself: a task that is cancelled hard leaves it behind."""
         self.campaign_id = read_meta(connection)["campaign_id"]
 
     @classmethod
@@ -67,7 +89,8 @@ class Journal:
             BatchError: it is in use, damaged, no journal, of another version, or belongs to
                 another server. It is never overwritten.
         """
-        return await anyio.to_thread.run_sync(partial(cls._open, path, campaign, base_url))
+        opening = partial(cls._open, path, campaign, base_url)
+        return await _to_the_end(opening, undo=lambda journal: journal.close())
 
     @classmethod
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
@@ -84,12 +107,12 @@ class Journal:
         """Close the file and let go of the lock."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
-                await anyio.to_thread.run_sync(self._close)
-        self._lock.release()
+                await _to_the_end(self.close)
 
-    def _close(self) -> None:
-        with self._one_thread:
-            self._connection.close()
+    def close(self) -> None:
+        """The same, blocking."""
+        self._connection.close()
+        self._lock.release()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,13 +129,13 @@ class Journal:
         """Run one transaction in a thread; it is whole or not at all, also when cancelled."""
 
         def transaction() -> T:
-            with self._one_thread, self._connection:
+            with self._connection:
                 return work(self._connection)
 
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
-                    return await anyio.to_thread.run_sync(transaction)
+                    return await _to_the_end(transaction)
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             raise BatchError(
                 f"The journal {self.path} cannot be used: {error}. Nothing more is sent."

@@ -143,17 +143,21 @@ async def test_a_post_that_was_stored_without_its_publishing_job_gets_one(
     assert await published(lab) == Counter(f"post {n}" for n in range(6))
 
 
+@pytest.mark.parametrize("release", ["HEAD", "v2.16.0"])
 @pytest.mark.parametrize("after", [0, 2, 5])
 async def test_half_a_thread_is_replaced_by_the_whole(
-    lab: Lab, channels: list[str], after: int
+    tmp_path: Path, after: int, release: str
 ) -> None:
-    lab.write([row | {"thread": ["second", "third"]} for row in rows(channels, 6)])
-    lab.sandbox.faults.add(fault("stop", after_items=after, half=True))
-    assert (await lab.run()).complete
-    lab.assert_each_once(f"post {n}" for n in range(6))
-    for post in lab.sandbox.posts:
-        assert [part.content for part in post.thread] == ["second", "third"]
-    assert await published(lab) == Counter(f"post {n}" for n in range(6))
+    lab = Lab(tmp_path, release=release, limit=90)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+        lab.write([row | {"thread": ["second", "third"]} for row in rows(channels, 6)])
+        lab.sandbox.faults.add(fault("stop", after_items=after, half=True))
+        assert (await lab.run()).complete
+        lab.assert_each_once(f"post {n}" for n in range(6))
+        for post in lab.sandbox.posts:
+            assert [part.content for part in post.thread] == ["second", "third"]
+        assert await published(lab) == Counter(f"post {n}" for n in range(6))
 
 
 async def test_a_suspect_post_that_is_due_soon_is_left_alone_and_reported(

@@ -64,5 +64,6 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except subprocess.TimeoutExpired:
         pytest.skip("npm install did not end within two minutes")
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"npm install failed: {error.stderr.strip()[-500:]}")
+        said = " / ".join(error.stderr.splitlines()[:3])
+        pytest.skip(f"npm install failed: {said}")
     return folder

@@ -52,12 +52,12 @@ def make_trace(seed: int, *, ttl: tuple[int, int], length: float, most: int) -> 
 
 
 def _edge(dice: random.Random, requests: list[tuple[int, str]], span: int) -> int:
-    """A moment still to come at which a header of an earlier request changes."""
+    """A moment still to come at which an earlier request expires or a header of it changes."""
     now = requests[-1][0]
-    edges = [
-        edge
-        for earlier, _ in requests[-40:]
-        for edge in range(earlier + span, now, -1000)
-        if edge < now + span / 2
-    ]
-    return dice.choice(edges or [now]) + dice.choice([-1, 0, 0, 0, 1])
+    soon = range(now, now + span // 2)
+    ends = [at + span for at, _ in requests[-40:]]
+    edges = [end for end in ends if end in soon]
+    if not edges or dice.random() < 0.5:
+        seconds = [end - 1000 * dice.randint(1, 1 + span // 1000) for end in ends]
+        edges = [edge for edge in seconds if edge in soon] or edges or [now]
+    return dice.choice(edges) + dice.choice([-1, 0, 0, 0, 1])

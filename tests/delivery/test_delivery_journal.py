@@ -354,6 +354,24 @@ async def test_a_cancelled_task_neither_tears_nor_loses_a_transaction(journal: J
     assert set(counts.values()) <= {20}
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_task_that_is_cancelled_while_it_opens_a_journal_keeps_no_lock(
+    path: Path, turns: int
+) -> None:
+    async def use() -> None:
+        async with await open_journal(path) as journal:
+            await journal.put([row("a")])
+
+    for _ in range(5):
+        task = asyncio.create_task(use())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with await open_journal(path):
+            pass
+
+
 async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
     journal = await open_journal(path)
     await journal.aclose()
