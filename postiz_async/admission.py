@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from aiolimiter import AsyncLimiter
 
 from postiz_async import quota
-from postiz_async.errors import QuotaWaitError, describe_seconds
+from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
 from postiz_async.flight import FlightBudget
 from postiz_async.quota import Grant, Ledger, Queued, Quota, Wait, Why
 
@@ -127,6 +127,7 @@ class Gate:
         self._queue: list[_Ticket] = []
         self._bounded: set[_Ticket] = set()
         self._arrivals = itertools.count()
+        self._is_closed = False
 
     def expect(self, creates: int) -> None:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
@@ -167,6 +168,11 @@ class Gate:
             self._bounded.add(ticket)
         try:
             while True:
+                if self._is_closed:
+                    raise ConfigurationError(
+                        "The client was closed while this create waited for the quota; "
+                        "nothing was sent."
+                    )
                 stirred = self._stirred
                 verdict = await self._take(ticket)
                 if isinstance(verdict, int):
@@ -240,6 +246,12 @@ class Gate:
             ticket.wake = None
             if timer is not None:
                 timer.cancel()
+
+    def close(self) -> None:
+        """Let everybody who waits fail."""
+        self._is_closed = True
+        for ticket in self._queue:
+            _wake(ticket)
 
     def wake_head(self) -> None:
         """Let the head of the queue ask again, also when it is asking a store just now."""

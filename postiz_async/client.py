@@ -157,7 +157,9 @@ class Postiz:
         return SharedLedger(self._quota, name, self._ledger, self._clock)
 
     async def aclose(self) -> None:
-        """Close all connections. Calls that are still waiting fail."""
+        """Close all connections. Calls that wait for the quota fail; those in flight break."""
+        if self._api is not None:
+            self.scheduler.gate.close()
         if self._api is not None and self._quota is None:
             self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
         self._api = None

@@ -101,6 +101,21 @@ async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
         assert len(sandbox.posts) == 10
 
 
+async def test_a_call_that_waits_at_closing_fails() -> None:
+    async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        local = client_of(sandbox)
+        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        async with local as postiz:
+            await postiz.posts.schedule(NewPost(channel, "first"), at=at)
+            call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
+            await sandbox.clock.sleep(1)
+        with pytest.raises(ConfigurationError, match="closed while this create waited"):
+            await call
+        assert len(sandbox.posts) == 1
+        assert sandbox.clock.monotonic() < 3600
+
+
 async def test_a_call_in_flight_at_closing_counts_as_spent() -> None:
     async with Sandbox(clock=JumpingClock(), limit=5, work_per_post=3.0) as sandbox:
         channel = sandbox.add_integration("mastodon").id
