@@ -33,8 +33,16 @@ def render(content: str | Html) -> str:
     return "".join(f"<p>{_escape(line)}</p>" for line in lines)
 
 
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;"})
+
+
 def _escape(line: str) -> str:
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        line.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("\xa0", "&nbsp;")
+    )
 
 
 def faults(post: NewPost) -> Iterator[tuple[str, str]]:

@@ -270,10 +270,13 @@ def _probe_from(ledger: Ledger, now: float) -> float:
 
 
 def _decide_bulk(ledger: Ledger, now: float, free: int, backlog: int | None) -> Grant | Wait:
+    """Bulk leaves slots to others and to interactive calls, and stays clear of the edge."""
     if ledger.pending and free <= 1 + len(ledger.unseen):
         settled = _settled_at(ledger, now)
         if settled > now:
             return Wait(settled, Why.IN_FLIGHT)
+    if now >= ledger.ends_after - MARGIN:
+        return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
     if free > _kept(ledger, free, backlog):
         return Grant()
     return _decide_held(ledger, now, free)
@@ -506,7 +509,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
         return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
     if is_new:
-        ledger = _open_window(ledger, now, reading)
+        ledger = _open_window(ledger, flight, now, reading)
     else:
         ledger = _read_again(ledger, flight, now, reading)
     lo, hi = _narrow(ledger, lo, hi, fresh=is_new or ledger.hearsay)
@@ -604,18 +607,27 @@ def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
     raise LookupError(f"reservation {token} is not open")
 
 
-def _open_window(ledger: Ledger, now: float, reading: Reading) -> Ledger:
+def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
     """The first reading of a window we knew nothing of."""
     found = max(0, reading.limit - reading.remaining - 1)
     ours = sum(hit.sure and hit.sent + ledger.window > now for hit in ledger.log)
     sliding = ledger.sliding
     if found < ours:
         sliding = False
-    elif found >= max(2, ours) and ours and reading.reset >= ledger.window and not ledger.unseen:
-        sliding = True  # this very call began the window, and yet there were hits
+    elif ours and found >= max(2, ours) and _began(ledger, flight, reading):
+        sliding = True
     log = _unexpired(ledger, now) if sliding else ledger.log
     ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
     return replace(ledger, remaining=reading.remaining)
+
+
+def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:
+    """Whether this very call began the window, so that none of a fixed window is in it.
+
+    A call in the millisecond in which a window ends prolongs it with all its hits.
+    """
+    clear = ledger.window_known and not ledger.hearsay and not ledger.unseen
+    return clear and reading.reset >= ledger.window and flight.sent >= ledger.ends_before + MARGIN
 
 
 def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:

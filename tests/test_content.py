@@ -35,6 +35,11 @@ def test_plain_text_with_a_tag_can_be_read_back_as_it_was(text: str) -> None:
     assert "\n".join(html.unescape(line) for line in lines) == text
 
 
+def test_a_no_break_space_beside_a_tag_is_kept_as_the_server_writes_it() -> None:
+    assert render("1\xa0<\xa02") == "<p>1&nbsp;&lt;&nbsp;2</p>"
+    assert sanitize(render("1\xa0<\xa02")) == render("1\xa0<\xa02")
+
+
 def test_html_goes_as_it_is() -> None:
     assert render(Html("<p>a & b</p>")) == "<p>a & b</p>"
 

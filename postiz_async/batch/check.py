@@ -87,7 +87,7 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
             "date",
             f"{row.date:%Y-%m-%d %H:%M} UTC has passed",
             row.number,
-            "the server would publish at once; type now says that you want it",
+            "the server would publish it at once; use type now if you want that",
         )
         for row in rows
         if row.type == "schedule" and row.date <= now

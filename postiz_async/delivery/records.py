@@ -155,6 +155,8 @@ def read_summary(path: Path) -> Summary:
     Raises:
         BatchError: there is none, or it cannot be read.
     """
+    if path.is_dir():
+        raise BatchError(f"{path} is a directory, not a journal.")
     if not path.is_file():
         raise BatchError(f"There is no journal {path}: this campaign has not been run.")
     try:
