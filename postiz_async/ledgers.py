@@ -168,8 +168,11 @@ class SharedLedger:
         return self._clock.monotonic() + self._offset
 
     def look_again_in(self) -> float:
-        others = any(flight.token not in self._mine for flight in self.ledger.flights)
-        return POLL if others else math.inf
+        flights = self.ledger.flights
+        if any(flight.token not in self._mine for flight in flights):
+            return POLL
+        # one of ours whose end could not be noted is over when it expires
+        return max(POLL, min((flight.expires for flight in flights), default=math.inf) - self.now())
 
     async def refresh(self) -> None:
         async with self._turn:
@@ -216,9 +219,12 @@ class SharedLedger:
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """As `LedgerHome.land`. A store that fails is logged: the call then counts as spent."""
-        with anyio.CancelScope(shield=True):
+
+        async def work() -> None:
             async with self._turn:
                 await self._change(event)
+
+        await to_the_end(work())
 
     async def _change(self, event: Callable[[Ledger, float], Ledger]) -> None:
         try:

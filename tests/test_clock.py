@@ -1,0 +1,196 @@
+"""The clocks, above all the one that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+import anyio.to_thread
+import pytest
+
+from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock, SystemClock
+
+# ------------------------------------------------------------------ the one that jumps
+
+
+async def test_it_jumps_to_the_next_moment_that_anybody_waits_for() -> None:
+    clock = JumpingClock(start=1000.0)
+    seen: list[tuple[str, float]] = []
+
+    async def sleeper(name: str, *pauses: float) -> None:
+        for pause in pauses:
+            await clock.sleep(pause)
+            seen.append((name, clock.monotonic()))
+
+    began = time.monotonic()
+    await asyncio.gather(sleeper("a", 3600, 3600), sleeper("b", 10, 5000), sleeper("c", 86_400))
+    assert seen == [("b", 10), ("a", 3600), ("b", 5010), ("a", 7200), ("c", 86_400)]
+    assert clock.time() == 1000 + 86_400
+    assert time.monotonic() - began < 2
+
+
+async def test_it_stands_still_while_anybody_works() -> None:
+    clock = JumpingClock()
+
+    async def worker() -> float:
+        for _ in range(40):
+            await asyncio.sleep(0)
+        return clock.monotonic()
+
+    _, seen = await asyncio.gather(clock.sleep(60), worker())
+    assert seen == 0
+
+
+async def test_it_waits_for_worker_threads() -> None:
+    clock = JumpingClock()
+
+    async def worker() -> float:
+        await anyio.to_thread.run_sync(time.sleep, 0.02)
+        return clock.monotonic()
+
+    _, seen = await asyncio.gather(clock.sleep(60), worker())
+    assert seen == 0
+    assert clock.monotonic() == 60
+
+
+async def test_it_can_be_held() -> None:
+    clock = JumpingClock()
+    sleeper = asyncio.create_task(clock.sleep(60))
+    with clock.hold():
+        await asyncio.sleep(0.02)
+        assert clock.monotonic() == 0
+    await sleeper
+    assert clock.monotonic() == 60
+
+
+async def test_a_moment_in_the_past_costs_one_turn_and_no_time() -> None:
+    clock = JumpingClock()
+    await clock.sleep(5)
+    await clock.sleep(0)
+    await clock.sleep(-3)
+    await clock.sleep_until(2)
+    assert clock.monotonic() == 5
+
+
+async def test_a_timer_that_was_cancelled_does_not_ring_and_is_not_jumped_to() -> None:
+    clock = JumpingClock()
+    rung: list[float] = []
+    timer = clock.call_at(10, lambda: rung.append(clock.monotonic()))
+    clock.call_at(20, lambda: rung.append(clock.monotonic()))
+    timer.cancel()
+    timer.cancel()
+    await clock.sleep(30)
+    assert rung == [20]
+
+
+async def test_a_cancelled_sleep_leaves_no_timer() -> None:
+    clock = JumpingClock()
+    sleeper = asyncio.create_task(clock.sleep(1000))
+    await asyncio.sleep(0)
+    sleeper.cancel()
+    await asyncio.gather(sleeper, return_exceptions=True)
+    await clock.sleep(1)
+    assert clock.monotonic() == 1
+
+
+async def test_timers_of_one_moment_ring_in_the_order_in_which_they_were_set() -> None:
+    clock = JumpingClock()
+    rung: list[int] = []
+    for number in range(5):
+        clock.call_at(10, lambda number=number: rung.append(number))  # type: ignore[misc]
+    await clock.sleep(11)
+    assert rung == [0, 1, 2, 3, 4]
+
+
+async def test_both_clocks_can_be_moved_by_hand() -> None:
+    clock = JumpingClock(start=100.0)
+    rung: list[float] = []
+    clock.call_at(10, lambda: rung.append(clock.monotonic()))
+    clock.advance(9)
+    assert rung == []
+    clock.advance(20)
+    assert rung == [10]
+    assert (clock.monotonic(), clock.time()) == (29, 129)
+    with pytest.raises(ValueError, match="does not go back"):
+        clock.advance(-1)
+
+
+async def test_the_wall_clock_can_be_set_alone() -> None:
+    clock = JumpingClock(start=100.0)
+    clock.step_wall(-30)
+    assert (clock.monotonic(), clock.time()) == (0, 70)
+
+
+def test_it_works_in_one_event_loop_after_another() -> None:
+    clock = JumpingClock()
+
+    async def wait(seconds: float) -> None:
+        await asyncio.wait(
+            [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(clock.sleep(10_000))],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+
+    for _ in range(3):
+        asyncio.run(wait(60))
+    assert clock.monotonic() == 180
+
+
+# ------------------------------------------------------------------ a bounded block
+
+
+async def test_a_block_is_left_when_its_time_is_over() -> None:
+    clock = JumpingClock()
+    with clock.move_on_after(5) as scope:
+        await clock.sleep(60)
+    assert scope.cancelled_caught
+    assert clock.monotonic() == 5
+    with clock.move_on_after(5) as scope:
+        await clock.sleep(3)
+    assert not scope.cancelled_caught
+    with clock.move_on_after(math.inf) as scope:
+        await clock.sleep(100_000)
+    assert not scope.cancelled_caught
+
+
+# ------------------------------------------------------------------ the others
+
+
+async def test_the_real_clock_waits() -> None:
+    clock = SystemClock()
+    began, wall = clock.monotonic(), clock.time()
+    await clock.sleep(0.01)
+    assert clock.monotonic() - began >= 0.0099
+    assert clock.time() == pytest.approx(wall, abs=5)
+    assert clock.speed == 1
+
+
+async def test_a_timer_of_the_real_clock_can_be_cancelled() -> None:
+    clock = SystemClock()
+    rung: list[int] = []
+    clock.call_at(clock.monotonic() + 0.001, lambda: rung.append(1)).cancel()
+    clock.call_at(clock.monotonic() - 1, lambda: rung.append(2))
+    await clock.sleep(0.01)
+    assert rung == [2]
+
+
+async def test_an_accelerated_clock_runs_faster() -> None:
+    clock = AcceleratedClock(3600)
+    began, real = clock.monotonic(), time.monotonic()
+    await clock.sleep(36)
+    passed, took = clock.monotonic() - began, time.monotonic() - real
+    assert passed >= 35.9
+    assert took < 5
+
+
+async def test_processes_with_one_anchor_agree() -> None:
+    first = AcceleratedClock(100, anchor=Anchor(real=1000.0, shown=5000.0))
+    second = AcceleratedClock(100, anchor=first.anchor)
+    assert second.time() == pytest.approx(first.time(), abs=100)
+    assert first.time() == pytest.approx(5000 + (time.time() - 1000) * 100, abs=100)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])
+def test_a_speed_is_a_positive_number(speed: float) -> None:
+    with pytest.raises(ValueError, match="positive number"):
+        AcceleratedClock(speed)
