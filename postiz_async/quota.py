@@ -324,24 +324,14 @@ def _decide_by_log(
         return Wait(math.inf, Why.IN_FLIGHT)
     if urgent or free > _kept_by_log(ledger, free, backlog):
         return Grant()
-    replaced = min(_returns(ledger, _counted(ledger, now)), default=math.inf) - RELEASE
-    if now >= replaced and not _last_slot(ledger):
-        return Grant()
-    until = _next_return(ledger, now)
-    return Wait(min(until, replaced) if now < replaced else until, Why.RESERVED)
+    return Wait(_next_return(ledger, now), Why.RESERVED)
 
 
 def _kept_by_log(ledger: Ledger, free: int, backlog: int | None) -> int:
-    """Slots that bulk leaves alone until another is about to come back.
-
-    Others need room for as many as they are likely to have in an hour, less those they have.
-    """
-    seen = _foreign(ledger)
-    likely = _quantile((seen + math.sqrt(seen)) / (ledger.past_hours + 1.0))
-    others = max(_last_slot(ledger), likely - _steady(ledger))
+    """Slots that bulk leaves alone; no window closes here, so they are held all the time."""
     if backlog is not None and backlog <= free:
-        return others
-    return min(1 + others, ledger.limit - 1)
+        return 0
+    return min(1 + min(3, _steady(ledger)), ledger.limit - 1)
 
 
 def free_slots(ledger: Ledger, now: float) -> int:
@@ -379,7 +369,8 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
         return start
     beyond, length = ahead - free, ledger.window + MARGIN
     if not unknown and (ledger.headerless or ledger.sliding):
-        returns = sorted(_returns(ledger, _counted(ledger, now)))[: ledger.limit]
+        live = [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
+        returns = sorted(_returns(ledger, live))[: ledger.limit]
         if returns:
             rounds, place = divmod(beyond, len(returns))
             return max(start, returns[place] + rounds * length)
@@ -462,11 +453,6 @@ def _live(ledger: Ledger, now: float) -> list[Hit]:
     return [hit for hit in ledger.log if _is_live(ledger, hit, now)]
 
 
-def _counted(ledger: Ledger, now: float) -> list[Hit]:
-    """Those of our calls that come back by our log; of a lost one only a reading can tell."""
-    return [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
-
-
 def _returns(ledger: Ledger, hits: list[Hit]) -> list[float]:
     """When the slots of `hits` have surely come back."""
     return [hit.until + ledger.window + MARGIN for hit in hits]
@@ -474,7 +460,8 @@ def _returns(ledger: Ledger, hits: list[Hit]) -> list[float]:
 
 def _next_return(ledger: Ledger, now: float) -> float:
     """When the next slot comes back, or the counter may be read again; infinity: an answer."""
-    moments = _returns(ledger, _counted(ledger, now))
+    live = [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
+    moments = _returns(ledger, live)
     if ledger.ends_before + MARGIN > now:
         moments.append(ledger.ends_before + MARGIN)
     return min(moments, default=math.inf)
@@ -629,11 +616,9 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -
         sliding = False
     elif ours and found >= max(2, ours) and _began(ledger, flight, reading):
         sliding = True
-    ledger = replace(_fold(ledger), own=1, remaining=reading.remaining, sliding=sliding)
-    if not sliding:
-        return replace(ledger, foreign=found, hidden=found)
-    log = _unexpired(ledger, now)
-    return replace(ledger, foreign=max(0, found - len(log)), hidden=0, log=log)
+    log = _unexpired(ledger, now) if sliding else ledger.log
+    ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
+    return replace(ledger, remaining=reading.remaining)
 
 
 def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:
@@ -647,11 +632,11 @@ def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:
 
 def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
     """A further reading of the window we are in."""
+    remaining, log = ledger.remaining, ledger.log
     if ledger.sliding:
-        return _read_log(ledger, flight, now, reading)
-    remaining = min(ledger.remaining, reading.remaining)
-    if flight.alone:
-        remaining = reading.remaining
+        remaining += sum(hit.sure for hit in log if not _is_live(ledger, hit, now))
+        log = _unexpired(ledger, now)
+    remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
     own = ledger.own + 1
     used = reading.limit - reading.remaining
     foreign = max(ledger.foreign, used - own - len(ledger.flights))
@@ -662,30 +647,14 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) ->
         hidden += sudden  # a sibling that bursts with us, no steady traffic
         rivals = math.ceil(sudden / max(1, own))
         cap = max(1, remaining // (2 + 2 * rivals))
-    return replace(ledger, remaining=remaining, own=own, foreign=foreign, hidden=hidden, cap=cap)
-
-
-def _read_log(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
-    """A further reading of a sliding log. What our own log does not explain is of others."""
-    back = sum(hit.sure for hit in ledger.log if not _is_live(ledger, hit, now))
-    remaining = min(ledger.remaining + back, reading.remaining)
-    if flight.alone:
-        remaining = reading.remaining
-    log = _unexpired(ledger, now)
-    foreign = reading.limit - reading.remaining - 1 - len(log) - len(ledger.flights)
     return replace(
-        ledger,
-        remaining=remaining,
-        log=log,
-        own=ledger.own + 1,
-        foreign=max(0, foreign),
-        hidden=0,
+        ledger, remaining=remaining, log=log, own=own, foreign=foreign, hidden=hidden, cap=cap
     )
 
 
 def _unexpired(ledger: Ledger, now: float) -> tuple[Hit, ...]:
     """The hits that a reading at `now` has not yet seen go; the others would count twice."""
-    return tuple(hit for hit in ledger.log if hit.sent + ledger.window > now + MARGIN)
+    return tuple(hit for hit in ledger.log if hit.sent + ledger.window > now)
 
 
 def _narrow(ledger: Ledger, lo: float, hi: float, *, fresh: bool) -> tuple[float, float]:
@@ -715,8 +684,7 @@ def _fold(ledger: Ledger) -> Ledger:
     if not ledger.window_known:
         return ledger
     start = ledger.ends_before - ledger.window
-    seen_for = ledger.window if ledger.sliding else max(0.0, ledger.read_at - start)
-    hours = seen_for / 3600.0
+    hours = max(0.0, ledger.read_at - start) / 3600.0
     return replace(
         ledger,
         past_foreign=ledger.past_foreign * MEMORY + _steady(ledger),
@@ -730,9 +698,9 @@ def _fold(ledger: Ledger) -> Ledger:
 
 
 def _others_blocked(ledger: Ledger, flight: Flight) -> int:
-    """1 when a refusal with slots left shows that somebody else went over."""
-    known = ledger.headerless or flight.sent < ledger.ends_before
-    return 1 if known and free_slots(ledger, flight.sent) > 0 else 0
+    """1 when a refusal in a window with slots left shows that somebody else went over."""
+    known = ledger.window_known and flight.sent < ledger.ends_before
+    return 1 if known and ledger.remaining > 0 else 0
 
 
 # ------------------------------------------------------------------ keeping

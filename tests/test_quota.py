@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from postiz_async import quota
 from postiz_async.quota import Flight, Grant, Hit, Kept, Ledger, Reading, Wait, Why
@@ -162,19 +161,8 @@ RULES = [
         100,
         False,
         None,
-        Wait(OVER - 8, Why.RESERVED),
-    ),
-    ("no headers, another comes soon", by_log(log=hits(*range(29))), OVER - 8, False, None, GRANT),
-    (
-        "no headers, others were here",
-        by_log(log=hits(*range(29)), past_foreign=1.0),
-        OVER - 8,
-        False,
-        None,
         Wait(OVER, Why.RESERVED),
     ),
-    ("the edge, bulk", known(9), 3597, False, 1, Wait(OVER, Why.WINDOW)),
-    ("the edge, urgent", known(9), 3599.5, True, None, GRANT),
     ("no headers, the last, urgent", by_log(log=hits(*range(29))), 100, True, None, GRANT),
     ("no headers, the tail", by_log(log=hits(*range(29))), 100, False, 1, GRANT),
     (
@@ -561,41 +549,12 @@ def test_a_probe_of_a_full_sliding_log_waits_for_the_first_slot() -> None:
     assert quota.decide(ledger, OVER) == Wait(3000 + HOUR + 2, Why.WINDOW)
 
 
-def test_what_our_own_log_does_not_explain_is_of_others() -> None:
-    ledger = call(lived(0, 3000, 3100, 3605), 3700, 3700.1, Reading(30, 20, 3505.0))
-    assert (ledger.foreign, ledger.hidden) == (6, 0)
-    ledger = call(ledger, 6650, 6650.1, Reading(30, 26, 555.0))
-    assert ledger.foreign == 0
-
-
-def test_others_in_a_sliding_log_are_left_room_for_an_hour_of_theirs() -> None:
-    beside = known(30, sliding=True, foreign=5, past_foreign=5.0, past_hours=1.0)
-    mean = (10 + math.sqrt(10)) / 2
-    kept = 1 + poisson_quantile(mean) - 5
-    assert quota.decide(replace(beside, remaining=kept + 1), 10) == GRANT
-    held = quota.decide(replace(beside, remaining=kept), 10)
-    assert held == Wait(OVER, Why.RESERVED)
-    assert quota.decide(replace(beside, remaining=1), 10, urgent=True) == GRANT
-
-
-def test_a_call_that_prolonged_a_window_is_not_taken_for_a_sliding_log() -> None:
-    ledger = call(lived(0, 3000, 3100), 3599.95, 3600.1, Reading(30, 26, 3600.0))
-    assert not ledger.sliding
-
-
-def test_interactive_calls_are_remembered() -> None:
-    ledger, token = quota.reserve(known(20), 10, urgent=True)
-    ledger = quota.answered(ledger, token, 11, Reading(30, 19, 3589.0))
-    assert ledger.urgent == 1
-    ledger = call(ledger, OVER, OVER + 1, Reading(30, 29, 3600.0))
-    assert (ledger.urgent, ledger.past_urgent) == (0, 1.0)
-    assert reborn(ledger, OVER + 2).past_urgent == 1.0
-
-
-def test_a_sliding_log_is_held_back_from_all_the_time() -> None:
+def test_a_sliding_log_never_drains() -> None:
     ledger = known(1, sliding=True, log=hits(3000))
     assert quota.decide(ledger, 3595) == Wait(OVER, Why.RESERVED)
     assert quota.decide(known(2, sliding=True, log=hits(3000)), 3595) == GRANT
+    beside = known(4, sliding=True, foreign=9, hidden=6)
+    assert quota.decide(beside, 10) == Wait(OVER, Why.RESERVED)
 
 
 def test_a_server_that_forgot_our_calls_slides_no_more() -> None:

@@ -29,8 +29,7 @@ SLOWEST = 28.0
 class FixedWindow:
     """Counts in windows that begin with their first hit; one hit too many blocks for an hour.
 
-    Hits during a block count on. A deadline is over only after its very millisecond; in that, a
-    window is prolonged with its hits, and a block is forgiven.
+    Hits during a block count on. A deadline is over only after its very moment.
     """
 
     limit: int
@@ -40,16 +39,11 @@ class FixedWindow:
 
     def hit(self, at: float) -> Reading | float:
         """What the answer says: a reading, or after how many seconds to come again."""
-        at = at * 1000 // 1 / 1000
         if at > self.ends:
             self.hits, self.ends = 0, at + HOUR
         self.hits += 1
-        if at == self.ends:
-            self.ends = at + HOUR
         if at > self.block_ends and self.hits > self.limit:
             self.block_ends = at + HOUR
-        if at == self.block_ends:
-            self.hits, self.ends, self.block_ends = 1, at + HOUR, -1.0
         if at <= self.block_ends:
             return _whole(self.block_ends - at)
         return Reading(self.limit, self.limit - self.hits, _whole(self.ends - at))
@@ -65,14 +59,13 @@ class SlidingLog:
     block_ends: float = -1.0
 
     def hit(self, at: float) -> Reading | float:
-        at = at * 1000 // 1 / 1000
-        if at >= self.mark:
+        if at > self.mark:
             self.mark = at + HOUR
-        if at < self.block_ends:
+        if at <= self.block_ends:
             return _whole(self.block_ends - at)
         if self.block_ends >= 0:
             self.log, self.block_ends = [], -1.0
-        self.log = [moment for moment in self.log if at < moment + HOUR]
+        self.log = [moment for moment in self.log if at <= moment + HOUR]
         self.log.append(at)
         if len(self.log) > self.limit:
             self.block_ends = at + HOUR
@@ -137,7 +130,6 @@ class Life(RuleBasedStateMachine):
         self.stepped = 0.0
         self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
         self.life = 0
-        self.mortal = True
         self.events: list[tuple[float, int, int, int, object]] = []
         self.ids = itertools.count()
         self.block_known = -1.0
@@ -160,22 +152,6 @@ class Life(RuleBasedStateMachine):
     )
     def call(self, *, urgent: bool, backlog: int | None, up: float, down: float, fate: str) -> None:
         self.try_call(urgent=urgent, backlog=backlog, up=up, down=down, fate=fate)
-
-    @rule(urgent=st.booleans(), early=st.sampled_from([0.0, 0.001, 0.5, 3.0]))
-    def call_on_the_edge(self, *, urgent: bool, early: float) -> None:
-        """A call that reaches the server when its window ends, or just before.
-
-        Nobody can know of a window that was prolonged in its last millisecond when no answer
-        tells, so no process dies after such a call, and no answer is stripped before it.
-        """
-        knows = self.ledger.window_known and not self.ledger.headerless and not self.life
-        early = max(early, 0.0 if knows else 0.001)
-        self.mortal &= early > 0
-        end = self.server.mark if isinstance(self.server, SlidingLog) else self.server.ends
-        if self.now < end - early - 0.2:
-            self.run_until(end - early - 0.2)
-            up = end - early - self.now
-            self.try_call(urgent=urgent, backlog=1, up=max(0.0, up), down=0.1, fate="answer")
 
     @rule(urgent=st.booleans(), ways=ways)
     def burst(self, *, urgent: bool, ways: list[tuple[float, float]]) -> None:
@@ -226,7 +202,6 @@ class Life(RuleBasedStateMachine):
         self.run_until(until + late)
         self.now = max(self.now, until)
 
-    @precondition(lambda self: self.mortal)
     @rule(
         down_for=st.one_of(st.floats(0, 5), pauses),
         step=st.one_of(st.floats(-SLOWEST, SLOWEST), st.floats(-2 * HOUR, 0)),
