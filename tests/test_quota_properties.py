@@ -180,8 +180,8 @@ class Life(RuleBasedStateMachine):
         elif fate == "never arrives":
             self.later(trip, token, "lost")
         elif fate == "arrives late":
-            self.later(down, token, "lost")
-            self.later(min(trip, down + SLOWEST), token, "arrive", None)
+            self.later(min(up, down), token, "lost")
+            self.later(up, token, "arrive", None)
         else:
             self.later(up, token, "arrive", (fate, down))
         return True
