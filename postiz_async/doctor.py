@@ -137,7 +137,7 @@ async def _address(
     try:
         response = await patient.ask(endpoints.IS_CONNECTED)
     except APIConnectionError as broken:
-        return Finding(subject, Verdict.WRONG, str(broken)), False, None
+        return Finding(subject, Verdict.WRONG, broken.message), False, None
     error = wire.failure(response)
     if isinstance(error, ConfigurationError):
         what = "a web page or a redirect, not the API"

@@ -134,11 +134,17 @@ class BatchError(PostizError):
 
 
 class APIConnectionError(PostizError):
-    """No answer came back. `delivery` says whether the request can have been carried out."""
+    """No answer came back. `delivery` says whether the request can have been carried out.
 
-    def __init__(self, message: str, *, delivery: Delivery = Delivery.UNKNOWN) -> None:
+    `message` says what happened; the text of the error adds what to do next, if there is a hint.
+    """
+
+    def __init__(
+        self, message: str, *, delivery: Delivery = Delivery.UNKNOWN, hint: str = ""
+    ) -> None:
+        self.message = message
         self.delivery = delivery
-        super().__init__(message)
+        super().__init__(f"{message} {hint}".rstrip())
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):

@@ -97,6 +97,8 @@ class OAuth:
             AuthenticationError: the client id or secret is wrong.
             APIConnectionError: the answer was lost; start again from `authorize_url`.
         """
+        if not self.client_secret:
+            raise ConfigurationError("There is no client secret.")
         body = _Exchange("authorization_code", code, self.client_id, self.client_secret)
         root = wire.api_root(self.base_url).removesuffix("/public/v1")
         request = wire.encode(
@@ -106,8 +108,6 @@ class OAuth:
             user_agent="postiz-async",
             timeout=OAUTH_TOKEN.timeout,
         )
-        if not self.client_secret:
-            raise ConfigurationError("There is no client secret.")
         used = transport or _make_transport()
         try:
             return wire.decode(OAUTH_TOKEN, await used.send(request))

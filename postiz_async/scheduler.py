@@ -134,13 +134,13 @@ class Scheduler:
     async def recall(self) -> None:
         """Take over the newest state that the keepers have, when it says more than ours."""
         kept = [state for keeper in self.keepers if (state := await keeper.load()) is not None]
+        await self._home.refresh()
         ledger = self._home.ledger
         if not kept or ledger.window_known or ledger.flights:
             return
         newest = max(kept, key=lambda state: state.as_of)
-        clock, slots = self.clock, ledger.reserve
-        restored = quota.restore(newest, clock.monotonic(), clock.time(), reserve_slots=slots)
-        self._home.recall(restored)
+        now, wall = self._home.now(), self.clock.time()
+        self._home.recall(quota.restore(newest, now, wall, reserve_slots=ledger.reserve))
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""

@@ -159,39 +159,36 @@ def _proxies() -> dict[str, str]:
 
 
 def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionError:
-    """What a fault below HTTP means: whether bytes went out, in words for people."""
+    """What a fault below HTTP means, in words for people."""
+    text, delivery = _fault(request, cause)
+    is_late = isinstance(cause, (TimeoutError, aiohttp.ConnectionTimeoutError))
+    kind = APITimeoutError if is_late else APIConnectionError
+    hint = "`postiz-async doctor` looks for the cause."
+    return kind(text, delivery=delivery, hint=hint)
+
+
+def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
+    """What happened, and whether bytes went out."""
     host = _host(request)
     match cause:
         case aiohttp.ConnectionTimeoutError():
-            return APITimeoutError(
-                f"No connection to {host} within {CONNECT_TIMEOUT:g} s.",
-                delivery=Delivery.NOT_SENT,
-            )
+            return f"No connection to {host} within {CONNECT_TIMEOUT:g} s.", Delivery.NOT_SENT
         case TimeoutError():
             within = f" within {request.timeout:g} s" if request.timeout else ""
-            return APITimeoutError(f"{host} did not answer{within}.")
+            return f"{host} did not answer{within}.", Delivery.UNKNOWN
         case aiohttp.ClientProxyConnectionError():
-            return APIConnectionError(
-                f"No connection to the proxy on the way to {host}: {cause.strerror or cause}.",
-                delivery=Delivery.NOT_SENT,
-            )
+            why = cause.strerror or cause
+            return f"No connection to the proxy on the way to {host}: {why}.", Delivery.NOT_SENT
         case aiohttp.ClientConnectorError():
-            return APIConnectionError(
-                f"No connection to {host}: {cause.strerror or cause}.",
-                delivery=Delivery.NOT_SENT,
-            )
+            return f"No connection to {host}: {cause.strerror or cause}.", Delivery.NOT_SENT
         case aiohttp.ClientHttpProxyError():
-            return APIConnectionError(
-                f"The proxy on the way to {host} refused: {cause.status} {cause.message}.",
-                delivery=Delivery.NOT_SENT,
-            )
+            why = f"{cause.status} {cause.message}"
+            return f"The proxy on the way to {host} refused: {why}.", Delivery.NOT_SENT
         case aiohttp.InvalidURL():
-            return APIConnectionError(f"{host} is not a server name.", delivery=Delivery.NOT_SENT)
+            return f"{host} is not a server name.", Delivery.NOT_SENT
         case _:
-            return APIConnectionError(
-                f"The connection to {host} broke before the answer: "
-                f"{type(cause.__cause__ or cause).__name__}."
-            )
+            name = type(cause.__cause__ or cause).__name__
+            return f"The connection to {host} broke before the answer: {name}.", Delivery.UNKNOWN
 
 
 @lru_cache(maxsize=256)

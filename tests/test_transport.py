@@ -164,7 +164,8 @@ async def test_no_answer_in_time_is_a_time_out_of_unknown_fate(
         error = await failure_of(transport, request(url, timeout=0.05))
     assert isinstance(error, APITimeoutError)
     assert error.delivery is Delivery.UNKNOWN
-    assert str(error).endswith("did not answer within 0.05 s.")
+    assert error.message.endswith("did not answer within 0.05 s.")
+    assert str(error) == f"{error.message} `postiz-async doctor` looks for the cause."
 
 
 async def test_a_redirect_is_handed_up_and_not_followed(transport: AiohttpTransport) -> None:

@@ -48,6 +48,23 @@ async def list_channels(
 
 
 @app.command
+async def connected(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Say whether the server accepts the key."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        is_connected = await postiz.integrations.is_connected()
+    if json:
+        output.json({"connected": is_connected})
+    else:
+        output.say("the key is accepted" if is_connected else "the key is not accepted")
+    return 0 if is_connected else 1
+
+
+@app.command
 async def groups(
     *,
     json: Json = False,

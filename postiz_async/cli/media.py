@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async.cli.output import Output, confirm
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
+from postiz_async.cli.settings import (
+    Connection,
+    Json,
+    find_target,
+    json_object,
+    open_client,
+)
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
 if TYPE_CHECKING:
@@ -72,6 +78,23 @@ async def voices(
         output.table(
             ["id", "name", "sample"], [(v.id, v.name, v.preview_url or "") for v in listed]
         )
+    return 0
+
+
+@app.command
+async def function(
+    identifier: Annotated[str, Parameter(help="The generator, such as image-text-slides.")],
+    name: Annotated[str, Parameter(help="What to ask it, such as loadVoices.")],
+    params: Annotated[str | None, Parameter(help="What it takes, as a JSON object.")] = None,
+    /,
+    *,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Ask a video generator something. Prints JSON."""
+    values = json_object("params", params) if params is not None else {}
+    async with open_client(find_target(connection)) as postiz:
+        answer = await postiz.media.video_function(identifier, name, values)
+    Output(as_json=True).json(answer)
     return 0
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
 from cyclopts import App, Parameter
 
 from postiz_async.cli.export import export
 from postiz_async.cli.output import Output, confirm, count, short_moment
 from postiz_async.cli.ranges import End, Start, State, aware, day_range
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
+from postiz_async.cli.settings import (
+    Connection,
+    Json,
+    find_target,
+    json_object,
+    open_client,
+)
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import NewPost
 
@@ -131,26 +136,49 @@ async def create(
     output = Output(as_json=json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
+    if now and draft:
+        raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     async with open_client(find_target(connection)) as postiz:
         stored = [await postiz.media.upload(path) for path in media or []]
         posts = _new_posts(channel, content, stored, settings)
-        if now:
+        if at is None:
             created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
         else:
             make = postiz.posts.draft if draft else postiz.posts.schedule
-            moment = aware(at) if at is not None else datetime.now(UTC)
-            created = await make(*posts, at=moment, tags=tag or (), max_wait=max_wait)
+            created = await make(*posts, at=aware(at), tags=tag or (), max_wait=max_wait)
     _show_created(output, created)
+    return 0
+
+
+@app.command
+async def replace(
+    post_id: PostId,
+    content: Annotated[str, Parameter(help="The whole new text.")],
+    /,
+    *,
+    channel: Annotated[str, Parameter(help="The id of the channel that the post is on.")],
+    at: Annotated[datetime, Parameter(help="When; with an offset or in UTC.")],
+    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
+    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Put a new content in the place of a post. What is not given is removed. Costs one create."""
+    confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        stored = [await postiz.media.upload(path) for path in media or []]
+        (new,) = _new_posts([channel], content, stored, settings)
+        created = await postiz.posts.replace(post_id, new, at=aware(at), tags=tag or ())
+    _show_created(Output(as_json=json), [created])
     return 0
 
 
 def _new_posts(
     channels: list[str], content: str, media: list[Media], settings: str | None
 ) -> list[NewPost]:
-    try:
-        values = msgspec.json.decode(settings, type=dict[str, object]) if settings else None
-    except msgspec.DecodeError as error:
-        raise InvalidPostError([Problem("--settings", f"is no JSON object: {error}")]) from error
+    values = json_object("--settings", settings) if settings else None
     return [NewPost(channel, content, media, values) for channel in channels]
 
 
@@ -226,10 +254,7 @@ async def settings(
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Merge keys into the settings of a post that is not published."""
-    try:
-        values = msgspec.json.decode(settings, type=dict[str, object])
-    except msgspec.DecodeError as error:
-        raise InvalidPostError([Problem("settings", f"is no JSON object: {error}")]) from error
+    values = json_object("settings", settings)
     async with open_client(find_target(connection)) as postiz:
         date = await postiz.posts.update_settings(post_id, values)
     Output().say(f"{post_id} has its new settings; it is due {short_moment(date)} UTC")

@@ -19,7 +19,7 @@ from cyclopts import Parameter
 
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.wire import CLOUD_URL, api_root, clean_key
 
@@ -101,6 +101,18 @@ def find_target(connection: Connection) -> Target:
     wants_sandbox = connection.sandbox_clock or os.environ.get("POSTIZ_SANDBOX_CLOCK") == "1"
     clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
     return Target(root, clean_key(key), source, clock)
+
+
+def json_object(name: str, text: str) -> dict[str, object]:
+    """An argument that is a JSON object.
+
+    Raises:
+        InvalidPostError: it is something else.
+    """
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise InvalidPostError([Problem(name, f"is no JSON object: {error}")]) from error
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from postiz_async.models.posts import MediaRef
 __all__ = ["SlidesVideo", "Veo3Video", "Voice"]
 
 
-class SlidesVideo(Model, frozen=True, kw_only=True, tag="image-text-slides", tag_field="type"):
+class SlidesVideo(Model, frozen=True, kw_only=True):
     """Pictures with a spoken text. `voice` is an id from `media.voices`."""
 
     prompt: str
@@ -24,7 +24,7 @@ class SlidesVideo(Model, frozen=True, kw_only=True, tag="image-text-slides", tag
         return {"voice": self.voice, "prompt": self.prompt}
 
 
-class Veo3Video(Model, frozen=True, kw_only=True, tag="veo3", tag_field="type"):
+class Veo3Video(Model, frozen=True, kw_only=True):
     """A film from a prompt and at most three pictures."""
 
     prompt: str

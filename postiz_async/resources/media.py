@@ -9,7 +9,7 @@ import msgspec
 
 from postiz_async.endpoints import GENERATE_VIDEO, UPLOAD_FROM_URL, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
-from postiz_async.models.video import VideoRequest, VoiceList
+from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 from postiz_async.uploads import POSTABLE, upload
 from postiz_async.wire import encode_body
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media as StoredMedia
-    from postiz_async.models.video import SlidesVideo, Veo3Video, Voice
+    from postiz_async.models.video import SlidesVideo, Voice
 
 __all__ = ["Media"]
 
@@ -83,7 +83,7 @@ class Media:
             PlanLimitError: there is no credit left.
             BadRequestError: the generator is not available, or the prompt was rejected.
         """
-        kind = "veo3" if "images" in video.custom_params else "image-text-slides"
+        kind = "veo3" if isinstance(video, Veo3Video) else "image-text-slides"
         body = VideoRequest(type=kind, output=video.output, custom_params=video.custom_params)
         return await self._caller.call(Call(GENERATE_VIDEO, body=encode_body(body)))
 

@@ -136,7 +136,8 @@ def _wrong_place(response: WireResponse) -> ConfigurationError:
         "https://your-host/api, the cloud at https://api.postiz.com."
     )
     return ConfigurationError(
-        f"The server answers with {what}{to} ({response.status}), not with the API. {hint}"
+        f"The server answers with {what}{to} ({response.status}), not with the API. {hint} "
+        "`postiz-async doctor` tries the usual ones."
     )
 
 

@@ -1,0 +1,127 @@
+"""A command for every operation of the API: what it prints, as lines and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async.cli.insights import sparkline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+AT = "2027-06-01T10:00"
+RANGE = ("--start", "2027-06-01", "--end", "2027-06-02")
+
+
+def channel_of(cli: Cli, provider: str) -> str:
+    listed = cli("integrations", "--json").document
+    return next(each["id"] for each in listed if each["identifier"] == provider)
+
+
+@pytest.fixture
+def post(cli: Cli, server: Server) -> str:
+    channel = channel_of(cli, "mastodon")
+    made = cli("posts", "create", "A post", "--channel", channel, "--at", AT, "--json")
+    return made.document[0]["postId"]
+
+
+def test_create_needs_a_moment_and_only_one(cli: Cli, server: Server) -> None:
+    channel = channel_of(cli, "mastodon")
+    before = server.state["creates"]
+    for wrong in ((), ("--at", AT, "--now"), ("--now", "--draft")):
+        result = cli("posts", "create", "x", "--channel", channel, *wrong)
+        assert result.code == 2
+        assert "--at" in result.err or "--now" in result.err
+    assert server.state["creates"] == before
+
+
+def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:
+    assert post in cli("posts", "list", *RANGE).out
+    assert cli("posts", "get", post, "--json").document["content"] == "A post"
+    refused = cli("posts", "replace", post, "x", "--channel", "c", "--at", AT)
+    assert refused.code == 2, "it has to be confirmed"
+    channel = channel_of(cli, "mastodon")
+    how = ("--channel", channel, "--at", "2027-06-01T11:00", "--yes", "--json")
+    assert cli("posts", "replace", post, "Another", *how).document[0]["postId"] == post
+    assert cli("posts", "get", post, "--json").document["content"] == "Another"
+    assert cli("posts", "status", post, "draft", "--json").document["state"] == "DRAFT"
+    assert cli("posts", "missing", post, "--json").document == []
+    assert cli("posts", "delete", post).code == 2, "it has to be confirmed"
+    assert "deleted" in cli("posts", "delete", post, "--yes").out
+    assert "gone already" in cli("posts", "delete", post, "--yes").out
+
+
+def test_settings_are_an_object(cli: Cli, post: str) -> None:
+    assert cli("posts", "settings", post, '{"colour": "red"}').code == 0
+    for wrong in ("[]", "{", "1"):
+        result = cli("posts", "settings", post, wrong)
+        assert result.code == 2
+        assert "is no JSON object" in result.err
+
+
+def test_export_in_both_forms(cli: Cli, post: str, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(cli("posts", "export", *RANGE).out)))
+    assert post in {row["ref"] for row in rows}
+    path = tmp_path / "export.jsonl"
+    assert cli("posts", "export", *RANGE, "--format", "jsonl", "--to", str(path)).code == 0
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert {line["ref"] for line in lines} == {row["ref"] for row in rows}
+
+
+def test_channels(cli: Cli, server: Server) -> None:
+    channel = channel_of(cli, "mastodon")
+    assert cli("integrations", "connected", "--json").document == {"connected": True}
+    assert "500 characters" in cli("integrations", "settings", channel).out
+    assert "date" in cli("integrations", "slot", channel, "--json").document
+    assert cli("integrations", "groups", "--json").document == []
+    assert cli("integrations", "connect", "linkedin").out.startswith("http")
+    assert cli("integrations", "delete", channel).code == 2, "it has to be confirmed"
+    nothing = cli("integrations", "tool", channel, "nothing", "a=b")
+    assert "Tool not found" in nothing.err
+    assert cli("integrations", "tool", channel, "nothing", "novalue").code == 2
+
+
+def test_media(cli: Cli, server: Server, sample: Path) -> None:
+    picture = next(sample.glob("*.png"))
+    assert cli("media", "upload", str(picture), "--json").document[0]["path"].endswith(".png")
+    assert cli("media", "voices", "--json").document
+    asked = cli("media", "function", "image-text-slides", "loadVoices").document
+    assert asked["voices"]
+    assert cli("media", "video", "a cat").code == 2, "it has to be confirmed"
+    assert cli("media", "video", "a cat", "--yes", "--json").document[0]["path"].endswith(".mp4")
+    assert cli("media", "upload-url", "https://example.com/a.html").code == 2
+
+
+def test_insights(cli: Cli, server: Server) -> None:
+    assert "figure" in cli("analytics", "channel", channel_of(cli, "x")).out
+    assert cli("analytics", "post", "nope", "--json").document == []
+    assert isinstance(cli("notifications", "--json").document, list)
+
+
+def test_a_line_of_blocks() -> None:
+    assert sparkline([0.0, 5.0, 10.0], ascii_only=True) == "_+@"
+    assert sparkline([3.0, 3.0]) == "▁▁"
+    assert sparkline([]) == ""
+
+
+def test_doctor(cli: Cli, server: Server) -> None:
+    found = cli("doctor", "--json").document
+    assert {each["verdict"] for each in found} == {"fine"}
+
+
+async def test_every_connection_error_offers_the_doctor() -> None:
+    from postiz_async import APIConnectionError, Postiz  # noqa: PLC0415
+    from postiz_async.clock import AcceleratedClock  # noqa: PLC0415
+
+    client = Postiz(api_key="k", base_url="http://127.0.0.1:9", clock=AcceleratedClock(1000))
+    async with client as postiz:
+        with pytest.raises(APIConnectionError, match="`postiz-async doctor` looks for the cause"):
+            await postiz.integrations.is_connected()
