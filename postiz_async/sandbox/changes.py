@@ -9,9 +9,12 @@ import msgspec
 from postiz_async.sandbox.dates import iso, naive_iso
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.json_text import read_json, write_json
+from postiz_async.sandbox.networks import network_in
+from postiz_async.sandbox.post_rules import EMPTY, Entry, Surroundings, broken_rule, is_empty
 from postiz_async.sandbox.publishing import store_post
 from postiz_async.sandbox.refusals import bad_request, internal_error, invalid, not_found
-from postiz_async.sandbox.rules import as_mapping, defined, is_mapping, to_text
+from postiz_async.sandbox.rules import as_mapping, defined, is_list, is_mapping, to_text
+from postiz_async.sandbox.settings_rules import converted
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
@@ -46,15 +49,42 @@ async def update_settings(state: State, call: Call) -> Response:
     if not is_mapping(given):
         raise invalid([*defined("settings", given), "settings must be an object"])
     post = _changeable(state, call)
-    # the rules of the providers on settings, media and length are judged here
     merged = {**as_mapping(read_json(post.settings)), **given}
     merged["__type"] = call.organization.integrations[post.integration_id].provider
+    message = _broken_rule(state, call.organization, post, merged)
+    if message is not None:
+        channel = call.organization.integrations[post.integration_id]
+        raise bad_request(f"{channel.name}: {message}")
     # the repetition is lost on the way, as on the server
     changed = msgspec.structs.replace(
         post, settings=write_json(merged), interval=None, updated_at=state.now
     )
     call.organization.posts.put(changed)
     return json_response(200, {"postId": post.id, "publishDate": naive_iso(post.date)})
+
+
+def _broken_rule(
+    state: State, organization: Organization, post: Post, merged: dict[str, object]
+) -> str | None:
+    """What is wrong with a post that has these settings."""
+    rows = [post, *organization.posts.comments_of(post)]
+    entries = [Entry(row.content, _images(row)) for row in rows]
+    if any(map(is_empty, entries)):
+        return EMPTY
+    if post.state == "DRAFT":
+        return None
+    channel, release = organization.integrations[post.integration_id], state.settings.release
+    network = network_in(release, channel.provider)
+    if network is None:
+        raise internal_error()
+    settings = converted(merged, network.fields_in(release))
+    around = Surroundings(channel, network, release, state.pixels.get)
+    return broken_rule(settings, entries, around, "The maximum characters is {}")
+
+
+def _images(post: Post) -> list[object]:
+    images = read_json(post.image)
+    return images if is_list(images) else []
 
 
 def _changeable(state: State, call: Call) -> Post:

@@ -10,7 +10,7 @@ import msgspec
 from postiz_async.sandbox.dates import iso
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.json_text import write_json
-from postiz_async.sandbox.networks import NETWORKS
+from postiz_async.sandbox.networks import network_in
 from postiz_async.sandbox.refusals import internal_error, plain, plan_limit
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def get_connect_url(state: State, call: Call) -> Response:
     """Where a user goes to connect a channel; for some networks a state and no address."""
     _check_plan(state, call)
     provider = call.params["integration"]
-    network = NETWORKS.get(provider)
+    network = network_in(state.settings.release, provider)
     if network is None:
         raise plain(400, "Integration not allowed")
     token = state.ids.letters(_STATE_LENGTH)

@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async.sandbox.create_rules import NewEntry, NewPost, read_posts, violations
+from postiz_async.sandbox.create_rules import (
+    NewEntry,
+    NewPost,
+    Rulebook,
+    read_posts,
+    violations,
+)
 from postiz_async.sandbox.dates import naive_iso, read_date
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.json_text import write_json
+from postiz_async.sandbox.networks import network_in
+from postiz_async.sandbox.post_rules import EMPTY, Entry, Surroundings, broken_rule, is_empty
 from postiz_async.sandbox.publishing import store_post
-from postiz_async.sandbox.refusals import bad_request, internal_error, invalid
+from postiz_async.sandbox.refusals import (
+    Refusal,
+    bad_request,
+    internal_error,
+    invalid,
+    post_refused,
+)
 from postiz_async.sandbox.releases import HEAD
 from postiz_async.sandbox.rows import Post
 from postiz_async.sandbox.rules import as_mapping, is_list, nested_value, to_boolean, to_number
@@ -27,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["create_post"]
 
 _MINUTE = 60_000
+_SINCE_SECOND_LOOK = (2, 21, 9)
+_TOO_LONG = "post is too long, please fix it"
 _STATES = {"draft": "DRAFT", "update": None}
 
 
@@ -46,12 +62,15 @@ async def create_post(state: State, call: Call) -> Response:
     """Judge the whole request, then store its posts one after another."""
     body = as_mapping(call.body)
     _check_integrations(call.organization, body)
-    messages = violations(body, state.settings.upload_domain)
+    settings, channels = state.settings, call.organization.integrations
+    book = Rulebook(settings.release, channels, settings.upload_domain)
+    messages = violations(body, book)
     if messages:
         raise invalid(messages)
-    posts = read_posts(body)
-    # the rules of the providers on settings, media and length are judged here, post by post
-    if state.settings.release.since(HEAD):
+    posts = read_posts(body, book)
+    if settings.release.since(_SINCE_SECOND_LOOK):
+        _look_again(state, call.organization, posts, is_draft=body.get("type") == "draft")
+    if settings.release.since(HEAD):
         _check_republish(call.organization, body, posts)
     plan = _plan(state, call.organization, body, posts)
     created = await _store_all(state, call, plan)
@@ -93,6 +112,37 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
     for integration_id in map(str, ids):
         if integration_id not in organization.integrations:
             raise bad_request(f"Integration with id {integration_id} not found")
+
+
+def _look_again(
+    state: State, organization: Organization, posts: list[NewPost], *, is_draft: bool
+) -> None:
+    """Judge post by post what the rules of the fields do not see."""
+    for post in posts:
+        if any(is_empty(entry) for entry in _entries(post)):
+            raise _refused(organization, post, EMPTY)
+    for post in () if is_draft else posts:
+        message = _broken_rule(state, organization, post)
+        if message is not None:
+            raise _refused(organization, post, message)
+
+
+def _broken_rule(state: State, organization: Organization, post: NewPost) -> str | None:
+    channel, release = organization.integrations[post.integration_id], state.settings.release
+    network = network_in(release, channel.provider)
+    if network is None:
+        raise internal_error()
+    around = Surroundings(channel, network, release, state.pixels.get)
+    return broken_rule(post.settings, _entries(post), around, _TOO_LONG)
+
+
+def _entries(post: NewPost) -> list[Entry]:
+    return [Entry(entry.content, entry.images) for entry in post.entries]
+
+
+def _refused(organization: Organization, post: NewPost, message: str) -> Refusal:
+    channel = organization.integrations[post.integration_id]
+    return post_refused(channel.provider, channel.name, message)
 
 
 def _check_republish(
@@ -150,7 +200,7 @@ def _store(
 ) -> str:
     """Store a post with its comments and its job, or of these the root alone; returns its id."""
     group = state.ids.uuid()
-    settings = _settings(organization, post)
+    settings = write_json(post.settings)
     rows: list[Post] = []
     for entry in post.entries[: 1 if half else None]:
         row = _row(state, organization, plan, post, entry)
@@ -194,16 +244,6 @@ def _row(
         has_job=keeps_job if new_state is None else new_state == "QUEUE",
         updated_at=state.now,
     )
-
-
-def _settings(organization: Organization, post: NewPost) -> str:
-    """Settings as text: whatever the client sent, with the type of the channel."""
-    given = post.settings
-    if isinstance(given, str) or is_list(given):
-        given = {str(index): each for index, each in enumerate(given)}
-    settings = dict(as_mapping(given))
-    settings["__type"] = organization.integrations[post.integration_id].provider
-    return write_json(settings)
 
 
 def _is_broken(post: NewPost) -> bool:

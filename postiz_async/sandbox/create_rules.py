@@ -7,30 +7,36 @@ within a field the not-null message first.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from postiz_async.sandbox.dates import is_iso8601
+from postiz_async.sandbox.media_objects import media_violations
+from postiz_async.sandbox.networks import network_in, networks_in
 from postiz_async.sandbox.rules import (
     MISSING,
+    as_mapping,
     defined,
     is_list,
     is_mapping,
     nested_value,
     prefixed,
-    required_text,
     to_boolean,
     to_number,
     to_text,
 )
 from postiz_async.sandbox.sanitize import has_text, sanitize
-from postiz_async.sandbox.urls import EXTENSION_RULE, has_media_extension, is_url
+from postiz_async.sandbox.settings_rules import converted, settings_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["NewEntry", "NewPost", "read_posts", "violations"]
+    from postiz_async.sandbox.releases import Release
+    from postiz_async.sandbox.rows import Integration
+
+__all__ = ["NewEntry", "NewPost", "Rulebook", "read_posts", "violations"]
 
 _EMPTY = " If images do not exist, content must be a non-empty string."
 
@@ -49,25 +55,59 @@ class NewPost(msgspec.Struct, frozen=True):
 
     integration_id: str
     entries: list[NewEntry]
-    settings: object
+    settings: dict[str, object]
     group: str | None
 
 
-def read_posts(body: Mapping[str, object]) -> list[NewPost]:
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """What the rules of a body depend on.
+
+    Attributes:
+        release: That of the server.
+        channels: Those of the organisation, by id.
+        upload_domain: Text that each media path must contain, where the operator asks for it.
+    """
+
+    release: Release
+    channels: Mapping[str, Integration]
+    upload_domain: str | None = None
+
+    def provider_of(self, item: Mapping[str, object]) -> str:
+        """The network of one of the `posts`."""
+        return self.channels[_integration_id(item)].provider
+
+
+def read_posts(body: Mapping[str, object], book: Rulebook) -> list[NewPost]:
     """The items of a body without violations."""
-    return [_read_post(item) for item in _items(body["posts"])]
+    return [_read_post(item, book) for item in _items(body["posts"])]
 
 
 def _items(value: object) -> list[Mapping[str, object]]:
     return [item for item in value if is_mapping(item)] if is_list(value) else []
 
 
-def _read_post(item: Mapping[str, object]) -> NewPost:
+def _integration_id(item: Mapping[str, object]) -> str:
+    return str(to_text(nested_value(item, "integration", "id")))
+
+
+def _read_settings(item: Mapping[str, object], book: Rulebook) -> dict[str, object]:
+    """Settings in their declared types, whatever the client sent, with the type of the channel."""
+    given = item.get("settings")
+    if isinstance(given, str) or is_list(given):
+        given = {str(index): each for index, each in enumerate(given)}
+    provider = book.provider_of(item)
+    network = network_in(book.release, provider)
+    fields = () if network is None else network.fields_in(book.release)
+    return converted(as_mapping(given), fields) | {"__type": provider}
+
+
+def _read_post(item: Mapping[str, object], book: Rulebook) -> NewPost:
     group = to_text(item.get("group"))
     return NewPost(
-        integration_id=str(to_text(nested_value(item, "integration", "id"))),
+        integration_id=_integration_id(item),
         entries=[_read_entry(entry) for entry in _items(item["value"])],
-        settings=item.get("settings"),
+        settings=_read_settings(item, book),
         group=group if isinstance(group, str) and group else None,
     )
 
@@ -88,13 +128,8 @@ def _content(entry: Mapping[str, object]) -> str:
     return sanitize(to_text(entry.get("content")))
 
 
-def violations(body: Mapping[str, object], upload_domain: str | None = None) -> list[str]:
-    """Everything that is wrong with the body.
-
-    Args:
-        body: The decoded JSON object.
-        upload_domain: Text that each media path must contain, where the operator asks for it.
-    """
+def violations(body: Mapping[str, object], book: Rulebook) -> list[str]:
+    """Everything that is wrong with the decoded body, whose channels are known to exist."""
     short_link = body.get("shortLink", MISSING)
     date = to_text(body.get("date", MISSING))
     tags = body.get("tags", MISSING)
@@ -111,7 +146,7 @@ def violations(body: Mapping[str, object], upload_domain: str | None = None) -> 
     messages += _nested("tags", tags, _no_rules)
     messages += defined("posts", posts)
     messages += _list("posts", posts, at_least_one=True)
-    messages += _nested("posts", posts, lambda post: _post(post, upload_domain))
+    messages += _nested("posts", posts, lambda post: _post(post, book))
     return messages
 
 
@@ -151,13 +186,24 @@ def _no_rules(_: Mapping[str, object]) -> list[str]:
     return []
 
 
-def _post(post: Mapping[str, object], upload_domain: str | None) -> list[str]:
+def _post(post: Mapping[str, object], book: Rulebook) -> list[str]:
     value = post.get("value", MISSING)
+    # a client that calls the item itself a draft skips the rules of its settings
+    settings = [] if post.get("type") == "draft" else _settings(post, book)
     return [
         *defined("value", value),
         *_list("value", value, at_least_one=True),
-        *_nested("value", value, lambda entry: _entry(entry, upload_domain)),
+        *_nested("value", value, lambda entry: _entry(entry, book.upload_domain)),
+        *prefixed("settings", settings),
     ]
+
+
+def _settings(post: Mapping[str, object], book: Rulebook) -> list[str]:
+    network = network_in(book.release, book.provider_of(post))
+    if network is None:
+        return [f'"__type" must be {", ".join(networks_in(book.release))}']
+    settings = _read_settings(post, book)
+    return settings_violations(settings, network.fields_in(book.release), book.upload_domain)
 
 
 def _entry(entry: Mapping[str, object], upload_domain: str | None) -> list[str]:
@@ -170,22 +216,5 @@ def _entry(entry: Mapping[str, object], upload_domain: str | None) -> list[str]:
         messages.append("content must be a string")
     messages += _number("delay", entry.get("delay"))
     messages += _list("image", images)
-    messages += _nested("image", images, lambda media: _media(media, upload_domain))
-    return messages
-
-
-def _media(media: Mapping[str, object], upload_domain: str | None) -> list[str]:
-    path = to_text(media.get("path", MISSING))
-    thumbnail = to_text(media.get("thumbnail"))
-    messages = required_text("id", to_text(media.get("id", MISSING)))
-    absent = defined("path", path)
-    messages += absent
-    if not has_media_extension(path):
-        messages.append(EXTENSION_RULE)
-    if upload_domain is not None and upload_domain not in str(path):
-        messages.append(f"URL must contain the domain: {upload_domain}")
-    if absent:
-        messages.append("path must be a string")
-    if thumbnail and not is_url(thumbnail):
-        messages.append("thumbnail must be a URL address")
+    messages += _nested("image", images, lambda media: media_violations(media, upload_domain))
     return messages

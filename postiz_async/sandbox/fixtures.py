@@ -146,6 +146,7 @@ def add_remote_file(state: State, url: str, data: bytes) -> None:
     digest = hashlib.sha256(data).hexdigest()
     name = urlsplit(url).path.rpartition("/")[2]
     state.remote_files[url] = UploadedFile("file", name, len(data), digest, data[:_HEAD])
+    state.measure(url, data[:_HEAD])
 
 
 def add_oauth_app(state: State, name: str, redirect_url: str) -> OAuthApp:

@@ -83,6 +83,9 @@ class _Builder:
         self._formatting: list[Element] = []
         self._has_begun = False
         self._skips_line = False
+        self._has_met_foreign = False
+        self._paragraphs = 0
+        """How many are open: both keep deep trees from being searched for what they lack."""
 
     def text(self, text: str) -> None:
         if not self._has_begun and self._open[-1] is self.root:
@@ -122,7 +125,7 @@ class _Builder:
         elif name in {"p", "br"} and (name == "br" or not self._in_scope("p", BARRIERS)):
             self.start(StartTag(name))
             if name == "p":
-                self._open.pop()
+                self._pop_through(self._open[-1])
         elif name in FORMATTING:
             self._end_formatting(name)
         elif name in HEADINGS:
@@ -134,7 +137,7 @@ class _Builder:
 
     @property
     def _in_foreign(self) -> bool:
-        return any(element.name in FOREIGN for element in self._open)
+        return self._has_met_foreign and any(each.name in FOREIGN for each in self._open)
 
     def _insert(self, tag: StartTag, *, leaf: bool) -> Element:
         self._skips_line = tag.name in SKIPS_LINE
@@ -142,6 +145,8 @@ class _Builder:
         self._open[-1].append(element)
         if not leaf:
             self._open.append(element)
+            self._has_met_foreign = self._has_met_foreign or tag.name in FOREIGN
+            self._paragraphs += tag.name == "p"
         return element
 
     def _make_room(self, name: str) -> None:
@@ -173,6 +178,8 @@ class _Builder:
             self._open.remove(link)
 
     def _in_scope(self, name: str, barriers: frozenset[str]) -> bool:
+        if name == "p" and not self._paragraphs:
+            return False
         for element in reversed(self._open):
             if element.name == name:
                 return True
@@ -184,8 +191,11 @@ class _Builder:
         return next(element for element in reversed(self._open) if element.name in names)
 
     def _pop_through(self, element: Element) -> None:
-        while self._open.pop() is not element:
-            pass
+        while True:
+            popped = self._open.pop()
+            self._paragraphs -= popped.name == "p"
+            if popped is element:
+                return
 
     def _close_scoped(self, names: set[str] | frozenset[str]) -> None:
         barriers = BARRIERS | {"ol", "ul"} if "li" in names else BARRIERS

@@ -35,7 +35,7 @@ async def upload(state: State, call: Call) -> Response:
         raise bad_request("Unsupported file type.")
     if file.size > kind.limit:
         raise bad_request(f"File size exceeds the maximum allowed size of {kind.limit} bytes.")
-    return store_media(state, call.organization, kind, file.size, file.sha256)
+    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
 
 
 async def upload_from_url(state: State, call: Call) -> Response:
@@ -52,7 +52,7 @@ async def upload_from_url(state: State, call: Call) -> Response:
         raise plain(400, "Unsupported file type.")
     if file.size > kind.limit:
         raise plain(400, "File is too large.")
-    return store_media(state, call.organization, kind, file.size, file.sha256)
+    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
 
 
 def _violations(state: State, url: object) -> list[str]:
@@ -71,7 +71,12 @@ def _violations(state: State, url: object) -> list[str]:
 
 
 def store_media(
-    state: State, organization: Organization, kind: Kind, size: int, sha256: str
+    state: State,
+    organization: Organization,
+    kind: Kind,
+    size: int,
+    sha256: str,
+    head: bytes = b"",
 ) -> Response:
     """Give a file a name and a place, and answer with them."""
     name = f"{state.ids.file_name()}.{kind.extension}"
@@ -79,5 +84,6 @@ def store_media(
     path = f"{state.settings.host}/uploads/{folder}/{name}"
     media = Media(state.ids.uuid(), name, path, size, sha256)
     organization.media[media.id] = media
+    state.measure(path, head)
     answer = {"id": media.id, "name": media.name, "originalName": None, "path": media.path}
     return json_response(201, answer | {"thumbnail": None, "alt": None})

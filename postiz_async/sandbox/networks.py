@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-__all__ = ["NETWORKS", "Network"]
+from postiz_async.sandbox.media_rules import RULES
+from postiz_async.sandbox.network_settings import FIELDS
+from postiz_async.sandbox.releases import HEAD
+
+if TYPE_CHECKING:
+    from postiz_async.sandbox.fields import Field
+    from postiz_async.sandbox.media_rules import Rule
+    from postiz_async.sandbox.releases import Release, Version
+
+__all__ = ["NETWORKS", "Network", "network_in", "networks_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,60 +22,109 @@ class Network:
     """One network.
 
     Attributes:
-        max_length: Longest text.
-        has_settings: Whether posts carry settings of its own.
+        max_length: Longest text, where neither settings nor channel say otherwise.
+        describes_settings: Whether the API tells which settings there are.
         is_oauth: Whether connecting a channel begins at a web page.
-        tools: Names of its look-ups, each with the keys that it takes.
+        tools: Names of its look-ups, each with the keys that it announces.
         analytics: What can be counted: the channel, its posts, or both.
+        advice: What the API says about its posts in words.
+        is_weighted: Whether text is counted in the way of X.
+        is_broken: Whether a defect of the server refuses all posts but drafts.
+        since: First release with it, as far as that matters.
+        fields: The settings of a post, of all releases.
+        rules: What it wants of a post.
     """
 
     max_length: int
-    has_settings: bool = True
+    describes_settings: bool = True
     is_oauth: bool = True
     tools: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     analytics: frozenset[str] = frozenset()
+    advice: str = ""
+    is_weighted: bool = False
+    is_broken: bool = False
+    since: Version = (0, 0, 0)
+    fields: tuple[Field, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def fields_in(self, release: Release) -> tuple[Field, ...]:
+        """The settings that a release knows."""
+        return tuple(each for each in self.fields if each.is_in(release))
+
+    def has_articles_in(self, release: Release) -> bool:
+        """Whether long articles can be written."""
+        return any(each.name == "article_title" for each in self.fields_in(release))
 
 
 _BOTH = frozenset({"channel", "post"})
+_POST = frozenset({"post"})
 
-NETWORKS: dict[str, Network] = {
-    "x": Network(280, analytics=_BOTH),
-    "linkedin": Network(3000, has_settings=False),
-    "linkedin-page": Network(3000, has_settings=False, analytics=_BOTH),
-    "facebook": Network(63206, analytics=_BOTH),
-    "instagram": Network(2200, tools={"audioSearch": ("q", "type")}, analytics=_BOTH),
-    "instagram-standalone": Network(2200, analytics=_BOTH),
-    "threads": Network(500, has_settings=False, analytics=_BOTH),
-    "bluesky": Network(300, has_settings=False, is_oauth=False),
-    "mastodon": Network(500, has_settings=False),
-    "telegram": Network(4096, has_settings=False, is_oauth=False),
-    "nostr": Network(100_000, has_settings=False, is_oauth=False),
-    "vk": Network(2048, has_settings=False),
-    "kick": Network(500, has_settings=False),
-    "twitch": Network(500),
-    "youtube": Network(5000, analytics=_BOTH),
-    "tiktok": Network(2000, analytics=_BOTH),
-    "tiktok-business": Network(
-        2200, tools={"musicSearch": ("genre",), "locationSearch": ("q",)}, analytics=_BOTH
-    ),
+_KNOWN = {
     "reddit": Network(10_000, tools={"subreddits": ("word",), "restrictions": ("subreddit",)}),
     "lemmy": Network(10_000, is_oauth=False, tools={"subreddits": ("word",)}),
-    "wrapcast": Network(800, is_oauth=False, tools={"subreddits": ("word",)}),
+    "youtube": Network(5000, analytics=_BOTH, advice="Exactly one video."),
+    "pinterest": Network(500, tools={"boards": ()}, analytics=_BOTH),
+    "dribbble": Network(40_000, tools={"teams": ()}, analytics=_POST),
+    "tiktok": Network(
+        2000,
+        analytics=_BOTH,
+        advice="One video, or one or more pictures. UPLOAD leaves publishing to the app.",
+    ),
+    "tiktok-business": Network(
+        2200,
+        tools={"musicSearch": ("genre",), "locationSearch": ("q",)},
+        analytics=_BOTH,
+        since=HEAD,
+    ),
     "discord": Network(1980, tools={"channels": ()}),
     "slack": Network(400_000, tools={"channels": ()}),
-    "pinterest": Network(500, tools={"boards": ()}, analytics=_BOTH),
-    "dribbble": Network(40_000, tools={"teams": ()}, analytics=frozenset({"post"})),
+    "kick": Network(500, is_broken=True),
+    "twitch": Network(500),
+    "x": Network(
+        280, analytics=_BOTH, is_weighted=True, advice="At most 4 pictures or one video, or none."
+    ),
+    "linkedin": Network(3000, describes_settings=False),
+    "linkedin-page": Network(3000, describes_settings=False, analytics=_BOTH),
+    "instagram": Network(2200, tools={"audioSearch": ("q", "type")}, analytics=_BOTH),
+    "instagram-standalone": Network(2200, analytics=_BOTH),
     "medium": Network(100_000, is_oauth=False, tools={"publications": ()}),
     "devto": Network(100_000, is_oauth=False, tools={"tags": (), "organizations": ()}),
-    "hashnode": Network(10_000, is_oauth=False, tools={"tagsList": (), "publications": ()}),
     "wordpress": Network(
         100_000, is_oauth=False, tools={"postTypes": (), "categoriesList": (), "tagsList": ()}
     ),
+    "hashnode": Network(10_000, is_oauth=False, tools={"tagsList": (), "publications": ()}),
     "listmonk": Network(100_000_000, is_oauth=False, tools={"list": (), "templates": ()}),
     "gmb": Network(1500, analytics=_BOTH),
-    "moltbook": Network(300, is_oauth=False),
-    "skool": Network(5000, is_oauth=False, tools={"groups": (), "label": ("id",)}),
-    "whop": Network(50_000, tools={"companies": (), "experiences": ("id",)}),
+    "wrapcast": Network(800, is_oauth=False, tools={"subreddits": ("word",)}),
+    "facebook": Network(63206, analytics=_BOTH),
+    "threads": Network(500, describes_settings=False, analytics=_BOTH),
+    "mastodon": Network(500, describes_settings=False),
+    "bluesky": Network(
+        300, describes_settings=False, is_oauth=False, advice="One video, or up to 4 pictures."
+    ),
+    "telegram": Network(4096, describes_settings=False, is_oauth=False),
+    "nostr": Network(100_000, describes_settings=False, is_oauth=False),
+    "vk": Network(2048, describes_settings=False),
+    "moltbook": Network(300, describes_settings=False, is_oauth=False),
+    "skool": Network(5000, is_oauth=False, tools={"groups": (), "label": ()}),
+    "whop": Network(50_000, tools={"companies": (), "experiences": ()}),
     "mewe": Network(63206, tools={"groups": ()}),
     "tumblr": Network(32_768),
 }
+
+NETWORKS = {
+    name: replace(network, fields=FIELDS.get(name, ()), rules=RULES.get(name, ()))
+    for name, network in _KNOWN.items()
+}
+"""By identifier, in the order in which the server lists them."""
+
+
+def networks_in(release: Release) -> list[str]:
+    """The identifiers that a release knows."""
+    return [name for name, network in NETWORKS.items() if release.since(network.since)]
+
+
+def network_in(release: Release, identifier: str) -> Network | None:
+    """A network, if the release knows it."""
+    network = NETWORKS.get(identifier)
+    return network if network is not None and release.since(network.since) else None

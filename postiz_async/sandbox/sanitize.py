@@ -7,18 +7,20 @@ and written anew.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from postiz_async.sandbox.html_names import BLANKS, DROPPED_WITH_CONTENT, VOID
 from postiz_async.sandbox.html_tokens import EndTag
 from postiz_async.sandbox.html_tree import Element, parse_fragment
 
-__all__ = ["has_text", "sanitize"]
+__all__ = ["has_text", "reserialize", "sanitize"]
 
 _KEPT_TAGS = frozenset(["p", "br", "strong", "u", "a", "ul", "li", "h1", "h2", "h3", "span"])
 
 _DATA_ATTRIBUTE = re.compile(r"data-[-\w.\u00b7-\uffff]+")
 _LINK = re.compile(r"(?:https?:|mailto:|[/#])", re.IGNORECASE)
 _IGNORED_IN_LINKS = re.compile(r"[\x00-\x20\xa0\u1680\u180e\u2000-\u2029\u205f\u3000]")
+_MARKUP = re.compile("[<>&\r\x00\xa0]")
 _TAG = re.compile(r"<[^>]*>")
 _JS_BLANKS = (
     " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -30,8 +32,18 @@ def sanitize(content: object) -> str:
     """The content that is stored; anything but text becomes empty text."""
     if not isinstance(content, str):
         return ""
-    if "<" not in content:
-        return content
+    return content if "<" not in content else _parse_and_write(content)
+
+
+def reserialize(sanitized: str) -> str:
+    """Sanitised text, parsed and written once more, even where there is no `<` in it."""
+    if not _MARKUP.search(sanitized):
+        return sanitized
+    return _parse_and_write(sanitized.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+@lru_cache(maxsize=64)  # a request is judged and stored in separate steps
+def _parse_and_write(content: str) -> str:
     leading = content[: len(content) - len(content.lstrip(BLANKS))]
     return leading + _write(parse_fragment(content))
 

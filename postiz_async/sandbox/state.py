@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.oauth import OAuthState
+from postiz_async.sandbox.pixels import pixels_of
 from postiz_async.sandbox.publishing import Jobs
 from postiz_async.sandbox.work import Work
 
@@ -50,6 +51,14 @@ class State:
     oauth: OAuthState = field(default_factory=OAuthState)
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
     """The internet, by URL."""
+    pixels: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Width and height of the pictures that are known, by path."""
+
+    def measure(self, path: str, head: bytes) -> None:
+        """Remember how large a picture is, if the beginning of its file says so."""
+        size = pixels_of(head)
+        if size is not None:
+            self.pixels[path] = size
 
     @property
     def now(self) -> int:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.exchange import Response, json_response
-from postiz_async.sandbox.networks import NETWORKS, Network
+from postiz_async.sandbox.networks import Network, network_in
+from postiz_async.sandbox.post_rules import longest_text
 from postiz_async.sandbox.refusals import internal_error, plain
 from postiz_async.sandbox.rules import as_mapping
+from postiz_async.sandbox.schemas import schema_of
 
 if TYPE_CHECKING:
+    from postiz_async.sandbox.releases import Release
     from postiz_async.sandbox.rows import Integration
     from postiz_async.sandbox.state import Call, State
 
 __all__ = ["get_integration_settings", "trigger_integration_tool"]
 
 _SINCE_NOT_FOUND = (2, 21, 9)
-_VERIFIED_LENGTH = 4000
 
 
 async def get_integration_settings(state: State, call: Call) -> Response:
@@ -26,42 +28,43 @@ async def get_integration_settings(state: State, call: Call) -> Response:
         if not state.settings.release.since(_SINCE_NOT_FOUND):
             raise internal_error()
         raise plain(404, "Integration not found")
-    network = NETWORKS.get(integration.provider)
+    network = network_in(state.settings.release, integration.provider)
     if network is None:
         output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
     else:
-        output = _describe(integration, network)
+        output = _describe(integration, network, state.settings.release)
     return json_response(200, {"output": output})
 
 
-def _describe(integration: Integration, network: Network) -> dict[str, object]:
-    is_verified = integration.provider == "x" and "Verified" in integration.additional_settings
+def _describe(integration: Integration, network: Network, release: Release) -> dict[str, object]:
     tools = [
         {
             "methodName": name,
-            "description": name,
-            "dataSchema": [{"key": key, "type": "string", "description": key} for key in keys],
+            "description": f"Look-up {name}",
+            "dataSchema": [
+                {"key": key, "type": "string", "description": f"Text for {key}"} for key in keys
+            ],
         }
         for name, keys in network.tools.items()
     ]
     return {
-        "rules": "",
-        "maxLength": _VERIFIED_LENGTH if is_verified else network.max_length,
-        "settings": {"type": "object"}
-        if network.has_settings
+        "rules": network.advice,
+        "maxLength": longest_text(network, integration, {}, release),
+        "settings": schema_of(network.fields_in(release))
+        if network.describes_settings
         else "No additional settings required",
         "tools": tools,
     }
 
 
-async def trigger_integration_tool(state: State, call: Call) -> Response:  # noqa: ARG001 - one shape
+async def trigger_integration_tool(state: State, call: Call) -> Response:
     """Look something up at the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if call.body is None:
         raise internal_error()
     if integration is None:
         raise plain(404, "Integration not found")
-    network = NETWORKS.get(integration.provider)
+    network = network_in(state.settings.release, integration.provider)
     if network is None:
         raise plain(404, "Integration provider not found")
     name = as_mapping(call.body).get("methodName")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 
-__all__ = ["EXTENSION_RULE", "has_media_extension", "is_url"]
+__all__ = ["EXTENSION_RULE", "LOOSE_URL", "has_media_extension", "is_url"]
 
 EXTENSION_RULE = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
+
+LOOSE_URL = re.compile(
+    r"(?:|(?:https?://(?:www\.|(?!www))|www\.)"
+    r"(?:[A-Za-z0-9]+|[A-Za-z0-9][A-Za-z0-9-]+[A-Za-z0-9])\.\S{2,})"
+)
+"""What some settings take for a link; empty text is one too."""
 
 _MEDIA_EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4")
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
+from sandbox_settings import SETTINGS
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import FormError, Request, Sandbox, UploadedFile
@@ -185,7 +186,7 @@ async def test_over_the_limit(sandbox: Sandbox, clock: JumpingClock, send: Send)
 async def test_organisations_share_nothing(sandbox: Sandbox, send: Send) -> None:
     other = sandbox.add_organization("other")
     channel = sandbox.add_integration("x", organization=other)
-    body = create(item(to=channel.id))
+    body = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
     assert (await send("POST", "/posts", body)).json() == bad(
         f"Integration with id {channel.id} not found"
     )
@@ -339,7 +340,9 @@ async def test_changing_settings(sandbox: Sandbox, send: Send) -> None:
 
 async def test_what_a_post_became(sandbox: Sandbox, send: Send) -> None:
     channel = sandbox.add_integration("tiktok")
-    await send("POST", "/posts", create(item(to=channel.id)))
+    video = [{"id": "1", "path": "https://cdn.example.com/a.mp4"}]
+    body = create(item(to=channel.id, image=video, settings=SETTINGS["tiktok"]))
+    await send("POST", "/posts", body)
     (post,) = sandbox.posts
     sandbox.change_post(post.id, state="PUBLISHED", release_id="missing")
     items = (await send("GET", f"/posts/{post.id}/missing")).json()

@@ -1,0 +1,91 @@
+"""Judging the settings of a post: converted to the declared types, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async.sandbox.media_objects import media_violations
+from postiz_async.sandbox.rules import MISSING, is_list, is_mapping, prefixed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postiz_async.sandbox.fields import Field
+
+__all__ = ["converted", "first_violation", "settings_violations"]
+
+
+def converted(settings: Mapping[str, object], fields: Sequence[Field]) -> dict[str, object]:
+    """Settings in their declared types, with defaults; keys that nobody declared stay."""
+    known = {field.name: field for field in fields}
+    result: dict[str, object] = {
+        field.name: field.convert(field.default) for field in fields if field.default is not MISSING
+    }
+    for key, value in settings.items():
+        result[key] = known[key].convert(value) if key in known else value
+    return result
+
+
+def settings_violations(
+    settings: Mapping[str, object], fields: Sequence[Field], upload_domain: str | None = None
+) -> list[str]:
+    """Everything that is wrong with converted settings, in the server's order."""
+    messages: list[str] = []
+    for field in fields:
+        own, nested = _judge(field, settings, upload_domain)
+        messages += nested + own
+    return messages
+
+
+def first_violation(settings: Mapping[str, object], fields: Sequence[Field]) -> str | None:
+    """What the second look at the settings says: it knows the words of the outermost fields only.
+
+    The second look does not know of an upload domain.
+    """
+    for field in fields:
+        own, nested = _judge(field, settings, None)
+        if own or nested:
+            return own[0] if own else "Please fix your settings"
+    return None
+
+
+def _judge(
+    field: Field, settings: Mapping[str, object], upload_domain: str | None
+) -> tuple[list[str], list[str]]:
+    """What is wrong with the value of a field, and with what is inside of it."""
+    value = settings.get(field.name, MISSING)
+    if not field.applies(value, settings):
+        return [], []
+    own, nested = field.broken(value), list[str]()
+    if field.fields or field.type == "media":
+        more, nested = _judge_nested(field, value, upload_domain)
+        own += more
+    return own, nested
+
+
+def _judge_nested(
+    field: Field, value: object, upload_domain: str | None
+) -> tuple[list[str], list[str]]:
+    """Objects are judged whether one or a list of them was declared."""
+    which = "each value in " if field.is_many else ""
+    complaint = f"{which}nested property {field.name} must be either object or array"
+    if value is MISSING:
+        return [], []
+    if is_mapping(value):
+        return [], prefixed(field.name, _inside(field, value, upload_domain))
+    if not is_list(value):
+        return [complaint], []
+    nested: list[str] = []
+    for index, item in enumerate(value):
+        if is_mapping(item):
+            path = f"{field.name}.{index}"
+            nested += prefixed(path, _inside(field, item, upload_domain))
+        elif item is not None and not is_list(item):
+            nested.append(f"{field.name}.{complaint}")
+    return [], nested
+
+
+def _inside(field: Field, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
+    if field.type == "media":
+        return media_violations(value, upload_domain)
+    return settings_violations(value, field.fields, upload_domain)

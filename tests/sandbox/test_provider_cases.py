@@ -1,0 +1,105 @@
+"""The verdicts of the real server on bodies and texts that were made for this."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_calls import request
+
+from postiz_async.clock import JumpingClock
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.counting import counted_text, plain_length, weighted_length, x_length
+from postiz_async.sandbox.sanitize import has_text, sanitize
+from postiz_async.sandbox.urls import LOOSE_URL, is_url
+
+CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract"
+
+
+def contract(name: str) -> Any:
+    path = CONTRACT / f"{name}.json"
+    if not path.is_file():
+        pytest.skip(f"there is no {CONTRACT.name} beside this checkout")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def report(what: str, total: int, differences: list[str]) -> None:
+    sys.stdout.write(f"{what}: {total - len(differences)} of {total} equal\n")
+    assert not differences, "\n".join(differences)
+
+
+async def judge(case: dict[str, Any]) -> tuple[int, Any, Any]:
+    """Status, message and stored settings of a body in a sandbox of its own."""
+    async with Sandbox(clock=JumpingClock()) as sandbox:
+        channel = sandbox.add_integration(case["provider"], id="i1")
+        extra = json.dumps(case["additional_settings"])
+        sandbox.change_integration(channel.id, additional_settings=extra)
+        for path in re.findall(r"https://u.example/s\d+x\d+\.png", json.dumps(case["body"])):
+            width, height = map(int, re.findall(r"\d+", path))
+            sandbox._state.pixels[path] = (width, height)
+        response = await sandbox.handle(request("POST", "/posts", case["body"]))
+        body = response.json()
+        if response.status == 201:
+            return 201, None, sandbox.posts[0].settings
+        assert body.get("provider", case["provider"]) == case["provider"]
+        assert ("provider" in body) == (case["stage"] in {"settings", "media", "length"})
+        return response.status, body["message"], None
+
+
+async def test_bodies() -> None:
+    cases = contract("validation-cases")["cases"]
+    differences = []
+    for case in cases:
+        expected = (case["status"], case["message"], case.get("settings_after"))
+        found = await judge(case)
+        if found != expected:
+            differences.append(f"{case['provider']}: {case['case']}: {expected} is {found}")
+    report("bodies", len(cases), differences)
+
+
+def test_urls() -> None:
+    cases = contract("validation-cases")["url_cases"]
+    differences = [
+        str(case)
+        for case in cases
+        if is_url(case["value"]) != case["is_url"]
+        or bool(LOOSE_URL.fullmatch(case["value"])) != case["loose_url"]
+    ]
+    report("urls", len(cases), differences)
+
+
+def test_lengths() -> None:
+    cases = contract("weighted-length-cases")
+    differences = []
+    for case in cases:
+        sanitized = sanitize(case["text"])
+        counted = counted_text(sanitized)
+        found = {
+            "sanitized": sanitized,
+            "stripped": counted,
+            "x_weighted_length": weighted_length(counted),
+            "counted_plain": plain_length(sanitized),
+            "counted_x": x_length(sanitized),
+            "passes_content_check_without_media": has_text(sanitized),
+        }
+        differences += [
+            f"{case['note']}: {key}: {case[key]!r} is {value!r}"
+            for key, value in found.items()
+            if case[key] != value
+        ]
+    report("lengths", len(cases), differences)
+
+
+def test_texts() -> None:
+    cases = contract("sanitize-cases")
+    found = [(sanitize(case["input"]), counted_text(sanitize(case["input"]))) for case in cases]
+    differences = [
+        f"{case['note']}: {case} is {texts}"
+        for case, texts in zip(cases, found, strict=True)
+        if (case["sanitized"], case["counted_text"]) != texts
+    ]
+    report("texts", len(cases), differences)
