@@ -751,7 +751,7 @@ async def weigh(tickets: int) -> tuple[float, float]:
                             posts=1,
                             since=0.0,
                             max_wait=None,
-                            deadline=float(number),
+                            due=float(number),
                             lifetime=60.0,
                         )
                     )

@@ -1,15 +1,17 @@
-"""The queue of creates that wait for a slot.
+"""The queue of calls that wait for a slot.
 
-Waiting calls drive themselves. They stand in one queue, urgent first, then by deadline, then by
+Waiting calls drive themselves. They stand in one queue, by lane, then by due time, then by
 arrival. The head asks the ledger and sleeps until the time that it names or until an answer
 changes the state; everybody else sleeps until they are the head. So there is no background
 task, and an idle client costs nothing.
+
+A lane overtakes those below it, but not for ever: when a lower lane waits, of ten slots it gets
+one (`OVERTAKES`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import bisect
 import itertools
 import math
 from dataclasses import dataclass
@@ -17,39 +19,65 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from aiolimiter import AsyncLimiter
+from sortedcontainers import SortedKeyList
 
 from postiz_async import quota
 from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
 from postiz_async.flight import FlightBudget
-from postiz_async.quota import Grant, Ledger, Queued, Quota, Wait, Why
+from postiz_async.quota import Grant, Ledger, Wait, Why
+from postiz_async.shown import Queued, Quota, show
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from postiz_async.clock import Clock
     from postiz_async.ledgers import LedgerHome
 
-__all__ = ["Gate", "Pacer", "Priority", "Request"]
+__all__ = ["Gate", "GateOpenError", "Pacer", "Priority", "Request"]
+
+
+OVERTAKES = 9
+"""Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
 
 
 class Priority(IntEnum):
-    """The lane of a create. Interactive calls overtake bulk calls."""
+    """The lane of a create: a smaller number overtakes a larger one.
+
+    Any whole number is a lane. Those below `BULK` may use the slots that are held back for
+    interactive calls.
+    """
 
     INTERACTIVE = 0
-    BULK = 1
+    BULK = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
-    `lifetime` is the time in seconds after which its holder is taken for dead.
+    Within a lane the earliest `due` goes first. It is refused when it cannot leave within
+    `max_wait` seconds or before its `deadline`. `lifetime` is the time in seconds after which its
+    holder is taken for dead.
     """
 
-    lane: Priority
+    lane: int
     posts: int
     since: float
-    max_wait: float | None
-    deadline: float | None
+    max_wait: float | None = None
+    due: float | None = None
+    deadline: float | None = None
     lifetime: float
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it leaves the held slots to others."""
+        return self.lane >= Priority.BULK
+
+    @property
+    def give_up_at(self) -> float:
+        """When it no longer wants a slot; infinity: never."""
+        patience = math.inf if self.max_wait is None else max(0.0, self.max_wait)
+        return min(self.since + patience, math.inf if self.deadline is None else self.deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -60,10 +88,6 @@ class _Ticket:
     request: Request
     give_up_at: float
     wake: asyncio.Future[None] | None = None
-
-    @property
-    def is_bulk(self) -> bool:
-        return self.request.lane is Priority.BULK
 
 
 class Pacer:
@@ -113,8 +137,12 @@ def _room(bucket: AsyncLimiter) -> float:
     return low
 
 
+class GateOpenError(Exception):
+    """The route is not counted any more: go without a slot. Never leaves the scheduler."""
+
+
 class Gate:
-    """Lets creates go, one by one, as the ledger and the pacer allow."""
+    """Lets calls go, one by one, as the ledger and the pacer allow."""
 
     def __init__(self, home: LedgerHome, clock: Clock, pacer: Pacer | None = None) -> None:
         self.home = home
@@ -124,31 +152,79 @@ class Gate:
         self._clock = clock
         self._pacer = pacer
         self._stirred = 0
-        self._queue: list[_Ticket] = []
+        self._overtakes = 0
+        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
         self._bounded: set[_Ticket] = set()
+        self._watchers: set[asyncio.Event] = set()
         self._arrivals = itertools.count()
         self._is_closed = False
+        self._is_open = False
 
     def expect(self, creates: int) -> None:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
         self.expected = max(0, self.expected + creates)
         self.wake_head()
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it knows nothing that a fresh one would not: nobody waits, no window runs."""
+        ledger, now = self.home.ledger, self.home.now()
+        window = now < max(ledger.ends_before + quota.MARGIN, ledger.blocked_until)
+        return not (self._queue or ledger.flights or ledger.log or window)
+
+    # -------------------------------------------------------------- showing
+
     def view(self) -> Quota:
         """The quota as users see it."""
-        now, ledger = self.home.now(), self.home.ledger
-        current = ledger.window_known and now < ledger.ends_before
-        bulk = sum(1 for ticket in self._queue if ticket.is_bulk)
-        return Quota(
-            limit=ledger.limit if ledger.limit_read else None,
-            remaining=quota.free_slots(ledger, now) if ledger.limit_read else None,
-            resets_in=max(0.0, ledger.ends_before - now) if current else None,
-            in_flight=len(ledger.flights),
-            queued=Queued(interactive=len(self._queue) - bulk, bulk=bulk),
-            blocked=now < ledger.blocked_until,
-            blocked_for=max(0.0, ledger.blocked_until - now),
+        urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
+        return show(
+            self.home.ledger,
+            self.home.now(),
+            queued=Queued(interactive=urgent, bulk=len(self._queue) - urgent),
+            next_in=self.leaves_in(urgent + 1),
             as_of=self.home.changed_at,
         )
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the call at this place of the queue can leave, 1 being its head."""
+        return max(0.0, self._leaves_at(max(0, place - 1)) - self._clock.monotonic())
+
+    async def changes(self, *, poll: float | None) -> AsyncGenerator[Quota]:
+        """The quota now and after each change; a slow reader gets the newest only.
+
+        Args:
+            poll: seconds between two looks at a state that others change too; None: no looks.
+        """
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        last: Quota | None = None
+        try:
+            while not self._is_closed:
+                changed.clear()
+                view = self.view()
+                if last is None or not view.says_the_same_as(last):
+                    last = view
+                    yield view
+                await self._until_changed(changed, view, poll)
+        finally:
+            self._watchers.discard(changed)
+
+    async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
+        """Sleep until somebody stirs, time alone changes the view, or it is time to look."""
+        now = self._clock.monotonic()
+        moments = [moment for moment in (view.resets_in, view.blocked_for) if moment]
+        until = now + min(moments, default=math.inf)
+        look = math.inf if poll is None else now + poll
+        timer = None
+        if min(until, look) < math.inf:
+            timer = self._clock.call_at(min(until, look), changed.set)
+        try:
+            await changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if self._clock.monotonic() >= look:
+            await self.home.refresh()
 
     # -------------------------------------------------------------- waiting
 
@@ -159,45 +235,66 @@ class Gate:
             The token of the reservation.
 
         Raises:
-            QuotaWaitError: it cannot leave within its `max_wait`.
+            QuotaWaitError: it cannot leave within its `max_wait` or before its `deadline`.
             StoreError: the shared quota cannot be used.
+            ConfigurationError: the client was closed meanwhile.
+            GateOpenError: the route is not counted any more.
         """
         ticket = self._ticket(request)
-        bisect.insort(self._queue, ticket, key=_key)
+        self._queue.add(ticket)
         if ticket.give_up_at < math.inf:
             self._bounded.add(ticket)
         try:
-            while True:
-                if self._is_closed:
-                    raise ConfigurationError(
-                        "The client was closed while this create waited for the quota; "
-                        "nothing was sent."
-                    )
-                stirred = self._stirred
-                verdict = await self._take(ticket)
-                if isinstance(verdict, int):
-                    return verdict
-                self._refuse_long_wait(ticket, verdict)
-                if self._stirred == stirred:
-                    await self._wait(ticket, verdict)
+            return await self._granted(ticket)
         finally:
-            del self._queue[bisect.bisect_left(self._queue, ticket.key, key=_key)]
+            self._queue.remove(ticket)
             self._bounded.discard(ticket)
             self.wake_head()
 
+    async def _granted(self, ticket: _Ticket) -> int:
+        while True:
+            if self._is_open:
+                raise GateOpenError
+            if self._is_closed:
+                raise ConfigurationError(
+                    "The client was closed while this call waited for the quota; nothing was sent."
+                )
+            stirred = self._stirred
+            verdict = await self._take(ticket)
+            if isinstance(verdict, int):
+                self._count_overtaking(ticket)
+                return verdict
+            self._refuse_long_wait(ticket, verdict)
+            if self._stirred == stirred:
+                self._tell_watchers()
+                await self._wait(ticket, verdict)
+
     def _ticket(self, request: Request) -> _Ticket:
-        deadline = request.deadline if request.deadline is not None else math.inf
-        order = (-float(request.lane), -deadline, -float(next(self._arrivals)))
-        give_up_at = math.inf
-        if request.max_wait is not None:
-            give_up_at = request.since + max(0.0, request.max_wait)
-        return _Ticket(order, request, give_up_at)
+        due = math.inf if request.due is None else request.due
+        order = (float(request.lane), due, float(next(self._arrivals)))
+        return _Ticket(order, request, request.give_up_at)
+
+    def _head(self) -> _Ticket:
+        """Whose turn it is: the first of the highest lane, or of the next one if overtaken."""
+        first = self._queue[0]
+        if self._overtakes < OVERTAKES:
+            return first
+        below = self._lane_below(first)
+        return first if below is None else below
+
+    def _lane_below(self, ticket: _Ticket) -> _Ticket | None:
+        place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
+        return self._queue[place] if place < len(self._queue) else None
+
+    def _count_overtaking(self, ticket: _Ticket) -> None:
+        overtakes = self._lane_below(ticket) is not None
+        self._overtakes = self._overtakes + 1 if overtakes else 0
 
     async def _take(self, ticket: _Ticket) -> int | Wait:
         """A slot for the head of the queue, or how long to wait; others wait for their turn."""
-        if self._queue[-1] is not ticket:
+        if self._head() is not ticket:
             return Wait(math.inf, Why.IN_FLIGHT)
-        if ticket.is_bulk and not self.budget.admits(ticket.request.posts):
+        if ticket.request.is_bulk and not self.budget.admits(ticket.request.posts):
             return Wait(math.inf, Why.IN_FLIGHT)
         if self._pacer is not None:
             verdict = self._verdict(ticket, self.home.ledger, self.home.now())
@@ -209,15 +306,15 @@ class Gate:
         return await self.home.take(
             lambda ledger, now: self._verdict(ticket, ledger, now),
             lifetime=ticket.request.lifetime,
-            urgent=not ticket.is_bulk,
+            urgent=not ticket.request.is_bulk,
         )
 
     def _verdict(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
-        urgent = not ticket.is_bulk
-        deadline = ticket.request.deadline
-        if deadline is not None and ledger.window_known:
-            urgent |= self._at_home(deadline) < ledger.ends_before + quota.MARGIN
-        backlog = self.expected + len(self._queue) if ticket.is_bulk else None
+        request = ticket.request
+        urgent = not request.is_bulk or ticket is not self._queue[0]  # overtaken for too long
+        if request.due is not None and ledger.window_known:
+            urgent |= self._at_home(request.due) < ledger.ends_before + quota.MARGIN
+        backlog = self.expected + len(self._queue) if request.is_bulk else None
         return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
 
     def _at_home(self, moment: float) -> float:
@@ -228,7 +325,7 @@ class Gate:
         """Sleep until something may have changed; then the head looks at a shared state."""
         now = self._clock.monotonic()
         until = verdict.until - self.home.now() + now
-        is_head = self._queue[-1] is ticket
+        is_head = self._head() is ticket
         look = now + self.home.look_again_in() if is_head else math.inf
         await self._sleep(ticket, min(until, look, ticket.give_up_at))
         if is_head and look < math.inf:
@@ -247,45 +344,58 @@ class Gate:
             if timer is not None:
                 timer.cancel()
 
+    def open_wide(self) -> None:
+        """There is nothing to wait for any more: everybody may go without a slot."""
+        self._is_open = True
+        for ticket in self._queue:
+            _wake(ticket)
+
     def close(self) -> None:
         """Let everybody who waits fail."""
         self._is_closed = True
         for ticket in self._queue:
             _wake(ticket)
+        self._tell_watchers()
 
     def wake_head(self) -> None:
         """Let the head of the queue ask again, also when it is asking a store just now."""
         self._stirred += 1
         if self._queue:
-            _wake(self._queue[-1])
+            _wake(self._head())
+        self._tell_watchers()
 
     def stir(self) -> None:
         """The state changed: the head may go, and whoever waits too long is told."""
         self.wake_head()
         for ticket in self._bounded:
-            if self._leaves_at(ticket) > ticket.give_up_at:
+            if self._leaves_at(self._before(ticket.key)) > ticket.give_up_at:
                 _wake(ticket)
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher.set()
 
     # -------------------------------------------------------------- refusing
 
-    def _leaves_at(self, ticket: _Ticket) -> float:
-        """When a ticket can leave, as far as is known, on our clock."""
-        ahead, now = self._ahead_of(ticket), self.home.now()
+    def _leaves_at(self, ahead: int) -> float:
+        """When a call with so many before it can leave, as far as is known, on our clock."""
+        now = self.home.now()
         wait = quota.forecast(self.home.ledger, now, ahead) - now
         if self._pacer is not None:
             wait = max(wait, self._pacer.wait(self.home.ledger, ahead))
         return wait + self._clock.monotonic()
 
-    def _ahead_of(self, ticket: _Ticket) -> int:
-        return len(self._queue) - 1 - bisect.bisect_left(self._queue, ticket.key, key=_key)
+    def _before(self, key: tuple[float, float, float]) -> int:
+        """How many waiting calls come before a place in the queue."""
+        return self._queue.bisect_key_left(key)
 
     def _refuse_long_wait(self, ticket: _Ticket, verdict: Wait) -> None:
         """Raise at once when the ticket cannot leave before it would give up."""
         if ticket.give_up_at == math.inf:
             return
         now = self._clock.monotonic()
-        expected = self._leaves_at(ticket)
-        if self._queue[-1] is ticket and verdict.until < math.inf:
+        expected = self._leaves_at(self._before(ticket.key))
+        if self._head() is ticket and verdict.until < math.inf:
             expected = max(expected, verdict.until - self.home.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
             return
@@ -302,18 +412,29 @@ class Gate:
             used = max(0, ledger.limit - free)
             believed = "" if ledger.limit_read else " (believed, nothing was read yet)"
             state = f"{used} of {ledger.limit} used in this window{believed}"
-        waiting, ahead = "", self._ahead_of(ticket)
-        behind = sum(other.is_bulk for other in self._queue[: len(self._queue) - 1 - ahead])
+        waiting, ahead = "", self._before(ticket.key)
+        bulk = len(self._queue) - self._before((float(Priority.BULK), -math.inf, 0.0))
+        behind = min(bulk, len(self._queue) - 1 - ahead)
         if ahead:
             waiting += f"; {ahead} calls wait before yours"
         if behind:
             waiting += f"; {behind} bulk calls wait behind yours"
         return (
             f"the next create-post slot is free in {describe_seconds(wait)}, "
-            f"you allowed {describe_seconds(ticket.request.max_wait or 0)}.\n"
+            f"{_allowance(ticket)}.\n"
             f"  {state}{waiting}.\n"
             f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
         )
+
+
+def _allowance(ticket: _Ticket) -> str:
+    """What the caller allowed."""
+    request, patience = ticket.request, ticket.give_up_at - ticket.request.since
+    if request.max_wait is not None and request.max_wait <= patience:
+        return f"you allowed {describe_seconds(request.max_wait)}"
+    if patience < 0:
+        return "your deadline has passed"
+    return f"your deadline was {describe_seconds(patience)} away"
 
 
 def _key(ticket: _Ticket) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from postiz_async.scheduler import CallOptions, Priority
+from postiz_async.scheduler import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -70,7 +70,7 @@ class Caller:
             answers.append(answer)
         return value
 
-    def merged(self, *, max_wait: float | None, priority: Priority | None) -> CallOptions:
+    def merged(self, *, max_wait: float | None, priority: int | None) -> CallOptions:
         """The options with what a create says of its own."""
         options = self._options
         if max_wait is not None:

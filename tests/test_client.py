@@ -23,6 +23,7 @@ from postiz_async import (
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 from postiz_async.wire import WireRequest, WireResponse
@@ -101,6 +102,47 @@ async def test_a_client_that_is_opened_again_remembers_its_quota() -> None:
         assert len(sandbox.posts) == 10
 
 
+def test_a_client_in_a_second_event_loop_says_so() -> None:
+    local = LocalPostiz()
+
+    async def opened() -> Postiz:
+        client = sandbox_client(local.sandbox)
+        return await client.open()
+
+    postiz = asyncio.run(opened())
+    with pytest.raises(ConfigurationError, match="opened in another event loop"):
+        asyncio.run(_channels(postiz))
+
+
+async def _channels(postiz: Postiz) -> None:
+    await postiz.integrations.list()
+
+
+def test_without_asyncio_nothing_is_opened() -> None:
+    opening = Postiz(api_key=KEY).open()
+    with pytest.raises(ConfigurationError, match="runs on asyncio"):
+        opening.send(None)
+
+
+async def test_two_clients_of_one_key_that_share_nothing_are_warned_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Sandbox(clock=JumpingClock()) as sandbox:
+        async with sandbox_client(sandbox), sandbox_client(sandbox):
+            (record,) = caplog.records
+            assert "share nothing" in record.message
+        caplog.clear()
+        store = MemoryStore()
+        async with (
+            sandbox_client(sandbox, quota=store),
+            sandbox_client(sandbox, quota=store),
+            Postiz(api_key="another", base_url="http://sandbox.invalid"),
+        ):
+            assert not caplog.records
+        async with sandbox_client(sandbox):
+            assert not caplog.records, "the others are closed"
+
+
 async def test_a_call_that_waits_at_closing_fails() -> None:
     async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
         channel = sandbox.add_integration("mastodon").id
@@ -110,7 +152,7 @@ async def test_a_call_that_waits_at_closing_fails() -> None:
             await postiz.posts.schedule(NewPost(channel, "first"), at=at)
             call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
             await sandbox.clock.sleep(1)
-        with pytest.raises(ConfigurationError, match="closed while this create waited"):
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
             await call
         assert len(sandbox.posts) == 1
         assert sandbox.clock.monotonic() < 3600
@@ -321,5 +363,8 @@ async def test_an_answer_with_fewer_posts_than_were_sent_is_unknown() -> None:
         channel = local.add_channel("x")
         with pytest.raises(DeliveryUnknownError, match="stored 0 of 2 posts"):
             await postiz.posts.schedule(
-                NewPost(channel, "a"), NewPost(channel, "b"), at=local.in_an_hour()
+                NewPost(channel, "a"),
+                NewPost(channel, "b"),
+                at=local.in_an_hour(),
+                validate=False,
             )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from postiz_async import quota
-from postiz_async.quota import Flight, Grant, Hit, Kept, Ledger, Reading, Wait, Why
+from postiz_async import keeping, quota
+from postiz_async.keeping import Kept
+from postiz_async.quota import Flight, Grant, Hit, Ledger, Reading, Wait, Why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -629,10 +630,10 @@ WALL = 1_800_000_000.0
 
 def reborn(ledger: Ledger, now: float, *, after: float = 0.0, step: float = 0.0) -> Ledger:
     """The ledger of the next process, `after` seconds later; its monotonic clock starts at 0."""
-    kept = quota.keep(ledger, now, WALL)
+    kept = keeping.keep(ledger, now, WALL)
     text = msgspec.json.encode(kept)
     assert msgspec.json.decode(text, type=Kept) == kept
-    return quota.restore(msgspec.json.decode(text, type=Kept), 0.0, WALL + after + step)
+    return keeping.restore(msgspec.json.decode(text, type=Kept), 0.0, WALL + after + step)
 
 
 def test_a_killed_process_does_not_probe_a_window_that_is_used_up() -> None:
@@ -657,9 +658,9 @@ def test_processes_that_die_before_each_answer_do_not_use_up_the_window() -> Non
         if quota.decide(ledger, 0.0, urgent=True) == GRANT:
             ledger, _ = quota.reserve(ledger, 0.0)
             sent += 1
-        kept = quota.keep(ledger, 0.0, wall)
+        kept = keeping.keep(ledger, 0.0, wall)
         wall += 60
-        ledger = quota.restore(kept, 0.0, wall)
+        ledger = keeping.restore(kept, 0.0, wall)
     assert sent == 3
 
 
@@ -670,8 +671,8 @@ def test_a_lock_out_survives() -> None:
 
 
 def test_experience_and_wishes_survive() -> None:
-    kept = quota.keep(known(20, past_foreign=3.0, past_hours=2.0, sliding=True), 0, WALL)
-    ledger = quota.restore(kept, 0, WALL, reserve_slots=7)
+    kept = keeping.keep(known(20, past_foreign=3.0, past_hours=2.0, sliding=True), 0, WALL)
+    ledger = keeping.restore(kept, 0, WALL, reserve_slots=7)
     assert (ledger.past_foreign, ledger.past_hours, ledger.sliding) == (3.0, 2.0, True)
     assert (ledger.held, ledger.window) == (7, HOUR)
 
@@ -738,7 +739,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize("kept", NONSENSE, ids=range(len(NONSENSE)))
 def test_nonsense_locks_nobody_out(kept: Kept) -> None:
-    ledger = quota.restore(kept, 0.0, WALL)
+    ledger = keeping.restore(kept, 0.0, WALL)
     assert quota.free_slots(ledger, 0.0) <= max(1, kept.limit)
     verdict = quota.decide(ledger, 0.0, urgent=True)
     assert isinstance(verdict, Grant) or verdict.until <= HOUR + 100

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from postiz_async import quota
+from postiz_async import keeping, quota
 from postiz_async.quota import Grant, Ledger, Reading
 
 HOUR = 3600.0
@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
         self.ahead = 0.0  # the client's monotonic clock less ours
         self.wall = 1e9  # the client's wall clock less ours
         self.stepped = 0.0
-        self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
+        self.kept = keeping.keep(self.ledger, self.mine, self.now + self.wall)
         self.life = 0
         self.events: list[tuple[float, int, int, int, object]] = []
         self.ids = itertools.count()
@@ -215,7 +215,7 @@ class Life(RuleBasedStateMachine):
         self.stepped = step
         self.ahead += 12_345.0
         wall = self.now + self.wall
-        self.ledger = quota.restore(self.kept, self.mine, wall, reserve_slots=self.held)
+        self.ledger = keeping.restore(self.kept, self.mine, wall, reserve_slots=self.held)
         self.block_known = -1.0
 
     @precondition(lambda self: self.others)
@@ -310,7 +310,7 @@ class Life(RuleBasedStateMachine):
 
     def keep(self) -> None:
         self.stepped = 0.0
-        self.kept = quota.keep(self.ledger, self.mine, self.now + self.wall)
+        self.kept = keeping.keep(self.ledger, self.mine, self.now + self.wall)
 
 
 def test_a_ledger_keeps_the_laws_through_any_life() -> None:

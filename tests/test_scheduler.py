@@ -19,7 +19,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
-from postiz_async.quota import Kept
+from postiz_async.keeping import Kept
 from postiz_async.scheduler import Priority
 from postiz_async.testing import SandboxTransport
 
@@ -58,7 +58,7 @@ async def test_within_a_lane_deadlines_and_then_arrival_decide() -> None:
             it.start(
                 number,
                 priority=BULK,
-                deadline=None if hour is None else at(it, hour * 3600),
+                due=None if hour is None else at(it, hour * 3600),
             )
             for number, hour in hours.items()
         ]
@@ -84,7 +84,7 @@ async def test_a_bulk_call_that_would_be_late_may_use_the_reserve() -> None:
         bulk = [it.start(number, priority=BULK) for number in range(20)]
         await it.clock.sleep(60)
         begun = it.clock.monotonic()
-        await it.create(50, priority=BULK, deadline=at(it, 600))
+        await it.create(50, priority=BULK, due=at(it, 600))
         assert it.clock.monotonic() - begun == pytest.approx(0.2)
         await asyncio.gather(*bulk)
 

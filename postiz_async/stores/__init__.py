@@ -13,7 +13,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from postiz_async.quota import Kept
+    from postiz_async.keeping import Kept
 
 __all__ = ["Keeper", "QuotaStore", "Versioned", "ledger_name"]
 

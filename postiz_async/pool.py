@@ -1,0 +1,237 @@
+"""`PostizPool`: one process, many organisations."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from postiz_async import wire
+from postiz_async.client import POLITENESS, Postiz, make_transport
+from postiz_async.clock import SystemClock
+from postiz_async.errors import ConfigurationError
+from postiz_async.fairness import FairTransport, Turns
+from postiz_async.stores import ledger_name
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async.admission import Gate
+    from postiz_async.clock import Clock
+    from postiz_async.events import AttemptHook
+    from postiz_async.scheduler import Scheduler
+    from postiz_async.stores import QuotaStore
+    from postiz_async.transport import Transport
+
+__all__ = ["PostizPool"]
+
+
+class _Tenant(Postiz):
+    """A client in a pool: its gates are shared by all clients of its organisation."""
+
+    def __init__(
+        self,
+        gates: dict[str, Gate],
+        *,
+        api_key: str,
+        base_url: str,
+        organization: str | None,
+        quota: QuotaStore | None,
+        slots_without_store: int,
+        pacing: Literal["burst", "smooth"],
+        reserve: int | None,
+        politeness: float | None,
+        validate: bool,
+        on_attempt: AttemptHook | None,
+        clock: Clock,
+        transport: Transport,
+    ) -> None:
+        super().__init__(
+            api_key=api_key,
+            base_url=base_url,
+            organization=organization,
+            quota=quota,
+            slots_without_store=slots_without_store,
+            pacing=pacing,
+            reserve=reserve,
+            politeness=politeness,
+            validate=validate,
+            on_attempt=on_attempt,
+            clock=clock,
+            transport=transport,
+        )
+        self._gates = gates
+
+    def _gate(self, route: str) -> Gate:
+        name = f"{self.quota_name}.{route}"
+        if name not in self._gates:
+            self._gates[name] = super()._gate(route)
+        return self._gates[name]
+
+    def _shut(self, scheduler: Scheduler) -> None:
+        """The gates are the pool's; others may wait there."""
+
+    def _shares_with(self, other: Postiz) -> bool:
+        return isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
+
+
+class PostizPool:
+    """Clients of many organisations: one set of connections, one ledger for each organisation.
+
+        async with PostizPool(base_url="https://postiz.example.com/api") as pool:
+            postiz = await pool.client(token)
+            await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
+
+    A client is opened when it is first asked for and stays in the pool, with its ledger and its
+    list of channels; asking again returns the same one. An idle client has no task, no timer and
+    no connection. When more requests want to go than there are connections, the organisations
+    take turns.
+
+    Args:
+        base_url: the server of clients that name no other; see `Postiz`.
+        quota: a store that shares all quotas with other processes; see `Postiz`.
+        slots_without_store: see `Postiz`; for each organisation.
+        connections: connections kept at most, for all organisations together.
+        keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
+        pacing: see `Postiz`.
+        reserve: see `Postiz`.
+        politeness: see `Postiz`; for each organisation.
+        validate: see `Postiz`.
+        on_attempt: see `Postiz`.
+        drain: see `Postiz`; for all clients together.
+        clock: see `Postiz`.
+        transport: see `Postiz`. It stays open when the pool closes.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        quota: QuotaStore | None = None,
+        slots_without_store: int = 0,
+        connections: int = 100,
+        keep: int = 10_000,
+        pacing: Literal["burst", "smooth"] = "burst",
+        reserve: int | None = None,
+        politeness: float | None = POLITENESS,
+        validate: bool = True,
+        on_attempt: AttemptHook | None = None,
+        drain: float = 0.0,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        if connections < 1 or keep < 1:
+            raise ConfigurationError("A pool needs at least 1 connection and keeps 1 client.")
+        url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
+        self._root = wire.api_root(url)
+        self._connections = connections
+        self._keep = keep
+        self._drain = drain
+        self._given_transport = transport
+        self._transport: Transport | None = None
+        self._turns = Turns(connections)
+        self._gates: dict[str, Gate] = {}
+        self._clients: dict[tuple[str, str], _Tenant] = {}
+        self._make = partial(
+            _Tenant,
+            self._gates,
+            quota=quota,
+            slots_without_store=slots_without_store,
+            pacing=pacing,
+            reserve=reserve,
+            politeness=politeness,
+            validate=validate,
+            on_attempt=on_attempt,
+            clock=clock if clock is not None else SystemClock(),
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._transport is None else f"open, {len(self)} clients"
+        return f"<PostizPool {state}>"
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    async def client(
+        self, api_key: str, *, organization: str | None = None, base_url: str | None = None
+    ) -> Postiz:
+        """The open client of a key. The pool closes it.
+
+        Args:
+            api_key: an organisation's key, or an OAuth token of it.
+            organization: a name of yours for the organisation. A key and a token with one name
+                spend one quota and so share one ledger, also when a token is renewed.
+            base_url: another server than the pool's.
+
+        Raises:
+            ConfigurationError: the pool is not open, or the key or the URL cannot be used.
+        """
+        transport = self._transport
+        if transport is None:
+            raise ConfigurationError(
+                "This pool is not open. Use it as `async with PostizPool() as pool:`."
+            )
+        root = self._root if base_url is None else wire.api_root(base_url)
+        key = wire.clean_key(api_key)
+        quota_name = ledger_name(root, organization or key)
+        place = ledger_name(root, key), quota_name
+        client = self._clients.pop(place, None)
+        if client is None or not client.is_open:
+            fair = FairTransport(transport, self._turns, quota_name)
+            client = self._make(
+                api_key=key, base_url=root, organization=organization, transport=fair
+            )
+            await client.open()
+        self._clients[place] = client  # at the end: the most recently used
+        if len(self._clients) > self._keep:
+            await self._let_go()
+        return client
+
+    async def _let_go(self) -> None:
+        """Close the longest unused tenth of the clients, as far as they are at rest."""
+        idle = [place for place, client in self._clients.items() if not client.calls_under_way]
+        for place in idle[: max(1, self._keep // 10)]:
+            await self._clients.pop(place).aclose()
+        used = {client.quota_name for client in self._clients.values()}
+        for name, gate in tuple(self._gates.items()):
+            if gate.is_at_rest and name.partition(".")[0] not in used:
+                del self._gates[name]
+
+    async def open(self) -> Self:
+        """Open the pool; `async with` does it."""
+        if self._transport is not None:
+            raise ConfigurationError("This pool is open already.")
+        self._transport = self._given_transport or make_transport(self._connections)
+        return self
+
+    async def aclose(self, *, drain: float | None = None) -> None:
+        """Close all clients and connections; see `Postiz.aclose`."""
+        transport, self._transport = self._transport, None
+        clients, self._clients = self._clients, {}
+        seconds = self._drain if drain is None else drain
+        async with anyio.create_task_group() as group:
+            for client in clients.values():
+                group.start_soon(_close, client, seconds)
+        for gate in self._gates.values():
+            gate.close()
+        self._gates.clear()
+        if transport is not None and transport is not self._given_transport:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def _close(client: Postiz, drain: float) -> None:
+    await client.aclose(drain=drain)

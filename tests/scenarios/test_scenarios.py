@@ -1,0 +1,465 @@
+"""The quota through the whole client, on the jumping clock, against the sandbox.
+
+Each scene says what has to hold: refusals of ours, everything stored exactly once, the time
+against the optimum, and whether others on the key are left alone.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from clocked_store import OnClock
+from stage import (
+    HOUR,
+    Mortal,
+    Stage,
+    Storage,
+    arrivals,
+    optimum,
+    polite_optimum,
+    stage,
+)
+
+from postiz_async import Priority
+from postiz_async.delivery.journal import Journal
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
+
+    from postiz_async import Postiz
+    from postiz_async.sandbox import FaultKind
+    from postiz_async.stores import QuotaStore, Versioned
+
+BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
+LATE = 1.005
+"""Elapsed time over the optimum that passes as optimal."""
+
+
+# ------------------------------------------------------------------ alone
+
+
+@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+@pytest.mark.parametrize("workers", [1, 50])
+@pytest.mark.parametrize(("creates", "limit"), [(30, 30), (100, 30), (200, 90)])
+async def test_alone(creates: int, limit: int, workers: int, lane: Priority) -> None:
+    async with stage(creates, limit=limit) as it, it.client() as postiz:
+        await it.work([postiz], range(creates), workers=workers, lane=lane)
+        assert it.is_exact
+        assert it.refusals == 0
+        best = optimum(creates, limit)
+        assert it.elapsed <= best + 0.005 * max(best, HOUR)
+
+
+@pytest.mark.parametrize(("lane", "late"), [(BULK, 1 / 0.89), (INTERACTIVE, LATE)])
+async def test_alone_on_a_server_that_counts_in_memory(lane: Priority, late: float) -> None:
+    async with stage(300, storage="memory") as it, it.client() as postiz:
+        await it.work([postiz], range(300), lane=lane)
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(300, 30) * late
+
+
+@pytest.mark.parametrize("storage", ["redis", "memory"])
+@pytest.mark.parametrize(("used", "refusals"), [(20, 0), (29, 0), (30, 1)])
+async def test_a_window_that_somebody_else_began(
+    storage: Storage, used: int, refusals: int
+) -> None:
+    async with stage(100, storage=storage) as it, it.client() as postiz:
+        for _ in range(used):
+            await it.knock()
+        await it.clock.sleep(600)
+        await it.work([postiz], range(100))
+        assert it.is_exact
+        assert it.refusals == refusals
+        begins = HOUR + 600 * refusals  # the next window, or the end of the lock-out
+        best = begins + optimum(100 - (30 - used), 30)
+        assert it.elapsed <= best * LATE + (HOUR if storage == "memory" else 0)
+
+
+# ------------------------------------------------------------------ beside others
+
+
+async def beside_another(seed: int, workers: int, lane: Priority = BULK) -> Stage:
+    """300 posts beside somebody unseen who creates 5 an hour; everything is stored once."""
+    others = arrivals(5.0, seed)
+    async with stage(300, seed=seed) as it, it.client() as postiz, it.neighbour(others):
+        await it.work([postiz], range(300), workers=workers, lane=lane)
+        assert it.is_exact
+        assert it.elapsed <= polite_optimum(300, 30, others) / 0.90
+        return it
+
+
+@pytest.mark.parametrize("workers", [20, 50])
+async def test_beside_a_client_that_nobody_sees(workers: int) -> None:
+    scenes = [await beside_another(seed, workers) for seed in (1, 5, 7)]
+    assert max(it.refusals for it in scenes) <= 2
+    refused = sum(it.others_refused for it in scenes)
+    assert refused <= 0.05 * sum(it.others_sent for it in scenes)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a backlog that fits into what is free is taken for the end of the job: fewer than 18 "
+    "bulk callers at once hold nothing back, and slots held for others are never let go again",
+)
+@pytest.mark.parametrize("workers", [1, 5, 15])
+async def test_few_workers_beside_a_client_that_nobody_sees(workers: int) -> None:
+    it = await beside_another(1, workers)
+    assert it.refusals <= 2
+    assert it.others_refused <= 0.05 * it.others_sent
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="the ledger sees the backlog of one process only: 50 workers in 4 processes are as 12 "
+    "in one, see test_few_workers_beside_a_client_that_nobody_sees",
+)
+async def test_processes_that_share_beside_a_client_that_nobody_sees(tmp_path: Path) -> None:
+    others = arrivals(5.0, 3)
+    async with stage(200) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
+        async with it.neighbour(others):
+            await it.work(clients, range(200))
+        assert it.is_exact
+        assert it.refusals <= 2
+        assert it.others_refused <= 0.05 * it.others_sent
+        assert it.elapsed <= polite_optimum(200, 30, others) / 0.85
+
+
+# ------------------------------------------------------------------ restarts
+
+Memory = Literal["sqlite", "journal", "none"]
+"""Where a process writes its quota down for its successor."""
+
+
+@asynccontextmanager
+async def process(
+    it: Stage, memory: Memory, folder: Path
+) -> AsyncGenerator[tuple[Postiz, Callable[[], None]]]:
+    """A client as a process has it, and what kills it."""
+    async with AsyncExitStack() as stack:
+        if memory == "sqlite":
+            store = SqliteStore(folder / "quota.sqlite")
+            stack.push_async_callback(store.aclose)
+            hold = Mortal(store)
+            yield await stack.enter_async_context(it.client(hold)), hold.kill
+            return
+        postiz = await stack.enter_async_context(it.client())
+        if memory == "journal":
+            path = folder / "campaign.journal"
+            journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
+            await stack.enter_async_context(journal)
+            postiz.scheduler.keepers.append(journal)
+            await postiz.scheduler.recall()
+        yield postiz, lambda: None
+
+
+async def live(
+    it: Stage,
+    memory: Memory,
+    folder: Path,
+    *,
+    kills: Sequence[float],
+    lane: Priority = BULK,
+    between: Callable[[], object] = lambda: None,
+) -> None:
+    """A process that is killed at these moments and started again five seconds later."""
+    for moment in (*kills, math.inf):
+        async with process(it, memory, folder) as (postiz, kill):
+            await it.work_until(moment, postiz, lane=lane, kill=kill)
+        between()
+        if moment < math.inf:
+            await it.clock.sleep(5)
+
+
+KILLS = (0.5, 1000.0, 3602.7, 7300.0)
+"""In a burst, in a window that is used up, in the next burst, and once more."""
+
+
+@pytest.mark.parametrize("storage", ["redis", "memory"])
+@pytest.mark.parametrize(
+    ("memory", "lane", "kills"),
+    [
+        ("sqlite", INTERACTIVE, KILLS),
+        ("sqlite", BULK, (1000.0, 7300.0)),
+        ("journal", INTERACTIVE, KILLS),
+        ("journal", BULK, KILLS),
+    ],
+)
+async def test_killed_in_mid_window_with_the_state_kept(
+    memory: Memory, lane: Priority, kills: Sequence[float], storage: Storage, tmp_path: Path
+) -> None:
+    async with stage(100, storage=storage) as it:
+        await live(it, memory, tmp_path, kills=kills, lane=lane)
+        assert it.is_exact
+        assert it.refusals == 0
+        late = 30.0 * len(kills) if memory == "journal" else 0.0  # it has wall times only
+        late += HOUR if storage == "memory" else 0  # slots come back one by one
+        assert it.elapsed <= optimum(100, 30) * LATE + late
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="while bulk waits for a window to close, a dead process's call is not taken off the "
+    "shared state, and everybody who waits looks at the store four times a second for an hour",
+)
+async def test_a_dead_process_does_not_keep_the_others_busy(tmp_path: Path) -> None:
+    looks: list[str] = []
+
+    class Watched(MemoryStore):
+        async def read(self, name: str) -> Versioned:
+            looks.append(name)
+            return await super().read(name)
+
+    async with stage(100) as it:
+        store = Watched()
+        hold = Mortal(store)
+        async with it.client(hold) as postiz:
+            await it.work_until(0.5, postiz, lane=BULK, kill=hold.kill)
+        async with it.client(store) as postiz:
+            await it.work_until(600.0, postiz, lane=BULK, kill=lambda: None)
+        assert it.refusals == 0
+        assert 4 * 45 < len(looks) < 4 * 75  # a call is taken for dead after 60.2 s
+
+
+async def test_bulk_that_is_killed_without_a_state_finds_the_slots_it_held(tmp_path: Path) -> None:
+    async with stage(100) as it:
+        await live(it, "none", tmp_path, kills=KILLS)
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * LATE
+
+
+async def test_without_a_state_a_window_that_is_used_up_costs_one_lock_out(tmp_path: Path) -> None:
+    async with stage(100) as it:
+        await live(it, "none", tmp_path, kills=(1000.0,), lane=INTERACTIVE)
+        assert it.is_exact
+        assert it.refusals == 1
+        assert it.elapsed <= 1005 + HOUR + optimum(70, 30) + 20
+
+
+# ------------------------------------------------------------------ one store for many
+
+
+@asynccontextmanager
+async def sharing(
+    it: Stage, kind: Literal["memory", "sqlite", "redis"], clients: int, place: Path | str
+) -> AsyncGenerator[list[Postiz]]:
+    """Open clients that share a quota, each with a connection of its own where there are any."""
+    async with AsyncExitStack() as stack:
+        opened: list[Postiz] = []
+        common = MemoryStore()
+        for _ in range(clients):
+            store: QuotaStore = common
+            if kind == "sqlite":
+                store = SqliteStore(f"{place}/quota.sqlite")
+            elif kind == "redis":
+                store = OnClock(RedisStore(str(place)), it.clock, it.clock.hold)
+            stack.push_async_callback(store.aclose)
+            opened.append(await stack.enter_async_context(it.client(store)))
+        yield opened
+
+
+@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+@pytest.mark.parametrize(("kind", "clients"), [("memory", 4), ("sqlite", 4), ("redis", 8)])
+async def test_clients_that_share_a_store(
+    kind: Literal["memory", "sqlite", "redis"],
+    clients: int,
+    lane: Priority,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    place = request.getfixturevalue("redis_url") if kind == "redis" else tmp_path
+    async with stage(130) as it, sharing(it, kind, clients, place) as opened:
+        await it.work(opened, range(130), lane=lane)
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(130, 30) * LATE
+
+
+# ------------------------------------------------------------------ lost answers
+
+
+@pytest.mark.parametrize("seed", [1, 2, 7])
+async def test_2_percent_lost(seed: int) -> None:
+    async with stage(300, seed=seed) as it, it.client() as postiz:
+        it.fault("drop_answer", probability=0.01)
+        it.fault("reset", probability=0.01)
+        await it.work([postiz], range(300))
+        assert it.is_exact
+        assert it.refusals == 0
+        # when the very last slot of a window is lost on its way, one window of ten is
+        assert it.elapsed <= optimum(300, 30) / 0.895
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "reset"])
+async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path: Path) -> None:
+    async with stage(130) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
+        it.fault(kind, probability=0.02)
+        await it.work(clients, range(130))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(130, 30) / 0.90
+
+
+# ------------------------------------------------------------------ what is believed of the limit
+
+
+@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+async def test_believed_30_and_really_90(lane: Priority) -> None:
+    async with stage(300, limit=90) as it, it.client() as postiz:
+        assert postiz.scheduler.ledger.limit == 30
+        await it.work([postiz], range(300), lane=lane)
+        assert (await postiz.quota()).limit == 90
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(300, 90) * LATE
+
+
+@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+async def test_believed_90_and_really_30(lane: Priority, tmp_path: Path) -> None:
+    async with stage(105, limit=90) as it:
+        async with process(it, "sqlite", tmp_path) as (postiz, _):
+            await it.work([postiz], range(5))
+        await it.clock.sleep(2 * HOUR)
+        it.restart_counter(30, "redis")
+        async with process(it, "sqlite", tmp_path) as (postiz, _):
+            assert (await postiz.quota()).limit == 90
+            await it.work([postiz], range(5, 105), lane=lane)
+            assert (await postiz.quota()).limit == 30
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed - 2 * HOUR <= optimum(100, 30) * LATE
+
+
+@pytest.mark.parametrize(("lane", "windows"), [(INTERACTIVE, 2), (BULK, 3)])
+async def test_a_limit_that_is_cut_below_what_is_used_costs_one_lock_out(
+    lane: Priority, windows: int
+) -> None:
+    async with stage(100, limit=90) as it, it.client() as postiz:
+        await it.work([postiz], range(40), lane=lane)
+        it.throttle.limit = 30
+        await it.work([postiz], range(40, 100), lane=lane)
+        assert it.is_exact
+        refused = [create.at for create in it.sandbox.creates if create.status == 429]
+        assert refused
+        assert refused[-1] - refused[0] < 1, "only those that were in flight together"
+        assert it.elapsed <= windows * HOUR * LATE  # bulk takes it for a sign of others
+
+
+async def test_a_limit_that_is_raised_is_used_from_the_next_answer_on() -> None:
+    async with stage(150) as it, it.client() as postiz:
+        await it.work([postiz], range(10))
+        it.throttle.limit = 90
+        await it.work([postiz], range(10, 150))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(150, 90) * LATE
+
+
+# ------------------------------------------------------------------ without rate headers
+
+
+@pytest.mark.parametrize("storage", ["redis", "memory"])
+@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+async def test_headers_stripped(lane: Priority, storage: Storage) -> None:
+    async with stage(100, storage=storage) as it, it.client() as postiz:
+        it.fault("strip_headers")
+        await it.work([postiz], range(100), lane=lane)
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * (LATE if lane is INTERACTIVE else 1.12)
+
+
+async def test_headers_stripped_now_and_then() -> None:
+    async with stage(100) as it, it.client() as postiz:
+        it.fault("strip_headers", probability=0.3)
+        await it.work([postiz], range(100))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * 1.02
+
+
+async def test_headers_stripped_and_two_processes(tmp_path: Path) -> None:
+    async with stage(100) as it, sharing(it, "sqlite", 2, tmp_path) as clients:
+        it.fault("strip_headers")
+        await it.work(clients, range(100))
+        assert it.is_exact
+        assert it.refusals == 0
+
+
+# ------------------------------------------------------------------ the server is restarted
+
+
+@pytest.mark.parametrize("after", ["memory", "redis"])
+@pytest.mark.parametrize("moment", [0.6, 1800.0, 3601.0, 3602.5])
+async def test_a_counter_that_is_emptied(moment: float, after: Storage) -> None:
+    """A server that counts in memory is started again, or updated to one that does not."""
+    async with stage(100, storage="memory") as it, it.client() as postiz:
+        async with it.at(moment, lambda: it.restart_counter(30, after)):
+            await it.work([postiz], range(100))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * LATE + HOUR
+
+
+@pytest.mark.parametrize("moment", [0.5, 1800.0, 3601.5])
+async def test_a_server_that_is_away_and_keeps_its_counter(moment: float) -> None:
+    async with stage(100) as it, it.client() as postiz:
+        outage = lambda: it.fault("error_before", route=None, status=502, times=5)  # noqa: E731
+        async with it.at(moment, outage):
+            await it.work([postiz], range(100))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * 1.02
+
+
+# ------------------------------------------------------------------ the wall clock is set
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("memory", ["none", "sqlite", "journal"])
+async def test_the_wall_clock_is_set_by_an_hour(
+    step: float, memory: Memory, tmp_path: Path
+) -> None:
+    async with stage(100) as it, process(it, memory, tmp_path) as (postiz, _):
+        async with AsyncExitStack() as stack:
+            for moment, sign in ((0.5, 1), (1800.0, 1), (3590.0, -1), (5000.0, -1)):
+                change = partial(it.clock.step_wall, sign * step)
+                await stack.enter_async_context(it.at(moment, change))
+            await it.work([postiz], range(100))
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * LATE
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR])
+async def test_the_wall_clock_is_set_while_a_shared_file_keeps_the_state(
+    step: float, tmp_path: Path
+) -> None:
+    async with stage(100) as it:
+        change = partial(it.clock.step_wall, step)
+        await live(it, "sqlite", tmp_path, kills=(1000.0,), lane=INTERACTIVE, between=change)
+        assert it.is_exact
+        assert it.refusals == 0
+        assert it.elapsed <= optimum(100, 30) * LATE
+
+
+@pytest.mark.parametrize(("step", "refusals"), [(HOUR, 1), (-HOUR, 0)])
+async def test_the_wall_clock_is_set_while_a_journal_keeps_the_state(
+    step: float, refusals: int, tmp_path: Path
+) -> None:
+    """A journal has wall times only: what is over by the wall is over, at the price of a probe."""
+    async with stage(100) as it:
+        change = partial(it.clock.step_wall, step)
+        await live(it, "journal", tmp_path, kills=(1000.0,), lane=INTERACTIVE, between=change)
+        assert it.is_exact
+        assert it.refusals <= refusals
+        assert it.elapsed <= 1005 + HOUR + optimum(70, 30) + 40

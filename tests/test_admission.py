@@ -1,0 +1,198 @@
+"""Lanes, deadlines, what is seen of the queue, and how a client closes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from quota_lab import lab
+
+from postiz_async.admission import OVERTAKES
+from postiz_async.errors import ConfigurationError, QuotaWaitError
+from postiz_async.scheduler import Priority
+
+BULK = Priority.BULK
+
+
+# ------------------------------------------------------------------ lanes
+
+
+async def test_any_whole_number_is_a_lane() -> None:
+    async with lab(limit=1, reserve=0) as it:
+        await it.create(0)
+        calls = [it.start(lane, priority=lane) for lane in (20, 10, 5, 0, -1)]
+        await asyncio.gather(*calls)
+        assert it.left == [0, -1, 0, 5, 10, 20]
+
+
+async def test_bulk_is_not_starved_by_interactive_calls() -> None:
+    async with lab(limit=5) as it:
+        bulk = it.start(1000, priority=BULK)
+
+        async def user(number: int) -> None:
+            for turn in range(20):
+                await it.create(100 * number + turn)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(user(number))
+        await bulk
+        assert it.left.index(1000) <= OVERTAKES + 1
+        assert it.sandbox.refusals == 0
+
+
+async def test_bulk_that_is_overtaken_gets_one_slot_of_ten() -> None:
+    async with lab(limit=10, reserve=2) as it:
+        await it.create(0)
+        bulk = [it.start(1000 + number, priority=BULK) for number in range(6)]
+        users = [it.start(number) for number in range(60)]
+        await asyncio.gather(*users, *bulk)
+        places = [place for place, number in enumerate(it.left) if number >= 1000]
+        assert all(later - earlier <= 10 for earlier, later in pairwise(places))
+        assert it.sandbox.refusals == 0
+
+
+async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
+    async with lab(limit=1) as it:
+        await it.create(0)
+        now = datetime.fromtimestamp(it.clock.time(), UTC)
+        soon = it.postiz.with_options(deadline=now + timedelta(minutes=10))
+        with pytest.raises(QuotaWaitError, match="your deadline was 10 min 00 s away") as caught:
+            await soon.posts.create(it.body(1))
+        assert it.clock.monotonic() < 5
+        assert caught.value.retry_after == pytest.approx(3600, abs=5)
+        later = it.postiz.with_options(deadline=now + timedelta(hours=2))
+        await later.posts.create(it.body(1))
+        with pytest.raises(QuotaWaitError, match="your deadline has passed"):
+            await soon.posts.create(it.body(2))
+        with pytest.raises(ConfigurationError, match="no time zone"):
+            it.postiz.with_options(deadline=datetime(2030, 1, 1))  # noqa: DTZ001
+
+
+# ------------------------------------------------------------------ seeing
+
+
+async def test_the_stream_of_changes_tells_what_happens() -> None:
+    async with lab(limit=2) as it:
+        seen: list[tuple[int | None, int, int]] = []
+
+        async def watch() -> None:
+            async for quota in it.postiz.quota_changes():
+                state = (quota.remaining, quota.in_flight, quota.queued.interactive)
+                seen.append(state)
+
+        watching = asyncio.create_task(watch())
+        await it.clock.sleep(1)
+        assert seen == [(None, 0, 0)]
+        await it.create(0)
+        await it.clock.sleep(1)
+        assert (1, 0, 0) in seen
+        await it.create(1)
+        waiting = it.start(2)
+        await it.clock.sleep(1)
+        assert seen[-1] == (0, 0, 1)
+        await waiting
+        await it.clock.sleep(1)
+        assert seen[-1] == (1, 0, 0), "a new window"
+        await it.clock.sleep(4000)
+        before = len(seen)
+        await it.clock.sleep(4000)
+        assert len(seen) == before, "time alone says nothing new after the window's end"
+        await it.postiz.aclose()
+        await asyncio.wait_for(watching, 1)
+        await it.postiz.open()
+
+
+async def test_a_slow_reader_of_changes_gets_the_newest() -> None:
+    async with lab(limit=30) as it:
+        changes = it.postiz.quota_changes()
+        first = await anext(changes)
+        for number in range(5):
+            await it.create(number)
+        second = await anext(changes)
+        assert (first.remaining, second.remaining) == (None, 25)
+        await changes.aclose()
+
+
+async def test_the_forecast_of_a_place_in_the_queue_comes_true() -> None:
+    async with lab(limit=2, reserve=0) as it:
+        await it.create(0)
+        calls = [it.start(number) for number in range(1, 8)]
+        await it.clock.sleep(10)
+        waits = [it.postiz.leaves_in(place) for place in range(1, 7)]
+        begun = it.clock.monotonic()
+        for call, wait in zip(calls[1:], waits, strict=True):
+            await call
+            assert it.clock.monotonic() - begun == pytest.approx(wait, abs=10)
+        assert (await it.postiz.quota()).next_in == it.postiz.leaves_in(1)
+
+
+async def test_the_quota_and_the_client_show_themselves() -> None:
+    async with lab(limit=30) as it:
+        assert "limit=None, remaining=None" in repr(it.postiz)
+        await it.create(0)
+        shown = repr(await it.postiz.quota())
+        assert shown.startswith("Quota(limit=30, remaining=29, resets_in=36")
+        assert "queued=Queued(interactive=0, bulk=0), blocked=no" in shown
+        assert repr(it.postiz).startswith("<Postiz http://sandbox.invalid/public/v1 open, Quota(")
+
+
+async def test_that_others_spend_the_quota_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with lab(limit=30) as it:
+        await it.create(0)
+        await it.create(1)
+        assert not caplog.records
+        await it.use_up(2)
+        await it.create(2)
+        await it.use_up(2)
+        await it.create(3)
+        (record,) = caplog.records
+        assert "others spend the create requests" in record.message
+        assert "2 in this window beside our 3" in record.message
+
+
+# ------------------------------------------------------------------ closing
+
+
+async def test_closing_can_wait_for_what_is_under_way() -> None:
+    async with lab(limit=1) as it:
+        await it.create(0)
+        calls = [it.start(1), it.start(2)]
+        await it.clock.sleep(1)
+        closing = asyncio.create_task(it.postiz.aclose(drain=4000))
+        await it.clock.sleep(1)
+        with pytest.raises(ConfigurationError, match="closed or closing; nothing was sent"):
+            await it.create(3)
+        await calls[0]
+        await closing
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await calls[1]
+        assert it.clock.monotonic() == pytest.approx(4001, abs=2)
+        assert len(it.sandbox.posts) == 2
+        await it.postiz.open()
+
+
+async def test_closing_without_calls_waits_for_nobody() -> None:
+    async with lab(limit=1) as it:
+        await it.create(0)
+        begun = it.clock.monotonic()
+        await it.postiz.aclose(drain=1000)
+        assert it.clock.monotonic() == begun
+        await it.postiz.open()
+
+
+async def test_a_closing_that_is_cancelled_leaves_the_client_closed_to_new_calls() -> None:
+    async with lab(limit=1) as it:
+        await it.create(0)
+        call = it.start(1)
+        await it.clock.sleep(1)
+        closing = asyncio.create_task(it.postiz.aclose(drain=9000))
+        await it.clock.sleep(1)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await call
+        await it.postiz.aclose()
+        await it.postiz.open()

@@ -1,0 +1,139 @@
+"""Old servers count other routes too, each for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import Postiz, QuotaWaitError
+from postiz_async.clock import JumpingClock
+from postiz_async.endpoints import CREATE_POST, LIST_POSTS
+from postiz_async.sandbox import Sandbox
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import SandboxTransport, sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from postiz_async.wire import WireRequest, WireResponse
+
+START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def old_server(
+    release: str = "v2.18.0", limit: int = 5
+) -> AsyncGenerator[tuple[Sandbox, Postiz]]:
+    async with (
+        Sandbox(clock=JumpingClock(), limit=limit, release=release) as sandbox,
+        sandbox_client(sandbox, latency=0.1) as postiz,
+    ):
+        yield sandbox, postiz
+
+
+async def look(postiz: Postiz) -> None:
+    await postiz.posts.list(start=START, end=END)
+
+
+@pytest.mark.parametrize("at_once", [1, 20])
+async def test_a_read_that_the_server_counts_waits_for_its_own_window(at_once: int) -> None:
+    async with old_server(limit=30) as (sandbox, postiz):
+        looks = [asyncio.create_task(look(postiz)) for _ in range(at_once)]
+        await asyncio.gather(*looks)
+        for _ in range(60 - at_once):
+            await look(postiz)
+        assert not sandbox.refusals
+        assert 3600 < sandbox.clock.monotonic() < 3660, "two windows of 30"
+        await postiz.integrations.list()  # not counted at this release: no wait
+        assert sandbox.clock.monotonic() < 3660
+
+
+async def test_reads_and_creates_have_counters_of_their_own() -> None:
+    async with old_server(limit=5) as (sandbox, postiz):
+        for _ in range(5):
+            await look(postiz)
+        await postiz.posts.probe()
+        assert (await postiz.quota()).remaining == 4
+        assert not sandbox.refusals
+
+
+async def test_max_wait_holds_for_counted_reads() -> None:
+    async with old_server(limit=5) as (_, postiz):
+        for _ in range(5):
+            await look(postiz)
+        with pytest.raises(QuotaWaitError) as caught:
+            await postiz.with_options(max_wait=5).posts.list(start=START, end=END)
+        assert 3500 < caught.value.retry_after < 3610
+
+
+async def test_the_counter_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with old_server() as (_, postiz):
+            for _ in range(4):
+                await look(postiz)
+    (record,) = caplog.records
+    assert LIST_POSTS.name in record.message
+    assert "counted by this server too" in record.message
+
+
+async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
+    clock = JumpingClock()
+    old = Sandbox(clock=clock, limit=5, release="v2.18.0")
+    new = Sandbox(clock=clock, limit=5)
+
+    class Updated:
+        """The server is updated after four requests."""
+
+        asked = 0
+
+        async def send(self, request: WireRequest) -> WireResponse:
+            self.asked += 1
+            box = old if self.asked <= 4 else new
+            return await SandboxTransport(box, latency=0.1).send(request)
+
+        async def aclose(self) -> None:
+            """There is nothing to close."""
+
+    async with (
+        old,
+        new,
+        Postiz(
+            api_key="sandbox", base_url="http://sandbox.invalid", clock=clock, transport=Updated()
+        ) as postiz,
+    ):
+        for _ in range(4):
+            await look(postiz)
+        await asyncio.gather(*(look(postiz) for _ in range(40)))
+        assert clock.monotonic() < 10, "nobody waited for a window"
+
+
+async def test_counted_reads_of_two_clients_share_a_store() -> None:
+    store = MemoryStore()
+    async with Sandbox(clock=JumpingClock(), limit=6, release="v2.18.0") as sandbox:
+        async with (
+            sandbox_client(sandbox, quota=store) as one,
+            sandbox_client(sandbox, quota=store) as two,
+        ):
+            await look(one)
+            await look(two)  # finds the counter for itself
+            for client in (one, two, one, two):
+                await look(client)
+            with pytest.raises(QuotaWaitError):
+                await one.with_options(max_wait=0).posts.list(start=START, end=END)
+            with pytest.raises(QuotaWaitError):
+                await two.with_options(max_wait=0).posts.list(start=START, end=END)
+        assert not sandbox.refusals
+
+
+async def test_today_only_creates_are_counted() -> None:
+    async with old_server("HEAD", limit=2) as (sandbox, postiz):
+        for _ in range(20):
+            await look(postiz)
+        assert sandbox.clock.monotonic() == pytest.approx(20 * 0.2)
+    assert CREATE_POST.quota
+    assert not LIST_POSTS.quota

@@ -1,0 +1,111 @@
+"""Turns at a connection: nobody waits for the backlog of another."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postiz_async.fairness import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+async def test_waiting_owners_take_turns() -> None:
+    turns, served = Turns(1), list[str]()
+
+    async def work(owner: str) -> None:
+        await turns.take(owner)
+        served.append(owner)
+        await asyncio.sleep(0)
+        turns.give_back(owner)
+
+    crowd = [work("big") for _ in range(100)] + [work("small"), work("other")]
+    await asyncio.gather(*crowd)
+    assert served.index("small") < 4
+    assert served.index("other") < 5
+    assert len(served) == 102
+
+
+async def test_no_owner_holds_all_turns() -> None:
+    turns = Turns(8)
+    for _ in range(6):
+        await turns.take("big")
+    more = asyncio.create_task(turns.take("big"))
+    await asyncio.sleep(0)
+    assert not more.done(), "a quarter is left to others"
+    await asyncio.wait_for(turns.take("small"), 1)
+    turns.give_back("big")
+    await asyncio.wait_for(more, 1)
+
+
+async def test_one_turn_can_be_had_even_alone() -> None:
+    turns = Turns(1)
+    await asyncio.wait_for(turns.take("a"), 1)
+
+
+async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
+    turns = Turns(1)
+    await turns.take("a")
+    first, second = (asyncio.create_task(turns.take(owner)) for owner in "bc")
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    turns.give_back("a")
+    await asyncio.wait_for(second, 1)
+
+
+async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None:
+    turns = Turns(1)
+    await turns.take("a")
+    first, second = (asyncio.create_task(turns.take(owner)) for owner in "bc")
+    await asyncio.sleep(0)
+    turns.give_back("a")  # first has the turn and has not run yet
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await asyncio.wait_for(second, 1)
+
+
+@given(
+    capacity=st.integers(1, 5),
+    acts=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "end", "cancel"]))),
+)
+def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, str]]) -> None:
+    async def life() -> None:
+        turns, held, waiting = Turns(capacity), list[str](), list[asyncio.Task[str]]()
+
+        async def take(owner: str) -> str:
+            await turns.take(owner)
+            held.append(owner)
+            return owner
+
+        for owner, act in acts:
+            if act == "take":
+                waiting.append(asyncio.create_task(take(owner)))
+            elif act == "end" and held:
+                turns.give_back(held.pop(0))
+            elif act == "cancel" and waiting:
+                waiting.pop().cancel()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert len(held) <= capacity
+        while held:
+            turns.give_back(held.pop())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await _all_end(*waiting)
+        for _ in range(max(1, capacity - capacity // 4)):
+            await asyncio.wait_for(turns.take("z"), 1)
+
+    asyncio.run(life())
+
+
+async def _all_end(*tasks: Awaitable[str]) -> None:
+    for result in await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 1):
+        assert isinstance(result, str | asyncio.CancelledError)

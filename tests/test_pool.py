@@ -1,0 +1,200 @@
+"""Many organisations in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, QuotaWaitError
+from postiz_async.clock import JumpingClock
+from postiz_async.sandbox import Sandbox
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from postiz_async.stores import QuotaStore
+    from postiz_async.wire import WireRequest, WireResponse
+
+URL = "http://sandbox.invalid"
+MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class Servers:
+    """A sandbox for each key behind one transport: as many organisations of one server."""
+
+    def __init__(self, *keys: str, limit: int = 3) -> None:
+        self.clock = JumpingClock()
+        self.sandboxes = {key: Sandbox(api_key=key, clock=self.clock, limit=limit) for key in keys}
+        self.order: list[str] = []
+        self._ways = {
+            key: SandboxTransport(box, latency=0.2) for key, box in self.sandboxes.items()
+        }
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        key = str(dict(request.headers)["Authorization"])
+        if request.url.endswith("/posts"):
+            self.order.append(key)
+        return await self._ways[key].send(request)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+@asynccontextmanager
+async def pool_of(
+    servers: Servers, *, connections: int = 100, keep: int = 100, quota: QuotaStore | None = None
+) -> AsyncGenerator[PostizPool]:
+    async with PostizPool(
+        base_url=URL,
+        clock=servers.clock,
+        transport=servers,
+        connections=connections,
+        keep=keep,
+        quota=quota,
+    ) as pool:
+        for box in servers.sandboxes.values():
+            await box.__aenter__()
+        try:
+            yield pool
+        finally:
+            for box in servers.sandboxes.values():
+                await box.__aexit__(None, None, None)
+
+
+def channel_of(box: Sandbox) -> str:
+    return box.add_integration("mastodon").id
+
+
+async def post(postiz: Postiz, channel: str, text: str, **options: float) -> None:
+    await postiz.posts.schedule(NewPost(channel, text), at=MUCH_LATER, **options)  # type: ignore[arg-type]
+
+
+async def test_each_organisation_has_its_own_quota() -> None:
+    servers = Servers("a", "b")
+    channels = {key: channel_of(box) for key, box in servers.sandboxes.items()}
+    async with pool_of(servers) as pool:
+        a, b = await pool.client("a"), await pool.client("b")
+        for number in range(3):
+            await post(a, channels["a"], f"{number}")
+        with pytest.raises(QuotaWaitError):
+            await post(a, channels["a"], "one more", max_wait=0)
+        await post(b, channels["b"], "b is free", max_wait=0)
+        assert (await a.quota()).remaining == 0
+        assert (await b.quota()).remaining == 2
+        assert len(pool) == 2
+        assert repr(pool) == "<PostizPool open, 2 clients>"
+
+
+async def test_asking_again_gives_the_same_client_and_its_ledger() -> None:
+    servers = Servers("a")
+    channel = channel_of(servers.sandboxes["a"])
+    async with pool_of(servers) as pool:
+        first = await pool.client(" Bearer a ")
+        await post(first, channel, "x")
+        assert await pool.client("a") is first
+        assert (await (await pool.client("a")).quota()).remaining == 2
+
+
+async def test_a_renewed_token_of_an_organisation_spends_the_same_quota() -> None:
+    servers = Servers("old", "new")
+    channel = channel_of(servers.sandboxes["old"])
+    async with pool_of(servers) as pool:
+        old = await pool.client("old", organization="acme")
+        new = await pool.client("new", organization="acme")
+        assert old is not new
+        assert old.quota_name == new.quota_name
+        await post(old, channel, "1")
+        assert (await new.quota()).remaining == 2
+
+
+async def test_a_backlog_of_one_organisation_keeps_no_other_waiting() -> None:
+    servers = Servers("big", "small", limit=200)
+    channels = {key: channel_of(box) for key, box in servers.sandboxes.items()}
+    async with pool_of(servers, connections=4) as pool:
+        big, small = await pool.client("big"), await pool.client("small")
+        await post(big, channels["big"], "first")
+        await post(small, channels["small"], "first")
+        async with asyncio.TaskGroup() as group:
+            for number in range(100):
+                group.create_task(post(big, channels["big"], f"{number}"))
+            await servers.clock.sleep(1)
+            begun = servers.clock.monotonic()
+            await post(small, channels["small"], "mine")
+            took = servers.clock.monotonic() - begun
+        assert took < 1, "a turn comes after at most one call of each other organisation"
+        assert all(not box.refusals for box in servers.sandboxes.values())
+
+
+async def test_the_longest_unused_clients_are_closed_and_their_ledgers_live_on() -> None:
+    servers = Servers(*(f"k{number}" for number in range(12)))
+    channel = channel_of(servers.sandboxes["k0"])
+    async with pool_of(servers, keep=10) as pool:
+        first = await pool.client("k0")
+        for number in range(3):
+            await post(first, channel, f"{number}")
+        for number in range(1, 11):
+            await pool.client(f"k{number}")
+        assert len(pool) == 10
+        assert not first.is_open
+        again = await pool.client("k0")
+        assert again is not first
+        with pytest.raises(QuotaWaitError):
+            await post(again, channel, "the window is used up", max_wait=0)
+        assert not servers.sandboxes["k0"].refusals
+
+
+async def test_a_pool_on_a_store_shares_with_other_processes() -> None:
+    servers, store = Servers("a"), MemoryStore()
+    channel = channel_of(servers.sandboxes["a"])
+    async with pool_of(servers, quota=store) as pool:
+        await post(await pool.client("a"), channel, "x")
+        async with Postiz(
+            api_key="a", base_url=URL, clock=servers.clock, transport=servers, quota=store
+        ) as other:
+            assert (await other.quota()).remaining == 2
+
+
+async def test_closing_a_pool_ends_what_waits_or_waits_for_it() -> None:
+    servers = Servers("a", limit=1)
+    channel = channel_of(servers.sandboxes["a"])
+    async with pool_of(servers) as pool:
+        client = await pool.client("a")
+        await post(client, channel, "1")
+        waiting = asyncio.create_task(post(client, channel, "2"))
+        await servers.clock.sleep(1)
+        await pool.aclose()
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await waiting
+        with pytest.raises(ConfigurationError, match="pool is not open"):
+            await pool.client("a")
+        await pool.open()
+        client = await pool.client("a")
+        waiting = asyncio.create_task(post(client, channel, "3"))
+        await servers.clock.sleep(1)
+        await pool.aclose(drain=8000)
+        await waiting
+        assert len(servers.sandboxes["a"].posts) == 2
+
+
+async def test_clients_of_one_pool_are_no_twins(caplog: pytest.LogCaptureFixture) -> None:
+    servers = Servers("a")
+    with caplog.at_level(logging.WARNING):
+        async with pool_of(servers) as pool:
+            await pool.client("a", organization="x")
+            await pool.client("b", organization="x")
+    assert not caplog.records
+
+
+async def test_a_pool_without_room_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="at least 1 connection"):
+        PostizPool(base_url=URL, connections=0)
+    with pytest.raises(ConfigurationError, match="no API key"):
+        async with PostizPool(base_url=URL, transport=Servers()) as pool:
+            await pool.client("")
