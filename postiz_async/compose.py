@@ -6,32 +6,38 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import faults, render
+from postiz_async.content import faults
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
+    MAX_BODY,
     ContentItem,
     CreatePost,
-    Html,
     IntegrationRef,
     MediaRef,
     PostItem,
     TagRef,
     ThreadPart,
 )
+from postiz_async.models.settings import ProviderSettings, RawSettings
+from postiz_async.providers.table import (
+    PROVIDERS,
+    default_settings,
+    provider_of,
+    required_defaults,
+    write_settings,
+)
+from postiz_async.texts import render
 from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
 
-__all__ = ["MAX_BODY", "build_body", "build_item", "encode_create", "marks_of", "wrong_with"]
-
-MAX_BODY = 102_400
-"""Bytes of a create request that the server reads."""
+__all__ = ["build_body", "build_item", "encode_create", "marks_of", "wrong_with"]
 
 
 def build_body(
@@ -62,26 +68,61 @@ def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Proble
         return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
-    return next((Problem(f"posts.{place}{part}", message) for part, message in faults(post)), None)
+    foreign = _foreign_settings(post, channel, place)
+    texts = (Problem(f"posts.{place}{part}", message) for part, message in faults(post))
+    return foreign or next(texts, None)
+
+
+def _foreign_settings(post: NewPost, channel: Integration, place: int) -> Problem | None:
+    if not isinstance(post.settings, ProviderSettings | RawSettings):
+        return None
+    theirs = provider_of(post.settings)
+    if channel.provider in {theirs, ""}:
+        return None
+    whose = f"are those of {theirs!r}, but {channel.name!r} is a channel of {channel.provider!r}"
+    return Problem(f"posts.{place}.settings", whose, hint=_settings_hint(channel.provider))
+
+
+def _settings_hint(provider: str) -> str:
+    if provider not in PROVIDERS:
+        return f"RawSettings({provider!r}, {{...}})"
+    return f"providers.{PROVIDERS[provider].settings.__name__}(...), or None for its defaults"
 
 
 def build_item(
     post: NewPost, channel: Integration, *, extra_settings: Iterable[tuple[str, str]] = ()
 ) -> PostItem:
-    """A post as it stands in a create request. `extra_settings` are kept by the server."""
+    """A post as it stands in a create request. `extra_settings` are kept by the server.
+
+    Raises:
+        InvalidPostError: the settings hold what JSON has no word for.
+    """
     parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
-    value = [_content(post.content, post.media), *(_part(part) for part in parts)]
-    settings = {**(post.settings or {}), **dict(extra_settings), "__type": channel.provider}
+    first = ThreadPart(post.content, tuple(post.media))
+    value = [_part(part, channel.provider) for part in (first, *parts)]
+    settings = {
+        **_settings(post.settings, channel.provider),
+        **dict(extra_settings),
+        "__type": channel.provider,
+    }
     return PostItem(integration=IntegrationRef(id=channel.id), value=value, settings=settings)
 
 
-def _content(content: str | Html, media: Sequence[Media]) -> ContentItem:
-    return ContentItem(content=render(content), image=[_media(item) for item in media])
+def _settings(
+    said: ProviderSettings | RawSettings | Mapping[str, object] | None, provider: str
+) -> Mapping[str, object]:
+    """What is sent: a struct and `RawSettings` as they are, a mapping with what it leaves out."""
+    if said is None:
+        said = default_settings(provider)
+        return required_defaults(provider) if said is None else write_settings(said)
+    if isinstance(said, ProviderSettings | RawSettings):
+        return write_settings(said)
+    return {**required_defaults(provider), **said}
 
 
-def _part(part: ThreadPart) -> ContentItem:
+def _part(part: ThreadPart, provider: str) -> ContentItem:
     return ContentItem(
-        content=render(part.content),
+        content=render(part.content, provider),
         image=[_media(item) for item in part.media],
         delay=part.delay or UNSET,
     )
@@ -116,5 +157,10 @@ def encode_create(body: CreatePost) -> Raw:
 
 def marks_of(body: CreatePost) -> Marks:
     """By what the posts of a request can be found when its answer was lost."""
-    channels = tuple(item.integration.id for item in body.posts)
-    return Marks(parse_date(body.date), channels)
+    return Marks(
+        parse_date(body.date),
+        channels=tuple(item.integration.id for item in body.posts),
+        contents=tuple(item.value[0].content if item.value else "" for item in body.posts),
+        kind=body.type,
+        short_link=body.short_link,
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import filetype  # pyright: ignore[reportMissingTypeStubs]
+import imagesize  # pyright: ignore[reportMissingTypeStubs]
+from msgspec.structs import replace
 
 from postiz_async.endpoints import UPLOAD_FILE, Call, FilePart
 from postiz_async.errors import APIConnectionError, InvalidPostError, Problem
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media
 
-__all__ = ["FileFacts", "inspect_file", "upload"]
+__all__ = ["POSTABLE", "FileFacts", "inspect_file", "upload"]
 
 MAX_IMAGE, MAX_VIDEO = 10 * 1024 * 1024, 1024 * 1024 * 1024
 """Bytes the server accepts."""
@@ -55,11 +59,16 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a look at a file tells. `sha256` names its content, `size` is in bytes."""
+    """What a look at a file tells. `sha256` names its content, `size` is in bytes.
+
+    `width` and `height` are the pixels of a picture, 0 where they cannot be read.
+    """
 
     sha256: str
     size: int
     mime: str
+    width: int = 0
+    height: int = 0
 
 
 def inspect_file(path: Path) -> FileFacts:
@@ -86,7 +95,7 @@ def inspect_file(path: Path) -> FileFacts:
     except OSError as error:
         raise _refuse(f"{path} cannot be read: {error.strerror or error}") from error
     _check_size(size, mime, str(path))
-    return FileFacts(digest.hexdigest(), size, mime)
+    return FileFacts(digest.hexdigest(), size, mime, *_pixels(mime, path))
 
 
 def _kind(head: bytes, name: str) -> str:
@@ -117,6 +126,17 @@ def _boxed_kind(head: bytes) -> str:
         return "image/avif"
     other = next((name for start, name in _BOXED.items() if brand.startswith(start)), None)
     return other or "video/mp4"
+
+
+def _pixels(mime: str, source: Path | BytesIO) -> tuple[int, int]:
+    """Width and height of a picture; 0 and 0 where they cannot be read."""
+    if not mime.startswith("image/"):
+        return 0, 0
+    try:
+        width, height = imagesize.get(source)  # pyright: ignore[reportUnknownMemberType]
+    except (ValueError, OSError, struct.error, IndexError):  # a broken picture
+        return 0, 0
+    return max(0, int(width)), max(0, int(height))
 
 
 def _check_size(size: int, mime: str, name: str) -> None:
@@ -186,7 +206,7 @@ async def upload(
         raise _refuse(part.fault) from error
     if part.fault is not None:
         raise _refuse(part.fault)
-    return media
+    return replace(media, width=facts.width, height=facts.height, size=facts.size)
 
 
 def _look(source: Path | bytes) -> FileFacts:
@@ -194,4 +214,5 @@ def _look(source: Path | bytes) -> FileFacts:
         return inspect_file(source)
     mime = _kind(source[:_HEAD], "the data")
     _check_size(len(source), mime, "the data")
-    return FileFacts(hashlib.sha256(source).hexdigest(), len(source), mime)
+    pixels = _pixels(mime, BytesIO(source))
+    return FileFacts(hashlib.sha256(source).hexdigest(), len(source), mime, *pixels)

@@ -15,8 +15,8 @@ from postiz_async import (
     PlanLimitError,
     ThreadPart,
 )
-from postiz_async.compose import MAX_BODY, build_body, build_item, encode_create
-from postiz_async.models.posts import CreatePost
+from postiz_async.compose import build_body, build_item, encode_create
+from postiz_async.models.posts import MAX_BODY, CreatePost
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ async def test_a_raw_body_with_a_date_that_is_none_is_refused(
 ) -> None:
     items = [build_item(NewPost(channel, "x"), channel)]
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match="is no date"):
+        with pytest.raises(InvalidPostError, match="  date: "):
             await postiz.posts.create(CreatePost(type="schedule", date=date, posts=items))
 
 
@@ -198,8 +198,13 @@ async def test_a_refusal_has_the_servers_words(local: LocalPostiz, channel: Inte
     unknown = replace(channel, id="cmunknown")
     async with local.client() as postiz:
         with pytest.raises(BadRequestError, match="cmunknown"):
-            await postiz.posts.schedule(NewPost(unknown, "x"), at=local.in_an_hour())
+            await postiz.posts.schedule(
+                NewPost(unknown, "x"), at=local.in_an_hour(), validate=False
+            )
         assert (await postiz.quota()).remaining == 89
+        with pytest.raises(InvalidPostError, match="cmunknown"):
+            await postiz.posts.schedule(NewPost(unknown, "x"), at=local.in_an_hour())
+        assert (await postiz.quota()).remaining == 89, "nothing was spent"
 
 
 async def test_a_plan_that_is_full_says_so(local: LocalPostiz, channel: Integration) -> None:

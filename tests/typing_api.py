@@ -1,10 +1,15 @@
-"""Checked by mypy and pyright, never run: the types that users see."""
+"""Checked by mypy and pyright, never run: the types that users see.
+
+An ignored error that is none is one itself, so each `type: ignore` is a promise as well.
+"""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 from postiz_async import (
     Created,
@@ -18,6 +23,7 @@ from postiz_async import (
     QuotaWaitError,
     RawAnswer,
     ThreadPart,
+    providers,
 )
 from postiz_async.batch.plan import Forecast
 from postiz_async.batch.report import Report
@@ -61,6 +67,26 @@ async def batch(postiz: Postiz) -> None:
             async for outcome in outcomes:
                 assert_type(outcome, Outcome)
         assert_type(await job.run_all(), Report)
+
+
+def settings(channel: Integration, photo: Media) -> None:
+    NewPost(channel, settings=providers.X(who_can_reply_post="following", article_cover=photo))
+    NewPost(channel, settings=providers.RawSettings("new", {"room": 7}))
+    NewPost(channel, settings={"room": 7})
+    post = providers.RedditPost(subreddit="python", title="Hello", type="self")
+    assert_type(providers.Reddit.to(post), providers.Reddit)
+    assert_type(providers.PROVIDERS["x"], providers.Provider)
+    match providers.read_settings("x", "{}"):
+        case providers.X(who_can_reply_post=who):
+            assert_type(
+                who, Literal["everyone", "following", "mentionedUsers", "subscribers", "verified"]
+            )
+        case _:
+            pass
+    providers.X(who_can_reply_post="nobody")  # type: ignore[arg-type]
+    providers.X(who_can_reply="everyone")  # type: ignore[call-arg]
+    providers.YouTube()  # type: ignore[call-arg]
+    NewPost(channel, settings="everyone")  # type: ignore[arg-type]
 
 
 def errors(error: QuotaWaitError) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -12,14 +14,19 @@ from msgspec import UNSET, UnsetType, field
 from postiz_async.models._base import Model
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
+from postiz_async.models.settings import ProviderSettings, RawSettings
 
 __all__ = [
+    "MAX_BODY",
+    "Content",
     "ContentItem",
     "CreatePost",
     "Created",
     "Html",
     "IntegrationRef",
+    "Markdown",
     "MediaRef",
+    "Mention",
     "MissingRelease",
     "NewPost",
     "Post",
@@ -28,11 +35,54 @@ __all__ = [
     "PostTag",
     "PostType",
     "TagRef",
+    "Text",
     "ThreadPart",
+    "source_of",
 ]
+
+_MARKDOWN_SIGN = re.compile(r"[\\`*_\[\]<>&!#~|]")
 
 PostType = Literal["draft", "schedule", "now", "update"]
 """What the server does with a post: keep it, publish it at its date, at once, or edit it."""
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """Somebody on the network.
+
+    Becomes a real mention on x, linkedin, linkedin-page, bluesky and discord, and the name
+    elsewhere. `id` is the network's, `name` without an `@`. As a string it is its Markdown:
+    `Markdown(f"Thanks {mention}")`.
+    """
+
+    id: str
+    name: str
+
+    @property
+    def shown(self) -> str:
+        """What a reader sees: the name behind an `@`."""
+        return f"@{self.name}"
+
+    def __str__(self) -> str:
+        name = _MARKDOWN_SIGN.sub(r"\\\g<0>", self.shown)
+        return f"[{name}](mention:{quote(self.id, safe=':')})"
+
+
+class Text(msgspec.Struct, frozen=True):
+    """Plain text, as a `str` is, in which each `@name` of a mention becomes that mention."""
+
+    source: str
+    mentions: tuple[Mention, ...] = ()
+
+
+class Markdown(msgspec.Struct, frozen=True):
+    """CommonMark, as far as the server keeps it.
+
+    Paragraphs, hard line breaks, headings, links, bold text and mentions are kept. Emphasis and
+    code become plain text. Lists are lines of text except where the network takes HTML. Needs
+    the extra `markdown`.
+    """
+
+    source: str
 
 
 class Html(msgspec.Struct, frozen=True):
@@ -41,13 +91,22 @@ class Html(msgspec.Struct, frozen=True):
     source: str
 
 
+Content: TypeAlias = str | Text | Markdown | Html
+"""What people write; a `str` is plain text."""
+
+
+def source_of(content: Content) -> str:
+    """What was written, without the kind of it."""
+    return content if isinstance(content, str) else content.source
+
+
 class ThreadPart(msgspec.Struct, frozen=True):
     """A further part of a thread, or a comment below the post.
 
     `delay` is in minutes after the part before.
     """
 
-    content: str | Html
+    content: Content
     media: tuple[Media, ...] = ()
     delay: int = 0
 
@@ -57,17 +116,18 @@ class NewPost(msgspec.Struct, frozen=True):
 
     Args:
         channel: an `Integration`, or its id.
-        content: plain text, or `Html`.
+        content: plain text, `Text` with mentions, `Markdown` or `Html`.
         media: uploaded media, in order.
-        settings: the provider's settings as the API names them; None for its defaults.
+        settings: a struct of `postiz_async.providers`, or the settings as the API names them;
+            None for the provider's defaults.
         thread: further parts, in order.
     """
 
     channel: Integration | str
-    content: str | Html = ""
+    content: Content = ""
     media: tuple[Media, ...] | list[Media] = field(default=(), name="media")
-    settings: Mapping[str, object] | None = None
-    thread: tuple[str | Html | ThreadPart, ...] | list[str | Html | ThreadPart] = ()
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None = None
+    thread: tuple[Content | ThreadPart, ...] | list[Content | ThreadPart] = ()
 
     @property
     def channel_id(self) -> str:
@@ -76,6 +136,9 @@ class NewPost(msgspec.Struct, frozen=True):
 
 
 # ------------------------------------------------------------------ the body of POST /posts
+
+MAX_BODY = 102_400
+"""Bytes of a create request that the server reads."""
 
 
 class MediaRef(Model, frozen=True, kw_only=True):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Raw
 
-from postiz_async.compose import build_body, build_item, encode_create, marks_of, wrong_with
 from postiz_async.endpoints import (
-    CREATE_POST,
     DELETE_POST,
     DELETE_POST_GROUP,
     LIST_POSTS,
@@ -24,36 +18,30 @@ from postiz_async.endpoints import (
     Call,
 )
 from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    Delivery,
-    DeliveryUnknownError,
     InvalidPostError,
     NotFoundError,
     Problem,
     ServerError,
-    UnexpectedAnswerError,
 )
 from postiz_async.resources.browse import Watch, around, find_post, walk
+from postiz_async.resources.creating import Creating
+from postiz_async.resources.finding import find_posts, span_of
 from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from postiz_async.caller import Caller
     from postiz_async.channels import Channels
+    from postiz_async.errors import Marks
     from postiz_async.models.posts import (
-        Created,
-        CreatePost,
         MissingRelease,
-        NewPost,
         Post,
-        PostItem,
-        PostType,
     )
     from postiz_async.resources.notifications import Notifications
-    from postiz_async.scheduler import Priority
+    from postiz_async.vetting import Vetting
 
 __all__ = ["Posts"]
 
@@ -70,221 +58,20 @@ class _Settings(msgspec.Struct):
     settings: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class _How:
-    """What the three kinds of creating a post have in common."""
-
-    tags: Sequence[str]
-    short_link: bool
-    max_wait: float | None
-    priority: Priority | None
-
-
-class Posts:
+class Posts(Creating):
     """`postiz.posts`: the scheduled, drafted and published posts."""
 
-    def __init__(self, caller: Caller, channels: Channels, notifications: Notifications) -> None:
-        self._caller = caller
-        self._channels = channels
+    def __init__(
+        self,
+        caller: Caller,
+        channels: Channels,
+        notifications: Notifications,
+        vetting: Vetting,
+        *,
+        validates: bool,
+    ) -> None:
+        super().__init__(caller, channels, vetting, validates=validates)
         self._notifications = notifications
-
-    # -------------------------------------------------------------- creating
-
-    async def schedule(
-        self,
-        *posts: NewPost,
-        at: datetime,
-        tags: Sequence[str] = (),
-        short_link: bool = False,
-        max_wait: float | None = None,
-        priority: Priority | None = None,
-    ) -> builtins.list[Created]:
-        """Schedule one post or several for one moment; one request, whatever their number.
-
-        Args:
-            posts: what to post, each on its channel.
-            at: when, with a time zone. A moment that has passed is refused here, because the
-                server would publish at once.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; None for what the client's
-                options say, which is as long as it takes.
-            priority: the lane; None for what the client's options say, which is interactive.
-
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1.
-
-        Raises:
-            InvalidPostError: nothing was sent.
-            QuotaWaitError: the wait would be longer than `max_wait`; nothing was sent.
-            DeliveryUnknownError: the answer was lost; do not send again blindly.
-            BadRequestError: the server refused it; that cost one request.
-        """
-        if at.utcoffset() is not None and at.timestamp() <= self._caller.server_time():
-            problem = Problem(
-                "at",
-                f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
-                hint="the server would publish at once; say so with publish_now",
-            )
-            raise InvalidPostError([problem])
-        return await self._new("schedule", posts, at, _How(tags, short_link, max_wait, priority))
-
-    async def publish_now(
-        self,
-        *posts: NewPost,
-        tags: Sequence[str] = (),
-        short_link: bool = False,
-        max_wait: float | None = None,
-        priority: Priority | None = None,
-    ) -> builtins.list[Created]:
-        """Publish at once, as soon as the quota has a slot. Otherwise like `schedule`."""
-        now = datetime.fromtimestamp(self._caller.server_time(), UTC)
-        return await self._new("now", posts, now, _How(tags, short_link, max_wait, priority))
-
-    async def draft(
-        self,
-        *posts: NewPost,
-        at: datetime,
-        tags: Sequence[str] = (),
-        short_link: bool = False,
-        max_wait: float | None = None,
-        priority: Priority | None = None,
-    ) -> builtins.list[Created]:
-        """Store drafts, which are never published by themselves. Otherwise like `schedule`."""
-        return await self._new("draft", posts, at, _How(tags, short_link, max_wait, priority))
-
-    async def replace(
-        self,
-        post_id: str,
-        new: NewPost,
-        *,
-        at: datetime,
-        tags: Sequence[str] = (),
-        short_link: bool = False,
-        max_wait: float | None = None,
-        priority: Priority | None = None,
-    ) -> Created:
-        """Put a complete new content in the place of a post; it keeps its id and its state.
-
-        What is not given is removed: media, thread parts, tags, settings and repetition. The
-        list returns neither media nor thread parts, so nothing can fill in what you leave out,
-        and there is no partial edit (but see `update_settings`). Nothing is published by it.
-
-        Args:
-            post_id: the post to replace.
-            new: all of its new content, on the channel it has.
-            at: its new moment, with a time zone.
-            tags: see `schedule`.
-            short_link: see `schedule`.
-            max_wait: see `schedule`.
-            priority: see `schedule`.
-
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v2.13.0. Raises what `schedule` raises.
-        """
-        item = (await self._items((new,)))[0]
-        first = msgspec.structs.replace(item.value[0], id=post_id)
-        item = msgspec.structs.replace(item, value=[first, *item.value[1:]])
-        body = build_body("update", at, [item], tags=tags, short_link=short_link)
-        return (await self.create(body, max_wait=max_wait, priority=priority))[0]
-
-    async def _new(
-        self, kind: PostType, posts: tuple[NewPost, ...], at: datetime, how: _How
-    ) -> builtins.list[Created]:
-        items = await self._items(posts)
-        body = build_body(kind, at, items, tags=how.tags, short_link=how.short_link)
-        return await self.create(body, max_wait=how.max_wait, priority=how.priority)
-
-    async def _items(self, posts: tuple[NewPost, ...]) -> builtins.list[PostItem]:
-        problems = [] if posts else [Problem("posts", "there is none")]
-        items: builtins.list[PostItem] = []
-        for place, post in enumerate(posts):
-            channel = post.channel
-            known = await self._channels.find(channel) if isinstance(channel, str) else channel
-            wrong = wrong_with(post, known, place)
-            if wrong is not None:
-                problems.append(wrong)
-            elif known is not None:
-                items.append(build_item(post, known))
-        if problems:
-            raise InvalidPostError(problems)
-        return items
-
-    async def create(
-        self,
-        body: CreatePost,
-        *,
-        max_wait: float | None = None,
-        priority: Priority | None = None,
-        deadline: datetime | None = None,
-        finish: bool = False,
-        prepare: Callable[[], Awaitable[CreatePost]] | None = None,
-    ) -> builtins.list[Created]:
-        """The route itself: `POST /posts` with a body as it is.
-
-        Args:
-            body: the request.
-            max_wait: see `schedule`.
-            priority: see `schedule`.
-            deadline: when it should have left; earlier ones go first within a lane.
-            finish: a request whose first byte is out is not cancelled; it ends with its answer
-                or its time-out.
-            prepare: awaited after the slot was taken and before the first byte; returns the
-                body to send in place of `body`. When it raises, the slot is given back and
-                nothing is sent.
-
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1. Raises what `schedule` raises.
-        """
-
-        async def late_body() -> Raw | None:
-            nonlocal body
-            if prepare is None:
-                return None
-            body = await prepare()
-            return encode_create(body)
-
-        call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        options = replace(
-            self._caller.merged(max_wait=max_wait, priority=priority),
-            deadline=self._moment(deadline),
-            finish=finish,
-            prepare=late_body,
-        )
-        try:
-            created = await self._caller.call(call, options)
-        except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
-            if _surely_not_stored(error):
-                raise
-            raise DeliveryUnknownError(
-                f"The answer to a create of {len(body.posts)} posts was lost ({error}). They may "
-                f"be stored. Look at {body.date} before sending again.",
-                marks=marks_of(body),
-            ) from error
-        if len(created) != len(body.posts):
-            raise DeliveryUnknownError(
-                f"The server says it stored {len(created)} of {len(body.posts)} posts.",
-                marks=marks_of(body),
-            )
-        return created
-
-    def _moment(self, deadline: datetime | None) -> float | None:
-        if deadline is None:
-            return None
-        clock = self._caller.clock
-        return clock.monotonic() + deadline.timestamp() - clock.time()
-
-    async def probe(self) -> None:
-        """Spend one create request to see the quota: an empty body, which the server refuses.
-
-        Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
-
-        Raises:
-            QuotaError: there is no slot, or the organisation is locked out.
-        """
-        call = Call(CREATE_POST, body=Raw(b"{}"))
-        with suppress(BadRequestError):
-            await self._caller.call(call, self._caller.merged(max_wait=0.0, priority=None))
 
     # -------------------------------------------------------------- looking
 
@@ -354,6 +141,29 @@ class Posts:
         """
         first, last = around(self._caller.clock.time())
         return await find_post(self.list, post_id, start or first, end or last)
+
+    async def find(self, marks: Marks) -> builtins.list[Post | None]:
+        """Which posts of a request whose answer was lost are stored now.
+
+        Call it after a `DeliveryUnknownError`. What is found is stored: do not send it again.
+        That nothing is found proves little: the server goes on working after its caller is gone,
+        and may begin late. Believe it only when a create that was sent after the loss has been
+        answered, some 12 minutes have passed, and two looks show the same. `postiz.batch` does
+        all of that by itself.
+
+        Posts are known by their instant, channel and text. So a moment in whole seconds may show
+        an equal post that somebody else made; milliseconds in `at` make it your own.
+
+        Args:
+            marks: `error.marks`.
+
+        Returns:
+            A post for each post of the request, in request order; None for what is not there.
+
+        Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
+        """
+        start, end = span_of(marks)
+        return find_posts(marks, await self.list(start=start, end=end))
 
     async def wait_published(
         self, post_id: str, *, at: datetime, timeout: float | None = None
@@ -464,10 +274,3 @@ class Posts:
         Costs no quota. Retried: yes. Since v2.18.0.
         """
         await self._caller.call(Call(DELETE_POST_GROUP, params={"group": group}))
-
-
-def _surely_not_stored(error: Exception) -> bool:
-    """No byte was sent, or the server failed before it knew whose request it was (401)."""
-    if isinstance(error, APIConnectionError):
-        return error.delivery is Delivery.NOT_SENT
-    return isinstance(error, ServerError) and error.status_code == 401

@@ -1,0 +1,26 @@
+"""What people write, as the server stores, counts and publishes it. PURE."""
+
+from __future__ import annotations
+
+from postiz_async.content.counting import Counts, counted_text, length, utf16_length
+from postiz_async.content.faults import faults
+from postiz_async.content.previewing import Preview, preview
+from postiz_async.content.publishing import Editor, published_text
+from postiz_async.content.rendering import render
+from postiz_async.content.sanitising import sanitise
+from postiz_async.content.splitting import split
+
+__all__ = [
+    "Counts",
+    "Editor",
+    "Preview",
+    "counted_text",
+    "faults",
+    "length",
+    "preview",
+    "published_text",
+    "render",
+    "sanitise",
+    "split",
+    "utf16_length",
+]

@@ -1,0 +1,94 @@
+"""Which of the posts that were sent is which of those that are listed. PURE.
+
+The server returns a text as its filter left it, and a shortened link in the place of ours.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async.content import sanitise
+from postiz_async.errors import InvalidPostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from postiz_async.errors import Marks
+    from postiz_async.models.posts import Post
+
+__all__ = ["find_posts", "same_text", "span_of", "stored_at"]
+
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"https?://\S+")
+
+_NOW_LASTS = timedelta(minutes=5)
+"""How much later than its request a post of type `now` may be stored."""
+
+
+def stored_at(post: Post) -> datetime:
+    """The date that is stored; a repeated post is listed with those of its repetitions."""
+    return post.actual_date or post.publish_date
+
+
+def same_text(sent: str, listed: str, *, short_link: bool = False) -> bool:
+    """Whether a listed content is what the server makes of one that was sent.
+
+    Args:
+        sent: as it stood in the request.
+        listed: as the list returns it.
+        short_link: links may have been replaced, so they are not compared.
+    """
+    return sent == listed or _plain(_kept(sent), short_link) == _plain(listed, short_link)
+
+
+def _kept(sent: str) -> str:
+    try:
+        return sanitise(sent)
+    except InvalidPostError:  # no server ever read so much
+        return sent
+
+
+def _plain(text: str, without_links: bool) -> str:  # noqa: FBT001
+    """What a reader sees of it."""
+    if without_links:
+        text = _LINK.sub("", text)
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def span_of(marks: Marks) -> tuple[datetime, datetime]:
+    """The range of dates in which the posts of a lost request are listed."""
+    if marks.kind == "now":  # the server takes the minute in which it stores them
+        start = marks.date.replace(second=0, microsecond=0)
+        return start, start + _NOW_LASTS
+    return marks.date, marks.date
+
+
+def find_posts(marks: Marks, listed: Iterable[Post]) -> list[Post | None]:
+    """The listed post for each post of a request, in request order; None where there is none."""
+    start, end = span_of(marks)
+    ours = {post.id: post for post in listed if start <= stored_at(post) <= end}
+    found: list[Post | None] = []
+    for place in range(len(marks.channels)):
+        fits = (post for post in sorted(ours.values(), key=_id) if _fits(marks, place, post))
+        post = next(fits, None)
+        if post is not None:
+            del ours[post.id]
+        found.append(post)
+    return found
+
+
+def _fits(marks: Marks, place: int, post: Post) -> bool:
+    if post.integration is None or post.integration.id != marks.channels[place]:
+        return False
+    if not marks.contents:
+        return True
+    return same_text(marks.contents[place], post.content, short_link=marks.short_link)
+
+
+def _id(post: Post) -> str:
+    """Ids sort in the order in which posts were stored."""
+    return post.id

@@ -1,0 +1,117 @@
+"""Texts for a network: what is published of them, and how they become a thread. PURE."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+from postiz_async import content as contents
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.posts import Html, Markdown, Text
+from postiz_async.providers.table import PROVIDERS
+
+if TYPE_CHECKING:
+    from postiz_async.content import Counts, Editor, Preview
+    from postiz_async.models.posts import Content
+
+__all__ = ["preview", "render", "split"]
+
+
+class _Rules(NamedTuple):
+    limit: int
+    counts: Counts
+    editor: Editor
+
+
+def preview(content: Content, provider: str, *, limit: int | None = None) -> Preview:
+    """What a network publishes of a text, and how long the server finds it.
+
+    Args:
+        content: plain text, `Text` with mentions, `Markdown` or `Html`.
+        provider: the network, as in `channel.provider`: `x`, `linkedin-page`.
+        limit: in place of the network's usual one: 4000 for a verified account on X. The
+            channel's own is the `max_length` of `postiz.integrations.settings(channel)`.
+
+    Raises:
+        InvalidPostError: the provider is unknown and there is no limit; HTML or Markdown that
+            is longer than any request may be.
+        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
+    """
+    rules = _rules_of(provider, limit)
+    return contents.preview(content, limit=rules.limit, counts=rules.counts, editor=rules.editor)
+
+
+def render(content: Content, provider: str) -> str:
+    """The `content` of a create request for a network, known or not.
+
+    Plain text goes as it is, or as paragraphs where that makes it fit one of the network's limits.
+
+    Raises:
+        InvalidPostError: Markdown that is longer than any request may be.
+        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
+    """
+    known = PROVIDERS.get(provider)
+    if known is None:
+        return contents.render(content)
+    plain = contents.render(content, counts=known.counts, editor=known.editor)
+    if isinstance(content, Markdown | Html):
+        return plain
+    for limit in sorted(limit.characters for limit in known.limits):
+        sent = contents.render(content, limit=limit, counts=known.counts, editor=known.editor)
+        if sent != plain:
+            return sent
+    return plain
+
+
+@overload
+def split(
+    content: str | Text, provider: str, *, limit: int | None = None, numbering: bool = False
+) -> list[Text]: ...
+@overload
+def split(
+    content: Markdown, provider: str, *, limit: int | None = None, numbering: bool = False
+) -> list[Markdown]: ...
+def split(
+    content: Content, provider: str, *, limit: int | None = None, numbering: bool = False
+) -> list[Text] | list[Markdown]:
+    """A text as the parts of a thread: `NewPost(channel, parts[0], thread=parts[1:])`.
+
+    Each part fits as the server counts. It ends at the end of a sentence or line where one fits,
+    else between words, else between characters, never inside of a link or a mention. Blank text
+    has no parts. With `numbering` each part ends with its place, ` (2/5)`.
+
+    Args:
+        content: plain text, `Text` with mentions, or `Markdown`.
+        provider: the network, as in `channel.provider`.
+        limit: in place of the network's usual one, see `preview`.
+        numbering: whether the parts are numbered, if there are several.
+
+    Raises:
+        InvalidPostError: a link or mention alone is too long; the provider is unknown and there
+            is no limit; the content is `Html`, which cannot be cut.
+        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
+    """
+    limit, counts, editor = _rules_of(provider, limit)
+    if isinstance(content, Html):
+        problem = Problem("content", "HTML cannot be split", hint="use Markdown or plain text")
+        raise InvalidPostError([problem])
+    if isinstance(content, Markdown):
+        return contents.split(
+            content, limit=limit, counts=counts, editor=editor, numbering=numbering
+        )
+    text = Text(content) if isinstance(content, str) else content
+    return contents.split(text, limit=limit, counts=counts, editor=editor, numbering=numbering)
+
+
+def _rules_of(provider: str, limit: int | None) -> _Rules:
+    if limit is not None and limit < 1:
+        raise InvalidPostError([Problem("limit", f"{limit} leaves no room for any text")])
+    known = PROVIDERS.get(provider)
+    if known is not None:
+        usual = known.limits[-1].characters
+        return _Rules(usual if limit is None else limit, known.counts, known.editor)
+    if limit is None:
+        close = get_close_matches(provider, PROVIDERS, n=1)
+        hint = f"{close[0]!r}?" if close else "give a limit"
+        raise InvalidPostError([Problem("provider", f"{provider!r} is unknown", hint=hint)])
+    return _Rules(limit, "plain", "normal")

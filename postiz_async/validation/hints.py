@@ -1,0 +1,60 @@
+"""What our own words add to those of the server: what was given, and what to do. PURE."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from postiz_async.content.counting import utf16_length
+from postiz_async.validation.javascript import ABSENT, is_list, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["closest", "hint_for", "shown"]
+
+_LONGEST = 40
+_UPLOADED_ONLY = frozenset({"avif", "bmp", "tif", "tiff"})
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, cut to what a line can hold."""
+    if isinstance(value, str):
+        cut = value if len(value) <= _LONGEST else value[:_LONGEST] + "..."
+        return ascii(cut) if not cut.isprintable() else repr(cut)
+    if is_object(value):
+        return "an object"
+    if is_list(value):
+        return f"a list of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)[:_LONGEST]
+
+
+def closest(text: object, known: Iterable[str]) -> str:
+    """`did you mean ...?` for a misspelt word, or nothing."""
+    words = {word.casefold(): word for word in known}
+    found = get_close_matches(str(text)[:_LONGEST].casefold(), words, n=1)
+    return f"did you mean {words[found[0]]!r}?" if found else ""
+
+
+def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
+    """What was given where something else was wanted."""
+    if value is ABSENT:
+        return "is missing"
+    if kind in {"min_length", "max_length"} and isinstance(value, str):
+        return f"has {utf16_length(value):,}"
+    if kind in {"min_items", "max_items"} and is_list(value):
+        return f"has {len(value):,}"
+    if kind == "extension" and isinstance(value, str):
+        return _extension_hint(value)
+    return f"{shown(value)} was given" + (f"; {near}" if (near := closest(value, known)) else "")
+
+
+def _extension_hint(path: str) -> str:
+    extension = path.partition("?")[0].rpartition(".")[2]
+    if extension.lower() in _UPLOADED_ONLY:
+        return f"{extension} can be uploaded, but not posted: make it png, jpg or webp"
+    if extension != extension.lower():
+        return f"{shown(path)} was given; lower case is wanted"
+    return f"{shown(path)} was given"

@@ -1,0 +1,135 @@
+"""Values as the server's language sees them: what they are, and conversion. PURE.
+
+The server converts each field to its declared type before it tests it, so `"false"` becomes true
+and 7 becomes `"7"`. A list is converted element by element and stays a list.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from msgspec import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "ABSENT",
+    "as_list",
+    "as_object",
+    "is_blank",
+    "is_list",
+    "is_number",
+    "is_object",
+    "is_truthy",
+    "same",
+    "to_boolean",
+    "to_content",
+    "to_number",
+    "to_text",
+]
+
+ABSENT: Final = UNSET
+"""The value of a key that is not there."""
+
+_BLANK = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value is an object."""
+    return type(value) is dict
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether a value is a list."""
+    return type(value) is list
+
+
+def as_object(value: object) -> dict[str, object]:
+    """An object; an empty one for anything else."""
+    return value if is_object(value) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """A list; an empty one for anything else."""
+    return value if is_list(value) else []
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing is left when white space is trimmed; a zero-width space is not blank."""
+    return not text.strip(_BLANK)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_truthy(value: object) -> bool:
+    """Whether a value counts as true; empty lists and objects do."""
+    if is_list(value) or is_object(value):
+        return True
+    return value is not ABSENT and bool(value) and value == value  # noqa: PLR0124 - not a number
+
+
+def same(left: object, right: object) -> bool:
+    """Equality without conversion: true is not 1."""
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
+
+
+def to_text(value: object) -> object:
+    """A value for a field that is declared as text."""
+    return _converted(value, _text)
+
+
+def to_content(value: object) -> str:
+    """A value for the content of a part: what cannot be made a text counts as an empty one."""
+    text = to_text(value)
+    return text if isinstance(text, str) else ""
+
+
+def to_number(value: object) -> object:
+    """A value for a field that is declared as a number; not a number where it is none."""
+    return _converted(value, _number)
+
+
+def to_boolean(value: object) -> object:
+    """A value for a field that is declared as a boolean."""
+    return _converted(value, is_truthy)
+
+
+def _converted(value: object, convert: Callable[[object], object]) -> object:
+    if is_list(value):
+        return [each if each is None or is_list(each) else convert(each) for each in value]
+    return value if value is None or value is ABSENT else convert(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "[object Object]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return str(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value) if isinstance(value, bool) else value
+    return _parsed(value.strip(_BLANK)) if isinstance(value, str) else math.nan
+
+
+def _parsed(text: str) -> float:
+    if not text:
+        return 0
+    if _RADIX.fullmatch(text):
+        return int(text, 0)
+    return float(text) if _DECIMAL.fullmatch(text) and text.isascii() else math.nan

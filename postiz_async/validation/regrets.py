@@ -1,0 +1,90 @@
+"""What the server accepts and the user regrets: the request as a whole. PURE."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async.errors import Problem
+from postiz_async.validation.dates import crashes, has_zone, is_clear, is_iso_date, moment
+from postiz_async.validation.hints import closest, shown
+from postiz_async.validation.javascript import as_list, is_number, is_object
+from postiz_async.validation.losses import losses
+from postiz_async.validation.oddities import oddities, read_as_true, unknown_keys, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from postiz_async.validation.body import Body
+
+__all__ = ["regrets"]
+
+_TYPES = ("draft", "schedule", "now", "update")
+_KEYS = frozenset(
+    {
+        *("type", "date", "shortLink", "tags", "posts"),
+        *("order", "inter", "republish", "creationMethod"),
+    }
+)
+
+
+def regrets(
+    body: Body, now: datetime | None, past: Literal["error", "warning"]
+) -> Iterator[Problem]:
+    """Advice about a request and each of its posts."""
+    given = body.given
+    yield from unknown_keys(given, _KEYS, "", "a request")
+    yield from _type(given)
+    yield from _date(body, now, past)
+    for name in ("shortLink", "republish"):
+        yield from read_as_true(given.get(name), name)
+    yield from _repeat(body.values.get("inter"))
+    yield from _tags(body.values.get("tags"))
+    for post in body.posts:
+        yield from oddities(post, is_update=given.get("type") == "update")
+        yield from losses(post)
+
+
+def _type(given: Mapping[str, object]) -> Iterator[Problem]:
+    if not given or given.get("type") in _TYPES:
+        return
+    what = f"{shown(given['type'])} is no type" if "type" in given else "is missing"
+    hint = closest(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
+    yield warning("type", f"{what}: the server schedules the post", hint)
+
+
+def _date(body: Body, now: datetime | None, past: Literal["error", "warning"]) -> Iterator[Problem]:
+    date = body.values.get("date")
+    if not isinstance(date, str):
+        return
+    at = moment(date)
+    if at is None and (not is_iso_date(date) or crashes(date)):
+        return
+    if at is None and not is_clear(date):
+        message = f"{date[:40]!r} is read in the server's own way"
+        yield warning("date", message, "write it as 2030-03-01T10:00:00Z")
+    elif at is None:
+        yield warning("date", f"{date!r} is not in the calendar: the server takes a later day")
+    elif not has_zone(date):
+        yield warning("date", f"{date!r} has no zone: the server takes it for UTC", "add Z")
+    is_published_at_date = body.given.get("type") not in ("draft", "now", "update")
+    if at and now and is_published_at_date and at < _aware(now):
+        message = "is in the past: the server publishes at once"
+        yield Problem("date", message, hint="type now says so openly", severity=past)
+
+
+def _aware(now: datetime) -> datetime:
+    return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def _repeat(days: object) -> Iterator[Problem]:
+    if is_number(days) and (days < 1 or days != int(days)):
+        yield warning("inter", f"{days} is no number of whole days")
+
+
+def _tags(tags: object) -> Iterator[Problem]:
+    for place, tag in enumerate(as_list(tags)):
+        if is_object(tag) and not isinstance(tag.get("label"), str):
+            message = "has no text as label, by which tags are found: the server ignores it"
+            yield warning(f"tags.{place}.label", message)

@@ -1,0 +1,166 @@
+"""Request classes of the server as data, and the two things that it does with them. PURE.
+
+`converted` turns values into their declared types; `check` tests them. Both follow the server's
+order: what is wrong inside of a field comes before what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from operator import is_
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from postiz_async.errors import Problem
+from postiz_async.validation.constraints import nested_text
+from postiz_async.validation.hints import hint_for
+from postiz_async.validation.javascript import (
+    ABSENT,
+    is_list,
+    is_object,
+    to_boolean,
+    to_content,
+    to_number,
+    to_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from postiz_async.validation.constraints import Constraint
+
+__all__ = [
+    "AS_BOOLEAN",
+    "AS_CONTENT",
+    "AS_NUMBER",
+    "AS_TEXT",
+    "Field",
+    "Shape",
+    "check",
+    "converted",
+]
+
+Values: TypeAlias = "Mapping[str, object]"
+
+
+class Type(NamedTuple):
+    """A declared type: the Python types that need no conversion, and the conversion."""
+
+    plain: frozenset[type]
+    convert: Callable[[object], object]
+
+
+AS_TEXT = Type(frozenset({str}), to_text)
+AS_NUMBER = Type(frozenset({int, float}), to_number)
+AS_BOOLEAN = Type(frozenset({bool}), to_boolean)
+AS_CONTENT = Type(frozenset({str}), to_content)
+
+
+class Field(NamedTuple):
+    """A field of an object: its constraints in the server's order, its type, what is inside.
+
+    `skips` says when a value is not looked at although it is there, or has to be.
+    """
+
+    name: str
+    constraints: tuple[Constraint, ...]
+    type: Type | None = None
+    optional: bool = True
+    skips: Callable[[object, Values], bool] | None = None
+    inside: Shape | None = None
+    each: bool = False
+
+
+class Shape:
+    """The fields of an object, in the server's order."""
+
+    __slots__ = ("conversions", "fields")
+
+    def __init__(self, *fields: Field) -> None:
+        self.fields = tuple((field, _safe(field)) for field in fields)
+        self.conversions = tuple(
+            (field.name, field.type, field.inside)
+            for field in fields
+            if field.type is not None or field.inside is not None
+        )
+
+
+_SAFE = (
+    (str, {"defined", "string"}),
+    (bool, {"defined", "boolean"}),
+    (list, {"defined", "list", "nested"}),
+    (dict, {"defined", "nested"}),
+)
+
+
+def _safe(field: Field) -> type | None:
+    """The Python type whose values pass all constraints of a field, if there is one."""
+    kinds = {constraint.kind for constraint in field.constraints}
+    return next((python for python, passed in _SAFE if kinds and kinds <= passed), None)
+
+
+def converted(shape: Shape, given: Values) -> Values:
+    """An object with its values in their declared types; the object itself if they all are."""
+    changed: dict[str, object] = {}
+    for name, declared, inside in shape.conversions:
+        value = given.get(name, ABSENT)
+        if value is ABSENT:
+            continue
+        if inside is not None:
+            now = _inside(inside, value)
+            if now is not value:
+                changed[name] = now
+        elif declared is not None and type(value) not in declared.plain:
+            changed[name] = declared.convert(value)
+    return {**given, **changed} if changed else given
+
+
+def _inside(shape: Shape, value: object) -> object:
+    if is_object(value):
+        return converted(shape, value)
+    if not is_list(value):
+        return value
+    now = [converted(shape, each) if is_object(each) else each for each in value]
+    return value if all(map(is_, now, value)) else now
+
+
+def check(shape: Shape, values: Values, path: str, found: list[Problem]) -> None:
+    """Add what is wrong with a converted object. `path` ends with a dot, or is empty."""
+    for field, safe in shape.fields:
+        name, constraints, _, optional, skips, inside, _ = field
+        value = values.get(name, ABSENT)
+        if value is ABSENT and optional:
+            continue
+        if skips is not None and skips(value, values):
+            continue
+        if inside is not None:
+            _check_inside(field, inside, value, path, found)
+        if type(value) is safe:
+            continue
+        for constraint in constraints:
+            if not constraint.passes(value, values):
+                found += (_problem(f"{path}{name}", constraint, value),)
+
+
+def _problem(where: str, constraint: Constraint, value: object) -> Problem:
+    hint = hint_for(constraint.kind, value, constraint.known)
+    return Problem(where, constraint.text, hint=hint, stage="body")
+
+
+def _check_inside(
+    field: Field, shape: Shape, value: object, path: str, found: list[Problem]
+) -> None:
+    where = f"{path}{field.name}"
+    if is_object(value):
+        check(shape, value, f"{where}.", found)
+    elif is_list(value):
+        for index, each in enumerate(value):
+            if is_object(each):
+                check(shape, each, f"{where}.{index}.", found)
+            else:
+                found.append(_no_object(field, f"{where}.{index}", each))
+
+
+def _no_object(field: Field, where: str, value: object) -> Problem:
+    if is_list(value):  # the request classes take it for several; what comes after does not
+        return Problem(where, "is a list where an object belongs", stage="failure")
+    text = nested_text(field.name, each=field.each)
+    return Problem(where, text, hint=hint_for("nested", value), stage="body")

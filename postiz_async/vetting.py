@@ -1,0 +1,96 @@
+"""A create request held against the rules of the server, before a slot is spent on it.
+
+`validate` knows the rules of the newest server. Two things only the running server can tell: how
+long a post of a verified X account may be, and what a provider wants that the library does not
+know. It is asked only when that matters, once for each channel; the answer costs no quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async.providers import PROVIDERS
+from postiz_async.validation import schema_problems, validate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from postiz_async.channels import Channels
+    from postiz_async.errors import Problem
+    from postiz_async.models.integrations import ChannelSettings, Integration
+    from postiz_async.models.posts import CreatePost
+    from postiz_async.validation import MediaFacts
+
+__all__ = ["Vetting"]
+
+
+class Vetting:
+    """Judges requests with the channels of one key."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+
+    async def problems(
+        self,
+        body: CreatePost,
+        *,
+        media: Mapping[str, MediaFacts] | None = None,
+        now: datetime | None = None,
+        past: Literal["error", "warning"] = "error",
+    ) -> list[Problem]:
+        """What the server would refuse, in its order, and what would be regretted.
+
+        Args:
+            body: the request.
+            media: what is known of its media, by path.
+            now: the time; a date before it publishes at once.
+            past: how bad that is.
+        """
+        channels = await self._channels.of(item.integration.id for item in body.posts)
+        found = validate(body, channels=channels, media=media, now=now, past=past)
+        asked = _worth_asking(body, channels, found)
+        if not asked:
+            return found
+        told = {name: await self._channels.told(name) for name in asked}
+        answers = {name: answer for name, answer in told.items() if answer is not None}
+        lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
+        if lengths:
+            found = validate(
+                body, channels=channels, media=media, now=now, past=past, max_lengths=lengths
+            )
+        return [*found, *_by_schema(body, channels, answers)]
+
+
+def _worth_asking(
+    body: CreatePost, channels: Mapping[str, Integration], found: list[Problem]
+) -> list[str]:
+    """The channels about which the server knows more: unknown providers, an X text too long."""
+    asked: dict[str, None] = {}
+    for place, item in enumerate(body.posts):
+        channel = channels.get(item.integration.id)
+        if channel is None:
+            continue
+        known = PROVIDERS.get(channel.provider)
+        if known is None or (
+            any(limit.verified for limit in known.limits)
+            and any(p.where.startswith(f"posts.{place}.value.") for p in found)
+        ):
+            asked[channel.id] = None
+    return list(asked)
+
+
+def _by_schema(
+    body: CreatePost,
+    channels: Mapping[str, Integration],
+    answers: Mapping[str, ChannelSettings],
+) -> list[Problem]:
+    found: list[Problem] = []
+    for place, item in enumerate(body.posts):
+        answer = answers.get(item.integration.id)
+        if answer is None or channels[item.integration.id].provider in PROVIDERS:
+            continue
+        if isinstance(answer.settings, Mapping):
+            path = f"posts.{place}.settings"
+            found += schema_problems(path, item.settings, answer.settings)
+    return found

@@ -1,0 +1,114 @@
+"""Input that was made to hurt: a result or a problem, in time that grows with the length."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postiz_async.content import faults, length, preview, published_text, sanitise, split
+from postiz_async.errors import InvalidPostError
+from postiz_async.models.posts import Html, Markdown, NewPost, Text
+
+if TYPE_CHECKING:
+    from postiz_async.models.posts import Content
+
+BOMBS = {
+    "nested": "<div>" * 100_000,
+    "nested within the limit": "<div>" * 20_000,
+    "unclosed": "<strong>" * 12_000 + "</strong>\n",
+    "underlined": "<p>" + "<u>" * 30_000 + "\n",
+    "lists": "<ul><li>" * 10_000,
+    "signs": "<" * 100_000,
+    "comments": "<!--" * 25_000,
+    "attributes": "<a " + "b=c " * 25_000,
+    "values": '<a href="' * 11_000,
+    "end tags": "</a>" * 25_000,
+}
+MARKDOWN_BOMBS = ("**", "[", "> ", "`", "*a ", "- ", "![a]", "[a](", "```\n", "\\", "[@a](mention:")
+TEXTS = {
+    "letters": "a" * 1_000_000,
+    "dots": "a." * 500_000,
+    "addresses": "a@" * 500_000,
+    "right to left": "\u202e" * 1_000_000,
+    "marks": "e" + "\u0301" * 500_000,
+    "ampersands": "&" * 1_000_000,
+    "parentheses": "a.com/" + "(a" * 100_000,
+    "surrogates": "\ud800" * 500_000,
+    "flags": "\U0001f1eb" * 300_000,
+    "NUL": "\0a" * 300_000,
+}
+
+
+def outcome(content: Content) -> str:
+    try:
+        seen = preview(content, limit=280, counts="x-weighted", editor="html")
+    except InvalidPostError as error:
+        return error.problems[0].where
+    return "fits" if seen.fits else "too long"
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_html_bombs(name: str) -> None:
+    started = time.perf_counter()
+    assert outcome(Html(BOMBS[name])) in {"content", "fits", "too long"}
+    assert outcome(Html("<p>x" + BOMBS[name])) in {"content", "fits", "too long"}
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("piece", MARKDOWN_BOMBS)
+def test_markdown_bombs(piece: str) -> None:
+    started = time.perf_counter()
+    assert outcome(Markdown(piece * (20_000 // len(piece)))) in {"content", "fits", "too long"}
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_long_texts(name: str) -> None:
+    started = time.perf_counter()
+    assert length(TEXTS[name], "x-weighted") >= len(TEXTS[name].replace("\0", ""))
+    assert outcome(TEXTS[name]) in {"content", "too long"}
+    assert outcome(Text(TEXTS[name][:50_000])) in {"content", "too long"}
+    assert time.perf_counter() - started < 20
+
+
+def test_time_grows_with_the_length_only() -> None:
+    def seconds(count: int) -> float:
+        started = time.perf_counter()
+        split(Text("word & word. " * count), limit=280)
+        return time.perf_counter() - started
+
+    seconds(500)
+    assert seconds(8_000) < 40 * max(seconds(1_000), 0.005)
+
+
+@given(
+    st.text(st.characters(), max_size=80)
+    | st.text("<>/&;!-= \"'apbrulistong\n\0\ud800", max_size=80)
+)
+def test_whatever_is_written_has_a_length(text: str) -> None:
+    for content in (text, Html(text), Markdown(text)):
+        assert preview(content, limit=280, counts="x-weighted", editor="html").length >= 0
+    assert published_text(text, "markdown") is not None
+    assert sanitise(sanitise(text)) == sanitise(text) or "<" in text
+    for part in split(Text(text), limit=300):
+        assert length(part.source) >= 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\0b", "NUL"),
+        ("a\ud800b", "half a pair"),
+        (Html("<p>\udfff</p>"), "half a pair"),
+        (Markdown("\0"), "NUL"),
+        (Text("x" * 102_401), "102,401 characters"),
+    ],
+)
+def test_what_no_database_takes_is_a_fault(content: Content, message: str) -> None:
+    found = [text for _, text in faults(NewPost("c", content))]
+    assert len(found) == 1
+    assert message in found[0]

@@ -1,0 +1,111 @@
+"""What becomes of the settings of a new post in a create request."""
+
+from __future__ import annotations
+
+import pytest
+
+from postiz_async import NewPost, providers
+from postiz_async.compose import build_item, wrong_with
+from postiz_async.models.integrations import Integration
+from postiz_async.providers import PROVIDERS, RawSettings
+from postiz_async.testing import LocalPostiz
+
+
+def channel(provider: str) -> Integration:
+    return Integration(id="c", name="Brewers", provider=provider)
+
+
+def sent(provider: str, settings: object = None, **extra: str) -> dict[str, object]:
+    post = NewPost("c", "text", settings=settings)  # type: ignore[arg-type]
+    return dict(build_item(post, channel(provider), extra_settings=extra.items()).settings)
+
+
+def problem(provider: str, settings: object) -> str | None:
+    post = NewPost("c", "text", settings=settings)  # type: ignore[arg-type]
+    found = wrong_with(post, channel(provider), 3)
+    return None if found is None else str(found)
+
+
+def test_none_sends_the_defaults_of_the_provider() -> None:
+    assert sent("x") == {"__type": "x", "who_can_reply_post": "everyone"}
+    assert sent("mastodon") == {"__type": "mastodon"}
+    assert sent("unheard-of") == {"__type": "unheard-of"}
+
+
+def test_none_sends_what_is_neutral_where_something_has_to_be_said() -> None:
+    assert sent("youtube") == {"__type": "youtube", "type": "public"}
+
+
+def test_a_struct_is_sent_with_its_values_and_those_of_the_library() -> None:
+    settings = providers.X(who_can_reply_post="following", made_with_ai=True)
+    assert sent("x", settings, client_ref="r") == {
+        "__type": "x",
+        "who_can_reply_post": "following",
+        "made_with_ai": True,
+        "client_ref": "r",
+    }
+
+
+def test_a_mapping_is_sent_under_the_channels_type() -> None:
+    sent_to_all = {"__type": "x", "who_can_reply_post": "everyone"}
+    assert sent("x", {"a": 1, "__type": "y"}) == {"a": 1, **sent_to_all}
+    assert sent("x", {}) == sent_to_all
+    assert sent("x", {"who_can_reply_post": None})["who_can_reply_post"] is None
+
+
+def test_a_mapping_need_not_say_what_has_a_neutral_value() -> None:
+    item = build_item(NewPost("c", "Hello", settings={"duet": True}), channel("tiktok"))
+    assert item.settings["duet"] is True
+    assert item.settings["stitch"] is False
+    assert item.settings["privacy_level"] == "PUBLIC_TO_EVERYONE"
+
+
+def test_raw_settings_are_sent_as_they_are() -> None:
+    assert sent("new", RawSettings("new", {"a": 1})) == {"__type": "new", "a": 1}
+
+
+@pytest.mark.parametrize("settings", [providers.X(), RawSettings("x", {})])
+def test_settings_of_another_provider_are_a_problem_with_a_place(settings: object) -> None:
+    assert problem("mastodon", settings) == (
+        "posts.3.settings: are those of 'x', but 'Brewers' is a channel of 'mastodon' "
+        "(providers.Mastodon(...), or None for its defaults)"
+    )
+    assert problem("x", settings) is None
+    assert "RawSettings('new', {...})" in str(problem("new", settings))
+
+
+def test_a_linkedin_page_is_no_linkedin_profile() -> None:
+    assert problem("linkedin", providers.LinkedInPage()) is not None
+
+
+SAID = {
+    "youtube": providers.YouTube(title="Launch"),
+    "pinterest": providers.Pinterest(board="b"),
+    "dribbble": providers.Dribbble(title="Shot"),
+    "reddit": providers.Reddit.to(
+        providers.RedditPost(subreddit="python", title="Hello", type="self")
+    ),
+    "lemmy": providers.Lemmy.to(providers.LemmyPost(subreddit="rust", id="1", title="Hello")),
+    "discord": providers.Discord(channel="1"),
+    "slack": providers.Slack(channel="1"),
+    "moltbook": providers.Moltbook(submolt="general"),
+    "whop": providers.Whop(company="c", experience="e"),
+    "skool": providers.Skool(group="g", label="none", title="Hello"),
+    "medium": providers.Medium(title="Hello", subtitle="World"),
+    "devto": providers.DevTo(title="Hello", tags=[providers.DevToTag(6, "python")]),
+    "hashnode": providers.Hashnode(
+        title="Hello world", publication="p", tags=[providers.ArticleTag("a", "a")]
+    ),
+    "wordpress": providers.WordPress(title="Hello", categories=[1]),
+    "listmonk": providers.Listmonk(subject="Hello", list_id="1"),
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_the_server_takes_a_draft_with_the_least_that_can_be_said(provider: str) -> None:
+    local = LocalPostiz()
+    post = NewPost(local.add_channel(provider), "text", settings=SAID.get(provider))
+    async with local.client() as postiz:
+        created = await postiz.posts.draft(post, at=local.in_an_hour())
+    assert len(created) == 1
+    assert local.posts[0].settings["__type"] == provider

@@ -1,0 +1,178 @@
+"""Posts are judged before a slot is spent; what only the server knows is asked for once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost, Postiz, providers
+from postiz_async.clock import JumpingClock
+from postiz_async.models.integrations import Integration
+from postiz_async.testing import LocalPostiz
+from postiz_async.wire import WireRequest, WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONG = "word " * 100
+
+
+async def test_what_the_server_would_refuse_is_not_sent() -> None:
+    local = LocalPostiz()
+    tube, x = local.add_channel("youtube"), local.add_channel("x")
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            await postiz.posts.schedule(
+                NewPost(tube, "Watch"), NewPost(x, LONG), at=local.in_an_hour()
+            )
+        places = [problem.where for problem in caught.value.problems]
+        assert "posts.0.settings.title" in places
+        assert "posts.1.value.0.content" in places
+        assert "of 280 characters on X" in str(caught.value)
+        assert not local.sandbox.creates
+
+
+async def test_validation_can_be_switched_off_for_a_call_and_for_a_client() -> None:
+    local = LocalPostiz()
+    tube = local.add_channel("youtube")
+    async with local.client() as postiz:
+        with pytest.raises(BadRequestError, match="title must be longer"):
+            await postiz.posts.schedule(
+                NewPost(tube, "Watch"), at=local.in_an_hour(), validate=False
+            )
+    assert len(local.sandbox.creates) == 1
+
+
+async def test_what_would_be_regretted_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    local = LocalPostiz()
+    tube = local.add_channel("mastodon")
+    settings = {"visiblity": "unlisted"}
+    async with local.client() as postiz:
+        with caplog.at_level(logging.WARNING, "postiz_async"):
+            await postiz.posts.schedule(
+                NewPost(tube, "Hello", settings=settings), at=local.in_an_hour()
+            )
+    (record,) = caplog.records
+    assert "visiblity" in record.message
+    assert len(local.posts) == 1
+
+
+async def test_all_that_is_known_can_be_asked_for() -> None:
+    local = LocalPostiz()
+    x = local.add_channel("x")
+    async with local.client() as postiz:
+        good = msgspec.convert(
+            {
+                "type": "schedule",
+                "date": local.in_an_hour().isoformat(),
+                "posts": [
+                    {
+                        "integration": {"id": x.id},
+                        "value": [{"content": "short", "image": []}],
+                        "settings": msgspec.to_builtins(providers.X()),
+                    }
+                ],
+                "shortLink": False,
+                "tags": [],
+            },
+            type=CreatePost,
+        )
+        assert await postiz.posts.validate(good) == []
+
+
+class Server:
+    """Two channels: a verified X, and one of a network that nobody knows yet."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.tells = True
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        path = request.url.removeprefix("http://h/public/v1")
+        self.asked.append(path)
+        if path == "/integrations":
+            channels = [
+                {"id": "cx", "name": "X", "identifier": "x", "disabled": False},
+                {"id": "cn", "name": "New", "identifier": "newnet", "disabled": False},
+            ]
+            return _answer(200, channels)
+        if path.startswith("/integration-settings/"):
+            if not self.tells:
+                return _answer(404, {"msg": "no such route"})
+            return _answer(200, {"output": _RULES[path.rpartition("/")[2]]})
+        return _answer(201, [{"postId": "p", "integration": "cx"}])
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+_RULES: dict[str, Mapping[str, object]] = {
+    "cx": {"rules": "", "maxLength": 4000, "settings": "", "tools": []},
+    "cn": {
+        "rules": "",
+        "maxLength": 50,
+        "settings": {
+            "type": "object",
+            "properties": {
+                "place": {"type": "string"},
+                "size": {"type": "number"},
+                "tone": {"enum": ["loud", "soft"]},
+            },
+            "required": ["place"],
+        },
+        "tools": [],
+    },
+}
+
+
+def _answer(status: int, body: object) -> WireResponse:
+    return WireResponse(status, {"content-type": "application/json"}, msgspec.json.encode(body))
+
+
+def client_of(server: Server) -> Postiz:
+    return Postiz(api_key="k", base_url="http://h", clock=JumpingClock(), transport=server)
+
+
+X = Integration(id="cx", name="X", provider="x")
+NEW = Integration(id="cn", name="New", provider="newnet")
+
+
+async def test_a_verified_x_may_say_more_and_is_asked_once() -> None:
+    server, at = Server(), LocalPostiz().in_an_hour()
+    async with client_of(server) as postiz:
+        await postiz.posts.schedule(NewPost(X, "short"), at=at)
+        assert server.asked == ["/integrations", "/posts"], "nothing to ask for a short text"
+        for _ in range(3):
+            await postiz.posts.schedule(NewPost(X, LONG), at=at)
+        assert server.asked.count("/integration-settings/cx") == 1
+        with pytest.raises(InvalidPostError, match="of 4,000 characters"):
+            await postiz.posts.schedule(NewPost(X, LONG * 10), at=at)
+
+
+async def test_a_server_that_does_not_tell_leaves_the_usual_limit() -> None:
+    server, at = Server(), LocalPostiz().in_an_hour()
+    server.tells = False
+    async with client_of(server) as postiz:
+        for _ in range(2):
+            with pytest.raises(InvalidPostError, match="of 280 characters"):
+                await postiz.posts.schedule(NewPost(X, LONG), at=at)
+        assert server.asked.count("/integration-settings/cx") == 1
+
+
+async def test_a_provider_newer_than_the_library_is_judged_by_the_servers_schema(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, at = Server(), LocalPostiz().in_an_hour()
+    settings = {"size": "5", "tone": "shrill"}
+    async with client_of(server) as postiz:
+        with caplog.at_level(logging.WARNING, "postiz_async"):
+            await postiz.posts.schedule(NewPost(NEW, "Hello", settings=settings), at=at)
+        said = "\n".join(record.message for record in caplog.records)
+        assert "posts.0.settings.place: is required by the server's schema" in said
+        assert "posts.0.settings.size: is a number in the server's schema" in said
+        assert "posts.0.settings.tone: is one of ['loud', 'soft'], not 'shrill'" in said
+        with pytest.raises(InvalidPostError, match="of 50 characters"):
+            await postiz.posts.schedule(NewPost(NEW, "x" * 51, settings={"place": "a"}), at=at)

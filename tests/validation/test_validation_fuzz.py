@@ -1,0 +1,166 @@
+"""Whatever comes in, what comes out is a list of problems."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from validation_lab import PICTURE, VIDEO, channel, entry, post, request
+
+from postiz_async.content import length, utf16_length
+from postiz_async.providers import PROVIDERS
+from postiz_async.providers.fields import fields_of
+from postiz_async.validation import server_message, validate
+
+if TYPE_CHECKING:
+    from postiz_async.errors import Problem
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.sampled_from(["false", "12", "", "<p>", "\0", "\ud800", "2030-W01", "https://x.example"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.tuples(inner, inner)
+    ),
+    max_leaves=6,
+)
+NAMES = sorted(PROVIDERS)
+CONTENT = "posts.0.value.0.content"
+
+
+def problems(body: Any, provider: str = "mastodon") -> list[Problem]:
+    found = validate(body, channels=[channel(provider)])
+    for each in found:
+        assert each.where
+        assert str(each)
+        assert isinstance(server_message(each), str)
+    return found
+
+
+@given(VALUES)
+@settings(max_examples=300, deadline=None)
+def test_any_value_as_request(value: object) -> None:
+    if not isinstance(value, dict):
+        assert problems(value)
+    else:
+        problems(value)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[str, object]:
+    """A good body, in which a few values were exchanged."""
+    provider = draw(st.sampled_from(NAMES))
+    names = [field.name for field in fields_of(PROVIDERS[provider].settings)]
+    chosen = draw(st.dictionaries(st.sampled_from([*names, "__type"]), VALUES, max_size=4))
+    body = request(post(entry("hello", PICTURE, VIDEO), entry(), settings=chosen))
+    for _ in range(draw(st.integers(0, 3))):
+        place: Any = body
+        while isinstance(place, dict | list) and place:
+            key = draw(
+                st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place)))
+            )
+            if draw(st.booleans()) or not isinstance(place[key], dict | list):
+                place[key] = draw(VALUES)
+                break
+            place = place[key]
+    return provider, body
+
+
+@given(bodies())
+@settings(max_examples=500, deadline=None)
+def test_any_value_at_any_place(case: tuple[str, object]) -> None:
+    provider, body = case
+    found = problems(body, provider)
+    severities = [each.severity for each in found]
+    assert severities == sorted(severities)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "<p>",
+                "</p>",
+                "a",
+                "&",
+                "&amp;",
+                "&nbsp",
+                "\xa0",
+                ">",
+                "\r\n",
+                "\U0001f600",
+                "\0",
+                ";",
+            ]
+        )
+    ).map("".join)
+)
+def test_a_text_of_paragraphs_is_never_counted_longer_than_it_is(text: str) -> None:
+    for content in (f"<p>{text.replace('<p>', '').replace('</p>', '')}</p>", text):
+        found = problems(request(post(entry(content, PICTURE))))
+        too_long = any("too long" in each.message for each in found)
+        assert too_long == (length(content) > 500)
+    within = text.replace("<p>", "").replace("</p>", "")
+    assert length(f"<p>{within}</p>") <= utf16_length(f"<p>{within}</p>")
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "part"),
+    [
+        (request(post(entry("lone \ud83d"))), "posts.0.value.0.content", "half of a surrogate"),
+        (request(post(settings={"\udc00": 1})), "body", "JSON"),
+        (request(post(settings={"a": {1j}})), "posts.0.settings.a", "set"),
+        (request(post(entry(b"bytes"))), None, ""),
+        (request(post(entry(object()))), "posts.0.value.0.content", "object"),
+        (request(post(settings=object())), "posts.0.settings", "object"),
+        (request(post(entry("x" * 10_000_000))), "body", "posts.0.value.0.content"),
+        (request(post(*[entry("x")] * 10_000)), "body", "bytes"),
+        (request(post(entry("<b>" * 1_000_000))), "body", "bytes"),
+        (None, "body", "null"),
+        ("text", "body", "'text'"),
+        (request(post(entry("x", ("a", "b")))), None, ""),
+    ],
+)
+def test_bad_input_is_named(body: Any, where: str | None, part: str) -> None:
+    start = time.perf_counter()
+    found = problems(body)
+    assert time.perf_counter() - start < 2
+    if where is not None:
+        assert where in {each.where for each in found}
+        assert part in " ".join(str(each) for each in found)
+
+
+def test_deep_nesting() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    (problem,) = problems(request(post(settings={"a": deep})))
+    assert "nested" in problem.message
+    for depth in (100, 500, 900, 960, 990):
+        nest: Any = "x"
+        for _ in range(depth):
+            nest = [nest]
+        assert all(each.where for each in problems(request(nest)))
+        assert all(each.where for each in problems(request(post(nest)), "x"))
+        assert all(each.where for each in problems(request(post(settings={"tags": nest})), "devto"))
+
+
+@pytest.mark.parametrize("content", ["<b>" * 30_000, "<" * 90_000, "&" * 90_000, "<p>" * 30_000])
+def test_html_bombs_within_a_request(content: str) -> None:
+    start = time.perf_counter()
+    assert {each.where for each in problems(request(post(entry(content))))} == {CONTENT}
+    assert time.perf_counter() - start < 5
+
+
+def test_tuples_are_lists() -> None:
+    body = request(post(entry("x", PICTURE)))
+    body["posts"] = ({**body["posts"][0], "value": tuple(body["posts"][0]["value"])},)
+    assert problems(body) == []
