@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from postiz_async.batch.dates import Fault, find_zone, read_wall, to_moment
 from postiz_async.batch.rows import COLUMNS, Row
+from postiz_async.batch.templates import Template
+from postiz_async.batch.tolerance import MOST, read_span
 from postiz_async.errors import Problem
+from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from postiz_async.batch.reading import Rules
+    from postiz_async.batch.rows import TextFormat
     from postiz_async.models.posts import PostType
 
-__all__ = ["NO_JSON", "RowReader", "find_zone", "read_json", "shown", "unknown_columns"]
+__all__ = [
+    "NO_JSON",
+    "RowReader",
+    "foreign_byte",
+    "has_halves",
+    "read_json",
+    "shown",
+    "unknown_columns",
+]
 
+FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
 TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
 
 MAX_REPEAT = 36_500
@@ -31,9 +49,9 @@ MAX_DEPTH = 60
 NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 """What reading a JSON text may raise."""
 
-_DATE = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.0+)?\s?(Z|[+-]\d{2}:?\d{2})?"
-)
+_HALF = re.compile(r"[\ud800-\udfff]")
+_BYTE = re.compile(r"[\udc80-\udcff]")
+"""What the decoder makes of a byte that is no UTF-8."""
 
 
 def read_json(text: str) -> object:
@@ -54,6 +72,25 @@ def _is_deep(value: object, levels: int) -> bool:
     return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
+def foreign_byte(text: str) -> Fault | None:
+    """The first byte of a text that is no UTF-8, as the decoder left it there."""
+    found = None if text.isascii() else _BYTE.search(text)
+    if found is None:
+        return None
+    byte = ord(found[0]) - 0xDC00
+    meant = bytes([byte]).decode("cp1252", "ignore")
+    guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
+    return Fault(
+        f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
+        "save the file as UTF-8 (in Excel: CSV UTF-8)",
+    )
+
+
+def has_halves(text: str) -> bool:
+    """Whether a text has half a character (a surrogate), which nothing can store."""
+    return not text.isascii() and _HALF.search(text) is not None
+
+
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
     """A problem for each name that no column has."""
     for name in names:
@@ -66,23 +103,37 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
 class RowReader:
     """Reads the cells of one record; collects problems instead of stopping at the first."""
 
-    def __init__(self, number: int, record: dict[str, object], zone: ZoneInfo | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        record: dict[str, object],
+        rules: Rules,
+        fields: Mapping[str, object],
+    ) -> None:
         self.number = number
         self.record = record
-        self.zone = zone
+        self.rules = rules
+        self.fields = fields
+        self.template = Template(fields) if rules.template else None
         self.problems: list[Problem] = []
 
     def read(self) -> Row | None:
         self.problems.extend(unknown_columns(self.record, self.number))
-        if not any(_is_filled(value) for value in self.record.values()):
+        cells = itertools.chain(self.record.values(), self.fields.values())
+        if not any(_is_filled(value) for value in cells):
             self._wrong("row", "is empty", "delete it")
             return None
-        date = self._date()
+        self._refuse_unfinished()
+        for name, text in self.rules.defaults.items():
+            if not _is_filled(self.record.get(name)):
+                self.record[name] = text
+        integration = self._needed("integration")
+        date = self._date(integration)
         repeat = self._whole_number("repeat_days")
         row = Row(
             number=self.number,
             ref=self._text("ref"),
-            integration=self._needed("integration"),
+            integration=sys.intern(integration),
             date=date or datetime.fromtimestamp(0, UTC),
             content=self._content(),
             media=self._names("media"),
@@ -92,10 +143,13 @@ class RowReader:
             thread=self._thread(),
             short_link=self._yes_no("short_link"),
             repeat_days=repeat,
+            format=self._format(),
+            tolerance=self._tolerance(),
         )
-        wrong = {problem.where for problem in self.problems}
-        if not row.content and not row.media and not wrong & {"content", "media"}:
-            self._wrong("content", "has neither text nor media")
+        if not row.content and not row.media:
+            wrong = {problem.where for problem in self.problems}
+            if not wrong & {"content", "media"}:
+                self._wrong("content", "has neither text nor media")
         return None if self.problems else row
 
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
@@ -112,10 +166,16 @@ class RowReader:
 
     def _is_text(self, name: str, value: str) -> bool:
         """Whether every character can be stored; databases refuse NUL and half characters."""
-        is_text = "\x00" not in value and not _has_surrogates(value)
-        if not is_text:
+        if value.isascii() and "\x00" not in value:  # most texts, at once
+            return True
+        byte = foreign_byte(value)
+        if byte is not None:
+            self._wrong(name, *byte)
+        elif "\x00" in value or has_halves(value):
             self._wrong(name, "contains characters that are no text (NUL or half a character)")
-        return is_text
+        else:
+            return True
+        return False
 
     def _needed(self, name: str) -> str:
         value = self._text(name)
@@ -124,56 +184,60 @@ class RowReader:
         return value
 
     def _content(self) -> str:
-        text = self._text("content")
-        return text.replace("\r\n", "\n")
+        text = self._filled("content", self._text("content"))
+        return cast("str", text).replace("\r\n", "\n")
 
-    def _date(self) -> datetime | None:
-        raw = self._needed("date")
+    def _filled(self, name: str, value: object) -> object:
+        """With the fields of the template filled in, if the campaign has any."""
+        if self.template is None:
+            return value
+        filled = self.template.fill_all(value)
+        for fault in self.template.faults:
+            self._wrong(name, *fault)
+        self.template.faults.clear()
+        if isinstance(filled, str) and filled != value:
+            self._is_text(name, filled)
+        return filled
+
+    def _refuse_unfinished(self) -> None:
+        """An exported post goes nowhere before somebody said what media and thread it has."""
+        value = self.record.get("needs_media")
+        if _is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
+            self._wrong(
+                "needs_media",
+                "is set: Postiz does not tell which media and thread parts this post has",
+                "fill in media and thread, then empty this cell",
+            )
+
+    def _format(self) -> TextFormat:
+        value = self._text("format") or "text"
+        for form in FORMATS:
+            if value == form:
+                return form
+        self._wrong("format", f"{value!r} is no format", f"one of {', '.join(FORMATS)}")
+        return "text"
+
+    def _date(self, integration: str) -> datetime | None:
+        value = self.record.get("date")
+        raw = str(value) if isinstance(value, datetime) else self._needed("date")
         if not raw:
             return None
-        match = _DATE.fullmatch(raw)
-        try:
-            day, time, offset = match.groups() if match else ("", "", "")
-            wall = datetime.fromisoformat(f"{day}T{time}{offset or ''}")
-            if wall.tzinfo is not None:
-                return wall.astimezone(UTC)
-        except (ValueError, OverflowError):
-            hint = "2027-01-15 09:00"
+        form = self.rules.date_format
+        wall = value if isinstance(value, datetime) else read_wall(raw, form)
+        if wall is None:
+            hint = form or "2027-01-15 09:00"
             self._wrong("date", f"{shown(raw)!r} is no date this program reads", hint)
             return None
-        return self._zoned(wall, raw)
-
-    def _zoned(self, wall: datetime, raw: str) -> datetime | None:
         name = self._text("timezone")
-        zone = find_zone(name) if name else self.zone
-        if zone is None:
-            if name:
-                self._wrong("timezone", f"{name!r} is no time zone", "Europe/Berlin")
-            else:
-                self._wrong(
-                    "date",
-                    f"{raw!r} has no time zone",
-                    "add an offset, a timezone column, or --timezone",
-                )
+        zone = find_zone(name) if name else self.rules.zone_of(integration)
+        if name and zone is None and wall.tzinfo is None:
+            self._wrong("timezone", f"{shown(name)!r} is no time zone", "Europe/Berlin")
             return None
-        return self._moment(wall, zone, raw)
-
-    def _moment(self, wall: datetime, zone: ZoneInfo, raw: str) -> datetime | None:
-        """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
-        first, second = wall.replace(tzinfo=zone), wall.replace(tzinfo=zone, fold=1)
-        if not 1 < wall.year < 9999:
-            self._wrong("date", f"{raw!r} is too far away")
+        moment = to_moment(wall, zone)
+        if isinstance(moment, Fault):
+            self._wrong("date", f"{raw!r} {moment.message}", moment.hint)
             return None
-        if first.utcoffset() == second.utcoffset():
-            return first.astimezone(UTC)
-        back = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
-        what = "exists twice" if back == wall else "does not exist"
-        self._wrong(
-            "date",
-            f"{raw!r} {what} in {zone.key}, because the clocks change",
-            "write it with an offset, like 2027-03-28T01:30:00+01:00",
-        )
-        return None
+        return moment
 
     def _type(self) -> PostType:
         value = self._text("type") or "schedule"
@@ -187,9 +251,11 @@ class RowReader:
 
     def _names(self, name: str) -> tuple[str, ...]:
         value = self.record.get(name)
-        if isinstance(value, list):
-            items = cast("list[object]", value)
-            names = [item for item in items if isinstance(item, str)]
+        if value is None or value == "":
+            return ()
+        if isinstance(value, list | tuple):
+            items = cast("Sequence[object]", value)
+            names = [str(item) for item in items if isinstance(item, str | PurePath)]
             if len(names) != len(items):
                 self._wrong(name, "must be a list of texts")
         else:
@@ -201,7 +267,7 @@ class RowReader:
         value = self.record.get(name)
         if not isinstance(value, str):
             return value
-        if not value.strip():
+        if not value.strip() or not self._is_text(name, value):
             return None
         try:
             return read_json(value)
@@ -213,10 +279,14 @@ class RowReader:
         value = self._json("settings")
         if value is None:
             return None
+        if isinstance(value, ProviderSettings):
+            value = msgspec.to_builtins(value)
+        if isinstance(value, Mapping):
+            value = dict(cast("Mapping[str, object]", value))
         if not isinstance(value, dict):
             self._wrong("settings", f"must be a JSON object, not {shown(value)}")
             return None
-        settings = cast("dict[str, object]", value)
+        settings = cast("dict[str, object]", self._filled("settings", value))
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:
@@ -229,7 +299,7 @@ class RowReader:
         if value is None:
             return ()
         try:
-            parts = msgspec.convert(value, tuple[str, ...])
+            parts = msgspec.convert(self._filled("thread", value), tuple[str, ...])
         except msgspec.ValidationError:
             self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
             return ()
@@ -245,6 +315,16 @@ class RowReader:
         if text not in {"", "true", "false"}:
             self._wrong(name, f"{text!r} is neither true nor false")
         return text == "true"
+
+    def _tolerance(self) -> timedelta | None:
+        value = self.record.get("tolerance")
+        text = shown("" if value is None else value).strip()
+        if not text:
+            return None
+        span = read_span(text)
+        if span is None or span > MOST:
+            self._wrong("tolerance", f"{text!r} is no time up to {MOST.days} days", "15m, 1h or 0")
+        return span
 
     def _whole_number(self, name: str) -> int | None:
         value = self.record.get(name)
@@ -262,19 +342,7 @@ def _is_filled(value: object) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
 
 
-def find_zone(name: str) -> ZoneInfo | None:
-    """The time zone of this name, or None."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
 def shown(value: object) -> str:
     """A value for a message, cut to 40 characters."""
     text = str(value)
     return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _has_surrogates(text: str) -> bool:
-    return any(0xD800 <= ord(char) <= 0xDFFF for char in text)

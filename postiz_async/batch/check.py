@@ -156,6 +156,8 @@ class Checked:
     facts: Mapping[str, FileFacts]
     records: Mapping[str, RowRecord]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What the server accepts and the user may regret."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])
 
     def size_of(self, row: Row) -> int:

@@ -17,31 +17,24 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 
 from postiz_async.delivery.matching import match_request
-from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    NotFoundError,
-    QuotaError,
-    ServerError,
-)
+from postiz_async.delivery.patience import patiently
+from postiz_async.delivery.removal import delete_whole
+from postiz_async.errors import BadRequestError, NotFoundError, QuotaError
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from postiz_async.client import Postiz
-    from postiz_async.clock import Clock
     from postiz_async.delivery.journal import SentRequest
     from postiz_async.models.posts import Post
 
-__all__ = ["Fence", "Found", "LookUp", "patiently"]
-
-T = TypeVar("T")
+__all__ = ["Fence", "Found", "LookUp"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -54,21 +47,7 @@ SETTLE = 720.0
 DUE_SOON = 600.0
 """Seconds before its date in which a half-made post is not touched: it may be published now."""
 
-PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
-"""Seconds between attempts while the server cannot be reached; then the job stops, resumable."""
-
 MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
-
-
-async def patiently(clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
-    """Call again with growing pauses while the server cannot be reached or is broken."""
-    for pause in PAUSES:
-        try:
-            return await call()
-        except (APIConnectionError, ServerError) as error:
-            log.warning("paused for %.0f s: %s", pause, error)
-            await clock.sleep(pause)
-    return await call()
 
 
 class Fence:
@@ -121,14 +100,19 @@ class LookUp:
         self._clock = postiz.clock
         self._fence = fence
 
-    async def find(self, sent: SentRequest, *, is_broken: bool = False) -> Found:
+    async def find(
+        self, sent: SentRequest, *, is_broken: bool = False, hurry: bool = False
+    ) -> Found:
         """What is stored of a request, when that is certain.
 
         Args:
             sent: the request.
             is_broken: the server said that it failed, so its last post is suspect in any case.
+            hurry: believe the fence and two looks alone when the request is due before it settles.
         """
-        posts = await self._look_until_certain(sent)
+        settles = SETTLE - min(SETTLE, max(0.0, self._clock.time() - sent.sent_at))
+        is_due = self._due_in(sent) < settles
+        posts = await self._look_until_certain(sent, 0.0 if hurry and is_due else settles)
         if not posts:
             return Found({}, {})
         last = max(posts)
@@ -139,10 +123,18 @@ class LookUp:
             del stored[last]
         return Found(stored, {last: fate} if fate else {})
 
-    async def _look_until_certain(self, sent: SentRequest) -> dict[int, Post]:
+    def is_over(self, sent: SentRequest) -> bool:
+        """Whether the date of a request has passed, so that it is or will not be published."""
+        return self._due_in(sent) <= 0
+
+    def _due_in(self, sent: SentRequest) -> float:
+        if sent.body.type == "draft":
+            return math.inf
+        return parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
+
+    async def _look_until_certain(self, sent: SentRequest, settles: float) -> dict[int, Post]:
         lost_at = self._clock.monotonic()
-        age = min(SETTLE, max(0.0, self._clock.time() - sent.sent_at))
-        settled_at = lost_at + SETTLE - age
+        settled_at = lost_at + settles
         usual = len(sent.refs) / self._postiz.scheduler.gate.budget.rate
         shortest = pause = max(FIRST_PAUSE, 3 * usual)
         before: dict[int, Post] | None = None
@@ -176,19 +168,8 @@ class LookUp:
             return await self._restart(post) if due_in > 0 else MAY_LACK
         if post.state == "PUBLISHED" or (due_in <= DUE_SOON and not is_draft):
             return MAY_LACK
-        await patiently(self._clock, lambda: self._delete(post))
+        await patiently(self._clock, lambda: delete_whole(self._postiz.posts, post))
         return None
-
-    async def _delete(self, post: Post) -> None:
-        """Delete a post with its thread, whatever the server's age."""
-        if post.group is not None:
-            try:
-                await self._postiz.posts.delete_group(post.group)
-            except NotFoundError:
-                log.info("the server has no route to delete a group")
-            else:
-                return
-        await self._postiz.posts.delete(post.id)
 
     async def _restart(self, post: Post) -> str:
         """Give a post the publishing job that it may lack."""

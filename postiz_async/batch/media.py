@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.batch.lookup import patiently
 from postiz_async.caller import Caller
+from postiz_async.delivery.patience import patiently
 from postiz_async.errors import (
     BadRequestError,
     BatchError,

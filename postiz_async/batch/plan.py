@@ -2,22 +2,23 @@
 
 The scarce thing is the request, and one request carries many posts. Posts that share type,
 date, tags, link shortening and repetition travel together, as far as a body of 100 KiB and the
-time of one request allow. **Lower bound** means: the fewest requests under exactly these rules.
+time of one request allow. Where dates may move, posts share a date that all of them can have.
+**Lower bound** means: the fewest requests under exactly these rules.
 """
 
 from __future__ import annotations
 
-import bisect
-import heapq
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from postiz_async import quota
+from postiz_async.batch.align import Span, arrange, bound, date_all, tightened
+from postiz_async.batch.packing import Limits, fewest, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Forecast",
+    "Leeway",
     "Limits",
     "PlannedRequest",
     "forecast",
@@ -34,15 +36,6 @@ __all__ = [
     "lower_bound",
     "plan",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may carry: bytes of its body, and posts (the time it takes)."""
-
-    body: int = 100_000
-    """The server reads 102,400; the rest is a margin."""
-    posts: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +72,43 @@ class Forecast:
     late: tuple[Row, ...]
 
 
-_DEALS = 4
-"""Numbers of requests, from the fewest on, that are tried when packing took more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leeway:
+    """How far dates may move so that posts share a request.
 
+    Attributes:
+        channel_of: the channel of a row; posts of one channel never share a request that they
+            would not share as they are written.
+        align: for rows that have no tolerance of their own.
+        not_before: no date moves to a moment before this, and none that lies before it moves.
+        held: refs of rows that may move to later dates only.
+    """
+
+    channel_of: Callable[[Row], str]
+    align: timedelta = timedelta(0)
+    not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    held: frozenset[str] = frozenset()
+
+    def span(self, row: Row) -> tuple[int, int]:
+        """The first and the last date that a row may have, in seconds since the epoch."""
+        date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
+        tolerance = self.align if row.tolerance is None else row.tolerance
+        if row.type != "schedule" or not tolerance or date < floor:
+            return date, date
+        by = int(tolerance.total_seconds())
+        earliest = date if row.ref in self.held else max(date - by, floor)
+        return earliest, min(date + by, _END)
+
+
+_END = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 _Key = tuple[object, ...]
 
 
 def plan(
-    rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limits
+    rows: Iterable[Row],
+    size_of: Callable[[Row], int],
+    limits: Limits,
+    leeway: Leeway | None = None,
 ) -> list[PlannedRequest]:
     """Put rows into the fewest requests, the most urgent request first.
 
@@ -94,36 +116,77 @@ def plan(
         rows: what is to be sent.
         size_of: bytes that a row adds to a body.
         limits: what a request may carry.
+        leeway: how far dates may move; not at all if None. Rows come back with their new dates.
     """
-    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[_shared(row)].append(row)
-    requests = [
-        PlannedRequest(tuple(packed))
-        for group in groups.values()
-        for packed in _pack(group, size_of, limits_for(limits, group[0]))
-    ]
+    requests: list[PlannedRequest] = []
+    if leeway is not None:
+        requests = _aligned(list(rows), size_of, limits, leeway)
+    else:
+        for group in _groups(rows, _shared):
+            places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
+            requests += [PlannedRequest(tuple(group[n] for n in request)) for request in places]
     return sorted(requests, key=lambda r: (r.deadline, r.date, r.rows[0].number))
 
 
-def lower_bound(rows: Iterable[Row], size_of: Callable[[Row], int], limits: Limits) -> int:
-    """The number of requests below which no plan under the same limits can get."""
-    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[_shared(row)].append(row)
+def lower_bound(
+    rows: Iterable[Row],
+    size_of: Callable[[Row], int],
+    limits: Limits,
+    leeway: Leeway | None = None,
+) -> int:
+    """The number of requests below which no plan under the same limits and leeway can get."""
+    if leeway is None:
+        return sum(
+            fewest([size_of(row) for row in group], limits_for(limits, group[0]))
+            for group in _groups(rows, _shared)
+        )
     return sum(
-        _fewest([size_of(row) for row in group], limits_for(limits, group[0]))
-        for group in groups.values()
+        bound(_spans(group, range(len(group)), size_of, leeway), limits_for(limits, group[0]))
+        for group in _groups(rows, _alignable)
     )
 
 
-def _fewest(sizes: Sequence[int], limits: Limits) -> int:
-    """Requests below which the posts of one group do not fit; what is too large goes alone."""
-    body = max(1, limits.body)
-    total = sum(min(size, body) for size in sizes)
-    halves = sum(1 for size in sizes if size * 2 > body)
-    most = max(1, min(limits.posts, body // max(1, min(sizes))))
-    return max(math.ceil(total / body), math.ceil(len(sizes) / most), halves)
+def _groups(rows: Iterable[Row], key: Callable[[Row], _Key]) -> list[list[Row]]:
+    """Rows by what they share, in the order of the file."""
+    groups: defaultdict[_Key, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.number):
+        groups[key(row)].append(row)
+    return list(groups.values())
+
+
+def _aligned(
+    rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits, leeway: Leeway
+) -> list[PlannedRequest]:
+    """Requests in which rows share dates that they may move to."""
+    requests: list[list[Span]] = []
+    ordered: list[Row] = []
+    for group in _groups(rows, _alignable):
+        places = range(len(ordered), len(ordered) + len(group))
+        ordered += group
+        spans = _spans(group, places, size_of, leeway)
+        requests += arrange(spans, limits_for(limits, group[0]))
+    return [
+        PlannedRequest(tuple(_moved(ordered[place], date) for place in sorted(s.place for s in r)))
+        for r, date in zip(requests, date_all(requests), strict=True)
+    ]
+
+
+def _spans(
+    rows: Iterable[Row], places: Iterable[int], size_of: Callable[[Row], int], leeway: Leeway
+) -> list[Span]:
+    """The spans of rows whose places among all are given."""
+    return tightened(
+        Span(last, int(row.date.timestamp()), place, first, size_of(row), leeway.channel_of(row))
+        for row, place in zip(rows, places, strict=True)
+        for first, last in [leeway.span(row)]
+    )
+
+
+def _moved(row: Row, date: int) -> Row:
+    """A row at another date; as it is if that is its own."""
+    if date == int(row.date.timestamp()):
+        return row
+    return replace(row, date=datetime.fromtimestamp(date, UTC))
 
 
 def limits_for(limits: Limits, row: Row) -> Limits:
@@ -134,62 +197,12 @@ def limits_for(limits: Limits, row: Row) -> Limits:
 
 def _shared(row: Row) -> _Key:
     """What all posts of a request have in common."""
-    return (row.type, row.date, row.short_link, frozenset(row.tags), row.repeat_days)
+    return (row.date, *_alignable(row))
 
 
-def _pack(rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits) -> list[list[Row]]:
-    """Rows of one group into requests; the order of the file within each."""
-    largest_first = sorted(rows, key=size_of, reverse=True)
-    sizes = [size_of(row) for row in largest_first]
-    packs = _best_fit(sizes, limits)
-    fewest = _fewest(sizes, limits)
-    for count in range(fewest, min(len(packs), fewest + _DEALS)):
-        dealt = _deal(sizes, limits, count)
-        if dealt is not None:
-            packs = dealt
-            break
-    return [
-        sorted((largest_first[place] for place in pack), key=lambda row: row.number)
-        for pack in packs
-    ]
-
-
-def _best_fit(sizes: Sequence[int], limits: Limits) -> list[list[int]]:
-    """Places of `sizes`, which fall, each into the fullest request that has room for it."""
-    full: list[list[int]] = []
-    packs: list[tuple[int, list[int]]] = []
-    """Room left and places of those that can take more, the fullest first."""
-    for place, size in enumerate(sizes):
-        n = bisect.bisect_left(packs, size, key=_room)
-        room, pack = packs.pop(n) if n < len(packs) else (limits.body, [])
-        pack.append(place)
-        if len(pack) < limits.posts and room - size >= sizes[-1]:
-            bisect.insort(packs, (room - size, pack), key=_room)
-        else:
-            full.append(pack)
-    return full + [pack for _, pack in packs]
-
-
-def _room(pack: tuple[int, list[int]]) -> int:
-    return pack[0]
-
-
-def _deal(sizes: Sequence[int], limits: Limits, count: int) -> list[list[int]] | None:
-    """Places of `sizes`, which fall, each into the emptiest of `count` requests, if all fit."""
-    packs: list[list[int]] = [[] for _ in range(count)]
-    emptiest = [(0, n) for n in range(count)]
-    for place, size in enumerate(sizes):
-        used, n = emptiest[0]
-        if used + size > limits.body:
-            return None
-        packs[n].append(place)
-        if len(packs[n]) < limits.posts:
-            heapq.heapreplace(emptiest, (used + size, n))
-            continue
-        heapq.heappop(emptiest)
-        if not emptiest:
-            return packs if place == len(sizes) - 1 else None
-    return packs
+def _alignable(row: Row) -> _Key:
+    """What they have in common beside their date."""
+    return (row.type, row.short_link, frozenset(row.tags), row.repeat_days)
 
 
 def forecast(

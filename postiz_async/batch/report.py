@@ -39,19 +39,24 @@ class Report:
         )
 
     def troubles(self) -> list[RowRecord]:
-        """The rows that somebody has to look at: neither stored nor still to be sent."""
+        """The rows that somebody has to look at.
+
+        Those that are neither stored nor still to be sent, and those that people or the clock
+        moved, deleted, doubled or changed.
+        """
         fine = {State.STORED, State.PLANNED, State.SENDING}
-        return [row for row in self.rows if row.state not in fine]
+        return [row for row in self.rows if row.state not in fine or row.finding]
 
     def to_csv(self) -> str:
-        """One line a row: row, ref, state, post_id, channel, date, note."""
+        """One line a row: row, ref, state, post_id, channel, date, note, finding, remark."""
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["row", "ref", "state", "post_id", "channel", "date", "note"])
+        columns = ["row", "ref", "state", "post_id", "channel", "date", "note"]
+        writer.writerow([*columns, "finding", "remark"])
         for row in self.rows:
             date = datetime.fromtimestamp(row.date, UTC).isoformat()
             values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
-            writer.writerow([*values, row.note])
+            writer.writerow([*values, row.note, row.finding.value, row.remark])
         return out.getvalue()
 
 

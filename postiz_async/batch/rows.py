@@ -6,26 +6,31 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from os import PathLike
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from postiz_async.errors import Problem
+from postiz_async.models.posts import Html, Markdown, PostType
+from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
-    from postiz_async.models.posts import PostType
+    from postiz_async.models.posts import Content
 
-__all__ = ["COLUMNS", "Row", "keep_refs", "with_refs"]
+__all__ = ["COLUMNS", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",
     "date": "when, like 2027-01-15 09:00 or 2027-01-15T09:00:00+01:00",
     "timezone": "the zone of a date without an offset, like Europe/Berlin",
     "content": "the text",
+    "format": "of content and thread: text (default), markdown or html",
     "media": "files relative to the campaign, separated by ;",
     "settings": "the provider's settings as a JSON object",
     "tags": "names of existing tags, separated by ;",
@@ -33,9 +38,48 @@ COLUMNS = {
     "thread": "further parts as a JSON list of texts",
     "short_link": "true or false (default)",
     "repeat_days": "repeat every so many days, for ever",
+    "tolerance": "by how much the date may move to share a request, like 15m, 1h or 0",
     "ref": "a name of your own for the row; made from its content if absent",
+    "needs_media": "yes while media and thread of an exported post are not filled in",
+    "state": "of an exported post; not read",
 }
+TextFormat = Literal["text", "markdown", "html"]
+
+_KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown, "html": Html}
+
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
+
+
+class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One post of a campaign, as a program gives it to `postiz.batch`.
+
+    The fields are the columns of a campaign file and are checked when the batch is entered.
+
+    Args:
+        integration: the channel: its id, its name, or its provider when there is only one.
+        date: with a zone, or in that of `timezone`; a text is read as in a file.
+        media: files; a relative name begins at the working directory.
+        settings: a struct of `postiz_async.providers`, or the settings as the API names them.
+        thread: further parts, in order.
+        repeat_days: repeat every so many days, for ever.
+        tolerance: by how much the date may move to share a request; as the batch says if None.
+        ref: a name of your own for the row; made from its content if empty.
+    """
+
+    integration: str
+    date: datetime | str
+    timezone: str = ""
+    content: str = ""
+    format: TextFormat = "text"
+    media: tuple[str | PathLike[str], ...] | list[str | PathLike[str]] = ()
+    settings: ProviderSettings | Mapping[str, object] | None = None
+    tags: tuple[str, ...] | list[str] = ()
+    type: PostType = "schedule"
+    thread: tuple[str, ...] | list[str] = ()
+    short_link: bool = False
+    repeat_days: int | None = None
+    tolerance: timedelta | str | None = None
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +98,19 @@ class Row:
     thread: tuple[str, ...] = ()
     short_link: bool = False
     repeat_days: int | None = None
+    format: TextFormat = "text"
+    tolerance: timedelta | None = None
+    """By how much the date may move; as the batch says if None."""
+
+    @property
+    def body(self) -> Content:
+        """The content as what it is."""
+        return _KINDS[self.format](self.content)
+
+    @property
+    def parts(self) -> tuple[Content, ...]:
+        """The thread parts as what they are."""
+        return tuple(map(_KINDS[self.format], self.thread))
 
     @property
     def fingerprint(self) -> str:
@@ -63,7 +120,7 @@ class Row:
             self.type, self.thread, self.short_link, self.repeat_days,
             msgspec.json.encode(self.settings, order="deterministic").decode(),
         )  # fmt: skip
-        return _hash(*parts)
+        return _hash(*parts) if self.format == "text" else _hash(*parts, self.format)
 
 
 def _hash(*parts: object) -> str:
@@ -113,7 +170,12 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
         for base, group in groups.items()
         for number, ref in _known_refs(base, group, free[base]).items()
     }
-    return tuple(replace(row, ref=renamed.get(row.number, row.ref)) for row in rows)
+    return tuple(
+        replace(row, ref=renamed[row.number])
+        if renamed.get(row.number, row.ref) != row.ref
+        else row
+        for row in rows
+    )
 
 
 def _known_refs(base: str, group: Sequence[Row], known: Mapping[str, str]) -> dict[int, str]:

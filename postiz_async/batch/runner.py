@@ -8,19 +8,24 @@ while a lost answer is looked up.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 from postiz_async.batch.bodies import build_body, guilty_places
-from postiz_async.batch.lookup import Fence, LookUp, patiently
+from postiz_async.batch.lookup import Fence, LookUp
 from postiz_async.batch.media import MediaUploads
+from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import PlannedRequest
+from postiz_async.delivery.findings import day_and_time
 from postiz_async.delivery.journal import SentRequest, State
 from postiz_async.delivery.marks import MillisecondMarks
+from postiz_async.delivery.patience import patiently
 from postiz_async.errors import (
+    APIConnectionError,
     BadRequestError,
     DeliveryUnknownError,
     InvalidPostError,
@@ -33,34 +38,24 @@ from postiz_async.scheduler import Priority
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
-    from typing import Literal
 
+    from postiz_async.batch.choices import Late, OnDoubt
     from postiz_async.batch.source import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal
+    from postiz_async.delivery.listing import Calendar
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import CreatePost, Post
+    from postiz_async.models.posts import CreatePost
     from postiz_async.uploads import FileFacts
 
-__all__ = ["Job", "Outcome", "Runner", "first_error"]
+__all__ = ["Job", "Outcome", "Runner"]
 
 T = TypeVar("T")
 
 log = logging.getLogger("postiz_async.batch")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one row. `post_id` is set when it is stored, `note` when it is not."""
-
-    row: int
-    ref: str
-    state: State
-    post_id: str | None = None
-    note: str = ""
 
 
 @dataclass(slots=True)
@@ -72,9 +67,15 @@ class Job:
     folder: Path
     channels: Mapping[str, Integration]
     facts: Mapping[str, FileFacts]
-    late: Literal["skip", "send"] = "skip"
+    calendar: Calendar
+    late: Late = "skip"
+    on_doubt: OnDoubt = "skip"
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""
+
+
+_NONE: Mapping[str, str] = {}
+_NO_ROWS: Mapping[str, Row] = {}
 
 
 class _LateError(Exception):
@@ -178,8 +179,10 @@ class Runner:
 
         async def prepare() -> CreatePost:
             """Freeze mark and body with the first intent; a repetition sends the same."""
-            nonlocal number, body, sent_at
-            self._refuse_late(request)
+            nonlocal request, number, body, sent_at
+            if self._is_late(request):
+                request = await self._shifted(request, number)
+                number, body = 0, None
             sent_at = self.job.postiz.clock.monotonic()
             if body is None:
                 body = self._body(request, self._marked(request))
@@ -192,7 +195,8 @@ class Runner:
                 lambda: self.job.postiz.posts.create(
                     self._body(request, request.date),
                     priority=Priority.BULK,
-                    deadline=None if request.rows[0].type == "draft" else request.date,
+                    validate=False,
+                    due=None if request.rows[0].type == "draft" else request.date,
                     finish=True,
                     prepare=prepare,
                 )
@@ -225,10 +229,21 @@ class Runner:
         await self._stored(number, dict(zip(_refs(request), ids, strict=True)), request.rows)
         return _nothing
 
-    def _refuse_late(self, request: PlannedRequest) -> None:
-        is_late = request.deadline <= self.job.postiz.scheduler.server_time()
-        if is_late and request.rows[0].type == "schedule" and self.job.late == "skip":
+    def _is_late(self, request: PlannedRequest) -> bool:
+        """Whether a request must not leave any more as it is."""
+        is_over = request.deadline <= self.job.postiz.scheduler.server_time()
+        return is_over and request.rows[0].type == "schedule" and self.job.late != "send"
+
+    async def _shifted(self, request: PlannedRequest, number: int) -> PlannedRequest:
+        """A late request with its later date, if the user wants that."""
+        if not isinstance(self.job.late, timedelta):
             raise _LateError
+        await self._set_aside(request, number)
+        then = math.ceil(self.job.postiz.scheduler.server_time() + self.job.late.total_seconds())
+        date = datetime.fromtimestamp(then, UTC)
+        remark = f"was late; moved from {day_and_time(request.date)} to {day_and_time(date)}"
+        await self.job.journal.shift(_refs(request), then, remark)
+        return PlannedRequest(tuple(replace(row, date=date) for row in request.rows))
 
     def _marked(self, request: PlannedRequest) -> datetime:
         moment = request.date
@@ -283,24 +298,45 @@ class Runner:
         self, sent: SentRequest, rows: Mapping[str, Row], *, is_broken: bool = False
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
-        found = await self._look_up.find(sent, is_broken=is_broken)
+        hurry = self.job.on_doubt == "send"
+        try:
+            found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
+        except (APIConnectionError, ServerError):
+            if self._is_in_doubt(sent):
+                await self._settle(sent, dict.fromkeys(sent.refs, (State.UNDECIDED, _UNSEEN)))
+            raise
         stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
         notes = {sent.refs[place]: note for place, note in found.notes.items()}
-        missing = [ref for ref in sent.refs if ref not in stored]
-        again = tuple(rows[ref] for ref in missing if ref in rows)
-        gone = {ref: (State.SKIPPED, _GONE) for ref in missing if ref not in rows}
-        others = {row.ref: (State.PLANNED, "") for row in again} | gone
-        await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
-        for ref, post_id in stored.items():
-            number = rows[ref].number if ref in rows else 0
-            outcome = Outcome(number, ref, State.STORED, post_id, notes.get(ref, ""))
-            await self._on_outcome(outcome)
+        fate = (State.UNDECIDED, _IN_DOUBT) if self._is_in_doubt(sent) else (State.PLANNED, "")
+        others = {
+            ref: fate if ref in rows else (State.SKIPPED, _GONE)
+            for ref in sent.refs
+            if ref not in stored
+        }
+        await self._settle(sent, others, stored, notes, rows)
+        again = tuple(rows[ref] for ref, (state, _) in others.items() if state is State.PLANNED)
         if again:
             await self._again(again)
 
-    async def _list(self, start: datetime, end: datetime) -> list[Post]:
-        posts = self.job.postiz.posts
-        return await self._patiently(lambda: posts.list(start=start, end=end))
+    def _is_in_doubt(self, sent: SentRequest) -> bool:
+        """Whether a request's date passed before its absence was proved, and nobody said send."""
+        return self.job.on_doubt == "skip" and self._look_up.is_over(sent)
+
+    async def _settle(
+        self,
+        sent: SentRequest,
+        others: Mapping[str, tuple[State, str]],
+        stored: Mapping[str, str] = _NONE,
+        notes: Mapping[str, str] = _NONE,
+        rows: Mapping[str, Row] = _NO_ROWS,
+    ) -> None:
+        """Write down what became of a lost request, and tell of all that has ended."""
+        await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
+        ended = {ref: (State.STORED, notes.get(ref, "")) for ref in stored}
+        ended |= {ref: end for ref, end in others.items() if end[0] is State.UNDECIDED}
+        for ref, (state, note) in ended.items():
+            number = rows[ref].number if ref in rows else 0
+            await self._on_outcome(Outcome(number, ref, state, stored.get(ref), note))
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         return await patiently(self.job.postiz.clock, call)
@@ -309,11 +345,11 @@ class Runner:
 
     async def _learn_marks(self, moments: Sequence[datetime]) -> None:
         """See which milliseconds are in use on the days of the campaign; a free list each."""
-        days = sorted({_midnight(moment) for moment in moments})
-        for day in days:
-            end = day + timedelta(days=1) - timedelta(milliseconds=1)
-            for post in await self._list(day, end):
-                self._marks.take(post.actual_date or post.publish_date)
+        calendar = self.job.calendar
+        await calendar.look(moments)
+        for moment in calendar.moments():
+            self._marks.take(moment)
+        calendar.posts.clear()
 
     async def _stored(self, number: int, stored: Mapping[str, str], rows: Sequence[Row]) -> None:
         await self.job.journal.settle(number, stored=stored, others={})
@@ -327,29 +363,17 @@ class Runner:
 
 
 _GONE = "not in the campaign file any more"
+_WHAT_TO_DO = "look for it in Postiz: if it is not there, give the row a later date and run again"
+_IN_DOUBT = (
+    "its answer was lost, and its date passed before it was certain that it is not stored; "
+    f"{_WHAT_TO_DO}"
+)
+_UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 
 
 async def _nothing() -> None:
     """Nothing is left to do."""
 
 
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def _refs(request: PlannedRequest) -> tuple[str, ...]:
     return tuple(row.ref for row in request.rows)
-
-
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that stopped the job, out of the group that its tasks raised."""
-    causes = list(_leaves(errors))
-    return next((error for error in causes if isinstance(error, PostizError)), causes[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
-        else:
-            yield error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,13 +21,22 @@ from postiz_async.batch.check import (
     check_sizes,
     inspect_media,
 )
+from postiz_async.batch.choices import Choices, checked_late
+from postiz_async.batch.decisions import is_changed, is_done, is_unsent, new_records, with_changes
+from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
+from postiz_async.batch.reconcile import reconcile, sweep_journal
 from postiz_async.batch.report import make_report
+from postiz_async.batch.resuming import adopt, find_existing, recorded, refuse_foreign
 from postiz_async.batch.rows import keep_refs
-from postiz_async.batch.runner import Job, Outcome, Runner, first_error
+from postiz_async.batch.runner import Job, Runner
 from postiz_async.batch.source import read_campaign
+from postiz_async.batch.verdicts import verdicts
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
-from postiz_async.errors import BatchError, InvalidPostError
+from postiz_async.delivery.listing import Calendar
+from postiz_async.delivery.patience import patiently
+from postiz_async.endpoints import LIST_POSTS
+from postiz_async.errors import BatchError, InvalidPostError, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -37,19 +45,21 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
         Mapping,
-        Sequence,
     )
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Self
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from postiz_async.batch.choices import Existing, Late, OnDoubt
     from postiz_async.batch.plan import Forecast, PlannedRequest
+    from postiz_async.batch.reconcile import Reconciled
     from postiz_async.batch.report import Report
-    from postiz_async.batch.source import Campaign, Row
+    from postiz_async.batch.source import Row
     from postiz_async.client import Postiz
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
 
 __all__ = ["Batch", "journal_path"]
 
@@ -75,10 +85,18 @@ class Batch:
         journal: where it is written down what became of each row; beside the file if None.
         timezone: the zone of dates without one.
         late: what to do with a row whose date passes before a slot is free: `skip` keeps it
-            unsent and reports it, `send` publishes it at once.
+            unsent and reports it, `send` publishes it at once, a `timedelta` moves it to so long
+            after that moment.
         skip_invalid: leave rows with problems out instead of refusing the whole campaign.
+        on_doubt: what to do with a row whose answer was lost and whose date comes before its
+            absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
+            there are signs of its absence, at the risk of publishing it twice.
+        existing: what to do when there is no journal but rows are in Postiz already: `refuse`
+            stops before anything is sent, `adopt` takes them over as stored, `again` sends them
+            once more.
 
     Raises:
+        ConfigurationError: `late` is no time that rows can be shifted by.
         BatchError: the file or the journal cannot be used.
         InvalidPostError: from `plan` and `run`, with all problems.
     """
@@ -90,15 +108,20 @@ class Batch:
         *,
         journal: Path | str | None = None,
         timezone: str | None = None,
-        late: Literal["skip", "send"] = "skip",
+        late: Late = "skip",
         skip_invalid: bool = False,
+        on_doubt: OnDoubt = "skip",
+        existing: Existing = "refuse",
     ) -> None:
         self.path = Path(path)
         self.journal_path = Path(journal) if journal is not None else journal_path(self.path)
         self._postiz = postiz
         self._timezone = timezone
-        self._late: Literal["skip", "send"] = late
+        self._choices = Choices(checked_late(late), on_doubt, existing)
         self._skip_invalid = skip_invalid
+        self._adopted: list[RowRecord] = []
+        self.remarks: list[str] = []
+        """What is to be said of the run as a whole."""
         self._journal: Journal | None = None
         self._known: Checked | None = None
         self._runner: Runner | None = None
@@ -123,6 +146,11 @@ class Batch:
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
         return self._checked.problems
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the server accepts and you may regret; nothing stops for it."""
+        return self._checked.warnings
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -172,23 +200,19 @@ class Batch:
 
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
-        checked = self._checked
-        return [row for row in self._valid() if self._is_unsent(row, checked.records)]
+        records = self._checked.records
+        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._choices)]
 
     def _valid(self) -> list[Row]:
         """Rows without problems."""
         wrong = {problem.row for problem in self.problems}
         return [row for row in self.rows if row.number not in wrong]
 
-    def _is_unsent(self, row: Row, records: Mapping[str, RowRecord]) -> bool:
-        """Whether a row of the file is to be sent, given what is known of its ref."""
-        record = records.get(row.ref)
-        if record is None or record.state in {State.PLANNED, State.SKIPPED}:
-            return True
-        if record.state is State.LATE and self._late == "send":
-            return True
-        is_changed = record.fingerprint != row.fingerprint
-        return is_changed and record.state in {State.REFUSED, State.LATE}
+    @property
+    def changed(self) -> list[Row]:
+        """Rows that the file gives differently than they were stored; they stay as stored."""
+        records = self._checked.records
+        return [row for row in self.rows if is_changed(row, records.get(row.ref))]
 
     async def plan(self) -> Forecast:
         """What is still to be sent, what it costs and when it is done. Sends nothing.
@@ -210,18 +234,26 @@ class Batch:
     async def _check(self) -> Checked:
         read = partial(read_campaign, self.path, timezone=self._timezone)
         campaign = await anyio.to_thread.run_sync(read)
-        records = await self._recorded()
+        records = await recorded(self.journal_path, self._postiz.base_url)
         prints = {ref: record.fingerprint for ref, record in records.items()}
         campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
         listed = await self._postiz.integrations.list()
-        self._refuse_foreign(campaign, records, listed)
-        open_rows = [row for row in campaign.rows if not self._is_done(row, records)]
+        refuse_foreign(self.journal_path, campaign, self.path, records, listed)
+        open_rows = [
+            row for row in campaign.rows if not is_done(row, records.get(row.ref), self._choices)
+        ]
         channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
         facts, wrong_media = await inspect_media(open_rows, self.path.parent)
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
         checked = Checked(campaign, listed, channels, facts, records, ())
-        wrong_sizes = check_sizes([row for row in open_rows if row.ref in channels], checked)
+        usable = [
+            row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
+        ]
+        wrong_sizes = check_sizes(usable, checked)
+        too_large = {problem.row for problem in wrong_sizes}
+        fitting = [row for row in usable if row.number not in too_large]
+        judged = await verdicts(fitting, channels, facts, self._postiz.vetting)
         problems = [
             *campaign.problems,
             *wrong_channels,
@@ -229,50 +261,11 @@ class Batch:
             *wrong_media,
             *wrong_sizes,
         ]
+        seen = {(problem.row, problem.where) for problem in problems}
+        problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
         problems.sort(key=lambda problem: problem.row or 0)
-        return replace(checked, problems=tuple(problems))
-
-    async def _recorded(self) -> dict[str, RowRecord]:
-        """What the journal of an earlier run says, if there is one."""
-        if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
-            return {}
-        summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
-        if summary.base_url != self._postiz.base_url:
-            raise BatchError(
-                f"The journal {self.journal_path} belongs to {summary.base_url}, and this client "
-                f"calls {self._postiz.base_url}. Use another --journal for another server."
-            )
-        return {record.ref: record for record in summary.rows}
-
-    def _is_done(self, row: Row, records: Mapping[str, RowRecord]) -> bool:
-        """Nothing of this row has to be read again."""
-        record = records.get(row.ref)
-        in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
-        return not in_flight and not self._is_unsent(row, records)
-
-    def _refuse_foreign(
-        self,
-        campaign: Campaign,
-        records: Mapping[str, RowRecord],
-        listed: Sequence[Integration],
-    ) -> None:
-        """A journal of another campaign or another organisation is never touched."""
-        if not records:
-            return
-        if campaign.rows and not any(row.ref in records for row in campaign.rows):
-            raise BatchError(
-                f"The journal {self.journal_path} belongs to another campaign: it knows none of "
-                f"the rows of {self.path}. Use another --journal, or move it away."
-            )
-        known = {channel.id for channel in listed}
-        used = {record.channel for record in records.values()}
-        if not used & known:
-            raise BatchError(
-                f"The journal {self.journal_path} belongs to another organisation: its channels "
-                f"({', '.join(sorted(used)[:3])} ...) are not among those of this key "
-                f"({', '.join(sorted(known)[:3])} ...). Use the key of that organisation, or "
-                "another --journal."
-            )
+        warnings = tuple(problem for problem in judged if problem.severity == "warning")
+        return replace(checked, problems=tuple(problems), warnings=warnings)
 
     # -------------------------------------------------------------- running
 
@@ -284,6 +277,7 @@ class Batch:
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
+            BatchError: rows are in Postiz already, and nobody said what to do with them.
             PostizError: the job had to stop; run it again to go on.
         """
         self._refuse_problems()
@@ -328,15 +322,57 @@ class Batch:
         send: MemoryObjectSendStream[Outcome],
     ) -> None:
         with send:
+            for record in self._adopted:
+                adopted = (record.number, record.ref, record.state, record.post_id, record.note)
+                await send.send(Outcome(*adopted))
             lost = await journal.open_requests()
             rows = {row.ref: row for row in self._valid()}
             await runner.run(self.requests, lost, rows)
+            await self._sweep(journal)
+
+    async def reconcile(self) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        if self._journal is not None:
+            return await sweep_journal(self._postiz, self._journal)
+        return await reconcile(self._postiz, self.journal_path)
+
+    async def _sweep(self, journal: Journal) -> None:
+        """The sweep at the end of a run; that it failed does not undo the run."""
+        if self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            self.remarks.append(
+                "What people did to the posts since was not looked at, because this server "
+                "counts reads. Look with: postiz-async reconcile"
+            )
+            return
+        try:
+            await sweep_journal(self._postiz, journal)
+        except BatchError:
+            raise
+        except PostizError as error:
+            self.remarks.append(
+                f"What people did to the posts since could not be looked at: {error} "
+                "Look later with: postiz-async reconcile"
+            )
 
     async def _open_job(self) -> Job:
+        calendar = Calendar(self._list, self._postiz.clock)
+        there: Mapping[str, Post] = {}
+        if not await recorded(self.journal_path, self._postiz.base_url):
+            there = await find_existing(
+                self._unsent(), self._checked, calendar, self._choices.existing, self.journal_path
+            )
         if self._journal is None:
             self._journal = await Journal.open(
                 self.journal_path, campaign=self.path.name, base_url=self._postiz.base_url
             )
+        self._adopted = await adopt(self._postiz, self._journal, self._checked, there)
         # another run may have used the journal between our look at it and our lock
         self._known = replace(self._checked, records=await self._journal.rows())
         await self._write_rows(self._journal)
@@ -351,23 +387,20 @@ class Batch:
             folder=self.path.parent,
             channels=self._checked.channels,
             facts=self._checked.facts,
-            late=self._late,
+            calendar=calendar,
+            late=self._choices.late,
+            on_doubt=self._choices.on_doubt,
             media=await self._journal.uploads(),
         )
+
+    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
+        posts = self._postiz.posts
+        return await patiently(self._postiz.clock, lambda: posts.list(start=start, end=end))
 
     async def _write_rows(self, journal: Journal) -> None:
         """Tell the journal of new and changed rows, and of rows that are gone from the file."""
         records = self._checked.records
-        fresh = [
-            RowRecord(
-                row.ref,
-                row.number,
-                row.fingerprint,
-                self._checked.channels[row.ref].id,
-                row.date.timestamp(),
-            )
-            for row in self._unsent()
-        ]
+        fresh = new_records(self._unsent(), self._checked.channels)
         await journal.put(record for record in fresh if records.get(record.ref) != record)
         here = {row.ref: row.number for row in self.rows}
         await journal.renumber(
@@ -375,3 +408,4 @@ class Batch:
         )
         gone = [ref for ref, r in records.items() if ref not in here and r.state is State.PLANNED]
         await journal.mark(gone, State.SKIPPED, "not in the campaign file any more")
+        await journal.found(with_changes(self.rows, records))

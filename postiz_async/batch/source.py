@@ -1,154 +1,292 @@
-"""A campaign file to rows. Everything that is wrong is reported with row and column."""
+"""A campaign to rows. Everything that is wrong is reported with row and column."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from postiz_async.batch.cells import (
-    NO_JSON,
-    RowReader,
-    find_zone,
-    read_json,
-    shown,
-    unknown_columns,
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+from msgspec import structs
+
+from postiz_async.batch.cells import RowReader, foreign_byte, has_halves, shown, unknown_columns
+from postiz_async.batch.dialects import (
+    Line,
+    NotReadable,
+    csv_lines,
+    is_json,
+    json_records,
+    open_campaign,
 )
-from postiz_async.batch.rows import COLUMNS, Row, with_refs
+from postiz_async.batch.reading import Reading, rules_of
+from postiz_async.batch.rows import COLUMNS, CampaignRow, Row, with_refs
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-__all__ = ["COLUMNS", "Campaign", "Row", "read_campaign"]
+    from postiz_async.batch.reading import Rules
+
+__all__ = ["COLUMNS", "MAX_ROWS", "Campaign", "Row", "Source", "read_campaign", "read_source"]
+
+Given: TypeAlias = CampaignRow | Mapping[str, object]
+Source: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
+"""Where a campaign comes from: a file, or rows that a program makes."""
+
+MAX_ROWS = 1_000_000
+"""Rows of one campaign: what is planned together is held in memory together."""
+
+MAX_PROBLEMS = 100_000
+"""Problems after which a campaign is not read to its end."""
+
+_AT_ONCE = 500
+"""Rows of a program that are read before others may work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A file that was read: its rows, and what is wrong with the others."""
+    """What was read: its rows, and what is wrong with the others."""
 
     path: Path
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
 
 
-def read_campaign(path: Path, *, timezone: str | None = None) -> Campaign:
+def read_campaign(
+    path: Path, *, timezone: str | None = None, reading: Reading | None = None
+) -> Campaign:
     """Read a CSV or JSONL file.
 
     Args:
-        path: the file; `.jsonl` and `.ndjson` are JSON lines, everything else is CSV.
+        path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines, everything else is CSV.
         timezone: the zone of dates that have neither an offset nor a timezone column.
+        reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
 
     Raises:
         BatchError: the file cannot be read at all.
     """
-    text = _read_text(path)
-    problems: list[Problem] = []
-    is_json = path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
-    records = _json_records(text, problems) if is_json else _csv_records(text, path, problems)
-    zone = find_zone(timezone) if timezone else None
-    if timezone and zone is None:
-        raise BatchError(f"There is no time zone {timezone!r}. Write it like Europe/Berlin.")
-    rows: list[Row] = []
-    for number, record in records:
-        reader = RowReader(number, record, zone)
+    collector = _Collector(str(path), _rules(timezone, reading))
+    with open_campaign(path) as file:
+        if is_json(path):
+            for number, record in json_records(file, collector.problems):
+                collector.take(number, record)
+        else:
+            for number, record in _csv_records(csv_lines(file, collector.known()), collector):
+                collector.take(number, record)
+    return collector.campaign(path)
+
+
+async def read_source(
+    source: Source,
+    path: Path,
+    *,
+    timezone: str | None = None,
+    reading: Reading | None = None,
+) -> Campaign:
+    """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
+
+    Args:
+        source: a file, or rows; those are taken once, in the event loop.
+        path: what the campaign is called when it is no file.
+        timezone: as `read_campaign` takes it.
+        reading: as `read_campaign` takes it.
+
+    Raises:
+        BatchError: the file or a row cannot be read at all.
+    """
+    if isinstance(source, str | Path):
+        return await anyio.to_thread.run_sync(
+            lambda: read_campaign(Path(source), timezone=timezone, reading=reading)
+        )
+    collector = _Collector("the campaign", _rules(timezone, reading))
+    if isinstance(source, AsyncIterable):
+        async for given in source:
+            collector.take_given(given)
+    else:
+        for given in source:
+            collector.take_given(given)
+            if collector.taken % _AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+    return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
+
+
+def _rules(timezone: str | None, reading: Reading | None) -> Rules:
+    said = reading if reading is not None else Reading()
+    if timezone and said.timezone and timezone != said.timezone:
+        raise BatchError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
+    return rules_of(structs.replace(said, timezone=timezone or said.timezone))
+
+
+class _Collector:
+    """Takes records one by one and keeps their rows and problems."""
+
+    def __init__(self, name: str, rules: Rules) -> None:
+        self.name = name
+        self.rules = rules
+        self.rows: list[Row] = []
+        self.problems: list[Problem] = []
+        self.taken = 0
+        self._unseen = set(rules.columns)
+        self._channels: set[str] = set()
+
+    def known(self) -> set[str]:
+        """Names of columns, in small letters."""
+        return {*COLUMNS, *self.rules.columns}
+
+    def target(self, name: str) -> str:
+        """The campaign's column that a name means; empty if it is to be left out."""
+        small = name.strip().lower()
+        self._unseen.discard(small)
+        return self.rules.columns.get(small, name)
+
+    def check_header(self, names: list[str], number: int) -> None:
+        """Refuse a header that names columns twice or lacks some; report unknown ones."""
+        has = f"It has: {', '.join(filter(None, names))}."
+        absent = sorted(set(self.rules.columns) - set(names))
+        if absent:
+            raise BatchError(
+                f"{self.name} has no column {absent[0]!r}, which was mapped (row {number}). {has}"
+            )
+        targets = [self.target(name) for name in names]
+        doubles = [to for to, count in Counter(targets).items() if to and count > 1]
+        if doubles:
+            raise BatchError(f"{self.name} has the column {doubles[0]!r} twice (row {number}).")
+        missing = {"integration", "date"} - {*targets, *self.rules.defaults}
+        if missing:
+            raise BatchError(
+                f"{self.name} has no column {max(missing)!r} (row {number}). {has} "
+                f"A campaign may have: {', '.join(COLUMNS)}."
+            )
+        if not self.rules.template:
+            self.problems.extend(unknown_columns(filter(None, targets), number))
+
+    def kept(self, names: Iterable[str]) -> set[str]:
+        """The names in a header whose cells are of use."""
+        return {name for name in names if name and (self.rules.template or self.knows(name))}
+
+    def knows(self, name: str) -> bool:
+        """Whether a name in the file is that of a campaign's column."""
+        return self.target(name) in COLUMNS
+
+    def take_given(self, given: Given) -> None:
+        """A row that a program made."""
+        number = self.taken + 1
+        if isinstance(given, CampaignRow):
+            self.take(number, structs.asdict(given))
+        elif isinstance(given, Mapping):
+            self.take(number, {str(name): value for name, value in given.items()})
+        else:
+            self.taken = number
+            message = f"is no CampaignRow and no mapping but {shown(given)}"
+            self.problems.append(Problem("row", message, number))
+
+    def take(self, number: int, values: Mapping[str, object]) -> None:
+        """A record as it stands in the file, by the names that the file gives."""
+        self.taken += 1
+        if self.taken > MAX_ROWS:
+            raise BatchError(
+                f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
+                "may have. Split it: each part is a campaign of its own, and they share the quota."
+            )
+        record: dict[str, object] = {}
+        fields: dict[str, object] = {}
+        for name, value in values.items():
+            target = self.target(name) if self.rules.columns else name
+            if target in record:
+                message = f"is given twice, the second time as {shown(name)!r}"
+                self.problems.append(Problem(target, message, number))
+            if target in COLUMNS or (target and not self.rules.template):
+                record[target] = value
+            if self.rules.template:
+                fields[name.strip().lower()] = value
+        if self.rules.template:
+            fields = {**record, **fields}
+        self._read(RowReader(number, record, self.rules, fields))
+
+    def _read(self, reader: RowReader) -> None:
         row = reader.read()
-        problems.extend(reader.problems)
+        self.problems.extend(reader.problems)
         if row is not None:
-            rows.append(row)
-    rows = with_refs(rows, problems)
-    if not rows and not problems:
-        raise BatchError(f"{path} has no rows.")
-    problems.sort(key=lambda problem: problem.row or 0)
-    return Campaign(path, tuple(rows), tuple(problems))
+            self.rows.append(row)
+        if self.rules.zones:
+            self._channels.add(str(reader.record.get("integration", "")).strip().casefold())
+        if len(self.problems) > MAX_PROBLEMS:
+            raise BatchError(
+                f"{self.name} has more than {MAX_PROBLEMS:,} problems; the first is in "
+                f"{self.problems[0]}. Are its columns what they should be?"
+            )
+
+    def campaign(self, path: Path) -> Campaign:
+        """What was taken, with a ref for each row."""
+        if not self.rows and not self.problems:
+            raise BatchError(f"{self.name} has no rows.")
+        self._refuse_unused()
+        rows = with_refs(self.rows, self.problems)
+        self.problems.sort(key=lambda problem: problem.row or 0)
+        return Campaign(path, tuple(rows), tuple(self.problems))
+
+    def _refuse_unused(self) -> None:
+        """What was said of columns and channels that do not exist is most likely misspelt."""
+        if self._unseen:
+            raise BatchError(f"{self.name} has no column {min(self._unseen)!r}, which was mapped.")
+        for name in self.rules.zones:
+            if name not in self._channels:
+                there = ", ".join(sorted(filter(None, self._channels))[:12])
+                raise BatchError(
+                    f"{self.name} has no row for {name!r}, which was given a time zone. "
+                    f"It has rows for: {there}."
+                )
 
 
-# ------------------------------------------------------------------ files
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BatchError(f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise BatchError(f"{path} is a directory; a campaign is a CSV or JSONL file.") from None
-    except (OSError, ValueError) as error:
-        raise BatchError(f"{path} cannot be read: {error}.") from error
-    if not data.strip():
-        raise BatchError(f"{path} is empty ({len(data)} bytes).")
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8"
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode(encoding, "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise BatchError(
-            f"{path} is not {encoding.upper()}: byte 0x{data[error.start]:02x} in line {line}, "
-            f"column {column}. Save it as UTF-8 (in Excel: CSV UTF-8)."
-        ) from None
+# ------------------------------------------------------------------ CSV
 
 
 def _csv_records(
-    text: str, path: Path, problems: list[Problem]
-) -> Iterator[tuple[int, dict[str, object]]]:
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    number = 0
+    lines: Iterator[Line], collector: _Collector
+) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """The cells of each line by the names of the header."""
+    number, names = _header(lines, collector)
+    kept = collector.kept(names)
     try:
-        for number, cells in enumerate(reader, 1):
-            if not header:
-                header = _header(cells, path)
-                problems.extend(unknown_columns(filter(None, header), 1))
-            elif cells:
-                record = _record(header, cells)
-                if isinstance(record, str):
-                    problems.append(Problem("columns", record, number, "is a comma not quoted?"))
-                else:
-                    yield number, record
-    except csv.Error as error:
-        problems.append(Problem("csv", f"cannot be read from here on: {error}", number + 1))
+        for number, cells in lines:
+            record = _record(names, kept, cells)
+            if isinstance(record, str):
+                problem = Problem("columns", record, number, "is a comma not quoted?")
+                collector.problems.append(problem)
+            else:
+                yield number, record
+    except NotReadable as error:
+        collector.problems.append(Problem("csv", str(error), number + 1))
 
 
-def _record(header: list[str], cells: list[str]) -> dict[str, object] | str:
+def _header(lines: Iterator[Line], collector: _Collector) -> Line:
+    """The header, with its names in small letters."""
+    try:
+        number, cells = next(lines, Line(0, []))
+    except NotReadable as error:
+        raise BatchError(f"{collector.name} {error} (row 1).") from None
+    if not cells:
+        raise BatchError(f"{collector.name} is empty: it has no header.")
+    text = "\n".join(cells)
+    foreign = foreign_byte(text)
+    if foreign is not None:
+        raise BatchError(f"{collector.name} {foreign.message} of row {number}; {foreign.hint}.")
+    if has_halves(text):
+        raise BatchError(f"{collector.name} is not UTF-16: row {number} has half a character.")
+    names = [cell.strip().lower() for cell in cells]
+    collector.check_header(names, number)
+    return Line(number, names)
+
+
+def _record(names: list[str], kept: set[str], cells: list[str]) -> dict[str, object] | str:
     """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
-    if any(cell.strip() for cell in cells[len(header) :]):
-        return f"has {len(cells)} cells, the header has {len(header)}"
-    named = list(zip(header, cells, strict=False))
+    if any(cell.strip() for cell in cells[len(names) :]):
+        return f"has {len(cells)} cells, the header has {len(names)}"
+    named = list(zip(names, cells, strict=False))
     if any(cell.strip() for name, cell in named if not name):
         return "has text in a column without a name"
-    return {name: cell for name, cell in named if name in COLUMNS}
-
-
-def _header(cells: list[str], path: Path) -> list[str]:
-    names = [cell.strip().lower() for cell in cells]
-    doubles = [name for name, count in Counter(names).items() if count > 1 and name]
-    if doubles:
-        raise BatchError(f"{path} has the column {doubles[0]!r} twice (row 1).")
-    missing = [name for name in ("integration", "date") if name not in names]
-    if missing:
-        raise BatchError(
-            f"{path} has no column {missing[0]!r} (row 1). It has: {', '.join(names)}. "
-            f"A campaign may have: {', '.join(COLUMNS)}."
-        )
-    return names
-
-
-def _json_records(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = read_json(line)
-        except NO_JSON as error:
-            problems.append(Problem("json", f"is no JSON: {error}", number))
-            continue
-        if isinstance(value, dict):
-            yield number, cast("dict[str, object]", value)
-        else:
-            problems.append(Problem("json", f"is no JSON object but {shown(value)}", number))
+    return {name: cell for name, cell in named if name in kept}

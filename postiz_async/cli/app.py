@@ -15,12 +15,14 @@ from postiz_async.cli import (
     account,
     campaigns,
     channels,
+    checking,
     doctor,
     insights,
     local,
     login,
     media,
     posts,
+    reconciling,
 )
 from postiz_async.cli.output import Output
 from postiz_async.cli.stopping import SIGNAL_EXIT
@@ -55,7 +57,13 @@ _api = Group("The rest of the API", sort_key=2)
 _help = Group("Connection and quota", sort_key=3)
 _local = Group("On this machine", sort_key=4)
 _options = Group("Options", sort_key=5)
-for command in (campaigns.plan, campaigns.run, campaigns.status):
+for command in (
+    checking.validate,
+    campaigns.plan,
+    campaigns.run,
+    campaigns.status,
+    reconciling.reconcile,
+):
     app.command(command, group=_campaigns)
 for part in (channels.app, posts.app, media.app, insights.app, login.app):
     part.group = _api

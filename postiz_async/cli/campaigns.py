@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async.batch.choices import Existing, Late, OnDoubt, read_late
 from postiz_async.batch.report import make_report
 from postiz_async.batch.session import journal_path
-from postiz_async.batch.source import read_campaign
 from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_left_out, show_plan
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
+from postiz_async.cli.reconciling import names_in, say_changed
 from postiz_async.cli.reports import (
     channel_table,
     report_object,
@@ -29,6 +30,7 @@ from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import (
     APIConnectionError,
     BatchError,
+    ConfigurationError,
     InvalidPostError,
     PostizError,
     QuotaError,
@@ -38,7 +40,7 @@ from postiz_async.errors import (
 if TYPE_CHECKING:
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
-    from postiz_async.quota import Kept
+    from postiz_async.keeping import Kept
 
 __all__ = ["plan", "run", "run_batch", "status"]
 
@@ -51,8 +53,6 @@ Zone = Annotated[
     Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
 ]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
-
-Late = Literal["skip", "send"]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
 """Errors that stop a run without anything being wrong with its input or settings."""
@@ -103,19 +103,42 @@ async def run(
     journal: JournalOption = None,
     timezone: Zone = None,
     late: Annotated[
-        Late,
-        Parameter(help="A post whose date passes before a slot is free: skip it, or send it."),
+        str,
+        Parameter(
+            help="A post whose date passes before a slot is free: skip it, send it at once, or "
+            "shift=15m to move it so far into the future."
+        ),
     ] = "skip",
+    on_doubt: Annotated[
+        OnDoubt,
+        Parameter(
+            help="A post whose answer was lost and that is due before its absence can be proved: "
+            "skip it, or send it again and perhaps twice."
+        ),
+    ] = "skip",
+    adopt: Annotated[
+        bool, Parameter(help="Without a journal: take over the rows that are in Postiz already.")
+    ] = False,
+    again: Annotated[
+        bool, Parameter(help="Without a journal: send rows that are in Postiz already once more.")
+    ] = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
+    when_late = read_late(late)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
-            file, journal=journal, timezone=timezone, late=late, skip_invalid=skip_invalid
+            file,
+            journal=journal,
+            timezone=timezone,
+            late=when_late,
+            skip_invalid=skip_invalid,
+            on_doubt=on_doubt,
+            existing=_existing(adopt=adopt, again=again),
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
@@ -123,17 +146,28 @@ async def run(
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
         say_left_out(output, batch)
+        say_changed(output, batch)
         zone = _zone(timezone)
-        code = await _run_if_open(output, postiz, batch, zone, late)
+        code = await _run_if_open(output, postiz, batch, zone, when_late)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
     elif code is None:
         show_report(output, report, _names(batch), zone)
+        for remark in batch.remarks:
+            output.say(remark, "yellow")
         write_result(output, file.with_suffix(".result.csv"), report)
     if code:
         return code
     return 0 if report.complete and not batch.problems else 1
+
+
+def _existing(*, adopt: bool, again: bool) -> Existing:
+    if adopt and again:
+        raise ConfigurationError("Say --adopt or --again, not both.")
+    if adopt:
+        return "adopt"
+    return "again" if again else "refuse"
 
 
 async def _run_if_open(
@@ -226,7 +260,7 @@ async def status(
         output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
         return code
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
-    names = await anyio.to_thread.run_sync(_names_in, file)
+    names = await anyio.to_thread.run_sync(names_in, file)
     if report.rows:
         channel_table(output, report.rows, names)
         output.say("")
@@ -237,14 +271,6 @@ async def status(
             f"seen, {moment(summary.kept.as_of, None)}"
         )
     return code
-
-
-def _names_in(file: Path) -> dict[str, str]:
-    """What a campaign file calls the channel of each row; nothing if it is gone."""
-    try:
-        return {row.ref: row.integration for row in read_campaign(file).rows}
-    except BatchError:
-        return {}
 
 
 def _quota_object(kept: Kept | None) -> dict[str, object] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from postiz_async.cli.output import Output, count, date_range, moment, problem_objects
 from postiz_async.errors import describe_seconds
@@ -10,6 +10,7 @@ from postiz_async.errors import describe_seconds
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from postiz_async.batch.choices import Late
     from postiz_async.batch.plan import Forecast
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
@@ -79,12 +80,14 @@ def say_headline(
     )
 
 
-def say_late(output: Output, forecast: Forecast, late: Literal["skip", "send"] = "skip") -> None:
+def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     """Which posts the quota has no slot for before their date, and what becomes of them."""
     if not forecast.late:
         return
     rows = ", ".join(str(row.number) for row in forecast.late[:12])
     more = " ..." if len(forecast.late) > 12 else ""
     what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota has"
-    fate = "Move them, or run with --late send." if late == "skip" else "They are sent anyway."
+    fate = "They are sent anyway." if late == "send" else "They get a later date."
+    if late == "skip":
+        fate = "Move them, or run with --late send or --late shift=15m."
     output.say(f"{what} no slot before their date. {fate}", "bold yellow")

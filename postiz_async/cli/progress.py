@@ -14,7 +14,6 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output, clock_time, count, near_moment
 from postiz_async.delivery.journal import State
-from postiz_async.quota import forecast
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.runner import Outcome
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
-    from postiz_async.quota import Quota
+    from postiz_async.shown import Quota
 
 __all__ = ["RunDisplay"]
 
@@ -162,9 +161,7 @@ class RunDisplay:
         now = self._postiz.clock.time()
         if not left:
             return "all sent"
-        scheduler, monotonic = self._postiz.scheduler, self._postiz.clock.monotonic()
-        wait = forecast(scheduler.ledger, monotonic, left - 1) - monotonic
-        return f"done about {near_moment(now + wait, self._zone)}"
+        return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
 
     def _troubles(self) -> list[tuple[State, int]]:
         states = (State.REFUSED, State.LATE, State.UNDECIDED)

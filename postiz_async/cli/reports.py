@@ -55,9 +55,11 @@ def show_report(
 def _trouble(
     row: RowRecord, names: Mapping[str, str], zone: tzinfo | None
 ) -> tuple[str | Text, ...]:
-    state = Text(row.state.value, "red")
+    fate = Text(f"{row.state.value}, {row.finding.value}" if row.finding else row.state.value)
+    fate.stylize("yellow" if row.state is State.STORED else "red")
     channel = names.get(row.ref, row.channel)
-    return str(row.number), state, channel, moment(row.date, zone), row.note
+    why = "; ".join(text for text in (row.note, row.remark) if text)
+    return str(row.number), fate, channel, moment(row.date, zone), why
 
 
 def standing(report: Report) -> str:
@@ -66,7 +68,9 @@ def standing(report: Report) -> str:
     stored = State.STORED.value
     states = [stored, *(state for state in states if state != stored)]
     counts = ", ".join(f"{report.counts.get(state, 0):,} {state}" for state in states)
-    return f"{counts} of {count(len(report.rows), 'row')}"
+    found = Counter(row.finding.value for row in report.rows if row.finding)
+    findings = "".join(f"; {number:,} {finding}" for finding, number in sorted(found.items()))
+    return f"{counts} of {count(len(report.rows), 'row')}{findings}"
 
 
 def report_object(report: Report) -> dict[str, object]:
@@ -82,6 +86,8 @@ def report_object(report: Report) -> dict[str, object]:
                 "date": datetime.fromtimestamp(row.date, UTC),
                 "request": row.request,
                 "note": row.note,
+                "finding": row.finding.value,
+                "remark": row.remark,
             }
             for row in report.rows
         ],

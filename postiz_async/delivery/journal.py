@@ -19,6 +19,7 @@ import msgspec
 
 from postiz_async.delivery.lock import FileLock
 from postiz_async.delivery.records import (
+    Finding,
     RowRecord,
     SentRequest,
     State,
@@ -26,7 +27,7 @@ from postiz_async.delivery.records import (
     connect,
     read_kept,
     read_meta,
-    read_open_requests,
+    read_requests,
     read_rows,
     read_summary,
 )
@@ -39,10 +40,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from postiz_async.keeping import Kept
     from postiz_async.models.posts import CreatePost
-    from postiz_async.quota import Kept
 
-__all__ = ["Journal", "RowRecord", "SentRequest", "State", "Summary", "read_summary"]
+__all__ = [
+    "Finding",
+    "Journal",
+    "RowRecord",
+    "SentRequest",
+    "State",
+    "Summary",
+    "read_summary",
+]
 
 T = TypeVar("T")
 
@@ -150,17 +159,15 @@ class Journal:
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
         """Add rows, or replace what is known of rows that were not sent; others stay."""
-        values = [
-            (r.ref, r.number, r.fingerprint, r.channel, r.date, r.state.value, r.note) for r in rows
-        ]
+        values = [(*_head(r), r.state.value, r.note) for r in rows]
         await self._do(
             lambda c: c.executemany(
                 "INSERT INTO rows (ref, number, fingerprint, channel, date, state, note) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
                 "number = excluded.number, fingerprint = excluded.fingerprint, "
                 "channel = excluded.channel, date = excluded.date, state = excluded.state, "
-                "note = excluded.note "
-                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped')",
+                "note = excluded.note, finding = '', remark = '' "
+                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided')",
                 values,
             )
         )
@@ -241,7 +248,57 @@ class Journal:
 
     async def open_requests(self) -> list[SentRequest]:
         """The requests whose outcome is not known."""
-        return await self._do(read_open_requests)
+        return await self._do(partial(read_requests, only_open=True))
+
+    async def requests(self) -> list[SentRequest]:
+        """All requests that may have been sent, adopted posts included, oldest first."""
+        return await self._do(partial(read_requests, only_open=False))
+
+    async def adopt(self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]) -> None:
+        """Take over what is stored already: rows with their post ids, each with a body like one.
+
+        The bodies count as requests in which the rows were sent, though this job never sent them.
+        """
+
+        def work(c: sqlite3.Connection) -> None:
+            for row, body in zip(rows, bodies, strict=True):
+                values = (msgspec.json.encode(body), msgspec.json.encode((row.ref,)), row.date)
+                cursor = c.execute(
+                    "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",
+                    values,
+                )
+                c.execute(
+                    "INSERT INTO rows (ref, number, fingerprint, channel, date, state, request, "
+                    "post_id, note) VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?)",
+                    (*_head(row), cursor.lastrowid, row.post_id, row.note),
+                )
+
+        await self._do(work)
+
+    # -------------------------------------------------------------- what happened beside it
+
+    async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
+        """Give unsent rows a later date."""
+        values = [(date, Finding.SHIFTED.value, remark, ref) for ref in refs]
+        await self._do(
+            lambda c: c.executemany(
+                "UPDATE rows SET date = ?, finding = ?, remark = ? WHERE ref = ?", values
+            )
+        )
+
+    async def found(self, rows: Iterable[RowRecord]) -> None:
+        """Write down what a look at the server showed: state, post, date, finding of rows."""
+        values = [
+            (r.state.value, r.post_id, r.date, r.note, r.finding.value, r.remark, r.ref)
+            for r in rows
+        ]
+        await self._do(
+            lambda c: c.executemany(
+                "UPDATE rows SET state = ?, post_id = ?, date = ?, note = ?, finding = ?, "
+                "remark = ? WHERE ref = ?",
+                values,
+            )
+        )
 
     # -------------------------------------------------------------- uploads and quota
 
@@ -269,3 +326,7 @@ class Journal:
         """Keep the quota's state, as a `Keeper`."""
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))
+
+
+def _head(row: RowRecord) -> tuple[str, int, str, str, float]:
+    return (row.ref, row.number, row.fingerprint, row.channel, row.date)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.resources.finding import stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import CreatePost, Post, PostItem
 
-__all__ = ["Match", "match_request"]
+__all__ = ["Match", "is_post", "match_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     compared where the server keeps them byte for byte: without a tag, with links as they are.
     """
     moment = parse_date(body.date)
-    mine = {post.id: post for post in listed if (post.actual_date or post.publish_date) == moment}
+    mine = {post.id: post for post in listed if stored_at(post) == moment}
     open_places = dict(enumerate(body.posts))
     found: dict[int, str] = {}
     strange: list[str] = []
     for post in sorted(mine.values(), key=lambda post: post.id):
-        places = (n for n, item in open_places.items() if _is(item, post, short=body.short_link))
+        places = (
+            n for n, item in open_places.items() if is_post(item, post, short=body.short_link)
+        )
         place = next(places, None)
         if place is None:
             strange.append(post.id)
@@ -53,7 +56,8 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     return Match(found, tuple(strange))
 
 
-def _is(item: PostItem, post: Post, *, short: bool) -> bool:
+def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
+    """Whether a post that is listed at the instant of a request may be this one of its posts."""
     if post.settings is not None:
         return item.settings.get(CLIENT_REF) == _listed_ref(post.settings)
     if post.integration is None or post.integration.id != item.integration.id:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async.errors import BatchError
+from postiz_async.keeping import Kept
 from postiz_async.models.posts import CreatePost
-from postiz_async.quota import Kept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Finding",
     "RowRecord",
     "SentRequest",
     "State",
@@ -31,13 +32,13 @@ __all__ = [
     "connect",
     "read_kept",
     "read_meta",
-    "read_open_requests",
+    "read_requests",
     "read_rows",
     "read_summary",
 ]
 
 APPLICATION_ID = 0x506F7A6A
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
@@ -49,7 +50,9 @@ CREATE TABLE rows (
     state TEXT NOT NULL,
     request INTEGER,
     post_id TEXT,
-    note TEXT NOT NULL DEFAULT ''
+    note TEXT NOT NULL DEFAULT '',
+    finding TEXT NOT NULL DEFAULT '',
+    remark TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
 CREATE TABLE requests (
@@ -85,9 +88,32 @@ class State(StrEnum):
     """Whether it is stored could not be found out; not sent again."""
 
 
+class Finding(StrEnum):
+    """What is to be said of a row beside its state; changed by people, or by the clock."""
+
+    NOTHING = ""
+    SHIFTED = "shifted"
+    """It was late and got a later date."""
+    CHANGED = "changed"
+    """The campaign file says something else than what is stored."""
+    MOVED = "moved"
+    """Somebody moved or edited the post in Postiz."""
+    DELETED = "deleted"
+    """Somebody deleted the post in Postiz."""
+    DOUBLED = "doubled"
+    """It is stored more than once."""
+    EQUAL = "equal"
+    """Somebody else stored an equal post at the same moment."""
+    HIDDEN = "hidden"
+    """Its channel is gone, and Postiz does not list posts of such channels."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row as the journal knows it. `date` is in seconds since the epoch."""
+    """A row as the journal knows it. `date` is in seconds since the epoch.
+
+    `note` belongs to the state. `finding` and `remark` say what happened beside it.
+    """
 
     ref: str
     number: int
@@ -98,11 +124,13 @@ class RowRecord:
     request: int | None = None
     post_id: str | None = None
     note: str = ""
+    finding: Finding = Finding.NOTHING
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request whose intent was written and whose outcome is open."""
+    """A request whose intent was written."""
 
     id: int
     body: CreatePost
@@ -164,7 +192,8 @@ def read_summary(path: Path) -> Summary:
         with closing(_read_only(path)) as reader:
             meta = read_meta(reader)
             rows = tuple(read_rows(reader))
-            requests = int(reader.execute("SELECT count(*) FROM requests").fetchone()[0])
+            counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
+            requests = int(reader.execute(counting).fetchone()[0])
             return Summary(meta["base_url"], meta["campaign"], rows, requests, read_kept(reader))
     except _FAULTS as error:
         raise _damaged(path, error) from error
@@ -183,19 +212,34 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
 def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
     """All rows, in the order of the campaign."""
     cursor = connection.execute(
-        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note "
-        "FROM rows ORDER BY number"
+        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
+        "remark FROM rows ORDER BY number"
     )
-    return [
-        RowRecord(ref, number, fingerprint, channel, date, State(state), request, post_id, note)
-        for ref, number, fingerprint, channel, date, state, request, post_id, note in cursor
-    ]
+    return [_row(*values) for values in cursor]
 
 
-def read_open_requests(connection: sqlite3.Connection) -> list[SentRequest]:
-    """The requests whose outcome is not known, oldest first."""
+def _row(  # in the order of the columns
+    ref: str,
+    number: int,
+    fingerprint: str,
+    channel: str,
+    date: float,
+    state: str,
+    request: int | None,
+    post_id: str | None,
+    note: str,
+    finding: str,
+    remark: str,
+) -> RowRecord:
+    where = (State(state), request, post_id, note, Finding(finding), remark)
+    return RowRecord(ref, number, fingerprint, channel, date, *where)
+
+
+def read_requests(connection: sqlite3.Connection, *, only_open: bool) -> list[SentRequest]:
+    """The requests, oldest first: all, or those whose outcome is not known."""
+    where = "WHERE state = 'open' " if only_open else ""
     cursor = connection.execute(
-        "SELECT id, body, refs, sent_at FROM requests WHERE state = 'open' ORDER BY id"
+        f"SELECT id, body, refs, sent_at FROM requests {where}ORDER BY id"  # noqa: S608
     )
     return [
         SentRequest(

@@ -52,7 +52,7 @@ def somewhere(rng: random.Random) -> Callable[[Watched, Callable[[], None]], Non
 
 
 async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = True) -> None:
-    channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+    channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
     (lab.folder / "a.png").write_bytes(PNG)
     lab.write(campaign(channels, thread=thread))
     for _ in range(kills):
@@ -112,7 +112,7 @@ async def test_a_job_that_is_cancelled_anywhere_goes_on_in_the_next(
     rng = random.Random(seed)  # noqa: S311
     lab = Lab(tmp_path, latency=0.1, limit=8, work_per_post=0.5)
     async with lab.sandbox:
-        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
         (tmp_path / "a.png").write_bytes(PNG)
         lab.write(campaign(channels, thread=True))
         for _ in range(3):

@@ -32,7 +32,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 @pytest.fixture
 def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "discord")]
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def states(report: Report) -> dict[str, int]:

@@ -125,7 +125,8 @@ def test_another_encoding(cli: Cli, tmp_path: Path) -> None:
     result = cli("run", file)
     assert result.code == 2
     assert "not UTF-8" in result.err
-    assert "line 2, column 31" in result.err
+    assert "row 2, content" in result.err
+    assert "at character 4" in result.err
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"integration,date,content\n", b"\xef\xbb\xbf"])

@@ -15,9 +15,9 @@ import pytest
 
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
+from postiz_async.keeping import Kept
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.quota import Kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

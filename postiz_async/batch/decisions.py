@@ -1,0 +1,66 @@
+"""A row of the file and what the journal knows of its ref: what is to be done. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from postiz_async.delivery.records import Finding, RowRecord, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from postiz_async.batch.choices import Choices
+    from postiz_async.batch.rows import Row
+    from postiz_async.models.integrations import Integration
+
+__all__ = ["is_changed", "is_done", "is_unsent", "new_records", "with_changes"]
+
+_CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
+
+
+def is_unsent(row: Row, record: RowRecord | None, choices: Choices) -> bool:
+    """Whether a row is to be sent."""
+    if record is None or record.state in {State.PLANNED, State.SKIPPED}:
+        return True
+    if record.state is State.LATE and choices.late != "skip":
+        return True
+    if record.state is State.UNDECIDED and choices.on_doubt == "send":
+        return True
+    is_edited = record.fingerprint != row.fingerprint
+    return is_edited and record.state in {State.REFUSED, State.LATE, State.UNDECIDED}
+
+
+def is_done(row: Row, record: RowRecord | None, choices: Choices) -> bool:
+    """Nothing of this row has to be read again."""
+    in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
+    return not in_flight and not is_unsent(row, record, choices)
+
+
+def is_changed(row: Row, record: RowRecord | None) -> bool:
+    """Whether the file says something else than what is stored."""
+    if record is None or record.state is not State.STORED:
+        return False
+    return record.fingerprint != row.fingerprint
+
+
+def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[RowRecord]:
+    """What the journal is told of rows that are to be sent."""
+    return [
+        RowRecord(row.ref, row.number, row.fingerprint, channels[row.ref].id, row.date.timestamp())
+        for row in rows
+    ]
+
+
+def with_changes(rows: Iterable[Row], records: Mapping[str, RowRecord]) -> list[RowRecord]:
+    """The records of which it is new that the file differs from them, or does so no more."""
+    after: list[RowRecord] = []
+    for row in rows:
+        record = records.get(row.ref)
+        if record is None or record.finding not in {Finding.NOTHING, Finding.CHANGED}:
+            continue
+        differs = is_changed(row, record)
+        if differs != (record.finding is Finding.CHANGED):
+            finding = Finding.CHANGED if differs else Finding.NOTHING
+            after.append(replace(record, finding=finding, remark=_CHANGED if differs else ""))
+    return after

@@ -1,0 +1,115 @@
+"""The sweep: what people did to the posts of a job since they were stored.
+
+What they deleted, moved or edited is reported and left as it is. Nothing is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from postiz_async.delivery.findings import judged
+from postiz_async.delivery.journal import Journal, read_summary
+from postiz_async.delivery.listing import Calendar
+from postiz_async.delivery.removal import delete_whole
+from postiz_async.delivery.sweep import Fate, intents, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from postiz_async.client import Postiz
+    from postiz_async.delivery.journal import RowRecord
+    from postiz_async.delivery.sweep import Intent, Verdict
+
+__all__ = ["Reconciled", "reconcile", "sweep_journal"]
+
+_AROUND = timedelta(days=366)
+"""How far before the first and after the last date a post that somebody moved is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a sweep saw.
+
+    `counts` tells how many rows and posts have which fate, `hidden` names the channels (ids)
+    that are gone from Postiz: it lists none of their posts, so nothing is known of them.
+    """
+
+    counts: Mapping[str, int]
+    hidden: tuple[str, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether all that was stored is where it was put, once."""
+        return set(self.counts) <= {Fate.FINE.value, Fate.ADOPTED.value}
+
+
+async def reconcile(postiz: Postiz, journal_path: Path) -> Reconciled:
+    """Hold a journal against the server and write down what is found. Sends no post.
+
+    Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
+
+    Raises:
+        BatchError: there is no journal, another run holds it, or it belongs to another server.
+        PostizError: the server could not be asked.
+    """
+    summary = await anyio.to_thread.run_sync(read_summary, journal_path)
+    async with await Journal.open(
+        journal_path, campaign=summary.campaign, base_url=postiz.base_url
+    ) as journal:
+        return await sweep_journal(postiz, journal)
+
+
+async def sweep_journal(postiz: Postiz, journal: Journal) -> Reconciled:
+    """The same for a journal that is open."""
+    rows = await journal.rows()
+    sent = intents(await journal.requests())
+    channels = {channel.id for channel in await postiz.integrations.list()}
+    listed = await _listed(postiz, rows, sent, channels)
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    verdicts = sweep(rows.values(), sent, listed.posts.values(), channels=channels, now=now)
+    removed = await _remove(postiz, verdicts)
+    await journal.found(judged(rows, verdicts, removed))
+    return _summed(verdicts, rows)
+
+
+async def _listed(
+    postiz: Postiz,
+    rows: Mapping[str, RowRecord],
+    sent: Sequence[Intent],
+    channels: set[str],
+) -> Calendar:
+    """The days on which something was put, and where else what is missing there may be."""
+    calendar = Calendar(postiz.posts.list, postiz.clock)
+    ours = [intent for intent in sent if intent.item.integration.id in channels]
+    moments = [intent.moment for intent in ours]
+    moved = [datetime.fromtimestamp(rows[i.ref].date, UTC) for i in ours if i.ref in rows]
+    await calendar.look([*moments, *moved])
+    ids = [id_ for i in ours if i.ref in rows and (id_ := rows[i.ref].post_id) is not None]
+    if ids:
+        await calendar.search(ids, min(moments) - _AROUND, max(moments) + _AROUND)
+    return calendar
+
+
+async def _remove(postiz: Postiz, verdicts: Sequence[Verdict]) -> set[str]:
+    """Delete the doubles that nobody touched and that are not due soon."""
+    removed: set[str] = set()
+    for verdict in verdicts:
+        if verdict.may_delete and verdict.post is not None:
+            await delete_whole(postiz.posts, verdict.post)
+            removed.add(verdict.post.id)
+    return removed
+
+
+def _summed(verdicts: Sequence[Verdict], rows: Mapping[str, RowRecord]) -> Reconciled:
+    counts = {
+        fate.value: number
+        for fate in Fate
+        if (number := sum(verdict.fate is fate for verdict in verdicts))
+    }
+    hidden = {rows[verdict.ref].channel for verdict in verdicts if verdict.fate is Fate.HIDDEN}
+    return Reconciled(counts, tuple(sorted(hidden)))

@@ -1,0 +1,93 @@
+"""`postiz-async validate`: what would be refused of a campaign, and what would be regretted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from postiz_async.cli.campaigns import Campaign, Zone
+from postiz_async.cli.output import Output, count, printable, problem_objects
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async.batch.rows import Row
+    from postiz_async.errors import Problem
+
+__all__ = ["validate"]
+
+_SHOWN = 40
+"""Characters of an offending text that a table shows."""
+
+
+async def validate(
+    file: Campaign,
+    /,
+    *,
+    timezone: Zone = None,
+    all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
+    output = Output(as_json=json)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(file, timezone=timezone) as batch,
+    ):
+        problems, warnings, rows = batch.problems, batch.warnings, batch.rows
+    if json:
+        output.json(
+            {
+                "rows": len(rows),
+                "problems": problem_objects(problems),
+                "warnings": problem_objects(warnings),
+            }
+        )
+        return 2 if problems else 0
+    _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
+    found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
+    output.say(f"{count(len(rows), 'row')}: {found}", "bold red" if problems else "bold green")
+    return 2 if problems else 0
+
+
+def _show(
+    output: Output, found: list[Problem], rows: tuple[Row, ...], *, shown: int | None
+) -> None:
+    if not found:
+        return
+    by_number = {row.number: row for row in rows}
+    cells = [
+        (str(each.row or ""), each.where, _kind(each), _words(each), _offending(each, by_number))
+        for each in found[:shown]
+    ]
+    output.table(["row", "column", "", "what", "text"], cells, numbers={"row"})
+    if shown is not None and len(found) > shown:
+        output.say(f"... and {len(found) - shown} more (--all, or --json)")
+
+
+def _kind(problem: Problem) -> Text:
+    style = "red" if problem.severity == "error" else "yellow"
+    return Text(problem.severity, style=style)
+
+
+def _words(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+
+
+def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
+    """The beginning of the text that a problem is about."""
+    row = rows.get(problem.row or 0)
+    if row is None:
+        return ""
+    name, _, rest = problem.where.partition(".")
+    value: object = getattr(row, name, "")
+    if name == "thread" and rest.isdecimal() and int(rest) < len(row.thread):
+        value = row.thread[int(rest)]
+    elif name == "settings" and row.settings is not None and rest:
+        value = row.settings.get(rest.partition(".")[0], "")
+    text = " ".join(printable(str(value)).split()) if value else ""
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -1,0 +1,79 @@
+"""`reconcile`: what people did to the posts of a campaign since they were stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio.to_thread
+from cyclopts import Parameter
+
+from postiz_async.batch.reconcile import reconcile as reconcile_journal
+from postiz_async.batch.report import make_report
+from postiz_async.batch.session import journal_path
+from postiz_async.batch.source import read_campaign
+from postiz_async.cli.output import Output, count
+from postiz_async.cli.reports import report_object, show_report
+from postiz_async.cli.settings import Connection, Json, find_target, open_client
+from postiz_async.delivery.journal import read_summary
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from postiz_async.batch.session import Batch
+
+__all__ = ["names_in", "reconcile", "say_changed"]
+
+_NAMED = 12
+
+
+async def reconcile(
+    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    /,
+    *,
+    journal: Annotated[
+        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+    ] = None,
+    json: Json = False,
+    connection: Connection = Connection(),  # noqa: B008
+) -> int:
+    """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post."""
+    output = Output(as_json=json)
+    path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    async with open_client(find_target(connection)) as postiz:
+        found = await reconcile_journal(postiz, path)
+    summary = await anyio.to_thread.run_sync(read_summary, path)
+    report = make_report(summary.rows, summary.requests)
+    if json:
+        output.json(
+            report_object(report) | {"found": found.counts, "hidden_channels": found.hidden}
+        )
+    else:
+        show_report(output, report, await anyio.to_thread.run_sync(names_in, file))
+        if found.hidden:
+            output.say(
+                f"{count(len(found.hidden), 'channel')} gone from Postiz, so nothing is known of "
+                f"what is stored there: {', '.join(found.hidden)}",
+                "yellow",
+            )
+    return 0 if found.is_fine and report.complete else 1
+
+
+def say_changed(output: Output, batch: Batch) -> None:
+    """Which rows of the file are not what was stored of them."""
+    changed = batch.changed
+    if changed:
+        rows = ", ".join(str(row.number) for row in changed[:_NAMED])
+        more = " ..." if len(changed) > _NAMED else ""
+        output.say(
+            f"{count(len(changed), 'row')} changed after being stored (rows {rows}{more}); edit "
+            "them in Postiz or give them a new ref.",
+            "bold yellow",
+        )
+
+
+def names_in(file: Path) -> dict[str, str]:
+    """What a campaign file calls the channel of each row; nothing if it is gone."""
+    try:
+        return {row.ref: row.integration for row in read_campaign(file).rows}
+    except BatchError:
+        return {}

@@ -1,0 +1,104 @@
+"""Verdicts of a sweep to what the journal and the report say of the rows. PURE."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async.delivery.records import Finding, State
+from postiz_async.delivery.sweep import Fate
+from postiz_async.resources.finding import stored_at
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from postiz_async.delivery.records import RowRecord
+    from postiz_async.delivery.sweep import Verdict
+
+__all__ = ["day_and_time", "judged"]
+
+_FINDINGS = {
+    Fate.DOUBLED: Finding.DOUBLED,
+    Fate.DELETED: Finding.DELETED,
+    Fate.MOVED: Finding.MOVED,
+    Fate.HIDDEN: Finding.HIDDEN,
+    Fate.EQUAL: Finding.EQUAL,
+}
+"""The weightiest first."""
+
+_OF_A_SWEEP = set(_FINDINGS.values())
+
+
+def judged(
+    rows: Mapping[str, RowRecord], verdicts: Iterable[Verdict], removed: Collection[str]
+) -> list[RowRecord]:
+    """The rows of which the verdicts say something new.
+
+    Args:
+        rows: of the journal, by ref.
+        verdicts: see `delivery.sweep.sweep`.
+        removed: ids of the doubles that were deleted.
+    """
+    by_ref: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_ref[verdict.ref].append(verdict)
+    after = {ref: _row(rows[ref], said, removed) for ref, said in by_ref.items()}
+    return [row for ref, row in after.items() if row != rows[ref]]
+
+
+def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str]) -> RowRecord:
+    findings = [_FINDINGS[verdict.fate] for verdict in said if verdict.fate in _FINDINGS]
+    texts = [text for verdict in said if (text := _text(verdict, removed))]
+    for verdict in said:
+        row = _adopted(row, verdict)
+    if findings:
+        weightiest = min(findings, key=list(_FINDINGS.values()).index)
+        return replace(row, finding=weightiest, remark="; ".join(texts))
+    if row.finding in _OF_A_SWEEP:
+        return replace(row, finding=Finding.NOTHING, remark="")
+    return row
+
+
+def _adopted(row: RowRecord, verdict: Verdict) -> RowRecord:
+    """The row with the post and the date that the server has; the mark is no part of a date."""
+    if verdict.post is None or verdict.fate not in {Fate.FINE, Fate.MOVED, Fate.ADOPTED}:
+        return row
+    second = int(stored_at(verdict.post).timestamp())
+    row = row if second == int(row.date) else replace(row, date=second)
+    if verdict.fate is Fate.ADOPTED:
+        note = "found in Postiz afterwards"
+        return replace(row, state=State.STORED, post_id=verdict.post.id, note=note)
+    return row
+
+
+def _text(verdict: Verdict, removed: Collection[str]) -> str:
+    if verdict.fate is Fate.DELETED:
+        return "deleted in Postiz; it is not sent again"
+    if verdict.fate is Fate.HIDDEN:
+        return "its channel is gone from Postiz, so it is not listed any more"
+    if verdict.post is None:
+        return ""
+    post = verdict.post
+    if verdict.fate is Fate.EQUAL:
+        return f"somebody else stored an equal post at the same moment: {post.id}; it is left alone"
+    if verdict.fate is Fate.DOUBLED and post.id in removed:
+        return f"was stored twice; {post.id} was deleted"
+    if verdict.fate is Fate.DOUBLED:
+        return f"is stored twice, as {post.id} too; delete one of them in Postiz"
+    return _moved(verdict.put_at, stored_at(post)) if verdict.put_at is not None else ""
+
+
+def _moved(put_at: datetime, now_at: datetime) -> str:
+    if put_at.replace(microsecond=0) == now_at.replace(microsecond=0):
+        return "edited in Postiz; it is left as it is"
+    return (
+        f"moved in Postiz from {day_and_time(put_at)} to {day_and_time(now_at)}; it is left there"
+    )
+
+
+def day_and_time(moment: datetime) -> str:
+    """A date in a remark: `2027-01-15 09:00 UTC`, with seconds where there are any."""
+    at = moment.astimezone(UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at.second else f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,263 @@
+"""The sweep against worlds that are made row by row, so that what is to be found is known."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from postiz_async.delivery.findings import judged
+from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.delivery.records import Finding, RowRecord, SentRequest, State
+from postiz_async.delivery.sweep import Fate, intents, sweep
+from postiz_async.models.posts import (
+    ContentItem,
+    CreatePost,
+    IntegrationRef,
+    Post,
+    PostIntegration,
+    PostItem,
+)
+from postiz_async.wire import format_date, parse_date
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from postiz_async.delivery.sweep import Verdict
+
+NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
+FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)
+CHANNELS = ("c1", "c2", "gone")
+
+FATES = ("fine", "moved", "edited", "deleted", "lost", "absent", "replaced")
+EXTRAS = ("none", "double", "edited double", "published double", "foreign")
+
+
+@dataclass
+class World:
+    """Rows with their requests, what is listed, and what a sweep has to say."""
+
+    lists_settings: bool
+    rows: list[RowRecord] = field(default_factory=list)
+    requests: list[SentRequest] = field(default_factory=list)
+    listed: list[Post] = field(default_factory=list)
+    expected: Counter[tuple[str, Fate, bool]] = field(default_factory=Counter)
+    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def post(self, item: PostItem, moment: datetime, **more: object) -> Post:
+        """A listed post, with an id and a group of its own."""
+        number = next(self.numbers)
+        post = Post(
+            id=f"cm{number:06}",
+            publish_date=moment,
+            content=item.value[0].content,
+            state="QUEUE",
+            integration=PostIntegration(id=item.integration.id),
+            group=f"g{number}",
+            settings=json.dumps(dict(item.settings)) if self.lists_settings else None,
+        )
+        return replace(post, **more)
+
+    def add(self, channel: str, fate: str, extra: str) -> None:
+        """One row in a request of its own."""
+        number = len(self.rows) + 1
+        ref = f"r{number}"
+        moment = FIRST + timedelta(minutes=number, milliseconds=number)
+        item = PostItem(
+            integration=IntegrationRef(id=channel),
+            value=[ContentItem(content=f"text {number}")],
+            settings={CLIENT_REF: f"mark{number}", "__type": "x"},
+        )
+        body = CreatePost(type="schedule", date=format_date(moment), posts=[item])
+        self.requests.append(SentRequest(number, body, (ref,), 0.0))
+        known, listed = self._own(item, moment, fate)
+        others = self._others(item, moment, extra)
+        state = State.UNKNOWN if known is None else State.STORED
+        self.rows.append(
+            RowRecord(ref, number, "f", channel, moment.timestamp() // 1, state, number, known)
+        )
+        if channel == "gone":  # the server lists nothing of it
+            self._expect(ref, Fate.HIDDEN if known is not None else None)
+            return
+        self.listed += [*listed, *others]
+        self._say(ref, known, listed, fate, extra, others)
+
+    def _own(self, item: PostItem, moment: datetime, fate: str) -> tuple[str | None, list[Post]]:
+        post = self.post(item, moment)
+        if fate == "moved":
+            return post.id, [replace(post, publish_date=moment + timedelta(days=3))]
+        if fate == "edited":
+            bare = moment.replace(microsecond=0)
+            return post.id, [replace(post, publish_date=bare, content="edited")]
+        if fate == "deleted":
+            return post.id, []
+        if fate == "lost":
+            return None, [post]
+        if fate == "absent":
+            return None, []
+        if fate == "replaced":
+            return "cm-that-was-deleted", [post]
+        return post.id, [post]
+
+    def _others(self, item: PostItem, moment: datetime, extra: str) -> list[Post]:
+        if extra == "double":
+            return [self.post(item, moment)]
+        if extra == "edited double":
+            return [self.post(item, moment, content="other words")]
+        if extra == "published double":
+            return [self.post(item, moment, state="PUBLISHED")]
+        if extra == "foreign":
+            theirs = replace(item, settings={"__type": "x"})
+            return [self.post(theirs, moment.replace(microsecond=0))]
+        return []
+
+    def _say(
+        self,
+        ref: str,
+        known: str | None,
+        listed: list[Post],
+        fate: str,
+        extra: str,
+        others: list[Post],
+    ) -> None:
+        is_ours = bool(others) and extra != "foreign"
+        if extra == "edited double" and not self.lists_settings:
+            is_ours = False  # nothing but its place says so
+        if fate in {"moved", "edited"}:
+            self._expect(ref, Fate.MOVED)
+        elif fate == "fine":
+            self._expect(ref, Fate.FINE)
+        elif listed or is_ours:
+            self._expect(ref, Fate.ADOPTED)
+        elif known is not None:
+            self._expect(ref, Fate.DELETED)
+        if is_ours and listed:
+            self._expect(ref, Fate.DOUBLED, may_delete=extra == "double")
+        if extra == "foreign":
+            self._expect(ref, Fate.EQUAL)
+
+    def _expect(self, ref: str, fate: Fate | None, *, may_delete: bool = False) -> None:
+        if fate is not None:
+            self.expected[ref, fate, may_delete] += 1
+
+    def sweep(self, rng: random.Random, now: datetime = NOW) -> list[Verdict]:
+        """What the sweep says, whatever the order of the list."""
+        listed = list(self.listed)
+        rng.shuffle(listed)
+        channels = {"c1", "c2"}
+        return sweep(self.rows, intents(self.requests), listed, channels=channels, now=now)
+
+
+histories = st.lists(
+    st.tuples(st.sampled_from(CHANNELS), st.sampled_from(FATES), st.sampled_from(EXTRAS)),
+    max_size=12,
+)
+
+
+def made(history: Sequence[tuple[str, str, str]], *, lists_settings: bool) -> World:
+    world = World(lists_settings)
+    for channel, fate, extra in history:
+        world.add(channel, fate, extra)
+    return world
+
+
+def told(verdicts: Sequence[Verdict]) -> Counter[tuple[str, Fate, bool]]:
+    return Counter((v.ref, v.fate, v.may_delete) for v in verdicts)
+
+
+@given(histories, st.booleans(), st.randoms())
+def test_a_sweep_finds_what_was_done_to_each_row(
+    history: list[tuple[str, str, str]],
+    lists_settings: bool,  # noqa: FBT001
+    rng: random.Random,
+) -> None:
+    world = made(history, lists_settings=lists_settings)
+    assert told(world.sweep(rng)) == world.expected
+
+
+@given(histories, st.booleans(), st.randoms())
+def test_whatever_is_deleted_is_a_double_and_its_twin_stays(
+    history: list[tuple[str, str, str]],
+    lists_settings: bool,  # noqa: FBT001
+    rng: random.Random,
+) -> None:
+    world = made(history, lists_settings=lists_settings)
+    verdicts = world.sweep(rng)
+    kept = {v.ref: v.post for v in verdicts if v.fate in {Fate.FINE, Fate.MOVED, Fate.ADOPTED}}
+    known = {row.post_id for row in world.rows}
+    for verdict in verdicts:
+        if verdict.may_delete:
+            assert verdict.post is not None
+            twin = kept[verdict.ref]
+            assert twin is not None
+            assert twin.group != verdict.post.group
+            assert verdict.post.id not in known
+
+
+@given(histories, st.randoms())
+def test_nothing_is_deleted_that_is_due_within_ten_minutes(
+    history: list[tuple[str, str, str]], rng: random.Random
+) -> None:
+    world = made(history, lists_settings=True)
+    last = FIRST + timedelta(minutes=len(world.rows) - 10, seconds=1)
+    assert not any(verdict.may_delete for verdict in world.sweep(rng, now=last))
+
+
+@given(histories, st.booleans(), st.randoms())
+def test_a_second_sweep_of_the_same_list_has_nothing_new_to_say(
+    history: list[tuple[str, str, str]],
+    lists_settings: bool,  # noqa: FBT001
+    rng: random.Random,
+) -> None:
+    world = made(history, lists_settings=lists_settings)
+    for _ in range(2):
+        verdicts = world.sweep(rng)
+        changed = {row.ref: row for row in judged(_by_ref(world), verdicts, set())}
+        world.rows = [changed.get(row.ref, row) for row in world.rows]
+    assert judged(_by_ref(world), world.sweep(rng), set()) == []
+    for row in world.rows:
+        assert (row.finding is Finding.NOTHING) == (row.remark == "")
+        assert row.state is not State.STORED or row.post_id is not None
+
+
+def _by_ref(world: World) -> dict[str, RowRecord]:
+    return {row.ref: row for row in world.rows}
+
+
+@given(st.integers(1, 5), st.integers(0, 8), st.booleans(), st.randoms())
+def test_of_equal_posts_at_one_mark_the_count_decides(
+    count: int,
+    stored: int,
+    lists_settings: bool,  # noqa: FBT001
+    rng: random.Random,
+) -> None:
+    """Equal rows in one lost request, and more or fewer posts than rows."""
+    world = World(lists_settings)
+    moment = parse_date("2027-01-15T09:00:00.007Z")
+    items = [
+        PostItem(
+            integration=IntegrationRef(id="c1"),
+            value=[ContentItem(content="equal")],
+            settings={CLIENT_REF: f"mark{n}"},
+        )
+        for n in range(count)
+    ]
+    refs = tuple(f"r{n}" for n in range(count))
+    body = CreatePost(type="schedule", date=format_date(moment), posts=items)
+    world.requests = [SentRequest(1, body, refs, 0.0)]
+    world.rows = [
+        RowRecord(ref, n, "f", "c1", moment.timestamp(), State.UNKNOWN, 1)
+        for n, ref in enumerate(refs)
+    ]
+    world.listed = [world.post(items[n % count], moment) for n in range(stored)]
+    fates = Counter(verdict.fate for verdict in world.sweep(rng))
+    assert fates[Fate.ADOPTED] == min(count, stored)
+    assert fates[Fate.DOUBLED] == max(0, stored - count)
