@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from postiz_async import providers, texts
     from postiz_async.caller import RawAnswer
     from postiz_async.client import Postiz
     from postiz_async.errors import (
@@ -38,9 +39,22 @@ if TYPE_CHECKING:
     from postiz_async.events import Attempt
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import Created, CreatePost, Html, NewPost, Post, ThreadPart
-    from postiz_async.quota import Quota
+    from postiz_async.models.posts import (
+        Created,
+        CreatePost,
+        Html,
+        Markdown,
+        Mention,
+        NewPost,
+        Post,
+        Text,
+        ThreadPart,
+    )
+    from postiz_async.models.settings import RawSettings
+    from postiz_async.pool import PostizPool
     from postiz_async.scheduler import Priority
+    from postiz_async.shown import Quota
+    from postiz_async.validation import MediaFacts, validate
 
 __all__ = [
     "APIConnectionError",
@@ -57,8 +71,11 @@ __all__ = [
     "Html",
     "Integration",
     "InvalidPostError",
+    "Markdown",
     "Marks",
     "Media",
+    "MediaFacts",
+    "Mention",
     "NewPost",
     "NotFoundError",
     "PayloadTooLargeError",
@@ -66,6 +83,7 @@ __all__ = [
     "Post",
     "Postiz",
     "PostizError",
+    "PostizPool",
     "Priority",
     "Problem",
     "PublishError",
@@ -74,10 +92,15 @@ __all__ = [
     "QuotaWaitError",
     "RateLimitError",
     "RawAnswer",
+    "RawSettings",
     "ServerError",
     "StoreError",
+    "Text",
     "ThreadPart",
     "UnexpectedAnswerError",
+    "providers",
+    "texts",
+    "validate",
 ]
 
 _HOMES = {
@@ -110,13 +133,30 @@ _HOMES = {
     "events": ("Attempt",),
     "models.integrations": ("Integration",),
     "models.media": ("Media",),
-    "models.posts": ("CreatePost", "Created", "Html", "NewPost", "Post", "ThreadPart"),
-    "quota": ("Quota",),
+    "models.posts": (
+        "CreatePost",
+        "Created",
+        "Html",
+        "Markdown",
+        "Mention",
+        "NewPost",
+        "Post",
+        "Text",
+        "ThreadPart",
+    ),
+    "models.settings": ("RawSettings",),
+    "pool": ("PostizPool",),
     "scheduler": ("Priority",),
+    "shown": ("Quota",),
+    "validation": ("MediaFacts", "validate"),
 }
+
+_MODULES = ("providers", "texts")
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"postiz_async.{name}")
     for module, names in _HOMES.items():
         if name in names:
             value: object = getattr(import_module(f"postiz_async.{module}"), name)

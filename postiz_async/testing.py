@@ -97,6 +97,7 @@ def sandbox_client(
     quota: QuotaStore | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
+    validate: bool = True,
 ) -> Postiz:
     """A client of the sandbox's first organisation, on the sandbox's clock."""
     return Postiz(
@@ -107,6 +108,7 @@ def sandbox_client(
         quota=quota,
         pacing=pacing,
         reserve=reserve,
+        validate=validate,
     )
 
 

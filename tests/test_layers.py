@@ -13,18 +13,23 @@ ROOT = Path(postiz_async.__file__).parent
 LAYERS = (
     ("errors", "clock"),
     ("models",),
-    ("retry", "quota"),
-    ("endpoints", "content", "events", "flight", "stores"),
+    ("retry", "quota", "providers"),
+    ("keeping", "shown", "homes"),
+    ("endpoints", "content", "events", "flight", "stores", "sharing"),
+    ("texts", "validation"),
     ("wire",),
     ("compose", "ledgers", "transport"),
-    ("admission",),
+    ("admission", "fairness"),
+    ("routes",),
     ("scheduler",),
     ("caller",),
     ("uploads", "channels"),
+    ("vetting",),
     ("resources",),
     ("delivery",),
     ("batch",),
     ("client",),
+    ("pool",),
     ("oauth", "doctor", "webhooks", "testing"),
     ("pytest_plugin", "contrib", "cli", "__init__"),
     ("__main__",),
@@ -37,7 +42,8 @@ TYPES_FROM_ABOVE = {("batch", "client")}
 LATE_FROM_ABOVE = {("client", "batch")}
 """What a client imports when it is asked for it; heavy, and below it anyway."""
 
-PURE = {"quota", "retry", "content", "compose", "wire", "flight", "endpoints", "errors", "events"}
+PURE = {"quota", "keeping", "shown", "retry", "content", "compose", "wire", "flight", "endpoints"}
+PURE |= {"errors", "events", "providers", "validation", "texts", "sharing"}
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
 PURE_MODULES |= {"batch.bodies"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
