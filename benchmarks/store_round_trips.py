@@ -184,8 +184,9 @@ async def measure(store: str, processes: int, at_once: int, counts: Counts | Non
     if counts is not None:
         looks = 2 * processes  # one when it opens and one for its quota, of no create
         scripts = f"{(await counts.scripts() - before - looks) / len(trips):.2f}"
+    kind = store.partition(":")[0] if counts else "sqlite"
     return (
-        f"{store.partition(':')[0] if counts else 'sqlite':7} {processes:9} {at_once:7} {len(trips):8}"
+        f"{kind:7} {processes:9} {at_once:7} {len(trips):8}"
         f" {fmean(trips):6.2f} {median(trips):6.1f} {quantiles(trips, n=20)[-1]:6.1f}"
         f" {max(trips):5} {scripts:>8} {median(taken) * 1000:8.0f}   {target(processes, at_once)}"
     )

@@ -44,7 +44,8 @@ def test_the_tables_agree(name: str) -> None:
     assert bool(ours.defect) == theirs.is_broken
     assert [rule.message for rule in ours.rules] == [rule.message for rule in theirs.rules]
     names = [field.name for field in fields_of(ours.settings)]
-    assert names == [field.name for field in theirs.fields]
+    in_any_release = dict.fromkeys(field.name for field in theirs.fields)
+    assert names == list(in_any_release)
 
 
 # ------------------------------------------------------------------ verdicts

@@ -22,6 +22,7 @@ from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import timedelta
 
     from postiz_async.batch.reading import Rules
     from postiz_async.batch.rows import TextFormat
@@ -281,12 +282,11 @@ class RowReader:
             return None
         if isinstance(value, ProviderSettings):
             value = msgspec.to_builtins(value)
-        if isinstance(value, Mapping):
-            value = dict(cast("Mapping[str, object]", value))
-        if not isinstance(value, dict):
+        if not isinstance(value, Mapping):
             self._wrong("settings", f"must be a JSON object, not {shown(value)}")
             return None
-        settings = cast("dict[str, object]", self._filled("settings", value))
+        given = dict(cast("Mapping[str, object]", value))
+        settings = cast("dict[str, object]", self._filled("settings", given))
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:

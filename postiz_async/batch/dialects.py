@@ -18,7 +18,7 @@ from postiz_async.batch.cells import NO_JSON, foreign_byte, read_json, shown
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
 __all__ = [
@@ -64,7 +64,7 @@ def is_json(path: Path) -> bool:
 
 
 @contextmanager
-def open_campaign(path: Path) -> Iterator[TextIO]:
+def open_campaign(path: Path) -> Generator[TextIO]:
     """The text of a campaign file: UTF-8, or UTF-16 that says so.
 
     Raises:
@@ -167,7 +167,8 @@ def _is_comment(text: str) -> bool:
 
 def _delimiter(header: str, known: set[str]) -> str:
     def found(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=delimiter), [])
+        none: list[str] = []
+        cells = next(csv.reader([header], delimiter=delimiter), none)
         return len({cell.strip().lower() for cell in cells} & known), len(cells)
 
     try:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from os import PathLike
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -71,7 +71,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = ""
     content: str = ""
     format: TextFormat = "text"
-    media: tuple[str | PathLike[str], ...] | list[str | PathLike[str]] = ()
+    media: tuple[str | PurePath, ...] | list[str | PurePath] = ()
     settings: ProviderSettings | Mapping[str, object] | None = None
     tags: tuple[str, ...] | list[str] = ()
     type: PostType = "schedule"

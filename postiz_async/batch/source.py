@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "MAX_ROWS", "Campaign", "Row", "Source", "read_campaign", "read_source"]
 
 Given: TypeAlias = CampaignRow | Mapping[str, object]
+Record: TypeAlias = tuple[int, Mapping[str, object]]
 Source: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
 """Where a campaign comes from: a file, or rows that a program makes."""
 
@@ -72,11 +73,11 @@ def read_campaign(
     collector = _Collector(str(path), _rules(timezone, reading))
     with open_campaign(path) as file:
         if is_json(path):
-            for number, record in json_records(file, collector.problems):
-                collector.take(number, record)
+            records: Iterator[Record] = json_records(file, collector.problems)
         else:
-            for number, record in _csv_records(csv_lines(file, collector.known()), collector):
-                collector.take(number, record)
+            records = _csv_records(csv_lines(file, collector.known()), collector)
+        for number, record in records:
+            collector.take(number, record)
     return collector.campaign(path)
 
 
@@ -172,13 +173,14 @@ class _Collector:
         """Whether a name in the file is that of a campaign's column."""
         return self.target(name) in COLUMNS
 
-    def take_given(self, given: Given) -> None:
+    def take_given(self, given: object) -> None:
         """A row that a program made."""
         number = self.taken + 1
         if isinstance(given, CampaignRow):
             self.take(number, structs.asdict(given))
         elif isinstance(given, Mapping):
-            self.take(number, {str(name): value for name, value in given.items()})
+            named = cast("Mapping[object, object]", given)
+            self.take(number, {str(name): value for name, value in named.items()})
         else:
             self.taken = number
             message = f"is no CampaignRow and no mapping but {shown(given)}"
@@ -245,9 +247,7 @@ class _Collector:
 # ------------------------------------------------------------------ CSV
 
 
-def _csv_records(
-    lines: Iterator[Line], collector: _Collector
-) -> Iterator[tuple[int, Mapping[str, object]]]:
+def _csv_records(lines: Iterator[Line], collector: _Collector) -> Iterator[Record]:
     """The cells of each line by the names of the header."""
     number, names = _header(lines, collector)
     kept = collector.kept(names)

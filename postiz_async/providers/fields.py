@@ -135,6 +135,9 @@ def _checks(shape: _Shape, meta: Meta, server: Server, *, required: bool) -> tup
 
 def _usual(shape: _Shape, meta: Meta, server: Server) -> Sequence[tuple[object, Check]]:
     """The tests of a kind in the server's order, each with the fact without which it is none."""
+    listed: Sequence[tuple[object, Check]] = [(True, "list"), (True, "nested")]
+    if shape.item == "number":
+        listed = [(True, "each_number"), (True, "list")]
     bounds: dict[Kind, Sequence[tuple[object, Check]]] = {
         "string": [
             (meta.pattern, "pattern"),
@@ -149,8 +152,7 @@ def _usual(shape: _Shape, meta: Meta, server: Server) -> Sequence[tuple[object, 
             (meta.min_length, "min_items"),
             (meta.max_length, "max_items"),
             (server.total, "total"),
-            (True, "list"),
-            (True, "each_number" if shape.item == "number" else "nested"),
+            *listed,
         ],
         "object": [(True, "nested")],
     }

@@ -23,7 +23,7 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from postiz_async.models.posts import ThreadPart
+from postiz_async.models.posts import NewPost, ThreadPart
 from postiz_async.validation import MediaFacts
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from postiz_async.caller import Caller
     from postiz_async.channels import Channels
-    from postiz_async.models.posts import Created, CreatePost, NewPost, PostItem, PostType
+    from postiz_async.models.posts import Created, CreatePost, PostItem, PostType
     from postiz_async.vetting import Vetting
 
 __all__ = ["Creating"]
@@ -327,7 +327,8 @@ def _surely_not_stored(error: Exception) -> bool:
 def _facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
     """What is known of the media of new posts, by path."""
     parts = [part for post in posts for part in post.thread if isinstance(part, ThreadPart)]
-    media = [medium for carrier in (*posts, *parts) for medium in carrier.media]
+    carriers: list[NewPost | ThreadPart] = [*posts, *parts]
+    media = [medium for carrier in carriers for medium in carrier.media]
     return {
         medium.path: MediaFacts(width=medium.width, height=medium.height, size=medium.size)
         for medium in media

@@ -196,7 +196,6 @@ def test_no_good_row_is_left(cli: Cli, tmp_path: Path) -> None:
         ["nonsense"],
         ["plan", "a.csv", "--nonsense"],
         ["plan", "a.csv", "b.csv"],
-        ["run", "a.csv", "--late", "never"],
         ["sandbox", "--speed", "0"],
         ["sandbox", "--speed", "nan"],
         ["sandbox", "--port", "70000"],

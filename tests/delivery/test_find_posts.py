@@ -133,7 +133,7 @@ async def test_marks_without_texts_find_by_channel(
 def test_texts_are_the_same_when_the_server_makes_one_of_the_other(
     sent: str,
     listed: str,
-    short_link: bool,
+    short_link: bool,  # noqa: FBT001
     same: bool,  # noqa: FBT001
 ) -> None:
     assert same_text(sent, listed, short_link=short_link) is same
