@@ -39,7 +39,7 @@ def is_done(row: Row, record: RowRecord | None, choices: Choices) -> bool:
 
 def is_changed(row: Row, record: RowRecord | None) -> bool:
     """Whether the file says something else than what is stored."""
-    if record is None or record.state is not State.STORED:
+    if record is None or record.state not in {State.STORED, State.PUBLISHED, State.FAILED}:
         return False
     return record.fingerprint != row.fingerprint
 

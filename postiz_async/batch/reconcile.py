@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async.delivery.journal import RowRecord
     from postiz_async.delivery.sweep import Intent, Verdict
 
-__all__ = ["Reconciled", "reconcile", "sweep_journal"]
+__all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
 _AROUND = timedelta(days=366)
 """How far before the first and after the last date a post that somebody moved is looked for."""
@@ -57,11 +57,18 @@ async def reconcile(postiz: Postiz, journal_path: Path) -> Reconciled:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
         PostizError: the server could not be asked.
     """
-    summary = await anyio.to_thread.run_sync(read_summary, journal_path)
-    async with await Journal.open(
-        journal_path, campaign=summary.campaign, base_url=postiz.base_url
-    ) as journal:
+    async with await open_existing(postiz, journal_path) as journal:
         return await sweep_journal(postiz, journal)
+
+
+async def open_existing(postiz: Postiz, path: Path) -> Journal:
+    """Open the journal of a campaign that was run.
+
+    Raises:
+        BatchError: there is no journal, another run holds it, or it belongs to another server.
+    """
+    summary = await anyio.to_thread.run_sync(read_summary, path)
+    return await Journal.open(path, campaign=summary.campaign, base_url=postiz.base_url)
 
 
 async def sweep_journal(postiz: Postiz, journal: Journal) -> Reconciled:

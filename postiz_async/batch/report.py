@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.journal import RowRecord, State
+from postiz_async.delivery.journal import Finding, RowRecord, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +27,9 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every row is stored."""
-        return all(row.state is State.STORED for row in self.rows)
+        """Whether every row is stored, and none was refused or stuck when it was due."""
+        fine = {State.STORED, State.PUBLISHED}
+        return all(row.state in fine and row.finding is not Finding.STUCK for row in self.rows)
 
     @property
     def open(self) -> int:
@@ -41,22 +42,22 @@ class Report:
     def troubles(self) -> list[RowRecord]:
         """The rows that somebody has to look at.
 
-        Those that are neither stored nor still to be sent, and those that people or the clock
-        moved, deleted, doubled or changed.
+        Those that are neither stored nor still to be sent, those that their network refused, and
+        those that people or the clock moved, deleted, doubled or changed.
         """
-        fine = {State.STORED, State.PLANNED, State.SENDING}
+        fine = {State.STORED, State.PUBLISHED, State.PLANNED, State.SENDING}
         return [row for row in self.rows if row.state not in fine or row.finding]
 
     def to_csv(self) -> str:
-        """One line a row: row, ref, state, post_id, channel, date, note, finding, remark."""
+        """One line a row: row, ref, state, post_id, channel, date, note, finding, remark, link."""
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
         columns = ["row", "ref", "state", "post_id", "channel", "date", "note"]
-        writer.writerow([*columns, "finding", "remark"])
+        writer.writerow([*columns, "finding", "remark", "link"])
         for row in self.rows:
             date = datetime.fromtimestamp(row.date, UTC).isoformat()
             values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
-            writer.writerow([*values, row.note, row.finding.value, row.remark])
+            writer.writerow([*values, row.note, row.finding.value, row.remark, row.link])
         return out.getvalue()
 
 

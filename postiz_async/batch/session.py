@@ -22,10 +22,11 @@ from postiz_async.batch.check import (
     inspect_media,
 )
 from postiz_async.batch.choices import Choices, checked_late
+from postiz_async.batch.confirm import PATIENCE, wait_published
 from postiz_async.batch.decisions import is_changed, is_done, is_unsent, new_records, with_changes
 from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
-from postiz_async.batch.reconcile import reconcile, sweep_journal
+from postiz_async.batch.reconcile import open_existing, reconcile, sweep_journal
 from postiz_async.batch.report import make_report
 from postiz_async.batch.resuming import adopt, find_existing, recorded, refuse_foreign
 from postiz_async.batch.rows import keep_refs
@@ -46,12 +47,14 @@ if TYPE_CHECKING:
         Callable,
         Mapping,
     )
+    from datetime import timedelta
     from types import TracebackType
     from typing import Self
 
     from anyio.streams.memory import MemoryObjectSendStream
 
     from postiz_async.batch.choices import Existing, Late, OnDoubt
+    from postiz_async.batch.confirm import Waited
     from postiz_async.batch.plan import Forecast, PlannedRequest
     from postiz_async.batch.reconcile import Reconciled
     from postiz_async.batch.report import Report
@@ -342,6 +345,28 @@ class Batch:
         if self._journal is not None:
             return await sweep_journal(self._postiz, self._journal)
         return await reconcile(self._postiz, self.journal_path)
+
+    async def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_look: Callable[[Waited], Awaitable[None]] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked for half an hour.
+        """
+        waiting = partial(wait_published, patience=patience, on_outcome=on_outcome, on_look=on_look)
+        if self._journal is not None:
+            return await waiting(self._postiz, self._journal)
+        async with await open_existing(self._postiz, self.journal_path) as journal:
+            return await waiting(self._postiz, journal)
 
     async def _sweep(self, journal: Journal) -> None:
         """The sweep at the end of a run; that it failed does not undo the run."""

@@ -88,6 +88,7 @@ def report_object(report: Report) -> dict[str, object]:
                 "note": row.note,
                 "finding": row.finding.value,
                 "remark": row.remark,
+                "link": row.link,
             }
             for row in report.rows
         ],

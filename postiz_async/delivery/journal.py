@@ -289,13 +289,13 @@ class Journal:
     async def found(self, rows: Iterable[RowRecord]) -> None:
         """Write down what a look at the server showed: state, post, date, finding of rows."""
         values = [
-            (r.state.value, r.post_id, r.date, r.note, r.finding.value, r.remark, r.ref)
+            (r.state.value, r.post_id, r.date, r.note, r.finding.value, r.remark, r.link, r.ref)
             for r in rows
         ]
         await self._do(
             lambda c: c.executemany(
                 "UPDATE rows SET state = ?, post_id = ?, date = ?, note = ?, finding = ?, "
-                "remark = ? WHERE ref = ?",
+                "remark = ?, link = ? WHERE ref = ?",
                 values,
             )
         )

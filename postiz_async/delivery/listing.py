@@ -50,6 +50,11 @@ class Calendar:
             await self._pieces(day, day + DAY - _TICK, longest=DAY)
             self._days.add(day)
 
+    def forget(self) -> None:
+        """Know nothing of the days that were listed, so that they are listed anew."""
+        self.posts.clear()
+        self._days.clear()
+
     async def search(self, ids: Iterable[str], start: datetime, end: datetime) -> None:
         """List a long range until all these posts were seen, or it is over."""
         missing = set(ids) - set(self.posts)

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 APPLICATION_ID = 0x506F7A6A
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
@@ -52,7 +52,8 @@ CREATE TABLE rows (
     post_id TEXT,
     note TEXT NOT NULL DEFAULT '',
     finding TEXT NOT NULL DEFAULT '',
-    remark TEXT NOT NULL DEFAULT ''
+    remark TEXT NOT NULL DEFAULT '',
+    link TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
 CREATE TABLE requests (
@@ -65,6 +66,8 @@ CREATE TABLE requests (
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
 """
+_MIGRATIONS = {2: "ALTER TABLE rows ADD COLUMN link TEXT NOT NULL DEFAULT ''"}
+"""What makes a journal of one version one of the next."""
 
 
 class State(StrEnum):
@@ -86,6 +89,10 @@ class State(StrEnum):
     """The answer was lost; it is being looked up."""
     UNDECIDED = "undecided"
     """Whether it is stored could not be found out; not sent again."""
+    PUBLISHED = "published"
+    """Stored, and out on its network."""
+    FAILED = "failed"
+    """Stored, and refused by its network when it was due; the note has the reason."""
 
 
 class Finding(StrEnum):
@@ -106,13 +113,16 @@ class Finding(StrEnum):
     """Somebody else stored an equal post at the same moment."""
     HIDDEN = "hidden"
     """Its channel is gone, and Postiz does not list posts of such channels."""
+    STUCK = "stuck"
+    """Its date is over and Postiz has not published it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
     """A row as the journal knows it. `date` is in seconds since the epoch.
 
-    `note` belongs to the state. `finding` and `remark` say what happened beside it.
+    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
+    address of the published post.
     """
 
     ref: str
@@ -126,6 +136,7 @@ class RowRecord:
     note: str = ""
     finding: Finding = Finding.NOTHING
     remark: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +178,7 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
             _refuse_other_server(path, meta["base_url"], base_url)
         connection = sqlite3.connect(path, check_same_thread=False)
         try:
+            _migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
@@ -211,9 +223,10 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
 
 def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
     """All rows, in the order of the campaign."""
+    link = "link" if _version(connection) > 2 else "''"
     cursor = connection.execute(
-        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
-        "remark FROM rows ORDER BY number"
+        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, "  # noqa: S608
+        f"finding, remark, {link} FROM rows ORDER BY number"
     )
     return [_row(*values) for values in cursor]
 
@@ -230,8 +243,9 @@ def _row(  # in the order of the columns
     note: str,
     finding: str,
     remark: str,
+    link: str,
 ) -> RowRecord:
-    where = (State(state), request, post_id, note, Finding(finding), remark)
+    where = (State(state), request, post_id, note, Finding(finding), remark, link)
     return RowRecord(ref, number, fingerprint, channel, date, *where)
 
 
@@ -277,6 +291,19 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     fresh.replace(path)
 
 
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Make a journal of an earlier version one of this, each step whole or not at all."""
+    for step in range(_version(connection), SCHEMA_VERSION):
+        connection.executescript(
+            f"BEGIN; {_MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT"
+        )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """What holds, while the head of the file may be older than its write-ahead log."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _check(path: Path) -> None:
     """Refuse what the first bytes show to be something else."""
     if path.is_dir():
@@ -288,7 +315,7 @@ def _check(path: Path) -> None:
     version, application = struct.unpack(">I4xI", head[60:72])
     if application != APPLICATION_ID:
         raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    if version != SCHEMA_VERSION:
+    if version not in {*_MIGRATIONS, SCHEMA_VERSION}:
         raise BatchError(
             f"The journal {path} was written by another version of this program "
             f"(schema {version}, this one reads {SCHEMA_VERSION}). Use that version to finish it."

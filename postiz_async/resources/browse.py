@@ -16,6 +16,7 @@ from postiz_async.errors import (
     PublishError,
     describe_seconds,
 )
+from postiz_async.resources.publishing import FIRST_POLL, messages_since, next_pause, reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,10 +35,6 @@ FEW, MANY = 500, 2_000
 
 SEARCHED = timedelta(days=366)
 """How far before and after today a post is looked for by its id."""
-
-
-FIRST_POLL, LONGEST_POLL = 2.0, 30.0
-"""Seconds between looks at a post that is about to be published; doubled each time."""
 
 
 class ListPosts(Protocol):
@@ -119,7 +116,8 @@ class Watch:
             if post.state == "PUBLISHED":
                 return post
             if post.state == "ERROR":
-                raise PublishError(await self._reason(post), post_id=post_id)
+                said = await messages_since(self.notifications(), [post])
+                raise PublishError(reason(post, said), post_id=post_id)
             until = clock.monotonic() + max(pause, at.timestamp() - clock.time())
             if give_up is not None and until > give_up:
                 await clock.sleep_until(give_up)
@@ -127,17 +125,4 @@ class Watch:
                     f"The post {post_id} is {post.state} after {describe_seconds(timeout or 0)}."
                 )
             await clock.sleep_until(until)
-            pause = min(LONGEST_POLL, pause * 2)
-
-    async def _reason(self, post: Post) -> str:
-        """What a notification since the post's date says of its channel."""
-        channel = post.integration
-        names = [channel.name, channel.provider] if channel is not None else []
-        async for notification in self.notifications():
-            if notification.created_at < post.publish_date - timedelta(minutes=1):
-                break
-            text = notification.content.casefold()
-            is_success = "has been published" in text
-            if not is_success and any(name.casefold() in text for name in names if name):
-                return notification.content
-        return "the network refused it; no notification says why"
+            pause = next_pause(pause)

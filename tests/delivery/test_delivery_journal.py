@@ -254,6 +254,26 @@ async def test_what_is_no_sound_journal_is_refused_and_left_byte_for_byte(
     assert set(after) - set(before) <= {f"{path.name}-shm", f"{path.name}-wal"}
 
 
+def as_version_2(path: Path) -> None:
+    """What a journal looked like before it knew of published posts."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.executescript("ALTER TABLE rows DROP COLUMN link; PRAGMA user_version = 2")
+
+
+async def test_a_journal_of_the_version_before_is_read_and_brought_up_to_date(path: Path) -> None:
+    async with await open_journal(path) as journal:
+        await journal.put([row("a")])
+    as_version_2(path)
+    assert read_summary(path).rows == (row("a"),)
+    for _ in range(2):  # the head of the file stays behind while its log is not written back
+        async with await open_journal(path) as journal:
+            published = row("a", state=State.PUBLISHED, link="https://example.com/1")
+            await journal.found([published])
+            assert await journal.rows() == {"a": published}
+            assert read_summary(path).rows == (published,)
+
+
 async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
     await anyio.Path(path).touch()
     async with await open_journal(path) as journal:
