@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async.batch.choices import Existing, Late, OnDoubt
+    from postiz_async.batch.exporting import Exported, Naming
     from postiz_async.batch.session import Batch
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
@@ -373,6 +374,54 @@ class Postiz:
             skip_invalid=skip_invalid,
             on_doubt=on_doubt,
             existing=existing,
+        )
+
+    async def export(
+        self,
+        path: Path | str,
+        *,
+        start: datetime,
+        end: datetime,
+        state: str | None = None,
+        integration: str | None = None,
+        tag: str | None = None,
+        naming: Naming = "id",
+        overwrite: bool = False,
+    ) -> Exported:
+        """Write posts that are in Postiz into a campaign file, to be filled in and run.
+
+        Postiz returns neither media nor thread parts, and settings since v2.23.0 only: each row
+        says `needs_media`, and `batch` refuses it until they are filled in. See `posts.iter` for
+        the arguments.
+
+        Args:
+            path: JSON lines by its name, else CSV.
+            start: the first moment, with a time zone.
+            end: the last moment.
+            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
+            integration: only this channel, by id.
+            tag: only posts with this tag, by name.
+            naming: what the file calls channels: their `id`, or their `name` where it is theirs
+                alone.
+            overwrite: whether the file may be there already.
+
+        Costs no quota since v2.19.0.
+
+        Raises:
+            BatchError: the file is there already, or cannot be written.
+        """
+        from postiz_async.batch.exporting import export_posts  # noqa: PLC0415  (as with `batch`)
+
+        return await export_posts(
+            self,
+            path,
+            start=start,
+            end=end,
+            state=state,
+            integration=integration,
+            tag=tag,
+            naming=naming,
+            overwrite=overwrite,
         )
 
     async def quota(self) -> Quota:

@@ -17,12 +17,14 @@ from postiz_async.cli import (
     channels,
     checking,
     doctor,
+    export,
     insights,
     local,
     login,
     media,
     posts,
     reconciling,
+    reporting,
 )
 from postiz_async.cli.output import Output
 from postiz_async.cli.stopping import SIGNAL_EXIT
@@ -63,6 +65,8 @@ for command in (
     campaigns.run,
     campaigns.status,
     reconciling.reconcile,
+    reporting.report,
+    export.export,
 ):
     app.command(command, group=_campaigns)
 for part in (channels.app, posts.app, media.app, insights.app, login.app):

@@ -17,6 +17,7 @@ from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reconciling import names_in, say_changed
+from postiz_async.cli.reporting import Html, write_html
 from postiz_async.cli.reports import (
     channel_table,
     report_object,
@@ -26,6 +27,7 @@ from postiz_async.cli.reports import (
 )
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.cli.stopping import SIGNAL_EXIT, run_until_stopped
+from postiz_async.cli.waiting import wait_until_published
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import (
     APIConnectionError,
@@ -123,6 +125,14 @@ async def run(
         bool, Parameter(help="Without a journal: send rows that are in Postiz already once more.")
     ] = False,
     skip_invalid: SkipInvalid = False,
+    wait_published: Annotated[
+        bool,
+        Parameter(
+            help="Then wait until each post is published or failed, or is a quarter of an hour "
+            "over its date."
+        ),
+    ] = False,
+    html: Html = None,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
@@ -149,6 +159,8 @@ async def run(
         say_changed(output, batch)
         zone = _zone(timezone)
         code = await _run_if_open(output, postiz, batch, zone, when_late)
+        if wait_published and not code:
+            code = await wait_until_published(output, batch, zone)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
@@ -157,6 +169,8 @@ async def run(
         for remark in batch.remarks:
             output.say(remark, "yellow")
         write_result(output, file.with_suffix(".result.csv"), report)
+    if html is not None and report.rows:
+        await write_html(output, batch.journal_path, file, html, zone)
     if code:
         return code
     return 0 if report.complete and not batch.problems else 1

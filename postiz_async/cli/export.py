@@ -1,25 +1,19 @@
-"""`posts export`: posts in the columns of a campaign."""
+"""`export`: posts that are in Postiz as a campaign file."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
+from postiz_async.batch.dialects import is_json
+from postiz_async.batch.exporting import Form, Naming, export_posts, gathered
 from postiz_async.cli.output import Output, count
 from postiz_async.cli.ranges import End, Start, State, day_range
 from postiz_async.cli.settings import Connection, find_target, open_client
 from postiz_async.errors import InvalidPostError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from postiz_async.models.posts import Post
 
 __all__ = ["export"]
 
@@ -29,68 +23,48 @@ async def export(
     start: Start = None,
     end: End = None,
     state: State = None,
-    format: Annotated[Literal["csv", "jsonl"], Parameter(help="The form.")] = "csv",  # noqa: A002
+    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
+    channels: Annotated[
+        Naming, Parameter(help="What the file calls the channels; names are read elsewhere too.")
+    ] = "id",
+    format: Annotated[  # noqa: A002
+        Form | None, Parameter(help="The form; as the name of the file says, else CSV.")
+    ] = None,
     to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
+    force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
-    """Write posts as CSV or JSON lines. The server returns neither media nor thread parts."""
+    """Write posts as a campaign, to be filled in and run: Postiz returns no media and threads."""
     output = Output(as_json=True)
+    if to is not None and format is not None and is_json(to) != (format == "jsonl"):
+        raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
     async with open_client(find_target(connection)) as postiz:
         first, last = day_range(postiz, start, end)
-        posts = [
-            p
-            async for p in postiz.posts.iter(
-                start=first, end=last, state=state, collapse_repeats=True
+        if to is not None:
+            done = await export_posts(
+                postiz,
+                to,
+                start=first,
+                end=last,
+                state=state,
+                integration=integration,
+                tag=tag,
+                naming=channels,
+                overwrite=force,
             )
-        ]
-    if to is None:
-        _write(posts, sys.stdout, format)
-    else:
-        try:
-            with to.open("w", encoding="utf-8", newline="") as file:
-                _write(posts, file, format)
-        except OSError as error:
-            problem = Problem("--to", f"{to} cannot be written: {error.strerror}")
-            raise InvalidPostError([problem]) from error
-    output.say(
-        f"{count(len(posts), 'post')}; media and thread parts are not in it, because the server "
-        "does not return them, nor settings before releases after 2.23.0."
-    )
+        else:
+            writing = await gathered(
+                postiz,
+                start=first,
+                end=last,
+                state=state,
+                integration=integration,
+                tag=tag,
+                naming=channels,
+            )
+            done = writing(sys.stdout, format or "csv")
+    output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    for note in done.notes if done.posts else ():
+        output.say(note, "yellow")
     return 0
-
-
-_EXPORTED: tuple[str, ...] = (
-    "integration",
-    "date",
-    "type",
-    "content",
-    "settings",
-    "tags",
-    "repeat_days",
-    "ref",
-)
-
-
-def _exported(post: Post) -> dict[str, str]:
-    """A post in the columns of a campaign."""
-    return {
-        "integration": post.integration.id if post.integration is not None else "",
-        "date": post.publish_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "type": "draft" if post.state == "DRAFT" else "schedule",
-        "content": post.content,
-        "settings": post.settings or "",
-        "tags": ";".join(tag.tag.name for tag in post.tags),
-        "repeat_days": str(post.interval_in_days or ""),
-        "ref": post.id,
-    }
-
-
-def _write(posts: Iterable[Post], file: TextIO, form: str) -> None:
-    if form == "jsonl":
-        for post in posts:
-            values = {key: value for key, value in _exported(post).items() if value}
-            file.write(msgspec.json.encode(values).decode() + "\n")
-        return
-    writer = csv.DictWriter(file, _EXPORTED, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_exported(post) for post in posts)
