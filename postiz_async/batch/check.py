@@ -164,7 +164,7 @@ class Checked:
         """Bytes that a row adds to a body, marks and the longest usual media included."""
         if row.ref not in self.sizes:
             media = [_PLACEHOLDER] * len(row.media)
-            post = NewPost(self.channels[row.ref], row.content, media, row.settings, row.thread)
+            post = NewPost(self.channels[row.ref], row.body, media, row.settings, row.parts)
             marks = [(CLIENT_REF, "0" * 12)]
             item = build_item(post, self.channels[row.ref], extra_settings=marks)
             self.sizes[row.ref] = len(msgspec.json.encode(item)) + 1

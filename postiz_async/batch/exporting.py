@@ -33,7 +33,7 @@ __all__ = ["EXPORTED", "Exported", "Form", "Naming", "export_posts", "write_expo
 Form: TypeAlias = Literal["csv", "jsonl"]
 Naming: TypeAlias = Literal["id", "name"]
 
-EXPORTED = (
+EXPORTED: tuple[str, ...] = (
     "integration", "date", "content", "format", "media", "settings", "tags", "type", "thread",
     "repeat_days", "ref", "needs_media", "state",
 )  # fmt: skip
@@ -41,6 +41,12 @@ EXPORTED = (
 
 _OURS = {"__type", CLIENT_REF}
 """Keys of settings that a server or a run writes itself."""
+
+
+_LACKS = (
+    "Not in this file, because Postiz does not return them: media and thread parts. Fill in both "
+    "columns where posts have them and empty needs_media; until then plan and run refuse the row."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +154,7 @@ def write_export(
 
 
 def _notes(posts: Sequence[Post]) -> tuple[str, ...]:
-    notes = [
-        "Not in this file, because Postiz does not return them: media and thread parts. Fill in "
-        "both columns where posts have them and empty needs_media; until then plan and run refuse "
-        "the row."
-    ]
+    notes = [_LACKS]
     if posts and all(post.settings is None for post in posts):
         notes.append(
             "Settings are missing too: this server does not return them (Postiz does after "
@@ -186,7 +188,7 @@ def _record(post: Post, names: dict[str, str]) -> dict[str, str]:
 def _settings(text: str | None) -> str:
     """The settings without what the next run writes itself; what is no object is left out."""
     try:
-        settings = msgspec.json.decode(text or "{}", type=dict[str, object] | None) or {}
+        settings = msgspec.json.decode(text or "{}", type=dict[str, object])
     except msgspec.MsgspecError:
         return ""
     kept = {name: value for name, value in settings.items() if name not in _OURS}

@@ -24,6 +24,7 @@ from postiz_async.batch.check import (
 from postiz_async.batch.choices import Choices, checked_late
 from postiz_async.batch.confirm import PATIENCE, wait_published
 from postiz_async.batch.decisions import is_changed, is_done, is_unsent, new_records, with_changes
+from postiz_async.batch.html_report import html_report, read_facts
 from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
 from postiz_async.batch.reconcile import open_existing, reconcile, sweep_journal
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
         Callable,
         Mapping,
     )
-    from datetime import timedelta
+    from datetime import timedelta, tzinfo
     from types import TracebackType
     from typing import Self
 
@@ -317,6 +318,25 @@ class Batch:
         """
         summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
         return make_report(summary.rows, summary.requests)
+
+    async def html_report(self, *, zone: tzinfo | None = None) -> str:
+        """What became of the campaign as a page that needs nothing beside itself.
+
+        Args:
+            zone: of its dates; None for the machine's.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        reading = partial(
+            read_facts,
+            self.journal_path,
+            made_at=self._postiz.clock.time(),
+            rows=self.rows,
+            zone=zone,
+            remarks=tuple(self.remarks),
+        )
+        return await anyio.to_thread.run_sync(lambda: html_report(reading()))
 
     async def _work(
         self,

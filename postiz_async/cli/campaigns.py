@@ -170,7 +170,8 @@ async def run(
             output.say(remark, "yellow")
         write_result(output, file.with_suffix(".result.csv"), report)
     if html is not None and report.rows:
-        await write_html(output, batch.journal_path, file, html, zone)
+        now, remarks = postiz.clock.time(), batch.remarks
+        await write_html(output, batch.journal_path, file, html, zone, made_at=now, remarks=remarks)
     if code:
         return code
     return 0 if report.complete and not batch.problems else 1

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION, migrate, read_version
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
 from postiz_async.models.posts import CreatePost
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 APPLICATION_ID = 0x506F7A6A
-SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
@@ -53,7 +53,9 @@ CREATE TABLE rows (
     note TEXT NOT NULL DEFAULT '',
     finding TEXT NOT NULL DEFAULT '',
     remark TEXT NOT NULL DEFAULT '',
-    link TEXT NOT NULL DEFAULT ''
+    link TEXT NOT NULL DEFAULT '',
+    name TEXT NOT NULL DEFAULT '',
+    moved_from REAL
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
 CREATE TABLE requests (
@@ -66,8 +68,6 @@ CREATE TABLE requests (
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
 """
-_MIGRATIONS = {2: "ALTER TABLE rows ADD COLUMN link TEXT NOT NULL DEFAULT ''"}
-"""What makes a journal of one version one of the next."""
 
 
 class State(StrEnum):
@@ -122,7 +122,8 @@ class RowRecord:
     """A row as the journal knows it. `date` is in seconds since the epoch.
 
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
-    address of the published post.
+    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
+    the date that the campaign asks for, if the row goes or went with another.
     """
 
     ref: str
@@ -137,6 +138,8 @@ class RowRecord:
     finding: Finding = Finding.NOTHING
     remark: str = ""
     link: str = ""
+    name: str = ""
+    moved_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +181,9 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
             _refuse_other_server(path, meta["base_url"], base_url)
         connection = sqlite3.connect(path, check_same_thread=False)
         try:
-            _migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
         except BaseException:
             connection.close()
             raise
@@ -201,7 +204,7 @@ def read_summary(path: Path) -> Summary:
         raise BatchError(f"There is no journal {path}: this campaign has not been run.")
     try:
         _check(path)
-        with closing(_read_only(path)) as reader:
+        with closing(_up_to_date(_read_only(path))) as reader:
             meta = read_meta(reader)
             rows = tuple(read_rows(reader))
             counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
@@ -223,10 +226,9 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
 
 def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
     """All rows, in the order of the campaign."""
-    link = "link" if _version(connection) > 2 else "''"
     cursor = connection.execute(
-        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, "  # noqa: S608
-        f"finding, remark, {link} FROM rows ORDER BY number"
+        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
+        "remark, link, name, moved_from FROM rows ORDER BY number"
     )
     return [_row(*values) for values in cursor]
 
@@ -244,8 +246,10 @@ def _row(  # in the order of the columns
     finding: str,
     remark: str,
     link: str,
+    name: str,
+    moved_from: float | None,
 ) -> RowRecord:
-    where = (State(state), request, post_id, note, Finding(finding), remark, link)
+    where = (State(state), request, post_id, note, Finding(finding), remark, link, name, moved_from)
     return RowRecord(ref, number, fingerprint, channel, date, *where)
 
 
@@ -291,19 +295,6 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     fresh.replace(path)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Make a journal of an earlier version one of this, each step whole or not at all."""
-    for step in range(_version(connection), SCHEMA_VERSION):
-        connection.executescript(
-            f"BEGIN; {_MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT"
-        )
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    """What holds, while the head of the file may be older than its write-ahead log."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
 def _check(path: Path) -> None:
     """Refuse what the first bytes show to be something else."""
     if path.is_dir():
@@ -315,15 +306,27 @@ def _check(path: Path) -> None:
     version, application = struct.unpack(">I4xI", head[60:72])
     if application != APPLICATION_ID:
         raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    if version not in {*_MIGRATIONS, SCHEMA_VERSION}:
+    if version not in {SCHEMA_VERSION, *MIGRATIONS}:
         raise BatchError(
             f"The journal {path} was written by another version of this program "
-            f"(schema {version}, this one reads {SCHEMA_VERSION}). Use that version to finish it."
+            f"(schema {version}, this one reads {min(MIGRATIONS)} to {SCHEMA_VERSION}). "
+            "Use that version to finish it."
         )
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
+    """The same, or a copy in memory of what an earlier version wrote, brought up to date."""
+    if read_version(reader) == SCHEMA_VERSION:
+        return reader
+    with closing(reader):
+        copy = sqlite3.connect(":memory:")
+        reader.backup(copy)
+    migrate(copy)
+    return copy
 
 
 def _refuse_other_server(path: Path, server: str, wanted: str) -> None:

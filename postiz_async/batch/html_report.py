@@ -1,0 +1,401 @@
+"""A page that tells what became of a campaign: one file, without scripts and outside resources.
+
+It works from a file, in print, in light and dark, and stays small: what would grow with the
+campaign is summed up, cut at the limits below, or left to the result CSV. Whatever comes from a
+post, a file or a server is escaped. PURE, but for `read_facts`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from postiz_async.batch.html_calendar import Entry, calendar, chip, legend
+from postiz_async.batch.html_text import cut, safe
+from postiz_async.batch.html_windows import chart
+from postiz_async.batch.kinds import KINDS, findings, kind_of
+from postiz_async.delivery.history import Sent, read_history, windows
+from postiz_async.delivery.records import State, read_summary
+from postiz_async.quota import WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from postiz_async.batch.kinds import Kind
+    from postiz_async.batch.rows import Row
+    from postiz_async.delivery.history import Window
+    from postiz_async.delivery.records import RowRecord
+
+__all__ = ["LISTED", "TROUBLES", "Facts", "html_report", "read_facts"]
+
+TROUBLES = 50
+"""Rows that are listed of each kind of trouble; of the others their number is told."""
+
+LISTED = 1_000
+"""Posts up to which a campaign is listed one by one."""
+
+_FEW, _REASONS = 12, 8
+"""Rows up to which a kind of trouble is unfolded, and reasons that are counted of more."""
+
+_TEXT, _WHY = 90, 400
+"""Characters that are shown of a text of a post, and of a reason."""
+
+_DONE = (State.STORED, State.PUBLISHED)
+_OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
+_ALWAYS = (State.STORED, State.REFUSED, State.LATE, State.UNDECIDED)
+"""Counts that are shown even when they are none."""
+
+_URGENCY = ("bad", "doubt", "warn", "open")
+"""Tones of troubles, the worst first."""
+
+_TAG = re.compile(r"<[^<>]*>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a report is made from.
+
+    `names` (of channels) and `texts` are by ref, as far as the campaign is known. `made_at` is in
+    seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
+    machine's. `remarks` are of the run as a whole.
+    """
+
+    campaign: str
+    server: str
+    rows: Sequence[RowRecord]
+    made_at: float
+    sent: Sequence[Sent] = ()
+    limit: int | None = None
+    window: float = WINDOW
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    remarks: Sequence[str] = ()
+    zone: tzinfo | None = None
+
+    def at(self, moment: float) -> datetime:
+        """A moment in the zone of the report."""
+        return datetime.fromtimestamp(moment, UTC).astimezone(self.zone)
+
+    def channel(self, row: RowRecord) -> str:
+        """What the campaign calls the channel of a row, else its id."""
+        return self.names.get(row.ref) or row.name or row.channel
+
+
+def read_facts(
+    journal: Path,
+    *,
+    made_at: float,
+    rows: Iterable[Row] = (),
+    zone: tzinfo | None = None,
+    remarks: Sequence[str] = (),
+) -> Facts:
+    """Read what a journal knows, also while a run works on it.
+
+    Args:
+        journal: its file.
+        made_at: now, in seconds since the epoch.
+        rows: of the campaign, for names and texts.
+        zone: of the dates; None for the machine's.
+        remarks: of the run as a whole.
+
+    Raises:
+        BatchError: there is no journal, or it cannot be read.
+    """
+    summary = read_summary(journal)
+    known = list(rows)
+    kept = summary.kept
+    return Facts(
+        campaign=summary.campaign,
+        server=summary.base_url.removesuffix("/public/v1"),
+        rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
+        made_at=made_at,
+        sent=read_history(journal),
+        limit=kept.limit if kept is not None and kept.limit_read else None,
+        window=kept.window if kept is not None else WINDOW,
+        names={row.ref: row.integration for row in known},
+        texts={row.ref: _plain(row) for row in known},
+        remarks=remarks,
+        zone=zone,
+    )
+
+
+def html_report(facts: Facts) -> str:
+    """The page."""
+    dates = [row.date for row in facts.rows]
+    parts = [_overview(facts), _troubles(facts)]
+    if facts.rows:
+        parts.append(_calendar(facts))
+    if facts.sent:
+        parts.append(_quota(facts))
+    if 0 < len(facts.rows) <= LISTED:
+        parts.append(_posts(facts))
+    return _page().substitute(
+        title=safe(f"{facts.campaign}: campaign report"),
+        style=_style(),
+        campaign=safe(facts.campaign),
+        server=safe(facts.server),
+        range=_range(facts, min(dates), max(dates)) if dates else "no posts",
+        made=_moment(facts, facts.made_at),
+        zone=safe(_zone_name(facts)),
+        version=safe(version("postiz-async")),
+        main="\n".join(parts),
+    )
+
+
+@cache
+def _page() -> Template:
+    return Template((files("postiz_async.batch") / "report.html").read_text(encoding="utf-8"))
+
+
+@cache
+def _style() -> str:
+    return (files("postiz_async.batch") / "report.css").read_text(encoding="utf-8").strip()
+
+
+# ------------------------------------------------------------------ texts
+
+
+def _plain(row: Row) -> str:
+    """The beginning of what a reader sees of a row's content."""
+    text = row.content[: 10 * _TEXT]
+    return html.unescape(_TAG.sub(" ", text)) if row.format == "html" else text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _moment(facts: Facts, moment: float) -> str:
+    at = facts.at(moment)
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
+
+
+def _range(facts: Facts, first: float, last: float) -> str:
+    start, end = facts.at(first), facts.at(last)
+    if start.date() == end.date():
+        return f"{end.day} {end:%B %Y}"
+    month = "" if (start.year, start.month) == (end.year, end.month) else f" {start:%B}"
+    year = "" if start.year == end.year else f" {start:%Y}"
+    return f"{start.day}{month}{year} to {end.day} {end:%B %Y}"
+
+
+def _zone_name(facts: Facts) -> str:
+    at = facts.at(facts.made_at)
+    return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else f"{at:%Z}"
+
+
+# ------------------------------------------------------------------ at a glance
+
+
+def _overview(facts: Facts) -> str:
+    kinds = Counter(kind_of(row).name for row in facts.rows)
+    states = Counter(row.state for row in facts.rows)
+    share = "".join(
+        f'<i class="{KINDS[name].tone}" style="flex:{kinds[name]}" '
+        f'title="{kinds[name]:,} {name}"></i>'
+        for name in KINDS
+        if kinds[name]
+    )
+    tiles = "".join(_tiles(facts, kinds, states))
+    remarks = "".join(f'<p class="note">{safe(remark)}</p>' for remark in facts.remarks)
+    return (
+        f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, states)}</p>'
+        f'<div class="share" aria-hidden="true">{share}</div>'
+        f'<div class="tiles">{tiles}</div>{remarks}</section>'
+    )
+
+
+def _verdict(facts: Facts, states: Mapping[State, int]) -> str:
+    total, done = len(facts.rows), sum(states[state] for state in _DONE)
+    waiting = sum(states[state] for state in _OPEN)
+    if not total:
+        return "The campaign has no rows yet."
+    if done == total:
+        said = "The post is stored" if total == 1 else f"All {total:,} posts are stored"
+    else:
+        said = f"{done:,} of {_count(total, 'post')} stored"
+    out = states[State.PUBLISHED]
+    said += f", {out:,} of them published." if 0 < out < total else "."
+    if out == total:
+        said = "The post is published." if total == 1 else f"All {total:,} posts are published."
+    if waiting:
+        said += f" {waiting:,} still to be sent: run the same command again to go on."
+    needing = sum(bool(findings(row)) for row in facts.rows)
+    return said + (f" {_count(needing, 'post')} to look at." if needing else "")
+
+
+def _tiles(facts: Facts, kinds: Mapping[str, int], states: Mapping[State, int]) -> Iterator[str]:
+    yield _tile("", len(facts.rows), "rows")
+    for name in dict.fromkeys((State.STORED.value, *KINDS)):
+        kind, number = KINDS[name], kinds.get(name, 0)
+        if name == State.STORED:  # what is published is stored as well
+            yield _tile(kind.tone, sum(states[state] for state in _DONE), f"{kind.sign} stored")
+        elif number or name in _ALWAYS:
+            yield _tile(kind.tone, number, f"{kind.sign} {name}")
+    if facts.sent:
+        yield _tile("", len(facts.sent), "requests")
+
+
+def _tile(tone: str, number: int, what: str) -> str:
+    tone = tone if number else "zero"
+    return f'<div class="tile {tone}"><b>{number:,}</b><span>{what}</span></div>'
+
+
+# ------------------------------------------------------------------ what to do
+
+
+def _troubles(facts: Facts) -> str:
+    rows: dict[str, list[RowRecord]] = {}
+    for row in facts.rows:
+        for kind in findings(row):
+            rows.setdefault(kind.name, []).append(row)
+    if not rows:
+        return ""
+    kinds = sorted((KINDS[name] for name in rows), key=lambda kind: _URGENCY.index(kind.tone))
+    groups = "".join(_trouble(facts, kind, rows[kind.name]) for kind in kinds)
+    return f"<section><h2>What to look at</h2>{groups}</section>"
+
+
+def _trouble(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
+    return (
+        f'<div class="trouble {kind.tone}"><h3>{chip(kind, len(rows))} {kind.name}</h3>'
+        f"<p>{html.escape(kind.advice)}</p>{_reasons(kind, rows)}{_trouble_rows(facts, kind, rows)}"
+        "</div>"
+    )
+
+
+def _reasons(kind: Kind, rows: Sequence[RowRecord]) -> str:
+    """What many rows have in common."""
+    counts = Counter(_why(kind, row) for row in rows)
+    if len(rows) <= _FEW or len(counts) == len(rows):
+        return ""
+    common = "".join(
+        f'<tr><td class="n">{number:,}</td><td class="t">{cut(why or "no reason told", _WHY)}</td>'
+        "</tr>"
+        for why, number in counts.most_common(_REASONS)
+    )
+    rest = len(counts) - _REASONS
+    more = f'<p class="note">and {_count(rest, "other reason")}</p>' if rest > 0 else ""
+    return (
+        '<table class="reasons"><thead><tr><th scope="col" class="n">posts</th>'
+        f'<th scope="col">why</th></tr></thead><tbody>{common}</tbody></table>{more}'
+    )
+
+
+def _trouble_rows(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
+    shown = rows[:TROUBLES]
+    lines = "".join(_trouble_line(facts, kind, row) for row in shown)
+    text = (
+        '<th scope="col">text</th>' if any(row.ref in facts.texts for row in shown) else "<td></td>"
+    )
+    table = (
+        '<div class="wide"><table class="troubles"><thead><tr><th scope="col" class="n">row</th>'
+        f'<th scope="col">date</th><th scope="col">channel</th>{text}<th scope="col">why</th>'
+        f"</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+    if len(rows) <= _FEW:
+        return table
+    name = f"The {len(rows)} posts" if len(rows) == len(shown) else f"The first {len(shown)} posts"
+    rest = "" if len(rows) == len(shown) else '<p class="note">The result CSV has all.</p>'
+    return f"<details><summary>{name}</summary>{table}{rest}</details>"
+
+
+def _trouble_line(facts: Facts, kind: Kind, row: RowRecord) -> str:
+    return (
+        f'<tr><td class="n">{row.number}</td><td class="d">{_moment(facts, row.date)}</td>'
+        f"<td>{cut(facts.channel(row), _TEXT)}</td>"
+        f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
+        f'<td class="t">{cut(_why(kind, row), _WHY)}</td></tr>'
+    )
+
+
+def _why(kind: Kind, row: RowRecord) -> str:
+    return row.note if kind.name == row.state else row.remark
+
+
+# ------------------------------------------------------------------ calendar, quota, posts
+
+
+def _calendar(facts: Facts) -> str:
+    entries = [
+        Entry(facts.at(row.date).date(), facts.channel(row), kind_of(row)) for row in facts.rows
+    ]
+    signs = legend(entry.kind.name for entry in entries)
+    table = calendar(entries, anchors=len(facts.rows) <= LISTED)
+    return f"<section><h2>Calendar</h2>{signs}{table}</section>"
+
+
+def _quota(facts: Facts) -> str:
+    found = windows(facts.sent, facts.window)
+    posts = sum(sent.rows for sent in facts.sent)
+    most = max(window.requests for window in found)
+    limit = "" if facts.limit is None else f" of the {facts.limit:,} allowed"
+    said = (
+        f"{_count(len(facts.sent), 'create request')} for {_count(posts, 'post')} "
+        f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
+        f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; from "
+        f"{_moment(facts, facts.sent[0].at)} to {_moment(facts, facts.sent[-1].at)}."
+    )
+    return (
+        f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
+        f"{chart(found, facts.limit, facts.zone)}{_numbers(facts, found)}"
+        '<p class="note">Windows begin with the first request after the one before; requests of '
+        "others on the same quota are not known here. The dashed line is the limit.</p></section>"
+    )
+
+
+def _numbers(facts: Facts, found: Sequence[Window]) -> str:
+    """The numbers behind the bars, for who cannot see them; the newest if there are many."""
+    shown = found[-TROUBLES:]
+    lines = "".join(
+        f'<tr><td class="d">{_moment(facts, window.start)}</td>'
+        f'<td class="n">{window.requests:,}</td><td class="n">{window.rows:,}</td></tr>'
+        for window in shown
+    )
+    name = "The numbers" if len(shown) == len(found) else f"The newest {len(shown)} windows"
+    return (
+        f'<details><summary>{name}</summary><table><thead><tr><th scope="col">window '
+        'from</th><th scope="col" class="n">requests</th><th scope="col" class="n">posts</th></tr>'
+        f"</thead><tbody>{lines}</tbody></table></details>"
+    )
+
+
+def _posts(facts: Facts) -> str:
+    lines: list[str] = []
+    before = None
+    for row in facts.rows:
+        day = facts.at(row.date).date()
+        anchor = "" if day == before else f' id="d-{day.isoformat()}"'
+        before = day
+        lines.append(_post(facts, row, anchor))
+    return (
+        "<section><details><summary>All posts by date</summary>"
+        '<div class="wide"><table><thead><tr><th scope="col">date</th>'
+        '<th scope="col">channel</th><th scope="col">state</th><th scope="col">text</th>'
+        f'<th scope="col" class="n">row</th></tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        "</div></details></section>"
+    )
+
+
+def _post(facts: Facts, row: RowRecord, anchor: str) -> str:
+    kind = kind_of(row)
+    state = f'<span class="chip {kind.tone}">{kind.sign} {kind.name}</span>'
+    link = row.link.partition(",")[0].strip()
+    if link.startswith(("https://", "http://")):
+        state += f' <a href="{safe(link)}" rel="noopener noreferrer">open</a>'
+    return (
+        f'<tr{anchor}><td class="d">{_moment(facts, row.date)}</td>'
+        f'<td>{cut(facts.channel(row), _TEXT)}</td><td class="d">{state}</td>'
+        f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
+        f'<td class="n">{row.number}</td></tr>'
+    )

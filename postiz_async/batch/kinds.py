@@ -1,0 +1,149 @@
+"""What a row counts as in a report, and what somebody should do about it. PURE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async.delivery.records import Finding, State
+
+if TYPE_CHECKING:
+    from postiz_async.delivery.records import RowRecord
+
+__all__ = ["KINDS", "Kind", "findings", "kind_of"]
+
+
+class Kind(NamedTuple):
+    """A state, or a finding that outweighs it.
+
+    `sign` stands for it where there is no room for its name, `tone` is its colour in a page.
+    `advice` says what to do; it is empty where nothing is to be done.
+    """
+
+    name: str
+    sign: str
+    tone: str
+    advice: str = ""
+
+
+_STATES = (
+    Kind(State.PUBLISHED, "●", "out"),
+    Kind(State.STORED, "✓", "good"),
+    Kind(State.PLANNED, "○", "open"),
+    Kind(State.SENDING, "…", "open"),
+    Kind(
+        State.UNKNOWN,
+        "¿",
+        "doubt",
+        "The answer was lost. Run the campaign again: the post is looked up, and sent again only "
+        "if it is proved not to be there.",
+    ),
+    Kind(
+        State.UNDECIDED,
+        "?",
+        "doubt",
+        "Nobody could find out in time whether the post is stored, so it was not sent again. Look "
+        "in Postiz at its date. If it is missing, give the row a later date and run the campaign "
+        "again.",
+    ),
+    Kind(
+        State.REFUSED,
+        "\N{MULTIPLICATION SIGN}",
+        "bad",
+        "Postiz refused the post, with the words below. Correct the row in the campaign file and "
+        "run the campaign again; only what is not stored is sent.",
+    ),
+    Kind(
+        State.FAILED,
+        "!",
+        "bad",
+        "The network refused the post when it was due. Put right what it says below, then publish "
+        "the post in Postiz, or give its row a new ref and a later date and run again.",
+    ),
+    Kind(
+        State.LATE,
+        "►",
+        "warn",
+        "The date passed before a request could leave, so it was not sent. Give the row a later "
+        "date and run again, or run with --late send or --late shift=15m.",
+    ),
+    Kind(
+        State.SKIPPED,
+        "-",
+        "open",
+        "Not sent, because the row is not in the campaign file any more. Put it back if that was "
+        "a mistake, and run again.",
+    ),
+)
+_FINDINGS = (
+    Kind(
+        Finding.STUCK,
+        "▲",
+        "warn",
+        "The date is over and Postiz has not published the post. Look whether the part of Postiz "
+        "that publishes is running. Do not send it again: it may still go out.",
+    ),
+    Kind(
+        Finding.DELETED,
+        "÷",
+        "warn",
+        "Somebody deleted the post in Postiz; it stays so. To have it after all, give its row a "
+        "new ref and run again.",
+    ),
+    Kind(
+        Finding.DOUBLED,
+        "‖",
+        "bad",
+        "The post was stored more than once. Where it still is, delete the one named below in "
+        "Postiz.",
+    ),
+    Kind(
+        Finding.HIDDEN,
+        "◊",
+        "warn",
+        "The channel is gone from Postiz, which does not list its posts then. Connect it again "
+        "and look with: postiz-async reconcile",
+    ),
+    Kind(
+        Finding.EQUAL,
+        "=",
+        "warn",
+        "Somebody else stored the same text for the same moment. Delete one of the two in Postiz "
+        "if that was not meant.",
+    ),
+    Kind(
+        Finding.CHANGED,
+        "≠",
+        "warn",
+        "The campaign file says something else than what is stored. Edit the post in Postiz, or "
+        "give its row a new ref.",
+    ),
+    Kind(
+        Finding.MOVED,
+        "↔",
+        "open",
+        "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
+    ),
+    Kind(
+        Finding.SHIFTED,
+        "→",
+        "open",
+        "The post was late and got a later date, as was asked for. Nothing has to be done.",
+    ),
+)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_STATES, *_FINDINGS)}
+"""By the value of the state or finding."""
+
+_OUTWEIGHS = {Finding.STUCK, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
+"""After these it means little that a post was stored."""
+
+
+def kind_of(row: RowRecord) -> Kind:
+    """What a row counts as: its state, unless something weightier was found."""
+    return KINDS[row.finding.value if row.finding in _OUTWEIGHS else row.state.value]
+
+
+def findings(row: RowRecord) -> list[Kind]:
+    """Everything that is to be said of a row, if somebody has to know of it."""
+    kinds = [KINDS[name] for name in (row.state.value, row.finding.value) if name in KINDS]
+    return [kind for kind in kinds if kind.advice]

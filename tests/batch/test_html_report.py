@@ -1,0 +1,316 @@
+"""The page of a campaign: complete, harmless whatever posts say, small whatever their number."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+from batch_lab import START, Lab, rows
+
+from postiz_async.batch.html_calendar import Entry, calendar
+from postiz_async.batch.html_report import TROUBLES, Facts, html_report, read_facts
+from postiz_async.batch.html_windows import MOST_BARS, chart
+from postiz_async.batch.kinds import KINDS, findings, kind_of
+from postiz_async.delivery.history import Sent, Window, read_history, windows
+from postiz_async.delivery.records import Finding, RowRecord, State
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400
+FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC).timestamp()
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(2)'>",
+    "</title></style><style>@import url(https://evil.example/x.css)</style>",
+    "${title} $style",
+    "<!-- --> ]]> &lt;b&gt; \x00\x1b[31m \u202e\u2066 end",
+)
+VOID = {"meta", "line", "rect", "br"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: what is opened has to be closed, nothing may load or run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on"), name
+            assert name not in {"src", "action", "formaction", "srcdoc", "data", "ping"}
+            if name == "href":
+                self.links.append(value or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["style"]:
+            assert not re.search(r"url\(|@import", data)
+        else:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def row(number: int, state: State, **more: object) -> RowRecord:
+    given = {"name": "Northwind News", "date": FIRST + number * 3_600} | more
+    moment = float(str(given.pop("date")))
+    return RowRecord(f"r{number}", number, "f", "c1", moment, state, **given)  # type: ignore[arg-type]
+
+
+def facts(records: list[RowRecord], **more: object) -> Facts:
+    given: dict[str, object] = {
+        "campaign": "spring.csv",
+        "server": "https://postiz.example.com",
+        "made_at": FIRST,
+        "zone": UTC,
+    }
+    return Facts(rows=records, **(given | more))  # type: ignore[arg-type]
+
+
+def page(records: list[RowRecord], **more: object) -> Page:
+    return Page(html_report(facts(records, **more)))
+
+
+# ------------------------------------------------------------------ what it says
+
+
+def test_every_state_and_finding_has_a_sign_a_colour_and_if_needed_an_advice() -> None:
+    assert set(KINDS) == {each.value for each in (*State, *Finding) if each.value}
+    assert len({kind.sign for kind in KINDS.values()}) == len(KINDS), "not told by colour alone"
+    fine = {State.PUBLISHED, State.STORED, State.PLANNED, State.SENDING}
+    assert {name for name, kind in KINDS.items() if not kind.advice} == {s.value for s in fine}
+
+
+def test_a_finding_outweighs_a_state_only_where_it_undoes_it() -> None:
+    assert kind_of(row(2, State.STORED, finding=Finding.DELETED)).name == "deleted"
+    assert kind_of(row(2, State.STORED, finding=Finding.MOVED)).name == "stored"
+    said = findings(row(2, State.FAILED, finding=Finding.MOVED))
+    assert [kind.name for kind in said] == ["failed", "moved"]
+
+
+def test_a_campaign_without_trouble_is_told_in_one_sentence() -> None:
+    shown = page([row(n, State.STORED) for n in range(2, 5)])
+    assert "All 3 posts are stored." in shown.text
+    assert "What to look at" not in shown.text
+    assert "spring.csv" in shown.text
+    assert "https://postiz.example.com" in shown.text
+    assert "15 January 2027" in shown.text
+    assert "Made Fri 15 Jan 2027 09:00" in shown.text
+
+
+def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
+    shown = page(
+        [
+            row(2, State.STORED),
+            row(3, State.LATE, note="its date passed"),
+            row(4, State.REFUSED, note="it needs a picture"),
+            row(5, State.UNDECIDED),
+            row(6, State.STORED, finding=Finding.MOVED, remark="moved by somebody"),
+            row(7, State.PLANNED),
+        ],
+        texts={"r4": "A cup of coffee"},
+        remarks=["This server counts reads."],
+    )
+    assert "2 of 6 posts stored" in shown.text
+    assert "1 still to be sent" in shown.text
+    assert "4 posts to look at" in shown.text
+    for words in ("it needs a picture", "A cup of coffee", "its date passed", "moved by somebody"):
+        assert words in shown.text
+    assert "Correct the row in the campaign file" in shown.text
+    assert "This server counts reads." in shown.text
+    order = [shown.text.index(name) for name in ("it needs a picture", "its date passed")]
+    assert order == sorted(order)
+
+
+def test_reasons_of_many_rows_are_summed_up() -> None:
+    bad = [row(n, State.REFUSED, note="it needs a picture") for n in range(2, 202)]
+    shown = page([*bad, row(300, State.REFUSED, note="too long")])
+    assert "200it needs a picture" in shown.text.replace("200 it", "200it")
+    assert f"The first {TROUBLES} posts" in shown.text
+    assert "The result CSV has all." in shown.text
+
+
+def test_an_empty_journal_has_a_page_too() -> None:
+    assert "The campaign has no rows yet." in page([]).text
+
+
+# ------------------------------------------------------------------ hostile content
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_what_posts_files_and_servers_say_stays_text(evil: str) -> None:
+    records = [
+        row(2, State.REFUSED, note=evil, name=evil),
+        row(3, State.STORED, remark=evil, finding=Finding.EQUAL, name=evil),
+        row(4, State.PUBLISHED, link=f"https://x.example/{evil}", name=evil),
+    ]
+    names = {"campaign": evil, "server": evil, "remarks": [evil], "texts": {"r2": evil, "r3": evil}}
+    text = html_report(facts(records, **names))
+    shown = Page(text)
+    assert "script" not in shown.tags
+    assert "img" not in shown.tags
+    assert shown.tags.count("style") == 1
+    assert "\x00" not in text
+    assert "\x1b" not in text
+    assert "default-src 'none'" in text
+    links = [link for link in shown.links if not link.startswith("#")]
+    assert all(link.startswith("https://x.example/") for link in links)
+    if "alert(1)" in evil:
+        assert evil in shown.text, "it can be read"
+
+
+@pytest.mark.parametrize(
+    ("link", "kept"),
+    [
+        ("https://x.example/1", ["https://x.example/1"]),
+        ("https://x.example/1,https://x.example/2", ["https://x.example/1"]),
+        ("javascript:alert(1)", []),
+        ("data:text/html,x", []),
+        ("", []),
+    ],
+)
+def test_only_addresses_of_web_pages_become_links(link: str, kept: list[str]) -> None:
+    shown = page([row(2, State.PUBLISHED, link=link)])
+    assert [each for each in shown.links if not each.startswith("#")] == kept
+
+
+# ------------------------------------------------------------------ the calendar
+
+
+def entries(days: list[date], channel: str = "x") -> list[Entry]:
+    return [Entry(day, channel, KINDS["stored"]) for day in days]
+
+
+def test_days_without_posts_are_shown_unless_they_are_many() -> None:
+    start = date(2027, 1, 28)
+    near = Page(calendar(entries([start, start + timedelta(days=3)]), anchors=True))
+    assert "Thu 28 Jan" in near.text
+    assert "Fri 29 Jan" in near.text
+    assert "January 2027" in near.text
+    assert near.links == ["#d-2027-01-28", "#d-2027-01-31"]
+    far = Page(calendar(entries([start, start + timedelta(days=10)]), anchors=False))
+    assert "9 days without posts" in far.text
+    assert "February 2027" in far.text
+    assert "Fri 29 Jan" not in far.text
+
+
+@pytest.mark.parametrize(("span", "first"), [(99, "day"), (100, "week"), (700, "month")])
+def test_long_campaigns_are_shown_by_week_or_month(span: int, first: str) -> None:
+    days = [date(2027, 1, 4) + timedelta(days=n) for n in range(span + 1)]
+    text = Page(calendar(entries(days), anchors=False)).text
+    assert text.startswith(first)
+    assert sum(map(int, re.findall(r"✓\s(\d+)", text))) == len(days)
+
+
+def test_channels_beyond_the_busiest_share_a_column() -> None:
+    many = [
+        Entry(date(2027, 1, 4), f"channel {n}", KINDS["stored"])
+        for n in range(60)
+        for _ in range(60 - n)
+    ]
+    text = Page(calendar(many, anchors=False)).text
+    assert "channel 0 " in text
+    assert "channel 40" not in text
+    assert "36 others" in text
+
+
+def test_dates_are_in_the_zone_of_the_reader() -> None:
+    late = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
+    shown = page([row(2, State.STORED, date=late)], zone=ZoneInfo("Europe/Berlin"))
+    assert "Sat 16 Jan" in shown.text
+    assert "Dates in Europe/Berlin" in shown.text
+
+
+# ------------------------------------------------------------------ the windows
+
+
+def test_windows_begin_with_the_first_request_after_the_one_before() -> None:
+    moments = [0.0, 10.0, 3_599.0, 3_600.0, 9_000.0]
+    found = windows([Sent(at, 2) for at in moments], 3_600.0)
+    assert found == [Window(0.0, 3, 6), Window(3_600.0, 1, 2), Window(9_000.0, 1, 2)]
+
+
+def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
+    few = [Window(FIRST + n * 3_600, 30, 60) for n in range(MOST_BARS)]
+    assert chart(few, 30, UTC).count("<rect") == MOST_BARS
+    for count in (MOST_BARS + 1, 1_700, 30_000):
+        drawn = chart([Window(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
+        assert drawn.count("<rect") <= MOST_BARS
+        told = re.findall(r"([\d,]+) requests, ([\d,]+) posts", drawn)
+        assert sum(int(requests.replace(",", "")) for requests, _ in told) == 30 * count
+        Page(drawn)
+
+
+def test_the_page_tells_the_requests_by_window() -> None:
+    sent = [Sent(FIRST + n * 100, 3) for n in range(40)]
+    shown = page([row(2, State.STORED)], sent=sent, limit=30)
+    assert "40 create requests for 120 posts (3.0 each) in 2 windows of 60 minutes" in shown.text
+    assert "at most 36 of the 30 allowed in one" in shown.text
+
+
+# ------------------------------------------------------------------ size, and the way there
+
+
+def test_fifty_thousand_rows_make_a_small_page_quickly() -> None:
+    states = list(State)
+    records = [
+        row(
+            n,
+            states[n % 10] if n % 9 == 0 else State.STORED,
+            date=FIRST + n * 700,
+            name=f"c{n % 70}",
+        )
+        for n in range(50_000)
+    ]
+    sent = [Sent(FIRST + n * 120, 3) for n in range(16_000)]
+    began = time.perf_counter()
+    text = html_report(facts(records, sent=sent, texts={r.ref: HOSTILE[0] for r in records}))
+    assert time.perf_counter() - began < 10
+    assert len(text) < 1_000_000
+    Page(text)
+
+
+async def test_a_page_from_a_run(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram")]
+        lab.write([*rows(channels, 10), *rows(channels, 1, hours=0.001)])
+        lab.path.write_text(lab.path.read_text(encoding="utf-8"), encoding="utf-8")
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            with pytest.raises(BatchError, match="has not been run"):
+                await batch.html_report()
+            await batch.run_all()
+            shown = Page(await batch.html_report(zone=UTC))
+        assert f"{len(lab.sandbox.creates)} create requests" in shown.text
+        assert len(read_history(lab.journal)) == len(lab.sandbox.creates)
+        assert "post 9" in shown.text
+        known = read_facts(lab.journal, made_at=START.timestamp())
+        assert known.limit == 30
+        with pytest.raises(BatchError):
+            read_history(tmp_path / "none.journal")
