@@ -82,8 +82,9 @@ class _Display:
     def _begin(self, waited: Waited) -> None:
         if not waited.waiting:
             return
+        are = "is" if waited.waiting == 1 else "are"
         self._output.say(
-            f"Waiting until {count(waited.waiting, 'post')} are out. "
+            f"Waiting until {count(waited.waiting, 'post')} {are} out. "
             "Ctrl-C when you like; run again to go on."
         )
         if waited.counted:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,15 +62,6 @@ def test_settings_are_an_object(cli: Cli, post: str) -> None:
         result = cli("posts", "settings", post, wrong)
         assert result.code == 2
         assert "is no JSON object" in result.err
-
-
-def test_export_in_both_forms(cli: Cli, post: str, tmp_path: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(cli("posts", "export", *RANGE).out)))
-    assert post in {row["ref"] for row in rows}
-    path = tmp_path / "export.jsonl"
-    assert cli("posts", "export", *RANGE, "--format", "jsonl", "--to", str(path)).code == 0
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert {line["ref"] for line in lines} == {row["ref"] for row in rows}
 
 
 def test_channels(cli: Cli, server: Server) -> None:

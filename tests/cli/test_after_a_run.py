@@ -1,0 +1,111 @@
+"""What comes after sending: waiting until posts are out, and the page that tells about it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+from processes import PATIENCE, ended, read_line, sandbox_process, start
+
+from postiz_async.cli.settings import Connection, find_target
+from postiz_async.delivery.journal import State, read_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+KEY = "sandbox-key-5d1f0c77"
+FAR = "2031-01-20 09:00Z"
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A sandbox whose two hours take four seconds of ours."""
+    options = ("--speed", "1800", "--limit", "1000")
+    with sandbox_process(tmp_path / "sandbox", *options, api_key=KEY) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def in_two_hours() -> str:
+    """By the clock of the sandbox that the environment names."""
+    moment = int(find_target(Connection()).clock.time()) + 7_200
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+def test_run_waits_until_the_posts_are_out_and_writes_a_page(
+    cli: Cli, home: Path, quick: Server, tmp_path: Path
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", in_two_hours(), "Out soon <b>"))
+    result = cli("run", file, "--wait-published", "--html", tmp_path / "page.html")
+    assert result.code == 0, result.err
+    assert "Waiting until 1 post is out" in result.out
+    assert "1 published" in result.out
+    assert [row.state for row in read_summary(tmp_path / "c.journal").rows] == [State.PUBLISHED]
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The post is published." in page
+    assert "Out soon &lt;b&gt;" in page
+    assert KEY not in page
+    assert "1 published" in cli("status", file).out
+    again = cli("run", file, "--wait-published", "--json")
+    assert again.code == 0
+    assert again.document["counts"] == {"published": 1}
+    assert again.document["rows"][0]["link"].startswith("https://")
+
+
+@on_posix
+def test_a_wait_that_is_stopped_says_how_to_go_on(
+    server: Server, tmp_path: Path, home: Path
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", FAR, "Far away"))
+    arguments = ["run", str(file), "--wait-published"]
+    with ended(start(arguments, home, server.environment)) as process:
+        read_line(process, lambda line: "next look" in line)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Stopped waiting; nothing is lost. Run the same command again to go on." in out
+    assert err == ""
+
+
+def test_report_writes_the_page_beside_the_campaign(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", FAR, "Hello, page"))
+    nothing = cli("report", file)
+    assert nothing.code == 2
+    assert "has not been run" in nothing.err
+    assert cli("run", file).code == 0
+    result = cli("report", file, "--timezone", "Europe/Berlin", "--csv", tmp_path / "r.csv")
+    assert result.code == 0
+    page = (tmp_path / "c.report.html").read_text(encoding="utf-8")
+    assert "Hello, page" in page
+    assert "Dates in Europe/Berlin" in page
+    assert "20 Jan" in page
+    assert (tmp_path / "r.csv").read_text(encoding="utf-8").startswith("row,ref,state")
+    assert cli("report", file, "--json").document["counts"] == {"stored": 1}
+    file.unlink()
+    assert cli("report", tmp_path / "c.journal", "--html", tmp_path / "j.html").code == 0
+    assert "Hello, page" not in (tmp_path / "j.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_done_is_said(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", FAR, "Hello again, page"))
+    assert cli("run", file).code == 0
+    for options, words in (
+        (("--timezone", "Mars/X"), "There is no time zone 'Mars/X'"),
+        (("--html", "no/such/folder.html"), "cannot be written"),
+    ):
+        result = cli("report", file, *options)
+        assert result.code == 2
+        assert words in result.err
