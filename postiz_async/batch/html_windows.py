@@ -65,10 +65,9 @@ def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> st
             parts.append(
                 f'<text x="{x:.1f}" y="{_HEIGHT - 7}" text-anchor="middle">{bar.label}</text>'
             )
-    name = f"Create requests by {per}"
     return (
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">'
-        f"{''.join(parts)}</svg>"
+        f'<div class="wide"><svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="Create requests by {per}">{"".join(parts)}</svg></div>'
     )
 
 

@@ -171,7 +171,9 @@ async def run(
         write_result(output, file.with_suffix(".result.csv"), report)
     if html is not None and report.rows:
         now, remarks = postiz.clock.time(), batch.remarks
-        await write_html(output, batch.journal_path, file, html, zone, made_at=now, remarks=remarks)
+        await write_html(
+            output, batch.journal_path, batch.rows, html, zone, made_at=now, remarks=remarks
+        )
     if code:
         return code
     return 0 if report.complete and not batch.problems else 1

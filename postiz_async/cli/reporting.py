@@ -46,7 +46,8 @@ async def report(
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
     timezone: Annotated[
-        str | None, Parameter(help="The zone of the dates; the machine's if not given.")
+        str | None,
+        Parameter(help="The zone of the page, and of dates that have none; else the machine's."),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -55,7 +56,9 @@ async def report(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
-    await write_html(output, path, file, html or file.with_suffix(".report.html"), _zone(timezone))
+    zone = _zone(timezone)
+    rows = await anyio.to_thread.run_sync(_rows, file, timezone)
+    await write_html(output, path, rows, html or file.with_suffix(".report.html"), zone)
     if csv is not None:
         write_result(output, csv, found)
     if json:
@@ -82,7 +85,7 @@ def _zone(name: str | None) -> tzinfo | None:
 async def write_html(
     output: Output,
     journal: Path,
-    file: Path,
+    rows: Sequence[Row],
     to: Path,
     zone: tzinfo | None,
     *,
@@ -94,7 +97,7 @@ async def write_html(
     Args:
         output: where it is said.
         journal: of the campaign.
-        file: the campaign, for names and texts.
+        rows: of the campaign, for names and texts.
         to: where the page goes.
         zone: of the dates; None for the machine's.
         made_at: now, in seconds since the epoch, if it is not what the machine says.
@@ -106,7 +109,7 @@ async def write_html(
 
     def work() -> None:
         facts = read_facts(
-            journal, made_at=made_at or time.time(), rows=_rows(file), zone=zone, remarks=remarks
+            journal, made_at=made_at or time.time(), rows=rows, zone=zone, remarks=remarks
         )
         try:
             to.write_text(html_report(facts), encoding="utf-8", newline="\n")
@@ -117,9 +120,9 @@ async def write_html(
     output.say(f"The report for the browser: {to}")
 
 
-def _rows(file: Path) -> tuple[Row, ...]:
+def _rows(file: Path, timezone: str | None) -> tuple[Row, ...]:
     """The rows of the campaign; none if the file is gone or is the journal."""
     try:
-        return read_campaign(file).rows
+        return read_campaign(file, timezone=timezone).rows
     except BatchError:
         return ()

@@ -57,7 +57,7 @@ class _Display:
         self._zone = zone
         self._live: Live | None = None
         self._is_first = True
-        self._said_at = 0.0
+        self._said, self._said_at = "", 0.0
 
     async def saw(self, waited: Waited) -> None:
         """How far the wait is."""
@@ -66,12 +66,16 @@ class _Display:
             self._begin(waited)
         if self._live is not None:
             self._live.update(Text(self._line(waited)), refresh=True)
-        elif waited.waiting and time.monotonic() - self._said_at >= LINE_EVERY:
-            self._output.say(self._line(waited))
-            self._said_at = time.monotonic()
+        elif waited.waiting and _standing(waited) != self._said:
+            self._say(waited)
         if not waited.waiting:
             self.close()
             self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
+
+    def _say(self, waited: Waited) -> None:
+        if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
+            self._output.say(self._line(waited))
+            self._said, self._said_at = _standing(waited), time.monotonic()
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -6,7 +6,7 @@ import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -297,20 +297,29 @@ def test_fifty_thousand_rows_make_a_small_page_quickly() -> None:
 
 
 async def test_a_page_from_a_run(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
+    lab = Lab(tmp_path, limit=5)
+    lab.judge = refuse_post_3
     async with lab.sandbox:
         channels = [lab.channel(provider) for provider in ("mastodon", "telegram")]
-        lab.write([*rows(channels, 10), *rows(channels, 1, hours=0.001)])
-        lab.path.write_text(lab.path.read_text(encoding="utf-8"), encoding="utf-8")
+        lab.write(rows(channels, 12, hours=0.05, step=0.1))
         async with lab.client() as postiz, lab.batch(postiz) as batch:
             with pytest.raises(BatchError, match="has not been run"):
                 await batch.html_report()
-            await batch.run_all()
+            report = await batch.run_all()
             shown = Page(await batch.html_report(zone=UTC))
-        assert f"{len(lab.sandbox.creates)} create requests" in shown.text
-        assert len(read_history(lab.journal)) == len(lab.sandbox.creates)
-        assert "post 9" in shown.text
-        known = read_facts(lab.journal, made_at=START.timestamp())
-        assert known.limit == 30
+        assert report.counts.keys() == {"stored", "refused", "late"}
+        assert f"{report.counts['stored']} of 12 posts stored" in shown.text
+        assert "no posts about coffee" in shown.text
+        assert "its date passed before a slot was free" in shown.text
+        assert "of the 5 allowed in one" in shown.text
+        assert "post 11" in shown.text
+        assert len(read_history(lab.journal)) == report.requests
+        assert read_facts(lab.journal, made_at=START.timestamp()).limit == 5
         with pytest.raises(BatchError):
             read_history(tmp_path / "none.journal")
+
+
+def refuse_post_3(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if any(post["value"][0]["content"] == "post 3" for post in posts):
+        return {"statusCode": 400, "message": "no posts about coffee", "error": "Bad Request"}
+    return None
