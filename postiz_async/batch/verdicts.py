@@ -44,7 +44,7 @@ async def verdicts(
     found: list[Problem] = []
     for row in rows:
         media = [_stand_in(place, facts[name]) for place, name in enumerate(row.media)]
-        post = NewPost(channels[row.ref], row.content, media, row.settings, row.thread)
+        post = NewPost(channels[row.ref], row.body, media, row.settings, row.parts)
         item = build_item(post, channels[row.ref])
         kind: PostType = "draft" if row.type == "draft" else "schedule"
         body = build_body(kind, row.date, [item], tags=row.tags, short_link=row.short_link)
