@@ -79,12 +79,13 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a plan would cost: `align` is how far dates may move, 0 if they stay as written.
+    """What a plan would cost: `align` is how far dates may move, None if they stay as written.
 
-    `late` is the number of posts whose request could not leave before their date.
+    With 0 they move by what rows say themselves. `late` is the number of posts whose request
+    could not leave before their date.
     """
 
-    align: timedelta
+    align: timedelta | None
     limit: int
     requests: int
     windows: int

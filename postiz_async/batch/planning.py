@@ -108,7 +108,7 @@ class Planner:
         limits = sorted({USUAL_LIMIT, self.moment.ledger.limit})
         estimates = tuple(
             self._estimate(arrangement, by, limit)
-            for arrangement, by in ((written, timedelta(0)), (moved, align))
+            for arrangement, by in ((written, None), (moved, align))
             for limit in limits
         )
         return replace(self.moment.forecast(chosen.requests), estimates=estimates)
@@ -124,7 +124,7 @@ class Planner:
     def _late(self, requests: Sequence[PlannedRequest]) -> frozenset[str]:
         return frozenset(row.ref for row in self.moment.forecast(requests).late)
 
-    def _estimate(self, arrangement: Arrangement, align: timedelta, limit: int) -> Estimate:
+    def _estimate(self, arrangement: Arrangement, align: timedelta | None, limit: int) -> Estimate:
         said = self.moment.forecast(arrangement.requests, limit)
         late = len(said.late)
         return Estimate(align, limit, said.requests, said.windows, said.finish, late)
