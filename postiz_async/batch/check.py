@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -35,6 +35,7 @@ __all__ = [
     "channels_by_row",
     "check_dates",
     "check_sizes",
+    "doubles",
     "inspect_media",
 ]
 
@@ -92,6 +93,20 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
         for row in rows
         if row.type == "schedule" and row.date <= now
     ]
+
+
+def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Problem]:
+    """Rows that say what another one says on the same channel in the same second."""
+    first: dict[tuple[object, ...], int] = {}
+    warnings: list[Problem] = []
+    for row in rows:
+        says = (channels[row.ref].id, row.date, row.type, row.content, row.thread, row.media)
+        number = first.setdefault(says, row.number)
+        if number != row.number:
+            message = f"says the same as row {number}, on the same channel at the same moment"
+            hint = "both are sent; delete one if it is a mistake"
+            warnings.append(Problem("row", message, row.number, hint, severity="warning"))
+    return warnings
 
 
 async def inspect_media(
@@ -176,7 +191,11 @@ def check_sizes(rows: Iterable[Row], checked: Checked) -> list[Problem]:
     problems: list[Problem] = []
     for row in rows:
         room = limits_for(Limits(), row).body
-        size = checked.size_of(row)
+        try:
+            size = checked.size_of(row)
+        except InvalidPostError as error:
+            problems.extend(replace(problem, row=row.number) for problem in error.problems)
+            continue
         if size > room:
             message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"
             problems.append(Problem("content", message, row.number, "shorten it or its thread"))

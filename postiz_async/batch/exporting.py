@@ -12,7 +12,15 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    NotRequired,
+    TextIO,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+)
 
 import anyio.to_thread
 import msgspec
@@ -28,7 +36,15 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = ["EXPORTED", "Exported", "Form", "Naming", "export_posts", "write_export"]
+__all__ = [
+    "EXPORTED",
+    "Exported",
+    "Form",
+    "Naming",
+    "Which",
+    "export_posts",
+    "gathered",
+]
 
 Form: TypeAlias = Literal["csv", "jsonl"]
 Naming: TypeAlias = Literal["id", "name"]
@@ -38,6 +54,18 @@ EXPORTED: tuple[str, ...] = (
     "repeat_days", "ref", "needs_media", "state",
 )  # fmt: skip
 """The columns of an exported file; those of a campaign, of which two are to be filled in."""
+
+
+class Which(TypedDict):
+    """Which posts are exported, as `posts.iter` takes it, and what their channels are called."""
+
+    start: datetime
+    end: datetime
+    state: NotRequired[str | None]
+    integration: NotRequired[str | None]
+    tag: NotRequired[str | None]
+    naming: NotRequired[Naming]
+
 
 _OURS = {"__type", CLIENT_REF}
 """Keys of settings that a server or a run writes itself."""
@@ -61,13 +89,8 @@ async def export_posts(
     postiz: Postiz,
     path: Path | str,
     *,
-    start: datetime,
-    end: datetime,
-    state: str | None = None,
-    integration: str | None = None,
-    tag: str | None = None,
-    naming: Naming = "id",
     overwrite: bool = False,
+    **which: Unpack[Which],
 ) -> Exported:
     """Write the posts of a range into a campaign file: JSON lines by its name, else CSV.
 
@@ -80,9 +103,7 @@ async def export_posts(
     file_path = Path(path)
     if not overwrite and await anyio.to_thread.run_sync(file_path.exists):
         raise BatchError(f"{path} is there already; somebody may have filled it in.")
-    writing = await gathered(
-        postiz, start=start, end=end, state=state, integration=integration, tag=tag, naming=naming
-    )
+    writing = await gathered(postiz, **which)
 
     def write() -> Exported:
         try:
@@ -96,33 +117,26 @@ async def export_posts(
 
 async def gathered(
     postiz: Postiz,
-    *,
-    start: datetime,
-    end: datetime,
-    state: str | None = None,
-    integration: str | None = None,
-    tag: str | None = None,
-    naming: Naming = "id",
+    **which: Unpack[Which],
 ) -> Callable[[TextIO, Form], Exported]:
     """List the posts of a range; what is returned writes them into a file."""
-    channels = await postiz.integrations.list() if naming == "name" else []
-    posts = [
-        post
-        async for post in postiz.posts.iter(
-            start=start,
-            end=end,
-            state=state,
-            integration=integration,
-            tag=tag,
-            collapse_repeats=True,
-        )
-    ]
+    start, end = which["start"], which["end"]
+    channels = await postiz.integrations.list() if which.get("naming") == "name" else []
+    found = postiz.posts.iter(
+        start=start,
+        end=end,
+        state=which.get("state"),
+        integration=which.get("integration"),
+        tag=which.get("tag"),
+        collapse_repeats=True,
+    )
+    posts = [post async for post in found]
     server = postiz.base_url.removesuffix("/public/v1")
     what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
-    return lambda file, form: write_export(posts, file, form, what=what, names=_names(channels))
+    return lambda file, form: _write(posts, file, form, what=what, names=_names(channels))
 
 
-def write_export(
+def _write(
     posts: Sequence[Post],
     file: TextIO,
     form: Form,

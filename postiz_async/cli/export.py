@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from postiz_async.batch.dialects import is_json
-from postiz_async.batch.exporting import Form, Naming, export_posts, gathered
+from postiz_async.batch.exporting import Form, Naming, Which, export_posts, gathered
 from postiz_async.cli.output import Output, count
 from postiz_async.cli.ranges import End, Start, State, day_range
 from postiz_async.cli.settings import Connection, find_target, open_client
@@ -41,29 +41,13 @@ async def export(
         raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
     async with open_client(find_target(connection)) as postiz:
         first, last = day_range(postiz, start, end)
+        which = Which(
+            start=first, end=last, state=state, integration=integration, tag=tag, naming=channels
+        )
         if to is not None:
-            done = await export_posts(
-                postiz,
-                to,
-                start=first,
-                end=last,
-                state=state,
-                integration=integration,
-                tag=tag,
-                naming=channels,
-                overwrite=force,
-            )
+            done = await export_posts(postiz, to, overwrite=force, **which)
         else:
-            writing = await gathered(
-                postiz,
-                start=first,
-                end=last,
-                state=state,
-                integration=integration,
-                tag=tag,
-                naming=channels,
-            )
-            done = writing(sys.stdout, format or "csv")
+            done = (await gathered(postiz, **which))(sys.stdout, format or "csv")
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")

@@ -6,16 +6,17 @@ import time
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async.batch.checking import journal_path
+from postiz_async.batch.dates import find_zone
 from postiz_async.batch.html_report import html_report, read_facts
 from postiz_async.batch.report import make_report
-from postiz_async.batch.session import journal_path
 from postiz_async.batch.source import read_campaign
 from postiz_async.cli.output import Output
+from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.reports import report_object, standing, write_result
 from postiz_async.cli.settings import Json
 from postiz_async.delivery.journal import read_summary
@@ -24,6 +25,7 @@ from postiz_async.errors import BatchError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from postiz_async.batch.reading import Reading
     from postiz_async.batch.rows import Row
 
 __all__ = ["Html", "report", "write_html"]
@@ -45,19 +47,16 @@ async def report(
     journal: Annotated[
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
-    timezone: Annotated[
-        str | None,
-        Parameter(help="The zone of the page, and of dates that have none; else the machine's."),
-    ] = None,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),  # noqa: B008
 ) -> int:
     """Write a page that tells what became of a campaign, also while it runs. Asks no server."""
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
-    zone = _zone(timezone)
-    rows = await anyio.to_thread.run_sync(_rows, file, timezone)
+    zone = _zone(read_as.timezone)
+    rows = await anyio.to_thread.run_sync(_rows, file, find_reading(read_as))
     await write_html(output, path, rows, html or file.with_suffix(".report.html"), zone)
     if csv is not None:
         write_result(output, csv, found)
@@ -74,12 +73,12 @@ def _zone(name: str | None) -> tzinfo | None:
     Raises:
         ConfigurationError: there is no such zone.
     """
-    try:
-        return ZoneInfo(name) if name is not None else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(
-            f"There is no time zone {name!r}. Write it like Europe/Berlin."
-        ) from None
+    if name is None:
+        return None
+    zone = find_zone(name)
+    if zone is None:
+        raise ConfigurationError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+    return zone
 
 
 async def write_html(
@@ -120,9 +119,9 @@ async def write_html(
     output.say(f"The report for the browser: {to}")
 
 
-def _rows(file: Path, timezone: str | None) -> tuple[Row, ...]:
+def _rows(file: Path, reading: Reading) -> tuple[Row, ...]:
     """The rows of the campaign; none if the file is gone or is the journal."""
     try:
-        return read_campaign(file, timezone=timezone).rows
+        return read_campaign(file, reading=reading).rows
     except BatchError:
         return ()
