@@ -14,7 +14,6 @@ from postiz_async.batch.check import (
     Resolver,
     channels_by_row,
     check_dates,
-    check_sizes,
     doubles,
     inspect_media,
 )
@@ -104,11 +103,8 @@ async def check_campaign(
     usable = [
         row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
     ]
-    wrong_sizes = check_sizes(usable, checked)
-    too_large = {problem.row for problem in wrong_sizes}
-    fitting = [row for row in usable if row.number not in too_large]
-    judged = await verdicts(fitting, channels, facts, postiz.vetting)
-    problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media, *wrong_sizes]
+    judged = await verdicts(usable, checked, postiz.vetting)
+    problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]

@@ -29,6 +29,9 @@ AHEAD = timedelta(minutes=10)
 SUGGESTED = timedelta(minutes=15)
 """What a plan shows the gain of when nothing was said about moving dates."""
 
+SUGGESTED_UP_TO = 20_000
+"""Rows beyond which that takes too long for a question that nobody asked."""
+
 USUAL_LIMIT = 30
 """Requests an hour of a server whose owner never set another limit."""
 
@@ -101,15 +104,15 @@ class Planner:
     def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
         """What a plan costs, and what moving dates gains."""
         if chosen.leeway is not None:
-            written, moved = Arrangement(plan(rows, self.size_of, self.limits)), chosen
+            written = Arrangement(plan(rows, self.size_of, self.limits))
+            ways = [(written, None), (chosen, align)]
+        elif align or len(rows) > SUGGESTED_UP_TO:
+            ways = [(chosen, None)]
         else:
-            align = align or SUGGESTED
-            written, moved = chosen, self.arrange(rows, align)
+            ways = [(chosen, None), (self.arrange(rows, SUGGESTED), SUGGESTED)]
         limits = sorted({USUAL_LIMIT, self.moment.ledger.limit})
         estimates = tuple(
-            self._estimate(arrangement, by, limit)
-            for arrangement, by in ((written, None), (moved, align))
-            for limit in limits
+            self._estimate(arrangement, by, limit) for arrangement, by in ways for limit in limits
         )
         return replace(self.moment.forecast(chosen.requests), estimates=estimates)
 

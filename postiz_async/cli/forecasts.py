@@ -79,7 +79,7 @@ def show_plan(
 
 def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
     """What it brings that dates move, or what it would bring."""
-    as_written, *_, moved = forecast.estimates
+    as_written, moved = forecast.estimates[0], forecast.estimates[-1]
     if moved.requests >= as_written.requests:
         return
     limits = sorted({each.limit for each in forecast.estimates})
