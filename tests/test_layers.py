@@ -46,6 +46,7 @@ PURE = {"quota", "keeping", "shown", "retry", "content", "compose", "wire", "fli
 PURE |= {"errors", "events", "providers", "validation", "texts", "sharing"}
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
 PURE_MODULES |= {"batch.bodies"}
+PURE_MODULES |= {"batch.kinds", "batch.html_text", "batch.html_calendar", "batch.html_windows"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from postiz_async.batch.confirm import PATIENCE, wait_published
-from postiz_async.batch.html_report import html_report, read_facts
+from postiz_async.batch.facts import read_facts
+from postiz_async.batch.html_report import html_report
 from postiz_async.batch.reconcile import open_existing, reconcile, sweep_journal
 from postiz_async.batch.report import make_report
 from postiz_async.delivery.journal import read_summary

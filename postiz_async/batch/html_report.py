@@ -2,16 +2,13 @@
 
 It works from a file, in print, in light and dark, and stays small: what would grow with the
 campaign is summed up, cut at the limits below, or left to the result CSV. Whatever comes from a
-post, a file or a server is escaped. PURE, but for `read_facts`.
+post, a file or a server is escaped. PURE.
 """
 
 from __future__ import annotations
 
 import html
-import re
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -23,20 +20,20 @@ from postiz_async.batch.html_calendar import Entry, calendar, chip, legend
 from postiz_async.batch.html_text import cut, safe
 from postiz_async.batch.html_windows import chart
 from postiz_async.batch.kinds import KINDS, findings, kind_of
-from postiz_async.delivery.history import Sent, read_history, windows
-from postiz_async.delivery.records import State, read_summary
-from postiz_async.quota import WINDOW
+from postiz_async.batch.report import make_report
+from postiz_async.delivery.history import windows
+from postiz_async.delivery.records import State
+from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from postiz_async.batch.facts import Facts
     from postiz_async.batch.kinds import Kind
-    from postiz_async.batch.rows import Row
     from postiz_async.delivery.history import Window
     from postiz_async.delivery.records import RowRecord
 
-__all__ = ["LISTED", "TROUBLES", "Facts", "html_report", "read_facts"]
+__all__ = ["LISTED", "TROUBLES", "html_report"]
 
 TROUBLES = 50
 """Rows that are listed of each kind of trouble; of the others their number is told."""
@@ -58,76 +55,6 @@ _ALWAYS = (State.STORED, State.REFUSED, State.LATE, State.UNDECIDED)
 _URGENCY = ("bad", "doubt", "warn", "open")
 """Tones of troubles, the worst first."""
 
-_TAG = re.compile(r"<[^<>]*>")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a report is made from.
-
-    `names` (of channels) and `texts` are by ref, as far as the campaign is known. `made_at` is in
-    seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
-    machine's. `remarks` are of the run as a whole.
-    """
-
-    campaign: str
-    server: str
-    rows: Sequence[RowRecord]
-    made_at: float
-    sent: Sequence[Sent] = ()
-    limit: int | None = None
-    window: float = WINDOW
-    names: Mapping[str, str] = field(default_factory=dict[str, str])
-    texts: Mapping[str, str] = field(default_factory=dict[str, str])
-    remarks: Sequence[str] = ()
-    zone: tzinfo | None = None
-
-    def at(self, moment: float) -> datetime:
-        """A moment in the zone of the report."""
-        return datetime.fromtimestamp(moment, UTC).astimezone(self.zone)
-
-    def channel(self, row: RowRecord) -> str:
-        """What the campaign calls the channel of a row, else its id."""
-        return self.names.get(row.ref) or row.name or row.channel
-
-
-def read_facts(
-    journal: Path,
-    *,
-    made_at: float,
-    rows: Iterable[Row] = (),
-    zone: tzinfo | None = None,
-    remarks: Sequence[str] = (),
-) -> Facts:
-    """Read what a journal knows, also while a run works on it.
-
-    Args:
-        journal: its file.
-        made_at: now, in seconds since the epoch.
-        rows: of the campaign, for names and texts.
-        zone: of the dates; None for the machine's.
-        remarks: of the run as a whole.
-
-    Raises:
-        BatchError: there is no journal, or it cannot be read.
-    """
-    summary = read_summary(journal)
-    known = list(rows)
-    kept = summary.kept
-    return Facts(
-        campaign=summary.campaign,
-        server=summary.base_url.removesuffix("/public/v1"),
-        rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
-        made_at=made_at,
-        sent=read_history(journal),
-        limit=kept.limit if kept is not None and kept.limit_read else None,
-        window=kept.window if kept is not None else WINDOW,
-        names={row.ref: row.integration for row in known},
-        texts={row.ref: _plain(row) for row in known},
-        remarks=remarks,
-        zone=zone,
-    )
-
 
 def html_report(facts: Facts) -> str:
     """The page."""
@@ -145,7 +72,7 @@ def html_report(facts: Facts) -> str:
         campaign=safe(facts.campaign),
         server=safe(facts.server),
         range=_range(facts, min(dates), max(dates)) if dates else "no posts",
-        made=_moment(facts, facts.made_at),
+        made=facts.moment(facts.made_at),
         zone=safe(_zone_name(facts)),
         version=safe(version("postiz-async")),
         main="\n".join(parts),
@@ -165,19 +92,8 @@ def _style() -> str:
 # ------------------------------------------------------------------ texts
 
 
-def _plain(row: Row) -> str:
-    """The beginning of what a reader sees of a row's content."""
-    text = row.content[: 10 * _TEXT]
-    return html.unescape(_TAG.sub(" ", text)) if row.format == "html" else text
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _moment(facts: Facts, moment: float) -> str:
-    at = facts.at(moment)
-    return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
 def _range(facts: Facts, first: float, last: float) -> str:
@@ -207,12 +123,22 @@ def _overview(facts: Facts) -> str:
         if kinds[name]
     )
     tiles = "".join(_tiles(facts, kinds, states))
-    remarks = "".join(f'<p class="note">{safe(remark)}</p>' for remark in facts.remarks)
+    notes = [*_moved(facts), *facts.remarks]
+    remarks = "".join(f'<p class="note">{safe(note)}</p>' for note in notes)
     return (
         f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, states)}</p>'
         f'<div class="share" aria-hidden="true">{share}</div>'
         f'<div class="tiles">{tiles}</div>{remarks}</section>'
     )
+
+
+def _moved(facts: Facts) -> Iterator[str]:
+    """What aligning dates did, if it did anything."""
+    moved = make_report(facts.rows, 0).moved()
+    if moved:
+        by = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
+        posts = _count(len(moved), "post")
+        yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
 
 
 def _verdict(facts: Facts, states: Mapping[State, int]) -> str:
@@ -312,7 +238,7 @@ def _trouble_rows(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
 
 def _trouble_line(facts: Facts, kind: Kind, row: RowRecord) -> str:
     return (
-        f'<tr><td class="n">{row.number}</td><td class="d">{_moment(facts, row.date)}</td>'
+        f'<tr><td class="n">{row.number}</td><td class="d">{facts.moment(row.date)}</td>'
         f"<td>{cut(facts.channel(row), _TEXT)}</td>"
         f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
         f'<td class="t">{cut(_why(kind, row), _WHY)}</td></tr>'
@@ -344,7 +270,7 @@ def _quota(facts: Facts) -> str:
         f"{_count(len(facts.sent), 'create request')} for {_count(posts, 'post')} "
         f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
         f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; from "
-        f"{_moment(facts, facts.sent[0].at)} to {_moment(facts, facts.sent[-1].at)}."
+        f"{facts.moment(facts.sent[0].at)} to {facts.moment(facts.sent[-1].at)}."
     )
     return (
         f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
@@ -358,7 +284,7 @@ def _numbers(facts: Facts, found: Sequence[Window]) -> str:
     """The numbers behind the bars, for who cannot see them; the newest if there are many."""
     shown = found[-TROUBLES:]
     lines = "".join(
-        f'<tr><td class="d">{_moment(facts, window.start)}</td>'
+        f'<tr><td class="d">{facts.moment(window.start)}</td>'
         f'<td class="n">{window.requests:,}</td><td class="n">{window.rows:,}</td></tr>'
         for window in shown
     )
@@ -394,7 +320,7 @@ def _post(facts: Facts, row: RowRecord, anchor: str) -> str:
     if link.startswith(("https://", "http://")):
         state += f' <a href="{safe(link)}" rel="noopener noreferrer">open</a>'
     return (
-        f'<tr{anchor}><td class="d">{_moment(facts, row.date)}</td>'
+        f'<tr{anchor}><td class="d">{facts.moment(row.date)}</td>'
         f'<td>{cut(facts.channel(row), _TEXT)}</td><td class="d">{state}</td>'
         f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
         f'<td class="n">{row.number}</td></tr>'

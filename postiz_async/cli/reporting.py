@@ -12,7 +12,8 @@ from cyclopts import Parameter
 
 from postiz_async.batch.checking import journal_path
 from postiz_async.batch.dates import find_zone
-from postiz_async.batch.html_report import html_report, read_facts
+from postiz_async.batch.facts import read_facts
+from postiz_async.batch.html_report import html_report
 from postiz_async.batch.report import make_report
 from postiz_async.batch.source import read_campaign
 from postiz_async.cli.output import Output

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from batch_lab import START, Lab, at
 
+from postiz_async.batch.facts import Facts, read_facts
 from postiz_async.batch.html_calendar import Entry, calendar
-from postiz_async.batch.html_report import TROUBLES, Facts, html_report, read_facts
+from postiz_async.batch.html_report import TROUBLES, html_report
 from postiz_async.batch.html_windows import MOST_BARS, chart
 from postiz_async.batch.kinds import KINDS, findings, kind_of
 from postiz_async.delivery.history import Sent, Window, read_history, windows
@@ -154,6 +155,11 @@ def test_reasons_of_many_rows_are_summed_up() -> None:
     assert "200it needs a picture" in shown.text.replace("200 it", "200it")
     assert f"The first {TROUBLES} posts" in shown.text
     assert "The result CSV has all." in shown.text
+
+
+def test_dates_that_were_moved_to_share_requests_are_told() -> None:
+    moved = [row(n, State.STORED, moved_from=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
+    assert "2 posts moved to share requests, by 3 min 00 s at most." in page(moved).text
 
 
 def test_an_empty_journal_has_a_page_too() -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
-from processes import PATIENCE, ended, read_line, sandbox_process, start
+from processes import PATIENCE, ended, read_line, start
 
-from postiz_async.cli.settings import Connection, find_target
 from postiz_async.delivery.journal import State, read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from cli_lab import Cli
@@ -27,26 +24,13 @@ KEY = "sandbox-key-5d1f0c77"
 FAR = "2031-01-20 09:00Z"
 
 
-@pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A sandbox whose two hours take four seconds of ours."""
-    options = ("--speed", "1800", "--limit", "1000")
-    with sandbox_process(tmp_path / "sandbox", *options, api_key=KEY) as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
-def in_two_hours() -> str:
-    """By the clock of the sandbox that the environment names."""
-    moment = int(find_target(Connection()).clock.time()) + 7_200
-    return datetime.fromtimestamp(moment, UTC).isoformat()
-
-
 def test_run_waits_until_the_posts_are_out_and_writes_a_page(
-    cli: Cli, home: Path, quick: Server, tmp_path: Path
+    cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    file = write_campaign(tmp_path / "c.csv", ("mastodon", in_two_hours(), "Out soon <b>"))
+    columns = "integration,date,content,type"
+    file = write_campaign(
+        tmp_path / "c.csv", ("mastodon", FAR, "Out soon <b>", "now"), columns=columns
+    )
     result = cli("run", file, "--wait-published", "--html", tmp_path / "page.html")
     assert result.code == 0, result.err
     assert "Waiting until 1 post is out" in result.out

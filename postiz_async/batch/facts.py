@@ -1,0 +1,106 @@
+"""What a report for the browser is made from: the journal, and what is there of the campaign."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from postiz_async.delivery.history import Sent, read_history
+from postiz_async.delivery.records import read_summary
+from postiz_async.quota import WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from postiz_async.batch.rows import Row
+    from postiz_async.delivery.records import RowRecord
+
+__all__ = ["Facts", "read_facts"]
+
+_TAG = re.compile(r"<[^<>]*>")
+
+_BEGINNING = 1_000
+"""Characters of a text of which the beginning is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a report is made from.
+
+    `names` (of channels) and `texts` are by ref, as far as the campaign is known. `made_at` is in
+    seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
+    machine's. `remarks` are of the run as a whole.
+    """
+
+    campaign: str
+    server: str
+    rows: Sequence[RowRecord]
+    made_at: float
+    sent: Sequence[Sent] = ()
+    limit: int | None = None
+    window: float = WINDOW
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    remarks: Sequence[str] = ()
+    zone: tzinfo | None = None
+
+    def at(self, moment: float) -> datetime:
+        """A moment in the zone of the report."""
+        return datetime.fromtimestamp(moment, UTC).astimezone(self.zone)
+
+    def moment(self, moment: float) -> str:
+        """The same for people: `Fri 15 Jan 2027 09:00`."""
+        at = self.at(moment)
+        return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
+
+    def channel(self, row: RowRecord) -> str:
+        """What the campaign calls the channel of a row, else its id."""
+        return self.names.get(row.ref) or row.name or row.channel
+
+
+def read_facts(
+    journal: Path,
+    *,
+    made_at: float,
+    rows: Iterable[Row] = (),
+    zone: tzinfo | None = None,
+    remarks: Sequence[str] = (),
+) -> Facts:
+    """Read what a journal knows, also while a run works on it.
+
+    Args:
+        journal: its file.
+        made_at: now, in seconds since the epoch.
+        rows: of the campaign, for names and texts.
+        zone: of the dates; None for the machine's.
+        remarks: of the run as a whole.
+
+    Raises:
+        BatchError: there is no journal, or it cannot be read.
+    """
+    summary = read_summary(journal)
+    known = list(rows)
+    kept = summary.kept
+    return Facts(
+        campaign=summary.campaign,
+        server=summary.base_url.removesuffix("/public/v1"),
+        rows=sorted(summary.rows, key=lambda row: (row.date, row.number)),
+        made_at=made_at,
+        sent=read_history(journal),
+        limit=kept.limit if kept is not None and kept.limit_read else None,
+        window=kept.window if kept is not None else WINDOW,
+        names={row.ref: row.integration for row in known},
+        texts={row.ref: _plain(row) for row in known},
+        remarks=remarks,
+        zone=zone,
+    )
+
+
+def _plain(row: Row) -> str:
+    """The beginning of what a reader sees of a row's content."""
+    text = row.content[:_BEGINNING]
+    return html.unescape(_TAG.sub(" ", text)) if row.format == "html" else text
