@@ -13,6 +13,7 @@ from batch_lab import START, Lab, at, rows
 from postiz_async.batch.confirm import Waited
 from postiz_async.delivery.journal import Finding, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
+from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,6 +140,25 @@ async def test_what_people_moved_or_deleted(lab: Lab, channels: list[str]) -> No
     assert known["post 2"].finding is Finding.STUCK, "waited for where it was moved to"
     assert known["post 3"].state is State.STORED, "nobody publishes a draft"
     assert lab.clock.time() >= there.timestamp() + 900
+
+
+async def test_posts_of_a_deleted_channel_are_not_waited_for(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 6))
+    await lab.run()
+    async with lab.client() as person:
+        await person.integrations.delete(channels[1])
+    assert await wait(lab) == Waited(published=4, gone=2)
+    hidden = [row for row in records(lab).values() if row.finding is Finding.HIDDEN]
+    assert {row.channel for row in hidden} == {channels[1]}
+    assert await wait(lab) == Waited(published=4, gone=2), "and it is known the next time"
+
+
+async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 6))
+    await lab.run()
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        lab.sandbox.faults.add(Fault("reset", times=20, route="list_posts"))
+        assert await batch.wait_published() == Waited(published=6)
 
 
 async def test_drafts_are_not_waited_for(lab: Lab, channels: list[str]) -> None:
