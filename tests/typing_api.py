@@ -25,9 +25,11 @@ from postiz_async import (
     ThreadPart,
     providers,
 )
+from postiz_async.batch.confirm import Waited
+from postiz_async.batch.exporting import Exported
+from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.plan import Forecast
 from postiz_async.batch.report import Report
-from postiz_async.batch.outcomes import Outcome
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
@@ -67,6 +69,9 @@ async def batch(postiz: Postiz) -> None:
             async for outcome in outcomes:
                 assert_type(outcome, Outcome)
         assert_type(await job.run_all(), Report)
+        assert_type(await job.wait_published(), Waited)
+        assert_type(await job.html_report(), str)
+    assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), Exported)
 
 
 def settings(channel: Integration, photo: Media) -> None:
