@@ -31,13 +31,15 @@ from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from postiz_async.batch.choices import Existing, Late, OnDoubt
+    from postiz_async.batch.reading import Reading
     from postiz_async.batch.session import Batch
+    from postiz_async.batch.source import Source
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook
@@ -352,27 +354,33 @@ class Postiz:
 
     def batch(
         self,
-        path: Path | str,
+        source: Source,
         *,
         journal: Path | str | None = None,
         timezone: str | None = None,
+        reading: Reading | None = None,
+        align: timedelta | str = "0",
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
+        exact_seconds: bool = False,
     ) -> Batch:
-        """A campaign file as a job that can be planned, run, killed and resumed; see `Batch`."""
+        """A campaign as a job that can be planned, run, killed and resumed; see `Batch`."""
         from postiz_async.batch.session import Batch  # noqa: PLC0415  (not every client needs it)
 
         return Batch(
             self,
-            path,
+            source,
             journal=journal,
             timezone=timezone,
+            reading=reading,
+            align=align,
             late=late,
             skip_invalid=skip_invalid,
             on_doubt=on_doubt,
             existing=existing,
+            exact_seconds=exact_seconds,
         )
 
     async def quota(self) -> Quota:

@@ -155,7 +155,8 @@ def test_every_row_travels_once_near_its_date_with_rows_of_its_kind(campaign: Ca
         size = sum(campaign.size_of(r) for r in request.rows) + tags
         assert size <= campaign.limits.body or len(request.rows) == 1
         for r in request.rows:
-            assert replace(r, date=before[r.ref].date) == before[r.ref]
+            assert r.at(before[r.ref].date) == before[r.ref]
+            assert r.asked_for == before[r.ref].date
             first, last = campaign.leeway.span(before[r.ref])
             assert first <= r.date.timestamp() <= last
 
