@@ -75,7 +75,8 @@ class _Tenant(Postiz):
         """The gates are the pool's; others may wait there."""
 
     def _shares_with(self, other: Postiz) -> bool:
-        return isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
+        is_tenant = isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
+        return is_tenant or super()._shares_with(other)
 
 
 class PostizPool:

@@ -159,6 +159,11 @@ class Scheduler:
         return known is not None and known.gate is not None
 
     @property
+    def is_stranded(self) -> bool:
+        """Whether the event loop in which its connections live has ended."""
+        return self._loop.is_closed()
+
+    @property
     def under_way(self) -> int:
         """Calls that were made and have not ended."""
         return self._under_way
