@@ -495,7 +495,8 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _land(ledger, token)
     hit = Hit(flight.sent, now)
-    lo, hi = flight.sent + reading.reset - 1.0, now + reading.reset
+    reset = min(reading.reset, ledger.window)  # a window that is longer than a window is none
+    lo, hi = flight.sent + reset - 1.0, now + reset
     if not ledger.hearsay and hi < ledger.ends_after - ledger.window / 2:
         return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
