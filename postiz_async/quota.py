@@ -685,7 +685,7 @@ def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
 
 def _logged(ledger: Ledger, hit: Hit, now: float) -> Ledger:
     recent = ledger.log  # a sliding log needs those that came back, until a reading includes them
-    if not ledger.sliding:
+    if recent and not ledger.sliding and not _is_live(ledger, recent[0], now):
         recent = tuple(_live(ledger, now))
     return replace(ledger, log=(*recent, hit))
 

@@ -455,7 +455,7 @@ class Scheduler:
 
     async def _keep(self, gate: Gate) -> None:
         """Write the ledger's state down wherever it is kept, the newest last."""
-        if gate is not self.gate:
+        if gate is not self.gate or not self.keepers:
             return
         async with self._keeping:
             for keeper in tuple(self.keepers):
