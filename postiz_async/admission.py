@@ -20,6 +20,7 @@ from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiolimiter import AsyncLimiter
 from sortedcontainers import SortedKeyList
 
@@ -53,8 +54,7 @@ class Priority(IntEnum):
     BULK = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
     Within a lane the earliest `due` goes first. It is refused when it cannot leave within
