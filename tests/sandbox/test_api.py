@@ -93,8 +93,10 @@ EXCHANGES: list[tuple[str, str, Any, int, Any]] = [
             [
                 "tags.each value in nested property tags must be either object or array",
                 "tags.1.0.each value in nested property tags must be either object or array",
-                "posts.0.value.0.image."
-                 "each value in nested property image must be either object or array",
+                (
+                    "posts.0.value.0.image."
+                    "each value in nested property image must be either object or array"
+                ),
             ]
         ),
     ),
