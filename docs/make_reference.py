@@ -58,6 +58,8 @@ SECTIONS = {
         "batch.plan:Forecast",
         "batch.outcomes:Outcome",
         "batch.report:Report",
+        "batch.confirm:Waited",
+        "batch.exporting:Exported",
     ),
     "Quota and its stores": (
         "shown:Quota",

@@ -393,7 +393,7 @@ class Postiz:
     ) -> Exported:
         """Write posts that are in Postiz into a campaign file, to be filled in and run.
 
-        Postiz returns neither media nor thread parts, and settings since v2.23.0 only: each row
+        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: each row
         says `needs_media`, and `batch` refuses it until they are filled in. See `posts.iter` for
         the arguments.
 

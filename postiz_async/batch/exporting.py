@@ -1,6 +1,6 @@
 """Posts that are in Postiz as a campaign file, to be filled in and run elsewhere or again.
 
-The list of the server returns neither media nor thread parts, and settings since v2.23.0 only.
+The list of the server returns neither media nor thread parts, and up to v2.23.0 no settings.
 So each exported row says `needs_media`, with which `plan` and `run` refuse it until somebody has
 said what belongs to it. PURE, but for the writing.
 """
