@@ -6,6 +6,7 @@ the busiest in one column. PURE.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,7 +57,7 @@ def calendar(entries: Sequence[Entry], *, anchors: bool) -> str:
     """
     unit = _unit({entry.day for entry in entries})
     busiest = Counter(entry.channel for entry in entries).most_common(MOST_CHANNELS)
-    shown = sorted((channel for channel, _ in busiest), key=str.casefold)
+    shown = sorted((channel for channel, _ in busiest), key=_natural)
     others = len({entry.channel for entry in entries}) - len(shown)
     columns = [*shown, f"{others:,} others"] if others else shown
     kept = set(shown)
@@ -65,6 +66,7 @@ def calendar(entries: Sequence[Entry], *, anchors: bool) -> str:
         column = entry.channel if entry.channel in kept else columns[-1]
         cells[_start(entry.day, unit)][column][entry.kind.name] += 1
     many = " many" if len(columns) > _MANY else ""
+    many += " cut" if others else ""
     head = "".join(
         f'<th scope="col" title="{safe(name)}"><span>{cut(name, _NAME)}</span></th>'
         for name in columns
@@ -74,6 +76,14 @@ def calendar(entries: Sequence[Entry], *, anchors: bool) -> str:
         f'<div class="wide"><table class="cal{many}"><thead><tr><th scope="col">{unit}</th>{head}'
         f"</tr></thead><tbody>{lines}</tbody></table></div>"
     )
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key by which `channel 2` comes before `channel 10`."""
+    parts = re.split(r"(\d{1,18})", name.casefold())
+    return [
+        (not place % 2, int(part) if place % 2 else 0, part) for place, part in enumerate(parts)
+    ]
 
 
 def _unit(days: Iterable[date]) -> str:

@@ -241,7 +241,7 @@ def test_channels_beyond_the_busiest_share_a_column() -> None:
         for _ in range(60 - n)
     ]
     text = Page(calendar(many, anchors=False)).text
-    assert "channel 0 " in text
+    assert "channel 0 channel 1 channel 2 " in text
     assert "channel 40" not in text
     assert "36 others" in text
 
