@@ -1,4 +1,4 @@
-"""Writes `docs/providers.md` from what the library knows: python docs/make_providers.py."""  # noqa: INP001 - a script
+"""Writes `docs/providers.md` from what the library knows: python docs/make_providers.py."""
 
 from __future__ import annotations
 
