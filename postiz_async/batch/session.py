@@ -259,9 +259,9 @@ class Batch:
         """
         self._refuse_problems()
         await self._postiz.scheduler.gate.home.refresh()
-        self._arranged = None
-        planner, rows = self._planner, self._unsent()
-        return planner.forecast(rows, self._arrangement, self._choices.align)
+        planner, rows, align = self._planner, self._unsent(), self._choices.align
+        self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
+        return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:
@@ -329,6 +329,11 @@ class Batch:
             rows = {row.ref: row for row in self._valid()}
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
+            if self._arranged is None:
+                planner, align = self._planner, self._choices.align
+                self._arranged = await anyio.to_thread.run_sync(
+                    planner.arrange, self._unsent(), align
+                )
             try:
                 await runner.run(self.requests, lost, rows)
             finally:

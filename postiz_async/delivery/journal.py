@@ -159,7 +159,7 @@ class Journal:
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
         """Add rows, or replace what is known of rows that were not sent; others stay."""
-        values = [(*_head(r), r.state.value, r.note) for r in rows]
+        values = ((*_head(r), r.state.value, r.note) for r in rows)
         await self._do(
             lambda c: c.executemany(
                 "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, note) "
