@@ -376,7 +376,7 @@ class Batch:
         there: Mapping[str, Post] = {}
         if not await recorded(self.journal_path, self._postiz.base_url):
             there = await find_existing(
-                self._unsent(), self._checked, calendar, self._choices.existing, self.journal_path
+                self._unsent(), self._checked, calendar, self._choices, self.journal_path
             )
         if self._journal is None:
             self._journal = await Journal.open(

@@ -280,8 +280,9 @@ class Journal:
                 )
                 c.execute(
                     "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, "
-                    "request, post_id, note) VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?)",
-                    (*_head(row), cursor.lastrowid, row.post_id, row.note),
+                    "request, post_id, note, moved_from) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?)",
+                    (*_head(row), cursor.lastrowid, row.post_id, row.note, row.moved_from),
                 )
 
         await self._do(work)
