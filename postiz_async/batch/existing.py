@@ -78,15 +78,18 @@ def _place(placed: tuple[datetime, Post]) -> tuple[datetime, str]:
     return placed[0], placed[1].id
 
 
-def how_to_go_on(there: Mapping[str, Post], rows: Iterable[Row], journal: Path) -> str:
-    """Why a run without a journal stops, and the two ways out."""
+def how_to_go_on(
+    there: Mapping[str, Post], rows: Iterable[Row], journal: Path, *, is_new: bool
+) -> str:
+    """Why a run stops that has no journal, or rows that are new to it, and the two ways out."""
     numbers = [row.number for row in rows if row.ref in there]
     named = ", ".join(str(number) for number in numbers[:_NAMED])
     more = " ..." if len(numbers) > _NAMED else ""
+    who = f"there is no journal {journal} that" if is_new else f"nothing in the journal {journal}"
     are = "row is" if len(numbers) == 1 else "rows are"
     return (
         f"{len(numbers):,} {are} in Postiz already ({named}{more}: same channel, second and "
-        f"text), and there is no journal {journal} that knows of it. Nothing was sent. "
+        f"text), and {who} knows of it. Nothing was sent. "
         'Take them over as stored with --adopt (existing="adopt"), or send them once more with '
         '--again (existing="again").'
     )

@@ -86,19 +86,20 @@ def refuse_foreign(
 async def find_existing(
     rows: Sequence[Row], checked: Checked, calendar: Calendar, choices: Choices, journal: Path
 ) -> dict[str, Post]:
-    """Without a journal: the rows that are in Postiz, by ref, to be taken over.
+    """The rows that no journal knows and that are in Postiz, by ref, to be taken over.
 
     Raises:
         BatchError: there are some, and nobody said what to do with them.
     """
-    align = choices.align
-    if choices.existing == "again":
+    if choices.existing == "again" or not rows:
         return {}
-    slacks = {row.ref: may_move(row, align) for row in rows}
+    slacks = {row.ref: may_move(row, choices.align) for row in rows}
     await calendar.look(row.date + by * slacks[row.ref] for row in rows for by in (-1, 0, 1))
-    there = already_there(rows, checked.channels, calendar.posts.values(), align)
+    ours = {record.post_id for record in checked.records.values()}
+    posts = [post for post in calendar.posts.values() if post.id not in ours]
+    there = already_there(rows, checked.channels, posts, choices.align)
     if there and choices.existing == "refuse":
-        raise BatchError(how_to_go_on(there, rows, journal))
+        raise BatchError(how_to_go_on(there, rows, journal, is_new=not checked.records))
     return there
 
 
@@ -113,10 +114,8 @@ async def adopt(
     records = await journal.rows()
     if any(record.state is State.UNDECIDED for record in records.values()):
         await sweep_journal(postiz, journal)
-    if records or not there:
-        return []
     channels = checked.channels
-    rows = [row for row in checked.campaign.rows if row.ref in there]
+    rows = [row for row in checked.campaign.rows if row.ref in there and row.ref not in records]
     taken = [adopted_record(row, there[row.ref], channels[row.ref]) for row in rows]
     bodies = [adopted_body(row, there[row.ref], channels[row.ref]) for row in rows]
     await journal.adopt(taken, bodies)

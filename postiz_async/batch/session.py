@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
-        Mapping,
     )
     from datetime import timedelta
     from pathlib import Path
@@ -373,11 +372,11 @@ class Batch:
 
     async def _open_job(self) -> Job:
         calendar = Calendar(self._list, self._postiz.clock)
-        there: Mapping[str, Post] = {}
-        if not await recorded(self.journal_path, self._postiz.base_url):
-            there = await find_existing(
-                self._unsent(), self._checked, calendar, self._choices, self.journal_path
-            )
+        known = await recorded(self.journal_path, self._postiz.base_url)
+        fresh = [row for row in self._unsent() if row.ref not in known]
+        there = await find_existing(
+            fresh, self._checked, calendar, self._choices, self.journal_path
+        )
         if self._journal is None:
             self._journal = await Journal.open(
                 self.journal_path, campaign=self.path.name, base_url=self._postiz.base_url
