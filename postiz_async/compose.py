@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
@@ -113,11 +114,17 @@ def _settings(
 ) -> Mapping[str, object]:
     """What is sent: a struct and `RawSettings` as they are, a mapping with what it leaves out."""
     if said is None:
-        said = default_settings(provider)
-        return required_defaults(provider) if said is None else write_settings(said)
+        return _unsaid(provider)
     if isinstance(said, ProviderSettings | RawSettings):
         return write_settings(said)
     return {**required_defaults(provider), **said}
+
+
+@cache
+def _unsaid(provider: str) -> Mapping[str, object]:
+    """What is sent when nothing is said."""
+    said = default_settings(provider)
+    return required_defaults(provider) if said is None else write_settings(said)
 
 
 def _part(part: ThreadPart, provider: str) -> ContentItem:

@@ -45,8 +45,9 @@ LATE_FROM_ABOVE = {("client", "batch")}
 PURE = {"quota", "keeping", "shown", "retry", "content", "compose", "wire", "flight", "endpoints"}
 PURE |= {"errors", "events", "providers", "validation", "texts", "sharing"}
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
-PURE_MODULES |= {"batch.bodies"}
 PURE_MODULES |= {"batch.kinds", "batch.html_text", "batch.html_calendar", "batch.html_windows"}
+PURE_MODULES |= {"batch.bodies", "batch.decisions", "batch.existing", "batch.isolating"}
+PURE_MODULES |= {"batch.marking", "batch.planning"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 
 

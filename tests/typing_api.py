@@ -29,7 +29,9 @@ from postiz_async.batch.confirm import Waited
 from postiz_async.batch.exporting import Exported
 from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.plan import Forecast
+from postiz_async.batch.reading import Reading
 from postiz_async.batch.report import Report
+from postiz_async.batch.rows import CampaignRow
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
@@ -63,7 +65,7 @@ async def client() -> None:
 
 
 async def batch(postiz: Postiz) -> None:
-    async with postiz.batch("campaign.csv", late="send") as job:
+    async with postiz.batch("campaign.csv", late="send", align="15m") as job:
         assert_type(await job.plan(), Forecast)
         async with job.run() as outcomes:
             async for outcome in outcomes:
@@ -72,6 +74,14 @@ async def batch(postiz: Postiz) -> None:
         assert_type(await job.wait_published(), Waited)
         assert_type(await job.html_report(), str)
     assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), Exported)
+
+
+async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
+    reading = Reading(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
+    async with postiz.batch(rows, journal="rows.journal", reading=reading) as job:
+        assert_type(await job.run_all(), Report)
+    async with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:
+        assert_type(job.remarks, list[str])
 
 
 def settings(channel: Integration, photo: Media) -> None:

@@ -130,22 +130,22 @@ class RowReader:
                 self.record[name] = text
         integration = self._needed("integration")
         date = self._date(integration)
-        repeat = self._whole_number("repeat_days")
+        said = {name for name, value in self.record.items() if value is not None and value != ""}
         row = Row(
             number=self.number,
             ref=self._text("ref"),
             integration=sys.intern(integration),
             date=date or datetime.fromtimestamp(0, UTC),
             content=self._content(),
-            media=self._names("media"),
-            settings=self._settings(),
-            tags=self._names("tags"),
-            type=self._type(),
-            thread=self._thread(),
-            short_link=self._yes_no("short_link"),
-            repeat_days=repeat,
-            format=self._format(),
-            tolerance=self._tolerance(),
+            media=self._names("media") if "media" in said else (),
+            settings=self._settings() if "settings" in said else None,
+            tags=self._names("tags") if "tags" in said else (),
+            type=self._type() if "type" in said else "schedule",
+            thread=self._thread() if "thread" in said else (),
+            short_link=self._yes_no("short_link") if "short_link" in said else False,
+            repeat_days=self._whole_number("repeat_days") if "repeat_days" in said else None,
+            format=self._format() if "format" in said else "text",
+            tolerance=self._tolerance() if "tolerance" in said else None,
         )
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}

@@ -9,7 +9,7 @@ from postiz_async.delivery.records import Finding, RowRecord, State
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from postiz_async.batch.choices import Choices
     from postiz_async.batch.rows import Row
@@ -46,19 +46,12 @@ def is_changed(row: Row, record: RowRecord | None) -> bool:
     return record.fingerprint != row.fingerprint
 
 
-def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[RowRecord]:
+def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
     """What the journal is told of rows that are to be sent."""
-    return [
-        RowRecord(
-            row.ref,
-            row.number,
-            row.fingerprint,
-            channels[row.ref].id,
-            row.asked_for.timestamp(),
-            name=row.integration,
-        )
-        for row in rows
-    ]
+    for row in rows:
+        date = row.asked_for.timestamp()
+        channel = channels[row.ref].id
+        yield RowRecord(row.ref, row.number, row.fingerprint, channel, date, name=row.integration)
 
 
 def as_sent(

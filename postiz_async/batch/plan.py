@@ -212,6 +212,8 @@ def _moved(row: Row, date: int) -> Row:
 
 def limits_for(limits: Limits, row: Row) -> Limits:
     """Limits for the posts of the requests in which a row travels: they share its tags."""
+    if not row.tags:
+        return limits
     tags = sum(2 * len(msgspec.json.encode(tag)) + 24 for tag in row.tags)
     return replace(limits, body=limits.body - tags)
 
@@ -223,7 +225,8 @@ def _shared(row: Row) -> _Key:
 
 def _alignable(row: Row) -> _Key:
     """What they have in common beside their date."""
-    return (row.type, row.short_link, frozenset(row.tags), row.repeat_days)
+    tags = frozenset(row.tags) if row.tags else None
+    return (row.type, row.short_link, tags, row.repeat_days)
 
 
 def forecast(

@@ -110,11 +110,15 @@ class Planner:
             ways = [(chosen, None)]
         else:
             ways = [(chosen, None), (self.arrange(rows, SUGGESTED), SUGGESTED)]
-        limits = sorted({USUAL_LIMIT, self.moment.ledger.limit})
-        estimates = tuple(
-            self._estimate(arrangement, by, limit) for arrangement, by in ways for limit in limits
-        )
-        return replace(self.moment.forecast(chosen.requests), estimates=estimates)
+        own = self.moment.forecast(chosen.requests)
+        limits = sorted({USUAL_LIMIT, own.limit})
+        estimates: list[Estimate] = []
+        for arrangement, by in ways:
+            for limit in limits:
+                is_own = arrangement is chosen and limit == own.limit
+                said = own if is_own else self.moment.forecast(arrangement.requests, limit)
+                estimates.append(_estimate(said, by, limit))
+        return replace(own, estimates=tuple(estimates))
 
     def _leeway(self, align: timedelta, held: frozenset[str]) -> Leeway:
         return Leeway(
@@ -127,7 +131,6 @@ class Planner:
     def _late(self, requests: Sequence[PlannedRequest]) -> frozenset[str]:
         return frozenset(row.ref for row in self.moment.forecast(requests).late)
 
-    def _estimate(self, arrangement: Arrangement, align: timedelta | None, limit: int) -> Estimate:
-        said = self.moment.forecast(arrangement.requests, limit)
-        late = len(said.late)
-        return Estimate(align, limit, said.requests, said.windows, said.finish, late)
+
+def _estimate(said: Forecast, align: timedelta | None, limit: int) -> Estimate:
+    return Estimate(align, limit, said.requests, said.windows, said.finish, len(said.late))

@@ -13,6 +13,7 @@ from postiz_async.batch.existing import (
     adopted_record,
     already_there,
     how_to_go_on,
+    may_move,
 )
 from postiz_async.batch.reconcile import sweep_journal
 from postiz_async.delivery.journal import State, read_summary
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async.batch.check import Checked
-    from postiz_async.batch.choices import Existing
+    from postiz_async.batch.choices import Choices
     from postiz_async.batch.rows import Row
     from postiz_async.batch.source import Campaign
     from postiz_async.client import Postiz
@@ -83,19 +84,22 @@ def refuse_foreign(
 
 
 async def find_existing(
-    rows: Sequence[Row], checked: Checked, calendar: Calendar, choice: Existing, journal: Path
+    rows: Sequence[Row], checked: Checked, calendar: Calendar, choices: Choices, journal: Path
 ) -> dict[str, Post]:
-    """Without a journal: the rows that are in Postiz, by ref, to be taken over.
+    """The rows that no journal knows and that are in Postiz, by ref, to be taken over.
 
     Raises:
         BatchError: there are some, and nobody said what to do with them.
     """
-    if choice == "again":
+    if choices.existing == "again" or not rows:
         return {}
-    await calendar.look(row.date for row in rows)
-    there = already_there(rows, checked.channels, calendar.posts.values())
-    if there and choice == "refuse":
-        raise BatchError(how_to_go_on(there, rows, journal))
+    slacks = {row.ref: may_move(row, choices.align) for row in rows}
+    await calendar.look(row.date + by * slacks[row.ref] for row in rows for by in (-1, 0, 1))
+    ours = {record.post_id for record in checked.records.values()}
+    posts = [post for post in calendar.posts.values() if post.id not in ours]
+    there = already_there(rows, checked.channels, posts, choices.align)
+    if there and choices.existing == "refuse":
+        raise BatchError(how_to_go_on(there, rows, journal, is_new=not checked.records))
     return there
 
 
@@ -110,10 +114,8 @@ async def adopt(
     records = await journal.rows()
     if any(record.state is State.UNDECIDED for record in records.values()):
         await sweep_journal(postiz, journal)
-    if records or not there:
-        return []
     channels = checked.channels
-    rows = [row for row in checked.campaign.rows if row.ref in there]
+    rows = [row for row in checked.campaign.rows if row.ref in there and row.ref not in records]
     taken = [adopted_record(row, there[row.ref], channels[row.ref]) for row in rows]
     bodies = [adopted_body(row, there[row.ref], channels[row.ref]) for row in rows]
     await journal.adopt(taken, bodies)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
-        Mapping,
     )
     from datetime import timedelta
     from pathlib import Path
@@ -257,9 +256,9 @@ class Batch(Afterwards):
         """
         self._refuse_problems()
         await self._postiz.scheduler.gate.home.refresh()
-        self._arranged = None
-        planner, rows = self._planner, self._unsent()
-        return planner.forecast(rows, self._arrangement, self._choices.align)
+        planner, rows, align = self._planner, self._unsent(), self._choices.align
+        self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
+        return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:
@@ -318,6 +317,11 @@ class Batch(Afterwards):
             rows = {row.ref: row for row in self._valid()}
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
+            if self._arranged is None:
+                planner, align = self._planner, self._choices.align
+                self._arranged = await anyio.to_thread.run_sync(
+                    planner.arrange, self._unsent(), align
+                )
             try:
                 await runner.run(self.requests, lost, rows)
             finally:
@@ -344,11 +348,11 @@ class Batch(Afterwards):
 
     async def _open_job(self) -> Job:
         calendar = Calendar(self._list, self._postiz.clock)
-        there: Mapping[str, Post] = {}
-        if not await recorded(self.journal_path, self._postiz.base_url):
-            there = await find_existing(
-                self._unsent(), self._checked, calendar, self._choices.existing, self.journal_path
-            )
+        known = await recorded(self.journal_path, self._postiz.base_url)
+        fresh = [row for row in self._unsent() if row.ref not in known]
+        there = await find_existing(
+            fresh, self._checked, calendar, self._choices, self.journal_path
+        )
         if self._journal is None:
             self._journal = await Journal.open(
                 self.journal_path, campaign=self.path.name, base_url=self._postiz.base_url

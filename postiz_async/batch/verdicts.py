@@ -10,6 +10,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import anyio.lowlevel
+
 from postiz_async.batch.check import stand_in, too_large
 from postiz_async.compose import build_body
 from postiz_async.errors import InvalidPostError
@@ -61,6 +63,7 @@ async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Vetting) -> l
         if not group.has_room(size):
             found += await group.judge(checked, vetting)
             group.clear()
+            await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
         group.add(row, item, size)
     for group in groups.values():
         found += await group.judge(checked, vetting)

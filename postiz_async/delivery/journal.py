@@ -159,7 +159,7 @@ class Journal:
 
     async def put(self, rows: Iterable[RowRecord]) -> None:
         """Add rows, or replace what is known of rows that were not sent; others stay."""
-        values = [(*_head(r), r.state.value, r.note) for r in rows]
+        values = ((*_head(r), r.state.value, r.note) for r in rows)
         await self._do(
             lambda c: c.executemany(
                 "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, note) "
@@ -280,8 +280,9 @@ class Journal:
                 )
                 c.execute(
                     "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, "
-                    "request, post_id, note) VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?)",
-                    (*_head(row), cursor.lastrowid, row.post_id, row.note),
+                    "request, post_id, note, moved_from) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?)",
+                    (*_head(row), cursor.lastrowid, row.post_id, row.note, row.moved_from),
                 )
 
         await self._do(work)

@@ -122,3 +122,39 @@ async def test_an_equal_post_beside_an_adopted_one_is_nobodys_double(
     assert report.complete
     assert report.rows[0].finding.value == "equal"
     assert len(lab.sandbox.posts) == 2
+
+
+async def test_rows_that_are_new_to_a_journal_are_looked_for_too(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Two campaigns with the same posts: the second is told, whenever they meet."""
+    ours, theirs = rows(channels[:1], 1), rows(channels[1:2], 2)
+    lab.write(theirs)
+    await lab.run()
+    for path in lab.folder.glob("campaign.journal*"):
+        path.unlink()
+    lab.write(ours)
+    await lab.run()
+    lab.write([*ours, *theirs])
+    with pytest.raises(BatchError, match=r"2 rows are in Postiz already .* nothing in the journal"):
+        await lab.run()
+    report = await lab.run(existing="adopt")
+    assert report.counts == {"stored": 3}
+    assert len(lab.sandbox.posts) == 3
+    assert (await lab.run()).complete
+
+
+async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 120))
+
+    async def listen(_: object) -> None:
+        raise ZeroDivisionError
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        with pytest.raises(ZeroDivisionError):
+            await batch.run_all(on_outcome=listen)
+        sent = len(lab.sandbox.creates)
+        await lab.clock.sleep(8_000)
+        assert len(lab.sandbox.creates) == sent
+        assert (await batch.run_all()).complete
+    lab.assert_each_once(f"post {n}" for n in range(120))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch_lab import Lab, at, rows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postiz_async.batch.isolating import IN_A_ROW, Halving, Refusals
@@ -41,6 +41,7 @@ def a_row(number: int) -> Row:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(2, 300), st.data())
 def test_one_guilty_of_many_is_found_with_the_fewest_requests(
     count: int, data: st.DataObject
@@ -70,6 +71,7 @@ async def test_that_is_what_a_job_spends(lab: Lab, channels: list[str], place: i
     lab.assert_each_once(f"post {n}" for n in range(12) if n != place)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 19), max_size=6))
 def test_several_guilty_rows_are_all_found(guilty: set[int]) -> None:
     """As the job does it: each search finds one, and the unknown ones go again."""

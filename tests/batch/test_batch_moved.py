@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import START, Lab, Watched, at
 
-from postiz_async import ConfigurationError, NewPost
+from postiz_async import BatchError, ConfigurationError, NewPost
 from postiz_async.delivery.journal import Finding, State, read_summary
 from postiz_async.sandbox import Fault
 
@@ -157,6 +157,22 @@ async def test_a_row_that_missed_its_new_date_goes_at_the_one_it_asks_for(
         "0-2": State.STORED,
     }
     assert not moves(report.rows)
+
+
+@pytest.mark.parametrize("moved", ["15m", "0"])
+async def test_without_a_journal_moved_posts_are_recognised_too(
+    lab: Lab, channels: list[str], moved: str
+) -> None:
+    lab.write(staggered(channels, 3))
+    await lab.run(align=moved)
+    for path in lab.folder.glob("campaign.journal*"):
+        path.unlink()
+    with pytest.raises(BatchError, match="9 rows are in Postiz already"):
+        await lab.run(align="15m")
+    report = await lab.run(align="15m", existing="adopt")
+    assert report.complete
+    assert len(moves(report.rows)) == (6 if moved == "15m" else 0)
+    lab.assert_each_once(contents(3))
 
 
 # ------------------------------------------------------------------ exact seconds

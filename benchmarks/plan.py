@@ -1,0 +1,277 @@
+"""Campaigns measured: planning 100,000 rows, the fewest requests, the journal, a whole job.
+
+Claims, each with its baseline in the same run:
+    plan      reading, checking and planning 100,000 rows takes at most 5 s and 400 MB
+    requests  a plan needs no more requests than the lower bound, dates as written or moved
+    journal   writing down costs at most 1 ms a row
+    job       5,000 rows on 12 channels: makespan / optimum at most 1.005, no 429
+    memory    a job of 50,000 rows takes at most 400 MB, and 400 bytes for each row it has done
+Times of the plan are those of the processor, so that other work on the machine counts little.
+Run: python benchmarks/plan.py [section ...]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async.batch.bodies import build_body
+from postiz_async.batch.rows import CampaignRow
+from postiz_async.clock import JumpingClock
+from postiz_async.delivery.journal import Journal, RowRecord
+from postiz_async.models.posts import CreatePost
+from postiz_async.sandbox import Sandbox
+from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.wire import WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postiz_async.batch.session import Batch
+    from postiz_async.wire import WireRequest
+
+LIMIT = 30
+START = datetime(2027, 1, 1, 8, tzinfo=UTC)
+TEXT = (
+    "We open our new shop at noon, with coffee, cake and music. Come by and say hello to us all! "
+)
+SETTINGS = {"x": {"who_can_reply_post": "everyone"}, "discord": {"channel": "general"}}
+CHANNELS = (
+    "mastodon", "bluesky", "x", "linkedin", "facebook", "telegram",
+    "threads", "discord", "mastodon", "bluesky", "telegram", "linkedin",
+)  # fmt: skip
+
+
+def rows(channels: list[str], count: int) -> Iterator[dict[str, object]]:
+    """Every channel posts each half hour, a minute after the one before it."""
+    for n in range(count):
+        turn, channel = divmod(n, len(channels))
+        moment = START + timedelta(days=10, minutes=30 * turn + channel)
+        settings = SETTINGS.get(CHANNELS[channel], {})
+        yield {
+            "integration": channels[channel],
+            "date": moment.isoformat(),
+            "content": f"{n} {TEXT}",
+            "settings": json.dumps(settings) if settings else "",
+            "ref": f"r{n}",
+        }
+
+
+def sandbox() -> Sandbox:
+    return Sandbox(clock=JumpingClock(START.timestamp()), limit=LIMIT, work_per_post=0.0)
+
+
+def channels_of(server: Sandbox) -> list[str]:
+    return [server.add_integration(provider).id for provider in CHANNELS]
+
+
+def written(path: Path, records: Iterator[dict[str, object]]) -> Path:
+    first = next(records)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, first)
+        writer.writeheader()
+        writer.writerows(itertools.chain([first], records))
+    return path
+
+
+def verdict(held: bool) -> str:  # noqa: FBT001
+    return "held" if held else "MISSED"
+
+
+def peak() -> float:
+    """The most memory that this process ever had, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+# ------------------------------------------------------------------ plan
+
+
+async def plan(folder: Path, count: int = 100_000) -> None:
+    async with sandbox() as server:
+        path = written(folder / "c.csv", rows(channels_of(server), count))
+        began = time.process_time()
+        with path.open(encoding="utf-8", newline="") as file:
+            for record in csv.DictReader(file):
+                json.dumps({"posts": [record], "date": record["date"], "tags": []})
+        base = time.process_time() - began
+        for align in ("0", "15m"):
+            async with sandbox_client(server) as postiz:
+                began = time.process_time()
+                async with postiz.batch(path, align=align) as batch:
+                    entered = time.process_time() - began
+                    forecast = await batch.plan()
+                    taken = time.process_time() - began
+                    held = verdict(taken <= 5 and peak() <= 400) if align == "0" else "no claim"
+                    print(
+                        f"plan      {count:,} rows, align {align:3}: {taken:.2f} s (reading and "
+                        f"checking {entered:.2f} s), {peak():.0f} MB, {forecast.requests:,} "
+                        f"requests; csv and json alone {base:.2f} s: {held}"
+                    )
+
+
+# ------------------------------------------------------------------ requests
+
+
+async def requests(folder: Path, count: int = 5_000) -> None:
+    async with sandbox() as server, sandbox_client(server) as postiz:
+        path = written(folder / "c.csv", rows(channels_of(server), count))
+        for align in ("0", "15m", "1h"):
+            async with postiz.batch(path, align=align) as batch:
+                needed, bound = len(batch.requests), batch.lower_bound
+            print(
+                f"requests  {count:,} rows, align {align:3}: {needed:,} requests, lower bound "
+                f"{bound:,}, ratio {needed / bound:.3f}; one post a request {count:,}: "
+                f"{verdict(needed == bound)}"
+            )
+
+
+# ------------------------------------------------------------------ journal
+
+
+async def journal(folder: Path, count: int = 6_000) -> None:
+    async with sandbox() as server, sandbox_client(server) as postiz:
+        given = [CampaignRow(**row) for row in rows(channels_of(server), count)]  # type: ignore[arg-type]
+        async with postiz.batch(given, journal=folder / "x.journal", align="15m") as batch:
+            bodies = list(_bodies(batch))
+    records = [
+        RowRecord(ref, n, "f" * 24, "c", 0.0)
+        for n, ref in enumerate(ref for _, refs in bodies for ref in refs)
+    ]
+    began = time.perf_counter()
+    async with await Journal.open(folder / "j.journal", campaign="c", base_url="http://x") as book:
+        await book.put(records)
+        for body, refs in bodies:
+            number = await book.intend(msgspec.json.decode(body, type=CreatePost), refs, 0.0)
+            await book.settle(number, stored={ref: f"id-{ref}" for ref in refs}, others={})
+    ours = time.perf_counter() - began
+    began = time.perf_counter()
+    with (folder / "log").open("wb") as file:
+        for body, refs in bodies:
+            for entry in (body, msgspec.json.encode(refs)):
+                file.write(entry)
+                file.flush()
+                os.fsync(file.fileno())
+    base = time.perf_counter() - began
+    print(
+        f"journal   {count:,} rows in {len(bodies):,} requests: {1000 * ours / count:.3f} ms a "
+        f"row; a plain file that is synchronised as often {1000 * base / count:.3f} ms: "
+        f"{verdict(ours / count <= 0.001)}"
+    )
+
+
+def _bodies(batch: Batch) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    channels = {row.ref: channel for row in batch.rows for channel in batch.channels
+                if channel.id == row.integration}  # fmt: skip
+    for request in batch.requests:
+        body = build_body(request, request.date, campaign="c", channels=channels, medium=_no_medium)
+        yield msgspec.json.encode(body), tuple(row.ref for row in request.rows)
+
+
+def _no_medium(name: str) -> None:
+    raise AssertionError(name)
+
+
+# ------------------------------------------------------------------ job
+
+
+async def job(folder: Path, count: int = 5_000) -> None:
+    async with sandbox() as server, sandbox_client(server, latency=0.2) as postiz:
+        path = written(folder / "c.csv", rows(channels_of(server), count))
+        async with postiz.batch(path, align="15m") as batch:
+            needed, bound = len(batch.requests), batch.lower_bound
+            began = time.process_time()
+            report = await batch.run_all()
+            taken = time.process_time() - began
+        first, *_, last = (create.at for create in server.creates)
+        best = (-(-bound // LIMIT) - 1) * 3600
+        ratio = (last - first) / best
+        alone = -(-count // LIMIT) - 1
+        held = ratio <= 1.005 and server.refusals == 0 and report.complete and needed == bound
+        print(
+            f"job       {count:,} rows on 12 channels, align 15m: {len(server.creates):,} "
+            f"requests, {(last - first) / 3600:.2f} h, makespan/optimum {ratio:.4f}, "
+            f"{server.refusals} refusals (429), {taken:.1f} s of processor time; "
+            f"one post a request {alone} h: {verdict(held)}"
+        )
+
+
+# ------------------------------------------------------------------ memory
+
+
+class _Forgetful(SandboxTransport):
+    """Answers creates as the sandbox would, but keeps no post."""
+
+    def __init__(self, server: Sandbox) -> None:
+        super().__init__(server, latency=0.1)
+        self.count = 0
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method == "GET" and "/posts" in request.url:
+            return WireResponse(200, {}, b'{"posts": []}')
+        if request.method != "POST" or not isinstance(request.body, bytes):
+            return await super().send(request)
+        answer = []
+        for post in json.loads(request.body)["posts"]:
+            self.count += 1
+            answer.append({"postId": f"p{self.count:09}", "integration": post["integration"]["id"]})
+        return WireResponse(201, {}, json.dumps(answer).encode())
+
+
+async def memory(folder: Path, count: int = 50_000) -> None:
+    from postiz_async.client import Postiz  # noqa: PLC0415
+
+    async with sandbox() as server:
+        path = written(folder / "c.csv", rows(channels_of(server), count))
+        async with Postiz(
+            api_key=server.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=JumpingClock(START.timestamp()),
+            transport=_Forgetful(server),
+        ) as postiz, postiz.batch(path, align="15m") as batch:  # fmt: skip
+            await batch.plan()
+            planned, stored = peak(), 0
+            sizes: dict[int, float] = {}
+            async with batch.run() as outcomes:
+                async for _ in outcomes:
+                    stored += 1
+                    if stored in {count // 10, count}:
+                        sizes[stored] = peak()
+            begun, run = sizes[count // 10], sizes[count]
+            grown = (run - begun) * 1e6 / (0.9 * count)
+            print(
+                f"memory    {stored:,} of {count:,} rows: {planned:.0f} MB planned, {begun:.0f} MB "
+                f"after a tenth, {run:.0f} MB after the last: {grown:,.0f} bytes a row (which has "
+                f"{path.stat().st_size / count:.0f} in the file); {peak():.0f} MB with the sweep: "
+                f"{verdict(grown <= 400 and peak() <= 400)}"
+            )
+
+
+SECTIONS = {"plan": plan, "requests": requests, "journal": journal, "job": job, "memory": memory}
+
+
+def main() -> None:
+    named = sys.argv[1:]
+    if len(named) == 1:  # each section has a process of its own, so that its memory is its own
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(SECTIONS[named[0]](Path(folder)))
+        return
+    for name in named or SECTIONS:
+        subprocess.run([sys.executable, __file__, name], check=True)
+
+
+if __name__ == "__main__":
+    main()

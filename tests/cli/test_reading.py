@@ -1,0 +1,117 @@
+"""Campaign files that are read as the command line says, and plans whose dates may move."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+FOREIGN = (
+    "--column", "Kanal=integration", "--column", "Wann=date", "--column", "Text=content",
+    "--column", "Notiz=", "--default", "tags=news", "--date-format", "%d.%m.%Y %H:%M",
+    "--zone", "mastodon=Asia/Tokyo", "--timezone", "Europe/Berlin", "--template",
+)  # fmt: skip
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    rows = [
+        ("mastodon", "20.01.2027 18:00", "Hallo {ort}", "intern", "Berlin"),
+        ("bluesky", "20.01.2027 09:00", "Hallo {ort}", "", "Wien"),
+    ]
+    return write_campaign(tmp_path / "f.csv", *rows, columns="Kanal,Wann,Text,Notiz,Ort")
+
+
+def test_columns_dates_zones_defaults_and_templates(
+    cli: Cli, server: Server, foreign: Path
+) -> None:
+    assert cli("validate", foreign, *FOREIGN).code == 0
+    planned = cli("plan", foreign, *FOREIGN, "--json")
+    assert planned.document["posts"] == 2
+    ran = cli("run", foreign, *FOREIGN)
+    assert (ran.code, ran.err) == (0, "")
+    found = {post["content"]: post["date"] for post in server.posts}
+    assert found["Hallo Berlin"].startswith("2027-01-20T09:00:00")
+    assert found["Hallo Wien"].startswith("2027-01-20T08:00:00")
+    told = cli("status", foreign)  # the journal knows the channels' names
+    assert told.code == 0
+    assert "mastodon" in told.out
+    assert cli("reconcile", foreign).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--column", "Text"), "--column is 'Text'; write it like --column Text=content"),
+        (("--default", "=x"), "--default is '=x'; write it like --default tags=news"),
+        (("--zone", "x=UTC", "--zone", "x=UTC"), "--zone names 'x' twice"),
+        (("--column", "Text=contnet"), "Do you mean 'content'?"),
+        (("--default", "colour=red"), "'colour' is no column of a campaign"),
+        (("--date-format", "%H:%M"), "does not say the year"),
+        (("--timezone", "Mars"), "There is no time zone 'Mars'"),
+        (("--align", "soon"), "align is 'soon'; say how far, like 15m"),
+        (("--align", "9d"), "say whole seconds from 0 to 7 days"),
+    ],
+)
+def test_what_cannot_be_meant(
+    cli: Cli, server: Server, foreign: Path, words: tuple[str, ...], expected: str
+) -> None:
+    result = cli("plan", foreign, *words)
+    assert result.code == 2
+    assert expected in result.err
+    assert result.out == ""
+
+
+@pytest.fixture
+def staggered(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    rows = [
+        (provider, f"2027-01-{20 + day} 09:{5 * n:02}Z", f"{request.node.name} {day} {n}")
+        for day in range(3)
+        for n, provider in enumerate(("mastodon", "bluesky"))
+    ]
+    return write_campaign(tmp_path / "s.csv", *rows)
+
+
+def test_a_plan_shows_what_moving_dates_gains(cli: Cli, server: Server, staggered: Path) -> None:
+    planned = cli("plan", staggered, "--timezone", "UTC")
+    assert planned.code == 0
+    lines = planned.out.splitlines()
+    assert lines[1] == "6 posts in 6 create requests, 0 media files"
+    table = lines[lines.index("") + 1 :]
+    assert table[0].split()[:2] == ["dates", "requests"]
+    assert table[1].startswith("as written")
+    assert "6  1 window, done" in table[1]
+    assert table[2].startswith("moved by 15m")
+    assert "3  1 window, done" in table[2]
+    assert table[3] == "To let dates move by up to 15m: --align 15m"
+
+
+def test_a_run_that_moves_dates_says_so(cli: Cli, server: Server, staggered: Path) -> None:
+    planned = cli("plan", staggered, "--align", "15m", "--timezone", "UTC")
+    assert "3 posts move so that they share requests." in planned.out
+    ran = cli("run", staggered, "--align", "15m", "--timezone", "UTC")
+    assert (ran.code, ran.err) == (0, "")
+    assert "3 posts moved to share requests, by 5 min 00 s at most." in ran.out
+    assert "6 stored of 6 rows; 3 create requests spent." in ran.out
+    with staggered.with_suffix(".result.csv").open(encoding="utf-8", newline="") as file:
+        moved = [row["moved_from"] for row in csv.DictReader(file)]
+    assert len([date for date in moved if date]) == 3
+
+
+def test_exact_seconds_warn_before_anything_is_sent(
+    cli: Cli, server: Server, staggered: Path
+) -> None:
+    ran = cli("run", staggered, "--exact-seconds", "--json")
+    assert ran.code == 0
+    assert "go without the milliseconds" in ran.err
+    document = json.loads(ran.out)
+    assert "exact seconds" in document["remarks"][0]
