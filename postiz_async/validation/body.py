@@ -49,6 +49,7 @@ class Body(NamedTuple):
     problems: Sequence[Problem]
 
 
+_NO_OBJECT = "is a list where an object belongs"
 _NO_ID = "All posts must have an integration id"
 
 
@@ -81,16 +82,17 @@ def _found(
     for place, post in enumerate(posts):
         channel_id = _channel_id(post)
         channel = channels.get(channel_id) if isinstance(channel_id, str) else None
+        if channel is not None:
+            found.append((place, as_object(post), channel))
+            continue
         where = f"posts.{place}.integration.id"
         if not is_truthy(channel_id):
             problems.append(Problem(where, _NO_ID, stage="channel"))
         elif not isinstance(channel_id, str):
             lost.append(Problem(where, f"{shown(channel_id)} is no text", stage="failure"))
-        elif channel is None:
+        else:
             text = f"Integration with id {channel_id} not found"
             lost.append(Problem(where, text, hint=_known(channels), stage="channel"))
-        else:
-            found.append((place, as_object(post), channel))
     problems += lost
     return found
 
@@ -122,23 +124,30 @@ def _post(
         settings = converted(shape_of(provider.settings), settings)
         if given.get("type") != "draft":
             check(shape_of(provider.settings), settings, f"{path}settings.", problems)
-    problems += _lists_within(values, path)
-    is_sound = len(problems) == before
-    entries = [as_object(each) for each in as_list(values.get("value"))] if is_sound else []
+    entries = list(_entries(values, path, problems)) if len(problems) == before else []
+    if len(problems) > before:
+        entries.clear()
     of_each = [media_of(entry, media) for entry in entries]
     return JudgedPost(path, channel, provider, given, settings, entries, of_each)
 
 
-def _lists_within(post: Mapping[str, object], path: str) -> Iterator[Problem]:
-    """Lists among parts or media pass the request classes; what comes after them fails."""
-    text = "is a list where an object belongs"
-    for place, entry in enumerate(as_list(post.get("value"))):
+def _entries(
+    post: Mapping[str, object], path: str, problems: list[Problem]
+) -> Iterator[Mapping[str, object]]:
+    """The parts of a post that the request classes accept.
+
+    They accept lists among the parts and media, and then the server fails on them.
+    """
+    for place, entry in enumerate(as_list(post["value"])):
         where = f"{path}value.{place}"
-        if is_list(entry):
-            yield Problem(where, text, stage="failure")
-        for number, medium in enumerate(as_list(as_object(entry).get("image"))):
-            if is_list(medium):
-                yield Problem(f"{where}.image.{number}", text, stage="failure")
+        if not is_object(entry):
+            problems.append(Problem(where, _NO_OBJECT, stage="failure"))
+            continue
+        for number, medium in enumerate(as_list(entry["image"])):
+            if not is_object(medium):
+                where = f"{where}.image.{number}"
+                problems.append(Problem(where, _NO_OBJECT, stage="failure"))
+        yield entry
 
 
 def settings_problems(post: JudgedPost) -> list[Problem]:

@@ -63,7 +63,7 @@ def broken_rules(
 ) -> Iterator[tuple[MediaRule, int]]:
     """The rules that a post breaks, in order, each with the number of the entry."""
     for rule in rules:
-        if not all(holds(condition, settings) for condition in rule.when):
+        if rule.when and not all(holds(condition, settings) for condition in rule.when):
             continue
         place = _breaking_entry(rule, entries, settings)
         if place is not None:

@@ -41,8 +41,6 @@ def unknown_keys(
     given: Mapping[str, object], known: AbstractSet[str], path: str, of: str
 ) -> Iterator[Problem]:
     """Keys that the server ignores."""
-    if given.keys() <= known:
-        return
     for name in given:
         if name not in known:
             yield warning(
@@ -59,7 +57,8 @@ def read_as_true(value: object, where: str) -> Iterator[Problem]:
 def oddities(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
     """Advice about the keys and the settings of a post."""
     path = post.path
-    yield from unknown_keys(post.given, _POST_KEYS, path, "a post")
+    if not post.given.keys() <= _POST_KEYS:
+        yield from unknown_keys(post.given, _POST_KEYS, path, "a post")
     if post.given.get("group") is not None:
         message = "names a group of posts, which are deleted when this one is stored"
         yield warning(f"{path}group", message, "leave it out; copied from a listed post?")
@@ -70,29 +69,27 @@ def oddities(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
 
 
 def _entries(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
+    given = as_list(post.given.get("value"))
     for place, entry in enumerate(post.entries):
         where = f"{post.path}value.{place}"
-        yield from unknown_keys(entry, _ENTRY_KEYS, f"{where}.", "a part")
+        if not entry.keys() <= _ENTRY_KEYS:
+            yield from unknown_keys(entry, _ENTRY_KEYS, f"{where}.", "a part")
         if entry.get("id") and not is_update:
             message = "is the id of a stored post, which this one replaces"
             yield warning(f"{where}.id", message, "leave it out; copied from a listed post?")
-        content = entry["content"]
-        if content != (sent := _sent(post, place)):
+        content, sent = entry["content"], as_object(given[place]).get("content")
+        if content is not sent and content != sent:
             message = f"{shown(sent)} is no text: the server takes it for {shown(content)}"
             yield warning(f"{where}.content", message)
         if isinstance(content, str) and not content.isascii() and _TURNS.search(content):
             message = "has characters that turn the direction of the text"
             yield warning(f"{where}.content", message)
-        yield from _delay(entry.get("delay"), f"{where}.delay", is_first=place == 0)
-
-
-def _sent(post: JudgedPost, place: int) -> object:
-    """The content of an entry as it came."""
-    return as_object(as_list(post.given.get("value"))[place]).get("content")
+        if entry.get("delay"):
+            yield from _delay(entry["delay"], f"{where}.delay", is_first=place == 0)
 
 
 def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
-    if not isinstance(delay, int | float) or delay == 0:
+    if not isinstance(delay, int | float):
         return
     if is_first:
         yield warning(where, "of the first part is ignored", "the date says when it is published")
@@ -138,7 +135,7 @@ def _fields(
             yield warning(f"{path}{field.name}", "is missing: accepted, but it cannot work")
         if value is None:
             continue
-        if field.kind == "boolean":
+        if field.kind == "boolean" and isinstance(value, str):
             yield from read_as_true(value, f"{path}{field.name}")
         if field.known and value not in field.known:
             hint = closest(value, field.known)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["post_problems"]
 
-_PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+|[^<>&\xa0\r\0]*")
+_PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+")
+_MARKUP = ("<", ">", "&", "\xa0", "\r", "\0")
 _TOO_LONG = "post is too long, please fix it"
 
 
@@ -32,7 +33,8 @@ def post_problems(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[
     """What is wrong with a post that the request classes accept."""
     provider = post.provider
     if provider is not None:
-        yield from _settings_again(post, provider)
+        if provider.defect or post.given.get("type") == "draft":
+            yield from _settings_again(post, provider)
         for rule, place in broken_rules(provider.rules, post.media, post.settings):
             yield _broken(post, rule, place)
             break
@@ -86,7 +88,10 @@ def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Prob
 
 def _is_surely_short(content: str, most: int) -> bool:
     """Whether a text is counted as at most what it has, and that is not too much."""
-    return utf16_length(content) <= most and _PARAGRAPHS.fullmatch(content) is not None
+    if utf16_length(content) > most:
+        return False
+    has_markup = any(map(content.__contains__, _MARKUP))
+    return not has_markup or _PARAGRAPHS.fullmatch(content) is not None
 
 
 def _limit(post: JudgedPost, max_lengths: Mapping[str, int]) -> int | None:

@@ -34,21 +34,25 @@ def regrets(
 ) -> Iterator[Problem]:
     """Advice about a request and each of its posts."""
     given = body.given
-    yield from unknown_keys(given, _KEYS, "", "a request")
-    yield from _type(given)
+    if not given.keys() <= _KEYS:
+        yield from unknown_keys(given, _KEYS, "", "a request")
+    kind = given.get("type")
+    if given and kind not in _TYPES:
+        yield from _type(given)
     yield from _date(body, now, past)
     for name in ("shortLink", "republish"):
-        yield from read_as_true(given.get(name), name)
-    yield from _repeat(body.values.get("inter"))
-    yield from _tags(body.values.get("tags"))
+        if isinstance(given.get(name), str):
+            yield from read_as_true(given[name], name)
+    if "inter" in given:
+        yield from _repeat(body.values["inter"])
+    if given.get("tags"):
+        yield from _tags(body.values["tags"])
     for post in body.posts:
-        yield from oddities(post, is_update=given.get("type") == "update")
+        yield from oddities(post, is_update=kind == "update")
         yield from losses(post)
 
 
 def _type(given: Mapping[str, object]) -> Iterator[Problem]:
-    if not given or given.get("type") in _TYPES:
-        return
     what = f"{shown(given['type'])} is no type" if "type" in given else "is missing"
     hint = closest(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
     yield warning("type", f"{what}: the server schedules the post", hint)

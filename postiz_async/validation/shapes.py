@@ -75,12 +75,15 @@ class Shape:
     __slots__ = ("conversions", "fields")
 
     def __init__(self, *fields: Field) -> None:
-        self.fields = tuple((field, _safe(field)) for field in fields)
-        self.conversions = tuple(
-            (field.name, field.type, field.inside)
+        self.fields = tuple(
+            (field.name, _safe(field), field.inside, field.optional, field.skips, field)
+            for field in fields
+        )
+        self.conversions = {
+            field.name: (field.type, field.inside)
             for field in fields
             if field.type is not None or field.inside is not None
-        )
+        }
 
 
 _SAFE = (
@@ -100,10 +103,11 @@ def _safe(field: Field) -> type | None:
 def converted(shape: Shape, given: Values) -> Values:
     """An object with its values in their declared types; the object itself if they all are."""
     changed: dict[str, object] = {}
-    for name, declared, inside in shape.conversions:
-        value = given.get(name, ABSENT)
-        if value is ABSENT:
+    conversions = shape.conversions
+    for name, value in given.items():
+        if name not in conversions:
             continue
+        declared, inside = conversions[name]
         if inside is not None:
             now = _inside(inside, value)
             if now is not value:
@@ -116,7 +120,7 @@ def converted(shape: Shape, given: Values) -> Values:
 def _inside(shape: Shape, value: object) -> object:
     if is_object(value):
         return converted(shape, value)
-    if not is_list(value):
+    if not value or not is_list(value):
         return value
     now = [converted(shape, each) if is_object(each) else each for each in value]
     return value if all(map(is_, now, value)) else now
@@ -124,18 +128,19 @@ def _inside(shape: Shape, value: object) -> object:
 
 def check(shape: Shape, values: Values, path: str, found: list[Problem]) -> None:
     """Add what is wrong with a converted object. `path` ends with a dot, or is empty."""
-    for field, safe in shape.fields:
-        name, constraints, _, optional, skips, inside, _ = field
+    for name, safe, inside, optional, skips, field in shape.fields:
         value = values.get(name, ABSENT)
+        if type(value) is safe and (inside is None or not value):
+            continue
         if value is ABSENT and optional:
             continue
         if skips is not None and skips(value, values):
             continue
         if inside is not None:
             _check_inside(field, inside, value, path, found)
-        if type(value) is safe:
-            continue
-        for constraint in constraints:
+            if type(value) is safe:
+                continue
+        for constraint in field.constraints:
             if not constraint.passes(value, values):
                 found += (_problem(f"{path}{name}", constraint, value),)
 
