@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ServerError,
         StoreError,
         UnexpectedAnswerError,
+        UploadError,
     )
     from postiz_async.events import Attempt
     from postiz_async.models.integrations import Integration
@@ -98,6 +99,7 @@ __all__ = [
     "Text",
     "ThreadPart",
     "UnexpectedAnswerError",
+    "UploadError",
     "providers",
     "texts",
     "validate",
@@ -129,6 +131,7 @@ _HOMES = {
         "ServerError",
         "StoreError",
         "UnexpectedAnswerError",
+        "UploadError",
     ),
     "events": ("Attempt",),
     "models.integrations": ("Integration",),

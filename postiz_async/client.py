@@ -65,21 +65,24 @@ open_clients: WeakValueDictionary[str, Postiz] = WeakValueDictionary()
 class Api:
     """The resources of the API, each call made with the same options."""
 
-    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
+    def __init__(
+        self, caller: Caller, channels: Channels, media: Media, *, validates: bool
+    ) -> None:
         self.caller = caller
         self._channels = channels
         self._validates = validates
         self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
         self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
-        self.media = Media(caller)
+        self.media = media
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = Caller(self.caller.scheduler, options)
-        return Api(caller, self._channels, validates=self._validates)
+        media = self.media.through(caller)
+        return Api(caller, self._channels, media, validates=self._validates)
 
 
 class Postiz:
@@ -195,7 +198,7 @@ class Postiz:
             on_attempt=self._on_attempt,
         )
         caller = Caller(scheduler)
-        self._api = Api(caller, Channels(caller), validates=self._validate)
+        self._api = Api(caller, Channels(caller), Media(caller), validates=self._validate)
         open_clients[self.quota_name] = self
         return self
 
