@@ -133,7 +133,7 @@ async def open_local(value: UploadSource) -> Source:
     if isinstance(value, AsyncIterable):
         return _Stream(aiter(value), "the stream")
     raise refuse(
-        f"a {type(value).__name__} cannot be uploaded",
+        f"an object of type {type(value).__name__} cannot be uploaded",
         "give a path, bytes, a binary file, an async iterator of bytes, or a URL",
     )
 
@@ -296,11 +296,18 @@ class _Path(Source):
             digest.update(data)
             return data
 
+        came = 0
         while chunk := await self._in_thread(step):
+            came += len(chunk)
             yield chunk
-        now = os.fstat(self._file.fileno())
-        if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
-            raise UploadError(f"{self.name} {_CHANGED}")
+        if (
+            came == self.size
+            and os.fstat(self._file.fileno()).st_mtime_ns != self._stat.st_mtime_ns
+        ):
+            raise UploadError(
+                f"{self.name} changed while it was being sent. Upload it again when nobody writes "
+                "to it."
+            )
 
     def _head(self) -> bytes:
         self._file.seek(0)
@@ -314,12 +321,6 @@ class _Path(Source):
 
     async def aclose(self) -> None:
         self._file.close()
-
-
-_CHANGED = (
-    "changed while it was being sent, so the server was not given the end of it. Upload it again "
-    "when whoever writes to it is done."
-)
 
 
 # ------------------------------------------------------------------ streams
