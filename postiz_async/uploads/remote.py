@@ -98,7 +98,7 @@ class Remote(Source):
                 )
                 self._opened = stack.pop_all()
             if fetched.status in _REDIRECTS and fetched.location:
-                url = urljoin(url, fetched.location)
+                url = _next(url, fetched.location)
                 continue
             if fetched.status != 200:
                 raise UploadError(f"{shown(url)} answered {fetched.status}, not with a file.")
@@ -112,6 +112,14 @@ class Remote(Source):
         if isinstance(self._allow_private, bool):
             return self._allow_private
         return host in {name.lower() for name in self._allow_private}
+
+
+def _next(url: str, location: str) -> str:
+    """Where a redirect leads."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def _host(url: str) -> str:
