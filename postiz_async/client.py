@@ -27,6 +27,7 @@ from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
 from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
 from postiz_async.stores import ledger_name
+from postiz_async.uploads import Shelf
 from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
@@ -66,23 +67,23 @@ class Api:
     """The resources of the API, each call made with the same options."""
 
     def __init__(
-        self, caller: Caller, channels: Channels, media: Media, *, validates: bool
+        self, caller: Caller, channels: Channels, shelf: Shelf, *, validates: bool
     ) -> None:
         self.caller = caller
         self._channels = channels
+        self._shelf = shelf
         self._validates = validates
         self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
         self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
-        self.media = media
+        self.media = Media(caller, shelf)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = Caller(self.caller.scheduler, options)
-        media = self.media.through(caller)
-        return Api(caller, self._channels, media, validates=self._validates)
+        return Api(caller, self._channels, self._shelf, validates=self._validates)
 
 
 class Postiz:
@@ -198,7 +199,8 @@ class Postiz:
             on_attempt=self._on_attempt,
         )
         caller = Caller(scheduler)
-        self._api = Api(caller, Channels(caller), Media(caller), validates=self._validate)
+        shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
+        self._api = Api(caller, Channels(caller), shelf, validates=self._validate)
         open_clients[self.quota_name] = self
         return self
 

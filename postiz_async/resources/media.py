@@ -12,13 +12,11 @@ import msgspec
 from postiz_async.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
-from postiz_async.stores import ledger_name
 from postiz_async.uploads import (
     AT_ONCE,
     STALL_TIMEOUT,
     URL_SUFFIXES,
     Progress,
-    Shelf,
     UploadSource,
     Wishes,
     fetch_by_server,
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
+    from postiz_async.uploads import Shelf
 
 __all__ = ["Media"]
 
@@ -46,14 +45,9 @@ class _VideoFunction(msgspec.Struct, rename="camel"):
 class Media:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
-    def __init__(self, caller: Caller, shelf: Shelf | None = None) -> None:
+    def __init__(self, caller: Caller, shelf: Shelf) -> None:
         self._caller = caller
-        identity = caller.scheduler.identity
-        self._shelf = shelf or Shelf(caller.clock, ledger_name(identity.root, identity.key))
-
-    def through(self, caller: Caller) -> Media:
-        """The same, knowing what was uploaded, with the options of another caller."""
-        return Media(caller, self._shelf)
+        self._shelf = shelf
 
     async def upload(
         self,
