@@ -7,13 +7,10 @@ An ignored error that is none is one itself, so each `type: ignore` is a promise
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Literal, assert_type
-
-import anyio
+from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 
 from postiz_async import (
     Created,
@@ -35,7 +32,13 @@ from postiz_async.batch.runner import Outcome
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
-from postiz_async.uploads import AsyncFile, UploadSource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import anyio
+
+    from postiz_async.uploads import AsyncFile, UploadSource
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -44,9 +47,10 @@ async def stream() -> AsyncIterator[bytes]:
     yield b""
 
 
-async def files(postiz: Postiz, web: AsyncFile, file: anyio.AsyncFile[bytes]) -> None:
-    with Path("a.png").open("rb") as ours:
-        await postiz.media.upload(ours)
+async def files(
+    postiz: Postiz, blocking: BinaryIO, file: anyio.AsyncFile[bytes], web: AsyncFile
+) -> None:
+    await postiz.media.upload(blocking)
     await postiz.media.upload(file)
     await postiz.media.upload(web, allow_private={"files.internal"}, cache=Path("c.sqlite"))
     await postiz.media.upload(StringIO())  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from postiz_async.uploads import (
     UploadSource,
     Wishes,
     fetch_by_server,
+    is_url,
     upload,
     upload_all,
 )
@@ -139,7 +140,7 @@ class Media:
         allow_private: bool | Collection[str] = False,
         stall_timeout: float = STALL_TIMEOUT,
     ) -> list[StoredMedia] | list[StoredMedia | Exception]:
-        """Upload several, a few at a time; equal contents only once.
+        """Upload several, a few at a time; equal contents and equal URLs only once.
 
         A failure ends nothing but its own upload. What was uploaded is remembered, so calling
         again with the same sources uploads only what failed.
@@ -169,13 +170,20 @@ class Media:
             hash_first=True,
         )
 
+        fetched: dict[str, StoredMedia] = {}
+
         async def one(place: int, source: UploadSource) -> StoredMedia:
             def tell(sent: int, total: int | None) -> None:
                 if progress is not None:
                     progress(place, sent, total)
 
             mine = replace(wishes, progress=tell)
-            return await upload(self._caller, source, wishes=mine, shelf=self._shelf)
+            if not reuse or not isinstance(source, str) or not is_url(source):
+                return await upload(self._caller, source, wishes=mine, shelf=self._shelf)
+            async with self._shelf.turn(source):
+                if source not in fetched:
+                    fetched[source] = await upload(self._caller, source, wishes=mine)
+                return fetched[source]
 
         results = await upload_all(list(sources), one, concurrency=concurrency)
         failed = [each for each in results if isinstance(each, Exception)]

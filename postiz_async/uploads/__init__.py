@@ -1,5 +1,6 @@
 """Files, bytes, streams and URLs to stored media: looked at, refused early, streamed."""
 
+from postiz_async.uploads.addresses import is_url
 from postiz_async.uploads.looking import POSTABLE, FileFacts, inspect_file
 from postiz_async.uploads.many import AT_ONCE, upload_all
 from postiz_async.uploads.sending import (
@@ -28,6 +29,7 @@ __all__ = [
     "Wishes",
     "fetch_by_server",
     "inspect_file",
+    "is_url",
     "upload",
     "upload_all",
 ]

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass
+from dataclasses import replace as endpoint_with
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -16,13 +17,14 @@ from msgspec.structs import replace
 from postiz_async.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart
 from postiz_async.errors import (
     APIConnectionError,
-    APITimeoutError,
     BadRequestError,
+    Delivery,
     NotFoundError,
     PostizError,
     ServerError,
     UploadError,
 )
+from postiz_async.retry import Replay
 from postiz_async.uploads.addresses import is_url, shown
 from postiz_async.uploads.looking import POSTABLE, check_size, kind_of, limit_of, pixels_of
 from postiz_async.uploads.sources import Nobody, UploadSource, open_local
@@ -187,7 +189,7 @@ async def upload(
             url, allow_private=wishes.allow_private, stall_timeout=wishes.stall_timeout
         )
     else:
-        source = await open_local(value)
+        source = await open_local(value, stall_timeout=wishes.stall_timeout)
     try:
         return await _upload(caller, source, wishes, facts, shelf if wishes.reuse else None)
     finally:
@@ -258,8 +260,11 @@ async def _by_server(caller: Caller, url: str) -> Media | None:
     """What the server made of a URL; None where it would not or could not fetch it."""
     if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
         return None
+    once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
     try:
-        return await fetch_by_server(caller, url)
-    except (BadRequestError, NotFoundError, ServerError, APITimeoutError) as error:
+        return await caller.call(Call(once, body=encode_body(_FromUrl(url))))
+    except (APIConnectionError, BadRequestError, NotFoundError, ServerError) as error:
+        if isinstance(error, APIConnectionError) and error.delivery is Delivery.NOT_SENT:
+            raise
         log.info("the server did not fetch %s (%s); it is streamed from here", shown(url), error)
         return None

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
+import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
@@ -118,8 +119,8 @@ class Source(ABC):
         """Close what was opened here."""
 
 
-async def open_local(value: UploadSource) -> Source:
-    """A source of anything but a URL.
+async def open_local(value: UploadSource, *, stall_timeout: float) -> Source:
+    """A source of anything but a URL. A stream may be silent for `stall_timeout` seconds.
 
     Raises:
         InvalidPostError: it is no file or no source of bytes.
@@ -129,9 +130,9 @@ async def open_local(value: UploadSource) -> Source:
     if isinstance(value, bytes | bytearray | memoryview):
         return _Bytes(memoryview(value).cast("B"))
     if hasattr(value, "read"):
-        return await _open_file(cast("BinaryFile | AsyncFile", value))
+        return await _open_file(cast("BinaryFile | AsyncFile", value), stall_timeout)
     if isinstance(value, AsyncIterable):
-        return _Stream(aiter(value), "the stream")
+        return _Stream(aiter(value), "the stream", stall_timeout)
     raise refuse(
         f"an object of type {type(value).__name__} cannot be uploaded",
         "give a path, bytes, a binary file, an async iterator of bytes, or a URL",
@@ -185,13 +186,13 @@ async def _call(file: object, name: str, *arguments: object) -> object:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _open_file(file: BinaryFile | AsyncFile) -> Source:
+async def _open_file(file: BinaryFile | AsyncFile, stall_timeout: float) -> Source:
     name = name_of(file)
     try:
         if not hasattr(file, "seek") or (
             hasattr(file, "seekable") and not await _call(file, "seekable")
         ):
-            return _Stream(_reading(file, name), name)
+            return _Stream(_reading(file, name), name, stall_timeout)
         start, size = await _extent(file)
     except (OSError, ValueError) as error:
         raise refuse(f"{name} cannot be read: {_reason(error)}") from error
@@ -332,8 +333,9 @@ class _Stream(Source):
     can_rewind = False
     can_be_hashed = False
 
-    def __init__(self, iterator: AsyncIterator[bytes], name: str) -> None:
+    def __init__(self, iterator: AsyncIterator[bytes], name: str, stall_timeout: float) -> None:
         self.name = name
+        self._stall_timeout = stall_timeout
         self._iterator = iterator
         self._looked_at: list[bytes] = []
 
@@ -356,10 +358,10 @@ class _Stream(Source):
     async def _next(self) -> bytes:
         """The next bytes that are some; none at the end."""
         try:
-            while True:
-                chunk = _checked(await anext(self._iterator), self.name)
-                if chunk:
-                    return chunk
+            with anyio.move_on_after(self._stall_timeout):
+                while not (chunk := _checked(await anext(self._iterator), self.name)):
+                    pass
+                return chunk
         except StopAsyncIteration:
             return b""
         except UploadError:
@@ -367,3 +369,7 @@ class _Stream(Source):
         except Exception as error:
             why = f"{type(error).__name__}: {error}".rstrip(": ")
             raise UploadError(f"{self.name} broke off ({why}).") from error
+        raise UploadError(
+            f"{self.name} gave nothing for {self._stall_timeout:g} s. Look at what makes it wait, "
+            "or allow it more with stall_timeout=..."
+        )

@@ -138,6 +138,18 @@ async def test_errors_of_the_server_are_collected_too(
     assert isinstance(results[1], Media)
 
 
+async def test_equal_urls_are_fetched_once_a_call(
+    sandbox_in_memory: Sandbox, local: Postiz
+) -> None:
+    url = "https://pictures.example.com/photo.png"
+    sandbox_in_memory.add_remote_file(url, PNG)
+    first, second = await local.media.upload_many([url, url])
+    assert first == second
+    assert sandbox_in_memory.requests == 1
+    (third,) = await local.media.upload_many([url])
+    assert third != first, "what is at an address changes"
+
+
 # ------------------------------------------------------------------ found again
 
 

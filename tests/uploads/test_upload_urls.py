@@ -119,7 +119,14 @@ async def test_what_the_server_would_not_fetch_is_streamed_through_us(
 
 
 @pytest.mark.parametrize(
-    "refusal", ["refused", Fault(kind="error_before", route="upload_from_url"), "old"]
+    "refusal",
+    [
+        "refused",
+        "old",
+        Fault(kind="error_before", route="upload_from_url"),
+        Fault(kind="error_before", status=503, route="upload_from_url"),
+        Fault(kind="drop_answer", route="upload_from_url"),
+    ],
 )
 async def test_when_the_server_refuses_or_fails_we_try(refusal: Fault | str) -> None:
     """Nobody listens at the address: that is said by us, after the server was asked."""
