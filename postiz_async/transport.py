@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import anyio
 from yarl import URL
 
 from postiz_async.endpoints import FilePart
@@ -23,11 +21,11 @@ from postiz_async.errors import (
     Delivery,
     UploadError,
 )
+from postiz_async.stalls import Watch
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-    from typing import Literal
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from aiohttp.abc import AbstractStreamWriter
 
@@ -41,9 +39,6 @@ CONNECT_TIMEOUT = 10.0
 
 STALL_TIMEOUT = 60.0
 """Seconds without a byte after which an answer without a time-out of its own ends."""
-
-STORE_RATE = 1024 * 1024
-"""Bytes a second that a server is trusted to store: so long is the answer to an upload awaited."""
 
 PIECE = 64 * 1024
 """Bytes of an upload that are handed over at a time."""
@@ -95,7 +90,7 @@ class AiohttpTransport:
         if not isinstance(request.body, FilePart):
             return await self._send(request, request.body)
         chunks = request.body.open()
-        watch = _Watch(request.body.stall_timeout)
+        watch = Watch(request.body.stall_timeout)
         try:
             with watch.over():
                 return await self._send(request, _multipart(request.body, chunks, watch))
@@ -246,7 +241,7 @@ class _Form(aiohttp.MultipartWriter):
     """The body of an upload."""
 
 
-def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: _Watch) -> _Form:
+def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> _Form:
     form = _Form("form-data")
     payload = _FileBody(part, chunks, watch)
     payload.set_content_disposition("form-data", name="file", filename=part.filename)
@@ -257,7 +252,7 @@ def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: _Watch) -> 
 class _FileBody(aiohttp.payload.AsyncIterablePayload):
     """A file on its way, piece by piece and with its length, if that is known."""
 
-    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: _Watch) -> None:
+    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> None:
         super().__init__(chunks, content_type=part.content_type)
         self._size = part.size
         self._chunks = chunks
@@ -273,75 +268,6 @@ class _FileBody(aiohttp.payload.AsyncIterablePayload):
                 await writer.write(view[start : start + PIECE])
             watch.phase = "source"
         watch.phase = "answer"
-
-
-class _Watch:
-    """Ends an upload in which no byte moves, from its source or to the server.
-
-    aiohttp's own time-outs do not run while a body is written. What counts is not what was
-    handed over but what left the buffers, so that a slow line is not taken for a dead one.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.phase: Literal["source", "server", "answer"] = "source"
-        self._seconds = seconds
-        self._writer: AbstractStreamWriter | None = None
-        self._scope = anyio.CancelScope()
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._seen: tuple[str, int] = ("", 0)
-        self._moved_at = 0.0
-
-    @contextmanager
-    def over(self) -> Generator[None]:
-        """Watch over the block; it is left at once when nothing moves any more."""
-        try:
-            with self._scope:
-                yield
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-
-    def began(self, writer: AbstractStreamWriter) -> None:
-        """The connection is made and the body begins."""
-        self._writer = writer
-        self._moved_at = self._loop.time()
-        self._look()
-
-    def _look(self) -> None:
-        seen = (self.phase, self._moved())
-        if seen != self._seen:
-            self._seen, self._moved_at = seen, self._loop.time()
-        if self._loop.time() - self._moved_at >= self._patience():
-            self._scope.cancel()
-        else:
-            self._timer = self._loop.call_later(self._seconds / 4, self._look)
-
-    def _moved(self) -> int:
-        """Bytes that left this process."""
-        if self._writer is None:
-            return 0
-        transport: asyncio.WriteTransport | None = getattr(self._writer, "transport", None)
-        waiting = transport.get_write_buffer_size() if transport is not None else 0
-        return self._writer.output_size - waiting
-
-    def _patience(self) -> float:
-        """Seconds without a moved byte that are too many."""
-        return self._seconds + (self._moved() / STORE_RATE if self.phase == "answer" else 0.0)
-
-    def verdict(self, host: str) -> APITimeoutError | UploadError:
-        """Whose fault it was."""
-        moved, patience = f"after {self._moved():,} bytes", self._patience()
-        if self.phase == "source":
-            return UploadError(
-                f"The source of the upload gave nothing for {patience:g} s {moved}. Look at what "
-                "makes it wait, or allow it more with stall_timeout=..."
-            )
-        what = "took no byte" if self.phase == "server" else "did not answer"
-        return APITimeoutError(
-            f"{host} {what} for {patience:g} s {moved} of an upload.",
-            hint="`postiz-async doctor` looks for the cause; stall_timeout=... allows more.",
-        )
 
 
 # ------------------------------------------------------------------ other servers
