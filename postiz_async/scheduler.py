@@ -7,11 +7,14 @@ import itertools
 import logging
 import math
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import msgspec
 from aiolimiter import AsyncLimiter
+from msgspec import Raw
 
 from postiz_async import keeping, quota, wire
 from postiz_async.admission import GateOpenError, Priority, Request
@@ -29,10 +32,6 @@ from postiz_async.routes import Route
 from postiz_async.wire import Cost, Observation, WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from msgspec import Raw
-
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
@@ -54,8 +53,7 @@ CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 """The read time-out of a create: a base and a share for each post."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
     `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes. `due` and
@@ -157,6 +155,11 @@ class Scheduler:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
         known = self._routes.get(route)
         return known is not None and known.gate is not None
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether the event loop in which its connections live has ended."""
+        return self._loop.is_closed()
 
     @property
     def under_way(self) -> int:
@@ -450,7 +453,7 @@ class Scheduler:
 
     async def _keep(self, gate: Gate) -> None:
         """Write the ledger's state down wherever it is kept, the newest last."""
-        if gate is not self.gate:
+        if gate is not self.gate or not self.keepers:
             return
         async with self._keeping:
             for keeper in tuple(self.keepers):

@@ -198,6 +198,6 @@ async def test_a_file_that_vanishes_is_named(
     path = png("a.png")
     facts = inspect_file(path)
     path.unlink()
-    with pytest.raises(InvalidPostError, match="a.png does not exist"):
+    with pytest.raises(InvalidPostError, match=r"a\.png does not exist"):
         await upload(Caller(postiz.scheduler), path, facts=facts)
     assert sandbox.uploads == ()

@@ -84,8 +84,25 @@ EXCHANGES: list[tuple[str, str, Any, int, Any]] = [
         400,
         bad(["posts.0.value.0. If images do not exist, content must be a non-empty string."]),
     ),
-    ("POST", "/posts", create(tags=[None]), 500, NOT_FOUND),
+    (
+        "POST",
+        "/posts",
+        create(item(image=[None]), tags=[None, [["a"]]]),
+        400,
+        bad(
+            [
+                "tags.each value in nested property tags must be either object or array",
+                "tags.1.0.each value in nested property tags must be either object or array",
+                (
+                    "posts.0.value.0.image."
+                    "each value in nested property image must be either object or array"
+                ),
+            ]
+        ),
+    ),
     ("POST", "/posts", create(date="2030-W05"), 500, NOT_FOUND),
+    ("POST", "/posts", create(item("a\0b")), 500, NOT_FOUND),
+    ("POST", "/posts", create(item(image=[[]])), 500, NOT_FOUND),
     ("GET", "/posts", None, 400, bad([f"{n} must be a valid ISO 8601 date string" for n in
                                       ("startDate", "endDate")])),
     ("GET", "/posts/nope/missing", None, 200, []),
