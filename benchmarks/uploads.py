@@ -3,10 +3,11 @@
 Claims: at most 32 MB of extra memory, and at least 0.8 of the speed of curl sending the same file.
 Both are measured against the sandbox (`postiz-async sandbox`, a process of its own that reads,
 hashes and forgets) and, because that sandbox is the slower end of the line, against a bare sink
-too: an asyncio server of a dozen lines that only counts. Client and curl take turns in one run;
-the ratio is the median of the rounds. A client's memory is the peak of its process less what the
-process had when the client was open and had uploaded one small picture. Run:
-python benchmarks/uploads.py [--mib 1024] [--rounds 5]
+too: an asyncio server of a dozen lines that only counts. Client and curl take turns in one run,
+and in who goes first; the ratio is the median of the rounds, and its spread tells how far a busy
+machine can be trusted. A client's memory is the peak of its process less what the process had when
+the client was open and had uploaded one small picture. Run:
+python benchmarks/uploads.py [--mib 1024] [--rounds 9]
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -48,11 +50,11 @@ async def main():
     async with Postiz(api_key="benchmark", base_url=sys.argv[1]) as postiz:
         await postiz.media.upload(PNG)
         before = memory("VmRSS")
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         media = await postiz.media.upload(Path(sys.argv[2]))
-        seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "before": before, "after": memory("VmHWM"),
-                          "size": media.size}))
+        seconds, cpu = time.perf_counter() - start, time.process_time() - used
+        told = {"seconds": seconds, "cpu": cpu, "size": media.size}
+        print(json.dumps(told | {"before": before, "after": memory("VmHWM")}))
 asyncio.run(main())
 """
 
@@ -137,12 +139,13 @@ def with_client(url: str, path: Path) -> dict[str, float]:
     return json.loads(run.stdout)
 
 
-def with_curl(url: str, path: Path) -> float:
-    """Seconds of the same upload by curl, its start not counted."""
+def with_curl(url: str, path: Path) -> dict[str, float]:
+    """Seconds of the same upload by curl, its start not counted in the time that passed."""
     form = f"file=@{path};type=video/mp4;filename=upload.mp4"
     written = "%{time_total} %{http_code}"
     options = ["-sS", "--noproxy", "*", "-o", os.devnull, "-w", written, "-H", "Expect:"]
     header = f"Authorization: {KEY}"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run(
         ["curl", *options, "-H", header, "-F", form, f"{url}/public/v1/upload"],
         capture_output=True,
@@ -151,7 +154,9 @@ def with_curl(url: str, path: Path) -> float:
     )
     seconds, status = run.stdout.split()
     assert status == "201", run.stdout
-    return float(seconds)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": float(seconds), "cpu": cpu}
 
 
 def peak_of(pid: int) -> float:
@@ -166,29 +171,29 @@ def peak_of(pid: int) -> float:
 def compare(name: str, url: str, pid: int, path: Path, rounds: int) -> None:
     size = path.stat().st_size / MIB
     before = peak_of(pid)
-    ours: list[float] = []
-    curls: list[float] = []
-    extra: list[float] = []
-    for _ in range(rounds):
-        curls.append(with_curl(url, path))
-        told = with_client(url, path)
-        assert told["size"] == path.stat().st_size
-        ours.append(told["seconds"])
-        extra.append(told["after"] - told["before"])
-    ratio = statistics.median(c / o for c, o in zip(curls, ours, strict=True))
+    curls: list[dict[str, float]] = []
+    ours: list[dict[str, float]] = []
+    for number in range(rounds):
+        ways = [(curls, with_curl), (ours, with_client)]
+        for told, way in ways if number % 2 else reversed(ways):
+            told.append(way(url, path))
+    assert {told["size"] for told in ours} == {path.stat().st_size}
+    ratios = [c["seconds"] / o["seconds"] for c, o in zip(curls, ours, strict=True)]
     print(f"{size:,.0f} MiB to {name}, median of {rounds}")
-    print(f"  curl         {size / statistics.median(curls):7.0f} MiB/s")
-    print(
-        f"  this client  {size / statistics.median(ours):7.0f} MiB/s   {ratio:.2f} x curl (>= 0.8)"
-    )
-    print(f"  extra memory of the client {max(extra):6.1f} MiB at most (<= 32)")
+    for way, told in (("curl", curls), ("this client", ours)):
+        seconds, cpu = (statistics.median(each[key] for each in told) for key in ("seconds", "cpu"))
+        print(f"  {way:12} {size / seconds:6.0f} MiB/s, {cpu:.2f} s of processor time")
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"  this client / curl {statistics.median(ratios):.2f}   (>= 0.8; rounds {spread})")
+    extra = max(told["after"] - told["before"] for told in ours)
+    print(f"  extra memory of the client {extra:6.1f} MiB at most (<= 32)")
     print(f"  extra memory of the server {peak_of(pid) - before:6.1f} MiB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
