@@ -288,7 +288,7 @@ async def fetch(
     url: str,
     *,
     name: str,
-    may_connect: Callable[[str], bool] | None,
+    may_connect: Callable[[str, str], bool],
     stall_timeout: float,
 ) -> AsyncGenerator[Fetched]:
     """GET something that is not the API: without key, cookies, proxy, or following redirects.
@@ -296,21 +296,21 @@ async def fetch(
     Args:
         url: where.
         name: what messages call it.
-        may_connect: judges the address of each connection, after the name was looked up; None
-            allows all.
+        may_connect: judges each connection by the host that is meant and the address that its
+            name led to.
         stall_timeout: seconds without a byte after which it is over.
 
     Raises:
         UploadError: no answer, or it broke off; from iterating over its chunks too.
     """
-    refused: list[str] = []
+    refused = False
 
     def make_socket(info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        nonlocal refused
         family, kind, protocol, _, place = info
-        address = str(place[0])
-        if may_connect is not None and not may_connect(address):
-            refused.append(address)
-            raise PermissionError(f"{address} is not public")
+        if not may_connect(target.host or "", str(place[0])):
+            refused = True
+            raise PermissionError(f"{place[0]} is not public")
         return socket.socket(family, kind, protocol)
 
     timeout = aiohttp.ClientTimeout(
@@ -324,15 +324,16 @@ async def fetch(
         headers={"Accept-Encoding": "identity"},
     ) as session:
         try:
-            async with session.get(url, allow_redirects=False) as response:
+            target = URL(url)  # parsed once: what is judged is what is asked
+            async with session.get(target, allow_redirects=False) as response:
                 location = response.headers.get("Location", "")
                 chunks = _chunks(response, name, stall_timeout)
                 yield Fetched(response.status, location, response.content_length, chunks)
         except (aiohttp.ClientError, OSError, ValueError) as cause:
             if refused:
                 raise UploadError(
-                    f"{name} leads to {refused[0]}, an address of a private network or of this "
-                    "machine, and was not fetched. If it is yours, say allow_private=True."
+                    f"{name} leads to an address of a private network or of this machine, and was "
+                    "not fetched. If it is yours, say allow_private=True."
                 ) from cause
             raise _fetch_error(name, cause, stall_timeout) from cause
 
@@ -350,6 +351,8 @@ async def _chunks(
 def _fetch_error(name: str, cause: Exception, stall_timeout: float) -> UploadError:
     if isinstance(cause, aiohttp.ClientConnectorError):
         why = f"no connection: {cause.strerror or cause}"
+    elif isinstance(cause, ValueError):
+        why = "it is no address"
     elif isinstance(cause, TimeoutError):
         why = f"it gave no byte for {stall_timeout:g} s"
     else:

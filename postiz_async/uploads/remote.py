@@ -86,13 +86,13 @@ class Remote(Source):
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             await self.aclose()
-            host = _host(url)
+            _check(url)
             async with AsyncExitStack() as stack:
                 fetched = await stack.enter_async_context(
                     fetch(
                         url,
                         name=shown(url),
-                        may_connect=None if self._trusts(host) else is_public,
+                        may_connect=self._may_connect,
                         stall_timeout=self._stall_timeout,
                     )
                 )
@@ -108,10 +108,12 @@ class Remote(Source):
             f"{self.name} redirects more than {MAX_REDIRECTS} times. Give the address of the file."
         )
 
-    def _trusts(self, host: str) -> bool:
+    def _may_connect(self, host: str, address: str) -> bool:
+        if is_public(address):
+            return True
         if isinstance(self._allow_private, bool):
             return self._allow_private
-        return host in {name.lower() for name in self._allow_private}
+        return host.lower() in {name.lower() for name in self._allow_private}
 
 
 def _next(url: str, location: str) -> str:
@@ -122,11 +124,12 @@ def _next(url: str, location: str) -> str:
         return location
 
 
-def _host(url: str) -> str:
+def _check(url: str) -> None:
+    """Refuse what is no URL, or of another scheme."""
     try:
         parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-            return parts.hostname
+        is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        pass
-    raise refuse(f"{shown(url)!r} is not the address of a file in the web")
+        is_fine = False
+    if not is_fine:
+        raise refuse(f"{shown(url)!r} is not the address of a file in the web")

@@ -231,7 +231,9 @@ async def test_other_ways_to_write_a_private_address_do_not_help(
     assert other.seen == Counter()
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.2", "[::ffff:127.0.0.1]", "127.0.0.1@127.0.0.2"]
+)
 async def test_a_redirect_to_a_private_address_is_not_followed(
     postiz: Postiz, other: Web, host: str
 ) -> None:
@@ -336,6 +338,8 @@ async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -
         UploadError, match=r"http://127\.0\.0\.1:9/a\.png could not be fetched: no c"
     ):
         await postiz.media.upload("http://127.0.0.1:9/a.png", allow_private=True)
+    with pytest.raises(UploadError, match="could not be fetched"):
+        await postiz.media.upload(f"http://{'a' * 70}.invalid/a.png")
     for wrong in ("http://", "http://:80/a.png", "http://a:b/c.png", "http://[::1/a.png"):
         with pytest.raises(InvalidPostError, match="not the address of a file in the web"):
             await postiz.media.upload(wrong)
