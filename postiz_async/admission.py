@@ -43,6 +43,10 @@ OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
 
 
+QUIET = 10.0
+"""Seconds from the end of a bulk create in which a job that goes on sends its next one."""
+
+
 class Priority(IntEnum):
     """The lane of a create: a smaller number overtakes a larger one.
 
@@ -151,6 +155,10 @@ class Gate:
         self.budget = FlightBudget()
         self.expected = 0
         """Bulk creates announced and not yet queued; see `expect`."""
+        self.announcers = 0
+        """Jobs that announce what they have to send."""
+        self._quiet_from = math.inf
+        """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
         self._clock = clock
         self._pacer = pacer
         self._stirred = 0
@@ -170,6 +178,15 @@ class Gate:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
         self.expected = max(0, self.expected + creates)
         self.wake_head()
+
+    def bulk_left(self, posts: int) -> None:
+        """A bulk create with so many posts was sent."""
+        self.budget = self.budget.took_off(posts)
+
+    def bulk_ended(self, posts: int, seconds: float | None) -> None:
+        """A bulk create came back after `seconds`; None: it was lost, or never sent."""
+        self.budget = self.budget.landed(posts, seconds)
+        self._quiet_from = min(self._quiet_from, self._clock.monotonic() + QUIET)
 
     @property
     def is_at_rest(self) -> bool:
@@ -248,6 +265,8 @@ class Gate:
         """
         ticket = self._ticket(request)
         self._queue.add(ticket)
+        if request.is_bulk:
+            self._quiet_from = math.inf
         if self._queue[-1] is not ticket:
             self._shift -= 1
         if ticket.give_up_at < math.inf:
@@ -325,8 +344,16 @@ class Gate:
         urgent = not request.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None and ledger.window_known:
             urgent |= self._at_home(request.due) < ledger.ends_before + quota.MARGIN
-        backlog = self.expected + len(self._queue) if request.is_bulk else None
-        return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+        return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
+
+    def _backlog(self) -> int | None:
+        """Creates still to come, as far as it is known that there are no more.
+
+        A job that announces nothing and sends its next create after an answer would always seem
+        to be at its end; that it is shows when an answer brings no further create.
+        """
+        is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
+        return self.expected + len(self._queue) if is_known else None
 
     def _at_home(self, moment: float) -> float:
         """A moment of our clock on the clock of the ledger."""
@@ -341,6 +368,8 @@ class Gate:
         is_head = self._head() is ticket
         look = now + self.home.look_again_in() if is_head else math.inf
         until = min(verdict.until - self.home.now() + now, look, ticket.give_up_at)
+        if now < self._quiet_from:
+            until = min(until, self._quiet_from)
         ticket.wake = asyncio.get_running_loop().create_future()
         timer = None
         if until < math.inf:

@@ -374,7 +374,7 @@ class Scheduler:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
         if bulk:
-            gate.budget = gate.budget.took_off(call.posts)
+            gate.bulk_left(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
@@ -385,7 +385,7 @@ class Scheduler:
             return response
         finally:
             if bulk:
-                gate.budget = gate.budget.landed(call.posts, seconds)
+                gate.bulk_ended(call.posts, seconds)
             gate.stir()
 
     async def _keep_or_release(self, gate: Gate, token: int) -> None:

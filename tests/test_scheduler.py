@@ -92,6 +92,7 @@ async def test_a_bulk_call_that_would_be_late_may_use_the_reserve() -> None:
 async def test_when_the_announced_work_shrinks_the_rest_need_not_wait() -> None:
     async with lab(limit=10, reserve=3) as it:
         gate = it.postiz.scheduler.gate
+        gate.announcers += 1
         gate.expect(20)
         bulk = [it.start(number, priority=BULK) for number in range(9)]
         await it.clock.sleep(60)

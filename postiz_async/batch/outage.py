@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+import anyio
 
 from postiz_async.delivery.patience import PAUSES
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from postiz_async.clock import Clock
 
 __all__ = ["Outage"]
@@ -22,14 +27,25 @@ class Outage:
         self._clock = clock
         self._rounds = 0
         self._until = clock.monotonic()
+        self._alone = anyio.Lock()
 
     @property
     def is_lasting(self) -> bool:
         """Whether the longest pause did not help."""
         return self._rounds > len(PAUSES)
 
-    async def wait(self) -> None:
-        """Wait until the next request may leave."""
+    @asynccontextmanager
+    async def passed(self) -> AsyncGenerator[None]:
+        """Enter to send a request: when the pause is over, and alone until one is answered."""
+        await self._pause()
+        if not self._rounds:
+            yield
+            return
+        async with self._alone:
+            await self._pause()
+            yield
+
+    async def _pause(self) -> None:
         while (left := self._until - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
 

@@ -71,6 +71,7 @@ class Runner:
         self._media.need(row for request in requests for row in request.rows)
         self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
         scheduler.keepers.append(self.job.journal)
+        scheduler.gate.announcers += 1
         self._expect(len(requests))
         self._fence.coming = len(requests)
         try:
@@ -85,6 +86,7 @@ class Runner:
             raise first_error(errors) from errors
         finally:
             self._expect(-self._expected)
+            scheduler.gate.announcers -= 1
             scheduler.keepers.remove(self.job.journal)
 
     @property

@@ -27,16 +27,19 @@ from postiz_async.errors import (
 from postiz_async.scheduler import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from postiz_async.batch.job import Job
     from postiz_async.batch.lookup import Fence
     from postiz_async.batch.rows import Row
     from postiz_async.delivery.journal import SentRequest
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.models.posts import Created, CreatePost
 
 __all__ = ["Fate", "Lost", "Refused", "Sender", "Stored", "TooLate", "may_return"]
+
+_OF_POSTS = {400, 406, 413, 415, 422}
+"""Statuses that say something of the posts; any other refusal would meet every request."""
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -119,19 +122,9 @@ class Sender:
                 number = await self._intend(request, body)
             return body
 
-        await self._outage.wait()
         try:
-            created = await patiently(
-                self._job.postiz.clock,
-                lambda: self._job.postiz.posts.create(
-                    self._body(request, request.date),
-                    priority=Priority.BULK,
-                    validate=False,
-                    due=None if request.rows[0].type == "draft" else request.date,
-                    finish=True,
-                    prepare=prepare,
-                ),
-            )
+            created = await self._through(request, prepare)
+
         except _LateError:
             await self._set_aside(request, number)
             return TooLate(request)
@@ -141,6 +134,8 @@ class Sender:
         except (BadRequestError, PayloadTooLargeError) as error:
             self._answered(sent_at)
             await self._set_aside(request, number)
+            if error.status_code not in _OF_POSTS:
+                raise
             guilty = guilty_places(request, self._job.channels, error)
             is_size = isinstance(error, PayloadTooLargeError)
             return Refused(request, error.text, frozenset(guilty), is_size=is_size)
@@ -154,6 +149,23 @@ class Sender:
         stored = dict(zip(refs_of(request), ids, strict=True))
         await self._job.journal.settle(number, stored=stored, others={})
         return Stored(request, stored)
+
+    async def _through(
+        self, request: PlannedRequest, prepare: Callable[[], Awaitable[CreatePost]]
+    ) -> list[Created]:
+        """Send when neither an outage nor the quota is in the way."""
+        async with self._outage.passed():
+            return await patiently(
+                self._job.postiz.clock,
+                lambda: self._job.postiz.posts.create(
+                    self._body(request, request.date),
+                    priority=Priority.BULK,
+                    validate=False,
+                    due=None if request.rows[0].type == "draft" else request.date,
+                    finish=True,
+                    prepare=prepare,
+                ),
+            )
 
     def _answered(self, sent_at: float) -> None:
         self._fence.answered(sent_at)

@@ -14,6 +14,7 @@ from postiz_async.sandbox import FormError, Request, Sandbox, UploadedFile
 
 NOT_FOUND = {"statusCode": 500, "message": "Internal server error"}
 EXTENSION = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
+NO_OBJECT = "each value in nested property {} must be either object or array"
 PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 
 
@@ -91,12 +92,9 @@ EXCHANGES: list[tuple[str, str, Any, int, Any]] = [
         400,
         bad(
             [
-                "tags.each value in nested property tags must be either object or array",
-                "tags.1.0.each value in nested property tags must be either object or array",
-                (
-                    "posts.0.value.0.image."
-                    "each value in nested property image must be either object or array"
-                ),
+                f"tags.{NO_OBJECT.format('tags')}",
+                f"tags.1.0.{NO_OBJECT.format('tags')}",
+                f"posts.0.value.0.image.{NO_OBJECT.format('image')}",
             ]
         ),
     ),
