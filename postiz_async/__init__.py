@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ServerError,
         StoreError,
         UnexpectedAnswerError,
+        UploadError,
     )
     from postiz_async.events import Attempt
     from postiz_async.models.integrations import Integration
@@ -102,6 +103,7 @@ __all__ = [
     "Text",
     "ThreadPart",
     "UnexpectedAnswerError",
+    "UploadError",
     "providers",
     "texts",
     "validate",
@@ -135,6 +137,7 @@ _HOMES = {
         "ServerError",
         "StoreError",
         "UnexpectedAnswerError",
+        "UploadError",
     ),
     "events": ("Attempt",),
     "models.integrations": ("Integration",),

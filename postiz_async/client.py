@@ -27,6 +27,7 @@ from postiz_async.resources.posts import Posts
 from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
 from postiz_async.stores import ledger_name
 from postiz_async.twins import Twins
+from postiz_async.uploads import Shelf
 from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
@@ -65,21 +66,24 @@ STORE_LOOK = 5.0
 class Api:
     """The resources of the API, each call made with the same options."""
 
-    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
+    def __init__(
+        self, caller: Caller, channels: Channels, shelf: Shelf, *, validates: bool
+    ) -> None:
         self.caller = caller
         self._channels = channels
+        self._shelf = shelf
         self._validates = validates
         self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
         self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
-        self.media = Media(caller)
+        self.media = Media(caller, shelf)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = Caller(self.caller.scheduler, options)
-        return Api(caller, self._channels, validates=self._validates)
+        return Api(caller, self._channels, self._shelf, validates=self._validates)
 
 
 class Postiz:
@@ -199,7 +203,8 @@ class Postiz:
             on_attempt=self._on_attempt,
         )
         caller = Caller(scheduler)
-        self._api = Api(caller, Channels(caller), validates=self._validate)
+        shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
+        self._api = Api(caller, Channels(caller), shelf, validates=self._validate)
         if _twins.enter(self, self._shares_with):
             log.warning(
                 "two open clients spend the quota of one key at %s and share nothing: use one "

@@ -61,12 +61,19 @@ class Endpoint(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file to be sent as multipart. `open` yields its bytes anew for each attempt."""
+    """A file to be sent as multipart.
+
+    `open` yields its bytes anew for each attempt, as long as `can_repeat` says so. `size` is in
+    bytes, None if it is not known before the end. A transfer in which no byte moves for
+    `stall_timeout` seconds is over.
+    """
 
     filename: str
     content_type: str
-    size: int
+    size: int | None
     open: Callable[[], AsyncGenerator[bytes]] = field(repr=False)
+    can_repeat: Callable[[], bool] = field(default=lambda: True, repr=False)
+    stall_timeout: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class Call(Generic[T]):
     file: FilePart | None = None
     posts: int = 0
     """How many posts a create carries; sets its time-out and its share of the flight."""
+
+    def can_repeat(self) -> bool:
+        """Whether it can be sent again: a source of bytes may be used up."""
+        return self.file is None or self.file.can_repeat()
 
 
 CREATE_POST: Endpoint[list[Created]] = Endpoint(

@@ -3,6 +3,7 @@
 PostizError
 ├── ConfigurationError            your settings: key, base URL, proxy
 ├── InvalidPostError              your input; nothing was sent; `.problems`
+├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── BatchError                    your campaign or journal; nothing was sent or changed
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
@@ -55,6 +56,7 @@ __all__ = [
     "ServerError",
     "StoreError",
     "UnexpectedAnswerError",
+    "UploadError",
     "describe_seconds",
 ]
 
@@ -138,6 +140,10 @@ class InvalidPostError(PostizError):
         self.problems = problems
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}, nothing was sent"
         super().__init__("\n".join([count, *(f"  {problem}" for problem in problems)]))
+
+
+class UploadError(PostizError):
+    """What was to be uploaded could not be read, or changed on its way. Nothing was stored."""
 
 
 class BatchError(PostizError):

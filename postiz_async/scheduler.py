@@ -237,7 +237,7 @@ class Scheduler:
                 jitter=random.random(),  # noqa: S311
                 retry_after=retry_after,
             )
-            if wait is None:
+            if wait is None or not call.can_repeat():
                 raise cause
             log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
             await self.clock.sleep(wait)

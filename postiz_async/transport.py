@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import socket
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -17,13 +19,17 @@ from postiz_async.errors import (
     APITimeoutError,
     ConfigurationError,
     Delivery,
+    UploadError,
 )
+from postiz_async.stalls import Watch
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-__all__ = ["AiohttpTransport", "Transport"]
+    from aiohttp.abc import AbstractStreamWriter
+
+__all__ = ["AiohttpTransport", "Fetched", "Transport", "fetch"]
 
 KEEP_ALIVE = 4.0
 """Seconds after which an idle connection is closed; the server closes its end after 5."""
@@ -32,7 +38,10 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to make a connection."""
 
 STALL_TIMEOUT = 60.0
-"""Seconds without a byte after which a transfer without a time-out of its own ends."""
+"""Seconds without a byte after which an answer without a time-out of its own ends."""
+
+PIECE = 64 * 1024
+"""Bytes of an upload that are handed over at a time."""
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that are read; a longer one is no answer of this API."""
@@ -81,8 +90,11 @@ class AiohttpTransport:
         if not isinstance(request.body, FilePart):
             return await self._send(request, request.body)
         chunks = request.body.open()
+        watch = Watch(request.body.stall_timeout)
         try:
-            return await self._send(request, _multipart(request.body, chunks))
+            with watch.over():
+                return await self._send(request, _multipart(request.body, chunks, watch))
+            raise watch.verdict(_host(request))
         finally:
             with suppress(RuntimeError):  # a cancelled writer is about to close it
                 await chunks.aclose()
@@ -97,7 +109,7 @@ class AiohttpTransport:
                 headers=dict(request.headers),
                 data=data,
                 allow_redirects=False,
-                timeout=_timeout(request.timeout, STALL_TIMEOUT),
+                timeout=_timeout(request.timeout, watched=isinstance(data, _Form)),
                 proxy=self._proxy(request.url),
             ) as response:
                 content = await _read(response)
@@ -192,12 +204,13 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
 
 
 @lru_cache(maxsize=256)
-def _timeout(total: float | None, stall: float) -> aiohttp.ClientTimeout:
+def _timeout(total: float | None, *, watched: bool) -> aiohttp.ClientTimeout:
+    """`watched`: something else sees to it that bytes move."""
     return aiohttp.ClientTimeout(
         total=total,
         connect=None,
         sock_connect=CONNECT_TIMEOUT,
-        sock_read=stall if total is None else None,
+        sock_read=STALL_TIMEOUT if total is None and not watched else None,
     )
 
 
@@ -216,14 +229,132 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _multipart(part: FilePart, chunks: AsyncGenerator[bytes]) -> aiohttp.MultipartWriter:
-    writer = aiohttp.MultipartWriter("form-data")
-    payload = aiohttp.payload.AsyncIterablePayload(chunks, content_type=part.content_type)
-    payload.set_content_disposition("form-data", name="file", filename=part.filename)
-    writer.append_payload(payload)
-    return writer
-
-
 def _host(request: WireRequest) -> str:
     scheme, _, rest = request.url.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}"
+
+
+# ------------------------------------------------------------------ uploads
+
+
+class _Form(aiohttp.MultipartWriter):
+    """The body of an upload."""
+
+
+def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> _Form:
+    form = _Form("form-data")
+    payload = _FileBody(part, chunks, watch)
+    payload.set_content_disposition("form-data", name="file", filename=part.filename)
+    form.append_payload(payload)
+    return form
+
+
+class _FileBody(aiohttp.payload.AsyncIterablePayload):
+    """A file on its way, piece by piece and with its length, if that is known."""
+
+    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> None:
+        super().__init__(chunks, content_type=part.content_type)
+        self._size = part.size
+        self._chunks = chunks
+        self._watch = watch
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        watch = self._watch
+        watch.began(writer)
+        async for chunk in self._chunks:
+            watch.phase = "server"
+            view = memoryview(chunk)
+            for start in range(0, len(view), PIECE):
+                await writer.write(view[start : start + PIECE])
+            watch.phase = "source"
+        watch.phase = "answer"
+
+
+# ------------------------------------------------------------------ other servers
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer of some web server. `size` is in bytes, None if the server does not say."""
+
+    status: int
+    location: str
+    size: int | None
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+
+@asynccontextmanager
+async def fetch(
+    url: str,
+    *,
+    name: str,
+    may_connect: Callable[[str, str], bool],
+    stall_timeout: float,
+) -> AsyncGenerator[Fetched]:
+    """GET something that is not the API: without key, cookies, proxy, or following redirects.
+
+    Args:
+        url: where.
+        name: what messages call it.
+        may_connect: judges each connection by the host that is meant and the address that its
+            name led to.
+        stall_timeout: seconds without a byte after which it is over.
+
+    Raises:
+        UploadError: no answer, or it broke off; from iterating over its chunks too.
+    """
+    refused = False
+
+    def make_socket(info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        nonlocal refused
+        family, kind, protocol, _, place = info
+        if not may_connect(target.host or "", str(place[0])):
+            refused = True
+            raise PermissionError(f"{place[0]} is not public")
+        return socket.socket(family, kind, protocol)
+
+    timeout = aiohttp.ClientTimeout(
+        total=None, connect=None, sock_connect=CONNECT_TIMEOUT, sock_read=stall_timeout
+    )
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(socket_factory=make_socket, force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        timeout=timeout,
+        headers={"Accept-Encoding": "identity"},
+    ) as session:
+        try:
+            target = URL(url)  # parsed once: what is judged is what is asked
+            async with session.get(target, allow_redirects=False) as response:
+                location = response.headers.get("Location", "")
+                chunks = _chunks(response, name, stall_timeout)
+                yield Fetched(response.status, location, response.content_length, chunks)
+        except (aiohttp.ClientError, OSError, ValueError) as cause:
+            if refused:
+                raise UploadError(
+                    f"{name} leads to an address of a private network or of this machine, and was "
+                    "not fetched. If it is yours, say allow_private=True."
+                ) from cause
+            raise _fetch_error(name, cause, stall_timeout) from cause
+
+
+async def _chunks(
+    response: aiohttp.ClientResponse, name: str, stall_timeout: float
+) -> AsyncGenerator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, OSError, ValueError) as cause:
+        raise _fetch_error(name, cause, stall_timeout) from cause
+
+
+def _fetch_error(name: str, cause: Exception, stall_timeout: float) -> UploadError:
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        why = f"no connection: {cause.strerror or cause}"
+    elif isinstance(cause, ValueError):
+        why = "it is no address"
+    elif isinstance(cause, TimeoutError):
+        why = f"it gave no byte for {stall_timeout:g} s"
+    else:
+        why = f"its answer broke off ({type(cause).__name__})"
+    return UploadError(f"{name} could not be fetched: {why}. Is the address right and up?")

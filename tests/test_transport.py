@@ -6,6 +6,7 @@ import re
 import socket
 import traceback
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from postiz_async.errors import (
     APITimeoutError,
     ConfigurationError,
     Delivery,
+    UploadError,
 )
 from postiz_async.transport import KEEP_ALIVE, AiohttpTransport
 from postiz_async.wire import Secret, WireRequest
@@ -307,27 +309,31 @@ def part(chunks: list[bytes], opened: list[int]) -> FilePart:
             yield chunk
             await asyncio.sleep(0)
 
-    return FilePart("upload.png", "image/png", sum(map(len, chunks)), stream)
+    return FilePart("upload.png", "image/png", sum(map(len, chunks)), stream, stall_timeout=0.2)
 
 
+@pytest.mark.parametrize("size_is_known", [True, False])
 async def test_an_upload_is_one_part_named_file_and_is_streamed(
-    transport: AiohttpTransport,
+    transport: AiohttpTransport, *, size_is_known: bool
 ) -> None:
     seen: list[bytes] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
-        seen.append(await reader.readuntil(b"--\r\n\r\n0\r\n\r\n"))
+        end = b"--\r\n" if size_is_known else b"--\r\n\r\n0\r\n\r\n"
+        seen.append(await reader.readuntil(end))
         writer.write(ok())
 
     opened: list[int] = []
     async with listening(handler) as url:
         body = part([b"abc", b"defg"], opened)
+        body = body if size_is_known else replace(body, size=None)
         await transport.send(request(url, method="POST", body=body))
     head, multipart = (piece.decode().lower() for piece in seen)
     boundary = re.search(r"content-type: multipart/form-data; boundary=\"?(\w+)", head)
     assert boundary is not None
-    assert "transfer-encoding: chunked" in head
+    length = f"content-length: {len(multipart)}\r\n"
+    assert (length if size_is_known else "transfer-encoding: chunked") in head
     assert multipart.count(boundary[1]) == 2
     assert 'content-disposition: form-data; name="file"; filename="upload.png"' in multipart
     assert "content-type: image/png" in multipart
@@ -350,17 +356,53 @@ async def test_a_refusal_in_the_middle_of_an_upload_is_read(transport: AiohttpTr
     assert response.status == 413
 
 
-async def test_an_upload_that_stalls_ends(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport_module, "STALL_TIMEOUT", 0.05)
+@pytest.mark.parametrize("size", [100_000, 20_000_000], ids=["answer", "body"])
+async def test_an_upload_that_stalls_ends(transport: AiohttpTransport, size: int) -> None:
+    """With a small body the answer is missing; a large one does not leave in the first place."""
 
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    over = asyncio.Event()
+
+    async def deaf(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await read_head(reader)
-        await asyncio.sleep(1)
-        writer.close()
+        await over.wait()
 
     async with listening(deaf) as url:
-        body = part([b"x" * 60_000] * 2, [])
+        body = part([b"x" * (size // 2)] * 2, [])
         error = await failure_of(transport, request(url, method="POST", body=body, timeout=None))
+        over.set()
     assert isinstance(error, APITimeoutError)
+    what = "did not answer" if size < 1_000_000 else "took no byte"
+    assert re.search(rf"{what} for 0\.[23]\d* s after [\d,]+ bytes of an upload\.", str(error))
+
+
+async def test_a_slow_reader_is_waited_for(transport: AiohttpTransport) -> None:
+    """One chunk takes several times as long as a stall may: bytes move all the same."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_head(reader)
+        found = re.search(r"content-length: (\d+)", head.lower())
+        assert found is not None
+        left = int(found[1])
+        while left:
+            left -= len(await reader.read(250_000))
+            await asyncio.sleep(0.02)
+        writer.write(ok())
+
+    async with listening(slow) as url:
+        body = part([b"x" * 12_000_000], [])
+        response = await transport.send(request(url, method="POST", body=body, timeout=None))
+    assert response.status == 200
+
+
+async def test_a_source_that_stalls_is_named_as_the_cause(transport: AiohttpTransport) -> None:
+    async def deaf(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def stuck() -> AsyncGenerator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async with listening(deaf) as url:
+        body = FilePart("upload.png", "image/png", None, stuck, stall_timeout=0.1)
+        with pytest.raises(UploadError, match=r"The source of the upload gave nothing for 0\.1 s"):
+            await transport.send(request(url, method="POST", body=body, timeout=None))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +12,15 @@ from samples import GIF, JPEG, MP4, PNG, WEBP
 from postiz_async.caller import Caller
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, JumpingClock
-from postiz_async.errors import InvalidPostError
+from postiz_async.errors import InvalidPostError, UploadError
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.testing import sandbox_client
-from postiz_async.uploads import MAX_IMAGE, MAX_VIDEO, inspect_file, upload
+from postiz_async.uploads import inspect_file, upload
+from postiz_async.uploads.looking import MAX_IMAGE, MAX_VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from postiz_async.sandbox.faults import FaultKind
 
@@ -99,10 +100,11 @@ def test_missing_files_directories_and_pipes_are_named(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert "does not exist" in refusal(tmp_path / "nothing.png")
-    assert "does not exist" in refusal(tmp_path / "loop")
+    assert "symbolic link that leads back to itself" in refusal(tmp_path / "loop")
     assert "does not exist" in refusal(tmp_path / "nul\0.png")
     assert "is a directory" in refusal(tmp_path)
-    assert "is no file" in refusal(pipe)
+    assert "is a pipe, not a file" in refusal(pipe)
+    assert "/dev/null is no file" in refusal(Path("/dev/null"))
 
 
 @pytest.mark.parametrize(("head", "limit"), [(PNG, MAX_IMAGE), (MP4, MAX_VIDEO)])
@@ -144,9 +146,11 @@ async def test_a_file_that_changes_under_way_is_not_used(png: Callable[..., Path
 
     async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
         facts = inspect_file(path)
-        path.write_bytes(PNG + b"after")
-        with pytest.raises(InvalidPostError, match="changed while it was being sent"):
-            await upload(Caller(postiz.scheduler), path, facts=facts)
+        for after, words in ((b"other!", "while it was being sent"), (b"longer!", "looked at")):
+            path.write_bytes(PNG + after)
+            with pytest.raises(UploadError, match=f"a.png changed .*{words}"):
+                await upload(Caller(postiz.scheduler), path, facts=facts)
+        assert sandbox.uploads == ()
 
 
 # ------------------------------------------------------------------ over loopback
@@ -194,6 +198,6 @@ async def test_a_file_that_vanishes_is_named(
     path = png("a.png")
     facts = inspect_file(path)
     path.unlink()
-    with pytest.raises(InvalidPostError, match="cannot be read: No such file"):
+    with pytest.raises(InvalidPostError, match=r"a\.png does not exist"):
         await upload(Caller(postiz.scheduler), path, facts=facts)
     assert sandbox.uploads == ()

@@ -8,8 +8,9 @@ An ignored error that is none is one itself, so each `type: ignore` is a promise
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Literal, assert_type
+from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 
 from postiz_async import (
     Created,
@@ -36,13 +37,38 @@ from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import anyio
+
+    from postiz_async.uploads import AsyncFile, UploadSource
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+async def stream() -> AsyncIterator[bytes]:
+    yield b""
+
+
+async def files(
+    postiz: Postiz, blocking: BinaryIO, file: anyio.AsyncFile[bytes], web: AsyncFile
+) -> None:
+    await postiz.media.upload(blocking)
+    await postiz.media.upload(file)
+    await postiz.media.upload(web, allow_private={"files.internal"}, cache=Path("c.sqlite"))
+    await postiz.media.upload(StringIO())  # type: ignore[arg-type]
+    await postiz.media.upload(7)  # type: ignore[arg-type]
 
 
 async def client() -> None:
     async with Postiz(api_key="k", base_url="https://postiz.example.com/api") as postiz:
         channels = assert_type(await postiz.integrations.list(), list[Integration])
         media = assert_type(await postiz.media.upload(Path("a.png")), Media)
+        several: list[UploadSource] = ["a.png", Path("b.png"), b"", BytesIO(), aiter(stream())]
+        assert_type(await postiz.media.upload_many(several), list[Media])
+        tolerant = await postiz.media.upload_many(several, return_exceptions=True)
+        assert_type(tolerant, list[Media | Exception])
         part = ThreadPart("second", media=(media,), delay=5)
         new = NewPost(channels[0], "text", media=[media], thread=["one", Html("<p>x</p>"), part])
         assert_type(await postiz.posts.schedule(new, at=NOW, max_wait=5), list[Created])

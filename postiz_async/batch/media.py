@@ -13,6 +13,7 @@ from postiz_async.errors import (
     BatchError,
     InvalidPostError,
     PayloadTooLargeError,
+    UploadError,
 )
 from postiz_async.uploads import upload
 
@@ -107,11 +108,11 @@ class MediaUploads:
             media = await patiently(self._postiz.clock, lambda: upload(caller, path, facts=facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
-        except InvalidPostError as error:
+        except (InvalidPostError, UploadError) as error:
+            why = error.problems[0].message if isinstance(error, InvalidPostError) else str(error)
             raise BatchError(
                 f"The media file {name} is not what it was when the campaign was checked "
-                f"({error.problems[0].message}). No post with it was sent; run again to take it "
-                "as it is now."
+                f"({why.rstrip('.')}). No post with it was sent; run again to take it as it is now."
             ) from error
         else:
             self._media[sha] = media

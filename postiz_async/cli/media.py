@@ -15,6 +15,7 @@ from postiz_async.cli.settings import (
     json_object,
     open_client,
 )
+from postiz_async.cli.uploading import UploadDisplay, show_uploads
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
 if TYPE_CHECKING:
@@ -34,17 +35,35 @@ def _show(output: Output, media: list[Media]) -> None:
 
 @app.command
 async def upload(
-    files: Annotated[list[Path], Parameter(help="Pictures (10 MiB) or MP4 videos (1 GiB).")],
+    sources: Annotated[
+        list[str], Parameter(help="Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.")
+    ],
     /,
     *,
+    concurrency: Annotated[int, Parameter(help="Uploads at a time.")] = 3,
+    cache: Annotated[
+        Path | None,
+        Parameter(help="A file that remembers for a day what was uploaded, for the next run."),
+    ] = None,
+    allow_private: Annotated[
+        bool, Parameter(help="Also fetch URLs of this machine and of private networks.")
+    ] = False,
     json: Json = False,
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
-    """Upload files."""
+    """Upload files, equal ones once. A failure does not end the others; then the exit code is 1."""
+    output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
-        media = [await postiz.media.upload(path) for path in files]
-    _show(Output(as_json=json), media)
-    return 0
+        with UploadDisplay(output, sources) as display:
+            results = await postiz.media.upload_many(
+                sources,
+                concurrency=concurrency,
+                return_exceptions=True,
+                progress=display.sent,
+                cache=cache,
+                allow_private=allow_private,
+            )
+    return show_uploads(output, sources, results)
 
 
 @app.command

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
-from postiz_async.endpoints import GENERATE_VIDEO, UPLOAD_FROM_URL, VIDEO_FUNCTION, Call
+from postiz_async.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
-from postiz_async.uploads import POSTABLE, upload
+from postiz_async.uploads import (
+    AT_ONCE,
+    STALL_TIMEOUT,
+    URL_SUFFIXES,
+    Progress,
+    UploadSource,
+    Wishes,
+    fetch_by_server,
+    is_url,
+    upload,
+    upload_all,
+)
 from postiz_async.wire import encode_body
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Collection
 
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
+    from postiz_async.uploads import Shelf
 
 __all__ = ["Media"]
-
-_URL_SUFFIXES = (*POSTABLE.values(), ".jpeg")
-
-
-class _FromUrl(msgspec.Struct):
-    url: str
 
 
 class _VideoFunction(msgspec.Struct, rename="camel"):
@@ -38,24 +46,150 @@ class _VideoFunction(msgspec.Struct, rename="camel"):
 class Media:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, shelf: Shelf) -> None:
         self._caller = caller
+        self._shelf = shelf
 
-    async def upload(self, source: Path | str | bytes) -> StoredMedia:
+    async def upload(
+        self,
+        source: UploadSource,
+        *,
+        progress: Progress | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
 
-        The kind is told by the content, never by the name. A file is streamed. There is no call
-        that lists or deletes media, so a repetition leaves an unused copy behind.
+        The kind is told by the first bytes, never by the name, and what the server would refuse
+        is not sent. The rest is streamed. There is no time limit while bytes move.
+
+        A URL is fetched by the server if that can and will (https, a suffix such as `.png`);
+        else it is streamed through this process, which connects to public addresses only and
+        follows five redirects at most.
+
+        Retried: yes, as long as the source can be rewound: paths, bytes, files, URLs; not pipes
+        and iterators. There is no call that lists or deletes media, so a repetition may leave an
+        unused copy behind. Since v1.11.1.
 
         Args:
-            source: a path, or the bytes themselves.
-
-        Retried: yes. Since v1.11.1.
+            source: a path; bytes; a binary file, from where it stands; an async file, such as
+                FastAPI's `UploadFile`; an async iterator of bytes; a URL as text.
+            progress: called with the bytes sent so far and in all (None while not known); it
+                begins again at 0 when an upload is repeated. Not called for what the server
+                fetches or was uploaded before.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
 
         Raises:
             InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
+            UploadError: the source failed or changed on its way, or the URL could not be
+                fetched; nothing was stored.
         """
-        return await upload(self._caller, source)
+        wishes = Wishes(
+            progress=progress,
+            reuse=reuse,
+            cache=Path(cache) if cache is not None else None,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+        )
+        return await upload(self._caller, source, wishes=wishes, shelf=self._shelf)
+
+    @overload
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[False] = ...,
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia]: ...
+
+    @overload
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[True],
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia | Exception]: ...
+
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = AT_ONCE,
+        return_exceptions: bool = False,
+        progress: Callable[[int, int, int | None], object] | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> list[StoredMedia] | list[StoredMedia | Exception]:
+        """Upload several, a few at a time; equal contents and equal URLs only once.
+
+        A failure ends nothing but its own upload. What was uploaded is remembered, so calling
+        again with the same sources uploads only what failed.
+
+        Args:
+            sources: see `upload`.
+            concurrency: how many at a time.
+            return_exceptions: put the errors in the places of their sources instead of raising.
+            progress: called with the place of a source, and its bytes sent and in all.
+            reuse: see `upload`; without it equal contents are uploaded again.
+            cache: see `upload`.
+            allow_private: see `upload`.
+            stall_timeout: see `upload`.
+
+        Returns:
+            The media in the order of the sources.
+
+        Raises:
+            ExceptionGroup: of all that failed, after the others have ended. A note on each error
+                names its source.
+        """
+        wishes = Wishes(
+            reuse=reuse,
+            cache=Path(cache) if cache is not None else None,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+            hash_first=True,
+        )
+
+        fetched: dict[str, StoredMedia] = {}
+
+        async def one(place: int, source: UploadSource) -> StoredMedia:
+            def tell(sent: int, total: int | None) -> None:
+                if progress is not None:
+                    progress(place, sent, total)
+
+            mine = replace(wishes, progress=tell)
+            if not reuse or not isinstance(source, str) or not is_url(source):
+                return await upload(self._caller, source, wishes=mine, shelf=self._shelf)
+            async with self._shelf.turn(source):
+                if source not in fetched:
+                    fetched[source] = await upload(self._caller, source, wishes=mine)
+                return fetched[source]
+
+        results = await upload_all(list(sources), one, concurrency=concurrency)
+        failed = [each for each in results if isinstance(each, Exception)]
+        if failed and not return_exceptions:
+            raise ExceptionGroup(f"{len(failed)} of {len(results)} uploads failed", failed)
+        return results
 
     async def upload_from_url(self, url: str) -> StoredMedia:
         """Let the server fetch a picture or video from a public https address.
@@ -67,11 +201,11 @@ class Media:
             InvalidPostError: the path of the URL does not end in a suffix that the server takes.
             BadRequestError: the server could not fetch it, or it is of the wrong kind.
         """
-        if not url.partition("?")[0].endswith(_URL_SUFFIXES):
-            suffixes = " ".join(sorted(_URL_SUFFIXES))
+        if not url.partition("?")[0].endswith(URL_SUFFIXES):
+            suffixes = " ".join(sorted(URL_SUFFIXES))
             message = f"{url[:100]!r} does not end in one of {suffixes} (lower case)"
             raise InvalidPostError([Problem("url", message)])
-        return await self._caller.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
+        return await fetch_by_server(self._caller, url)
 
     async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
         """Generate a video; costs a credit of the plan and may take half an hour.

@@ -90,10 +90,10 @@ def _application(sandbox: Sandbox) -> web.Application:
     async def answer(http_request: web.Request) -> web.StreamResponse:
         if http_request.path.startswith("/sandbox/"):
             return _to_http(control(sandbox, http_request.path))
-        request = await _from_http(http_request)
         try:
+            request = await _from_http(http_request)
             response = await sandbox.handle(request)
-        except ConnectionLost:
+        except (ConnectionLost, ConnectionResetError):  # of a fault, or of a client that gave up
             if http_request.transport is not None:
                 http_request.transport.abort()
             return web.Response()  # goes nowhere

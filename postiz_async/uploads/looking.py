@@ -1,0 +1,189 @@
+"""What a file is by its content, and whether the server would take it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import filetype  # pyright: ignore[reportMissingTypeStubs]
+import imagesize  # pyright: ignore[reportMissingTypeStubs]
+
+from postiz_async.errors import InvalidPostError, Problem
+
+if TYPE_CHECKING:
+    from io import BytesIO
+    from pathlib import Path
+
+__all__ = [
+    "POSTABLE",
+    "FileFacts",
+    "check_path",
+    "check_size",
+    "inspect_file",
+    "kind_of",
+    "limit_of",
+    "pixels_of",
+    "refuse",
+]
+
+MAX_IMAGE, MAX_VIDEO = 10 * 1024 * 1024, 1024 * 1024 * 1024
+"""Bytes the server accepts."""
+
+POSTABLE = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+}
+"""Kinds that can be uploaded and used in a post, with the suffix that the server gives."""
+
+_BOXED = {
+    b"qt": "video/quicktime",
+    b"mif1": "image/heif",
+    b"msf1": "image/heif",
+    b"hei": "image/heic",
+    b"hev": "image/heic",
+    b"crx": "image/x-canon-cr3",
+    b"M4": "video/x-m4v",
+    b"F4": "video/x-f4v",
+    b"3g": "video/3gpp",
+    b"jp2": "image/jp2",
+}
+"""Main brands of files that are built like MP4 and are something else."""
+
+UPLOAD_ONLY = {"image/avif", "image/bmp", "image/tiff"}
+_HEAD = 8192
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a look at a file tells. `sha256` names its content, `size` is in bytes.
+
+    `width` and `height` are the pixels of a picture, 0 where they cannot be read.
+    """
+
+    sha256: str
+    size: int
+    mime: str
+    width: int = 0
+    height: int = 0
+
+
+def inspect_file(path: Path) -> FileFacts:
+    """Read a local file once and say what it is. Blocking: call it in a thread.
+
+    Raises:
+        InvalidPostError: it is missing, no file, empty, of a kind that cannot be posted, or
+            too large.
+    """
+    try:
+        check_path(path)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            digest.update(head)
+            size = len(head)
+            mime = kind_of(head, str(path))
+            check_size(os.fstat(file.fileno()).st_size, mime, str(path))
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise refuse(f"{path} cannot be read: {error.strerror or error}") from error
+    check_size(size, mime, str(path))
+    return FileFacts(digest.hexdigest(), size, mime, *pixels_of(mime, path))
+
+
+def check_path(path: Path) -> None:
+    """Refuse what is no file that can be read again and again.
+
+    Raises:
+        InvalidPostError: it is missing, a directory, a pipe, a device or a link to itself.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, ValueError):
+        raise refuse(f"{path} does not exist") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise refuse(f"{path} is a symbolic link that leads back to itself") from None
+        raise
+    if stat.S_ISDIR(mode):
+        raise refuse(f"{path} is a directory")
+    if stat.S_ISFIFO(mode):
+        raise refuse(f"{path} is a pipe, not a file", "open it and hand over the file object")
+    if not stat.S_ISREG(mode):
+        raise refuse(f"{path} is no file")
+
+
+def kind_of(head: bytes, name: str) -> str:
+    """The media type by content; the name says nothing.
+
+    Raises:
+        InvalidPostError: it is empty, or of a kind that cannot be posted.
+    """
+    if not head:
+        raise refuse(f"{name} is empty (0 bytes)")
+    mime = _boxed_kind(head) if head[4:8] == b"ftyp" else _guess(head)
+    if mime in UPLOAD_ONLY:
+        raise refuse(
+            f"{name} is {mime}: it can be uploaded but not posted", "convert it to PNG or JPEG"
+        )
+    if mime not in POSTABLE:
+        raise refuse(
+            f"{name} is {'of an unknown kind' if mime == 'unknown' else mime} by its content",
+            "PNG, JPEG, GIF, WebP and MP4 can be posted",
+        )
+    return mime
+
+
+def _guess(head: bytes) -> str:
+    return str(filetype.guess_mime(head) or "unknown")  # pyright: ignore[reportUnknownMemberType]
+
+
+def _boxed_kind(head: bytes) -> str:
+    """The type of a file of boxes, by its main brand alone, as the server judges."""
+    brand = head[8:12]
+    if brand in {b"avif", b"avis"}:
+        return "image/avif"
+    other = next((name for start, name in _BOXED.items() if brand.startswith(start)), None)
+    return other or "video/mp4"
+
+
+def pixels_of(mime: str, source: Path | BytesIO) -> tuple[int, int]:
+    """Width and height of a picture; 0 and 0 where they cannot be read."""
+    if not mime.startswith("image/"):
+        return 0, 0
+    try:
+        width, height = imagesize.get(source)  # pyright: ignore[reportUnknownMemberType]
+    except (ValueError, OSError, struct.error, IndexError):  # a broken picture
+        return 0, 0
+    return max(0, int(width)), max(0, int(height))
+
+
+def limit_of(mime: str) -> int:
+    """Bytes that the server accepts of a kind."""
+    return MAX_VIDEO if mime.startswith("video/") else MAX_IMAGE
+
+
+def check_size(size: int, mime: str, name: str) -> None:
+    """Refuse what is too large for its kind.
+
+    Raises:
+        InvalidPostError: it is.
+    """
+    limit = limit_of(mime)
+    if size > limit:
+        raise refuse(f"{name} has {size:,} bytes; the server accepts {limit:,}")
+
+
+def refuse(message: str, hint: str = "") -> InvalidPostError:
+    """The error for something that is not sent."""
+    return InvalidPostError([Problem("media", message, hint=hint)])

@@ -1,0 +1,135 @@
+"""Files of other web servers that are streamed through this process.
+
+A URL may come from a stranger. So nothing but http and https is followed, and no connection is
+made to an address that is not public: each one is judged when its socket is made, after the name
+was looked up and after each redirect. No proxy is used, for it would look the name up itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from postiz_async.errors import UploadError
+from postiz_async.transport import fetch
+from postiz_async.uploads.addresses import is_public, shown
+from postiz_async.uploads.looking import refuse
+from postiz_async.uploads.sources import HEAD, Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Collection
+
+    from postiz_async.transport import Fetched
+    from postiz_async.uploads.sources import Sink
+
+__all__ = ["Remote"]
+
+MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class Remote(Source):
+    """The answer to a GET, asked for anew for each attempt.
+
+    Args:
+        url: an http or https URL.
+        allow_private: whether it may lead to addresses that are not public; or the names of the
+            hosts that may.
+        stall_timeout: seconds without a byte after which it is given up.
+    """
+
+    can_be_hashed = False
+
+    def __init__(
+        self, url: str, *, allow_private: bool | Collection[str], stall_timeout: float
+    ) -> None:
+        self.name = shown(url)
+        self._url = url
+        self._allow_private = allow_private
+        self._stall_timeout = stall_timeout
+        self._opened: AsyncExitStack | None = None
+        self._fetched: Fetched | None = None
+        self._looked_at: list[bytes] = []
+
+    async def look(self) -> bytes:
+        fetched = await self._fetch()
+        self.size = fetched.size
+        head = b""
+        async for chunk in fetched.chunks:
+            self._looked_at.append(chunk)
+            head += chunk
+            if len(head) >= HEAD:
+                break
+        return head[:HEAD]
+
+    async def chunks(self, digest: Sink) -> AsyncGenerator[bytes]:
+        fetched, begun = self._fetched, self._looked_at
+        self._fetched, self._looked_at = None, []
+        if fetched is None:
+            fetched = await self._fetch()
+            self._fetched = None
+        for chunk in begun:
+            digest.update(chunk)
+            yield chunk
+        async for chunk in fetched.chunks:
+            digest.update(chunk)
+            yield chunk
+
+    async def aclose(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.aclose()
+
+    async def _fetch(self) -> Fetched:
+        """Follow the URL to an answer that is none of redirection."""
+        url = self._url
+        for _ in range(MAX_REDIRECTS + 1):
+            await self.aclose()
+            _check(url)
+            async with AsyncExitStack() as stack:
+                fetched = await stack.enter_async_context(
+                    fetch(
+                        url,
+                        name=shown(url),
+                        may_connect=self._may_connect,
+                        stall_timeout=self._stall_timeout,
+                    )
+                )
+                self._opened = stack.pop_all()
+            if fetched.status in _REDIRECTS and fetched.location:
+                url = _next(url, fetched.location)
+                continue
+            if fetched.status != 200:
+                raise UploadError(f"{shown(url)} answered {fetched.status}, not with a file.")
+            self._fetched = fetched
+            return fetched
+        raise UploadError(
+            f"{self.name} redirects more than {MAX_REDIRECTS} times. Give the address of the file."
+        )
+
+    def _may_connect(self, host: str, address: str) -> bool:
+        if is_public(address):
+            return True
+        if isinstance(self._allow_private, bool):
+            return self._allow_private
+        return host.lower() in {name.lower() for name in self._allow_private}
+
+
+def _next(url: str, location: str) -> str:
+    """Where a redirect leads."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
+
+
+def _check(url: str) -> None:
+    """Refuse what is no URL, or of another scheme."""
+    try:
+        parts = urlsplit(url)
+        is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fine = False
+    if not is_fine:
+        raise refuse(f"{shown(url)!r} is not the address of a file in the web")

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+from samples import GIF, MP4, PNG
+
+from postiz_async.cli.output import Output
+from postiz_async.cli.uploading import UploadDisplay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    contents = {"a.png": PNG, "b.gif": GIF, "c.mp4": MP4, "same.png": PNG, "page.png": b"<html>"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def site(files: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=files)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_several_files_equal_ones_once(cli: Cli, server: Server, files: Path) -> None:
+    before = server.state["uploads"]
+    names = [files / name for name in ("a.png", "b.gif", "c.mp4", "same.png")]
+    told = cli("media", "upload", *names, "--json")
+    assert (told.code, told.err) == (0, "")
+    assert [each["path"][-4:] for each in told.document] == [".png", ".gif", ".mp4", ".png"]
+    assert told.document[0] == told.document[3]
+    assert server.state["uploads"] == before + 3
+    lines = cli("media", "upload", *names[:2]).out.splitlines()
+    assert lines[0].split() == ["source", "id", "path"]
+    assert lines[1].startswith(f"{files}/a.png ")
+
+
+def test_a_failure_does_not_end_the_others(cli: Cli, server: Server, files: Path) -> None:
+    sources = [files / "page.png", files / "a.png", files / "none.png"]
+    told = cli("media", "upload", *sources, "--json")
+    assert told.code == 1
+    wrong, fine, missing = told.document
+    assert fine["path"].endswith(".png")
+    assert wrong["source"] == str(files / "page.png")
+    assert wrong["error"]["kind"] == "InvalidPostError"
+    assert "PNG, JPEG, GIF, WebP and MP4 can be posted" in wrong["error"]["message"]
+    assert missing["error"]["message"] == f"{files / 'none.png'} does not exist"
+    assert told.err.count("error: ") == 2
+    shown = cli("media", "upload", *sources)
+    assert (shown.code, len(shown.out.splitlines())) == (1, 2)
+
+
+def test_when_all_fail_the_code_says_so(cli: Cli, server: Server, files: Path) -> None:
+    one = cli("media", "upload", files / "page.png", "--json")
+    assert one.code == 2
+    assert one.document["error"]["kind"] == "InvalidPostError"
+    two = cli("media", "upload", files / "page.png", files / "none.png")
+    assert two.code == 2
+    assert "none.png does not exist" in two.err
+    assert cli("media", "upload", files / "a.png", "--concurrency", "0").code == 2
+
+
+def test_urls_are_streamed_when_that_is_allowed(
+    cli: Cli, server: Server, files: Path, site: str
+) -> None:
+    url = f"{site}/a.png?token=s3cret"
+    refused = cli("media", "upload", url)
+    assert refused.code == 2
+    assert "was not fetched" in refused.err
+    assert "s3cret" not in refused.err + refused.out
+    allowed = cli("media", "upload", url, files / "b.gif", "--allow-private")
+    assert allowed.code == 0
+    assert f"{site}/a.png " in allowed.out
+    assert "s3cret" not in allowed.err + allowed.out
+
+
+def test_a_cache_spares_the_next_run_an_upload(cli: Cli, server: Server, files: Path) -> None:
+    before = server.state["uploads"]
+    cache = files / "uploads.sqlite"
+    told = [cli("media", "upload", files / "a.png", "--cache", cache, "--json") for _ in range(2)]
+    assert told[0].document == told[1].document
+    assert server.state["uploads"] == before + 1
+
+
+def test_a_terminal_shows_a_bar_for_what_is_under_way() -> None:
+    output = Output()
+    output.notes = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with UploadDisplay(output, ["/a/very/long/path/of/a/picture/sunrise.png", "film.mp4"]) as bars:
+        bars.sent(0, 0, 2_000_000)
+        bars.sent(0, 1_000_000, 2_000_000)
+        bars.sent(1, 300_000, None)
+        bars.sent(1, 0, None)
+        bars.sent(0, 2_000_000, 2_000_000)
+        bars.sent(1, 500_000, None)
+    assert isinstance(output.notes.file, io.StringIO)
+    seen = output.notes.file.getvalue()
+    assert "...th/of/a/picture/sunrise.png" in seen
+    assert "film.mp4" in seen
+    assert "500.0/? kB" in seen

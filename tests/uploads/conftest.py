@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async.client import Postiz
+from postiz_async.clock import AcceleratedClock, JumpingClock
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+from postiz_async.testing import sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+async def postiz(sandbox: Sandbox) -> AsyncIterator[Postiz]:
+    """A client over loopback, whose pauses are short."""
+    async with serve(sandbox) as served:
+        clock = AcceleratedClock(50)
+        async with Postiz(api_key="sandbox", base_url=served.url, clock=clock) as client:
+            yield client
+
+
+@pytest.fixture
+async def local(sandbox_in_memory: Sandbox) -> AsyncIterator[Postiz]:
+    """A client without sockets."""
+    async with sandbox_client(sandbox_in_memory) as client:
+        yield client
+
+
+@pytest.fixture
+async def sandbox_in_memory() -> AsyncIterator[Sandbox]:
+    async with Sandbox(clock=JumpingClock()) as made:
+        yield made

@@ -1,0 +1,345 @@
+"""URLs: fetched by the server, else streamed through us, and only from where that is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+from samples import PNG
+from upload_lab import sha
+
+from postiz_async.client import Postiz
+from postiz_async.errors import AuthenticationError, InvalidPostError, UploadError
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.sandbox.http import serve
+from postiz_async.uploads.addresses import is_public, shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from pathlib import Path
+
+DATA = PNG + os.urandom(300_000)
+
+
+class Web:
+    """Another web server, which has a picture and bad habits."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.seen: Counter[str] = Counter()
+        self.redirect = ""
+        self.released = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.strip("/")
+        self.seen[name] += 1
+        if name == "photo.png":
+            assert "Authorization" not in request.headers, "the key is for Postiz alone"
+            return web.Response(body=DATA)
+        if name == "page.png":
+            return web.Response(text="<html></html>", content_type="text/html")
+        if name == "redirect":
+            return web.Response(status=302, headers={"Location": self.redirect})
+        if name == "large.png":
+            return web.Response(body=PNG + bytes(10_485_760))
+        if name == "missing.png":
+            return web.Response(status=404)
+        return await self._stream(request, name)
+
+    async def _stream(self, request: web.Request, name: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if name == "cut.png":
+            response.content_length = 1_000_000
+        await response.prepare(request)
+        await response.write(DATA)
+        if name == "endless.png":
+            while True:
+                await response.write(bytes(65_536))
+        if name == "stuck.png":
+            await self.released.wait()
+        if name == "cut.png" and request.transport is not None:
+            request.transport.abort()
+        return response
+
+
+@asynccontextmanager
+async def served_web() -> AsyncGenerator[Web]:
+    made = Web()
+    application = web.Application()
+    application.router.add_get("/{path:.*}", made.answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield made
+    finally:
+        made.released.set()
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Web]:
+    async with served_web() as made:
+        yield made
+
+
+# ------------------------------------------------------------------ who fetches
+
+
+async def test_the_server_fetches_what_it_can(sandbox_in_memory: Sandbox, local: Postiz) -> None:
+    url = "https://pictures.example.com/photo.png?size=large"
+    sandbox_in_memory.add_remote_file(url, DATA)
+    told: list[int] = []
+    await local.media.upload(url, progress=lambda sent, _: told.append(sent))
+    (stored,) = sandbox_in_memory.uploads
+    assert (stored.sha256, sandbox_in_memory.requests, told) == (sha(DATA), 1, [])
+
+
+async def test_what_the_server_would_not_fetch_is_streamed_through_us(
+    sandbox: Sandbox, postiz: Postiz, other: Web
+) -> None:
+    """It takes https alone, and a path with a suffix: it is not even asked."""
+    told: list[tuple[int, int | None]] = []
+    media = await postiz.media.upload(
+        f"{other.url}/photo.png", allow_private=True, progress=lambda *now: told.append(now)
+    )
+    assert [stored.sha256 for stored in sandbox.uploads] == [sha(DATA)]
+    assert (media.size, media.width) == (len(DATA), 1)
+    assert (told[0], told[-1]) == ((0, len(DATA)), (len(DATA), len(DATA)))
+    assert sandbox.requests == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "refused",
+        "old",
+        Fault(kind="error_before", route="upload_from_url"),
+        Fault(kind="error_before", status=503, route="upload_from_url"),
+        Fault(kind="drop_answer", route="upload_from_url"),
+    ],
+)
+async def test_when_the_server_refuses_or_fails_we_try(refusal: Fault | str) -> None:
+    """Nobody listens at the address: that is said by us, after the server was asked."""
+    release = "v2.7.0" if refusal == "old" else "HEAD"
+    async with Sandbox(release=release) as sandbox, serve(sandbox) as served:
+        if isinstance(refusal, Fault):
+            sandbox.faults.add(refusal)
+        async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
+            with pytest.raises(UploadError, match=r"https://127\.0\.0\.1:9/a\.png could not be f"):
+                await postiz.media.upload("https://127.0.0.1:9/a.png", allow_private=True)
+        assert (sandbox.requests, sandbox.uploads) == (1, ())
+
+
+async def test_a_key_that_is_refused_is_not_tried_around(sandbox: Sandbox) -> None:
+    async with (
+        serve(sandbox) as served,
+        Postiz(api_key="another", base_url=served.url) as postiz,
+    ):
+        with pytest.raises(AuthenticationError):
+            await postiz.media.upload("https://pictures.example.com/photo.png")
+
+
+CHILD = """
+import asyncio, sys
+from postiz_async import Postiz
+async def main():
+    async with Postiz(api_key="sandbox", base_url=sys.argv[1]) as postiz:
+        print((await postiz.media.upload(sys.argv[2], allow_private={"127.0.0.1"})).path)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+async def test_what_the_server_could_not_fetch_arrives_through_us(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """With TLS, in a process of its own that trusts our certificate."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    make += ["-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext"]
+    make += ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(make, check=True, capture_output=True)  # noqa: ASYNC221
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(DATA) + DATA)
+        await writer.drain()
+        writer.close()
+
+    context = _server_context(certificate, key)
+    async with (
+        serve(sandbox) as served,
+        await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server,
+    ):
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/photo.png"
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-c", CHILD, served.url, url,
+            env=os.environ | {"SSL_CERT_FILE": str(certificate)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        out, _ = await child.communicate()
+    assert child.returncode == 0, out.decode()
+    assert out.decode().strip().endswith(".png")
+    assert [stored.sha256 for stored in sandbox.uploads] == [sha(DATA)]
+    assert sandbox.requests == 2, "the server was asked first"
+
+
+def _server_context(certificate: Path, key: Path):  # noqa: ANN202
+    import ssl  # noqa: PLC0415
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+# ------------------------------------------------------------------ where to
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],  # noqa: S104
+)
+async def test_private_addresses_are_not_fetched(
+    sandbox: Sandbox, postiz: Postiz, other: Web, host: str
+) -> None:
+    port = other.url.rpartition(":")[2]
+    with pytest.raises(UploadError) as caught:
+        await postiz.media.upload(f"http://{host}:{port}/photo.png")
+    assert "an address of a private network or of this machine, and was not" in str(caught.value)
+    assert "allow_private=True" in str(caught.value)
+    assert (other.seen, sandbox.requests) == (Counter(), 0)
+
+
+async def test_other_ways_to_write_a_private_address_do_not_help(
+    postiz: Postiz, other: Web
+) -> None:
+    port = other.url.rpartition(":")[2]
+    for host in ("2130706433", "127.1", "0x7f000001", "017700000001"):
+        with pytest.raises(UploadError):
+            await postiz.media.upload(f"http://{host}:{port}/photo.png")
+    assert other.seen == Counter()
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.2", "[::ffff:127.0.0.1]", "127.0.0.1@127.0.0.2"]
+)
+async def test_a_redirect_to_a_private_address_is_not_followed(
+    postiz: Postiz, other: Web, host: str
+) -> None:
+    """The first host is trusted by name; what it points to is not."""
+    port = other.url.rpartition(":")[2]
+    other.redirect = f"http://{host}:{port}/photo.png"
+    with pytest.raises(UploadError, match="an address of a private network or of this machine"):
+        await postiz.media.upload(f"{other.url}/redirect", allow_private=["127.0.0.1"])
+    assert other.seen == Counter({"redirect": 1})
+
+
+async def test_redirects_are_followed_and_counted(
+    sandbox: Sandbox, postiz: Postiz, other: Web
+) -> None:
+    other.redirect = "/photo.png"
+    await postiz.media.upload(f"{other.url}/redirect", allow_private=["127.0.0.1"])
+    assert [stored.sha256 for stored in sandbox.uploads] == [sha(DATA)]
+    other.redirect = "redirect"
+    with pytest.raises(UploadError, match="redirects more than 5 times"):
+        await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
+    for target in ("file:///etc/passwd", "ftp://127.0.0.1/a.png", "http://[::1"):
+        other.redirect = target
+        with pytest.raises(InvalidPostError, match="is not the address of a file in the web"):
+            await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("10.0.0.1", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("127.8.8.8", False),
+        ("0.0.0.0", False),  # noqa: S104
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("ff0e::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::a00:1", False),
+        ("64:ff9b::5db8:d822", True),
+        ("2002:7f00:1::", False),
+        ("nonsense", False),
+    ],
+)
+def test_what_a_public_address_is(address: str, *, public: bool) -> None:
+    assert is_public(address) is public
+
+
+# ------------------------------------------------------------------ what comes
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.png", "answered 404, not with a file"),
+        ("page.png", "of an unknown kind by its content"),
+        ("large.png", "has 10,485,793 bytes; the server accepts 10,485,760"),
+        ("endless.png", "more than 10,485,760 bytes, which is all that the server accepts"),
+        ("cut.png", "could not be fetched: its answer broke off"),
+        ("stuck.png", "could not be fetched: it gave no byte for 0.1 s"),
+    ],
+)
+async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
+    sandbox: Sandbox, postiz: Postiz, other: Web, name: str, words: str
+) -> None:
+    with pytest.raises((UploadError, InvalidPostError)) as caught:
+        await postiz.media.upload(f"{other.url}/{name}", allow_private=True, stall_timeout=0.1)
+    assert words in str(caught.value)
+    assert f"/{name}" in str(caught.value)
+    assert (sandbox.uploads, other.seen[name]) == ((), 1)
+
+
+async def test_a_repetition_fetches_anew(sandbox: Sandbox, postiz: Postiz, other: Web) -> None:
+    sandbox.faults.add(Fault(kind="drop_answer", route="upload_file", times=2))
+    await postiz.media.upload(f"{other.url}/photo.png", allow_private=True)
+    assert other.seen == Counter({"photo.png": 3})
+    assert {stored.sha256 for stored in sandbox.uploads} == {sha(DATA)}
+
+
+async def test_what_may_be_secret_in_a_url_is_not_shown(postiz: Postiz, other: Web) -> None:
+    port = other.url.rpartition(":")[2]
+    url = f"http://user:password@127.0.0.1:{port}/missing.png?signature=s3cret"
+    for allowed in (True, False):
+        with pytest.raises(UploadError) as caught:
+            await postiz.media.upload(url, allow_private=allowed)
+        for secret in ("password", "s3cret", "user"):
+            assert secret not in str(caught.value)
+    assert shown(url) == f"http://127.0.0.1:{port}/missing.png"
+
+
+async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -> None:
+    with pytest.raises(
+        UploadError, match=r"http://127\.0\.0\.1:9/a\.png could not be fetched: no c"
+    ):
+        await postiz.media.upload("http://127.0.0.1:9/a.png", allow_private=True)
+    with pytest.raises(UploadError, match="could not be fetched"):
+        await postiz.media.upload(f"http://{'a' * 70}.invalid/a.png")
+    for wrong in ("http://", "http://:80/a.png", "http://a:b/c.png", "http://[::1/a.png"):
+        with pytest.raises(InvalidPostError, match="not the address of a file in the web"):
+            await postiz.media.upload(wrong)
