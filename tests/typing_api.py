@@ -32,7 +32,6 @@ from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.plan import Forecast
 from postiz_async.batch.reading import Reading
 from postiz_async.batch.report import Report
-from postiz_async.batch.rows import CampaignRow
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
@@ -43,6 +42,11 @@ if TYPE_CHECKING:
     import anyio
 
     from postiz_async.uploads import AsyncFile, UploadSource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from postiz_async.batch.rows import CampaignRow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
