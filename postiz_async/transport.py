@@ -63,9 +63,11 @@ class AiohttpTransport:
 
     Args:
         connections: connections kept at most.
+        speed: how many times as fast as the machine's the clock runs that time-outs are meant on.
     """
 
-    def __init__(self, *, connections: int = 100) -> None:
+    def __init__(self, *, connections: int = 100, speed: float = 1.0) -> None:
+        self._speed = speed
         self._proxies = _proxies()
         self._routes: dict[tuple[str, str], str | None] = {}
         self._session = aiohttp.ClientSession(
@@ -97,7 +99,7 @@ class AiohttpTransport:
                 headers=dict(request.headers),
                 data=data,
                 allow_redirects=False,
-                timeout=_timeout(request.timeout, STALL_TIMEOUT),
+                timeout=_timeout(request.timeout, self._speed),
                 proxy=self._proxy(request.url),
             ) as response:
                 content = await _read(response)
@@ -192,12 +194,12 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
 
 
 @lru_cache(maxsize=256)
-def _timeout(total: float | None, stall: float) -> aiohttp.ClientTimeout:
+def _timeout(total: float | None, speed: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=total,
+        total=None if total is None else total / speed,
         connect=None,
         sock_connect=CONNECT_TIMEOUT,
-        sock_read=stall if total is None else None,
+        sock_read=STALL_TIMEOUT if total is None else None,
     )
 
 
