@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from processes import PATIENCE, COMMAND, child_environment, ended, sandbox_process, wait_until
 from samples import PNG
 
-from postiz_async.batch.lookup import MAY_LACK
+from postiz_async.batch.lookup import MAY_LACK, UNSEEN_END
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
 from postiz_async.delivery.records import connect, read_meta
@@ -190,15 +190,14 @@ class Lane:
                     lambda: process.poll() is not None or server.state["requests"] > before,
                     "a request arrives",
                 )
-            time.sleep(self.dice.uniform(0, 0.8))
+            time.sleep(self.dice.uniform(0, 0.4))
             was_working = process.poll() is None
             process.kill()
             _, err = process.communicate(timeout=PATIENCE)
         self._look_for_traceback(err)
         self.tally.kills += was_working
-        if file.with_suffix(".journal").exists():
-            states = Counter(row.state for row in read_summary(file.with_suffix(".journal")).rows)
-            self.tally.open_rows += states[State.SENDING] + states[State.UNKNOWN]
+        states = Counter(row.state for row in rows_of(file))
+        self.tally.open_rows += states[State.SENDING] + states[State.UNKNOWN]
         return was_working or process.returncode != 0
 
     def _finish(self, file: Path, server: Server) -> None:
@@ -207,8 +206,8 @@ class Lane:
             with ended(self._start(file, server)) as process:
                 _, err = process.communicate(timeout=2 * PATIENCE)
             self._look_for_traceback(err)
-            rows = read_summary(file.with_suffix(".journal")).rows
-            if not any(row.state in OPEN for row in rows):
+            rows = rows_of(file)
+            if rows and not any(row.state in OPEN for row in rows):
                 return
         self.tally.wrong.append(f"{file}: not at its end after {ATTEMPTS} runs: {err}")
 
@@ -247,10 +246,16 @@ class Lane:
             is_whole = thread == record.get("thread", []) and (
                 post["has_job"] or post["state"] == "PUBLISHED"
             )
-            if post["id"] != row.post_id or not (is_whole or row.note == MAY_LACK):
+            if post["id"] != row.post_id or not (is_whole or row.note in {MAY_LACK, UNSEEN_END}):
                 self.tally.wrong.append(what)
         elif posts and (row is None or row.state is not State.UNDECIDED):
             self.tally.wrong.append(what)
+
+
+def rows_of(file: Path) -> Sequence[RowRecord]:
+    """What the journal of a campaign knows, if there is one yet."""
+    journal = file.with_suffix(".journal")
+    return read_summary(journal).rows if journal.exists() else ()
 
 
 OPEN = {State.PLANNED, State.SENDING, State.UNKNOWN}
@@ -269,13 +274,13 @@ def client_refs(
 def campaign(
     dice: random.Random, now: datetime, *, is_urgent: bool
 ) -> Iterator[dict[str, Any]]:
-    """Some forty moments with one to six posts each: threads, media, equal texts.
+    """A hundred moments with one to six posts each: threads, media, equal texts.
 
     Of an urgent one many dates come while it is run.
     """
     number = 0
-    for moment in range(40):
-        minutes = 4 * moment + 8 if is_urgent else 600 * (moment + 4)
+    for moment in range(100):
+        minutes = 3 * moment + 10 if is_urgent else 300 * (moment + 4)
         date = now.replace(microsecond=0) + timedelta(minutes=minutes)
         for _ in range(dice.choice([1, 2, 3, 4, 6])):
             number += 1

@@ -8,8 +8,10 @@ replica. So absence is believed only when all of this is true:
 * settled: `SETTLE` seconds have passed since the request was sent;
 * two looks, a pause apart, then show the same.
 
-A server that fails in the middle of a request leaves a prefix of it. The last post of such a
-prefix is suspect: it may lack its publishing job, or parts of its thread.
+A server that fails in the middle of a request leaves a prefix of it, and whoever did not get its
+answer cannot know. So the last post that is found is always suspect: it may lack its publishing
+job, or parts of its thread. A post without a thread gets its job anew; a thread is replaced, when
+it is certain that the server is not at work on it any more.
 """
 
 from __future__ import annotations
@@ -17,18 +19,24 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
 from postiz_async.delivery.matching import match_request
-from postiz_async.delivery.patience import patiently
+from postiz_async.delivery.patience import PAUSES, patiently
 from postiz_async.delivery.removal import delete_whole
-from postiz_async.errors import BadRequestError, NotFoundError, QuotaError
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    NotFoundError,
+    QuotaError,
+    ServerError,
+)
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import SentRequest
@@ -48,6 +56,14 @@ DUE_SOON = 600.0
 """Seconds before its date in which a half-made post is not touched: it may be published now."""
 
 MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
+UNSEEN_END = (
+    "the answer to its request was lost, and it is due too soon to be made sure of; it may lack "
+    "its thread or not be published"
+)
+
+
+_End = Literal["whole", "unsure", "removed"]
+"""What became of the last post of a request."""
 
 
 class Fence:
@@ -111,17 +127,21 @@ class LookUp:
             hurry: believe the fence and two looks alone when the request is due before it settles.
         """
         settles = SETTLE - min(SETTLE, max(0.0, self._clock.time() - sent.sent_at))
-        is_due = self._due_in(sent) < settles
-        posts = await self._look_until_certain(sent, 0.0 if hurry and is_due else settles)
+        due_in = self._due_in(sent)
+        waits = not is_broken and _ends_with_thread(sent) and due_in > settles + DUE_SOON
+        posts = await self._look_until_certain(
+            sent, 0.0 if hurry and due_in < settles else settles, all_is_enough=not waits
+        )
         if not posts:
             return Found({}, {})
-        last = max(posts)
-        is_suspect = is_broken or len(posts) < len(sent.refs)
-        fate = await self._mend(sent, last, posts[last]) if is_suspect else ""
         stored = {place: post.id for place, post in posts.items()}
-        if fate is None:
+        last = max(posts)
+        has_failed = is_broken or len(posts) < len(sent.refs)
+        end = await self._mend(sent, last, posts[last], has_ended=has_failed or waits)
+        if end == "removed":
             del stored[last]
-        return Found(stored, {last: fate} if fate else {})
+        lacks = {last: MAY_LACK if has_failed else UNSEEN_END}
+        return Found(stored, lacks if end == "unsure" else {})
 
     def is_over(self, sent: SentRequest) -> bool:
         """Whether the date of a request has passed, so that it is or will not be published."""
@@ -132,7 +152,9 @@ class LookUp:
             return math.inf
         return parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
 
-    async def _look_until_certain(self, sent: SentRequest, settles: float) -> dict[int, Post]:
+    async def _look_until_certain(
+        self, sent: SentRequest, settles: float, *, all_is_enough: bool
+    ) -> dict[int, Post]:
         lost_at = self._clock.monotonic()
         settled_at = lost_at + settles
         usual = len(sent.refs) / self._postiz.scheduler.gate.budget.rate
@@ -143,7 +165,8 @@ class LookUp:
             is_settled = self._clock.monotonic() >= settled_at
             is_final = is_settled and await self._fence.is_behind(lost_at)
             posts = await self._look(sent)
-            if len(posts) == len(sent.refs) or (is_final and before == posts):
+            is_all = all_is_enough and len(posts) == len(sent.refs)
+            if is_all or (is_final and before == posts):
                 log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
                 return posts
             before = posts if is_final else None
@@ -158,23 +181,56 @@ class LookUp:
         found = match_request(sent.body, listed).found
         return {place: by_id[post_id] for place, post_id in found.items()}
 
-    async def _mend(self, sent: SentRequest, place: int, post: Post) -> str | None:
-        """Make a suspect post whole. Returns a note, or None when it is to be sent again."""
-        due_in = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
-        is_draft = sent.body.type == "draft"
-        if len(sent.body.posts[place].value) == 1:
-            if is_draft or post.state == "PUBLISHED":
-                return ""
-            return await self._restart(post) if due_in > 0 else MAY_LACK
-        if post.state == "PUBLISHED" or (due_in <= DUE_SOON and not is_draft):
-            return MAY_LACK
-        await patiently(self._clock, lambda: delete_whole(self._postiz.posts, post))
-        return None
+    # -------------------------------------------------------------- the last post
 
-    async def _restart(self, post: Post) -> str:
-        """Give a post the publishing job that it may lack."""
+    async def _mend(self, sent: SentRequest, place: int, post: Post, *, has_ended: bool) -> _End:
+        """Make the last post of a request whole, which may lack its thread or its job.
+
+        `has_ended`: the server is surely not at work on it any more.
+        """
+        is_draft = sent.body.type == "draft"
+        is_single = len(sent.body.posts[place].value) == 1
+        if post.state != ("DRAFT" if is_draft else "QUEUE"):
+            return "whole" if is_single or post.state != "PUBLISHED" else "unsure"
+        if is_single:
+            end = "whole" if is_draft else await self._restart(sent, post)
+            if end is not None:
+                return end
+        if not has_ended:
+            return "unsure"
+        removal = self._in_time(sent, lambda: delete_whole(self._postiz.posts, post))
+        return "removed" if await removal else "unsure"
+
+    async def _restart(self, sent: SentRequest, post: Post) -> _End | None:
+        """Give a post the publishing job that it may lack; None when the server has no way to."""
+        posts = self._postiz.posts
         try:
-            await patiently(self._clock, lambda: self._postiz.posts.set_status(post.id, "schedule"))
-        except (BadRequestError, NotFoundError):
-            return MAY_LACK
-        return ""
+            is_done = await self._in_time(sent, lambda: posts.set_status(post.id, "schedule"))
+        except BadRequestError:
+            return "unsure"
+        except NotFoundError:
+            return None
+        return "whole" if is_done else "unsure"
+
+    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[object]]) -> bool:
+        """Call, again while the server is broken; whether it succeeded before its date is near.
+
+        From then on the post may be published already, and would be published again.
+        """
+        for pause in (*PAUSES, None):
+            if self._due_in(sent) <= DUE_SOON:
+                return False
+            try:
+                await call()
+            except (APIConnectionError, ServerError) as error:
+                if pause is None:
+                    raise
+                log.warning("a post that may lack something is not mended yet: %s", error)
+                await self._clock.sleep(pause)
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _ends_with_thread(sent: SentRequest) -> bool:
+    return len(sent.body.posts[-1].value) > 1

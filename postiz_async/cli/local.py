@@ -26,16 +26,11 @@ from postiz_async.cli.settings import Json
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.faults import read_fault
-from postiz_async.sandbox.http import serve
-from postiz_async.sandbox.releases import Release
-from postiz_async.sandbox.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from postiz_async.sandbox import Fault
+    from postiz_async.sandbox import Fault, Sandbox
     from postiz_async.sandbox.http import Served
 
 __all__ = ["demo", "sandbox"]
@@ -65,6 +60,9 @@ async def _sample_sandbox(
     seed: int = 0,
 ) -> AsyncGenerator[tuple[Sandbox, Served]]:
     """A sandbox with the channels and tags of the sample campaign, served on loopback."""
+    from postiz_async.sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async.sandbox.http import serve  # noqa: PLC0415
+
     sample = files("postiz_async.sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
     channels = msgspec.json.decode((sample / "channels.json").read_bytes(), type=list[_Channel])
@@ -152,6 +150,9 @@ async def sandbox(
 
 
 def _read_fault(text: str) -> Fault:
+    from postiz_async.sandbox.faults import read_fault  # noqa: PLC0415
+    from postiz_async.sandbox.routes import ROUTES  # noqa: PLC0415
+
     try:
         fault = read_fault(text)
     except ValueError as error:
@@ -163,6 +164,8 @@ def _read_fault(text: str) -> Fault:
 
 
 def _check_release(release: str) -> None:
+    from postiz_async.sandbox.releases import Release  # noqa: PLC0415
+
     try:
         Release.parse(release)
     except ValueError as error:

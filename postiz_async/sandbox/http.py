@@ -90,9 +90,11 @@ def _application(sandbox: Sandbox) -> web.Application:
     async def answer(http_request: web.Request) -> web.StreamResponse:
         if http_request.path.startswith("/sandbox/"):
             return _to_http(control(sandbox, http_request.path))
-        request = await _from_http(http_request)
         try:
+            request = await _from_http(http_request)
             response = await sandbox.handle(request)
+        except ConnectionResetError:  # the client is gone before it has said what it wants
+            return web.Response()  # goes nowhere
         except ConnectionLost:
             if http_request.transport is not None:
                 http_request.transport.abort()
