@@ -15,20 +15,20 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from processes import PATIENCE, COMMAND, child_environment, ended, sandbox_process, wait_until
+from processes import COMMAND, PATIENCE, child_environment, ended, sandbox_process, wait_until
 from samples import PNG
 
-from postiz_async.batch.lookup import MAY_LACK, UNSEEN_END
+from postiz_async.batch.mending import MAY_LACK, UNSEEN_END
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
 from postiz_async.delivery.records import connect, read_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from processes import Server
 
@@ -218,13 +218,16 @@ class Lane:
     # -------------------------------------------------------------- what came of it
 
     def _judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
+        self.tally.rows += len(records)
+        if not file.with_suffix(".journal").exists():  # all dates passed before a run could begin
+            self.tally.states["never planned"] += len(records)
+            return
         summary = read_summary(file.with_suffix(".journal"))
         marks = client_refs(file.with_suffix(".journal"), server.url, records)
         posts: dict[str, list[dict[str, Any]]] = {}
         for post in server.posts:
             posts.setdefault(str(post["settings"].get(CLIENT_REF)), []).append(post)
         rows = {row.ref: row for row in summary.rows}
-        self.tally.rows += len(records)
         self.tally.requests += summary.requests
         for record in records:
             row = rows.get(record["ref"])
@@ -261,9 +264,7 @@ def rows_of(file: Path) -> Sequence[RowRecord]:
 OPEN = {State.PLANNED, State.SENDING, State.UNKNOWN}
 
 
-def client_refs(
-    journal: Path, server: str, records: Sequence[dict[str, Any]]
-) -> dict[str, str]:
+def client_refs(journal: Path, server: str, records: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The mark of each row's post, by ref."""
     connection = connect(journal, "campaign.jsonl", f"{server}/public/v1")
     campaign_id = read_meta(connection)["campaign_id"]
@@ -271,9 +272,7 @@ def client_refs(
     return {record["ref"]: client_ref(campaign_id, record["ref"]) for record in records}
 
 
-def campaign(
-    dice: random.Random, now: datetime, *, is_urgent: bool
-) -> Iterator[dict[str, Any]]:
+def campaign(dice: random.Random, now: datetime, *, is_urgent: bool) -> Iterator[dict[str, Any]]:
     """A hundred moments with one to six posts each: threads, media, equal texts.
 
     Of an urgent one many dates come while it is run.

@@ -8,10 +8,8 @@ replica. So absence is believed only when all of this is true:
 * settled: `SETTLE` seconds have passed since the request was sent;
 * two looks, a pause apart, then show the same.
 
-A server that fails in the middle of a request leaves a prefix of it, and whoever did not get its
-answer cannot know. So the last post that is found is always suspect: it may lack its publishing
-job, or parts of its thread. A post without a thread gets its job anew; a thread is replaced, when
-it is certain that the server is not at work on it any more.
+What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
+is not sent again either. The last post that is found is suspect, see `Mending`.
 """
 
 from __future__ import annotations
@@ -19,27 +17,25 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.delivery.matching import match_request
-from postiz_async.delivery.patience import PAUSES, patiently
-from postiz_async.delivery.removal import delete_whole
-from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    NotFoundError,
-    QuotaError,
-    ServerError,
-)
+from postiz_async.batch.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
+from postiz_async.delivery.listing import Calendar
+from postiz_async.delivery.matching import match_moved, match_request
+from postiz_async.delivery.patience import patiently
+from postiz_async.endpoints import LIST_POSTS
+from postiz_async.errors import QuotaError
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.journal import Journal, SentRequest
     from postiz_async.models.posts import Post
 
 __all__ = ["Fence", "Found", "LookUp"]
@@ -52,18 +48,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 10.0, 60.0
 SETTLE = 720.0
 """Seconds from sending after which nothing is expected to turn up any more."""
 
-DUE_SOON = 600.0
-"""Seconds before its date in which a half-made post is not touched: it may be published now."""
-
-MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
-UNSEEN_END = (
-    "the answer to its request was lost, and it is due too soon to be made sure of; it may lack "
-    "its thread or not be published"
-)
-
-
-_End = Literal["whole", "unsure", "removed"]
-"""What became of the last post of a request."""
+AROUND = timedelta(days=62)
+"""How far from its date a post is looked for that somebody may have moved meanwhile."""
 
 
 class Fence:
@@ -102,46 +88,95 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is stored of a request: place to post id, and notes on some of the places."""
+    """What is stored of a request: place to post id, and notes on some of the places.
+
+    `gone` are the places of which nothing can be known, because their channels are deleted.
+    """
 
     stored: Mapping[int, str]
     notes: Mapping[int, str]
+    gone: frozenset[int] = frozenset()
 
 
 class LookUp:
     """Looks up the lost requests of one job."""
 
-    def __init__(self, postiz: Postiz, fence: Fence) -> None:
+    def __init__(self, postiz: Postiz, journal: Journal, fence: Fence) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
+        self._journal = journal
         self._fence = fence
+        self._mending = Mending(postiz)
+        self._moving = anyio.Lock()
+        self._moved: set[str] = set()
 
     async def find(
-        self, sent: SentRequest, *, is_broken: bool = False, hurry: bool = False
+        self,
+        sent: SentRequest,
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
+        hurry: bool = False,
     ) -> Found:
         """What is stored of a request, when that is certain.
 
         Args:
             sent: the request.
+            age: seconds since it was sent, if this process sent it.
             is_broken: the server said that it failed, so its last post is suspect in any case.
             hurry: believe the fence and two looks alone when the request is due before it settles.
         """
-        settles = SETTLE - min(SETTLE, max(0.0, self._clock.time() - sent.sent_at))
+        if age is None:
+            age = self._postiz.scheduler.server_time() - sent.sent_at
+        settles = SETTLE - min(SETTLE, max(0.0, age))
         due_in = self._due_in(sent)
         waits = not is_broken and _ends_with_thread(sent) and due_in > settles + DUE_SOON
         posts = await self._look_until_certain(
             sent, 0.0 if hurry and due_in < settles else settles, all_is_enough=not waits
         )
-        if not posts:
-            return Found({}, {})
-        stored = {place: post.id for place, post in posts.items()}
-        last = max(posts)
-        has_failed = is_broken or len(posts) < len(sent.refs)
-        end = await self._mend(sent, last, posts[last], has_ended=has_failed or waits)
+        missing = set(range(len(sent.refs))) - posts.keys()
+        gone = await self._gone(sent, missing)
+        moved = await self._moved_elsewhere(sent, missing - gone)
+        stored = {place: post.id for place, post in (posts | moved).items()}
+        last = max(stored, default=-1)
+        if last not in posts:
+            return Found(stored, {}, gone)
+        has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
+        has_ended = is_broken or waits or bool(missing)
+        end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
         if end == "removed":
             del stored[last]
         lacks = {last: MAY_LACK if has_failed else UNSEEN_END}
-        return Found(stored, lacks if end == "unsure" else {})
+        return Found(stored, lacks if end == "unsure" else {}, gone)
+
+    async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
+        """The places whose channels are not there any more: nothing of them is listed."""
+        if not places:
+            return frozenset()
+        listed = await patiently(self._clock, self._postiz.integrations.list)
+        known = {channel.id for channel in listed}
+        return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
+
+    async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
+        """What somebody moved meanwhile. One look at a time, so that no post counts twice."""
+        if not places or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return {}
+        async with self._moving:
+            moment = parse_date(sent.body.date)
+            calendar = Calendar(self._list, self._clock)
+            await calendar.span(moment - AROUND, moment + AROUND)
+            rows = (await self._journal.rows()).values()
+            known = {row.post_id for row in rows if row.post_id is not None}
+            moments = {parse_date(each.body.date) for each in await self._journal.requests()}
+            found = match_moved(
+                sent,
+                sorted(places),
+                calendar.posts.values(),
+                taken=known | self._moved,
+                moments=moments,
+            )
+            self._moved |= {post.id for post in found.values()}
+        return found
 
     def is_over(self, sent: SentRequest) -> bool:
         """Whether the date of a request has passed, so that it is or will not be published."""
@@ -174,62 +209,13 @@ class LookUp:
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)
-        listed = await patiently(
-            self._clock, lambda: self._postiz.posts.list(start=moment, end=moment)
-        )
+        listed = await self._list(start=moment, end=moment)
         by_id = {post.id: post for post in listed}
         found = match_request(sent.body, listed).found
         return {place: by_id[post_id] for place, post_id in found.items()}
 
-    # -------------------------------------------------------------- the last post
-
-    async def _mend(self, sent: SentRequest, place: int, post: Post, *, has_ended: bool) -> _End:
-        """Make the last post of a request whole, which may lack its thread or its job.
-
-        `has_ended`: the server is surely not at work on it any more.
-        """
-        is_draft = sent.body.type == "draft"
-        is_single = len(sent.body.posts[place].value) == 1
-        if post.state != ("DRAFT" if is_draft else "QUEUE"):
-            return "whole" if is_single or post.state != "PUBLISHED" else "unsure"
-        if is_single:
-            end = "whole" if is_draft else await self._restart(sent, post)
-            if end is not None:
-                return end
-        if not has_ended:
-            return "unsure"
-        removal = self._in_time(sent, lambda: delete_whole(self._postiz.posts, post))
-        return "removed" if await removal else "unsure"
-
-    async def _restart(self, sent: SentRequest, post: Post) -> _End | None:
-        """Give a post the publishing job that it may lack; None when the server has no way to."""
-        posts = self._postiz.posts
-        try:
-            is_done = await self._in_time(sent, lambda: posts.set_status(post.id, "schedule"))
-        except BadRequestError:
-            return "unsure"
-        except NotFoundError:
-            return None
-        return "whole" if is_done else "unsure"
-
-    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[object]]) -> bool:
-        """Call, again while the server is broken; whether it succeeded before its date is near.
-
-        From then on the post may be published already, and would be published again.
-        """
-        for pause in (*PAUSES, None):
-            if self._due_in(sent) <= DUE_SOON:
-                return False
-            try:
-                await call()
-            except (APIConnectionError, ServerError) as error:
-                if pause is None:
-                    raise
-                log.warning("a post that may lack something is not mended yet: %s", error)
-                await self._clock.sleep(pause)
-            else:
-                return True
-        raise AssertionError("the last attempt returns or raises")
+    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
+        return await patiently(self._clock, lambda: self._postiz.posts.list(start=start, end=end))
 
 
 def _ends_with_thread(sent: SentRequest) -> bool:

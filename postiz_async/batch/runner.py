@@ -92,7 +92,7 @@ class Runner:
         self._marks = MillisecondMarks()
         self._senders = anyio.Semaphore(MAX_CREATES)
         self._fence = Fence(job.postiz)
-        self._look_up = LookUp(job.postiz, self._fence)
+        self._look_up = LookUp(job.postiz, job.journal, self._fence)
         self._media = MediaUploads(job.postiz, job.journal, job.folder, job.facts, job.media)
 
     async def run(
@@ -175,19 +175,25 @@ class Runner:
 
     async def _send_once(self, request: PlannedRequest) -> Callable[[], Awaitable[None]]:
         """Send a request; return what is to be done when the slot is given back."""
-        number, body, sent_at = 0, None, 0.0
+        number, sent_at = 0, 0.0
+        body: CreatePost | None = None
 
         async def prepare() -> CreatePost:
-            """Freeze mark and body with the first intent; a repetition sends the same."""
+            """Freeze mark and body with the first intent; a repetition sends the same.
+
+            A request is as old as its last attempt: what is late then is late from there.
+            """
             nonlocal request, number, body, sent_at
             if self._is_late(request):
                 request = await self._shifted(request, number)
                 number, body = 0, None
             sent_at = self.job.postiz.clock.monotonic()
+            wall = self.job.postiz.scheduler.server_time()
             if body is None:
                 body = self._body(request, self._marked(request))
-                wall = self.job.postiz.clock.time()
                 number = await self.job.journal.intend(body, _refs(request), wall)
+            else:
+                await self.job.journal.repeat(number, wall)
             return body
 
         try:
@@ -220,7 +226,8 @@ class Runner:
             rows = {row.ref: row for row in request.rows}
             cause = error.__cause__
             broken = isinstance(cause, ServerError) and cause.status_code == 500
-            return lambda: self._look_up_and_go_on(sent, rows, is_broken=broken)
+            age = self.job.postiz.clock.monotonic() - sent_at
+            return lambda: self._look_up_and_go_on(sent, rows, age=age, is_broken=broken)
         except PostizError:
             await self._set_aside(request, number)
             raise
@@ -295,12 +302,17 @@ class Runner:
     # -------------------------------------------------------------- lost answers
 
     async def _look_up_and_go_on(
-        self, sent: SentRequest, rows: Mapping[str, Row], *, is_broken: bool = False
+        self,
+        sent: SentRequest,
+        rows: Mapping[str, Row],
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
         hurry = self.job.on_doubt == "send"
         try:
-            found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
+            found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
         except (APIConnectionError, ServerError):
             if self._is_in_doubt(sent):
                 await self._settle(sent, dict.fromkeys(sent.refs, (State.UNDECIDED, _UNSEEN)))
@@ -313,6 +325,7 @@ class Runner:
             for ref in sent.refs
             if ref not in stored
         }
+        others |= {sent.refs[place]: (State.UNDECIDED, _HIDDEN) for place in found.gone}
         await self._settle(sent, others, stored, notes, rows)
         again = tuple(rows[ref] for ref, (state, _) in others.items() if state is State.PLANNED)
         if again:
@@ -367,6 +380,10 @@ _WHAT_TO_DO = "look for it in Postiz: if it is not there, give the row a later d
 _IN_DOUBT = (
     "its answer was lost, and its date passed before it was certain that it is not stored; "
     f"{_WHAT_TO_DO}"
+)
+_HIDDEN = (
+    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
+    "it is not sent again"
 )
 _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 

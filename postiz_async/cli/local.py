@@ -106,9 +106,7 @@ async def sandbox(
     start: Annotated[
         datetime | None, Parameter(help="What its clock shows at the start (UTC).")
     ] = None,
-    release: Annotated[
-        str, Parameter(help="The release that it imitates, like v2.23.0.")
-    ] = "HEAD",
+    release: Annotated[str, Parameter(help="The release that it imitates, like v2.23.0.")] = "HEAD",
     fault: Annotated[
         list[str] | None,
         Parameter(

@@ -189,6 +189,11 @@ class Journal:
     async def intend(self, body: CreatePost, refs: tuple[str, ...], wall: float) -> int:
         """Write down a request that is about to be sent. Returns its number.
 
+        Args:
+            body: the request.
+            refs: its rows.
+            wall: the time on the server's clock.
+
         Raises:
             BatchError: one of its rows is not planned, so sending it could double a post.
         """
@@ -211,6 +216,12 @@ class Journal:
             return number
 
         return await self._do(work)
+
+    async def repeat(self, request: int, wall: float) -> None:
+        """Write down that a request is about to be sent again, as it is: its age counts anew."""
+        await self._do(
+            lambda c: c.execute("UPDATE requests SET sent_at = ? WHERE id = ?", (wall, request))
+        )
 
     async def settle(
         self,

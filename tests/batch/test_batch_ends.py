@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, Watched, rows
 
-from postiz_async.batch.lookup import UNSEEN_END
+from postiz_async.batch.mending import UNSEEN_END
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.sandbox import Fault
 
