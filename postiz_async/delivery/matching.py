@@ -17,13 +17,13 @@ from postiz_async.resources.finding import same_text, stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from postiz_async.delivery.records import SentRequest
     from postiz_async.models.posts import CreatePost, Post, PostItem
 
-__all__ = ["Match", "is_post", "made_at", "match_moved", "match_request"]
+__all__ = ["Match", "is_post", "made_at", "match_moved", "match_request", "says"]
 
 _ID = re.compile(r"c[0-9a-z]{24}")
 
@@ -43,25 +43,30 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     """Match the posts of a request with what the list shows at its exact instant.
 
     A post is known by its `client_ref` where the server lists settings, else by channel, text
-    and order: of equal posts on one channel the first stored is the first sent. Texts are
-    compared where the server keeps them byte for byte: without a tag, with links as they are.
+    and order: of equal posts on one channel the first stored is the first sent. A text that the
+    server may have rewritten, with markup or shortened links, counts as any text of its channel
+    when no other place takes that as its own.
     """
     moment = parse_date(body.date)
     mine = {post.id: post for post in listed if stored_at(post) == moment}
-    open_places = dict(enumerate(body.posts))
+    places = dict(enumerate(body.posts))
     found: dict[int, str] = {}
-    strange: list[str] = []
-    for post in sorted(mine.values(), key=lambda post: post.id):
-        places = (
-            n for n, item in open_places.items() if is_post(item, post, short=body.short_link)
-        )
-        place = next(places, None)
-        if place is None:
-            strange.append(post.id)
-        else:
-            found[place] = post.id
-            del open_places[place]
-    return Match(found, tuple(strange))
+
+    def settle(fits: Callable[[PostItem, Post], bool]) -> None:
+        for post_id in sorted(mine):
+            place = next((n for n, item in places.items() if fits(item, mine[post_id])), None)
+            if place is not None:
+                found[place] = post_id
+                del places[place], mine[post_id]
+
+    settle(lambda item, post: is_post(item, post, short=body.short_link) and says(item, post, body))
+    settle(lambda item, post: is_post(item, post, short=body.short_link))
+    return Match(found, tuple(sorted(mine)))
+
+
+def says(item: PostItem, post: Post, body: CreatePost) -> bool:
+    """Whether a listed text is what the server makes of one that was sent."""
+    return same_text(item.value[0].content, post.content, short_link=body.short_link)
 
 
 def match_moved(
@@ -110,7 +115,7 @@ def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection
         and stored_at(post) not in moments
         and post.integration is not None
         and post.integration.id == item.integration.id
-        and same_text(item.value[0].content, post.content, short_link=sent.body.short_link)
+        and says(item, post, sent.body)
     )
 
 
