@@ -61,6 +61,7 @@ CHANNELS = {
     "threads": "cmthreads0000000000000001",
     "bluesky": "cmbluesky0000000000000001",
 }
+KILLS_OF_A_CAMPAIGN = 25
 ATTEMPTS = 12
 """Runs in which a campaign has to come to its end when nobody kills any more."""
 
@@ -108,13 +109,16 @@ class Tally:
         return [*self.lost, *self.doubled, *self.wrong]
 
 
-def many_kills(home: Path, kills: int, seed: int, *, lanes: int = 2) -> Tally:
+def many_kills(
+    home: Path, kills: int, seed: int, *, lanes: int = 3, lane: type[Lane] | None = None
+) -> Tally:
     """Kill so often, in several campaigns at a time, each against a server of its own."""
+    made = lane or Lane
     began = time.monotonic()
-    shares = [kills // lanes + (lane < kills % lanes) for lane in range(lanes)]
+    shares = [kills // lanes + (n < kills % lanes) for n in range(lanes)]
     with ThreadPoolExecutor(lanes) as pool:
         tallies = pool.map(
-            lambda lane: Lane(home / f"lane{lane}", seed * lanes + lane).work(shares[lane]),
+            lambda n: made(home / f"lane{n}", seed * lanes + n).work(shares[n]),
             range(lanes),
         )
         total = sum(tallies, start=Tally())
@@ -146,7 +150,7 @@ class Lane:
         options = ["--speed", str(SPEED), "--limit", str(LIMIT), "--seed", str(self.seed)]
         with sandbox_process(self.home / "sandbox", *options, *fault_options()) as server:
             while self.tally.kills < kills:
-                most = min(kills - self.tally.kills, 10)
+                most = min(kills - self.tally.kills, KILLS_OF_A_CAMPAIGN)
                 self._campaign(server, most, is_urgent=self.tally.campaigns % 2 == self.seed % 2)
             self.tally.faults.update(server.struck)
             self.tally.creates = server.state["creates"]
@@ -158,22 +162,26 @@ class Lane:
         folder = self.home / f"campaign{self.tally.campaigns}"
         folder.mkdir()
         file = folder / "campaign.jsonl"
-        records = list(campaign(self.dice, server.now, is_urgent=is_urgent))
+        records = list(campaign(self.dice, server.now, 8 * kills, is_urgent=is_urgent))
         file.write_text("\n".join(json.dumps(record) for record in records))
         (folder / "a.png").write_bytes(PNG)
         for _ in range(kills):
             if not self._killed(file, server):
                 break
-        self._finish(file, server)
-        self._judge(file, server, records)
+        self.finish(file, server)
+        self.judge(file, server, records)
 
     # -------------------------------------------------------------- runs
 
-    def _start(self, file: Path, server: Server) -> subprocess.Popen[str]:
+    def command(self, file: Path) -> list[str]:
+        """What is killed."""
+        return [*COMMAND, "run", str(file), "--skip-invalid"]
+
+    def start(self, file: Path, server: Server) -> subprocess.Popen[str]:
         self.tally.runs += 1
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
         return subprocess.Popen(
-            [*COMMAND, "run", str(file), "--skip-invalid"],
+            self.command(file),
             env=child_environment(self.home, environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -184,7 +192,7 @@ class Lane:
     def _killed(self, file: Path, server: Server) -> bool:
         """Whether a run was still at work when it was killed."""
         before = server.state["requests"]
-        with ended(self._start(file, server)) as process:
+        with ended(self.start(file, server)) as process:
             if self.dice.random() < 0.9:
                 wait_until(
                     lambda: process.poll() is not None or server.state["requests"] > before,
@@ -200,10 +208,10 @@ class Lane:
         self.tally.open_rows += states[State.SENDING] + states[State.UNKNOWN]
         return was_working or process.returncode != 0
 
-    def _finish(self, file: Path, server: Server) -> None:
+    def finish(self, file: Path, server: Server) -> None:
         """Run until nothing is left to be done; an outage may stop a run before that."""
         for _ in range(ATTEMPTS):
-            with ended(self._start(file, server)) as process:
+            with ended(self.start(file, server)) as process:
                 _, err = process.communicate(timeout=2 * PATIENCE)
             self._look_for_traceback(err)
             rows = rows_of(file)
@@ -217,7 +225,7 @@ class Lane:
 
     # -------------------------------------------------------------- what came of it
 
-    def _judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
+    def judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
         self.tally.rows += len(records)
         if not file.with_suffix(".journal").exists():  # all dates passed before a run could begin
             self.tally.states["never planned"] += len(records)
@@ -272,13 +280,15 @@ def client_refs(journal: Path, server: str, records: Sequence[dict[str, Any]]) -
     return {record["ref"]: client_ref(campaign_id, record["ref"]) for record in records}
 
 
-def campaign(dice: random.Random, now: datetime, *, is_urgent: bool) -> Iterator[dict[str, Any]]:
-    """A hundred moments with one to six posts each: threads, media, equal texts.
+def campaign(
+    dice: random.Random, now: datetime, moments: int, *, is_urgent: bool
+) -> Iterator[dict[str, Any]]:
+    """So many moments with one to six posts each: threads, media, equal texts.
 
     Of an urgent one many dates come while it is run.
     """
     number = 0
-    for moment in range(100):
+    for moment in range(moments):
         minutes = 3 * moment + 10 if is_urgent else 300 * (moment + 4)
         date = now.replace(microsecond=0) + timedelta(minutes=minutes)
         for _ in range(dice.choice([1, 2, 3, 4, 6])):
