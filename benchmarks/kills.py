@@ -18,8 +18,10 @@ import asyncio
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +30,7 @@ from postiz_async import InvalidPostError, NewPost, PostizError
 from postiz_async.cli.settings import Connection, find_target, open_client
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from kill_lab import ATTEMPTS, Lane, many_kills
+from kill_lab import ATTEMPTS, SPEED, Lane, many_kills
 from processes import PATIENCE, ended
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ class NaiveLane(Lane):
     def finish(self, file: Path, server: Server) -> None:
         for _ in range(ATTEMPTS):
             with ended(self.start(file, server)) as process:
-                process.communicate(timeout=4 * PATIENCE)
-            if process.returncode == 0:
-                return
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=4 * PATIENCE)
+                if process.returncode == 0:
+                    return
 
     def judge(self, file: Path, server: Server, records: Sequence[dict[str, Any]]) -> None:
         self.tally.rows += len(records)
@@ -77,7 +80,7 @@ class Notebook:
             os.fsync(out.fileno())
 
 
-async def naive(records: list[dict[str, Any]], done: Notebook, campaign: str) -> None:
+async def send_naively(records: list[dict[str, Any]], done: Notebook, campaign: str) -> None:
     """Send row by row; note what was answered; send again what was not."""
     async with open_client(find_target(Connection())) as postiz:
         for record in records:
@@ -100,12 +103,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
+    parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
     parser.add_argument("--naive", type=Path)
     options = parser.parse_args()
     if options.naive is not None:
         file: Path = options.naive
         records = [json.loads(line) for line in file.read_text().splitlines()]
-        asyncio.run(naive(records, Notebook(file.with_suffix(".done")), file.parent.name))
+        asyncio.run(send_naively(records, Notebook(file.with_suffix(".done")), file.parent.name))
         return
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
