@@ -122,9 +122,8 @@ def json_object(name: str, text: str) -> dict[str, object]:
 @asynccontextmanager
 async def open_client(target: Target) -> AsyncGenerator[Postiz]:
     """A client that shares the quota with the other commands of this user, now and later."""
+    transport = make_transport(speed=target.clock.speed if target.times_out_on_it else 1.0)
     store = SqliteStore(state_folder() / "quota.sqlite")
-    speed = target.clock.speed if target.times_out_on_it else 1.0
-    transport = make_transport(speed=speed)
     try:
         async with Postiz(
             api_key=target.key,

@@ -109,6 +109,45 @@ async def test_a_channel_that_is_deleted_while_a_post_is_looked_up_gets_nothing_
     assert len(lab.sandbox.posts) == 6
 
 
+async def test_a_channel_that_is_deleted_while_the_job_runs_is_named(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Postiz takes posts for it all the same, but lists none of them."""
+    lab.write(rows(channels, 36))
+    lab.clock.call_at(
+        lab.clock.monotonic() + 0.5,
+        lambda: lab.sandbox.change_integration(channels[1], deleted_at=1),
+    )
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        report = await batch.run_all()
+        assert (await batch.reconcile()).hidden == (channels[1],)
+    for row in report.rows:
+        is_gone = row.channel == channels[1]
+        assert row.state is State.STORED
+        assert row.finding is (Finding.HIDDEN if is_gone else Finding.NOTHING)
+    assert max(lab.contents().values()) == 1
+
+
+async def test_a_post_that_is_edited_while_it_is_looked_up_is_known_by_its_mark(
+    tmp_path: Path,
+) -> None:
+    """Servers that list settings only; with others nothing tells it from a stranger's."""
+    lab = Lab(tmp_path)
+    async with lab.sandbox:
+        lab.write(rows([lab.channel("mastodon"), lab.channel("telegram")], 4))
+
+        def edit() -> None:
+            post = lab.sandbox.posts[0]
+            second = post.date.replace(microsecond=0)
+            lab.sandbox.change_post(
+                post.id, content="edited", date=round(second.timestamp() * 1000)
+            )
+
+        await lost(lab, edit)
+        assert (await lab.run()).complete
+        lab.assert_each_once(["edited", "post 1", "post 2", "post 3"])
+
+
 async def test_what_was_dragged_between_a_kill_and_the_next_run_is_found(
     lab: Lab, channels: list[str]
 ) -> None:
