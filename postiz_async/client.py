@@ -477,11 +477,11 @@ def _at_rest(ledger: Ledger, now: float) -> Ledger:
     return ledger
 
 
-def make_transport(connections: int = 100) -> Transport:
-    """The real way to the server."""
+def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:
+    """The real way to the server; `speed` is of the clock that its time-outs are meant on."""
     from postiz_async.transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
 
-    return AiohttpTransport(connections=connections)
+    return AiohttpTransport(connections=connections, speed=speed)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,6 @@ from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
@@ -162,10 +162,16 @@ def encode_create(body: CreatePost) -> Raw:
     return raw
 
 
-def marks_of(body: CreatePost) -> Marks:
-    """By what the posts of a request can be found when its answer was lost."""
+def marks_of(body: CreatePost, sent_at: float) -> Marks:
+    """By what the posts of a request can be found when its answer was lost.
+
+    Args:
+        body: the request.
+        sent_at: seconds since the epoch; the server dates a post of type `now` from then.
+    """
+    is_now = body.type == "now"
     return Marks(
-        parse_date(body.date),
+        datetime.fromtimestamp(sent_at, UTC) if is_now else parse_date(body.date),
         channels=tuple(item.integration.id for item in body.posts),
         contents=tuple(item.value[0].content if item.value else "" for item in body.posts),
         kind=body.type,

@@ -100,7 +100,8 @@ class Marks:
 
     `date` is the exact instant that was sent, `channels` the channel ids in request order and
     `contents` their texts as they were sent; empty where they are not known. `kind` is the type
-    of the request: the server dates a post of type `now` itself. With `short_link` the links of
+    of the request: the server dates a post of type `now` itself, and `date` is then the moment in
+    which it was sent. With `short_link` the links of
     the texts may have been replaced.
     """
 

@@ -72,9 +72,11 @@ class AiohttpTransport:
 
     Args:
         connections: connections kept at most.
+        speed: how many times as fast as the machine's the clock runs that time-outs are meant on.
     """
 
-    def __init__(self, *, connections: int = 100) -> None:
+    def __init__(self, *, connections: int = 100, speed: float = 1.0) -> None:
+        self._speed = speed
         self._proxies = _proxies()
         self._routes: dict[tuple[str, str], str | None] = {}
         self._session = aiohttp.ClientSession(
@@ -109,7 +111,7 @@ class AiohttpTransport:
                 headers=dict(request.headers),
                 data=data,
                 allow_redirects=False,
-                timeout=_timeout(request.timeout, watched=isinstance(data, _Form)),
+                timeout=_timeout(request.timeout, self._speed, watched=isinstance(data, _Form)),
                 proxy=self._proxy(request.url),
             ) as response:
                 content = await _read(response)
@@ -204,10 +206,10 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
 
 
 @lru_cache(maxsize=256)
-def _timeout(total: float | None, *, watched: bool) -> aiohttp.ClientTimeout:
+def _timeout(total: float | None, speed: float, *, watched: bool) -> aiohttp.ClientTimeout:
     """`watched`: something else sees to it that bytes move."""
     return aiohttp.ClientTimeout(
-        total=total,
+        total=None if total is None else total / speed,
         connect=None,
         sock_connect=CONNECT_TIMEOUT,
         sock_read=STALL_TIMEOUT if total is None and not watched else None,

@@ -10,8 +10,9 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,16 +21,17 @@ ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-W", "error", "-m", "postiz_async"]
 PATIENCE = 30.0
 
+_DROPPED = (
+    *("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"),
+    "PYTHONDONTWRITEBYTECODE",  # a start takes twice as long without
+)
+
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def child_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment in which nothing of the user's is seen or changed."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     return kept | {
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),
@@ -65,8 +67,20 @@ class Server:
         return self._look("state")  # type: ignore[return-value]
 
     @property
-    def posts(self) -> list[dict[str, object]]:
+    def posts(self) -> list[dict[str, Any]]:
         return self._look("posts")["posts"]  # type: ignore[return-value]
+
+    @property
+    def struck(self) -> dict[str, int]:
+        """How often each kind of fault struck."""
+        return self._look("faults")["struck"]  # type: ignore[return-value]
+
+    @property
+    def now(self) -> datetime:
+        """What its clock shows."""
+        said: dict[str, float] = self._look("clock")  # type: ignore[assignment]
+        shown = said["shown"] + (time.time() - said["real"]) * said["speed"]
+        return datetime.fromtimestamp(shown, UTC)
 
 
 def read_line(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:

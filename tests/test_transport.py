@@ -156,6 +156,18 @@ async def test_nothing_is_ever_repeated_below_us(transport: AiohttpTransport, me
     assert len(heads) == 1
 
 
+async def test_time_outs_pass_as_fast_as_the_clock_that_they_are_meant_on() -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    transport = AiohttpTransport(speed=1_000.0)
+    async with listening(silent) as url:
+        error = await failure_of(transport, request(url, timeout=30.0))
+    await transport.aclose()
+    assert isinstance(error, APITimeoutError)
+    assert error.message.endswith("did not answer within 30 s.")
+
+
 async def test_no_answer_in_time_is_a_time_out_of_unknown_fate(
     transport: AiohttpTransport,
 ) -> None:

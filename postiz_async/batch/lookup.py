@@ -8,8 +8,8 @@ replica. So absence is believed only when all of this is true:
 * settled: `SETTLE` seconds have passed since the request was sent;
 * two looks, a pause apart, then show the same.
 
-A server that fails in the middle of a request leaves a prefix of it. The last post of such a
-prefix is suspect: it may lack its publishing job, or parts of its thread.
+What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
+is not sent again either. The last post that is found is suspect, see `Mending`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.delivery.matching import match_request
+from postiz_async.batch.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
+from postiz_async.delivery.listing import Calendar
+from postiz_async.delivery.matching import match_moved, match_request
 from postiz_async.delivery.patience import patiently
-from postiz_async.delivery.removal import delete_whole
-from postiz_async.errors import BadRequestError, NotFoundError, QuotaError
+from postiz_async.endpoints import LIST_POSTS
+from postiz_async.errors import QuotaError
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.journal import Journal, SentRequest
     from postiz_async.models.posts import Post
 
 __all__ = ["Fence", "Found", "LookUp"]
@@ -44,10 +48,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 10.0, 60.0
 SETTLE = 720.0
 """Seconds from sending after which nothing is expected to turn up any more."""
 
-DUE_SOON = 600.0
-"""Seconds before its date in which a half-made post is not touched: it may be published now."""
-
-MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
+AROUND = timedelta(days=62)
+"""How far from its date a post is looked for that somebody may have moved meanwhile."""
 
 
 class Fence:
@@ -86,45 +88,98 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is stored of a request: place to post id, and notes on some of the places."""
+    """What is stored of a request: place to post id, and notes on some of the places.
+
+    `gone` are the places of which nothing can be known, because their channels are deleted.
+    """
 
     stored: Mapping[int, str]
     notes: Mapping[int, str]
+    gone: frozenset[int] = frozenset()
 
 
 class LookUp:
     """Looks up the lost requests of one job."""
 
-    def __init__(self, postiz: Postiz, fence: Fence) -> None:
+    def __init__(self, postiz: Postiz, journal: Journal, fence: Fence) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
+        self._journal = journal
         self._fence = fence
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
+        self._mending = Mending(postiz)
+        self._moving = anyio.Lock()
+        self._moved: set[str] = set()
 
     async def find(
-        self, sent: SentRequest, *, is_broken: bool = False, hurry: bool = False
+        self,
+        sent: SentRequest,
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
+        hurry: bool = False,
     ) -> Found:
         """What is stored of a request, when that is certain.
 
         Args:
             sent: the request.
+            age: seconds since it was sent, if this process sent it.
             is_broken: the server said that it failed, so its last post is suspect in any case.
             hurry: believe the fence and two looks alone when the request is due before it settles.
         """
-        settles = SETTLE - min(SETTLE, max(0.0, self._clock.time() - sent.sent_at))
-        is_due = self._due_in(sent) < settles
-        posts = await self._look_until_certain(sent, 0.0 if hurry and is_due else settles)
-        if not posts:
-            return Found({}, {})
-        last = max(posts)
-        is_suspect = is_broken or len(posts) < len(sent.refs)
-        fate = await self._mend(sent, last, posts[last]) if is_suspect else ""
-        stored = {place: post.id for place, post in posts.items()}
+        if age is None:
+            age = self._postiz.scheduler.server_time() - sent.sent_at
+        settles = SETTLE - min(SETTLE, max(0.0, age))
+        due_in = self._due_in(sent)
+        waits = not is_broken and _ends_with_thread(sent) and due_in > settles + DUE_SOON
+        posts = await self._look_until_certain(
+            sent, 0.0 if hurry and due_in < settles else settles, all_is_enough=not waits
+        )
+        missing = set(range(len(sent.refs))) - posts.keys()
+        gone = await self._gone(sent, missing)
+        moved = await self._moved_elsewhere(sent, missing - gone)
+        stored = {place: post.id for place, post in (posts | moved).items()}
         self.taken.update(stored.values())
-        if fate is None:
+        last = max(stored, default=-1)
+        if last not in posts:
+            return Found(stored, {}, gone)
+        has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
+        has_ended = is_broken or waits or bool(missing)
+        end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
+        if end == "removed":
             del stored[last]
-        return Found(stored, {last: fate} if fate else {})
+        lacks = {last: MAY_LACK if has_failed else UNSEEN_END}
+        return Found(stored, lacks if end == "unsure" else {}, gone)
+
+    async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
+        """The places whose channels are not there any more: nothing of them is listed."""
+        if not places:
+            return frozenset()
+        listed = await patiently(self._clock, self._postiz.integrations.list)
+        known = {channel.id for channel in listed}
+        return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
+
+    async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
+        """What somebody moved meanwhile. One look at a time, so that no post counts twice."""
+        if not places or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return {}
+        async with self._moving:
+            moment = parse_date(sent.body.date)
+            calendar = Calendar(self._list, self._clock)
+            await calendar.span(moment - AROUND, moment + AROUND)
+            rows = (await self._journal.rows()).values()
+            known = {row.post_id for row in rows if row.post_id is not None}
+            moments = {parse_date(each.body.date) for each in await self._journal.requests()}
+            found = match_moved(
+                sent,
+                sorted(places),
+                calendar.posts.values(),
+                taken=known | self._moved,
+                moments=moments,
+            )
+            self._moved |= {post.id for post in found.values()}
+        return found
 
     def is_over(self, sent: SentRequest) -> bool:
         """Whether the date of a request has passed, so that it is or will not be published."""
@@ -135,7 +190,9 @@ class LookUp:
             return math.inf
         return parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
 
-    async def _look_until_certain(self, sent: SentRequest, settles: float) -> dict[int, Post]:
+    async def _look_until_certain(
+        self, sent: SentRequest, settles: float, *, all_is_enough: bool
+    ) -> dict[int, Post]:
         lost_at = self._clock.monotonic()
         settled_at = lost_at + settles
         usual = len(sent.refs) / self._postiz.scheduler.gate.budget.rate
@@ -146,7 +203,8 @@ class LookUp:
             is_settled = self._clock.monotonic() >= settled_at
             is_final = is_settled and await self._fence.is_behind(lost_at)
             posts = await self._look(sent)
-            if len(posts) == len(sent.refs) or (is_final and before == posts):
+            is_all = all_is_enough and len(posts) == len(sent.refs)
+            if is_all or (is_final and before == posts):
                 log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
                 return posts
             before = posts if is_final else None
@@ -154,30 +212,14 @@ class LookUp:
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)
-        listed = await patiently(
-            self._clock, lambda: self._postiz.posts.list(start=moment, end=moment)
-        )
+        listed = await self._list(start=moment, end=moment)
         by_id = {post.id: post for post in listed if post.id not in self.taken}
         found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
 
-    async def _mend(self, sent: SentRequest, place: int, post: Post) -> str | None:
-        """Make a suspect post whole. Returns a note, or None when it is to be sent again."""
-        due_in = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
-        is_draft = sent.body.type == "draft"
-        if len(sent.body.posts[place].value) == 1:
-            if is_draft or post.state == "PUBLISHED":
-                return ""
-            return await self._restart(post) if due_in > 0 else MAY_LACK
-        if post.state == "PUBLISHED" or (due_in <= DUE_SOON and not is_draft):
-            return MAY_LACK
-        await patiently(self._clock, lambda: delete_whole(self._postiz.posts, post))
-        return None
+    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
+        return await patiently(self._clock, lambda: self._postiz.posts.list(start=start, end=end))
 
-    async def _restart(self, post: Post) -> str:
-        """Give a post the publishing job that it may lack."""
-        try:
-            await patiently(self._clock, lambda: self._postiz.posts.set_status(post.id, "schedule"))
-        except (BadRequestError, NotFoundError):
-            return MAY_LACK
-        return ""
+
+def _ends_with_thread(sent: SentRequest) -> bool:
+    return len(sent.body.posts[-1].value) > 1

@@ -51,7 +51,7 @@ class Runner:
         self._refusals = Refusals()
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
-        self._look_up = LookUp(job.postiz, self._fence)
+        self._look_up = LookUp(job.postiz, job.journal, self._fence)
         self._media = MediaUploads(job.postiz, job.journal, job.folder, job.facts, job.media)
         self._sender = Sender(job, self._fence, self._media.medium)
 
@@ -127,7 +127,7 @@ class Runner:
             await self._too_late(fate.request)
         else:
             rows = {row.ref: row for row in fate.request.rows}
-            await self._look_up_and_go_on(fate.sent, rows, is_broken=fate.is_broken)
+            await self._look_up_and_go_on(fate.sent, rows, age=fate.age, is_broken=fate.is_broken)
 
     def _expect(self, creates: int) -> None:
         """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
@@ -240,12 +240,17 @@ class Runner:
     # -------------------------------------------------------------- lost answers
 
     async def _look_up_and_go_on(
-        self, sent: SentRequest, rows: Mapping[str, Row], *, is_broken: bool = False
+        self,
+        sent: SentRequest,
+        rows: Mapping[str, Row],
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
         hurry = self.job.choices.on_doubt == "send"
         try:
-            found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
+            found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
         except (APIConnectionError, ServerError):
             if self._is_in_doubt(sent):
                 await self._settle(sent, dict.fromkeys(sent.refs, (State.UNDECIDED, _UNSEEN)))
@@ -258,6 +263,7 @@ class Runner:
             for ref in sent.refs
             if ref not in stored
         }
+        others |= {sent.refs[place]: (State.UNDECIDED, _HIDDEN) for place in found.gone}
         await self._settle(sent, others, stored, notes, rows)
         again = tuple(rows[ref] for ref, (state, _) in others.items() if state is State.PLANNED)
         if again:
@@ -312,6 +318,10 @@ _WHAT_TO_DO = "look for it in Postiz: if it is not there, give the row a later d
 _IN_DOUBT = (
     "its answer was lost, and its date passed before it was certain that it is not stored; "
     f"{_WHAT_TO_DO}"
+)
+_HIDDEN = (
+    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
+    "it is not sent again"
 )
 _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 

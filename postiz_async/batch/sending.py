@@ -72,10 +72,14 @@ class TooLate:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The answer was lost; with `is_broken` the server said that it failed."""
+    """The answer was lost; with `is_broken` the server said that it failed.
+
+    `age` is how many seconds ago the last attempt was sent.
+    """
 
     request: PlannedRequest
     sent: SentRequest
+    age: float
     is_broken: bool
 
 
@@ -111,15 +115,22 @@ class Sender:
         number, body, sent_at = 0, None, 0.0
 
         async def prepare() -> CreatePost:
-            """Freeze mark and body with the first intent; a repetition sends the same."""
+            """Freeze mark and body with the first intent; a repetition sends the same.
+
+            A request is as old as its last attempt: what is late then is late from there.
+            """
             nonlocal request, number, body, sent_at
             if self._is_late(request):
                 request = await self._shifted(request, number)
                 number, body = 0, None
             sent_at = self._job.postiz.clock.monotonic()
+            wall = self._job.postiz.scheduler.server_time()
             if body is None:
                 body = self._body(request, self._marked(request))
-                number = await self._intend(request, body)
+                date = request.date.timestamp()
+                number = await self._job.journal.intend(body, refs_of(request), wall, date=date)
+            else:
+                await self._job.journal.repeat(number, wall)
             return body
 
         try:
@@ -171,11 +182,6 @@ class Sender:
         self._fence.answered(sent_at)
         self._outage.answered()
 
-    async def _intend(self, request: PlannedRequest, body: CreatePost) -> int:
-        """Write down what is about to be sent."""
-        wall, date = self._job.postiz.clock.time(), request.date.timestamp()
-        return await self._job.journal.intend(body, refs_of(request), wall, date=date)
-
     async def _set_aside(self, request: PlannedRequest, number: int) -> None:
         """The request was proved not stored: its rows are planned again."""
         if number:
@@ -195,7 +201,8 @@ class Sender:
                 raise cause
         sent = next(s for s in await self._job.journal.open_requests() if s.id == number)
         is_broken = isinstance(cause, ServerError) and cause.status_code == 500
-        return Lost(request, sent, is_broken)
+        age = self._job.postiz.clock.monotonic() - sent_at
+        return Lost(request, sent, age, is_broken)
 
     # -------------------------------------------------------------- dates
 

@@ -26,12 +26,11 @@ from postiz_async.cli.settings import Json
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
+    from postiz_async.sandbox import Fault, Sandbox
     from postiz_async.sandbox.http import Served
 
 __all__ = ["demo", "sandbox"]
@@ -51,16 +50,30 @@ class _Channel(msgspec.Struct):
 
 @asynccontextmanager
 async def _sample_sandbox(
-    clock: AcceleratedClock, *, limit: int, api_key: str, port: int
+    clock: AcceleratedClock,
+    *,
+    limit: int,
+    api_key: str,
+    port: int,
+    release: str = "HEAD",
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
 ) -> AsyncGenerator[tuple[Sandbox, Served]]:
     """A sandbox with the channels and tags of the sample campaign, served on loopback."""
+    from postiz_async.sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async.sandbox.http import serve  # noqa: PLC0415
+
     sample = files("postiz_async.sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
     channels = msgspec.json.decode((sample / "channels.json").read_bytes(), type=list[_Channel])
     async with AsyncExitStack() as stack:
         box = await stack.enter_async_context(
-            Sandbox(api_key=api_key, clock=clock, limit=limit, tags=tags)
+            Sandbox(
+                api_key=api_key, clock=clock, limit=limit, tags=tags, release=release, seed=seed
+            )
         )
+        for fault in faults:
+            box.faults.add(fault)
         for channel in channels:
             box.add_integration(channel.provider, id=channel.id, name=channel.name)
         try:
@@ -93,14 +106,35 @@ async def sandbox(
     start: Annotated[
         datetime | None, Parameter(help="What its clock shows at the start (UTC).")
     ] = None,
+    release: Annotated[str, Parameter(help="The release that it imitates, like v2.23.0.")] = "HEAD",
+    fault: Annotated[
+        list[str] | None,
+        Parameter(
+            help="What goes wrong, as drop_answer:20%:route=create_post; as often as you like. "
+            "Kinds: drop_answer, hang, late_work, late_answer, reset, error_before, error_after, "
+            "stop, empty_401, html, strip_headers. Further: times=, delay= (seconds), status=, "
+            "after_items=, half."
+        ),
+    ] = None,
+    seed: Annotated[int, Parameter(help="Makes ids and chances the same again.")] = 0,
 ) -> int:
     """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it."""
     output = Output()
+    _check_release(release)
+    faults = [_read_fault(text) for text in fault or ()]
     if sample is not None:
         _copy_sample(sample)
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
-    async with _sample_sandbox(clock, limit=limit, api_key=api_key, port=port) as (box, served):
+    async with _sample_sandbox(
+        clock,
+        limit=limit,
+        api_key=api_key,
+        port=port,
+        release=release,
+        faults=faults,
+        seed=seed,
+    ) as (box, served):
         output.say(
             f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
             f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
@@ -111,6 +145,29 @@ async def sandbox(
         )
         await asyncio.Event().wait()
     return 0
+
+
+def _read_fault(text: str) -> Fault:
+    from postiz_async.sandbox.faults import read_fault  # noqa: PLC0415
+    from postiz_async.sandbox.routes import ROUTES  # noqa: PLC0415
+
+    try:
+        fault = read_fault(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--fault {text}: {error}.") from error
+    names = [route.name for route in ROUTES]
+    if fault.route is not None and fault.route not in names:
+        raise ConfigurationError(f"--fault {text}: the routes are {', '.join(names)}.")
+    return fault
+
+
+def _check_release(release: str) -> None:
+    from postiz_async.sandbox.releases import Release  # noqa: PLC0415
+
+    try:
+        Release.parse(release)
+    except ValueError as error:
+        raise ConfigurationError(f"--release {release}: {error}.") from error
 
 
 def _copy_sample(folder: Path) -> None:

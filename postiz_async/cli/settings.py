@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async.client import Postiz
+from postiz_async.client import Postiz, make_transport
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.stores.sqlite import SqliteStore
@@ -51,7 +51,8 @@ class Connection:
     sandbox_clock: Annotated[
         bool,
         Parameter(
-            help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1).",
+            help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with "
+            "POSTIZ_SANDBOX_CLOCK=timeouts requests time out on that clock, too).",
         ),
     ] = False
 
@@ -64,6 +65,8 @@ class Target:
     key: str
     source: str
     clock: Clock
+    times_out_on_it: bool = False
+    """Whether time-outs are meant on the clock, and not on the machine's."""
 
     def __repr__(self) -> str:
         return f"<Target {self.root}, key from {self.source}>"
@@ -98,9 +101,10 @@ def find_target(connection: Connection) -> Target:
             "Then: export POSTIZ_API_KEY=... (or --api-key)"
         )
     root = api_root(url or CLOUD_URL)
-    wants_sandbox = connection.sandbox_clock or os.environ.get("POSTIZ_SANDBOX_CLOCK") == "1"
+    wanted = os.environ.get("POSTIZ_SANDBOX_CLOCK")
+    wants_sandbox = connection.sandbox_clock or wanted in {"1", "timeouts"}
     clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
-    return Target(root, clean_key(key), source, clock)
+    return Target(root, clean_key(key), source, clock, wanted == "timeouts")
 
 
 def json_object(name: str, text: str) -> dict[str, object]:
@@ -118,13 +122,19 @@ def json_object(name: str, text: str) -> dict[str, object]:
 @asynccontextmanager
 async def open_client(target: Target) -> AsyncGenerator[Postiz]:
     """A client that shares the quota with the other commands of this user, now and later."""
+    transport = make_transport(speed=target.clock.speed if target.times_out_on_it else 1.0)
     store = SqliteStore(state_folder() / "quota.sqlite")
     try:
         async with Postiz(
-            api_key=target.key, base_url=target.root, quota=store, clock=target.clock
+            api_key=target.key,
+            base_url=target.root,
+            quota=store,
+            clock=target.clock,
+            transport=transport,
         ) as postiz:
             yield postiz
     finally:
+        await transport.aclose()
         await store.aclose()
 
 

@@ -179,10 +179,12 @@ class Journal:
         await self._do(lambda c: c.executemany("UPDATE rows SET number = ? WHERE ref = ?", values))
 
     async def mark(self, refs: Iterable[str], state: State, note: str = "") -> None:
-        """Give rows a state."""
+        """Give rows a state; those that are stored stay so."""
         values = [(state.value, note, ref) for ref in refs]
         await self._do(
-            lambda c: c.executemany("UPDATE rows SET state = ?, note = ? WHERE ref = ?", values)
+            lambda c: c.executemany(
+                "UPDATE rows SET state = ?, note = ? WHERE ref = ? AND state != 'stored'", values
+            )
         )
 
     # -------------------------------------------------------------- requests
@@ -195,7 +197,7 @@ class Journal:
         Args:
             body: what is sent.
             refs: its rows, in its order.
-            wall: now, in seconds since the epoch.
+            wall: now on the server's clock, in seconds since the epoch.
             date: the date of its rows, the mark left out; None if it is what they have anyway.
 
         Raises:
@@ -223,6 +225,12 @@ class Journal:
 
         return await self._do(work)
 
+    async def repeat(self, request: int, wall: float) -> None:
+        """Write down that a request is about to be sent again, as it is: its age counts anew."""
+        await self._do(
+            lambda c: c.execute("UPDATE requests SET sent_at = ? WHERE id = ?", (wall, request))
+        )
+
     async def settle(
         self,
         request: int,
@@ -231,7 +239,7 @@ class Journal:
         others: Mapping[str, tuple[State, str]],
         notes: Mapping[str, str] | None = None,
     ) -> None:
-        """Write down the outcome of a request.
+        """Write down the outcome of a request. A second one is not believed.
 
         Args:
             request: its number.
@@ -242,7 +250,9 @@ class Journal:
         said = notes or {}
 
         def work(c: sqlite3.Connection) -> None:
-            c.execute("UPDATE requests SET state = 'settled' WHERE id = ?", (request,))
+            settling = "UPDATE requests SET state = 'settled' WHERE id = ? AND state = 'open'"
+            if not c.execute(settling, (request,)).rowcount:
+                return
             c.executemany(
                 "UPDATE rows SET state = ?, post_id = ?, note = ? WHERE ref = ?",
                 [

@@ -61,6 +61,10 @@ class Calendar:
         if missing:
             await self._pieces(start, end, longest=LONGEST, until_seen=missing)
 
+    async def span(self, start: datetime, end: datetime) -> None:
+        """List a long range."""
+        await self._pieces(start, end, longest=LONGEST)
+
     def moments(self) -> list[datetime]:
         """The exact dates of the posts that were seen."""
         return [stored_at(post) for post in self.posts.values()]

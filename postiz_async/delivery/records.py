@@ -144,7 +144,7 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request whose intent was written."""
+    """A request whose intent was written. `sent_at` is on the server's clock."""
 
     id: int
     body: CreatePost
@@ -337,7 +337,24 @@ def _refuse_other_server(path: Path, server: str, wanted: str) -> None:
         )
 
 
+_OF_THE_DISK = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+}
+"""Errors that say nothing against the file itself; an extended code has these in its last byte."""
+
+
 def _damaged(path: Path, why: object) -> BatchError:
+    code = why.sqlite_errorcode & 0xFF if isinstance(why, sqlite3.OperationalError) else None
+    if isinstance(why, OSError) or code in _OF_THE_DISK:
+        return BatchError(
+            f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
+            "sent. See whether the disk is full or read-only, and run again."
+        )
     return BatchError(
         f"The journal {path} is damaged or no journal ({why}); it was left as it is. "
         "Restore it from a backup. Without it nobody knows which rows were sent."

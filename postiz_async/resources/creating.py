@@ -267,8 +267,11 @@ class Creating:
         """
         await self._vet(body, validate)
 
+        sent_at = 0.0
+
         async def late_body() -> Raw | None:
-            nonlocal body
+            nonlocal body, sent_at
+            sent_at = self._caller.server_time()
             if prepare is None:
                 return None
             body = await prepare()
@@ -288,13 +291,13 @@ class Creating:
                 raise
             raise DeliveryUnknownError(
                 f"The answer to a create of {len(body.posts)} posts was lost ({error}). They may "
-                f"be stored. Look at {body.date} before sending again.",
-                marks=marks_of(body),
+                "be stored. Look with posts.find(error.marks) before sending again.",
+                marks=marks_of(body, sent_at),
             ) from error
         if len(created) != len(body.posts):
             raise DeliveryUnknownError(
                 f"The server says it stored {len(created)} of {len(body.posts)} posts.",
-                marks=marks_of(body),
+                marks=marks_of(body, sent_at),
             )
         return created
 

@@ -25,8 +25,9 @@ __all__ = ["find_posts", "same_text", "span_of", "stored_at"]
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")
 
-_NOW_LASTS = timedelta(minutes=5)
-"""How much later than its request a post of type `now` may be stored."""
+_NOW_LASTS = timedelta(minutes=15)
+"""How much later than its request a post of type `now` may be stored: a lost request settles in 12
+minutes, and dates of such posts are whole minutes."""
 
 
 def stored_at(post: Post) -> datetime:

@@ -148,8 +148,11 @@ class Posts(Creating):
         Call it after a `DeliveryUnknownError`. What is found is stored: do not send it again.
         That nothing is found proves little: the server goes on working after its caller is gone,
         and may begin late. Believe it only when a create that was sent after the loss has been
-        answered, some 12 minutes have passed, and two looks show the same. `postiz.batch` does
-        all of that by itself.
+        answered, some 12 minutes have passed, and two looks show the same. A server that failed
+        in the middle leaves the first posts of a request, and the last of these may lack its
+        thread or its publishing job: `set_status(id, "schedule")` gives it a job, `delete` makes
+        room to send it again, both only while it is far from due. `postiz.batch` does all of
+        that by itself.
 
         Posts are known by their instant, channel and text. So a moment in whole seconds may show
         an equal post that somebody else made; milliseconds in `at` make it your own.

@@ -22,6 +22,8 @@ def control(sandbox: Sandbox, path: str) -> Response:
         return json_response(200, _counts(sandbox))
     if path == "/sandbox/posts":
         return json_response(200, {"posts": sandbox.posts})
+    if path == "/sandbox/faults":
+        return json_response(200, {"struck": sandbox.faults.struck})
     return json_response(404, {"msg": "the sandbox has no such page"})
 
 

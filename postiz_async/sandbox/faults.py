@@ -17,12 +17,18 @@ strip_headers   yes      at once        the answer without its X-RateLimit heade
 =============== ======== ============== ====================================================
 
 A client that gives up during a delay does not stop the work.
+
+On a command line a fault is its kind and what else is to be said of it, see `read_fault`:
+`drop_answer:20%:route=create_post`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
 
 from postiz_async.sandbox.exchange import ConnectionLost, Response
 from postiz_async.sandbox.refusals import Refusal, internal_error, key_lookup_failed
@@ -32,7 +38,15 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = ["Fault", "FaultKind", "Faults", "after_work", "before_judging", "before_work"]
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "after_work",
+    "before_judging",
+    "before_work",
+    "read_fault",
+]
 
 FaultKind = Literal[
     "drop_answer",
@@ -82,10 +96,56 @@ class Fault(_Options):
     kind: FaultKind
 
 
+def read_fault(text: str) -> Fault:
+    """A fault as it is written on a command line.
+
+    The kind, then in any order, with colons between: a percentage, how likely it strikes a
+    request that fits; `half`; and `route=`, `times=`, `delay=`, `status=`, `after_items=`.
+    Without `times=` it strikes for ever.
+
+    Raises:
+        ValueError: it cannot be read; the text says why.
+    """
+    kind, *words = text.split(":")
+    if kind not in get_args(FaultKind):
+        raise ValueError(f"there is no kind {kind!r}; say {', '.join(get_args(FaultKind))}")
+    given: dict[str, object] = {"kind": kind, "times": None}
+    for word in words:
+        name, is_named, value = word.partition("=")
+        if word.endswith("%"):
+            given["probability"] = _percent(word)
+        elif is_named and name in _NAMES:
+            given[name] = value
+        elif word == "half":
+            given["half"] = True
+        else:
+            raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
+    try:
+        return msgspec.convert(given, Fault, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+_NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})
+_KNOWN = " ".join(f"{name}=" for name in _NAMES)
+
+
+def _percent(word: str) -> float:
+    percent = float(word[:-1])
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{word} is no chance; say 0% to 100%")
+    return percent / 100
+
+
 class Faults:
-    """The faults that are set up. At most one strikes a request: the first that fits."""
+    """The faults that are set up. At most one strikes a request: the first that fits.
+
+    Attributes:
+        struck: How often each kind struck.
+    """
 
     def __init__(self, rng: random.Random) -> None:
+        self.struck: Counter[str] = Counter()
         self._rng = rng
         self._left: dict[int, tuple[Fault, int | None]] = {}
         self._count = 0
@@ -113,6 +173,7 @@ class Faults:
                 del self._left[number]
             elif left is not None:
                 self._left[number] = (fault, left - 1)
+            self.struck[fault.kind] += 1
             return fault
         return None
 

@@ -62,6 +62,8 @@ class StoredPost(msgspec.Struct, frozen=True):
     creation_method: str
     release_id: str | None
     release_url: str | None
+    has_job: bool
+    """Whether a job waits to publish it."""
 
 
 def stored_posts(state: State) -> tuple[StoredPost, ...]:
@@ -93,6 +95,7 @@ def _stored_post(organization: Organization, post: Post) -> StoredPost:
         creation_method=post.creation_method,
         release_id=post.release_id,
         release_url=post.release_url,
+        has_job=post.has_job,
     )
 
 

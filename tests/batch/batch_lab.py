@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 from collections import Counter
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from postiz_async.client import Postiz
-from postiz_async.clock import JumpingClock
+from postiz_async.clock import Clock, JumpingClock
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
 from postiz_async.wire import WireResponse
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
+    from postiz_async.clock import Timer
     from postiz_async.wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -76,12 +78,32 @@ def _nothing() -> None:
     """What mostly happens."""
 
 
+class OwnClock(Clock):
+    """A machine's clock beside the server's: it passes as fast, but shows another time."""
+
+    speed = math.inf
+
+    def __init__(self, clock: JumpingClock) -> None:
+        self._clock = clock
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return self._clock.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return self._clock.call_at(when, callback)
+
+
 class Lab:
     """One campaign file, the server that it is for, and fresh clients."""
 
     def __init__(self, folder: Path, *, latency: float = 0.1, **options: Any) -> None:
         self.folder = folder
         self.clock = JumpingClock(start=START.timestamp())
+        self.own_clock = OwnClock(self.clock)
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
         self.latency = latency
         self.path = folder / "campaign.jsonl"
@@ -103,7 +125,7 @@ class Lab:
         return Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=self.clock,
+            clock=self.own_clock,
             transport=self.transport,
             **options,
         )

@@ -67,6 +67,7 @@ async def survive(lab: Lab, rng: random.Random, *, kills: int, thread: bool = Tr
     for post in lab.sandbox.posts:
         number = int(post.content.split()[1])
         assert len(post.thread) == (2 if thread and number % 5 == 0 else 0)
+        assert post.has_job
 
 
 def seeds(first: int) -> list[int]:
@@ -89,12 +90,19 @@ async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
     tmp_path: Path, seed: int
 ) -> None:
     rng = random.Random(seed)  # noqa: S311
-    lab = Lab(tmp_path, latency=0.1, limit=rng.choice([8, 30]), work_per_post=0.02, seed=seed)
+    release = rng.choice(["HEAD", "v2.23.0"])
+    limit = rng.choice([8, 30])
+    lab = Lab(tmp_path, limit=limit, work_per_post=0.02, seed=seed, release=release)
     for fault in (
         Fault("drop_answer", route="create_post", times=None, probability=0.06),
         Fault("reset", route="create_post", times=None, probability=0.05),
         Fault("stop", route="create_post", times=None, probability=0.05, after_items=1, half=True),
+        Fault("stop", route="create_post", times=None, probability=0.05, after_items=4, half=True),
         Fault("late_work", route="create_post", times=None, probability=0.05, delay=200.0),
+        Fault("hang", route="create_post", times=None, probability=0.03, delay=500.0),
+        Fault("empty_401", route="create_post", times=None, probability=0.05),
+        Fault("reset", route="change_post_status", times=None, probability=0.2),
+        Fault("drop_answer", route="delete_post_group", times=None, probability=0.2),
         Fault("error_after", route="create_post", times=None, probability=0.05, status=502),
         Fault("reset", route="list_posts", times=None, probability=0.05),
         Fault("drop_answer", route="upload_file", times=None, probability=0.1),

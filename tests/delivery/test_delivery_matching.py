@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
-from postiz_async.delivery.matching import match_request
+from postiz_async.delivery.matching import made_at, match_moved, match_request
+from postiz_async.delivery.records import SentRequest
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,
@@ -132,6 +134,70 @@ def test_a_text_with_shortened_links_is_not_compared() -> None:
     sent = replace(body([item("c1", "see https://a.example", "r0")]), short_link=True)
     listed = stored(item("c1", "see https://sh.rt/1", ""), "cm0", lists_settings=False)
     assert match_request(sent, [listed]).found == {0: "cm0"}
+
+
+def test_a_text_with_markup_does_not_take_the_post_of_another() -> None:
+    """Somebody deleted the first post before it was looked for."""
+    items = [item("c1", "<p>one &amp; two</p>", "r0"), item("c1", "three", "r1")]
+    second = stored(items[1], "cm1", lists_settings=False)
+    match = match_request(body(items), [second])
+    assert (match.found, match.strange) == ({1: "cm1"}, ())
+
+
+def test_a_text_that_the_server_rewrote_in_its_own_way_is_still_known() -> None:
+    items = [item("c1", "<p>one</p>", "r0"), item("c1", "three", "r1")]
+    listed = [
+        replace(stored(items[0], "cm0", lists_settings=False), content="<div>oh no</div>"),
+        stored(items[1], "cm1", lists_settings=False),
+    ]
+    assert match_request(body(items), listed).found == {0: "cm0", 1: "cm1"}
+
+
+# ------------------------------------------------------------------ moved elsewhere
+
+
+def moved_post(sent: PostItem, made: float, *, lists_settings: bool = False) -> Post:
+    post = stored(sent, cuid(made), lists_settings=lists_settings)
+    return replace(post, publish_date=MOMENT + timedelta(days=3))
+
+
+def cuid(made: float) -> str:
+    digits, number = "", round(made * 1000)
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return f"c{digits:0>8}" + "0" * 16
+
+
+def moved(items: list[PostItem], listed: list[Post], **more: Any) -> dict[int, str]:
+    sent = SentRequest(1, body(items), tuple(f"r{n}" for n in range(len(items))), 1_800_000_000.0)
+    options: dict[str, Any] = {"taken": (), "moments": ()} | more
+    found = match_moved(sent, range(len(items)), listed, **options)
+    return {place: post.id for place, post in found.items()}
+
+
+@pytest.mark.parametrize(("age", "is_ours"), [(-3_600.0, False), (-30.0, True), (300.0, True)])
+def test_a_moved_post_is_ours_when_it_was_made_since(age: float, *, is_ours: bool) -> None:
+    items = [item("c1", "mine", "r0")]
+    post = moved_post(items[0], 1_800_000_000.0 + age)
+    assert made_at(post.id) == 1_800_000_000.0 + age
+    assert moved(items, [post]) == ({0: post.id} if is_ours else {})
+
+
+def test_a_moved_post_is_not_ours_when_something_else_accounts_for_it() -> None:
+    items = [item("c1", "mine", "r0")]
+    post = moved_post(items[0], 1_800_000_001.0)
+    assert moved(items, [post], taken={post.id}) == {}
+    assert moved(items, [post], moments={post.publish_date}) == {}
+    assert moved([item("c2", "mine", "r0")], [post]) == {}
+    assert moved([item("c1", "yours", "r0")], [post]) == {}
+    assert moved(items, [replace(post, id="an-id-of-another-kind")]) == {}
+
+
+def test_a_moved_post_with_our_mark_is_ours_whatever_else() -> None:
+    items = [item("c1", "mine", "r0"), item("c1", "mine", "r1")]
+    post = replace(moved_post(items[1], 0.0, lists_settings=True), content="edited")
+    assert moved(items, [post]) == {1: post.id}
 
 
 # ------------------------------------------------------------------ marks

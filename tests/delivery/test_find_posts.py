@@ -89,6 +89,33 @@ async def test_posts_for_now_are_found_in_their_minute(
     assert found.publish_date == START.replace(second=0)
 
 
+async def test_a_post_for_now_that_waited_for_the_quota_is_found(
+    sandbox: Sandbox, postiz: Postiz, channels: list[str]
+) -> None:
+    """Its date is that of its sending, an hour after the call."""
+    for n in range(90):
+        await postiz.posts.schedule(NewPost(channels[0], f"{n}"), at=LATER)
+    began = sandbox.clock.time()
+    fail(sandbox, "drop_answer")
+    marks = await lost(postiz.posts.publish_now(NewPost(channels[0], "now")))
+    assert sandbox.clock.time() - began > 3_000
+    (found,) = await postiz.posts.find(marks)
+    assert found is not None
+    assert found.content == "now"
+
+
+@pytest.mark.parametrize("delay", [100.0, 400.0, 700.0])
+async def test_a_post_for_now_that_is_stored_late_is_found(
+    sandbox: Sandbox, postiz: Postiz, channels: list[str], delay: float
+) -> None:
+    fail(sandbox, "late_work", delay=delay)
+    marks = await lost(postiz.posts.publish_now(NewPost(channels[0], "now")))
+    assert await postiz.posts.find(marks) == [None]
+    await sandbox.clock.sleep(720)
+    (found,) = await postiz.posts.find(marks)
+    assert found is not None
+
+
 async def test_posts_of_others_at_the_same_instant_are_not_taken_for_it(
     sandbox: Sandbox, postiz: Postiz, channels: list[str]
 ) -> None:

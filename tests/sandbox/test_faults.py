@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from sandbox_calls import Send, create, day, item, request
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import ConnectionLost, Fault, Response, Sandbox
+from postiz_async.sandbox.faults import read_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -140,3 +142,47 @@ async def test_chances_are_the_same_again_with_the_same_seed() -> None:
             runs.append([response.status for response in calls])
     assert runs[0] == runs[1]
     assert set(runs[0]) == {200, 500}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("reset", Fault("reset", times=None)),
+        (
+            "drop_answer:20%:route=create_post",
+            Fault("drop_answer", times=None, probability=0.2, route="create_post"),
+        ),
+        ("late_work:delay=12.5:times=3", Fault("late_work", delay=12.5, times=3)),
+        (
+            "stop:half:after_items=2:5%",
+            Fault("stop", times=None, probability=0.05, after_items=2, half=True),
+        ),
+    ],
+)
+def test_faults_can_be_written_down(text: str, fault: Fault) -> None:
+    assert read_fault(text) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "there is no kind ''"),
+        ("drop", "say drop_answer, hang, late_work"),
+        ("reset:often", "'often' is not known; say 20%, half or route="),
+        ("reset:kind=hang", "not known"),
+        ("reset:200%", "200% is no chance"),
+        ("reset:some%", "could not convert"),
+        ("hang:delay=long", "Expected `float`"),
+        ("stop:after_items=1.5", "Expected `int`"),
+    ],
+)
+def test_what_cannot_be_read_is_told(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        read_fault(text)
+
+
+async def test_what_struck_is_counted(sandbox: Sandbox, send: Send) -> None:
+    sandbox.faults.add(read_fault("empty_401:times=2"))
+    for status in (401, 401, 200):
+        assert (await send("GET", "/integrations")).status == status
+    assert sandbox.faults.struck == {"empty_401": 2}

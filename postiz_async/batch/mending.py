@@ -1,0 +1,108 @@
+"""The last post of a request whose outcome was unknown.
+
+A server that fails in the middle of a request leaves a prefix of it, and who did not get its answer
+cannot know. So the last post that is found may lack its publishing job, or parts of its thread. A
+post without a thread gets its job anew. A thread is deleted, to be sent again whole, when it is
+certain that the server is not at work on it any more. What people changed is left as it is, and
+what is due soon is only reported.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from postiz_async.delivery.patience import PAUSES
+from postiz_async.delivery.removal import delete_whole
+from postiz_async.errors import APIConnectionError, BadRequestError, NotFoundError, ServerError
+from postiz_async.wire import parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from postiz_async.client import Postiz
+    from postiz_async.delivery.journal import SentRequest
+    from postiz_async.models.posts import Post
+
+__all__ = ["DUE_SOON", "MAY_LACK", "UNSEEN_END", "Mending"]
+
+log = logging.getLogger("postiz_async.batch")
+
+DUE_SOON = 600.0
+"""Seconds before its date in which a half-made post is not touched: it may be published now."""
+
+MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
+UNSEEN_END = (
+    "the answer to its request was lost, and it is due too soon to be made sure of; it may lack "
+    "its thread or not be published"
+)
+
+End: TypeAlias = Literal["whole", "unsure", "removed"]
+
+
+class Mending:
+    """Makes half-made posts whole."""
+
+    def __init__(self, postiz: Postiz) -> None:
+        self._postiz = postiz
+        self._clock = postiz.clock
+
+    async def mend(self, sent: SentRequest, place: int, post: Post, *, has_ended: bool) -> End:
+        """Make the last post of a request whole.
+
+        Args:
+            sent: the request.
+            place: of the post in it.
+            post: as it is listed at the request's date.
+            has_ended: the server is surely not at work on the request any more.
+
+        Returns:
+            `whole`; `removed`, it is to be sent again; or `unsure`, nothing could be done.
+        """
+        is_draft = sent.body.type == "draft"
+        is_single = len(sent.body.posts[place].value) == 1
+        if post.state != ("DRAFT" if is_draft else "QUEUE"):
+            return "whole" if is_single or post.state != "PUBLISHED" else "unsure"
+        if is_single:
+            end = "whole" if is_draft else await self._restart(sent, post)
+            if end is not None:
+                return end
+        if not has_ended:
+            return "unsure"
+        removal = self._in_time(sent, lambda: delete_whole(self._postiz.posts, post))
+        return "removed" if await removal else "unsure"
+
+    async def _restart(self, sent: SentRequest, post: Post) -> End | None:
+        """Give a post the publishing job that it may lack; None when the server has no way to."""
+        posts = self._postiz.posts
+        try:
+            is_done = await self._in_time(sent, lambda: posts.set_status(post.id, "schedule"))
+        except BadRequestError:
+            return "unsure"
+        except NotFoundError:
+            return None
+        return "whole" if is_done else "unsure"
+
+    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[object]]) -> bool:
+        """Call, again while the server is broken; whether it succeeded before its date is near.
+
+        From then on the post may be published already, and would be published again.
+        """
+        for pause in (*PAUSES, None):
+            if self._is_due_soon(sent):
+                return False
+            try:
+                await call()
+            except (APIConnectionError, ServerError) as error:
+                if pause is None:
+                    raise
+                log.warning("a post that may lack something is not mended yet: %s", error)
+                await self._clock.sleep(pause)
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_due_soon(self, sent: SentRequest) -> bool:
+        due = parse_date(sent.body.date).timestamp()
+        is_draft = sent.body.type == "draft"
+        return not is_draft and due - self._postiz.scheduler.server_time() <= DUE_SOON

@@ -1,0 +1,254 @@
+"""The journal under any order of steps, with crashes in between and in the middle of one."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from postiz_async.delivery.journal import Finding, Journal, RowRecord, State
+from postiz_async.errors import BatchError
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+"""Each step waits for the disk, which proves nothing here."""
+
+REFS = [f"row-{n}" for n in range(8)]
+LOST = [State.SENDING, State.UNKNOWN]
+ENDS = [State.STORED, State.PLANNED, State.UNDECIDED, State.SKIPPED, State.REFUSED]
+UNSENT_ENDS = [State.LATE, State.REFUSED, State.SKIPPED]
+REPLACEABLE = {State.PLANNED, *UNSENT_ENDS, State.UNDECIDED}
+
+
+def body(refs: tuple[str, ...]) -> CreatePost:
+    items = [
+        PostItem(
+            integration=IntegrationRef(id="c1"),
+            value=[ContentItem(content=ref * 200)],  # some pages of the file
+            settings={"client_ref": ref},
+        )
+        for ref in refs
+    ]
+    return CreatePost(type="schedule", date="2027-01-15T09:00:00.001Z", posts=items)
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """The journal beside a model of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp(prefix="postiz-async-journal-", dir=MEMORY))
+        self.lives = 0
+        self.rows: dict[str, RowRecord] = {}
+        self.open: dict[int, tuple[str, ...]] = {}
+        self.former: tuple[dict[str, RowRecord], dict[int, tuple[str, ...]]] = ({}, {})
+        self.wal_before = 0
+        self.posts = 0
+
+    def do(self, work: Coroutine[object, object, T]) -> T:
+        self.former = (dict(self.rows), dict(self.open))
+        self.wal_before = self.wal_size
+        return self.loop.run(work)  # type: ignore[arg-type]
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"life-{self.lives}.journal"
+
+    @property
+    def wal(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    @property
+    def wal_size(self) -> int:
+        return self.wal.stat().st_size if self.wal.exists() else 0
+
+    @initialize()
+    def begins(self) -> None:
+        self.journal = self._opened()
+
+    def _opened(self) -> Journal:
+        opening = Journal.open(self.path, campaign="c.csv", base_url="http://postiz.invalid")
+        return self.loop.run(opening)
+
+    def teardown(self) -> None:
+        self.journal.close()
+        self.loop.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def some(self, data: st.DataObject, *states: State) -> list[str]:
+        fits = [ref for ref, row in self.rows.items() if row.state in states]
+        return data.draw(st.lists(st.sampled_from(fits), min_size=1, unique=True)) if fits else []
+
+    # ------------------------------------------------------------------ steps
+
+    @rule(refs=st.lists(st.sampled_from(REFS), unique=True), date=st.integers(1, 9))
+    def put(self, refs: list[str], date: int) -> None:
+        new = [RowRecord(ref, 2, f"{ref}-{date}", "c1", float(date)) for ref in refs]
+        self.do(self.journal.put(new))
+        for row in new:
+            if row.ref not in self.rows or self.rows[row.ref].state in REPLACEABLE:
+                request = self.rows[row.ref].request if row.ref in self.rows else None
+                post_id = self.rows[row.ref].post_id if row.ref in self.rows else None
+                self.rows[row.ref] = replace(row, request=request, post_id=post_id)
+
+    @rule(data=st.data())
+    def intend(self, data: st.DataObject) -> None:
+        refs = tuple(self.some(data, State.PLANNED))
+        if not refs:
+            return
+        number = self.do(self.journal.intend(body(refs), refs, 1.0))
+        assert number not in self.open
+        self.open[number] = refs
+        for ref in refs:
+            self.rows[ref] = replace(self.rows[ref], state=State.SENDING, request=number, note="")
+
+    @rule(data=st.data())
+    def what_is_not_planned_is_never_sent(self, data: st.DataObject) -> None:
+        refs = self.some(data, *(state for state in State if state is not State.PLANNED))
+        if refs:
+            others = self.some(data, State.PLANNED)
+            with pytest.raises(BatchError, match="not sent again"):
+                self.do(self.journal.intend(body((*others, *refs)), (*others, *refs), 1.0))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.open)
+    def answer_is_lost(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(list(self.open)))
+        self.do(self.journal.mark(self.open[number], State.UNKNOWN, "lost"))
+        for ref in self.open[number]:
+            self.rows[ref] = replace(self.rows[ref], state=State.UNKNOWN, note="lost")
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.open)
+    def settle(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(list(self.open)))
+        refs = self.open.pop(number)
+        ends = {ref: data.draw(st.sampled_from(ENDS)) for ref in refs}
+        stored = {ref: self.new_id() for ref, end in ends.items() if end is State.STORED}
+        others = {ref: (end, "n") for ref, end in ends.items() if end is not State.STORED}
+        self.do_settling(number, refs, stored, others)
+
+    def do_settling(
+        self,
+        number: int,
+        refs: tuple[str, ...],
+        stored: dict[str, str],
+        others: dict[str, tuple[State, str]],
+    ) -> None:
+        self.open[number] = refs
+        self.do(self.journal.settle(number, stored=stored, others=others))
+        del self.open[number]
+        for ref, post_id in stored.items():
+            row = self.rows[ref]
+            self.rows[ref] = replace(row, state=State.STORED, post_id=post_id, note="")
+        for ref, (state, note) in others.items():
+            self.rows[ref] = replace(self.rows[ref], state=state, note=note)
+
+    @rule(data=st.data())
+    def settling_twice_changes_nothing(self, data: st.DataObject) -> None:
+        """A request that is settled says nothing more of its rows, which may be in another."""
+        settled = set(range(1, max(self.open, default=0) + 1)) - self.open.keys()
+        refs = self.some(data, *State)
+        if settled and refs:
+            number = data.draw(st.sampled_from(sorted(settled)))
+            others = dict.fromkeys(refs, (State.PLANNED, ""))
+            self.do(self.journal.settle(number, stored={}, others=others))
+
+    def new_id(self) -> str:
+        self.posts += 1
+        return f"cm{self.posts}"
+
+    @rule(data=st.data(), state=st.sampled_from(UNSENT_ENDS))
+    def mark(self, data: st.DataObject, state: State) -> None:
+        refs = self.some(data, State.PLANNED)
+        self.do(self.journal.mark(refs, state, "why"))
+        for ref in refs:
+            self.rows[ref] = replace(self.rows[ref], state=state, note="why")
+
+    @rule(data=st.data(), state=st.sampled_from([State.PLANNED, State.LATE, State.UNKNOWN]))
+    def no_mark_undoes_what_is_stored(self, data: st.DataObject, state: State) -> None:
+        self.do(self.journal.mark(self.some(data, State.STORED), state, "wrong"))
+
+    @rule(data=st.data(), date=st.integers(10, 19))
+    def shift(self, data: st.DataObject, date: int) -> None:
+        refs = self.some(data, State.PLANNED)
+        self.do(self.journal.shift(refs, float(date), "late"))
+        for ref in refs:
+            row = self.rows[ref]
+            self.rows[ref] = replace(row, date=float(date), finding=Finding.SHIFTED, remark="late")
+
+    @rule(data=st.data())
+    def adopted_by_a_sweep(self, data: st.DataObject) -> None:
+        refs = self.some(data, State.UNDECIDED)
+        found = [replace(self.rows[ref], state=State.STORED, post_id=self.new_id()) for ref in refs]
+        self.do(self.journal.found(found))
+        self.rows |= {row.ref: row for row in found}
+
+    # ------------------------------------------------------------------ crashes
+
+    @rule()
+    def crash(self) -> None:
+        """The process is gone: what is on the disk is all that the next one has."""
+        self._reborn(None)
+
+    @rule(share=st.floats(0, 1, exclude_max=True))
+    def crash_in_the_middle_of_a_step(self, share: float) -> None:
+        """The last transaction is on the disk in part: it is as if it had never been."""
+        size = self.wal_size
+        if size > self.wal_before:
+            self._reborn(self.wal_before + int((size - self.wal_before) * share))
+            self.rows, self.open = self.former
+
+    def _reborn(self, wal_size: int | None) -> None:
+        old, old_wal = self.path, self.wal
+        self.lives += 1
+        shutil.copy(old, self.path)
+        if old_wal.exists():
+            self.wal.write_bytes(old_wal.read_bytes()[:wal_size])
+        self.journal.close()
+        self.journal = self._opened()
+        self.wal_before = self.wal_size + 1  # nothing to tear
+
+    # ------------------------------------------------------------------ what always holds
+
+    @invariant()
+    def it_says_what_happened(self) -> None:
+        assert self.loop.run(self.journal.rows()) == self.rows
+        listed = self.loop.run(self.journal.open_requests())
+        assert {sent.id: sent.refs for sent in listed} == self.open
+        assert all(sent.body == body(sent.refs) for sent in listed)
+
+    @invariant()
+    def each_row_is_in_one_place(self) -> None:
+        under_way = [ref for refs in self.open.values() for ref in refs]
+        assert len(under_way) == len(set(under_way))
+        assert set(under_way) == {ref for ref, row in self.rows.items() if row.state in LOST}
+        for row in self.rows.values():
+            assert (row.post_id is not None) == (row.state is State.STORED)
+
+
+def test_any_order_of_steps() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        JournalMachine, settings=settings(max_examples=20, stateful_step_count=20, deadline=None)
+    )
