@@ -112,7 +112,8 @@ class Sender:
         Raises:
             PostizError: the job has to stop.
         """
-        number, body, sent_at = 0, None, 0.0
+        number, sent_at = 0, 0.0
+        body: CreatePost | None = None
 
         async def prepare() -> CreatePost:
             """Freeze mark and body with the first intent; a repetition sends the same.

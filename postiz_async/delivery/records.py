@@ -349,7 +349,7 @@ _OF_THE_DISK = {
 
 
 def _damaged(path: Path, why: object) -> BatchError:
-    code = why.sqlite_errorcode & 0xFF if isinstance(why, sqlite3.OperationalError) else None
+    code = getattr(why, "sqlite_errorcode", -1) & 0xFF
     if isinstance(why, OSError) or code in _OF_THE_DISK:
         return BatchError(
             f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "

@@ -282,7 +282,7 @@ class Creating:
             self._caller.merged(max_wait=max_wait, priority=priority),
             due=self._moment(due),
             finish=finish,
-            prepare=None if prepare is None else late_body,
+            prepare=late_body,
         )
         try:
             created = await self._caller.call(call, options)

@@ -74,7 +74,7 @@ async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: 
     for row in report.rows:
         hour, n = row.ref.split("-")
         assert dates[f"post {hour} {n}"] == datetime.fromtimestamp(row.date, UTC)
-    assert report.to_csv().splitlines()[0].endswith("moved_from")
+    assert report.to_csv().splitlines()[0].endswith("moved_from,link")
 
 
 async def test_a_row_may_say_itself_how_far(lab: Lab, channels: list[str]) -> None:

@@ -196,7 +196,14 @@ class JournalMachine(RuleBasedStateMachine):
         self.do(self.journal.shift(refs, float(date), "late"))
         for ref in refs:
             row = self.rows[ref]
-            self.rows[ref] = replace(row, date=float(date), finding=Finding.SHIFTED, remark="late")
+            wanted = row.date if row.moved_from is None else row.moved_from
+            self.rows[ref] = replace(
+                row,
+                date=float(date),
+                moved_from=wanted if wanted != date else None,
+                finding=Finding.SHIFTED,
+                remark="late",
+            )
 
     @rule(data=st.data())
     def adopted_by_a_sweep(self, data: st.DataObject) -> None:
