@@ -27,7 +27,7 @@ LAYERS = (
     ("vetting",),
     ("resources",),
     ("delivery",),
-    ("batch",),
+    ("batch", "outbox"),
     ("client",),
     ("pool",),
     ("oauth", "doctor", "webhooks", "testing"),
@@ -36,8 +36,8 @@ LAYERS = (
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
-TYPES_FROM_ABOVE = {("batch", "client")}
-"""A batch is handed an open client; it imports its type only."""
+TYPES_FROM_ABOVE = {(part, "client") for part in ("delivery", "batch", "outbox")}
+"""These are handed an open client; they import its type only."""
 
 LATE_FROM_ABOVE = {("client", "batch")}
 """What a client imports when it is asked for it; heavy, and below it anyway."""

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from postiz_async.batch.bodies import build_body, guilty_places
-from postiz_async.batch.lookup import Fence, LookUp
 from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.delivery.findings import day_and_time
 from postiz_async.delivery.journal import SentRequest, State
+from postiz_async.delivery.lookup import Fence, LookUp
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.delivery.patience import patiently
 from postiz_async.errors import (

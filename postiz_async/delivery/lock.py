@@ -11,14 +11,19 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FileLock"]
+__all__ = ["FileLock", "HeldError"]
+
+
+class HeldError(BatchError):
+    """Somebody else holds the lock."""
 
 
 class FileLock:
     """Holds an exclusive lock on `path` until `release`.
 
     Raises:
-        BatchError: somebody else holds it, or the file system cannot lock.
+        HeldError: somebody else holds it.
+        BatchError: it cannot be written, or the file system cannot lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,15 +36,15 @@ class FileLock:
             _lock(self._fd)
         except BlockingIOError:
             os.close(self._fd)
-            raise BatchError(
+            raise HeldError(
                 f"Another process is working on this journal (it holds {path}). "
                 "Wait for it, or look at it with `postiz-async status`."
             ) from None
         except OSError as error:
             os.close(self._fd)
             raise BatchError(
-                f"The file system of {path} cannot lock files ({error.strerror}), so two runs "
-                "could send the same posts. Put the journal on a local disk."
+                f"The file system of {path} cannot lock files ({error.strerror}), so two processes "
+                "could send the same posts. Put it on a local disk."
             ) from error
 
     def release(self) -> None:
