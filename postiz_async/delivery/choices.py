@@ -27,7 +27,5 @@ def checked_late(late: Late) -> Late:
         ConfigurationError: the shift is no time, or longer than a year.
     """
     if isinstance(late, timedelta) and not timedelta(seconds=1) <= late <= _MOST:
-        raise ConfigurationError(
-            f"A late post cannot be shifted by {late}; say 1 s to a year."
-        )
+        raise ConfigurationError(f"A late post cannot be shifted by {late}; say 1 s to a year.")
     return late
