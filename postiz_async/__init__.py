@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         ThreadPart,
     )
     from postiz_async.models.settings import RawSettings
+    from postiz_async.outbox.tickets import OutboxOptions, Ticket
     from postiz_async.pool import PostizPool
     from postiz_async.scheduler import Priority
     from postiz_async.shown import Quota
@@ -78,6 +79,7 @@ __all__ = [
     "Mention",
     "NewPost",
     "NotFoundError",
+    "OutboxOptions",
     "PayloadTooLargeError",
     "PlanLimitError",
     "Post",
@@ -97,6 +99,7 @@ __all__ = [
     "StoreError",
     "Text",
     "ThreadPart",
+    "Ticket",
     "UnexpectedAnswerError",
     "providers",
     "texts",
@@ -145,6 +148,7 @@ _HOMES = {
         "ThreadPart",
     ),
     "models.settings": ("RawSettings",),
+    "outbox.tickets": ("OutboxOptions", "Ticket"),
     "pool": ("PostizPool",),
     "scheduler": ("Priority",),
     "shown": ("Quota",),

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook
     from postiz_async.ledgers import LedgerHome
+    from postiz_async.outbox.box import Outbox
+    from postiz_async.outbox.tickets import OutboxOptions
     from postiz_async.shown import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -103,6 +105,7 @@ class Postiz:
             before the window closes; None for a tenth of the limit.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
+        outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox.
         on_attempt: called after each request that was sent, see `Attempt`.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
@@ -126,6 +129,7 @@ class Postiz:
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
         validate: bool = True,
+        outbox: OutboxOptions | Path | str | None = None,
         on_attempt: AttemptHook | None = None,
         drain: float = 0.0,
         window: float = WINDOW,
@@ -144,6 +148,8 @@ class Postiz:
         self._smooth = pacing == "smooth"
         self._politeness = politeness
         self._validate = validate
+        self._wanted_outbox = outbox
+        self._outbox: Outbox | None = None
         self._on_attempt = on_attempt
         self._drain = drain
         self._fresh = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
@@ -197,7 +203,22 @@ class Postiz:
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller), validates=self._validate)
         open_clients[self.quota_name] = self
+        if self._wanted_outbox is not None:
+            await self._open_outbox(self._wanted_outbox)
         return self
+
+    async def _open_outbox(self, wanted: OutboxOptions | Path | str) -> None:
+        from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
+        from postiz_async.outbox.tickets import OutboxOptions  # noqa: PLC0415
+
+        options = wanted if isinstance(wanted, OutboxOptions) else OutboxOptions(wanted)
+        outbox = Outbox(self, options)
+        try:
+            await outbox.open()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._outbox = outbox
 
     def _gate(self, route: str) -> Gate:
         """The gate of a route; "" is the create route."""
@@ -233,11 +254,15 @@ class Postiz:
                 None: what the client was made with. No new call is taken meanwhile. What then
                 still waits for the quota fails, unsent; what is in flight breaks.
         """
+        outbox, self._outbox = self._outbox, None
+        until = self._clock.monotonic() + (self._drain if drain is None else drain)
+        if outbox is not None:
+            await outbox.aclose(drain=until - self._clock.monotonic())
         api, transport = self._api, self._transport
         if open_clients.get(self.quota_name) is self:
             del open_clients[self.quota_name]
         if api is not None:
-            await self.scheduler.drain(self._drain if drain is None else drain)
+            await self.scheduler.drain(max(0.0, until - self._clock.monotonic()))
             self._shut(self.scheduler)
             if self._quota is None:
                 self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
@@ -331,6 +356,16 @@ class Postiz:
         answer = await postiz.raw(postiz.posts.list(start=..., end=...))
         """
         return await with_raw_answers(call)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Durable hand-over: posts that are stored here and sent in the background."""
+        if self._outbox is None:
+            raise ConfigurationError(
+                "This client has no open outbox. Give it a file: "
+                "`async with Postiz(outbox='outbox.sqlite') as postiz:`."
+            )
+        return self._outbox
 
     @property
     def vetting(self) -> Vetting:

@@ -147,10 +147,15 @@ def open_shared(
         path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
     )
     try:
+        _is_new(connection, path, application, version)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
-        _prepare(connection, path, application, version, schema)
+        if _is_new(connection, path, application, version):
+            connection.execute(f"PRAGMA application_id = {application}")
+            connection.execute(f"PRAGMA user_version = {version}")
+            for statement in schema.split(";"):
+                connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -158,31 +163,24 @@ def open_shared(
     return connection
 
 
-def _prepare(
-    connection: sqlite3.Connection,
-    path: Path,
-    application: int,
-    version: int,
-    schema: str,
-) -> None:
+def _is_new(connection: sqlite3.Connection, path: Path, application: int, version: int) -> bool:
+    """Whether the file is empty; one that is not ours is refused."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if mark == 0 and tables == 0:
-        connection.execute(f"PRAGMA application_id = {application}")
-        connection.execute(f"PRAGMA user_version = {version}")
-        for statement in schema.split(";"):
-            connection.execute(statement)
-    elif mark != application:
+        return True
+    if mark != application:
         raise StoreError(
             f"{path} is a SQLite file of another program or for another purpose; it was left as "
             "it is. Name another file."
         )
-    elif found != version:
+    if found != version:
         raise StoreError(
             f"{path} was written by another version of this library (schema {found}, this one "
             f"knows {version}). Use one version everywhere, or another file."
         )
+    return False
 
 
 def _read(connection: sqlite3.Connection, name: str) -> Versioned:
