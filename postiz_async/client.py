@@ -21,6 +21,7 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.ledgers import OwnLedger, SharedLedger
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
+from postiz_async.resources.browse import Hint
 from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
 from postiz_async.resources.notifications import Notifications
@@ -67,13 +68,16 @@ open_clients: WeakValueDictionary[str, Postiz] = WeakValueDictionary()
 class Api:
     """The resources of the API, each call made with the same options."""
 
-    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
+    def __init__(self, caller: Caller, channels: Channels, hint: Hint, *, validates: bool) -> None:
         self.caller = caller
         self._channels = channels
+        self._hint = hint
         self._validates = validates
         self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
-        self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
+        self.posts = Posts(
+            caller, channels, self.notifications, self.vetting, hint, validates=validates
+        )
         self.media = Media(caller)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
@@ -81,7 +85,7 @@ class Api:
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = Caller(self.caller.scheduler, options)
-        return Api(caller, self._channels, validates=self._validates)
+        return Api(caller, self._channels, self._hint, validates=self._validates)
 
 
 class Postiz:
@@ -201,7 +205,7 @@ class Postiz:
             on_attempt=self._on_attempt,
         )
         caller = Caller(scheduler)
-        self._api = Api(caller, Channels(caller), validates=self._validate)
+        self._api = Api(caller, Channels(caller), Hint(), validates=self._validate)
         open_clients[self.quota_name] = self
         if self._wanted_outbox is not None:
             await self._open_outbox(self._wanted_outbox)
@@ -356,6 +360,11 @@ class Postiz:
         answer = await postiz.raw(postiz.posts.list(start=..., end=...))
         """
         return await with_raw_answers(call)
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether there is an open outbox."""
+        return self._outbox is not None
 
     @property
     def outbox(self) -> Outbox:

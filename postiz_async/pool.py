@@ -190,6 +190,12 @@ class PostizPool:
             await self._let_go()
         return client
 
+    def look_again(self) -> None:
+        """Let every `wait_published` of every client look now; see `Posts.look_again`."""
+        for client in self._clients.values():
+            if client.is_open:
+                client.posts.look_again()
+
     async def _let_go(self) -> None:
         """Close the longest unused tenth of the clients, as far as they are at rest."""
         idle = [place for place, client in self._clients.items() if not client.calls_under_way]
