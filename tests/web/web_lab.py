@@ -16,7 +16,7 @@ from aiohttp import ClientError, ClientSession
 from processes import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -88,3 +88,10 @@ async def call(session: ClientSession, method: str, path: str, **options: Any) -
     """Status and JSON of an answer."""
     async with session.request(method, path, **options) as answer:
         return answer.status, await answer.json() if answer.status != 204 else None
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
