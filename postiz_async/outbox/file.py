@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import msgspec
 
-from postiz_async.delivery.lock import FileLock, HeldError
+from postiz_async.delivery.lock import FileLock
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.delivery.records import State
 from postiz_async.delivery.threads import to_the_end
@@ -254,9 +254,8 @@ class OutboxFile:
     def _adopt_from(self, owner: str) -> int:
         lock = None
         if owner:
-            try:
-                lock = FileLock(self._lock_path(owner))
-            except HeldError:
+            lock = FileLock.if_free(self._lock_path(owner))
+            if lock is None:
                 return 0
         try:
             return self._transact(
