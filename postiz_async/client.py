@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.session import Batch
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
-    from postiz_async.events import AttemptHook
+    from postiz_async.events import AttemptHook, CallHook
     from postiz_async.ledgers import LedgerHome
     from postiz_async.outbox.box import Outbox
     from postiz_async.outbox.tickets import OutboxOptions
@@ -111,6 +111,7 @@ class Postiz:
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox.
         on_attempt: called after each request that was sent, see `Attempt`.
+        on_call: called when a call is made and when it ends, see `events.CallStarted`.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.
@@ -135,6 +136,7 @@ class Postiz:
         validate: bool = True,
         outbox: OutboxOptions | Path | str | None = None,
         on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
         drain: float = 0.0,
         window: float = WINDOW,
         clock: Clock | None = None,
@@ -155,6 +157,7 @@ class Postiz:
         self._wanted_outbox = outbox
         self._outbox: Outbox | None = None
         self._on_attempt = on_attempt
+        self._on_call = on_call
         self._drain = drain
         self._fresh = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
         self._ledger = self._fresh
@@ -203,6 +206,7 @@ class Postiz:
             gate_of=self._gate,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
+            on_call=self._on_call,
         )
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller), Hint(), validates=self._validate)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
-    from postiz_async.events import AttemptHook
+    from postiz_async.events import AttemptHook, CallHook
     from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -46,6 +46,7 @@ class _Tenant(Postiz):
         politeness: float | None,
         validate: bool,
         on_attempt: AttemptHook | None,
+        on_call: CallHook | None,
         clock: Clock,
         transport: Transport,
     ) -> None:
@@ -60,6 +61,7 @@ class _Tenant(Postiz):
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,
+            on_call=on_call,
             clock=clock,
             transport=transport,
         )
@@ -101,6 +103,7 @@ class PostizPool:
         politeness: see `Postiz`; for each organisation.
         validate: see `Postiz`.
         on_attempt: see `Postiz`.
+        on_call: see `Postiz`.
         drain: see `Postiz`; for all clients together.
         clock: see `Postiz`.
         transport: see `Postiz`. It stays open when the pool closes.
@@ -119,6 +122,7 @@ class PostizPool:
         politeness: float | None = POLITENESS,
         validate: bool = True,
         on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
         drain: float = 0.0,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -145,6 +149,7 @@ class PostizPool:
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,
+            on_call=on_call,
             clock=clock if clock is not None else SystemClock(),
         )
 
