@@ -9,6 +9,7 @@ import os
 import sys
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 from weakref import WeakValueDictionary
 
@@ -33,7 +34,6 @@ from postiz_async.vetting import Vetting
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import datetime
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -109,7 +109,8 @@ class Postiz:
             before the window closes; None for a tenth of the limit.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox.
+        outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
+            `quota` the quota is shared and remembered in a file beside it, named `*.quota`.
         on_attempt: called after each request that was sent, see `Attempt`.
         on_call: called when a call is made and when it ends, see `events.CallStarted`.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
@@ -149,12 +150,14 @@ class Postiz:
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
         self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
         """The name of the quota that its creates spend, which tells neither server nor key."""
-        self._quota = quota
+        options = _outbox_options(outbox)
+        self._own_store = _store_beside(options) if options and quota is None else None
+        self._quota = quota if self._own_store is None else self._own_store
         self._slots_without_store = slots_without_store
         self._smooth = pacing == "smooth"
         self._politeness = politeness
         self._validate = validate
-        self._wanted_outbox = outbox
+        self._outbox_options = options
         self._outbox: Outbox | None = None
         self._on_attempt = on_attempt
         self._on_call = on_call
@@ -211,15 +214,13 @@ class Postiz:
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller), Hint(), validates=self._validate)
         open_clients[self.quota_name] = self
-        if self._wanted_outbox is not None:
-            await self._open_outbox(self._wanted_outbox)
+        if self._outbox_options is not None:
+            await self._open_outbox(self._outbox_options)
         return self
 
-    async def _open_outbox(self, wanted: OutboxOptions | Path | str) -> None:
+    async def _open_outbox(self, options: OutboxOptions) -> None:
         from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
-        from postiz_async.outbox.tickets import OutboxOptions  # noqa: PLC0415
 
-        options = wanted if isinstance(wanted, OutboxOptions) else OutboxOptions(wanted)
         outbox = Outbox(self, options)
         try:
             await outbox.open()
@@ -278,6 +279,8 @@ class Postiz:
         self._transport = None
         if transport is not None and transport is not self._given_transport:
             await transport.aclose()
+        if self._own_store is not None:
+            await self._own_store.aclose()
 
     def _shut(self, scheduler: Scheduler) -> None:
         scheduler.close()
@@ -447,6 +450,21 @@ class Postiz:
         Counts on nobody else using the key; the place behind the last is that of a new call.
         """
         return self.scheduler.gate.leaves_in(place)
+
+
+def _outbox_options(outbox: OutboxOptions | Path | str | None) -> OutboxOptions | None:
+    if not isinstance(outbox, str | Path):
+        return outbox
+    from postiz_async.outbox.tickets import OutboxOptions  # noqa: PLC0415  (not every client)
+
+    return OutboxOptions(outbox)
+
+
+def _store_beside(outbox: OutboxOptions) -> QuotaStore:
+    """Where an outbox remembers the quota: a restart must not probe a window that is used up."""
+    from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
+
+    return SqliteStore(f"{outbox.path}.quota")
 
 
 def _need_asyncio() -> None:
