@@ -316,6 +316,8 @@ class Scene:
     wall_step: float = 0.0
     restarts: tuple[float, ...] = ()
     processes: int = 1
+    alien: bool = False
+    """The processes share nothing."""
 
     @property
     def best(self) -> float:
@@ -465,7 +467,7 @@ class Stage:
 
     def _client(self, hold: Mortal) -> Postiz:
         scene = self.scene
-        shares = bool(scene.restarts) or scene.processes > 1
+        shares = bool(scene.restarts) or (scene.processes > 1 and not scene.alien)
         return Postiz(
             api_key="sandbox",
             base_url="http://sandbox.invalid",
@@ -479,6 +481,10 @@ class Stage:
         """Work with these processes until the job is done, or until they are killed."""
         if self.scene.believed is not None:
             clients[0].scheduler.gate.home.recall(Ledger(limit=self.scene.believed))
+        gate = clients[0].scheduler.gate
+        if len(clients) == 1:  # one that knows what is to come says so, as a batch does
+            gate.announcers += 1
+            gate.expect(len(self.todo))
         work = asyncio.gather(
             *(self._worker(clients[n % len(clients)]) for n in range(self.scene.workers))
         )
@@ -505,12 +511,14 @@ class Stage:
     async def _worker(self, postiz: Postiz) -> None:
         while self.todo:
             number = self.todo.popleft()
+            postiz.scheduler.gate.expect(-1)
             self.out.add(number)
             try:
                 await postiz.posts.create(_body(self.channel, number), priority=Priority.BULK)
             except DeliveryUnknownError:
                 if not self._is_stored(number):
                     self.todo.append(number)
+                    postiz.scheduler.gate.expect(1)
             self.out.remove(number)
 
     async def _person(self, postiz: Postiz, at: float) -> None:
@@ -638,6 +646,13 @@ def gates(*, full: bool) -> list[Gate]:
             scene=replace(many, used=30),
             utilisation=0.0,
             refusals=1,
+        ),
+        Gate(
+            name="(no gate) 4 processes, nothing shared",
+            scene=replace(many, processes=4, alien=True),
+            utilisation=0.0,
+            refusals=99,
+            seeds=seeds,
         ),
         Gate(
             name="(no gate) rate headers stripped",

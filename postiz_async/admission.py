@@ -14,10 +14,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import operator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiolimiter import AsyncLimiter
 from sortedcontainers import SortedKeyList
 
@@ -40,6 +43,10 @@ OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
 
 
+QUIET = 10.0
+"""Seconds from the end of a bulk create in which a job that goes on sends its next one."""
+
+
 class Priority(IntEnum):
     """The lane of a create: a smaller number overtakes a larger one.
 
@@ -51,8 +58,7 @@ class Priority(IntEnum):
     BULK = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
     Within a lane the earliest `due` goes first. It is refused when it cannot leave within
@@ -149,12 +155,20 @@ class Gate:
         self.budget = FlightBudget()
         self.expected = 0
         """Bulk creates announced and not yet queued; see `expect`."""
+        self.announcers = 0
+        """Jobs that announce what they have to send."""
+        self._quiet_from = math.inf
+        """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
         self._clock = clock
         self._pacer = pacer
         self._stirred = 0
         self._overtakes = 0
         self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
-        self._bounded: set[_Ticket] = set()
+        self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
+        """Those that give up some time, the first to do so first."""
+        self._shift = 0
+        """How far calls moved up in the queue, on the whole; see `_outlook`."""
+        self._promised: tuple[float, ...] = ()
         self._watchers: set[asyncio.Event] = set()
         self._arrivals = itertools.count()
         self._is_closed = False
@@ -164,6 +178,15 @@ class Gate:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
         self.expected = max(0, self.expected + creates)
         self.wake_head()
+
+    def bulk_left(self, posts: int) -> None:
+        """A bulk create with so many posts was sent."""
+        self.budget = self.budget.took_off(posts)
+
+    def bulk_ended(self, posts: int, seconds: float | None) -> None:
+        """A bulk create came back after `seconds`; None: it was lost, or never sent."""
+        self.budget = self.budget.landed(posts, seconds)
+        self._quiet_from = min(self._quiet_from, self._clock.monotonic() + QUIET)
 
     @property
     def is_at_rest(self) -> bool:
@@ -247,13 +270,20 @@ class Gate:
         """
         ticket = self._ticket(request)
         self._queue.add(ticket)
+        if request.is_bulk:
+            self._quiet_from = math.inf
+        if self._queue[-1] is not ticket:
+            self._shift -= 1
         if ticket.give_up_at < math.inf:
-            self._bounded.add(ticket)
+            self._impatient.add(ticket)
+            self._promise()
         try:
-            return await self._granted(ticket)
+            token = await self._granted(ticket)
+            self._shift += 1
+            return token
         finally:
             self._queue.remove(ticket)
-            self._bounded.discard(ticket)
+            self._impatient.discard(ticket)
             self.wake_head()
 
     async def _granted(self, ticket: _Ticket) -> int:
@@ -276,7 +306,7 @@ class Gate:
 
     def _ticket(self, request: Request) -> _Ticket:
         due = math.inf if request.due is None else request.due
-        order = (float(request.lane), due, float(next(self._arrivals)))
+        order = (int(request.lane), due, next(self._arrivals))
         return _Ticket(order, request, request.give_up_at)
 
     def _head(self) -> _Ticket:
@@ -319,35 +349,44 @@ class Gate:
         urgent = not request.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None and ledger.window_known:
             urgent |= self._at_home(request.due) < ledger.ends_before + quota.MARGIN
-        backlog = self.expected + len(self._queue) if request.is_bulk else None
-        return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+        return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
+
+    def _backlog(self) -> int | None:
+        """Creates still to come, as far as it is known that there are no more.
+
+        A job that announces nothing and sends its next create after an answer would always seem
+        to be at its end; that it is shows when an answer brings no further create.
+        """
+        is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
+        return self.expected + len(self._queue) if is_known else None
 
     def _at_home(self, moment: float) -> float:
         """A moment of our clock on the clock of the ledger."""
         return moment - self._clock.monotonic() + self.home.now()
 
     async def _wait(self, ticket: _Ticket, verdict: Wait) -> None:
-        """Sleep until something may have changed; then the head looks at a shared state."""
+        """Sleep until woken or something may have changed; the head then looks at a shared state.
+
+        One coroutine does it all, because each takes memory for each call that waits.
+        """
         now = self._clock.monotonic()
-        until = verdict.until - self.home.now() + now
         is_head = self._head() is ticket
         look = now + self.home.look_again_in() if is_head else math.inf
-        await self._sleep(ticket, min(until, look, ticket.give_up_at))
-        if is_head and look < math.inf:
-            await self.home.refresh()
-
-    async def _sleep(self, ticket: _Ticket, until: float) -> None:
-        """Sleep until somebody wakes the ticket or the clock has reached `until`."""
+        until = min(verdict.until - self.home.now() + now, look, ticket.give_up_at)
+        if now < self._quiet_from:
+            until = min(until, self._quiet_from)
         ticket.wake = asyncio.get_running_loop().create_future()
         timer = None
         if until < math.inf:
-            timer = self._clock.call_at(until, lambda: _wake(ticket))
+            timer = self._clock.call_at(until, partial(_wake, ticket))
         try:
             await ticket.wake
         finally:
             ticket.wake = None
             if timer is not None:
                 timer.cancel()
+        if look < math.inf:
+            await self.home.refresh()
 
     def open_wide(self) -> None:
         """There is nothing to wait for any more: everybody may go without a slot."""
@@ -370,11 +409,36 @@ class Gate:
         self._tell_watchers()
 
     def stir(self) -> None:
-        """The state changed: the head may go, and whoever waits too long is told."""
+        """The state changed: the head may go, and whoever waits too long now is told."""
         self.wake_head()
-        for ticket in self._bounded:
+        if not (self._impatient and self._is_later()):
+            return
+        latest = self._leaves_at(len(self._queue) - 1)
+        for ticket in self._impatient:
+            if ticket.give_up_at >= latest:
+                break
             if self._leaves_at(self._before(ticket.key)) > ticket.give_up_at:
                 _wake(ticket)
+
+    def _outlook(self) -> tuple[float, float, float]:
+        """While no part of it grows, nobody who waits is forecast to leave later.
+
+        Who moves up by one has one free slot less before him, so mostly none does.
+        """
+        ledger, now = self.home.ledger, self.home.now()
+        seen = quota.outlook(ledger, now)
+        one_by_one = not seen.by_window or self._pacer is not None
+        return now if one_by_one else seen.ends, -ledger.limit, -(seen.free + self._shift)
+
+    def _promise(self) -> None:
+        """Somebody joins who is refused by what is forecast now."""
+        seen = self._outlook()
+        self._promised = tuple(map(min, self._promised or seen, seen))
+
+    def _is_later(self) -> bool:
+        """Whether anybody may leave later than was forecast for him."""
+        promised, self._promised = self._promised, self._outlook()
+        return any(map(operator.gt, self._promised, promised))
 
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
@@ -444,6 +508,10 @@ def _allowance(ticket: _Ticket) -> str:
 
 def _key(ticket: _Ticket) -> tuple[float, float, float]:
     return ticket.key
+
+
+def _end_of(ticket: _Ticket) -> tuple[float, float]:
+    return ticket.give_up_at, ticket.key[2]
 
 
 def _wake(ticket: _Ticket) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
-from weakref import WeakValueDictionary
 
 from postiz_async import wire
 from postiz_async.admission import Gate, Pacer
@@ -29,16 +28,19 @@ from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
 from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
 from postiz_async.stores import ledger_name
+from postiz_async.twins import Twins
 from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
     from typing import Self
 
     from postiz_async.batch.choices import Existing, Late, OnDoubt
+    from postiz_async.batch.reading import Reading
     from postiz_async.batch.session import Batch
+    from postiz_async.batch.source import Source
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
@@ -60,9 +62,6 @@ POLITENESS = 100.0
 
 STORE_LOOK = 5.0
 """Seconds between two looks of `quota_changes` at a store that other processes change."""
-
-open_clients: WeakValueDictionary[str, Postiz] = WeakValueDictionary()
-"""Open clients of this process by quota; only to warn when two spend one and share nothing."""
 
 
 class Api:
@@ -185,6 +184,11 @@ class Postiz:
         return self._api is not None
 
     @property
+    def can_send(self) -> bool:
+        """Whether it is open, in an event loop that has not ended."""
+        return self._api is not None and not self.scheduler.is_stranded
+
+    @property
     def calls_under_way(self) -> int:
         """Calls that were made and have not ended, those that wait for a slot among them."""
         return self.scheduler.under_way if self._api is not None else 0
@@ -199,7 +203,6 @@ class Postiz:
         if self._api is not None:
             raise ConfigurationError("This client is open already.")
         _need_asyncio()
-        self._warn_of_twin()
         self._transport = self._given_transport or make_transport()
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
         scheduler = Scheduler(
@@ -213,7 +216,12 @@ class Postiz:
         )
         caller = Caller(scheduler)
         self._api = Api(caller, Channels(caller), Hint(), validates=self._validate)
-        open_clients[self.quota_name] = self
+        if _twins.enter(self, self._shares_with):
+            log.warning(
+                "two open clients spend the quota of one key at %s and share nothing: use one "
+                "client, a PostizPool, or give both the same quota store",
+                self._identity.root,
+            )
         if self._outbox_options is not None:
             await self._open_outbox(self._outbox_options)
         return self
@@ -242,18 +250,8 @@ class Postiz:
         slots = 0 if route else self._slots_without_store
         return SharedLedger(self._quota, name, ledger, self._clock, slots_without_store=slots)
 
-    def _warn_of_twin(self) -> None:
-        """Two clients that spend one quota and share nothing run into lock-outs."""
-        other = open_clients.get(self.quota_name)
-        if other is not None and not self._shares_with(other):
-            log.warning(
-                "two open clients spend the quota of one key at %s and share nothing: use one "
-                "client, a PostizPool, or give both the same quota store",
-                self._identity.root,
-            )
-
     def _shares_with(self, other: Postiz) -> bool:
-        return self._quota is not None and self._quota is other._quota
+        return self._quota is not None and self._quota == other._quota
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -268,8 +266,7 @@ class Postiz:
         if outbox is not None:
             await outbox.aclose(drain=until - self._clock.monotonic())
         api, transport = self._api, self._transport
-        if open_clients.get(self.quota_name) is self:
-            del open_clients[self.quota_name]
+        _twins.leave(self)
         if api is not None:
             await self.scheduler.drain(max(0.0, until - self._clock.monotonic()))
             self._shut(self.scheduler)
@@ -403,27 +400,33 @@ class Postiz:
 
     def batch(
         self,
-        path: Path | str,
+        source: Source,
         *,
         journal: Path | str | None = None,
         timezone: str | None = None,
+        reading: Reading | None = None,
+        align: timedelta | str = "0",
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
+        exact_seconds: bool = False,
     ) -> Batch:
-        """A campaign file as a job that can be planned, run, killed and resumed; see `Batch`."""
+        """A campaign as a job that can be planned, run, killed and resumed; see `Batch`."""
         from postiz_async.batch.session import Batch  # noqa: PLC0415  (not every client needs it)
 
         return Batch(
             self,
-            path,
+            source,
             journal=journal,
             timezone=timezone,
+            reading=reading,
+            align=align,
             late=late,
             skip_invalid=skip_invalid,
             on_doubt=on_doubt,
             existing=existing,
+            exact_seconds=exact_seconds,
         )
 
     async def quota(self) -> Quota:
@@ -465,6 +468,9 @@ def _store_beside(outbox: OutboxOptions) -> QuotaStore:
     from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
 
     return SqliteStore(f"{outbox.path}.quota")
+
+
+_twins: Twins[Postiz] = Twins()
 
 
 def _need_asyncio() -> None:

@@ -96,7 +96,8 @@ class SharedLedger:
         """The state as this process may use it: less what the others have set aside."""
         if self._is_paused() and self._lone is not None:
             return self._within(self._lone)
-        return sharing.beside(self._current(), self._spent_asides())
+        current = quota.expire(self._current(), self.now())
+        return sharing.beside(current, self._spent_asides())
 
     @property
     def changed_at(self) -> float | None:
@@ -108,11 +109,12 @@ class SharedLedger:
     def look_again_in(self) -> float:
         if self._is_paused():
             return RETRY
-        flights = self._state.ledger.flights
+        now = self.now()
+        flights = [flight for flight in self._state.ledger.flights if flight.expires > now]
         if any(flight.token not in self._mine for flight in flights):
             return POLL
         # one of ours whose end could not be noted is over when it expires
-        return max(POLL, min((flight.expires for flight in flights), default=math.inf) - self.now())
+        return max(POLL, min((flight.expires for flight in flights), default=math.inf) - now)
 
     async def refresh(self) -> None:
         async with self._turn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -77,7 +78,8 @@ class _Tenant(Postiz):
         """The gates are the pool's; others may wait there."""
 
     def _shares_with(self, other: Postiz) -> bool:
-        return isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
+        is_tenant = isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
+        return is_tenant or super()._shares_with(other)
 
 
 class PostizPool:
@@ -136,6 +138,7 @@ class PostizPool:
         self._drain = drain
         self._given_transport = transport
         self._transport: Transport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(connections)
         self._gates: dict[str, Gate] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
@@ -172,12 +175,18 @@ class PostizPool:
             base_url: another server than the pool's.
 
         Raises:
-            ConfigurationError: the pool is not open, or the key or the URL cannot be used.
+            ConfigurationError: the pool is not open in this event loop, or the key or the URL
+                cannot be used.
         """
         transport = self._transport
         if transport is None:
             raise ConfigurationError(
                 "This pool is not open. Use it as `async with PostizPool() as pool:`."
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                "This pool was opened in another event loop, where its connections live. Open one "
+                "pool in each event loop."
             )
         root = self._root if base_url is None else wire.api_root(base_url)
         key = wire.clean_key(api_key)
@@ -215,6 +224,7 @@ class PostizPool:
         """Open the pool; `async with` does it."""
         if self._transport is not None:
             raise ConfigurationError("This pool is open already.")
+        self._loop = asyncio.get_running_loop()
         self._transport = self._given_transport or make_transport(self._connections)
         return self
 

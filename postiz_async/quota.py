@@ -44,6 +44,7 @@ __all__ = [
     "Grant",
     "Hit",
     "Ledger",
+    "Outlook",
     "Reading",
     "Wait",
     "Why",
@@ -53,6 +54,7 @@ __all__ = [
     "forecast",
     "free_slots",
     "lost",
+    "outlook",
     "refused",
     "released",
     "reserve",
@@ -110,6 +112,18 @@ class Wait(msgspec.Struct, frozen=True):
 
     until: float
     why: Why
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """`free` calls can leave from `start` on, the next ones after `ends`.
+
+    Monotonic seconds. `by_window`: then a limit more each window; else slots come back one by one.
+    """
+
+    start: float
+    free: int
+    ends: float
+    by_window: bool
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -343,28 +357,33 @@ def free_slots(ledger: Ledger, now: float) -> int:
     return max(0, ledger.remaining - ledger.pending)
 
 
+def outlook(ledger: Ledger, now: float) -> Outlook:
+    """How many calls can leave soon and when the next ones can, if nobody else uses the key."""
+    start = max(now, ledger.blocked_until)
+    if _must_read(ledger, now) or ledger.blocked_until > now:
+        start = max(start, _probe_from(ledger, now))
+        free = max(0, ledger.limit - len(ledger.flights))
+        return Outlook(start, free, start + ledger.window, by_window=True)
+    by_window = not (ledger.headerless or ledger.sliding)
+    return Outlook(start, free_slots(ledger, now), ledger.ends_before, by_window=by_window)
+
+
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
     """When the call with `ahead` others before it can leave, if nobody else uses the key.
 
     Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
     are taken as used within their window.
     """
-    start = max(now, ledger.blocked_until)
-    unknown = _must_read(ledger, now) or ledger.blocked_until > now
-    if unknown:
-        start = max(start, _probe_from(ledger, now))
-        free, ends = max(0, ledger.limit - len(ledger.flights)), start + ledger.window
-    else:
-        free, ends = free_slots(ledger, now), ledger.ends_before
-    if ahead < free:
-        return start
-    beyond, length = ahead - free, ledger.window + MARGIN
-    if not unknown and (ledger.headerless or ledger.sliding):
+    seen = outlook(ledger, now)
+    if ahead < seen.free:
+        return seen.start
+    beyond, length, ends = ahead - seen.free, ledger.window + MARGIN, seen.ends
+    if not seen.by_window:
         live = [hit for hit in _live(ledger, now) if hit.sure or ledger.headerless]
         returns = sorted(_returns(ledger, live))[: ledger.limit]
         if returns:
             rounds, place = divmod(beyond, len(returns))
-            return max(start, returns[place] + rounds * length)
+            return max(seen.start, returns[place] + rounds * length)
         ends = max(now, ends)
     return ends + MARGIN + beyond // ledger.limit * length
 
@@ -495,7 +514,8 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _land(ledger, token)
     hit = Hit(flight.sent, now)
-    lo, hi = flight.sent + reading.reset - 1.0, now + reading.reset
+    reset = min(reading.reset, ledger.window)  # a window that is longer than a window is none
+    lo, hi = flight.sent + reset - 1.0, now + reset
     if not ledger.hearsay and hi < ledger.ends_after - ledger.window / 2:
         return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
@@ -665,7 +685,7 @@ def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
 
 def _logged(ledger: Ledger, hit: Hit, now: float) -> Ledger:
     recent = ledger.log  # a sliding log needs those that came back, until a reading includes them
-    if not ledger.sliding:
+    if recent and not ledger.sliding and not _is_live(ledger, recent[0], now):
         recent = tuple(_live(ledger, now))
     return replace(ledger, log=(*recent, hit))
 

@@ -7,11 +7,14 @@ import itertools
 import logging
 import math
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import msgspec
 from aiolimiter import AsyncLimiter
+from msgspec import Raw
 
 from postiz_async import keeping, quota, wire
 from postiz_async.admission import GateOpenError, Priority, Request
@@ -29,10 +32,6 @@ from postiz_async.routes import Route
 from postiz_async.wire import Cost, Observation, WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from msgspec import Raw
-
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
@@ -62,8 +61,7 @@ class Trace:
     waited: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
     `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes. `due` and
@@ -171,6 +169,11 @@ class Scheduler:
         return known is not None and known.gate is not None
 
     @property
+    def is_stranded(self) -> bool:
+        """Whether the event loop in which its connections live has ended."""
+        return self._loop.is_closed()
+
+    @property
     def under_way(self) -> int:
         """Calls that were made and have not ended."""
         return self._under_way
@@ -221,7 +224,7 @@ class Scheduler:
         began, root = self.clock.monotonic(), self.identity.root
         _tell(hook, CallStarted(trace.call, name, root, call.posts, self.gate.waiting))
         try:
-            return await self._call(call, replace(options, trace=trace))
+            return await self._call(call, msgspec.structs.replace(options, trace=trace))
         except BaseException as caught:
             error = type(caught).__name__
             raise
@@ -410,7 +413,7 @@ class Scheduler:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
         if bulk:
-            gate.budget = gate.budget.took_off(call.posts)
+            gate.bulk_left(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
@@ -421,7 +424,7 @@ class Scheduler:
             return response
         finally:
             if bulk:
-                gate.budget = gate.budget.landed(call.posts, seconds)
+                gate.bulk_ended(call.posts, seconds)
             gate.stir()
 
     async def _keep_or_release(self, gate: Gate, token: int) -> None:
@@ -489,7 +492,7 @@ class Scheduler:
 
     async def _keep(self, gate: Gate) -> None:
         """Write the ledger's state down wherever it is kept, the newest last."""
-        if gate is not self.gate:
+        if gate is not self.gate or not self.keepers:
             return
         async with self._keeping:
             for keeper in tuple(self.keepers):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from recorded import Exchange, Recorded, is_whole
 from samples import PNG
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
+
+settings.register_profile("long", max_examples=3_000)
+"""For tests that say nothing of their number of examples: `--hypothesis-profile=long`."""
 
 
 @pytest.fixture(scope="session")

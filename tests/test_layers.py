@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "clock"),
     ("models",),
     ("retry", "quota", "providers"),
-    ("keeping", "shown", "homes"),
+    ("keeping", "shown", "homes", "twins"),
     ("endpoints", "content", "events", "flight", "stores", "sharing"),
     ("texts", "validation"),
     ("wire",),

@@ -198,3 +198,18 @@ async def test_a_pool_without_room_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no API key"):
         async with PostizPool(base_url=URL, transport=Servers()) as pool:
             await pool.client("")
+
+
+def test_a_pool_in_a_second_event_loop_says_so() -> None:
+    pool = PostizPool(base_url=URL, transport=Servers())
+
+    async def ask() -> None:
+        await pool.client("another")
+
+    asyncio.run(_opened(pool))
+    with pytest.raises(ConfigurationError, match="opened in another event loop"):
+        asyncio.run(ask())
+
+
+async def _opened(pool: PostizPool) -> None:
+    await pool.open()

@@ -277,6 +277,11 @@ def test_an_answer_bounds_the_end_of_the_window() -> None:
     assert (ledger.ends_after, ledger.ends_before) == (pytest.approx(3699.3), 3700.4)
 
 
+def test_no_window_ends_later_than_a_window_from_now() -> None:
+    ledger = call(Ledger(), 5.0, 5.4, Reading(30, 0, 50_000.0))
+    assert (ledger.ends_after, ledger.ends_before) == (3604.0, 3605.4)
+
+
 def test_bounds_that_contradict_give_way_to_the_newest() -> None:
     ledger = call(known(20), 1000.0, 1000.1, Reading(30, 19, 2605.0))
     assert (ledger.ends_after, ledger.ends_before) == (3604.0, 3605.1)

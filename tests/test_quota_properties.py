@@ -317,7 +317,6 @@ def test_a_ledger_keeps_the_laws_through_any_life() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=400,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

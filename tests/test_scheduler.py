@@ -92,6 +92,7 @@ async def test_a_bulk_call_that_would_be_late_may_use_the_reserve() -> None:
 async def test_when_the_announced_work_shrinks_the_rest_need_not_wait() -> None:
     async with lab(limit=10, reserve=3) as it:
         gate = it.postiz.scheduler.gate
+        gate.announcers += 1
         gate.expect(20)
         bulk = [it.start(number, priority=BULK) for number in range(9)]
         await it.clock.sleep(60)
@@ -185,6 +186,21 @@ async def test_those_who_can_leave_in_time_stay() -> None:
             True
         ] * 2
         assert it.clock.monotonic() < 30
+
+
+async def test_those_who_are_overtaken_for_too_long_are_told() -> None:
+    async with lab(limit=5, latency=4.0, reserve=0) as it:
+        await it.create(0)
+        bulk = [it.start(number, max_wait=600, priority=BULK) for number in range(1, 5)]
+        await it.clock.sleep(1)
+        assert it.postiz.scheduler.gate.view().queued.bulk == 2
+        urgent = [it.start(number) for number in (11, 12)]
+        results = await asyncio.gather(*bulk, return_exceptions=True)
+        assert [isinstance(result, QuotaWaitError) for result in results] == [False] * 2 + [
+            True
+        ] * 2
+        await asyncio.gather(*urgent)
+        assert it.clock.monotonic() < 60
 
 
 async def test_max_wait_ends_a_wait_for_somebody_elses_answer() -> None:

@@ -551,8 +551,9 @@ def test_the_rate_headers_are_read() -> None:
     assert (seen.reading.limit, seen.reading.remaining, seen.reading.reset) == (30, 12, 3599.0)
 
 
-def test_a_reset_that_is_a_moment_is_read_as_one() -> None:
-    seen = wire.observe(answer(201, [], **rate(30, 12, int(NOW) + 60)), now=NOW)
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_a_reset_that_is_a_moment_is_read_as_one(unit: int) -> None:
+    seen = wire.observe(answer(201, [], **rate(30, 12, (int(NOW) + 60) * unit)), now=NOW)
     assert seen.reading is not None
     assert seen.reading.reset == 60.0
 
@@ -562,6 +563,7 @@ def test_a_reset_that_is_a_moment_is_read_as_one() -> None:
     [
         rate("NaN", "NaN", "NaN"),
         rate(30, -1, 10),
+        rate(30, 31, 10),
         rate(30, 1, -10),
         rate(0, 0, 10),
         rate(-30, 1, 10),
@@ -577,12 +579,6 @@ def test_a_reset_that_is_a_moment_is_read_as_one() -> None:
 def test_rate_headers_that_are_no_sensible_numbers_are_none(headers: dict[str, str]) -> None:
     seen = wire.observe(answer(201, [], **headers), now=NOW)
     assert (seen.cost, seen.reading) == (Cost.COUNTED, None)
-
-
-def test_more_left_than_the_limit_is_cut() -> None:
-    seen = wire.observe(answer(201, [], **rate(30, 500, 10)), now=NOW)
-    assert seen.reading is not None
-    assert seen.reading.remaining == 30
 
 
 @pytest.mark.parametrize(
@@ -645,6 +641,12 @@ def test_what_an_answer_costs(response: WireResponse, cost: Cost) -> None:
 def test_a_refusal_with_rate_headers_lasts_until_the_window_ends() -> None:
     seen = wire.observe(answer(429, **rate(30, 0, 77)), now=NOW)
     assert (seen.cost, seen.reading, seen.retry_after) == (Cost.REFUSED, None, 77.0)
+
+
+def test_a_refusal_of_the_throttler_that_tells_no_time_lasts_a_window() -> None:
+    body = {"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}
+    assert wire.observe(answer(429, body), now=NOW).retry_after == 3600.0
+    assert wire.observe(answer(429, {"message": "slow down"}), now=NOW).retry_after is None
 
 
 def test_the_servers_clock_is_read_from_the_date() -> None:

@@ -25,9 +25,9 @@ from postiz_async import (
     ThreadPart,
     providers,
 )
+from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.plan import Forecast
 from postiz_async.batch.report import Report
-from postiz_async.batch.runner import Outcome
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification

@@ -234,7 +234,7 @@ class RowReader:
         if name and zone is None and wall.tzinfo is None:
             self._wrong("timezone", f"{shown(name)!r} is no time zone", "Europe/Berlin")
             return None
-        moment = to_moment(wall, zone)
+        moment = to_moment(wall.replace(microsecond=0), zone)
         if isinstance(moment, Fault):
             self._wrong("date", f"{raw!r} {moment.message}", moment.hint)
             return None

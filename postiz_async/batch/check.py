@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
-from postiz_async.uploads import FileFacts, inspect_file
+from postiz_async.uploads import POSTABLE, FileFacts, inspect_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
     from postiz_async.batch.source import Campaign
     from postiz_async.delivery.journal import RowRecord
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import PostItem
 
 __all__ = [
     "Checked",
     "Resolver",
     "channels_by_row",
     "check_dates",
-    "check_sizes",
+    "doubles",
     "inspect_media",
+    "stand_in",
+    "too_large",
 ]
 
 _READERS = 4
@@ -94,6 +98,20 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
     ]
 
 
+def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Problem]:
+    """Rows that say what another one says on the same channel in the same second."""
+    first: dict[tuple[object, ...], int] = {}
+    warnings: list[Problem] = []
+    for row in rows:
+        says = (channels[row.ref].id, row.date, row.type, row.content, row.thread, row.media)
+        number = first.setdefault(says, row.number)
+        if number != row.number:
+            message = f"says the same as row {number}, on the same channel at the same moment"
+            hint = "both are sent; delete one if it is a mistake"
+            warnings.append(Problem("row", message, row.number, hint, severity="warning"))
+    return warnings
+
+
 async def inspect_media(
     rows: Iterable[Row], folder: Path
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
@@ -132,18 +150,35 @@ def channels_by_row(
 ) -> tuple[Mapping[str, Integration], list[Problem]]:
     """The channel of each row by ref, and the problems."""
     found: dict[str, Integration] = {}
+    known: dict[str, Integration] = {}
     problems: list[Problem] = []
     for row in rows:
-        channel = resolver.resolve(row)
+        channel = known.get(row.integration) or resolver.resolve(row)
         if isinstance(channel, Problem):
             problems.append(channel)
         else:
-            found[row.ref] = channel
+            found[row.ref] = known[row.integration] = channel
     return found, problems
 
 
-_PLACEHOLDER = Media(id="0" * 36, path="https://" + "0" * 160 + ".jpeg")
-"""Stands for a medium that is not uploaded yet when the size of a body is measured."""
+_ADDRESS = "https://upload.invalid/"
+_LONGEST = 173
+"""Characters of the longest usual address of a medium."""
+
+_MARK = len(f',"{CLIENT_REF}":"{"0" * 12}"')
+
+
+def stand_in(name: str, facts: FileFacts) -> Media:
+    """A medium that is not uploaded yet, with an address as long and with a suffix as it gets."""
+    suffix = POSTABLE[facts.mime]
+    address = f"{_ADDRESS}{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return Media(
+        id="0" * 36,
+        path=address.ljust(_LONGEST - len(suffix), "0") + suffix,
+        width=facts.width,
+        height=facts.height,
+        size=facts.size,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +195,30 @@ class Checked:
     """What the server accepts and the user may regret."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])
 
+    def item_of(self, row: Row) -> PostItem:
+        """A row as it stands in a request, media that are not uploaded yet included.
+
+        Raises:
+            InvalidPostError: it cannot stand in any.
+        """
+        media = [stand_in(name, self.facts[name]) for name in row.media]
+        channel = self.channels[row.ref]
+        item = build_item(NewPost(channel, row.body, media, row.settings, row.parts), channel)
+        if row.ref not in self.sizes:
+            self.sizes[row.ref] = len(msgspec.json.encode(item)) + _MARK + 1
+        return item
+
     def size_of(self, row: Row) -> int:
         """Bytes that a row adds to a body, marks and the longest usual media included."""
         if row.ref not in self.sizes:
-            media = [_PLACEHOLDER] * len(row.media)
-            post = NewPost(self.channels[row.ref], row.content, media, row.settings, row.thread)
-            marks = [(CLIENT_REF, "0" * 12)]
-            item = build_item(post, self.channels[row.ref], extra_settings=marks)
-            self.sizes[row.ref] = len(msgspec.json.encode(item)) + 1
+            self.item_of(row)
         return self.sizes[row.ref]
 
 
-def check_sizes(rows: Iterable[Row], checked: Checked) -> list[Problem]:
-    """Rows that no request can carry, not even alone."""
-    problems: list[Problem] = []
-    for row in rows:
-        room = limits_for(Limits(), row).body
-        size = checked.size_of(row)
-        if size > room:
-            message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"
-            problems.append(Problem("content", message, row.number, "shorten it or its thread"))
-    return problems
+def too_large(row: Row, size: int) -> Problem | None:
+    """Whether no request can carry a row, not even alone."""
+    room = limits_for(Limits(), row).body
+    if size <= room:
+        return None
+    message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"
+    return Problem("content", message, row.number, "shorten it or its thread")

@@ -23,6 +23,10 @@ class Choices:
     late: Late = "skip"
     on_doubt: OnDoubt = "skip"
     existing: Existing = "refuse"
+    align: timedelta = timedelta(0)
+    """By how much dates may move so that posts share a request."""
+    exact_seconds: bool = False
+    """Dates are sent without the milliseconds that would mark their request."""
 
 
 _SHIFT = re.compile(r"shift=(\d{1,6})([smhd])")

@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postiz_async.delivery.records import Finding, RowRecord, State
+from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from postiz_async.batch.choices import Choices
     from postiz_async.batch.rows import Row
+    from postiz_async.delivery.records import SentRequest
     from postiz_async.models.integrations import Integration
 
-__all__ = ["is_changed", "is_done", "is_unsent", "new_records", "with_changes"]
+__all__ = ["as_sent", "is_changed", "is_done", "is_unsent", "new_records", "with_changes"]
 
 _CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
 
@@ -47,9 +49,30 @@ def is_changed(row: Row, record: RowRecord | None) -> bool:
 def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[RowRecord]:
     """What the journal is told of rows that are to be sent."""
     return [
-        RowRecord(row.ref, row.number, row.fingerprint, channels[row.ref].id, row.date.timestamp())
+        RowRecord(
+            row.ref,
+            row.number,
+            row.fingerprint,
+            channels[row.ref].id,
+            row.asked_for.timestamp(),
+            name=row.integration,
+        )
         for row in rows
     ]
+
+
+def as_sent(
+    sent: SentRequest, rows: Mapping[str, Row], records: Mapping[str, RowRecord]
+) -> dict[str, Row]:
+    """The rows of a request with the date that it was sent with; edited ones as they are now."""
+    date = parse_date(sent.body.date).replace(microsecond=0)
+    return {
+        ref: row.at(date)
+        for ref in sent.refs
+        if (row := rows.get(ref)) is not None
+        and row.type != "now"
+        and records[ref].fingerprint == row.fingerprint
+    }
 
 
 def with_changes(rows: Iterable[Row], records: Mapping[str, RowRecord]) -> list[RowRecord]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from postiz_async.content import render
 from postiz_async.delivery.records import RowRecord, State
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.resources.finding import same_text, stored_at
+from postiz_async.texts import render
 from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
@@ -41,15 +41,13 @@ def already_there(
     for row in rows:
         place = (channels[row.ref].id, row.date.replace(microsecond=0))
         posts = by_place.get(place, []) if row.type != "now" else []
-        found = next((post for post in posts if _is(row, post)), None)
+        sent = render(row.body, channels[row.ref].provider) if posts else ""
+        short = row.short_link
+        found = next((p for p in posts if same_text(sent, p.content, short_link=short)), None)
         if found is not None:
             there[row.ref] = found
             posts.remove(found)
     return there
-
-
-def _is(row: Row, post: Post) -> bool:
-    return same_text(render(row.content), post.content, short_link=row.short_link)
 
 
 def how_to_go_on(there: Mapping[str, Post], rows: Iterable[Row], journal: Path) -> str:
@@ -77,6 +75,7 @@ def adopted_record(row: Row, post: Post, channel: Integration) -> RowRecord:
         State.STORED,
         post_id=post.id,
         note="was in Postiz already",
+        name=row.integration,
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.quota import Ledger
 
 __all__ = [
+    "Estimate",
     "Forecast",
     "Leeway",
     "Limits",
@@ -70,6 +71,26 @@ class Forecast:
     windows: int
     finish: datetime
     late: tuple[Row, ...]
+    moved: int = 0
+    """Posts whose date moves so that they share a request."""
+    estimates: tuple[Estimate, ...] = ()
+    """With dates as they are written and moved, at the usual limit and at that of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan would cost: `align` is how far dates may move, None if they stay as written.
+
+    With 0 they move by what rows say themselves. `late` is the number of posts whose request
+    could not leave before their date.
+    """
+
+    align: timedelta | None
+    limit: int
+    requests: int
+    windows: int
+    finish: datetime
+    late: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +207,7 @@ def _moved(row: Row, date: int) -> Row:
     """A row at another date; as it is if that is its own."""
     if date == int(row.date.timestamp()):
         return row
-    return replace(row, date=datetime.fromtimestamp(date, UTC))
+    return row.at(datetime.fromtimestamp(date, UTC))
 
 
 def limits_for(limits: Limits, row: Row) -> Limits:
@@ -232,4 +253,5 @@ def forecast(
         windows=len({round(moment) for moment in leaves}),
         finish=datetime.fromtimestamp(finish, UTC),
         late=late,
+        moved=sum(row.moved_from is not None for request in requests for row in request.rows),
     )

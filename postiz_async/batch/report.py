@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.journal import RowRecord, State
+from postiz_async.delivery.journal import Finding, RowRecord, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,17 +47,34 @@ class Report:
         fine = {State.STORED, State.PLANNED, State.SENDING}
         return [row for row in self.rows if row.state not in fine or row.finding]
 
+    def moved(self) -> list[RowRecord]:
+        """The rows whose date moved so that they share a request."""
+        return [
+            row
+            for row in self.rows
+            if row.moved_from is not None
+            and row.state is not State.PLANNED
+            and row.finding is Finding.NOTHING
+        ]
+
     def to_csv(self) -> str:
-        """One line a row: row, ref, state, post_id, channel, date, note, finding, remark."""
+        """One line a row: row, ref, state, post_id, channel, date, and what is to be said of it.
+
+        `moved_from` is the date that the campaign asks for, where the post has another.
+        """
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
         columns = ["row", "ref", "state", "post_id", "channel", "date", "note"]
-        writer.writerow([*columns, "finding", "remark"])
+        writer.writerow([*columns, "finding", "remark", "name", "moved_from"])
         for row in self.rows:
-            date = datetime.fromtimestamp(row.date, UTC).isoformat()
+            date, asked = (_iso(moment) for moment in (row.date, row.moved_from))
             values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
-            writer.writerow([*values, row.note, row.finding.value, row.remark])
+            writer.writerow([*values, row.note, row.finding.value, row.remark, row.name, asked])
         return out.getvalue()
+
+
+def _iso(moment: float | None) -> str:
+    return "" if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def make_report(rows: Iterable[RowRecord], requests: int) -> Report:

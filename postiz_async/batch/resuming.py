@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from postiz_async.batch.decisions import new_records, with_changes
 from postiz_async.batch.existing import (
     adopted_body,
     adopted_record,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
-__all__ = ["adopt", "find_existing", "recorded", "refuse_foreign"]
+__all__ = ["adopt", "find_existing", "recorded", "refuse_foreign", "write_rows"]
 
 
 async def recorded(journal: Path, base_url: str) -> dict[str, RowRecord]:
@@ -117,3 +118,17 @@ async def adopt(
     bodies = [adopted_body(row, there[row.ref], channels[row.ref]) for row in rows]
     await journal.adopt(taken, bodies)
     return taken
+
+
+async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) -> None:
+    """Tell the journal of new and changed rows, and of rows that are gone from the file."""
+    records, rows = checked.records, checked.campaign.rows
+    fresh = new_records(unsent, checked.channels)
+    await journal.put(record for record in fresh if records.get(record.ref) != record)
+    here = {row.ref: row.number for row in rows}
+    await journal.renumber(
+        {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
+    )
+    gone = [ref for ref, r in records.items() if ref not in here and r.state is State.PLANNED]
+    await journal.mark(gone, State.SKIPPED, "not in the campaign file any more")
+    await journal.found(with_changes(rows, records))

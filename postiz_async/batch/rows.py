@@ -101,6 +101,18 @@ class Row:
     format: TextFormat = "text"
     tolerance: timedelta | None = None
     """By how much the date may move; as the batch says if None."""
+    moved_from: datetime | None = None
+    """The date that the campaign asks for, if `date` is another."""
+
+    @property
+    def asked_for(self) -> datetime:
+        """The date that the campaign asks for."""
+        return self.moved_from or self.date
+
+    def at(self, date: datetime) -> Row:
+        """The row at another date."""
+        asked = self.asked_for
+        return replace(self, date=date, moved_from=None if date == asked else asked)
 
     @property
     def body(self) -> Content:
@@ -116,7 +128,7 @@ class Row:
     def fingerprint(self) -> str:
         """A hash of all that would be sent."""
         parts = (
-            self.integration, self.date.isoformat(), self.content, self.media, self.tags,
+            self.integration, self.asked_for.isoformat(), self.content, self.media, self.tags,
             self.type, self.thread, self.short_link, self.repeat_days,
             msgspec.json.encode(self.settings, order="deterministic").decode(),
         )  # fmt: skip

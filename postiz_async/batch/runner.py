@@ -7,79 +7,36 @@ while a lost answer is looked up.
 
 from __future__ import annotations
 
-import logging
-import math
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.batch.bodies import build_body, guilty_places
+from postiz_async.batch.decisions import new_records
+from postiz_async.batch.isolating import Halving, Refusals
 from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.outcomes import Outcome, first_error
-from postiz_async.batch.plan import PlannedRequest
-from postiz_async.delivery.findings import day_and_time
-from postiz_async.delivery.journal import SentRequest, State
+from postiz_async.batch.plan import Limits, PlannedRequest, plan
+from postiz_async.batch.sending import Refused, Sender, Stored, TooLate, may_return
+from postiz_async.delivery.journal import State
 from postiz_async.delivery.lookup import Fence, LookUp
-from postiz_async.delivery.marks import MillisecondMarks
-from postiz_async.delivery.patience import patiently
-from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    DeliveryUnknownError,
-    InvalidPostError,
-    PayloadTooLargeError,
-    PostizError,
-    ServerError,
-)
+from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.flight import MAX_CREATES
-from postiz_async.scheduler import Priority
+from postiz_async.resources.finding import stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
 
-    from postiz_async.batch.choices import Late, OnDoubt
-    from postiz_async.batch.source import Row
-    from postiz_async.client import Postiz
-    from postiz_async.delivery.journal import Journal
-    from postiz_async.delivery.listing import Calendar
-    from postiz_async.models.integrations import Integration
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import CreatePost
-    from postiz_async.uploads import FileFacts
+    from postiz_async.batch.job import Job
+    from postiz_async.batch.rows import Row
+    from postiz_async.batch.sending import Fate
+    from postiz_async.delivery.journal import SentRequest
 
-__all__ = ["Job", "Outcome", "Runner"]
-
-T = TypeVar("T")
-
-log = logging.getLogger("postiz_async.batch")
-
-
-@dataclass(slots=True)
-class Job:
-    """What a runner works on."""
-
-    postiz: Postiz
-    journal: Journal
-    folder: Path
-    channels: Mapping[str, Integration]
-    facts: Mapping[str, FileFacts]
-    calendar: Calendar
-    late: Late = "skip"
-    on_doubt: OnDoubt = "skip"
-    media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
-    """Content hash to medium, from earlier runs."""
-
+__all__ = ["Runner"]
 
 _NONE: Mapping[str, str] = {}
 _NO_ROWS: Mapping[str, Row] = {}
-
-
-class _LateError(Exception):
-    """The request's date has passed; nothing was sent."""
 
 
 class Runner:
@@ -89,11 +46,14 @@ class Runner:
         self.job = job
         self._expected = 0
         self._on_outcome = on_outcome
-        self._marks = MillisecondMarks()
         self._senders = anyio.Semaphore(MAX_CREATES)
         self._fence = Fence(job.postiz)
+        self._refusals = Refusals()
+        self._unsent: Counter[str] = Counter()
+        """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(job.postiz, self._fence)
         self._media = MediaUploads(job.postiz, job.journal, job.folder, job.facts, job.media)
+        self._sender = Sender(job, self._fence, self._media.medium)
 
     async def run(
         self,
@@ -107,13 +67,11 @@ class Runner:
             PostizError: the job has to stop; the journal says how far it came.
         """
         scheduler = self.job.postiz.scheduler
-        lost_dates = [parse_date(sent.body.date) for sent in lost]
-        await self._learn_marks([*(request.date for request in requests), *lost_dates])
-        for date in lost_dates:
-            self._marks.take(date)
+        await self._learn_marks(requests, lost)
         self._media.need(row for request in requests for row in request.rows)
         self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
         scheduler.keepers.append(self.job.journal)
+        scheduler.gate.announcers += 1
         self._expect(len(requests))
         self._fence.coming = len(requests)
         try:
@@ -128,6 +86,7 @@ class Runner:
             raise first_error(errors) from errors
         finally:
             self._expect(-self._expected)
+            scheduler.gate.announcers -= 1
             scheduler.keepers.remove(self.job.journal)
 
     @property
@@ -135,22 +94,40 @@ class Runner:
         """Media that are uploaded."""
         return self._media.done
 
+    def remarks(self) -> list[str]:
+        """What is to be said of channels that were paused."""
+        names = {channel.id: channel.name for channel in self.job.channels.values()}
+        return self._refusals.remarks(names, self._unsent)
+
     # -------------------------------------------------------------- sending
 
     async def _deliver(self, request: PlannedRequest, planned: bool = False) -> None:  # noqa: FBT001, FBT002
         """See a request through. Entered with a sender's slot held; gives it back."""
         try:
-            request = await self._with_media(request)
+            request = await self._without_paused(await self._with_media(request))
             request, rest = self._cut(request)
             if planned:
                 self._expect(-1)
-            then = await self._send_once(request) if request.rows else _nothing
+            fate = await self._sender.send(request) if request.rows else None
         finally:
             self._senders.release()
             self._fence.coming -= 1
-        await then()
+        if fate is not None:
+            await self._go_on(fate)
         if rest:
             await self._again(rest)
+
+    async def _go_on(self, fate: Fate) -> None:
+        """Do what follows when a sender is free again."""
+        if isinstance(fate, Stored):
+            await self._stored(fate)
+        elif isinstance(fate, Refused):
+            await self._isolate(fate)
+        elif isinstance(fate, TooLate):
+            await self._too_late(fate.request)
+        else:
+            rows = {row.ref: row for row in fate.request.rows}
+            await self._look_up_and_go_on(fate.sent, rows, is_broken=fate.is_broken)
 
     def _expect(self, creates: int) -> None:
         """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
@@ -173,124 +150,92 @@ class Runner:
                 await self._end([row], State.REFUSED, refusal)
         return PlannedRequest(tuple(good))
 
-    async def _send_once(self, request: PlannedRequest) -> Callable[[], Awaitable[None]]:
-        """Send a request; return what is to be done when the slot is given back."""
-        number, body, sent_at = 0, None, 0.0
+    async def _without_paused(self, request: PlannedRequest) -> PlannedRequest:
+        """Rows of a channel that is paused stay unsent; a further run tries them again."""
+        paused = self._refusals.paused
+        stay = [row for row in request.rows if self.job.channels[row.ref].id in paused]
+        if not stay:
+            return request
+        self._unsent.update(self.job.channels[row.ref].id for row in stay)
+        await self._end(stay, State.PLANNED, _PAUSED)
+        return PlannedRequest(tuple(row for row in request.rows if row not in stay))
 
-        async def prepare() -> CreatePost:
-            """Freeze mark and body with the first intent; a repetition sends the same."""
-            nonlocal request, number, body, sent_at
-            if self._is_late(request):
-                request = await self._shifted(request, number)
-                number, body = 0, None
-            sent_at = self.job.postiz.clock.monotonic()
-            if body is None:
-                body = self._body(request, self._marked(request))
-                wall = self.job.postiz.clock.time()
-                number = await self.job.journal.intend(body, _refs(request), wall)
-            return body
+    async def _stored(self, fate: Stored) -> None:
+        self._look_up.taken.update(fate.ids.values())
+        rows = fate.request.rows
+        self._refusals.stored(self.job.channels[row.ref].id for row in rows)
+        for row in rows:
+            await self._on_outcome(Outcome(row.number, row.ref, State.STORED, fate.ids[row.ref]))
 
-        try:
-            created = await self._patiently(
-                lambda: self.job.postiz.posts.create(
-                    self._body(request, request.date),
-                    priority=Priority.BULK,
-                    validate=False,
-                    due=None if request.rows[0].type == "draft" else request.date,
-                    finish=True,
-                    prepare=prepare,
-                )
-            )
-        except _LateError:
-            await self._set_aside(request, number)
-            await self._end(request.rows, State.LATE, "its date passed before a slot was free")
-            return _nothing
-        except InvalidPostError as error:
-            await self._set_aside(request, number)
-            return await self._isolate(request, error.problems[0].message, set())
-        except (BadRequestError, PayloadTooLargeError) as error:
-            self._fence.answered(sent_at)
-            await self._set_aside(request, number)
-            guilty = guilty_places(request, self.job.channels, error)
-            return await self._isolate(request, error.text, guilty)
-        except DeliveryUnknownError as error:
-            log.info("the answer to request %d was lost: %s", number, error)
-            await self.job.journal.mark(_refs(request), State.UNKNOWN, "its answer was lost")
-            sent = next(s for s in await self.job.journal.open_requests() if s.id == number)
-            rows = {row.ref: row for row in request.rows}
-            cause = error.__cause__
-            broken = isinstance(cause, ServerError) and cause.status_code == 500
-            return lambda: self._look_up_and_go_on(sent, rows, is_broken=broken)
-        except PostizError:
-            await self._set_aside(request, number)
-            raise
-        self._fence.answered(sent_at)
-        ids = [post.post_id for post in created]
-        await self._stored(number, dict(zip(_refs(request), ids, strict=True)), request.rows)
-        return _nothing
+    async def _too_late(self, request: PlannedRequest) -> None:
+        """Rows that had moved to an earlier date get their own back; the others are late."""
+        now = self.job.postiz.scheduler.server_time()
+        back = tuple(row.at(row.asked_for) for row in request.rows if may_return(row, now))
+        gone = tuple(row for row in request.rows if not may_return(row, now))
+        if gone and self.job.choices.late == "skip":
+            await self._end(gone, State.LATE, "its date passed before a slot was free")
+            gone = ()
+        await self._again((*back, *gone))
 
-    def _is_late(self, request: PlannedRequest) -> bool:
-        """Whether a request must not leave any more as it is."""
-        is_over = request.deadline <= self.job.postiz.scheduler.server_time()
-        return is_over and request.rows[0].type == "schedule" and self.job.late != "send"
+    # -------------------------------------------------------------- refused
 
-    async def _shifted(self, request: PlannedRequest, number: int) -> PlannedRequest:
-        """A late request with its later date, if the user wants that."""
-        if not isinstance(self.job.late, timedelta):
-            raise _LateError
-        await self._set_aside(request, number)
-        then = math.ceil(self.job.postiz.scheduler.server_time() + self.job.late.total_seconds())
-        date = datetime.fromtimestamp(then, UTC)
-        remark = f"was late; moved from {day_and_time(request.date)} to {day_and_time(date)}"
-        await self.job.journal.shift(_refs(request), then, remark)
-        return PlannedRequest(tuple(replace(row, date=date) for row in request.rows))
-
-    def _marked(self, request: PlannedRequest) -> datetime:
-        moment = request.date
-        if request.rows[0].type == "now":
-            moment = datetime.fromtimestamp(self.job.postiz.scheduler.server_time(), UTC)
-        return self._marks.mark(moment)
-
-    def _body(self, request: PlannedRequest, moment: datetime) -> CreatePost:
-        job = self.job
-        return build_body(
-            request,
-            moment,
-            campaign=job.journal.campaign_id,
-            channels=job.channels,
-            medium=self._media.medium,
-        )
-
-    async def _set_aside(self, request: PlannedRequest, number: int) -> None:
-        """The request was proved not stored: its rows are planned again."""
-        if number:
-            others = dict.fromkeys(_refs(request), (State.PLANNED, ""))
-            await self.job.journal.settle(number, stored={}, others=others)
-
-    async def _isolate(
-        self, request: PlannedRequest, text: str, guilty: set[int]
-    ) -> Callable[[], Awaitable[None]]:
+    async def _isolate(self, refused: Refused) -> None:
         """One bad post sinks its whole request: find it by the message, else by halving."""
-        if len(request.rows) == 1 or len(guilty) == len(request.rows):
-            await self._end(request.rows, State.REFUSED, text)
-            return _nothing
-        if guilty:
-            bad = [row for place, row in enumerate(request.rows) if place in guilty]
-            rest = tuple(row for place, row in enumerate(request.rows) if place not in guilty)
-            await self._end(bad, State.REFUSED, text)
-            return lambda: self._again(rest)
-        half = len(request.rows) // 2
+        rows, guilty = refused.request.rows, refused.guilty
+        if len(rows) == 1 or len(guilty) == len(rows):
+            await self._refuse(rows, refused.text)
+        elif guilty:
+            await self._refuse([rows[place] for place in sorted(guilty)], refused.text)
+            await self._again(tuple(r for place, r in enumerate(rows) if place not in guilty))
+        elif refused.is_size:
+            half = len(rows) // 2
+            await self._again(rows[:half])
+            await self._again(rows[half:])
+        else:
+            await self._halve(rows, refused.text)
 
-        async def both() -> None:
-            await self._again(request.rows[:half])
-            await self._again(request.rows[half:])
+    async def _halve(self, rows: tuple[Row, ...], text: str) -> None:
+        search = Halving(rows)
+        while search.group:
+            fate = await self._attempt(PlannedRequest(search.group))
+            if isinstance(fate, Refused) and not fate.guilty and not fate.is_size:
+                text = fate.text
+                search.refused()
+            elif isinstance(fate, Stored):
+                await self._stored(fate)
+                search.stored()
+            else:  # it says nothing of the others
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._go_on, fate)
+                    tasks.start_soon(self._again, search.others)
+                return
+        await self._refuse(search.suspects, text)
+        if search.unknown:
+            await self._again(search.unknown)
 
-        return both
-
-    async def _again(self, rows: tuple[Row, ...]) -> None:
+    async def _attempt(self, request: PlannedRequest) -> Fate:
+        """Send a request when a sender is free."""
         self._fence.coming += 1
         await self._senders.acquire()
-        await self._deliver(PlannedRequest(rows))
+        try:
+            return await self._sender.send(request)
+        finally:
+            self._senders.release()
+            self._fence.coming -= 1
+
+    async def _refuse(self, rows: Sequence[Row], text: str) -> None:
+        await self._end(rows, State.REFUSED, text)
+        self._refusals.refused([self.job.channels[row.ref].id for row in rows], text)
+
+    async def _again(self, rows: tuple[Row, ...]) -> None:
+        """Send rows that were in a request before; they may differ in their dates now."""
+        limits = Limits(posts=self.job.postiz.scheduler.gate.budget.request_posts)
+        requests = plan(rows, self.job.size_of, limits)
+        self._fence.coming += len(requests)
+        async with anyio.create_task_group() as group:
+            for request in requests:
+                await self._senders.acquire()
+                group.start_soon(self._deliver, request)
 
     # -------------------------------------------------------------- lost answers
 
@@ -298,7 +243,7 @@ class Runner:
         self, sent: SentRequest, rows: Mapping[str, Row], *, is_broken: bool = False
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
-        hurry = self.job.on_doubt == "send"
+        hurry = self.job.choices.on_doubt == "send"
         try:
             found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
         except (APIConnectionError, ServerError):
@@ -316,11 +261,12 @@ class Runner:
         await self._settle(sent, others, stored, notes, rows)
         again = tuple(rows[ref] for ref, (state, _) in others.items() if state is State.PLANNED)
         if again:
+            await self.job.journal.put(new_records(again, self.job.channels))
             await self._again(again)
 
     def _is_in_doubt(self, sent: SentRequest) -> bool:
         """Whether a request's date passed before its absence was proved, and nobody said send."""
-        return self.job.on_doubt == "skip" and self._look_up.is_over(sent)
+        return self.job.choices.on_doubt == "skip" and self._look_up.is_over(sent)
 
     async def _settle(
         self,
@@ -338,23 +284,22 @@ class Runner:
             number = rows[ref].number if ref in rows else 0
             await self._on_outcome(Outcome(number, ref, state, stored.get(ref), note))
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        return await patiently(self.job.postiz.clock, call)
-
     # -------------------------------------------------------------- writing down
 
-    async def _learn_marks(self, moments: Sequence[datetime]) -> None:
-        """See which milliseconds are in use on the days of the campaign; a free list each."""
+    async def _learn_marks(
+        self, requests: Sequence[PlannedRequest], lost: Sequence[SentRequest]
+    ) -> None:
+        """See which moments are in use on the days of the campaign; a free list each."""
         calendar = self.job.calendar
-        await calendar.look(moments)
-        for moment in calendar.moments():
-            self._marks.take(moment)
+        lost_dates = {parse_date(sent.body.date) for sent in lost}
+        await calendar.look([*(request.date for request in requests), *lost_dates])
+        for post in calendar.posts.values():
+            self._sender.marks.take(stored_at(post))
+            if stored_at(post) not in lost_dates:
+                self._look_up.taken.add(post.id)
+        for sent in lost:
+            self._sender.marks.lost(sent)
         calendar.posts.clear()
-
-    async def _stored(self, number: int, stored: Mapping[str, str], rows: Sequence[Row]) -> None:
-        await self.job.journal.settle(number, stored=stored, others={})
-        for row in rows:
-            await self._on_outcome(Outcome(row.number, row.ref, State.STORED, stored[row.ref]))
 
     async def _end(self, rows: Sequence[Row], state: State, note: str) -> None:
         await self.job.journal.mark([row.ref for row in rows], state, note)
@@ -371,9 +316,4 @@ _IN_DOUBT = (
 _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 
 
-async def _nothing() -> None:
-    """Nothing is left to do."""
-
-
-def _refs(request: PlannedRequest) -> tuple[str, ...]:
-    return tuple(row.ref for row in request.rows)
+_PAUSED = "not sent: its channel was refused again and again; run again to go on"

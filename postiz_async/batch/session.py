@@ -1,4 +1,4 @@
-"""`Batch`: one campaign file, its journal, and the job between them."""
+"""`Batch`: a campaign, its journal, and the job between them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,24 @@ import math
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
-from postiz_async.batch.check import (
-    Checked,
-    Resolver,
-    channels_by_row,
-    check_dates,
-    check_sizes,
-    inspect_media,
-)
+from postiz_async.batch.checking import Origin, check_campaign, journal_path, reading_of
 from postiz_async.batch.choices import Choices, checked_late
-from postiz_async.batch.decisions import is_changed, is_done, is_unsent, new_records, with_changes
+from postiz_async.batch.decisions import as_sent, is_changed, is_unsent
+from postiz_async.batch.job import Job
 from postiz_async.batch.outcomes import Outcome, first_error
-from postiz_async.batch.plan import Limits, forecast, lower_bound, plan
+from postiz_async.batch.plan import Limits
+from postiz_async.batch.planning import AHEAD, Moment, Planner
 from postiz_async.batch.reconcile import reconcile, sweep_journal
 from postiz_async.batch.report import make_report
-from postiz_async.batch.resuming import adopt, find_existing, recorded, refuse_foreign
-from postiz_async.batch.rows import keep_refs
-from postiz_async.batch.runner import Job, Runner
-from postiz_async.batch.source import read_campaign
-from postiz_async.batch.verdicts import verdicts
-from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
+from postiz_async.batch.resuming import adopt, find_existing, recorded, write_rows
+from postiz_async.batch.runner import Runner
+from postiz_async.batch.tolerance import checked_align, read_align
+from postiz_async.delivery.journal import Journal, RowRecord, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.patience import patiently
 from postiz_async.endpoints import LIST_POSTS
@@ -46,16 +37,21 @@ if TYPE_CHECKING:
         Callable,
         Mapping,
     )
+    from datetime import timedelta
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from postiz_async.batch.check import Checked
     from postiz_async.batch.choices import Existing, Late, OnDoubt
     from postiz_async.batch.plan import Forecast, PlannedRequest
+    from postiz_async.batch.planning import Arrangement
+    from postiz_async.batch.reading import Reading
     from postiz_async.batch.reconcile import Reconciled
     from postiz_async.batch.report import Report
-    from postiz_async.batch.source import Row
+    from postiz_async.batch.source import Row, Source
     from postiz_async.client import Postiz
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
@@ -64,26 +60,36 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "journal_path"]
 
 
-def journal_path(campaign: Path) -> Path:
-    """Where the journal of a campaign lies unless it is named: beside it."""
-    return campaign.with_suffix(".journal")
+_EXACT = (
+    "Dates go without the milliseconds that mark a request (exact seconds). If an answer is lost, "
+    "posts are known by their client_ref where the server lists settings (after v2.23.0), "
+    "elsewhere by channel, text and count alone: an equal post that somebody else makes in the "
+    "same second may be taken for yours, and dates moved by milliseconds are not noticed."
+)
 
 
 class Batch:
-    """A campaign file and what became of it.
+    """A campaign and what became of it.
 
         async with postiz.batch("campaign.csv") as batch:
             print(await batch.plan())
             report = await batch.run_all()
 
-    Entering reads and checks everything: the file, its media, the channels, the journal of an
+    Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
 
     Args:
         postiz: an open client.
-        path: the campaign, CSV or JSON lines.
-        journal: where it is written down what became of each row; beside the file if None.
+        source: the campaign: a file (CSV or JSON lines), or an iterable or async iterable of
+            `CampaignRow` or mappings, which is read once. To go on after a crash, give the same
+            rows and the same journal again.
+        journal: where it is written down what became of each row; beside the file if None. Rows
+            that come from no file need one, because without it a run that was killed could
+            neither go on nor be started again without storing posts twice.
         timezone: the zone of dates without one.
+        reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
+        align: how far dates may move so that more posts share a request, like `"15m"`; a row's
+            `tolerance` comes before it.
         late: what to do with a row whose date passes before a slot is free: `skip` keeps it
             unsent and reports it, `send` publishes it at once, a `timedelta` moves it to so long
             after that moment.
@@ -94,40 +100,53 @@ class Batch:
         existing: what to do when there is no journal but rows are in Postiz already: `refuse`
             stops before anything is sent, `adopt` takes them over as stored, `again` sends them
             once more.
+        exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
 
     Raises:
-        ConfigurationError: `late` is no time that rows can be shifted by.
-        BatchError: the file or the journal cannot be used.
+        ConfigurationError: `late` or `align` is no time that rows can move by, or rows that come
+            from no file have no journal.
+        BatchError: the campaign or the journal cannot be used.
         InvalidPostError: from `plan` and `run`, with all problems.
     """
 
     def __init__(
         self,
         postiz: Postiz,
-        path: Path | str,
+        source: Source,
         *,
         journal: Path | str | None = None,
         timezone: str | None = None,
+        reading: Reading | None = None,
+        align: timedelta | str = "0",
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
+        exact_seconds: bool = False,
     ) -> None:
-        self.path = Path(path)
-        self.journal_path = Path(journal) if journal is not None else journal_path(self.path)
         self._postiz = postiz
-        self._timezone = timezone
-        self._choices = Choices(checked_late(late), on_doubt, existing)
+        self._origin = Origin.of(source, journal)
+        self.path = self._origin.name
+        self.journal_path = self._origin.journal
+        self._reading = reading_of(timezone, reading)
+        self._choices = Choices(
+            late=checked_late(late),
+            on_doubt=on_doubt,
+            existing=existing,
+            align=read_align(align) if isinstance(align, str) else checked_align(align),
+            exact_seconds=exact_seconds,
+        )
         self._skip_invalid = skip_invalid
         self._adopted: list[RowRecord] = []
-        self.remarks: list[str] = []
+        self.remarks: list[str] = [_EXACT] if exact_seconds else []
         """What is to be said of the run as a whole."""
         self._journal: Journal | None = None
         self._known: Checked | None = None
+        self._arranged: Arrangement | None = None
         self._runner: Runner | None = None
 
     async def __aenter__(self) -> Self:
-        self._known = await self._check()
+        self._know(await check_campaign(self._postiz, self._origin, self._reading, self._choices))
         return self
 
     async def __aexit__(
@@ -165,12 +184,12 @@ class Batch:
     @property
     def requests(self) -> list[PlannedRequest]:
         """What is still to be sent, the most urgent first."""
-        return plan(self._unsent(), self._checked.size_of, self._limits)
+        return self._arrangement.requests
 
     @property
     def lower_bound(self) -> int:
         """The number of requests below which no plan can get under the same limits."""
-        return lower_bound(self._unsent(), self._checked.size_of, self._limits)
+        return self._planner.lower_bound(self._unsent(), self._arrangement)
 
     @property
     def is_resumed(self) -> bool:
@@ -189,14 +208,32 @@ class Batch:
         return self._runner.uploads_done if self._runner is not None else 0
 
     @property
-    def _limits(self) -> Limits:
-        return Limits(posts=self._postiz.scheduler.gate.budget.request_posts)
+    def _planner(self) -> Planner:
+        scheduler, clock = self._postiz.scheduler, self._postiz.clock
+        home = scheduler.gate.home
+        return Planner(
+            size_of=self._checked.size_of,
+            limits=Limits(posts=scheduler.gate.budget.request_posts),
+            channels=self._checked.channels,
+            not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
+            moment=Moment(home.ledger, home.now(), clock.time()),
+        )
+
+    @property
+    def _arrangement(self) -> Arrangement:
+        """The plan; made anew when something else is known."""
+        if self._arranged is None:
+            self._arranged = self._planner.arrange(self._unsent(), self._choices.align)
+        return self._arranged
 
     @property
     def _checked(self) -> Checked:
         if self._known is None:
             raise BatchError("Use the batch as `async with postiz.batch(...) as batch:`.")
         return self._known
+
+    def _know(self, checked: Checked) -> None:
+        self._known, self._arranged = checked, None
 
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
@@ -221,51 +258,14 @@ class Batch:
             InvalidPostError: the campaign has problems.
         """
         self._refuse_problems()
-        home = self._postiz.scheduler.gate.home
-        await home.refresh()
-        return forecast(self.requests, home.ledger, home.now(), self._postiz.clock.time())
+        await self._postiz.scheduler.gate.home.refresh()
+        self._arranged = None
+        planner, rows = self._planner, self._unsent()
+        return planner.forecast(rows, self._arrangement, self._choices.align)
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:
             raise InvalidPostError(list(self.problems))
-
-    # -------------------------------------------------------------- checking
-
-    async def _check(self) -> Checked:
-        read = partial(read_campaign, self.path, timezone=self._timezone)
-        campaign = await anyio.to_thread.run_sync(read)
-        records = await recorded(self.journal_path, self._postiz.base_url)
-        prints = {ref: record.fingerprint for ref, record in records.items()}
-        campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
-        listed = await self._postiz.integrations.list()
-        refuse_foreign(self.journal_path, campaign, self.path, records, listed)
-        open_rows = [
-            row for row in campaign.rows if not is_done(row, records.get(row.ref), self._choices)
-        ]
-        channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
-        facts, wrong_media = await inspect_media(open_rows, self.path.parent)
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
-        wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
-        checked = Checked(campaign, listed, channels, facts, records, ())
-        usable = [
-            row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
-        ]
-        wrong_sizes = check_sizes(usable, checked)
-        too_large = {problem.row for problem in wrong_sizes}
-        fitting = [row for row in usable if row.number not in too_large]
-        judged = await verdicts(fitting, channels, facts, self._postiz.vetting)
-        problems = [
-            *campaign.problems,
-            *wrong_channels,
-            *wrong_dates,
-            *wrong_media,
-            *wrong_sizes,
-        ]
-        seen = {(problem.row, problem.where) for problem in problems}
-        problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
-        problems.sort(key=lambda problem: problem.row or 0)
-        warnings = tuple(problem for problem in judged if problem.severity == "warning")
-        return replace(checked, problems=tuple(problems), warnings=warnings)
 
     # -------------------------------------------------------------- running
 
@@ -294,7 +294,7 @@ class Batch:
         finally:
             send.close()
             with suppress(BatchError):  # what stopped the job matters more
-                self._known = replace(self._checked, records=await job.journal.rows())
+                self._know(replace(self._checked, records=await job.journal.rows()))
 
     async def run_all(
         self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None
@@ -327,7 +327,12 @@ class Batch:
                 await send.send(Outcome(*adopted))
             lost = await journal.open_requests()
             rows = {row.ref: row for row in self._valid()}
-            await runner.run(self.requests, lost, rows)
+            for sent in lost:
+                rows |= as_sent(sent, rows, self._checked.records)
+            try:
+                await runner.run(self.requests, lost, rows)
+            finally:
+                self.remarks += runner.remarks()
             await self._sweep(journal)
 
     async def reconcile(self) -> Reconciled:
@@ -374,8 +379,8 @@ class Batch:
             )
         self._adopted = await adopt(self._postiz, self._journal, self._checked, there)
         # another run may have used the journal between our look at it and our lock
-        self._known = replace(self._checked, records=await self._journal.rows())
-        await self._write_rows(self._journal)
+        self._know(replace(self._checked, records=await self._journal.rows()))
+        await write_rows(self._journal, self._checked, self._unsent())
         self._postiz.scheduler.keepers.append(self._journal)
         try:
             await self._postiz.scheduler.recall()
@@ -384,28 +389,15 @@ class Batch:
         return Job(
             postiz=self._postiz,
             journal=self._journal,
-            folder=self.path.parent,
+            folder=self._origin.folder,
             channels=self._checked.channels,
             facts=self._checked.facts,
             calendar=calendar,
-            late=self._choices.late,
-            on_doubt=self._choices.on_doubt,
+            size_of=self._checked.size_of,
+            choices=self._choices,
             media=await self._journal.uploads(),
         )
 
     async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
         posts = self._postiz.posts
         return await patiently(self._postiz.clock, lambda: posts.list(start=start, end=end))
-
-    async def _write_rows(self, journal: Journal) -> None:
-        """Tell the journal of new and changed rows, and of rows that are gone from the file."""
-        records = self._checked.records
-        fresh = new_records(self._unsent(), self._checked.channels)
-        await journal.put(record for record in fresh if records.get(record.ref) != record)
-        here = {row.ref: row.number for row in self.rows}
-        await journal.renumber(
-            {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
-        )
-        gone = [ref for ref, r in records.items() if ref not in here and r.state is State.PLANNED]
-        await journal.mark(gone, State.SKIPPED, "not in the campaign file any more")
-        await journal.found(with_changes(self.rows, records))

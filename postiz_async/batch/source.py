@@ -81,29 +81,20 @@ def read_campaign(
     return collector.campaign(path)
 
 
-async def read_source(
-    source: Source,
-    path: Path,
-    *,
-    timezone: str | None = None,
-    reading: Reading | None = None,
-) -> Campaign:
+async def read_source(source: Source, path: Path, *, reading: Reading | None = None) -> Campaign:
     """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
 
     Args:
         source: a file, or rows; those are taken once, in the event loop.
         path: what the campaign is called when it is no file.
-        timezone: as `read_campaign` takes it.
         reading: as `read_campaign` takes it.
 
     Raises:
         BatchError: the file or a row cannot be read at all.
     """
     if isinstance(source, str | Path):
-        return await anyio.to_thread.run_sync(
-            lambda: read_campaign(Path(source), timezone=timezone, reading=reading)
-        )
-    collector = _Collector("the campaign", _rules(timezone, reading))
+        return await anyio.to_thread.run_sync(lambda: read_campaign(Path(source), reading=reading))
+    collector = _Collector("the campaign", _rules(None, reading))
     if isinstance(source, AsyncIterable):
         async for given in source:
             collector.take_given(given)

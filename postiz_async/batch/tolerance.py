@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["MOST", "checked_align", "read_align", "read_span"]
+__all__ = ["MOST", "checked_align", "read_align", "read_span", "written"]
 
 MOST = timedelta(days=7)
 """Further no date moves."""
@@ -22,6 +22,15 @@ def read_span(text: str) -> timedelta | None:
     if match is None:
         return None
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match[2] else timedelta(0)
+
+
+def written(span: timedelta) -> str:
+    """A time as `read_span` reads it: `15m`, `90s`, `2d`."""
+    seconds = int(span.total_seconds())
+    for unit, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds and seconds % unit == 0:
+            return f"{seconds // unit}{letter}"
+    return f"{seconds}s"
 
 
 def read_align(text: str) -> timedelta:

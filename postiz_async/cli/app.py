@@ -22,6 +22,7 @@ from postiz_async.cli import (
     login,
     media,
     posts,
+    providers,
     reconciling,
 )
 from postiz_async.cli.output import Output
@@ -71,6 +72,7 @@ for part in (channels.app, posts.app, media.app, insights.app, login.app):
 app.command(insights.notifications, group=_api)
 app.command(account.quota, group=_help)
 app.command(doctor.doctor, group=_help)
+app.command(providers.providers, group=_help)
 app.command(local.demo, group=_local)
 app.command(local.sandbox, group=_local)
 for flag in ("--help", "--version"):

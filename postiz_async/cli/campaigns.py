@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async.batch.checking import journal_path
 from postiz_async.batch.choices import Existing, Late, OnDoubt, read_late
 from postiz_async.batch.report import make_report
-from postiz_async.batch.session import journal_path
 from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_left_out, show_plan
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
-from postiz_async.cli.reconciling import names_in, say_changed
+from postiz_async.cli.reading import ReadAs, find_reading
+from postiz_async.cli.reconciling import say_changed
 from postiz_async.cli.reports import (
     channel_table,
     report_object,
@@ -48,9 +49,12 @@ Campaign = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines fil
 JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]
-Zone = Annotated[
-    str | None,
-    Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
+Align = Annotated[
+    str,
+    Parameter(
+        help="How far dates may move so that more posts share a request, like 15m (s, m, h or d). "
+        "A row's tolerance comes before it."
+    ),
 ]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
@@ -63,16 +67,23 @@ async def plan(
     /,
     *,
     journal: JournalOption = None,
-    timezone: Zone = None,
+    align: Align = "0",
     skip_invalid: SkipInvalid = False,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),  # noqa: B008
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json)
     async with (
         open_client(find_target(connection)) as postiz,
-        postiz.batch(file, journal=journal, timezone=timezone, skip_invalid=skip_invalid) as batch,
+        postiz.batch(
+            file,
+            journal=journal,
+            reading=find_reading(read_as),
+            align=align,
+            skip_invalid=skip_invalid,
+        ) as batch,
     ):
         if batch.problems and not skip_invalid:
             return _refuse(output, batch)
@@ -80,7 +91,7 @@ async def plan(
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, _zone(timezone))
+            show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
         return 1 if forecast.late or batch.problems else 0
 
 
@@ -101,7 +112,7 @@ async def run(
     /,
     *,
     journal: JournalOption = None,
-    timezone: Zone = None,
+    align: Align = "0",
     late: Annotated[
         str,
         Parameter(
@@ -122,8 +133,16 @@ async def run(
     again: Annotated[
         bool, Parameter(help="Without a journal: send rows that are in Postiz already once more.")
     ] = False,
+    exact_seconds: Annotated[
+        bool,
+        Parameter(
+            help="Send dates without the milliseconds by which requests are known. After a lost "
+            "answer an equal post of somebody else may then be taken for yours."
+        ),
+    ] = False,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),  # noqa: B008
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
@@ -134,11 +153,13 @@ async def run(
         postiz.batch(
             file,
             journal=journal,
-            timezone=timezone,
+            reading=find_reading(read_as),
+            align=align,
             late=when_late,
             skip_invalid=skip_invalid,
             on_doubt=on_doubt,
             existing=_existing(adopt=adopt, again=again),
+            exact_seconds=exact_seconds,
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
@@ -147,15 +168,17 @@ async def run(
             raise InvalidPostError(list(batch.problems))
         say_left_out(output, batch)
         say_changed(output, batch)
-        zone = _zone(timezone)
+        _say_remarks(output, batch)
+        told = len(batch.remarks)
+        zone = _zone(read_as.timezone)
         code = await _run_if_open(output, postiz, batch, zone, when_late)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
-        output.json(report_object(report) | {"problems": problem_objects(batch.problems)})
+        said = {"problems": problem_objects(batch.problems), "remarks": batch.remarks}
+        output.json(report_object(report) | said)
     elif code is None:
-        show_report(output, report, _names(batch), zone)
-        for remark in batch.remarks:
-            output.say(remark, "yellow")
+        show_report(output, report, zone)
+        _say_remarks(output, batch, told)
         write_result(output, file.with_suffix(".result.csv"), report)
     if code:
         return code
@@ -237,9 +260,10 @@ async def run_batch(
         await batch.run_all(on_outcome=display.saw)
 
 
-def _names(batch: Batch) -> dict[str, str]:
-    """What the campaign calls the channel of each row."""
-    return {row.ref: row.integration for row in batch.rows}
+def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
+    """What is to be said of the run as a whole, beside what was told before."""
+    for remark in batch.remarks[told:]:
+        output.say(remark, "yellow")
 
 
 async def status(
@@ -260,11 +284,10 @@ async def status(
         output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
         return code
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
-    names = await anyio.to_thread.run_sync(names_in, file)
     if report.rows:
-        channel_table(output, report.rows, names)
+        channel_table(output, report.rows)
         output.say("")
-    show_report(output, report, names)
+    show_report(output, report)
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "

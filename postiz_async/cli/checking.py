@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async.cli.campaigns import Campaign, Zone
+from postiz_async.cli.campaigns import Campaign
 from postiz_async.cli.output import Output, count, printable, problem_objects
+from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ async def validate(
     file: Campaign,
     /,
     *,
-    timezone: Zone = None,
     all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),  # noqa: B008
     connection: Connection = Connection(),  # noqa: B008
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
     output = Output(as_json=json)
     async with (
         open_client(find_target(connection)) as postiz,
-        postiz.batch(file, timezone=timezone) as batch,
+        postiz.batch(file, reading=find_reading(read_as)) as batch,
     ):
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
     if json:

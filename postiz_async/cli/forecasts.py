@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async.cli.output import Output, count, date_range, moment, problem_objects
+from postiz_async.batch.tolerance import written
+from postiz_async.cli.output import (
+    Output,
+    count,
+    date_range,
+    moment,
+    near_moment,
+    problem_objects,
+)
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from postiz_async.batch.choices import Late
-    from postiz_async.batch.plan import Forecast
+    from postiz_async.batch.plan import Estimate, Forecast
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
 
@@ -33,6 +42,18 @@ def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
         "late_rows": [row.number for row in forecast.late],
         "media_files": batch.media_files,
         "resumed": batch.is_resumed,
+        "moved": forecast.moved,
+        "estimates": [
+            {
+                "align": None if each.align is None else written(each.align),
+                "limit": each.limit,
+                "requests": each.requests,
+                "windows": each.windows,
+                "finish": each.finish,
+                "late": each.late,
+            }
+            for each in forecast.estimates
+        ],
     }
 
 
@@ -53,6 +74,35 @@ def show_plan(
     )
     output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
     output.say(f"done {when}")
+    _say_gain(output, forecast, zone)
+
+
+def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
+    """What it brings that dates move, or what it would bring."""
+    as_written, moved = forecast.estimates[0], forecast.estimates[-1]
+    if moved.requests >= as_written.requests:
+        return
+    limits = sorted({each.limit for each in forecast.estimates})
+    rows: list[list[str]] = []
+    for align in (None, moved.align):
+        cells = [each for each in forecast.estimates if each.align == align]
+        name = "as written" if align is None else f"moved by {written(align)}"
+        name = "moved by tolerances" if align == timedelta(0) else name
+        rows.append([name, f"{cells[0].requests:,}", *(_cost(cell, zone) for cell in cells)])
+    output.say("")
+    heads = [f"at {limit:,} an hour" for limit in limits]
+    output.table(["dates", "requests", *heads], rows, numbers={"requests"})
+    if forecast.moved:
+        output.say(f"{count(forecast.moved, 'post')} move so that they share requests.")
+    elif moved.align:
+        by = written(moved.align)
+        output.say(f"To let dates move by up to {by}: --align {by}")
+
+
+def _cost(each: Estimate, zone: tzinfo | None) -> str:
+    late = f", {each.late:,} late" if each.late else ""
+    done = near_moment(each.finish.timestamp(), zone)
+    return f"{count(each.windows, 'window')}, done {done}{late}"
 
 
 def say_left_out(output: Output, batch: Batch) -> None:

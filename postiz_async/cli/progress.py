@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.batch.runner import Outcome
+    from postiz_async.batch.outcomes import Outcome
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
     from postiz_async.shown import Quota

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async.batch.checking import journal_path
 from postiz_async.batch.reconcile import reconcile as reconcile_journal
 from postiz_async.batch.report import make_report
-from postiz_async.batch.session import journal_path
-from postiz_async.batch.source import read_campaign
 from postiz_async.cli.output import Output, count
 from postiz_async.cli.reports import report_object, show_report
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.delivery.journal import read_summary
-from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
     from postiz_async.batch.session import Batch
 
-__all__ = ["names_in", "reconcile", "say_changed"]
+__all__ = ["reconcile", "say_changed"]
 
 _NAMED = 12
 
@@ -48,7 +46,7 @@ async def reconcile(
             report_object(report) | {"found": found.counts, "hidden_channels": found.hidden}
         )
     else:
-        show_report(output, report, await anyio.to_thread.run_sync(names_in, file))
+        show_report(output, report)
         if found.hidden:
             output.say(
                 f"{count(len(found.hidden), 'channel')} gone from Postiz, so nothing is known of "
@@ -69,11 +67,3 @@ def say_changed(output: Output, batch: Batch) -> None:
             "them in Postiz or give them a new ref.",
             "bold yellow",
         )
-
-
-def names_in(file: Path) -> dict[str, str]:
-    """What a campaign file calls the channel of each row; nothing if it is gone."""
-    try:
-        return {row.ref: row.integration for row in read_campaign(file).rows}
-    except BatchError:
-        return {}

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output, count, moment
 from postiz_async.delivery.journal import State
+from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import tzinfo
     from pathlib import Path
 
@@ -28,7 +29,6 @@ _ORDER = {state.value: place for place, state in enumerate(State)}
 def show_report(
     output: Output,
     report: Report,
-    names: Mapping[str, str] | None = None,
     zone: tzinfo | None = None,
 ) -> None:
     """The rows that somebody has to look at, and the last line.
@@ -36,30 +36,31 @@ def show_report(
     Args:
         output: where to.
         report: what became of the rows.
-        names: of the channels, by row.
         zone: of the dates; None for the machine's.
     """
     troubles = report.troubles()
     if troubles:
         output.table(
             ["row", "state", "channel", "date", "why"],
-            [_trouble(row, names or {}, zone) for row in troubles[:MAX_TROUBLES]],
+            [_trouble(row, zone) for row in troubles[:MAX_TROUBLES]],
             numbers=["row"],
         )
     if len(troubles) > MAX_TROUBLES:
         output.say(f"... and {len(troubles) - MAX_TROUBLES:,} more (--json has all)")
+    moved = report.moved()
+    if moved:
+        furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
+        by = describe_seconds(furthest)
+        output.say(f"{count(len(moved), 'post')} moved to share requests, by {by} at most.")
     style = "bold green" if report.complete else "bold yellow"
     output.say(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
 
 
-def _trouble(
-    row: RowRecord, names: Mapping[str, str], zone: tzinfo | None
-) -> tuple[str | Text, ...]:
+def _trouble(row: RowRecord, zone: tzinfo | None) -> tuple[str | Text, ...]:
     fate = Text(f"{row.state.value}, {row.finding.value}" if row.finding else row.state.value)
     fate.stylize("yellow" if row.state is State.STORED else "red")
-    channel = names.get(row.ref, row.channel)
     why = "; ".join(text for text in (row.note, row.remark) if text)
-    return str(row.number), fate, channel, moment(row.date, zone), why
+    return str(row.number), fate, row.name or row.channel, moment(row.date, zone), why
 
 
 def standing(report: Report) -> str:
@@ -83,7 +84,9 @@ def report_object(report: Report) -> dict[str, object]:
                 "state": row.state.value,
                 "post_id": row.post_id,
                 "channel": row.channel,
+                "name": row.name,
                 "date": datetime.fromtimestamp(row.date, UTC),
+                "moved_from": _date(row.moved_from),
                 "request": row.request,
                 "note": row.note,
                 "finding": row.finding.value,
@@ -97,12 +100,15 @@ def report_object(report: Report) -> dict[str, object]:
     }
 
 
-def channel_table(output: Output, rows: Sequence[RowRecord], names: Mapping[str, str]) -> None:
+def _date(moment: float | None) -> datetime | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC)
+
+
+def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     """How many rows of each channel are in which state."""
     by_channel: dict[str, Counter[str]] = {}
     for row in rows:
-        name = names.get(row.ref, row.channel)
-        by_channel.setdefault(name, Counter())[row.state.value] += 1
+        by_channel.setdefault(row.name or row.channel, Counter())[row.state.value] += 1
     states = [state.value for state in State if any(state.value in c for c in by_channel.values())]
     output.table(
         ["channel", *states],

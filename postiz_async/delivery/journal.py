@@ -137,11 +137,12 @@ class Journal:
         values = [(*_head(r), r.state.value, r.note) for r in rows]
         await self._do(
             lambda c: c.executemany(
-                "INSERT INTO rows (ref, number, fingerprint, channel, date, state, note) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
+                "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, note) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
                 "number = excluded.number, fingerprint = excluded.fingerprint, "
-                "channel = excluded.channel, date = excluded.date, state = excluded.state, "
-                "note = excluded.note, finding = '', remark = '' "
+                "channel = excluded.channel, date = excluded.date, name = excluded.name, "
+                "state = excluded.state, note = excluded.note, finding = '', remark = '', "
+                "moved_from = NULL "
                 "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided')",
                 values,
             )
@@ -161,8 +162,16 @@ class Journal:
 
     # -------------------------------------------------------------- requests
 
-    async def intend(self, body: CreatePost, refs: tuple[str, ...], wall: float) -> int:
+    async def intend(
+        self, body: CreatePost, refs: tuple[str, ...], wall: float, *, date: float | None = None
+    ) -> int:
         """Write down a request that is about to be sent. Returns its number.
+
+        Args:
+            body: what is sent.
+            refs: its rows, in its order.
+            wall: now, in seconds since the epoch.
+            date: the date of its rows, the mark left out; None if it is what they have anyway.
 
         Raises:
             BatchError: one of its rows is not planned, so sending it could double a post.
@@ -183,6 +192,8 @@ class Journal:
                 "UPDATE rows SET state = ?, request = ?, note = '' WHERE ref = ?",
                 [(State.SENDING.value, number, ref) for ref in refs],
             )
+            if date is not None:
+                c.executemany(_MOVE, [(date, ref) for ref in refs])
             return number
 
         return await self._do(work)
@@ -243,8 +254,8 @@ class Journal:
                     values,
                 )
                 c.execute(
-                    "INSERT INTO rows (ref, number, fingerprint, channel, date, state, request, "
-                    "post_id, note) VALUES (?, ?, ?, ?, ?, 'stored', ?, ?, ?)",
+                    "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, "
+                    "request, post_id, note) VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?)",
                     (*_head(row), cursor.lastrowid, row.post_id, row.note),
                 )
 
@@ -254,23 +265,25 @@ class Journal:
 
     async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
         """Give unsent rows a later date."""
-        values = [(date, Finding.SHIFTED.value, remark, ref) for ref in refs]
-        await self._do(
-            lambda c: c.executemany(
-                "UPDATE rows SET date = ?, finding = ?, remark = ? WHERE ref = ?", values
-            )
-        )
+        values = [(Finding.SHIFTED.value, remark, ref) for ref in refs]
+        moves = [(date, ref) for _, _, ref in values]
+
+        def work(c: sqlite3.Connection) -> None:
+            c.executemany("UPDATE rows SET finding = ?, remark = ? WHERE ref = ?", values)
+            c.executemany(_MOVE, moves)
+
+        await self._do(work)
 
     async def found(self, rows: Iterable[RowRecord]) -> None:
         """Write down what a look at the server showed: state, post, date, finding of rows."""
         values = [
-            (r.state.value, r.post_id, r.date, r.note, r.finding.value, r.remark, r.ref)
+            (r.state.value, r.post_id, r.date, r.note, r.finding.value, r.remark, r.link, r.ref)
             for r in rows
         ]
         await self._do(
             lambda c: c.executemany(
                 "UPDATE rows SET state = ?, post_id = ?, date = ?, note = ?, finding = ?, "
-                "remark = ? WHERE ref = ?",
+                "remark = ?, link = ? WHERE ref = ?",
                 values,
             )
         )
@@ -303,5 +316,11 @@ class Journal:
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))
 
 
-def _head(row: RowRecord) -> tuple[str, int, str, str, float]:
-    return (row.ref, row.number, row.fingerprint, row.channel, row.date)
+_MOVE = (
+    "UPDATE rows SET moved_from = nullif(coalesce(moved_from, date), ?1), date = ?1 "
+    "WHERE ref = ?2 AND date != ?1"
+)
+
+
+def _head(row: RowRecord) -> tuple[str, int, str, str, float, str]:
+    return (row.ref, row.number, row.fingerprint, row.channel, row.date, row.name)

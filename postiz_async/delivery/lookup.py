@@ -99,6 +99,8 @@ class LookUp:
         self._postiz = postiz
         self._clock = postiz.clock
         self._fence = fence
+        self.taken: set[str] = set()
+        """Ids of posts that are known to be something else than a lost one."""
 
     async def find(
         self, sent: SentRequest, *, is_broken: bool = False, hurry: bool = False
@@ -119,6 +121,7 @@ class LookUp:
         is_suspect = is_broken or len(posts) < len(sent.refs)
         fate = await self._mend(sent, last, posts[last]) if is_suspect else ""
         stored = {place: post.id for place, post in posts.items()}
+        self.taken.update(stored.values())
         if fate is None:
             del stored[last]
         return Found(stored, {last: fate} if fate else {})
@@ -154,8 +157,8 @@ class LookUp:
         listed = await patiently(
             self._clock, lambda: self._postiz.posts.list(start=moment, end=moment)
         )
-        by_id = {post.id: post for post in listed}
-        found = match_request(sent.body, listed).found
+        by_id = {post.id: post for post in listed if post.id not in self.taken}
+        found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
 
     async def _mend(self, sent: SentRequest, place: int, post: Post) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION, migrate, read_version
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
 from postiz_async.models.posts import CreatePost
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 APPLICATION_ID = 0x506F7A6A
-SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
@@ -52,7 +52,10 @@ CREATE TABLE rows (
     post_id TEXT,
     note TEXT NOT NULL DEFAULT '',
     finding TEXT NOT NULL DEFAULT '',
-    remark TEXT NOT NULL DEFAULT ''
+    remark TEXT NOT NULL DEFAULT '',
+    link TEXT NOT NULL DEFAULT '',
+    name TEXT NOT NULL DEFAULT '',
+    moved_from REAL
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
 CREATE TABLE requests (
@@ -112,7 +115,9 @@ class Finding(StrEnum):
 class RowRecord:
     """A row as the journal knows it. `date` is in seconds since the epoch.
 
-    `note` belongs to the state. `finding` and `remark` say what happened beside it.
+    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
+    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
+    the date that the campaign asks for, if the row goes or went with another.
     """
 
     ref: str
@@ -126,6 +131,9 @@ class RowRecord:
     note: str = ""
     finding: Finding = Finding.NOTHING
     remark: str = ""
+    link: str = ""
+    name: str = ""
+    moved_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,7 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
         except BaseException:
             connection.close()
             raise
@@ -189,7 +198,7 @@ def read_summary(path: Path) -> Summary:
         raise BatchError(f"There is no journal {path}: this campaign has not been run.")
     try:
         _check(path)
-        with closing(_read_only(path)) as reader:
+        with closing(_up_to_date(_read_only(path))) as reader:
             meta = read_meta(reader)
             rows = tuple(read_rows(reader))
             counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
@@ -213,7 +222,7 @@ def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
     """All rows, in the order of the campaign."""
     cursor = connection.execute(
         "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
-        "remark FROM rows ORDER BY number"
+        "remark, link, name, moved_from FROM rows ORDER BY number"
     )
     return [_row(*values) for values in cursor]
 
@@ -230,8 +239,11 @@ def _row(  # in the order of the columns
     note: str,
     finding: str,
     remark: str,
+    link: str,
+    name: str,
+    moved_from: float | None,
 ) -> RowRecord:
-    where = (State(state), request, post_id, note, Finding(finding), remark)
+    where = (State(state), request, post_id, note, Finding(finding), remark, link, name, moved_from)
     return RowRecord(ref, number, fingerprint, channel, date, *where)
 
 
@@ -288,15 +300,27 @@ def _check(path: Path) -> None:
     version, application = struct.unpack(">I4xI", head[60:72])
     if application != APPLICATION_ID:
         raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
-    if version != SCHEMA_VERSION:
+    if version not in {SCHEMA_VERSION, *MIGRATIONS}:
         raise BatchError(
             f"The journal {path} was written by another version of this program "
-            f"(schema {version}, this one reads {SCHEMA_VERSION}). Use that version to finish it."
+            f"(schema {version}, this one reads {min(MIGRATIONS)} to {SCHEMA_VERSION}). "
+            "Use that version to finish it."
         )
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
+    """The same, or a copy in memory of what an earlier version wrote, brought up to date."""
+    if read_version(reader) == SCHEMA_VERSION:
+        return reader
+    with closing(reader):
+        copy = sqlite3.connect(":memory:")
+        reader.backup(copy)
+    migrate(copy)
+    return copy
 
 
 def _refuse_other_server(path: Path, server: str, wanted: str) -> None:

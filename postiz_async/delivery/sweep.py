@@ -212,6 +212,8 @@ class _Look:
                 not intent.short_link and intent.moment == stored_at(post) and _says(intent, post)
                 for intent in self.tries[ref]
             )
+            # without either mark it may be somebody else's equal post
+            and (post.settings is not None or stored_at(post).microsecond > 0)
         )
 
 

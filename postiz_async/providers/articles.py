@@ -25,6 +25,7 @@ __all__ = [
     "WordPress",
 ]
 
+_WORD = Server(checks=("string",))
 _LINK = Server(checks=("loose_url",), skip_empty=True)
 _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 
@@ -32,15 +33,15 @@ _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 class ArticleTag(msgspec.Struct, frozen=True):
     """A tag of an article on Medium or Hashnode; the value is published."""
 
-    value: Annotated[str, Meta(description="The tag as it is published.")]
-    label: Annotated[str, Meta(description="The tag as the web page shows it.")]
+    value: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+    label: Annotated[str, Meta(description="The tag as the web page shows it."), _WORD]
 
 
 class DevToTag(msgspec.Struct, frozen=True):
     """A tag on Dev.to; the tool `tags` finds it, the label is published."""
 
-    value: Annotated[int, Meta(description="Number of the tag.")]
-    label: Annotated[str, Meta(description="The tag as it is published.")]
+    value: Annotated[int, Meta(description="Number of the tag."), Server(checks=("number",))]
+    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
 
 
 class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):

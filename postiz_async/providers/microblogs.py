@@ -48,6 +48,7 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
                 message="Invalid X community URL. It should be in the format: "
                 "https://x.com/i/communities/1493446837214187523",
                 message_of=("pattern",),
+                checks=("pattern",),
             ),
         ]
         | UnsetType
@@ -140,7 +141,7 @@ class Farcaster(ProviderSettings, frozen=True, kw_only=True, tag="wrapcast"):
         Annotated[
             Sequence[FarcasterTarget],
             Meta(description="Channels to post to; none for the main feed."),
-            Server(nullable=False),
+            Server(checks=("nested",), nullable=False),
         ]
         | UnsetType
     ) = UNSET

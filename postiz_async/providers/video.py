@@ -26,11 +26,14 @@ __all__ = [
 ]
 
 
+_WORD = Server(checks=("string",))
+
+
 class YouTubeTag(msgspec.Struct, frozen=True):
     """A tag of a video; only the label is published."""
 
-    value: Annotated[str, Meta(description="The tag as the web page keeps it.")]
-    label: Annotated[str, Meta(description="The tag as it is published.")]
+    value: Annotated[str, Meta(description="The tag as the web page keeps it."), _WORD]
+    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
 
 
 class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename="camel"):
@@ -87,7 +90,7 @@ class _TikTok(ProviderSettings, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(description="Title of a post of pictures.", max_length=90),
-            Server(skip_empty=True),
+            Server(checks=("max_length",), skip_empty=True),
         ]
         | UnsetType
     ) = UNSET

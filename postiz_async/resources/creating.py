@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -313,11 +313,11 @@ class Creating:
             return encode_create(body)
 
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        options = replace(
+        options = msgspec.structs.replace(
             self._caller.merged(max_wait=max_wait, priority=priority),
             due=self._moment(due),
             finish=finish,
-            prepare=late_body,
+            prepare=None if prepare is None else late_body,
         )
         try:
             created = await self._caller.call(call, options)

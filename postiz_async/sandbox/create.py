@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from postiz_async.sandbox.create_rules import (
     NewEntry,
     NewPost,
     Rulebook,
+    has_lists_within,
     read_posts,
     violations,
 )
@@ -30,7 +32,7 @@ from postiz_async.sandbox.refusals import (
 )
 from postiz_async.sandbox.releases import HEAD
 from postiz_async.sandbox.rows import Post
-from postiz_async.sandbox.rules import as_mapping, is_list, nested_value, to_boolean, to_number
+from postiz_async.sandbox.rules import as_mapping, is_list, is_truthy, nested_value, to_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["create_post"]
 
 _MINUTE = 60_000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _SINCE_SECOND_LOOK = (2, 21, 9)
 _TOO_LONG = "post is too long, please fix it"
 _STATES = {"draft": "DRAFT", "update": None}
@@ -67,6 +70,8 @@ async def create_post(state: State, call: Call) -> Response:
     messages = violations(body, book)
     if messages:
         raise invalid(messages)
+    if has_lists_within(body):
+        raise internal_error()
     posts = read_posts(body, book)
     if settings.release.since(_SINCE_SECOND_LOOK):
         _look_again(state, call.organization, posts, is_draft=body.get("type") == "draft")
@@ -107,9 +112,11 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
     if not is_list(posts):
         raise bad_request("All posts must have an integration id")
     ids = [nested_value(post, "integration", "id") for post in posts]
-    if not all(ids) or any(not isinstance(each, str | int) for each in ids):
+    if not all(map(is_truthy, ids)):
         raise bad_request("All posts must have an integration id")
-    for integration_id in map(str, ids):
+    for integration_id in ids:
+        if not isinstance(integration_id, str):
+            raise internal_error()
         if integration_id not in organization.integrations:
             raise bad_request(f"Integration with id {integration_id} not found")
 
@@ -148,7 +155,7 @@ def _refused(organization: Organization, post: NewPost, message: str) -> Refusal
 def _check_republish(
     organization: Organization, body: Mapping[str, object], posts: list[NewPost]
 ) -> None:
-    if str(body.get("type")) in {"draft", "update"} or to_boolean(body.get("republish")):
+    if str(body.get("type")) in {"draft", "update"} or is_truthy(body.get("republish")):
         return
     for post in posts:
         row = organization.posts.get(post.entries[0].id or "")
@@ -187,11 +194,7 @@ def _date(state: State, body: Mapping[str, object]) -> int:
 
 def _tags(organization: Organization, tags: object) -> tuple[str, ...]:
     """Ids of the tags that exist; the others are dropped without a word."""
-    wanted: list[object] = []
-    for tag in tags if is_list(tags) else []:
-        if tag is None:
-            raise internal_error()
-        wanted.append(nested_value(tag, "label"))
+    wanted = [nested_value(tag, "label") for tag in (tags if is_list(tags) else [])]
     return tuple(tag.id for tag in organization.tags.values() if tag.name in wanted)
 
 
@@ -247,13 +250,8 @@ def _row(
 
 
 def _is_broken(post: NewPost) -> bool:
-    """Half a surrogate pair is no text for the database."""
-    try:
-        for entry in post.entries:
-            entry.content.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    """Half a surrogate pair and NUL are no text for the database."""
+    return any(_NO_TEXT.search(entry.content) for entry in post.entries)
 
 
 def _replace_group(state: State, organization: Organization, group: str) -> None:

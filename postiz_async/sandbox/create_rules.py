@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +22,9 @@ from postiz_async.sandbox.rules import (
     defined,
     is_list,
     is_mapping,
+    leaves,
     nested_value,
+    optional_text,
     prefixed,
     to_boolean,
     to_number,
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from postiz_async.sandbox.releases import Release
     from postiz_async.sandbox.rows import Integration
 
-__all__ = ["NewEntry", "NewPost", "Rulebook", "read_posts", "violations"]
+__all__ = ["NewEntry", "NewPost", "Rulebook", "has_lists_within", "read_posts", "violations"]
 
 _EMPTY = " If images do not exist, content must be a non-empty string."
 
@@ -76,6 +79,16 @@ class Rulebook:
     def provider_of(self, item: Mapping[str, object]) -> str:
         """The network of one of the `posts`."""
         return self.channels[_integration_id(item)].provider
+
+
+def has_lists_within(body: Mapping[str, object]) -> bool:
+    """Whether a list stands for a part or a medium: the rules let it pass, the work does not."""
+    values = [value for post in _items(body["posts"]) if is_list(value := post["value"])]
+    return any(map(is_list, chain.from_iterable(values))) or any(
+        is_list(images) and any(map(is_list, images))
+        for value in values
+        for images in (entry["image"] for entry in _items(value))
+    )
 
 
 def read_posts(body: Mapping[str, object], book: Rulebook) -> list[NewPost]:
@@ -134,52 +147,60 @@ def violations(body: Mapping[str, object], book: Rulebook) -> list[str]:
     date = to_text(body.get("date", MISSING))
     tags = body.get("tags", MISSING)
     posts = body.get("posts", MISSING)
-    messages = defined("shortLink", short_link)
+    messages = optional_text("order", to_text(body.get("order")))
+    messages += defined("shortLink", short_link)
     if not isinstance(to_boolean(short_link), bool):
         messages.append("shortLink must be a boolean value")
     messages += _number("inter", body.get("inter"))
+    republish = to_boolean(body.get("republish"))
+    if republish is not None and not isinstance(republish, bool):
+        messages.append("republish must be a boolean value")
     messages += defined("date", date)
     if not is_iso8601(date):
         messages.append("date must be a valid ISO 8601 date string")
-    messages += defined("tags", tags)
-    messages += _list("tags", tags)
-    messages += _nested("tags", tags, _no_rules)
-    messages += defined("posts", posts)
-    messages += _list("posts", posts, at_least_one=True)
-    messages += _nested("posts", posts, lambda post: _post(post, book))
+    messages += _objects("tags", tags, _no_rules, [*defined("tags", tags), *_list("tags", tags)])
+    messages += _objects("posts", posts, lambda post: _post(post, book), _some("posts", posts))
     return messages
 
 
 def _number(name: str, value: object) -> list[str]:
     number = to_number(value)
-    if isinstance(number, float) and not math.isfinite(number):
+    if is_list(number) or (isinstance(number, float) and not math.isfinite(number)):
         return [f"{name} must be a number conforming to the specified constraints"]
     return []
 
 
-def _list(name: str, value: object, *, at_least_one: bool = False) -> list[str]:
-    messages = [] if is_list(value) else [f"{name} must be an array"]
-    if at_least_one and not (is_list(value) and value):
-        messages.append(f"{name} must contain at least 1 elements")
-    return messages
+def _list(name: str, value: object) -> list[str]:
+    return [] if is_list(value) else [f"{name} must be an array"]
 
 
-def _nested(
-    name: str, value: object, rules: Callable[[Mapping[str, object]], list[str]]
+def _some(name: str, value: object) -> list[str]:
+    few = [] if is_list(value) and value else [f"{name} must contain at least 1 elements"]
+    return [*defined(name, value), *_list(name, value), *few]
+
+
+def _objects(
+    name: str,
+    value: object,
+    rules: Callable[[Mapping[str, object]], list[str]],
+    own: list[str],
 ) -> list[str]:
-    """Check each object of a list; what is neither object nor list is named."""
+    """What is wrong inside of each object of a list, and then with the list itself.
+
+    What is neither object nor list is named; an object in the place of the list is looked into.
+    """
     complaint = f"each value in nested property {name} must be either object or array"
-    if value is MISSING or is_mapping(value):
-        return []
-    if not is_list(value):
-        return [complaint]
+    if value is MISSING:
+        return own
+    if not is_list(value) and not is_mapping(value):
+        return [*own, complaint]
     messages: list[str] = []
-    for index, item in enumerate(value):
+    for path, item in leaves(name, value):
         if is_mapping(item):
-            messages += prefixed(f"{name}.{index}", rules(item))
-        elif item is not None and not is_list(item):
-            messages.append(f"{name}.{complaint}")
-    return messages
+            messages += prefixed(path, rules(item))
+        else:
+            messages.append(f"{path.rpartition('.')[0]}.{complaint}")
+    return messages + own
 
 
 def _no_rules(_: Mapping[str, object]) -> list[str]:
@@ -191,9 +212,10 @@ def _post(post: Mapping[str, object], book: Rulebook) -> list[str]:
     # a client that calls the item itself a draft skips the rules of its settings
     settings = [] if post.get("type") == "draft" else _settings(post, book)
     return [
-        *defined("value", value),
-        *_list("value", value, at_least_one=True),
-        *_nested("value", value, lambda entry: _entry(entry, book.upload_domain)),
+        *_objects(
+            "value", value, lambda entry: _entry(entry, book.upload_domain), _some("value", value)
+        ),
+        *optional_text("group", to_text(post.get("group"))),
         *prefixed("settings", settings),
     ]
 
@@ -214,7 +236,11 @@ def _entry(entry: Mapping[str, object], upload_domain: str | None) -> list[str]:
         messages.append(_EMPTY)
     if absent:
         messages.append("content must be a string")
+    messages += optional_text("id", to_text(entry.get("id")))
     messages += _number("delay", entry.get("delay"))
-    messages += _list("image", images)
-    messages += _nested("image", images, lambda media: media_violations(media, upload_domain))
-    return messages
+    return messages + _objects(
+        "image",
+        images,
+        lambda media: media_violations(media, upload_domain),
+        _list("image", images),
+    )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postiz_async.sandbox.rules import MISSING, defined, required_text, to_text
+from postiz_async.sandbox.rules import (
+    MISSING,
+    defined,
+    is_truthy,
+    optional_text,
+    required_text,
+    to_text,
+)
 from postiz_async.sandbox.urls import EXTENSION_RULE, has_media_extension, is_url
 
 if TYPE_CHECKING:
@@ -21,16 +28,16 @@ def media_violations(media: Mapping[str, object], upload_domain: str | None) -> 
         upload_domain: Text that its path must contain, where the operator asks for it.
     """
     path = to_text(media.get("path", MISSING))
-    thumbnail = to_text(media.get("thumbnail"))
+    alt, thumbnail = to_text(media.get("alt")), to_text(media.get("thumbnail"))
     messages = required_text("id", to_text(media.get("id", MISSING)))
-    absent = defined("path", path)
-    messages += absent
+    messages += defined("path", path)
     if not has_media_extension(path):
         messages.append(EXTENSION_RULE)
     if upload_domain is not None and upload_domain not in str(path):
         messages.append(f"URL must contain the domain: {upload_domain}")
-    if absent:
+    if not isinstance(path, str):
         messages.append("path must be a string")
-    if thumbnail and not is_url(thumbnail):
+    messages += optional_text("alt", alt)
+    if is_truthy(thumbnail) and not is_url(thumbnail):
         messages.append("thumbnail must be a URL address")
     return messages

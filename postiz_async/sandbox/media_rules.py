@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async.sandbox.rules import MISSING, is_list, nested_value, to_boolean
+from postiz_async.sandbox.rules import is_list, is_truthy, nested_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,9 +78,7 @@ def _flagged(path: str) -> Callable[[Draft], bool]:
 
 
 def _given(path: str) -> Callable[[Draft], bool]:
-    return lambda draft: (
-        draft.setting(path) is not MISSING and bool(to_boolean(draft.setting(path)))
-    )
+    return lambda draft: is_truthy(draft.setting(path))
 
 
 def _fewer_than(count: int) -> Callable[[Sequence[Medium]], bool]:

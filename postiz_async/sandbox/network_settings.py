@@ -26,7 +26,7 @@ from postiz_async.sandbox.fields import (
     one_of,
 )
 from postiz_async.sandbox.releases import HEAD
-from postiz_async.sandbox.rules import to_boolean
+from postiz_async.sandbox.rules import is_truthy
 from postiz_async.sandbox.urls import LOOSE_URL
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _equals(name: str, value: str) -> Callable[[Mapping[str, object]], bool]:
 
 
 def _given(name: str) -> Callable[[Mapping[str, object]], bool]:
-    return lambda settings: to_boolean(settings.get(name)) is True
+    return lambda settings: is_truthy(settings.get(name))
 
 
 def _is_link(settings: Mapping[str, object]) -> bool:
@@ -82,7 +82,7 @@ def _is_link(settings: Mapping[str, object]) -> bool:
 
 def _has_canonical(settings: Mapping[str, object]) -> bool:
     url = settings.get("canonical")
-    return to_boolean(url) is True and "(post:" not in str(url)
+    return is_truthy(url) and not (isinstance(url, str) and "(post:" in url)
 
 
 def _url_if_given(name: str) -> Field:

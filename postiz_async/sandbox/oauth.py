@@ -12,7 +12,14 @@ import msgspec
 
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.refusals import Refusal, invalid, key_lookup_failed, status_only
-from postiz_async.sandbox.rules import MISSING, as_mapping, defined, is_list, required_text
+from postiz_async.sandbox.rules import (
+    MISSING,
+    as_mapping,
+    defined,
+    is_list,
+    required_text,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +149,9 @@ async def exchange_token(state: State, request: Request, body: object) -> Respon
     given = as_mapping(body)
     names = ("grant_type", "code", "client_id")
     messages = [
-        message for name in names for message in required_text(name, given.get(name, MISSING))
+        message
+        for name in names
+        for message in required_text(name, to_text(given.get(name, MISSING)))
     ]
     if messages:
         raise invalid(messages)

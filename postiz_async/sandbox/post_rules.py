@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postiz_async.sandbox.counting import plain_length, x_length
 from postiz_async.sandbox.json_text import read_json
 from postiz_async.sandbox.media_rules import Draft, Medium
-from postiz_async.sandbox.rules import is_list, is_mapping, nested_value, to_boolean, to_text
+from postiz_async.sandbox.rules import is_list, is_mapping, is_truthy, nested_value, to_text
 from postiz_async.sandbox.sanitize import has_text
 from postiz_async.sandbox.settings_rules import first_violation
 
@@ -93,7 +93,7 @@ def broken_rule(
 def _medium(image: object, pixels_of: Callable[[str], tuple[int, int] | None]) -> Medium:
     path = str(to_text(nested_value(image, "path")))
     thumbnail = image.get("thumbnail") if is_mapping(image) else None
-    return Medium(path, to_boolean(thumbnail) is True, pixels_of(path))
+    return Medium(path, is_truthy(thumbnail), pixels_of(path))
 
 
 def longest_text(

@@ -12,6 +12,7 @@ from functools import lru_cache
 from postiz_async.sandbox.html_names import BLANKS, DROPPED_WITH_CONTENT, VOID
 from postiz_async.sandbox.html_tokens import EndTag
 from postiz_async.sandbox.html_tree import Element, parse_fragment
+from postiz_async.sandbox.rules import JS_BLANKS
 
 __all__ = ["has_text", "reserialize", "sanitize"]
 
@@ -22,10 +23,6 @@ _LINK = re.compile(r"(?:https?:|mailto:|[/#])", re.IGNORECASE)
 _IGNORED_IN_LINKS = re.compile(r"[\x00-\x20\xa0\u1680\u180e\u2000-\u2029\u205f\u3000]")
 _MARKUP = re.compile("[<>&\r\x00\xa0]")
 _TAG = re.compile(r"<[^>]*>")
-_JS_BLANKS = (
-    " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
 
 
 def sanitize(content: object) -> str:
@@ -50,7 +47,7 @@ def _parse_and_write(content: str) -> str:
 
 def has_text(sanitized: str) -> bool:
     """Whether anything but tags and blanks is left."""
-    return bool(_TAG.sub("", sanitized).strip(_JS_BLANKS))
+    return bool(_TAG.sub("", sanitized).strip(JS_BLANKS))
 
 
 def _write(root: Element) -> str:
@@ -85,7 +82,7 @@ def _escape(text: str) -> str:
 
 
 def _kept_attributes(element: Element) -> dict[str, str]:
-    trimmed = {name: value.strip(_JS_BLANKS) for name, value in element.attributes.items()}
+    trimmed = {name: value.strip(JS_BLANKS) for name, value in element.attributes.items()}
     return {name: value for name, value in trimmed.items() if _is_kept(name, value)}
 
 

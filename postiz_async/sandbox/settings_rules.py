@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.media_objects import media_violations
-from postiz_async.sandbox.rules import MISSING, is_list, is_mapping, prefixed
+from postiz_async.sandbox.rules import MISSING, is_list, is_mapping, leaves, prefixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,16 +76,16 @@ def _judge_nested(
     if not is_list(value):
         return [complaint], []
     nested: list[str] = []
-    for index, item in enumerate(value):
+    for path, item in leaves(field.name, value):
         if is_mapping(item):
-            path = f"{field.name}.{index}"
             nested += prefixed(path, _inside(field, item, upload_domain))
-        elif item is not None and not is_list(item):
-            nested.append(f"{field.name}.{complaint}")
+        else:
+            nested.append(f"{path.rpartition('.')[0]}.{complaint}")
     return [], nested
 
 
 def _inside(field: Field, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
     if field.type == "media":
         return media_violations(value, upload_domain)
-    return settings_violations(value, field.fields, upload_domain)
+    # what is in lists of lists was not converted with the rest
+    return settings_violations(converted(value, field.fields), field.fields, upload_domain)

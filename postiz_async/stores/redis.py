@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -78,15 +79,25 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._redis = _client(url)
         self._script = self._redis.register_script(_SCRIPT)
+        self._loop: asyncio.AbstractEventLoop | None = None
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
+        self._place = self._where, options.get("db", 0)
         self._secrets = [str(options[key]) for key in ("password", "username") if options.get(key)]
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Two stores are one when they keep states in one database of one server."""
+        return self._place == other._place if isinstance(other, RedisStore) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._place)
 
     async def read(self, name: str) -> Versioned:
         return (await self._run(name, ["read", 0, b"", LIFETIME]))[1]
@@ -102,6 +113,7 @@ class RedisStore:
     ) -> tuple[bool, Versioned]:
         from redis.exceptions import RedisError  # noqa: PLC0415  (an extra)
 
+        self._settle_in_loop()
         try:
             answer = await cast(
                 "Awaitable[list[Any]]", self._script(keys=[PREFIX + name], args=arguments)
@@ -114,6 +126,19 @@ class RedisStore:
                 f"The quota in Redis at {self._where} cannot be used: {self._reason(error)}\n"
                 "  Nothing is sent: without it, what other processes spent is not known."
             ) from None
+
+    def _settle_in_loop(self) -> None:
+        """Connections belong to the event loop in which they were made."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            if not self._loop.is_closed():
+                raise ConfigurationError(
+                    "This RedisStore is used in another event loop, where its connections live. "
+                    "Make one store for each event loop."
+                )
+            self._redis = _client(self._url)
+            self._script = self._redis.register_script(_SCRIPT)
+        self._loop = loop
 
     def _reason(self, error: Exception) -> str:
         """What is wrong and what to do. Some servers answer with what they were sent."""

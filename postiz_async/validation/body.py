@@ -15,7 +15,7 @@ from postiz_async.validation.settings import shape_of
 from postiz_async.validation.shapes import check, converted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from postiz_async.models.integrations import Integration
     from postiz_async.providers.rules import Provider
@@ -84,6 +84,8 @@ def _found(
         where = f"posts.{place}.integration.id"
         if not is_truthy(channel_id):
             problems.append(Problem(where, _NO_ID, stage="channel"))
+        elif not isinstance(channel_id, str):
+            lost.append(Problem(where, f"{shown(channel_id)} is no text", stage="failure"))
         elif channel is None:
             text = f"Integration with id {channel_id} not found"
             lost.append(Problem(where, text, hint=_known(channels), stage="channel"))
@@ -120,10 +122,23 @@ def _post(
         settings = converted(shape_of(provider.settings), settings)
         if given.get("type") != "draft":
             check(shape_of(provider.settings), settings, f"{path}settings.", problems)
+    problems += _lists_within(values, path)
     is_sound = len(problems) == before
     entries = [as_object(each) for each in as_list(values.get("value"))] if is_sound else []
     of_each = [media_of(entry, media) for entry in entries]
     return JudgedPost(path, channel, provider, given, settings, entries, of_each)
+
+
+def _lists_within(post: Mapping[str, object], path: str) -> Iterator[Problem]:
+    """Lists among parts or media pass the request classes; what comes after them fails."""
+    text = "is a list where an object belongs"
+    for place, entry in enumerate(as_list(post.get("value"))):
+        where = f"{path}value.{place}"
+        if is_list(entry):
+            yield Problem(where, text, stage="failure")
+        for number, medium in enumerate(as_list(as_object(entry).get("image"))):
+            if is_list(medium):
+                yield Problem(f"{where}.image.{number}", text, stage="failure")
 
 
 def settings_problems(post: JudgedPost) -> list[Problem]:

@@ -100,7 +100,7 @@ def _is_nested(value: object, _: object) -> bool:
 
 
 def _are_numbers(value: object, _: object) -> bool:
-    return is_list(value) and all(map(is_number, value))
+    return all(map(is_number, value if is_list(value) else [value]))
 
 
 _NO_NUMBER = "must be a number conforming to the specified constraints"
@@ -184,7 +184,10 @@ NOT_EMPTY = min_items(1)
 
 def max_total(most: float) -> Constraint:
     """The labels of all tags together; a label with white space counts two more."""
-    passes = _of_list(lambda tags: sum(map(_cost, tags)) <= most)
+
+    def passes(tags: object, _: object) -> bool:
+        return sum(map(_cost, as_list(tags))) <= most
+
     text = f"The maximum allowed is {most} characters in total for all tags."
     return Constraint("total", passes, text)
 

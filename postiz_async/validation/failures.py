@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from postiz_async.errors import Problem
 from postiz_async.validation.dates import crashes, is_iso_date
-from postiz_async.validation.javascript import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +18,11 @@ _GOOD_DATE = "write it as 2030-03-01T10:00:00Z"
 
 
 def failures(body: Body) -> Iterator[Problem]:
-    """Dates that are none, tags that are null, characters that no database stores."""
+    """Dates that are none, characters that no database stores."""
     date = body.values.get("date")
     if isinstance(date, str) and crashes(date) and is_iso_date(date):
         message = f"{date[:40]!r} makes the server fail"
         yield Problem("date", message, hint=_GOOD_DATE, stage="failure")
-    for place, tag in enumerate(as_list(body.values.get("tags"))):
-        if tag is None:
-            yield Problem(f"tags.{place}", "null makes the server fail", stage="failure")
     yield from _nul_characters(body)
 
 

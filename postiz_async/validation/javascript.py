@@ -38,6 +38,10 @@ _BLANK = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 
+_MAX_BITS = 1024
+"""Of an integer; with more it is infinite."""
+
+_FIRST_WITH_EXPONENT = 10**21
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 
@@ -69,7 +73,9 @@ def is_blank(text: str) -> bool:
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() <= _MAX_BITS
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def is_truthy(value: object) -> bool:
@@ -116,7 +122,9 @@ def _text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return "[object Object]"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+    if isinstance(value, int) and abs(value) >= _FIRST_WITH_EXPONENT:
+        return str(float(value)) if is_number(value) else "Infinity"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:
         return str(int(value))
     return str(value)
 
@@ -131,5 +139,6 @@ def _parsed(text: str) -> float:
     if not text:
         return 0
     if _RADIX.fullmatch(text):
-        return int(text, 0)
+        number = int(text, 0)
+        return number if number.bit_length() <= _MAX_BITS else math.inf
     return float(text) if _DECIMAL.fullmatch(text) and text.isascii() else math.nan

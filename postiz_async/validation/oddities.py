@@ -13,7 +13,7 @@ from postiz_async.errors import Problem
 from postiz_async.providers.fields import fields_of
 from postiz_async.validation.conditions import holds
 from postiz_async.validation.hints import closest, shown
-from postiz_async.validation.javascript import as_list, as_object, is_object, is_truthy
+from postiz_async.validation.javascript import as_list, as_object, is_list, is_object, is_truthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -151,4 +151,6 @@ def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]
     if is_object(value):
         yield from _fields(field.fields, value, f"{path}.")
     for place, each in enumerate(as_list(value)):
+        if is_list(each):
+            yield warning(f"{path}.{place}", "is a list where an object belongs")
         yield from _fields(field.fields, as_object(each), f"{path}.{place}.")

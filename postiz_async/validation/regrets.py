@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from postiz_async.errors import Problem
 from postiz_async.validation.dates import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async.validation.hints import closest, shown
-from postiz_async.validation.javascript import as_list, is_number, is_object
+from postiz_async.validation.javascript import as_list, is_list, is_number, is_object
 from postiz_async.validation.losses import losses
 from postiz_async.validation.oddities import oddities, read_as_true, unknown_keys, warning
 
@@ -85,6 +85,6 @@ def _repeat(days: object) -> Iterator[Problem]:
 
 def _tags(tags: object) -> Iterator[Problem]:
     for place, tag in enumerate(as_list(tags)):
-        if is_object(tag) and not isinstance(tag.get("label"), str):
+        if is_list(tag) or (is_object(tag) and not isinstance(tag.get("label"), str)):
             message = "has no text as label, by which tags are found: the server ignores it"
             yield warning(f"tags.{place}.label", message)

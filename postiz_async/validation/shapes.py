@@ -23,7 +23,7 @@ from postiz_async.validation.javascript import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from postiz_async.validation.constraints import Constraint
 
@@ -156,11 +156,25 @@ def _check_inside(
             if is_object(each):
                 check(shape, each, f"{where}.{index}.", found)
             else:
-                found.append(_no_object(field, f"{where}.{index}", each))
+                _check_odd(field, shape, each, f"{where}.{index}", found)
 
 
-def _no_object(field: Field, where: str, value: object) -> Problem:
-    if is_list(value):  # the request classes take it for several; what comes after does not
-        return Problem(where, "is a list where an object belongs", stage="failure")
-    text = nested_text(field.name, each=field.each)
-    return Problem(where, text, hint=hint_for("nested", value), stage="body")
+def _check_odd(field: Field, shape: Shape, value: object, path: str, found: list[Problem]) -> None:
+    """A list where an object belongs counts as the objects in it; nothing else will do."""
+    for where, each in _leaves(value, path):
+        if is_object(each):
+            check(shape, converted(shape, each), f"{where}.", found)
+        else:
+            text, hint = nested_text(field.name, each=field.each), hint_for("nested", each)
+            found.append(Problem(where, text, hint=hint, stage="body"))
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """What is in lists of lists, however deep; no recursion."""
+    waiting = [(path, value)]
+    while waiting:
+        where, each = waiting.pop()
+        if is_list(each):
+            waiting += [(f"{where}.{n}", inner) for n, inner in enumerate(each)][::-1]
+        else:
+            yield where, each

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.quota import Reading
+from postiz_async.quota import WINDOW, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,8 @@ from postiz_async.wire.messages import WireResponse, is_web_page
 
 __all__ = ["Cost", "Observation", "observe", "read_retry_after"]
 
-_TIMESTAMP = 1_000_000_000
+_TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
+"""From here on a reset is a moment, in seconds or milliseconds since the epoch."""
 
 _MAX_LIMIT = 1_000_000
 
@@ -59,12 +60,19 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     reading = _reading(headers, now)
     retry_after = read_retry_after(headers, now=now)
     if response.status == 429:
-        if retry_after is None and reading is not None and reading.remaining == 0:
-            retry_after = reading.reset
+        if retry_after is None:
+            retry_after = _lock_out(response, reading)
         return Observation(Cost.REFUSED, None, retry_after, server_time)
     if reading is not None:
         return Observation(Cost.COUNTED, reading, retry_after, server_time)
     return Observation(_unread_cost(response), None, retry_after, server_time)
+
+
+def _lock_out(response: WireResponse, reading: Reading | None) -> float | None:
+    """Seconds of a refusal without `Retry-After`; None if it is not known to be the throttler's."""
+    if reading is not None and reading.remaining == 0:
+        return reading.reset
+    return WINDOW if b"ThrottlerException" in response.body else None
 
 
 def _unread_cost(response: WireResponse) -> Cost:
@@ -87,10 +95,11 @@ def _reading(headers: Mapping[str, str], now: float) -> Reading | None:
     if limit is None or remaining is None or reset is None:
         return None
     if reset > _TIMESTAMP:
-        reset = max(0.0, reset - now)
-    if not 1 <= limit <= _MAX_LIMIT or remaining < 0 or not 0 <= reset <= 86_400:
+        moment = reset / 1000 if reset > _TIMESTAMP_MS else reset
+        reset = max(0.0, moment - now)
+    if not 1 <= limit <= _MAX_LIMIT or not 0 <= remaining <= limit or not 0 <= reset <= 86_400:
         return None
-    return Reading(int(limit), min(int(remaining), int(limit)), reset)
+    return Reading(int(limit), int(remaining), reset)
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float | None) -> float | None:

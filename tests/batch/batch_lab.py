@@ -39,6 +39,9 @@ class Watched(SandboxTransport):
         super().__init__(sandbox, latency=latency)
         self.is_dead = False
         self.refuses_uploads = False
+        self.answers: tuple[int, bytes] | None = None
+        """What is answered to each create instead of asking the server."""
+        self.answered = 0
         self.sent: list[WireRequest] = []
         self.before: dict[int, Callable[[], None]] = {}
         self.after: dict[int, Callable[[], None]] = {}
@@ -51,6 +54,9 @@ class Watched(SandboxTransport):
         self.before.pop(number, _nothing)()
         if request.url.endswith("/upload") and self.refuses_uploads:
             return WireResponse(400, {}, b'{"message": "Unsupported file type."}')
+        if self.answers is not None and request.method == "POST":
+            self.answered += 1
+            return WireResponse(self.answers[0], {}, self.answers[1])
         refusal = self._refusal(request)
         if refusal is not None:  # an empty create costs what a refused one costs
             request = structs.replace(request, body=b"{}")

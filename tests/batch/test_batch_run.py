@@ -11,7 +11,7 @@ from batch_lab import START, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
-from postiz_async.batch.plan import lower_bound
+from postiz_async.batch.plan import Limits, lower_bound
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import AuthenticationError, ConfigurationError, PlanLimitError
 from postiz_async.sandbox import Fault
@@ -580,7 +580,7 @@ async def test_the_plan_of_a_batch_is_the_lower_bound(lab: Lab, channels: list[s
     lab.write(rows(channels, 100))
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         assert len(batch.requests) == batch.lower_bound == 17
-        assert lower_bound([], lambda _: 1, batch._limits) == 0
+        assert lower_bound([], lambda _: 1, Limits()) == 0
 
 
 # ------------------------------------------------------------------ files, outside of the loop

@@ -145,8 +145,16 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "late_rows": [],
         "media_files": 1,
         "resumed": False,
+        "moved": 0,
     }
-    assert {name: value for name, value in planned.document.items() if name != "finish"} == expected
+    document = planned.document
+    finish, estimates = document.pop("finish"), document.pop("estimates")
+    assert document == expected
+    assert [(each["align"], each["limit"], each["requests"]) for each in estimates] == [
+        (None, 30, 2),
+        ("15m", 30, 2),
+    ]
+    assert all(each["finish"] == finish for each in estimates)
 
     ran = cli("run", file, "--json")
     assert ran.code == 0

@@ -14,6 +14,7 @@ from postiz_async.sandbox import FormError, Request, Sandbox, UploadedFile
 
 NOT_FOUND = {"statusCode": 500, "message": "Internal server error"}
 EXTENSION = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
+NO_OBJECT = "each value in nested property {} must be either object or array"
 PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 
 
@@ -84,8 +85,22 @@ EXCHANGES: list[tuple[str, str, Any, int, Any]] = [
         400,
         bad(["posts.0.value.0. If images do not exist, content must be a non-empty string."]),
     ),
-    ("POST", "/posts", create(tags=[None]), 500, NOT_FOUND),
+    (
+        "POST",
+        "/posts",
+        create(item(image=[None]), tags=[None, [["a"]]]),
+        400,
+        bad(
+            [
+                f"tags.{NO_OBJECT.format('tags')}",
+                f"tags.1.0.{NO_OBJECT.format('tags')}",
+                f"posts.0.value.0.image.{NO_OBJECT.format('image')}",
+            ]
+        ),
+    ),
     ("POST", "/posts", create(date="2030-W05"), 500, NOT_FOUND),
+    ("POST", "/posts", create(item("a\0b")), 500, NOT_FOUND),
+    ("POST", "/posts", create(item(image=[[]])), 500, NOT_FOUND),
     ("GET", "/posts", None, 400, bad([f"{n} must be a valid ISO 8601 date string" for n in
                                       ("startDate", "endDate")])),
     ("GET", "/posts/nope/missing", None, 200, []),

@@ -30,18 +30,33 @@ def text_of(number: int) -> str:
 
 
 async def send_all(
-    postiz: Postiz, channel: str, numbers: Iterable[int], *, workers: int, lane: Priority
+    postiz: Postiz,
+    channel: str,
+    numbers: Iterable[int],
+    *,
+    workers: int,
+    lane: Priority,
+    announced: bool = False,
 ) -> None:
-    """Schedule a post for each number, `workers` at once; returns when all are stored."""
-    todo = deque(numbers)
+    """Schedule a post for each number, `workers` at once; returns when all are stored.
+
+    `announced`: it says how many are to come, as a batch does.
+    """
+    todo, gate = deque(numbers), postiz.scheduler.gate
 
     async def worker() -> None:
         while todo:
+            if announced:
+                gate.expect(-1)
             await _store(postiz, channel, todo.popleft(), lane)
 
+    if announced:
+        gate.announcers += 1
+        gate.expect(len(todo))
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(worker())
+    gate.announcers -= announced
 
 
 async def _store(postiz: Postiz, channel: str, number: int, lane: Priority) -> None:

@@ -90,13 +90,17 @@ class Stage:
         *,
         workers: int = 50,
         lane: Priority = Priority.BULK,
+        announced: bool = False,
     ) -> None:
         """Share the numbers among open clients; ends when all posts are stored."""
         async with asyncio.TaskGroup() as group:
             for place, postiz in enumerate(clients):
                 mine = numbers[place :: len(clients)]
                 each = max(1, workers // len(clients))
-                group.create_task(send_all(postiz, self.channel, mine, workers=each, lane=lane))
+                work = send_all(
+                    postiz, self.channel, mine, workers=each, lane=lane, announced=announced
+                )
+                group.create_task(work)
 
     async def work_until(
         self, moment: float, postiz: Postiz, *, lane: Priority, kill: Callable[[], None]

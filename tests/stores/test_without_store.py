@@ -446,7 +446,6 @@ def test_whatever_each_sees_of_the_store_together_they_never_go_over() -> None:
         run_state_machine_as_test(
             Troubles,
             settings=settings(
-                max_examples=200,
                 stateful_step_count=40,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

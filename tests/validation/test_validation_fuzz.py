@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,7 +61,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, object]:
     provider = draw(st.sampled_from(NAMES))
     names = [field.name for field in fields_of(PROVIDERS[provider].settings)]
     chosen = draw(st.dictionaries(st.sampled_from([*names, "__type"]), VALUES, max_size=4))
-    body = request(post(entry("hello", PICTURE, VIDEO), entry(), settings=chosen))
+    body = deepcopy(request(post(entry("hello", PICTURE, VIDEO), entry(), settings=chosen)))
     for _ in range(draw(st.integers(0, 3))):
         place: Any = body
         while isinstance(place, dict | list) and place:

@@ -85,16 +85,35 @@ SAID: list[tuple[object, list[str]]] = [
             "posts.0.group must be a string",
         ],
     ),
-    # what makes it fail
-    (request(date="2030-W05"), ["Internal server error"]),
-    (request(date="20300301T100000Z"), ["Internal server error"]),
+    # what stands for an object
     (
-        request(tags=[None]),
+        request(tags=[None, {}, [["a"]]]),
         [
             "tags.each value in nested property tags must be either object or array",
-            "Internal server error",
+            "tags.2.0.each value in nested property tags must be either object or array",
         ],
     ),
+    (
+        request(post(value={"image": {}})),
+        [
+            "posts.0.value.content should not be null or undefined",
+            "posts.0.value. If images do not exist, content must be a non-empty string.",
+            "posts.0.value.content must be a string",
+            "posts.0.value.image.id should not be null or undefined",
+            "posts.0.value.image.id must be a string",
+            "posts.0.value.image.path should not be null or undefined",
+            f"posts.0.value.image.{EXTENSIONS}",
+            "posts.0.value.image.path must be a string",
+            "posts.0.value.image must be an array",
+            "posts.0.value must be an array",
+            "posts.0.value must contain at least 1 elements",
+        ],
+    ),
+    # what makes it fail
+    (request(post(integration={"id": 1})), ["Internal server error"]),
+    (request(post(entry("x", [PICTURE]))), ["Internal server error"]),
+    (request(date="2030-W05"), ["Internal server error"]),
+    (request(date="20300301T100000Z"), ["Internal server error"]),
     (request(post(entry("a\0b"))), ["Internal server error"]),
     (request(post([entry()])), ["Internal server error"]),
     # its length

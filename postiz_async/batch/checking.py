@@ -1,0 +1,114 @@
+"""A campaign held against everything that can be known before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from postiz_async.batch.check import (
+    Checked,
+    Resolver,
+    channels_by_row,
+    check_dates,
+    doubles,
+    inspect_media,
+)
+from postiz_async.batch.decisions import is_done
+from postiz_async.batch.reading import Reading
+from postiz_async.batch.resuming import recorded, refuse_foreign
+from postiz_async.batch.rows import keep_refs
+from postiz_async.batch.source import read_source
+from postiz_async.batch.verdicts import verdicts
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from postiz_async.batch.choices import Choices
+    from postiz_async.batch.source import Source
+    from postiz_async.client import Postiz
+
+__all__ = ["Origin", "check_campaign", "journal_path", "reading_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a campaign comes from: its rows, its name, its journal, the folder of its media."""
+
+    source: Source
+    name: Path
+    journal: Path
+    folder: Path
+
+    @classmethod
+    def of(cls, source: Source, journal: Path | str | None) -> Origin:
+        """Where a campaign and its journal lie.
+
+        Raises:
+            ConfigurationError: rows that come from no file have no journal.
+        """
+        if isinstance(source, str | Path):
+            path = Path(source)
+            place = Path(journal) if journal is not None else journal_path(path)
+            return cls(path, path, place, path.parent)
+        if journal is None:
+            raise ConfigurationError(
+                "Rows that come from no file need a journal= (a path): it is where a run that was "
+                "killed finds out which posts are stored, so that none is lost or stored twice."
+            )
+        place = Path(journal)
+        return cls(source, place.with_suffix(""), place, Path())
+
+
+def journal_path(campaign: Path) -> Path:
+    """Where the journal of a campaign lies unless it is named: beside it."""
+    return campaign.with_suffix(".journal")
+
+
+def reading_of(timezone: str | None, reading: Reading | None) -> Reading:
+    """How a campaign is read.
+
+    Raises:
+        ConfigurationError: two time zones are given.
+    """
+    said = reading if reading is not None else Reading()
+    if timezone and said.timezone and timezone != said.timezone:
+        raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
+    return structs.replace(said, timezone=timezone or said.timezone)
+
+
+async def check_campaign(
+    postiz: Postiz, origin: Origin, reading: Reading, choices: Choices
+) -> Checked:
+    """Read a campaign, its media, the channels, and the journal of an earlier run.
+
+    Raises:
+        BatchError: the campaign or the journal cannot be used.
+        PostizError: the channels could not be asked for.
+    """
+    campaign = await read_source(origin.source, origin.name, reading=reading)
+    records = await recorded(origin.journal, postiz.base_url)
+    prints = {ref: record.fingerprint for ref, record in records.items()}
+    campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
+    listed = await postiz.integrations.list()
+    refuse_foreign(origin.journal, campaign, origin.name, records, listed)
+    open_rows = [row for row in campaign.rows if not is_done(row, records.get(row.ref), choices)]
+    channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
+    facts, wrong_media = await inspect_media(open_rows, origin.folder)
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
+    checked = Checked(campaign, listed, channels, facts, records, ())
+    usable = [
+        row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
+    ]
+    judged = await verdicts(usable, checked, postiz.vetting)
+    problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
+    seen = {(problem.row, problem.where) for problem in problems}
+    problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
+    warnings = [problem for problem in judged if problem.severity == "warning"]
+    warnings += doubles(usable, channels)
+    for found in (problems, warnings):
+        found.sort(key=lambda problem: problem.row or 0)
+    return replace(checked, problems=tuple(problems), warnings=tuple(warnings))

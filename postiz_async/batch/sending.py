@@ -1,0 +1,243 @@
+"""Sends one request, written down before and after, and says what became of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from postiz_async.batch.bodies import build_body, guilty_places
+from postiz_async.batch.marking import Marking
+from postiz_async.batch.outage import Outage
+from postiz_async.batch.plan import PlannedRequest
+from postiz_async.delivery.findings import day_and_time
+from postiz_async.delivery.journal import State
+from postiz_async.delivery.patience import patiently
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    PayloadTooLargeError,
+    PostizError,
+    ServerError,
+)
+from postiz_async.scheduler import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from postiz_async.batch.job import Job
+    from postiz_async.batch.rows import Row
+    from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.lookup import Fence
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Created, CreatePost
+
+__all__ = ["Fate", "Lost", "Refused", "Sender", "Stored", "TooLate", "may_return"]
+
+_OF_POSTS = {400, 406, 413, 415, 422}
+"""Statuses that say something of the posts; any other refusal would meet every request."""
+
+log = logging.getLogger("postiz_async.batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All its posts are stored: ref to post id."""
+
+    request: PlannedRequest
+    ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing is stored: the server's words, and the places that they name."""
+
+    request: PlannedRequest
+    text: str
+    guilty: frozenset[int] = frozenset()
+    is_size: bool = False
+    """It was too large, which says nothing of its posts."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """It was not sent, because its date had passed."""
+
+    request: PlannedRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer was lost; with `is_broken` the server said that it failed."""
+
+    request: PlannedRequest
+    sent: SentRequest
+    is_broken: bool
+
+
+Fate: TypeAlias = Stored | Refused | TooLate | Lost
+
+
+class _LateError(Exception):
+    """The request's date has passed; nothing was sent."""
+
+
+class Sender:
+    """Sends the requests of one job.
+
+    Args:
+        job: what is worked on.
+        fence: is told of answers.
+        medium: the uploaded medium of a name in the campaign.
+    """
+
+    def __init__(self, job: Job, fence: Fence, medium: Callable[[str], Media]) -> None:
+        self.marks = Marking(exact_seconds=job.choices.exact_seconds)
+        self._job = job
+        self._fence = fence
+        self._medium = medium
+        self._outage = Outage(job.postiz.clock)
+
+    async def send(self, request: PlannedRequest) -> Fate:
+        """Send a request, and write down what became of it as far as that is known.
+
+        Raises:
+            PostizError: the job has to stop.
+        """
+        number, body, sent_at = 0, None, 0.0
+
+        async def prepare() -> CreatePost:
+            """Freeze mark and body with the first intent; a repetition sends the same."""
+            nonlocal request, number, body, sent_at
+            if self._is_late(request):
+                request = await self._shifted(request, number)
+                number, body = 0, None
+            sent_at = self._job.postiz.clock.monotonic()
+            if body is None:
+                body = self._body(request, self._marked(request))
+                number = await self._intend(request, body)
+            return body
+
+        try:
+            created = await self._through(request, prepare)
+
+        except _LateError:
+            await self._set_aside(request, number)
+            return TooLate(request)
+        except InvalidPostError as error:
+            await self._set_aside(request, number)
+            return Refused(request, error.problems[0].message, is_size=True)
+        except (BadRequestError, PayloadTooLargeError) as error:
+            self._answered(sent_at)
+            await self._set_aside(request, number)
+            if error.status_code not in _OF_POSTS:
+                raise
+            guilty = guilty_places(request, self._job.channels, error)
+            is_size = isinstance(error, PayloadTooLargeError)
+            return Refused(request, error.text, frozenset(guilty), is_size=is_size)
+        except DeliveryUnknownError as error:
+            return await self._lost(request, number, error, sent_at)
+        except PostizError:
+            await self._set_aside(request, number)
+            raise
+        self._answered(sent_at)
+        ids = [post.post_id for post in created]
+        stored = dict(zip(refs_of(request), ids, strict=True))
+        await self._job.journal.settle(number, stored=stored, others={})
+        return Stored(request, stored)
+
+    async def _through(
+        self, request: PlannedRequest, prepare: Callable[[], Awaitable[CreatePost]]
+    ) -> list[Created]:
+        """Send when neither an outage nor the quota is in the way."""
+        async with self._outage.passed():
+            return await patiently(
+                self._job.postiz.clock,
+                lambda: self._job.postiz.posts.create(
+                    self._body(request, request.date),
+                    priority=Priority.BULK,
+                    validate=False,
+                    due=None if request.rows[0].type == "draft" else request.date,
+                    finish=True,
+                    prepare=prepare,
+                ),
+            )
+
+    def _answered(self, sent_at: float) -> None:
+        self._fence.answered(sent_at)
+        self._outage.answered()
+
+    async def _intend(self, request: PlannedRequest, body: CreatePost) -> int:
+        """Write down what is about to be sent."""
+        wall, date = self._job.postiz.clock.time(), request.date.timestamp()
+        return await self._job.journal.intend(body, refs_of(request), wall, date=date)
+
+    async def _set_aside(self, request: PlannedRequest, number: int) -> None:
+        """The request was proved not stored: its rows are planned again."""
+        if number:
+            others = dict.fromkeys(refs_of(request), (State.PLANNED, ""))
+            await self._job.journal.settle(number, stored={}, others=others)
+
+    async def _lost(
+        self, request: PlannedRequest, number: int, error: DeliveryUnknownError, sent_at: float
+    ) -> Lost:
+        """Raises the cause when too many answers were lost one after the other."""
+        log.info("the answer to request %d was lost: %s", number, error)
+        await self._job.journal.mark(refs_of(request), State.UNKNOWN, "its answer was lost")
+        cause = error.__cause__
+        if isinstance(cause, APIConnectionError | ServerError):
+            self._outage.lost(sent_at)
+            if self._outage.is_lasting:
+                raise cause
+        sent = next(s for s in await self._job.journal.open_requests() if s.id == number)
+        is_broken = isinstance(cause, ServerError) and cause.status_code == 500
+        return Lost(request, sent, is_broken)
+
+    # -------------------------------------------------------------- dates
+
+    def _is_late(self, request: PlannedRequest) -> bool:
+        """Whether a request must not leave any more as it is."""
+        is_over = request.deadline <= self._job.postiz.scheduler.server_time()
+        return is_over and request.rows[0].type == "schedule" and self._job.choices.late != "send"
+
+    async def _shifted(self, request: PlannedRequest, number: int) -> PlannedRequest:
+        """A late request with its later date, if the user wants that."""
+        late, now = self._job.choices.late, self._job.postiz.scheduler.server_time()
+        if not isinstance(late, timedelta) or any(may_return(row, now) for row in request.rows):
+            raise _LateError
+        await self._set_aside(request, number)
+        then = math.ceil(now + late.total_seconds())
+        date = datetime.fromtimestamp(then, UTC)
+        remark = f"was late; moved from {day_and_time(request.date)} to {day_and_time(date)}"
+        await self._job.journal.shift(refs_of(request), then, remark)
+        return PlannedRequest(tuple(row.at(date) for row in request.rows))
+
+    def _marked(self, request: PlannedRequest) -> datetime:
+        moment = request.date
+        if request.rows[0].type == "now":
+            moment = datetime.fromtimestamp(self._job.postiz.scheduler.server_time(), UTC)
+        channels = self._job.channels
+        return self.marks.mark(moment, [(row, channels[row.ref]) for row in request.rows])
+
+    def _body(self, request: PlannedRequest, moment: datetime) -> CreatePost:
+        return build_body(
+            request,
+            moment,
+            campaign=self._job.journal.campaign_id,
+            channels=self._job.channels,
+            medium=self._medium,
+        )
+
+
+def may_return(row: Row, now: float) -> bool:
+    """Whether a row moved to an earlier date and its own is still to come."""
+    return row.moved_from is not None and row.moved_from.timestamp() > now
+
+
+def refs_of(request: PlannedRequest) -> tuple[str, ...]:
+    """Of its rows, in their order."""
+    return tuple(row.ref for row in request.rows)

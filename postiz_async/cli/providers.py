@@ -1,0 +1,102 @@
+"""`providers`: what is known about the networks, without asking a server."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from postiz_async.cli.output import Output
+from postiz_async.cli.settings import Json
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.providers import PROVIDERS
+from postiz_async.providers.guide import Guide, guide
+
+__all__ = ["providers"]
+
+
+def providers(
+    name: Annotated[str | None, Parameter(help="A network, such as x; all if not given.")] = None,
+    /,
+    *,
+    json: Json = False,
+) -> int:
+    """Show what a network takes: length, settings, media, further parts, pitfalls."""
+    output = Output(as_json=json)
+    if name is not None:
+        found = _found(name)
+        if json:
+            output.json(_document(found))
+        else:
+            _show(output, found)
+        return 0
+    guides = [guide(each) for each in PROVIDERS.values()]
+    if json:
+        output.json([_document(each) for each in guides])
+        return 0
+    output.table(
+        ["provider", "name", "characters", "needed settings", "further parts"],
+        [
+            (each.provider.identifier, each.provider.name, each.limit, _needed(each), each.parts)
+            for each in guides
+        ],
+    )
+    output.say("postiz-async providers NAME shows one with its settings, media and pitfalls.")
+    return 0
+
+
+def _found(name: str) -> Guide:
+    known = PROVIDERS.get(name)
+    if known is None:
+        names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
+        names |= {key: key for key in PROVIDERS}
+        close = get_close_matches(name.casefold(), names, n=1)
+        hint = f"did you mean {names[close[0]]!r}?" if close else f"known: {', '.join(PROVIDERS)}"
+        raise InvalidPostError([Problem("provider", f"{name[:40]!r} is unknown", hint=hint)])
+    return guide(known)
+
+
+def _needed(shown: Guide) -> str:
+    top = (field for field in shown.fields if "." not in field.name)
+    return ", ".join(field.name.removesuffix("[]") for field in top if field.needed == "yes")
+
+
+def _show(output: Output, shown: Guide) -> None:
+    provider = shown.provider
+    output.say(f"{provider.name} ({provider.identifier})", "bold")
+    output.say(f"characters: {shown.limit}")
+    output.say(f"counted in: {shown.counting}")
+    output.say(f"further parts: {shown.parts}")
+    for title, lines in (("media", shown.media), ("look out", shown.notes)):
+        if lines:
+            output.say(f"{title}:")
+        for line in lines:
+            output.say(f"  {line}")
+    if provider.tools:
+        output.say(f"look-ups (integrations trigger): {', '.join(provider.tools)}")
+    if shown.fields:
+        output.say("")
+        output.table(["setting", "type", "needed", "limits", "meaning"], shown.fields)
+    output.say("")
+    output.say(f"least settings: {msgspec.json.encode(shown.settings).decode()}")
+
+
+def _document(shown: Guide) -> dict[str, object]:
+    provider = shown.provider
+    return {
+        "identifier": provider.identifier,
+        "name": provider.name,
+        "limits": provider.limits,
+        "counts": provider.counts,
+        "editor": provider.editor,
+        "parts": provider.parts,
+        "partMedia": provider.part_media,
+        "settings": [field._asdict() for field in shown.fields],
+        "leastSettings": shown.settings,
+        "media": shown.media,
+        "notes": shown.notes,
+        "tools": provider.tools,
+        "since": provider.since,
+    }

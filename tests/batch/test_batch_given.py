@@ -1,0 +1,165 @@
+"""Campaigns that a program makes, and files that are read as they are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab, rows
+from samples import PNG
+
+from postiz_async import BatchError, ConfigurationError, InvalidPostError, providers
+from postiz_async.batch.reading import Reading
+from postiz_async.batch.rows import CampaignRow
+from postiz_async.delivery.journal import State, read_summary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+
+
+def made(channels: list[str], count: int) -> Iterator[CampaignRow]:
+    for n, row in enumerate(rows(channels, count)):
+        yield CampaignRow(
+            integration=row["integration"],
+            date=datetime.fromisoformat(row["date"]) + timedelta(microseconds=n),
+            content=row["content"],
+        )
+
+
+async def asked(channels: list[str], count: int) -> AsyncIterator[dict[str, Any]]:
+    for row in rows(channels, count):
+        yield row
+
+
+@pytest.mark.parametrize("source", [made, asked])
+async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
+    lab: Lab, channels: list[str], source: Any
+) -> None:
+    async with (
+        lab.client() as postiz,
+        postiz.batch(source(channels, 60), journal=lab.journal) as batch,
+        batch.run() as outcomes,
+    ):
+        async for _ in outcomes:
+            break
+    assert {row.state for row in read_summary(lab.journal).rows} == {State.STORED, State.PLANNED}
+    async with (
+        lab.client() as postiz,
+        postiz.batch(source(channels, 60), journal=lab.journal) as batch,
+    ):
+        assert batch.is_resumed
+        assert (await batch.run_all()).complete
+    lab.assert_each_once(f"post {n}" for n in range(60))
+
+
+async def test_they_need_a_journal(lab: Lab, channels: list[str]) -> None:
+    async with lab.client() as postiz:
+        with pytest.raises(ConfigurationError, match="need a journal="):
+            postiz.batch(made(channels, 3))
+
+
+async def test_their_problems_have_the_number_of_the_row(lab: Lab, channels: list[str]) -> None:
+    wrong = CampaignRow(integration=channels[0], date="tomorrow", content="a")
+    given = [*made(channels, 2), wrong, 7]
+    async with lab.client() as postiz, postiz.batch(given, journal=lab.journal) as batch:  # type: ignore[arg-type]
+        assert [(problem.row, problem.where) for problem in batch.problems] == [
+            (3, "date"),
+            (4, "row"),
+        ]
+        with pytest.raises(InvalidPostError):
+            await batch.run_all()
+    assert not lab.sandbox.creates
+
+
+async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[str]) -> None:
+    (lab.folder / "a.png").write_bytes(PNG)
+    channel = lab.channel("x")
+    row = CampaignRow(
+        integration=channel,
+        date="2027-01-15 09:00",
+        timezone="Europe/Berlin",
+        content="**bold**",
+        format="html",
+        media=[lab.folder / "a.png"],
+        settings=providers.X(who_can_reply_post="following"),
+    )
+    async with lab.client() as postiz, postiz.batch([row], journal=lab.journal) as batch:
+        assert (await batch.run_all()).complete
+    (post,) = lab.sandbox.posts
+    assert post.settings["who_can_reply_post"] == "following"
+    assert post.date.replace(microsecond=0) == datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> None:
+    path = lab.folder / "plan.csv"
+    text = "Wann;Kanal;Text;Stadt\n15.01.2027 09:00;{0};Hallo {{stadt}};Berlin\n"
+    path.write_text(text.format(channels[0]), encoding="utf-16")
+    reading = Reading(
+        columns={"Wann": "date", "Kanal": "integration", "Text": "content"},
+        defaults={"tags": "news"},
+        date_format="%d.%m.%Y %H:%M",
+        timezones={channels[0]: "Asia/Tokyo"},
+        template=True,
+    )
+    async with lab.client() as postiz, postiz.batch(path, reading=reading) as batch:
+        (row,) = batch.rows
+        assert (row.content, row.tags) == ("Hallo Berlin", ("news",))
+        assert row.date == datetime(2027, 1, 15, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind", "words"),
+    [
+        (Reading(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
+        (Reading(columns={"content": "contnet"}), BatchError, "do you mean 'content'"),
+        (Reading(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
+        (Reading(date_format="%H:%M"), BatchError, "does not say the year"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(
+    lab: Lab, channels: list[str], reading: Reading, kind: type[Exception], words: str
+) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz:
+        with pytest.raises(kind, match=f"(?i){words}"):
+            async with lab.batch(postiz, reading=reading):
+                pass
+
+
+async def test_two_zones_are_one_too_many(lab: Lab) -> None:
+    async with lab.client() as postiz:
+        with pytest.raises(ConfigurationError, match="Two time zones"):
+            lab.batch(postiz, timezone="UTC", reading=Reading(timezone="Asia/Tokyo"))
+
+
+async def test_rows_that_say_the_same_are_warned_of_and_sent(lab: Lab, channels: list[str]) -> None:
+    one, other = rows(channels, 2)
+    lab.write([one, other, one])
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        (warning,) = [w for w in batch.warnings if "says the same as row 1" in w.message]
+        assert warning.row == 3
+        assert (await batch.run_all()).complete
+    assert lab.contents() == {"post 0": 2, "post 1": 1}
+
+
+async def test_markup_is_sent_as_markup(lab: Lab, channels: list[str]) -> None:
+    record = rows(channels, 1)[0] | {"content": "<p>so <strong>loud</strong></p>"}
+    lab.write([record | {"format": "html"}, record | {"integration": channels[1]}])
+    assert (await lab.run()).complete
+    first, second = sorted(lab.sandbox.posts, key=lambda post: post.id)
+    assert "<strong>" in first.content
+    assert second.content

@@ -1,0 +1,209 @@
+"""Dates that move so that posts share requests: what is sent, resumed, reported; exact seconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import START, Lab, Watched, at
+
+from postiz_async import ConfigurationError, NewPost
+from postiz_async.delivery.journal import Finding, State, read_summary
+from postiz_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from pathlib import Path
+
+    from postiz_async.delivery.journal import RowRecord
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+
+
+def staggered(channels: list[str], rounds: int, **cells: str) -> list[dict[str, Any]]:
+    """Each channel posts every hour, five minutes after the one before."""
+    return [
+        {
+            "integration": channel,
+            "date": at(24 + hour + n / 12),
+            "content": f"post {hour} {n}",
+            "ref": f"{hour}-{n}",
+        }
+        | cells
+        for hour in range(rounds)
+        for n, channel in enumerate(channels)
+    ]
+
+
+def moves(rows: Iterable[RowRecord]) -> dict[str, float]:
+    """Seconds by which the dates of rows differ from what the campaign asks for."""
+    return {r.ref: r.date - r.moved_from for r in rows if r.moved_from is not None}
+
+
+def contents(rounds: int) -> list[str]:
+    return [f"post {hour} {n}" for hour in range(rounds) for n in range(3)]
+
+
+async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: list[str]) -> None:
+    lab.write(staggered(channels, 4))
+    async with lab.client() as postiz, lab.batch(postiz, align="15m") as batch:
+        forecast = await batch.plan()
+        assert (forecast.requests, batch.lower_bound, forecast.moved) == (4, 4, 8)
+        written, moved = forecast.estimates
+        assert (written.align, written.requests) == (None, 12)
+        assert (moved.align, moved.requests) == (timedelta(minutes=15), 4)
+        report = await batch.run_all()
+    assert report.complete
+    assert lab.creates == [201] * 4
+    lab.assert_each_once(contents(4))
+    assert len(moves(report.rows)) == len(report.moved()) == 8
+    assert all(0 < abs(by) <= 900 for by in moves(report.rows).values())
+    assert not report.troubles()
+    dates = {post.content: post.date.replace(microsecond=0) for post in lab.sandbox.posts}
+    for row in report.rows:
+        hour, n = row.ref.split("-")
+        assert dates[f"post {hour} {n}"] == datetime.fromtimestamp(row.date, UTC)
+    assert report.to_csv().splitlines()[0].endswith("moved_from")
+
+
+async def test_a_row_may_say_itself_how_far(lab: Lab, channels: list[str]) -> None:
+    lab.write(staggered(channels, 2, tolerance="10m"))
+    report = await lab.run()
+    assert report.complete
+    assert lab.creates == [201] * 2
+
+
+async def test_what_was_not_asked_for_is_suggested(lab: Lab, channels: list[str]) -> None:
+    lab.write(staggered(channels, 4))
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        forecast = await batch.plan()
+    assert (forecast.requests, forecast.moved) == (12, 0)
+    assert [each.requests for each in forecast.estimates] == [12, 4]
+
+
+@pytest.mark.parametrize("align", ["8d", "soon", timedelta(seconds=-1)])
+async def test_no_date_moves_by_such_a_time(lab: Lab, align: timedelta | str) -> None:
+    async with lab.client() as postiz:
+        with pytest.raises(ConfigurationError):
+            lab.batch(postiz, align=align)
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "reset"])
+@pytest.mark.parametrize("again", ["15m", "0"])
+async def test_a_date_that_was_sent_stays_whatever_the_next_run_is_told(
+    lab: Lab, channels: list[str], kind: Any, again: str
+) -> None:
+    lab.write(staggered(channels, 1))
+    lab.sandbox.faults.add(Fault(kind, route="create_post"))
+
+    def in_five_seconds(_: Watched, die: Callable[[], None]) -> None:
+        lab.clock.call_at(lab.clock.monotonic() + 5, die)
+
+    assert await lab.killed(in_five_seconds, align="15m")
+    before = read_summary(lab.journal).rows
+    assert {row.state for row in before} == {State.UNKNOWN}
+    assert len(moves(before)) == 2
+    report = await lab.run(align=again)
+    assert report.complete
+    assert moves(report.rows) == moves(before)
+    lab.assert_each_once(contents(1))
+    assert len({post.date for post in lab.sandbox.posts}) == 1
+
+
+async def test_a_row_that_was_edited_while_its_request_was_lost_gets_what_it_asks_for(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = staggered(channels, 1)
+    lab.write(records)
+    lab.sandbox.faults.add(Fault("reset", route="create_post"))
+
+    def in_five_seconds(_: Watched, die: Callable[[], None]) -> None:
+        lab.clock.call_at(lab.clock.monotonic() + 5, die)
+
+    assert await lab.killed(in_five_seconds, align="15m")
+    records[1] |= {"date": at(48), "content": "edited"}
+    lab.write(records)
+    report = await lab.run()
+    assert report.complete
+    assert not [row for row in report.rows if row.finding is Finding.CHANGED]
+    edited = next(post for post in lab.sandbox.posts if post.content == "edited")
+    assert edited.date.replace(microsecond=0) == START + timedelta(hours=48)
+    lab.assert_each_once(["post 0 0", "edited", "post 0 2"])
+
+
+async def test_a_row_that_missed_its_new_date_goes_at_the_one_it_asks_for(
+    lab: Lab, channels: list[str]
+) -> None:
+    """The server is away until after the date that the rows share, not until their own."""
+    lab.write(staggered(channels, 1))
+    async with lab.client() as postiz, lab.batch(postiz, align="15m") as batch:
+        (request,) = batch.requests
+        lab.clock.advance(request.date.timestamp() - lab.clock.time() + 1)
+        report = await batch.run_all()
+    assert {row.ref: row.state for row in report.rows} == {
+        "0-0": State.LATE,
+        "0-1": State.LATE,
+        "0-2": State.STORED,
+    }
+    assert not moves(report.rows)
+
+
+# ------------------------------------------------------------------ exact seconds
+
+
+async def test_exact_seconds_are_sent_and_what_is_lost_is_told(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(staggered(channels, 3))
+    async with lab.client() as postiz, lab.batch(postiz, exact_seconds=True) as batch:
+        assert "exact seconds" in batch.remarks[0]
+        assert (await batch.run_all()).complete
+    assert {post.date.microsecond for post in lab.sandbox.posts} == {0}
+
+
+@pytest.mark.parametrize("release", ["2.23.0", "2.24.0"])
+@pytest.mark.parametrize("kind", ["drop_answer", "reset", "error_after"])
+async def test_lost_answers_are_found_without_marks_too(
+    tmp_path: Path, release: str, kind: Any
+) -> None:
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+        async with lab.client() as other:  # somebody's post of the same second, there before
+            moment = datetime.fromisoformat(at(24))
+            await other.posts.schedule(NewPost(channels[0], "post 0 0"), at=moment)
+        lab.write(staggered(channels, 3))
+        lab.sandbox.faults.add(Fault(kind, route="create_post", times=2))
+        report = await lab.run(exact_seconds=True, existing="again")
+        assert report.counts == {"stored": 9}
+        assert lab.contents() == dict.fromkeys(contents(3), 1) | {"post 0 0": 2}
+        assert len({row.post_id for row in report.rows}) == 9
+        kept = {post.id for post in lab.sandbox.posts}
+        assert {row.post_id for row in report.rows} < kept
+
+
+async def test_an_equal_post_of_somebody_is_never_deleted_for_want_of_a_mark(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path, release="2.23.0")
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        lab.write(staggered([channel], 1))
+        await lab.run(exact_seconds=True)
+        async with lab.client() as other:
+            moment = datetime.fromisoformat(at(24))
+            await other.posts.schedule(NewPost(channel, "post 0 0"), at=moment)
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            await batch.reconcile()
+        assert lab.contents() == {"post 0 0": 2}
