@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.wire import WireRequest, WireResponse
 
 COUNT = 12
-SEEDS = int(os.environ.get("OUTBOX_SEEDS", "6"))
+SEEDS = int(os.environ.get("OUTBOX_SEEDS", "4"))
 
 
 class Mortal(SandboxTransport):
