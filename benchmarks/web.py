@@ -15,16 +15,19 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import sqlite3
 import statistics
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aiolimiter import AsyncLimiter
 from fastapi import FastAPI, Request
 
-from postiz_async import NewPost, Postiz
+from postiz_async import NewPost, OutboxOptions, Postiz
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     PostizDep,
@@ -35,7 +38,7 @@ from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 LIMIT, FREE, CALLS = 30, 5, 200
 WITHIN = 0.050
@@ -181,11 +184,48 @@ async def idle(app: FastAPI) -> dict[str, float]:
     return {"tasks": tasks - 1, "timers": timers}
 
 
+async def hand_over(sandbox: Sandbox, channel: str) -> None:
+    """What `outbox.put` costs a handler, beside one bare insert that is flushed to the disk."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        bare = sqlite3.connect(path / "bare.sqlite", isolation_level=None)
+        bare.execute("PRAGMA journal_mode = WAL")
+        bare.execute("PRAGMA synchronous = FULL")
+        bare.execute("CREATE TABLE x (y BLOB)")
+        inserts = [_timed(lambda: bare.execute("INSERT INTO x VALUES (zeroblob(500))"))
+                   for _ in range(CALLS)]  # fmt: skip
+        bare.close()
+        options = OutboxOptions(path / "outbox.sqlite", sends=False)
+        puts: list[float] = []
+        async with Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            transport=SandboxTransport(sandbox),
+            outbox=options,
+        ) as postiz:
+            at = datetime.now(UTC) + timedelta(days=1)
+            for _ in range(CALLS):
+                begun = time.perf_counter()
+                await postiz.outbox.put(NewPost(channel, "hello"), at=at)
+                puts.append(time.perf_counter() - begun)
+    print(f"{CALLS} posts handed over to an outbox, one after another")
+    print(f"  put                     {statistics.median(puts) * 1e3:8.2f} ms median")
+    print(f"  a bare insert           {statistics.median(inserts) * 1e3:8.2f} ms median")
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
 async def main() -> None:
     async with Sandbox(limit=LIMIT, work_per_post=0.0) as sandbox:
-        app = application(sandbox, sandbox.add_integration("mastodon").id)
+        channel = sandbox.add_integration("mastodon").id
+        app = application(sandbox, channel)
         async with app.router.lifespan_context(app):
             numbers = await idle(app) | await burst(app, sandbox)
+        await hand_over(sandbox, channel)
     gates = {
         "exactly the free slots go": numbers["went"] == FREE,
         "everybody else is told": numbers["refused"] == CALLS - FREE,

@@ -263,12 +263,17 @@ class Postiz:
         """
         outbox, self._outbox = self._outbox, None
         until = self._clock.monotonic() + (self._drain if drain is None else drain)
-        if outbox is not None:
-            await outbox.aclose(drain=until - self._clock.monotonic())
+        try:
+            if outbox is not None:
+                await outbox.aclose(drain=until - self._clock.monotonic())
+        finally:
+            await self._disconnect(max(0.0, until - self._clock.monotonic()))
+
+    async def _disconnect(self, drain: float) -> None:
         api, transport = self._api, self._transport
         _twins.leave(self)
         if api is not None:
-            await self.scheduler.drain(max(0.0, until - self._clock.monotonic()))
+            await self.scheduler.drain(drain)
             self._shut(self.scheduler)
             if self._quota is None:
                 self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())

@@ -72,7 +72,14 @@ class Outbox:
         Raises:
             StoreError: the file cannot be used.
         """
-        await self._file.open(self._clock.time() - self._options.keep.total_seconds())
+        strange = await self._file.open(self._clock.time() - self._options.keep.total_seconds())
+        if strange:
+            log.warning(
+                "%d hand-overs in %s are of another key or server, and nobody sends them: start a "
+                "client for it. If the key was renewed, say organization= as before",
+                strange,
+                self._options.path,
+            )
         if self._options.sends:
             self._task = asyncio.create_task(self._run(), name="postiz_async.outbox")
 

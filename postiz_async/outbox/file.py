@@ -88,16 +88,35 @@ class OutboxFile:
         self._lock: FileLock | None = None
         self._turn = anyio.Lock()
 
-    async def open(self, forget_before: float) -> None:
-        """Open or make the file; forget what was over before that wall time."""
+    async def open(self, forget_before: float) -> int:
+        """Open or make the file; forget what was over before that wall time.
 
-        def work() -> None:
+        Returns:
+            How many hand-overs of other quotas have nobody who would send them.
+        """
+
+        def work() -> int:
             self._transact(
                 lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
             )
             self._lock = FileLock(self._lock_path(self.worker))
+            cursor = self._connected().execute(
+                "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
+                "GROUP BY owner",
+                (self._quota,),
+            )
+            return sum(count for owner, count in cursor.fetchall() if self._is_dead(owner))
 
-        await self._run(work)
+        return await self._run(work)
+
+    def _is_dead(self, owner: str) -> bool:
+        if not owner:
+            return True
+        path = self._lock_path(owner)
+        lock = FileLock.if_free(path) if path.exists() else None
+        if lock is not None:
+            lock.release()
+        return lock is not None or not path.exists()
 
     async def aclose(self) -> None:
         """Give what is not over back, for others to take, and let go of the file."""

@@ -165,3 +165,28 @@ async def test_marks_in_one_second_are_all_different(lab: OutboxLab) -> None:
             await postiz.outbox.put(lab.post(number), at=at)
     marks = sorted(post.date.microsecond // 1000 for post in lab.sandbox.posts)
     assert marks == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence(
+    lab: OutboxLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lab.client(sends=False) as postiz:
+        await lab.put(postiz, 2)
+    lab.sandbox.organization.api_key = "a-new-key"
+    async with lab.client() as postiz:
+        await lab.clock.sleep(60)
+        assert await postiz.outbox.counts() == {}
+    assert "2 hand-overs in" in caplog.text
+    assert "say organization=" in caplog.text
+    assert lab.statuses == []
+
+
+async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None:
+    async with lab.client(drain=math.inf) as postiz:
+        await lab.put(postiz, 30)
+    async with lab.client() as postiz:
+        assert (await postiz.quota()).remaining == 0
+        ticket = await postiz.outbox.put(lab.post(30), at=lab.at(24))
+        assert ticket.leaves_in > 3_000
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(31))
