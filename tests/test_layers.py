@@ -137,6 +137,17 @@ def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
     assert users == {"transport", "sandbox.http"}
 
 
+def test_an_extra_is_imported_by_its_adapter_only() -> None:
+    homes = {
+        "fastapi": {"contrib.fastapi"},
+        "starlette": set(),
+        "opentelemetry": {"contrib.opentelemetry"},
+        "redis": {"stores.redis"},
+    }
+    for name, home in homes.items():
+        assert {each.module for each in EVERY if each.target.partition(".")[0] == name} == home
+
+
 def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:
     for each in EVERY:
         if each.when == "types":
