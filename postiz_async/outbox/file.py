@@ -9,26 +9,27 @@ that is merely slow.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import msgspec
 
-from postiz_async.delivery.lock import FileLock
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.delivery.records import State
 from postiz_async.delivery.threads import to_the_end
 from postiz_async.errors import BatchError, StoreError
 from postiz_async.models.posts import CreatePost
 from postiz_async.outbox.tickets import Entry
+from postiz_async.outbox.workers import Workers
 from postiz_async.stores.sqlite import explain, open_shared
 from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
+
+    from postiz_async.delivery.lock import FileLock
 
 __all__ = ["OutboxFile"]
 
@@ -85,6 +86,7 @@ class OutboxFile:
         self.worker = worker
         self._quota = quota
         self._connection: sqlite3.Connection | None = None
+        self._workers = Workers(path)
         self._lock: FileLock | None = None
         self._turn = anyio.Lock()
 
@@ -96,27 +98,26 @@ class OutboxFile:
         """
 
         def work() -> int:
-            self._transact(
-                lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
-            )
-            self._lock = FileLock(self._lock_path(self.worker))
-            cursor = self._connected().execute(
-                "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
-                "GROUP BY owner",
-                (self._quota,),
-            )
-            return sum(count for owner, count in cursor.fetchall() if self._is_dead(owner))
+            try:
+                self._transact(
+                    lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
+                )
+                self._lock = self._workers.enter(self.worker)
+                return self._strange()
+            except BaseException:
+                self._close()
+                raise
 
         return await self._run(work)
 
-    def _is_dead(self, owner: str) -> bool:
-        if not owner:
-            return True
-        path = self._lock_path(owner)
-        lock = FileLock.if_free(path) if path.exists() else None
-        if lock is not None:
-            lock.release()
-        return lock is not None or not path.exists()
+    def _strange(self) -> int:
+        cursor = self._connected().execute(
+            "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
+            "GROUP BY owner",
+            (self._quota,),
+        )
+        dead = self._workers.is_dead
+        return sum(count for owner, count in cursor.fetchall() if not owner or dead(owner))
 
     async def aclose(self) -> None:
         """Give what is not over back, for others to take, and let go of the file."""
@@ -132,12 +133,9 @@ class OutboxFile:
             finally:
                 self._close()
                 if self._lock is not None:
-                    _remove(self._lock)
+                    self._workers.bury(self._lock)
 
         await self._run(work)
-
-    def _lock_path(self, worker: str) -> Path:
-        return self.path.with_name(f"{self.path.name}.{worker}.lock")
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Run `work` in a thread, one at a time and to its end."""
@@ -273,7 +271,7 @@ class OutboxFile:
     def _adopt_from(self, owner: str) -> int:
         lock = None
         if owner:
-            lock = FileLock.if_free(self._lock_path(owner))
+            lock = self._workers.if_dead(owner)
             if lock is None:
                 return 0
         try:
@@ -288,7 +286,7 @@ class OutboxFile:
             )
         finally:
             if lock is not None:
-                _remove(lock)
+                self._workers.bury(lock)
 
     # -------------------------------------------------------------- sending
 
@@ -371,13 +369,6 @@ class OutboxFile:
             )
         )
         return done == 1
-
-
-def _remove(lock: FileLock) -> None:
-    """Let go of a lock that nobody will want again."""
-    lock.release()
-    with suppress(PermissionError):  # where a file that somebody looks at cannot be removed
-        lock.path.unlink(missing_ok=True)
 
 
 def _encode(value: object) -> bytes:

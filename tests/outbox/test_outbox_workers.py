@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from outbox_lab import OutboxLab
 
+from postiz_async import NewPost
 from postiz_async.models.posts import CreatePost, PostItem
 from postiz_async.outbox.file import OutboxFile
 from postiz_async.stores.memory import MemoryStore
@@ -17,12 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from postiz_async.testing import LocalPostiz
+
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
     made = OutboxLab(tmp_path)
     async with made.sandbox:
         yield made
+
+
+async def test_the_sandbox_for_tests_has_an_outbox_too(
+    postiz_sandbox: LocalPostiz, tmp_path: Path
+) -> None:
+    channel = postiz_sandbox.add_channel("x")
+    async with postiz_sandbox.client(outbox=tmp_path / "outbox.sqlite") as postiz:
+        ticket = await postiz.outbox.put(NewPost(channel, "hello"))
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    assert [post.content for post in postiz_sandbox.posts] == ["hello"]
 
 
 async def test_what_is_left_at_closing_is_sent_after_the_next_start(lab: OutboxLab) -> None:
@@ -190,3 +204,13 @@ async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None
         assert ticket.leaves_in > 3_000
         assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     lab.assert_each_once(range(31))
+
+
+async def test_locks_that_dead_workers_left_are_cleared_away(lab: OutboxLab) -> None:
+    old, new = (lab.path.with_name(f"outbox.sqlite.{name}.lock") for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    async with lab.client(sends=False):
+        assert not old.exists()
+        assert new.exists()  # its worker may be about to take it
