@@ -61,6 +61,22 @@ SECTIONS = {
         "batch.confirm:Waited",
         "batch.exporting:Exported",
     ),
+    "Outbox": (
+        "outbox.box:Outbox",
+        "outbox.tickets:OutboxOptions",
+        "outbox.tickets:Ticket",
+    ),
+    "Web backends": (
+        "contrib.fastapi:postiz_lifespan",
+        "contrib.fastapi:postiz_for",
+        "contrib.fastapi:add_error_handlers",
+        "contrib.fastapi:postiz_router",
+        "contrib.web:RequestClient",
+        "contrib.web:Credentials",
+        "contrib.web:CancelWhenGone",
+        "contrib.web:answer_to",
+        "contrib.web:health",
+    ),
     "Quota and its stores": (
         "shown:Quota",
         "scheduler:Priority",

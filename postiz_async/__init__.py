@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ThreadPart,
     )
     from postiz_async.models.settings import RawSettings
+    from postiz_async.outbox.tickets import OutboxOptions, Ticket
     from postiz_async.pool import PostizPool
     from postiz_async.scheduler import Priority
     from postiz_async.shown import Quota
@@ -82,6 +83,7 @@ __all__ = [
     "Mention",
     "NewPost",
     "NotFoundError",
+    "OutboxOptions",
     "PayloadTooLargeError",
     "PlanLimitError",
     "Post",
@@ -102,6 +104,7 @@ __all__ = [
     "StoreError",
     "Text",
     "ThreadPart",
+    "Ticket",
     "UnexpectedAnswerError",
     "UploadError",
     "providers",
@@ -154,6 +157,7 @@ _HOMES = {
         "ThreadPart",
     ),
     "models.settings": ("RawSettings",),
+    "outbox.tickets": ("OutboxOptions", "Ticket"),
     "pool": ("PostizPool",),
     "scheduler": ("Priority",),
     "shown": ("Quota",),

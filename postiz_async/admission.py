@@ -197,6 +197,11 @@ class Gate:
 
     # -------------------------------------------------------------- showing
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a slot."""
+        return len(self._queue)
+
     def view(self) -> Quota:
         """The quota as users see it."""
         urgent = self._before((float(Priority.BULK), -math.inf, 0.0))

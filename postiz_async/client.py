@@ -9,6 +9,7 @@ import os
 import sys
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from postiz_async import wire
@@ -20,6 +21,7 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.ledgers import OwnLedger, SharedLedger
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
+from postiz_async.resources.browse import Hint
 from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
 from postiz_async.resources.notifications import Notifications
@@ -33,7 +35,6 @@ from postiz_async.vetting import Vetting
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import datetime, timedelta
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
     from postiz_async.batch.source import Source
     from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
-    from postiz_async.events import AttemptHook
+    from postiz_async.events import AttemptHook, CallHook
     from postiz_async.ledgers import LedgerHome
+    from postiz_async.outbox.box import Outbox
+    from postiz_async.outbox.tickets import OutboxOptions
     from postiz_async.shown import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -67,15 +70,18 @@ class Api:
     """The resources of the API, each call made with the same options."""
 
     def __init__(
-        self, caller: Caller, channels: Channels, shelf: Shelf, *, validates: bool
+        self, caller: Caller, channels: Channels, shelf: Shelf, hint: Hint, *, validates: bool
     ) -> None:
         self.caller = caller
         self._channels = channels
         self._shelf = shelf
+        self._hint = hint
         self._validates = validates
         self.vetting = Vetting(channels)
         self.notifications = Notifications(caller)
-        self.posts = Posts(caller, channels, self.notifications, self.vetting, validates=validates)
+        self.posts = Posts(
+            caller, channels, self.notifications, self.vetting, hint, validates=validates
+        )
         self.media = Media(caller, shelf)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
@@ -83,7 +89,7 @@ class Api:
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = Caller(self.caller.scheduler, options)
-        return Api(caller, self._channels, self._shelf, validates=self._validates)
+        return Api(caller, self._channels, self._shelf, self._hint, validates=self._validates)
 
 
 class Postiz:
@@ -107,7 +113,10 @@ class Postiz:
             before the window closes; None for a tenth of the limit.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
+        outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
+            `quota` the quota is shared and remembered in a file beside it, named `*.quota`.
         on_attempt: called after each request that was sent, see `Attempt`.
+        on_call: called when a call is made and when it ends, see `events.CallStarted`.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.
@@ -130,7 +139,9 @@ class Postiz:
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
         validate: bool = True,
+        outbox: OutboxOptions | Path | str | None = None,
         on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
         drain: float = 0.0,
         window: float = WINDOW,
         clock: Clock | None = None,
@@ -143,12 +154,17 @@ class Postiz:
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
         self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
         """The name of the quota that its creates spend, which tells neither server nor key."""
-        self._quota = quota
+        options = _outbox_options(outbox)
+        self._own_store = _store_beside(options) if options and quota is None else None
+        self._quota = quota if self._own_store is None else self._own_store
         self._slots_without_store = slots_without_store
         self._smooth = pacing == "smooth"
         self._politeness = politeness
         self._validate = validate
+        self._outbox_options = options
+        self._outbox: Outbox | None = None
         self._on_attempt = on_attempt
+        self._on_call = on_call
         self._drain = drain
         self._fresh = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
         self._ledger = self._fresh
@@ -201,17 +217,31 @@ class Postiz:
             gate_of=self._gate,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
+            on_call=self._on_call,
         )
         caller = Caller(scheduler)
         shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
-        self._api = Api(caller, Channels(caller), shelf, validates=self._validate)
+        self._api = Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
         if _twins.enter(self, self._shares_with):
             log.warning(
                 "two open clients spend the quota of one key at %s and share nothing: use one "
                 "client, a PostizPool, or give both the same quota store",
                 self._identity.root,
             )
+        if self._outbox_options is not None:
+            await self._open_outbox(self._outbox_options)
         return self
+
+    async def _open_outbox(self, options: OutboxOptions) -> None:
+        from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
+
+        outbox = Outbox(self, options)
+        try:
+            await outbox.open()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._outbox = outbox
 
     def _gate(self, route: str) -> Gate:
         """The gate of a route; "" is the create route."""
@@ -237,10 +267,19 @@ class Postiz:
                 None: what the client was made with. No new call is taken meanwhile. What then
                 still waits for the quota fails, unsent; what is in flight breaks.
         """
+        outbox, self._outbox = self._outbox, None
+        until = self._clock.monotonic() + (self._drain if drain is None else drain)
+        try:
+            if outbox is not None:
+                await outbox.aclose(drain=until - self._clock.monotonic())
+        finally:
+            await self._disconnect(max(0.0, until - self._clock.monotonic()))
+
+    async def _disconnect(self, drain: float) -> None:
         api, transport = self._api, self._transport
         _twins.leave(self)
         if api is not None:
-            await self.scheduler.drain(self._drain if drain is None else drain)
+            await self.scheduler.drain(drain)
             self._shut(self.scheduler)
             if self._quota is None:
                 self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
@@ -248,6 +287,8 @@ class Postiz:
         self._transport = None
         if transport is not None and transport is not self._given_transport:
             await transport.aclose()
+        if self._own_store is not None:
+            await self._own_store.aclose()
 
     def _shut(self, scheduler: Scheduler) -> None:
         scheduler.close()
@@ -334,6 +375,21 @@ class Postiz:
         answer = await postiz.raw(postiz.posts.list(start=..., end=...))
         """
         return await with_raw_answers(call)
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether there is an open outbox."""
+        return self._outbox is not None
+
+    @property
+    def outbox(self) -> Outbox:
+        """Durable hand-over: posts that are stored here and sent in the background."""
+        if self._outbox is None:
+            raise ConfigurationError(
+                "This client has no open outbox. Give it a file: "
+                "`async with Postiz(outbox='outbox.sqlite') as postiz:`."
+            )
+        return self._outbox
 
     @property
     def vetting(self) -> Vetting:
@@ -456,6 +512,21 @@ class Postiz:
         Counts on nobody else using the key; the place behind the last is that of a new call.
         """
         return self.scheduler.gate.leaves_in(place)
+
+
+def _outbox_options(outbox: OutboxOptions | Path | str | None) -> OutboxOptions | None:
+    if not isinstance(outbox, str | Path):
+        return outbox
+    from postiz_async.outbox.tickets import OutboxOptions  # noqa: PLC0415  (not every client)
+
+    return OutboxOptions(outbox)
+
+
+def _store_beside(outbox: OutboxOptions) -> QuotaStore:
+    """Where an outbox remembers the quota: a restart must not probe a window that is used up."""
+    from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
+
+    return SqliteStore(f"{outbox.path}.quota")
 
 
 _twins: Twins[Postiz] = Twins()

@@ -17,7 +17,7 @@ PostizError
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
 ├── PublishError                  the network refused a post that Postiz had stored
 ├── UnexpectedAnswerError         a success that is not what the API promises
-├── StoreError                    a shared quota that cannot be read or written
+├── StoreError                    a shared quota or an outbox that cannot be read or written
 └── QuotaError                    `.retry_after` in seconds
     ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
     └── RateLimitError            429: the whole organisation is locked out
@@ -245,7 +245,7 @@ class UnexpectedAnswerError(PostizError):
 
 
 class StoreError(PostizError):
-    """The store of a shared quota cannot be used. Nothing was sent."""
+    """The store of a shared quota, or the outbox, cannot be used. Nothing was sent."""
 
 
 class QuotaError(PostizError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
-    from postiz_async.events import AttemptHook
+    from postiz_async.events import AttemptHook, CallHook
     from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -47,6 +47,7 @@ class _Tenant(Postiz):
         politeness: float | None,
         validate: bool,
         on_attempt: AttemptHook | None,
+        on_call: CallHook | None,
         clock: Clock,
         transport: Transport,
     ) -> None:
@@ -61,6 +62,7 @@ class _Tenant(Postiz):
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,
+            on_call=on_call,
             clock=clock,
             transport=transport,
         )
@@ -103,6 +105,7 @@ class PostizPool:
         politeness: see `Postiz`; for each organisation.
         validate: see `Postiz`.
         on_attempt: see `Postiz`.
+        on_call: see `Postiz`.
         drain: see `Postiz`; for all clients together.
         clock: see `Postiz`.
         transport: see `Postiz`. It stays open when the pool closes.
@@ -121,6 +124,7 @@ class PostizPool:
         politeness: float | None = POLITENESS,
         validate: bool = True,
         on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
         drain: float = 0.0,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -148,6 +152,7 @@ class PostizPool:
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,
+            on_call=on_call,
             clock=clock if clock is not None else SystemClock(),
         )
 
@@ -198,6 +203,12 @@ class PostizPool:
         if len(self._clients) > self._keep:
             await self._let_go()
         return client
+
+    def look_again(self) -> None:
+        """Let every `wait_published` of every client look now; see `Posts.look_again`."""
+        for client in self._clients.values():
+            if client.is_open:
+                client.posts.look_again()
 
     async def _let_go(self) -> None:
         """Close the longest unused tenth of the clients, as far as they are at rest."""

@@ -25,7 +25,7 @@ from postiz_async.errors import (
     PostizError,
     describe_seconds,
 )
-from postiz_async.events import Attempt
+from postiz_async.events import Attempt, CallEnded, CallStarted
 from postiz_async.ledgers import to_the_end
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
-    from postiz_async.events import AttemptHook
+    from postiz_async.events import AttemptHook, CallHook
     from postiz_async.quota import Ledger
     from postiz_async.stores import Keeper
     from postiz_async.transport import Transport
@@ -51,6 +51,14 @@ PREPARE_SECONDS = 30.0
 
 CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 """The read time-out of a create: a base and a share for each post."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is noted of a call while it lives, for whoever listens."""
+
+    call: int
+    waited: float = 0.0
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +80,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw | None]] | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class Scheduler:
         gate_of: makes or finds the gate of a route; "" is the create route.
         politeness: calls a second of routes without quota; None for no bound.
         on_attempt: sees every attempt.
+        on_call: sees every call, when it is made and when it ends.
     """
 
     def __init__(
@@ -104,6 +114,7 @@ class Scheduler:
         gate_of: Callable[[str], Gate],
         politeness: float | None = None,
         on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
@@ -116,6 +127,7 @@ class Scheduler:
         self._routes: dict[str, Route] = {}
         self._transport = transport
         self._on_attempt = on_attempt
+        self._on_call = on_call
         self._keeping = anyio.Lock()
         self._requests = itertools.count(1)
         has_politeness = politeness is not None and math.isfinite(clock.speed)
@@ -196,11 +208,32 @@ class Scheduler:
         """
         self._check_in()
         try:
+            if self._on_call is not None:
+                return await self._watched(call, options, self._on_call)
             return await self._call(call, options)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._is_idle.set()
+
+    async def _watched(
+        self, call: Call[T], options: CallOptions, hook: CallHook
+    ) -> tuple[T, WireResponse]:
+        """Make a call and tell of its beginning and its end."""
+        trace, name, error = Trace(random.getrandbits(62)), call.endpoint.name, None
+        began, root = self.clock.monotonic(), self.identity.root
+        _tell(hook, CallStarted(trace.call, name, root, call.posts, self.gate.waiting))
+        try:
+            return await self._call(call, msgspec.structs.replace(options, trace=trace))
+        except BaseException as caught:
+            error = type(caught).__name__
+            raise
+        finally:
+            seconds = self.clock.monotonic() - began
+            sent = (call.file.size or 0) if call.file is not None and error is None else 0
+            queued = self.gate.waiting
+            ended = CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued)
+            _tell(hook, ended)
 
     def _check_in(self) -> None:
         if asyncio.get_running_loop() is not self._loop:
@@ -279,18 +312,19 @@ class Scheduler:
         try:
             response = await self._transport.send(request)
         except APIConnectionError as error:
-            self._report(number, call, started, None, error)
+            self._report(number, call, options, started, None, error)
             raise
         seen = wire.observe(response, now=self.clock.time())
         if seen.server_time is not None:
             self.server_offset = seen.server_time - self.clock.time()
-        self._report(number, call, started, response, None, seen.reading)
+        self._report(number, call, options, started, response, None, seen.reading)
         return response, seen
 
     def _report(
         self,
         number: int,
         call: Call[T],
+        options: CallOptions,
         started: float,
         response: WireResponse | None,
         error: Exception | None,
@@ -307,6 +341,7 @@ class Scheduler:
             status=response.status if response is not None else None,
             error=type(error).__name__ if error is not None else None,
             reading=reading,
+            call=options.trace.call if options.trace is not None else 0,
         )
         log.info(
             "request %d %s posts=%d %s remaining=%s",
@@ -315,14 +350,10 @@ class Scheduler:
             attempt.posts,
             attempt.error or f"status={attempt.status}",
             reading.remaining if reading is not None else "-",
+            extra={"postiz": attempt},
         )
-        if self._on_attempt is None:
-            return
-        try:
-            self._on_attempt(attempt)
-        except Exception:
-            # The answer of a create must not get lost because somebody's hook is broken.
-            log.exception("on_attempt failed")
+        if self._on_attempt is not None:
+            _tell(self._on_attempt, attempt)
 
     def _encode(self, call: Call[T], options: CallOptions) -> WireRequest:
         return wire.encode(
@@ -361,12 +392,20 @@ class Scheduler:
                 deadline=options.deadline,
                 lifetime=PREPARE_SECONDS + (self._time_out(call, options) or 0.0),
             )
-            token = await gate.admit(request)
+            token = await self._admitted(gate, request, options.trace)
             response = await self._fly(gate, call, options, token)
             if response.status != 429:
                 return response
             left = gate.home.ledger.blocked_until - gate.home.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
+
+    async def _admitted(self, gate: Gate, request: Request, trace: Trace | None) -> int:
+        asked = self.clock.monotonic()
+        try:
+            return await gate.admit(request)
+        finally:
+            if trace is not None:
+                trace.waited += self.clock.monotonic() - asked
 
     async def _fly(
         self, gate: Gate, call: Call[T], options: CallOptions, token: int
@@ -471,3 +510,14 @@ class Scheduler:
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:
     body = await options.prepare() if options.prepare is not None else None
     return call if body is None else replace(call, body=body)
+
+
+_Event = TypeVar("_Event")
+
+
+def _tell(hook: Callable[[_Event], object], event: _Event) -> None:
+    """An answer must not get lost because somebody's hook is broken."""
+    try:
+        hook(event)
+    except Exception:
+        log.exception("a hook failed")

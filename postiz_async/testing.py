@@ -22,8 +22,10 @@ from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
     from typing import Literal
 
+    from postiz_async.outbox.tickets import OutboxOptions
     from postiz_async.sandbox import StoredPost
     from postiz_async.stores import QuotaStore
 
@@ -98,6 +100,7 @@ def sandbox_client(
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
     validate: bool = True,
+    outbox: OutboxOptions | Path | str | None = None,
 ) -> Postiz:
     """A client of the sandbox's first organisation, on the sandbox's clock."""
     return Postiz(
@@ -109,6 +112,7 @@ def sandbox_client(
         pacing=pacing,
         reserve=reserve,
         validate=validate,
+        outbox=outbox,
     )
 
 
@@ -149,7 +153,11 @@ class LocalPostiz:
 
     @asynccontextmanager
     async def client(
-        self, *, latency: float = 0.0, quota: QuotaStore | None = None
+        self,
+        *,
+        latency: float = 0.0,
+        quota: QuotaStore | None = None,
+        outbox: OutboxOptions | Path | str | None = None,
     ) -> AsyncGenerator[Postiz]:
         """An open client. `latency` is in seconds of the clock, each way."""
         async with AsyncExitStack() as stack:
@@ -157,7 +165,7 @@ class LocalPostiz:
                 await stack.enter_async_context(self.sandbox)
             self._clients += 1
             stack.callback(self._left)
-            client = sandbox_client(self.sandbox, latency=latency, quota=quota)
+            client = sandbox_client(self.sandbox, latency=latency, quota=quota, outbox=outbox)
             yield await stack.enter_async_context(client)
 
     def _left(self) -> None:

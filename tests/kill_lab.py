@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from processes import COMMAND, PATIENCE, child_environment, ended, sandbox_process, wait_until
 from samples import PNG
 
-from postiz_async.batch.mending import MAY_LACK, UNSEEN_END
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
+from postiz_async.delivery.mending import MAY_LACK, UNSEEN_END
 from postiz_async.delivery.records import connect, read_meta
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ LAYERS = (
     ("vetting",),
     ("resources",),
     ("delivery",),
-    ("batch",),
+    ("batch", "outbox"),
     ("client",),
     ("pool",),
     ("oauth", "doctor", "webhooks", "testing"),
@@ -36,8 +36,8 @@ LAYERS = (
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
-TYPES_FROM_ABOVE = {("batch", "client")}
-"""A batch is handed an open client; it imports its type only."""
+TYPES_FROM_ABOVE = {(part, "client") for part in ("delivery", "batch", "outbox")}
+"""These are handed an open client; they import its type only."""
 
 LATE_FROM_ABOVE = {("client", "batch")}
 """What a client imports when it is asked for it; heavy, and below it anyway."""
@@ -137,6 +137,17 @@ def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
     users = {each.module for each in EVERY if each.target.partition(".")[0] == "aiohttp"}
     assert users == {"transport", "sandbox.http"}
+
+
+def test_an_extra_is_imported_by_its_adapter_only() -> None:
+    homes = {
+        "fastapi": {"contrib.fastapi"},
+        "starlette": set(),
+        "opentelemetry": {"contrib.opentelemetry"},
+        "redis": {"stores.redis"},
+    }
+    for name, home in homes.items():
+        assert {each.module for each in EVERY if each.target.partition(".")[0] == name} == home
 
 
 def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:

@@ -18,12 +18,14 @@ from postiz_async import (
     Integration,
     Media,
     NewPost,
+    OutboxOptions,
     Post,
     Postiz,
     Quota,
     QuotaWaitError,
     RawAnswer,
     ThreadPart,
+    Ticket,
     providers,
 )
 from postiz_async.batch.confirm import Waited
@@ -92,6 +94,14 @@ async def client() -> None:
         answer = await postiz.raw(postiz.posts.get("id"))
         assert_type(answer, RawAnswer[Post])
         assert_type(await postiz.with_options(timeout=5).posts.get("id"), Post)
+
+
+async def outbox(channel: Integration) -> None:
+    async with Postiz(outbox=OutboxOptions("outbox.sqlite", late="send")) as postiz:
+        ticket = await postiz.outbox.put(NewPost(channel, "Hello"))
+        assert_type(ticket, Ticket)
+        assert_type(ticket.leaves_in, float)
+        assert_type((await postiz.outbox.wait(ticket.id, timeout=5)).post_ids, tuple[str, ...])
 
 
 async def batch(postiz: Postiz) -> None:

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
+from postiz_async.delivery.choices import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
 
 __all__ = ["Choices", "Existing", "Late", "OnDoubt", "checked_late", "read_late"]
-
-Late: TypeAlias = Literal["skip", "send"] | timedelta
-"""A row whose date passes before it leaves: keep it unsent, publish it at once, or move it to so
-long after that moment."""
-
-OnDoubt: TypeAlias = Literal["skip", "send"]
-"""A row whose answer was lost and whose date comes before its absence can be proved: end it
-undecided, or send it again."""
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
@@ -38,7 +31,6 @@ class Choices:
 
 _SHIFT = re.compile(r"shift=(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_MOST = timedelta(days=366)
 
 
 def read_late(text: str) -> Late:
@@ -55,14 +47,3 @@ def read_late(text: str) -> Late:
     if match is None:
         raise ConfigurationError(f"late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
     return checked_late(timedelta(**{_UNITS[match[2]]: int(match[1])}))
-
-
-def checked_late(late: Late) -> Late:
-    """The choice, if a shift is one.
-
-    Raises:
-        ConfigurationError: the shift is no time, or longer than a year.
-    """
-    if isinstance(late, timedelta) and not timedelta(seconds=1) <= late <= _MOST:
-        raise ConfigurationError(f"A late row cannot be shifted by {late}; say 1 second to a year.")
-    return late

@@ -14,12 +14,12 @@ import anyio
 
 from postiz_async.batch.decisions import new_records
 from postiz_async.batch.isolating import Halving, Refusals
-from postiz_async.batch.lookup import Fence, LookUp
 from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import Limits, PlannedRequest, plan
 from postiz_async.batch.sending import Refused, Sender, Stored, TooLate, may_return
 from postiz_async.delivery.journal import State
+from postiz_async.delivery.lookup import Fence, LookUp
 from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.flight import MAX_CREATES
 from postiz_async.resources.finding import stored_at

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from postiz_async.batch.job import Job
-    from postiz_async.batch.lookup import Fence
     from postiz_async.batch.rows import Row
     from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.lookup import Fence
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, CreatePost
 

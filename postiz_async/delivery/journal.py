@@ -7,18 +7,17 @@ either planned, or with an outcome, or inside a request whose outcome has to be 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import anyio.to_thread
 import msgspec
 
 from postiz_async.delivery.lock import FileLock
 from postiz_async.delivery.records import (
+    Account,
     Finding,
     RowRecord,
     SentRequest,
@@ -31,8 +30,10 @@ from postiz_async.delivery.records import (
     read_rows,
     read_summary,
 )
+from postiz_async.delivery.threads import to_the_end
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
+from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,30 +57,6 @@ __all__ = [
 T = TypeVar("T")
 
 
-async def _to_the_end(work: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> T:
-    """Run `work` in a thread; a task that is cancelled meanwhile stays until it has ended.
-
-    A thread that is left behind would go on using the connection and holding the lock.
-
-    Args:
-        work: what to run.
-        undo: given the result when the task was cancelled and nobody takes it.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    running = asyncio.ensure_future(anyio.to_thread.run_sync(work))
-    with anyio.CancelScope(shield=True):
-        while not running.done():
-            try:
-                await asyncio.wait([running])
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is None:
-        return running.result()
-    if running.exception() is None and undo is not None:
-        undo(running.result())
-    raise cancelled
-
-
 class Journal:
     """Open with `Journal.open`; only one process at a time can."""
 
@@ -99,7 +76,7 @@ class Journal:
                 another server. It is never overwritten.
         """
         opening = partial(cls._open, path, campaign, base_url)
-        return await _to_the_end(opening, undo=lambda journal: journal.close())
+        return await to_the_end(opening, undo=lambda journal: journal.close())
 
     @classmethod
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
@@ -116,7 +93,7 @@ class Journal:
         """Close the file and let go of the lock."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
-                await _to_the_end(self.close)
+                await to_the_end(self.close)
 
     def close(self) -> None:
         """The same, blocking."""
@@ -144,7 +121,7 @@ class Journal:
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
-                    return await _to_the_end(transaction)
+                    return await to_the_end(transaction)
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             raise BatchError(
                 f"The journal {self.path} cannot be used: {error}. Nothing more is sent."
@@ -274,6 +251,19 @@ class Journal:
     async def requests(self) -> list[SentRequest]:
         """All requests that may have been sent, adopted posts included, oldest first."""
         return await self._do(partial(read_requests, only_open=False))
+
+    async def account(self) -> Account:
+        """The posts and moments that this job accounts for, as `Accounts`."""
+
+        def work(c: sqlite3.Connection) -> Account:
+            ids = c.execute("SELECT post_id FROM rows WHERE post_id IS NOT NULL")
+            sent = read_requests(c, only_open=False)
+            return Account(
+                frozenset(post_id for (post_id,) in ids),
+                frozenset(parse_date(request.body.date) for request in sent),
+            )
+
+        return await self._do(work)
 
     async def adopt(self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]) -> None:
         """Take over what is stored already: rows with their post ids, each with a body like one.

@@ -17,36 +17,55 @@ __all__ = ["FileLock"]
 class FileLock:
     """Holds an exclusive lock on `path` until `release`.
 
+    Args:
+        path: the file; made when it is not there.
+        held: a descriptor of it that holds the lock already.
+
     Raises:
         BatchError: somebody else holds it, or the file system cannot lock.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, held: int | None = None) -> None:
         self.path = path
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
-        try:
-            _lock(self._fd)
-        except BlockingIOError:
-            os.close(self._fd)
+        fd = _acquired(path) if held is None else held
+        if fd is None:
             raise BatchError(
                 f"Another process is working on this journal (it holds {path}). "
                 "Wait for it, or look at it with `postiz-async status`."
-            ) from None
-        except OSError as error:
-            os.close(self._fd)
-            raise BatchError(
-                f"The file system of {path} cannot lock files ({error.strerror}), so two runs "
-                "could send the same posts. Put the journal on a local disk."
-            ) from error
+            )
+        self._fd = fd
+
+    @classmethod
+    def if_free(cls, path: Path) -> FileLock | None:
+        """The lock, or None when somebody else holds it."""
+        fd = _acquired(path)
+        return None if fd is None else cls(path, held=fd)
 
     def release(self) -> None:
         """Let go. The file stays, because removing it would race with the next holder."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _acquired(path: Path) -> int | None:
+    """A descriptor that holds the lock; None when somebody else holds it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+    try:
+        _lock(fd)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    except OSError as error:
+        os.close(fd)
+        raise BatchError(
+            f"The file system of {path} cannot lock files ({error.strerror}), so two processes "
+            "could send the same posts. Put it on a local disk."
+        ) from error
+    return fd
 
 
 if sys.platform == "win32":

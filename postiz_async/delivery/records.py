@@ -22,6 +22,7 @@ from postiz_async.keeping import Kept
 from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 __all__ = [
@@ -140,6 +141,14 @@ class RowRecord:
     link: str = ""
     name: str = ""
     moved_from: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a job accounts for: ids of its stored posts, and the moments of its requests."""
+
+    post_ids: frozenset[str]
+    moments: frozenset[datetime]
 
 
 @dataclass(frozen=True, slots=True)

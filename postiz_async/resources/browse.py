@@ -6,6 +6,7 @@ repeated post in every answer, once for each occurrence up to the end of the ran
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from postiz_async.models.notifications import Notification
     from postiz_async.models.posts import Post
 
-__all__ = ["Watch", "around", "find_post", "walk"]
+__all__ = ["Hint", "Watch", "around", "find_post", "walk"]
 
 FIRST_SPAN, SHORTEST, LONGEST = timedelta(days=7), timedelta(hours=1), timedelta(days=62)
 """The range of the first list, and the bounds within which it adapts to the answers."""
@@ -35,6 +36,10 @@ FEW, MANY = 500, 2_000
 
 SEARCHED = timedelta(days=366)
 """How far before and after today a post is looked for by its id."""
+
+
+SHORTEST_POLL = 1.0
+"""Seconds between looks, however many hints come."""
 
 
 class ListPosts(Protocol):
@@ -99,6 +104,25 @@ def around(moment: float) -> tuple[datetime, datetime]:
     return today - SEARCHED, today + SEARCHED
 
 
+class Hint:
+    """Wakes everybody who waits for a publication."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Event | None = None
+
+    def give(self) -> None:
+        """Something was published, perhaps."""
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()
+
+    async def wait(self) -> None:
+        """Wait for the next hint."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Looks at a post until its network has answered."""
@@ -106,6 +130,7 @@ class Watch:
     list_posts: ListPosts
     notifications: Callable[[], AsyncIterator[Notification]]
     clock: Clock
+    hint: Hint
 
     async def until_published(self, post_id: str, at: datetime, timeout: float | None) -> Post:
         """The post once it is published; raises what `posts.wait_published` raises."""
@@ -124,5 +149,12 @@ class Watch:
                 raise APITimeoutError(
                     f"The post {post_id} is {post.state} after {describe_seconds(timeout or 0)}."
                 )
-            await clock.sleep_until(until)
+            await self._sleep(until)
             pause = next_pause(pause)
+
+    async def _sleep(self, until: float) -> None:
+        """Sleep until a moment, or until there is a hint; never shorter than it must be."""
+        earliest = self.clock.monotonic() + SHORTEST_POLL
+        with self.clock.move_on_after(until - self.clock.monotonic()):
+            await self.hint.wait()
+        await self.clock.sleep_until(min(earliest, until))

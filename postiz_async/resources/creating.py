@@ -95,13 +95,6 @@ class Creating:
             DeliveryUnknownError: the answer was lost; do not send again blindly.
             BadRequestError: the server refused it; that cost one request.
         """
-        if at.utcoffset() is not None and at.timestamp() <= self._caller.server_time():
-            problem = Problem(
-                "at",
-                f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
-                hint="the server would publish at once; say so with publish_now",
-            )
-            raise InvalidPostError([problem])
         how = _How(tags, short_link, max_wait, priority, validate)
         return await self._new("schedule", posts, at, how)
 
@@ -175,9 +168,14 @@ class Creating:
     async def _new(
         self, kind: PostType, posts: tuple[NewPost, ...], at: datetime, how: _How
     ) -> builtins.list[Created]:
-        items = await self._items(posts)
-        body = build_body(kind, at, items, tags=how.tags, short_link=how.short_link)
-        await self._vet(body, how.validate, _facts(posts))
+        body = await self.compose(
+            *posts,
+            kind=kind,
+            at=at,
+            tags=how.tags,
+            short_link=how.short_link,
+            validate=how.validate,
+        )
         return await self.create(
             body,
             max_wait=how.max_wait,
@@ -185,6 +183,46 @@ class Creating:
             validate=False,
             due=at if kind == "schedule" else None,
         )
+
+    async def compose(
+        self,
+        *posts: NewPost,
+        kind: PostType,
+        at: datetime,
+        tags: Sequence[str] = (),
+        short_link: bool = False,
+        validate: bool | None = None,
+    ) -> CreatePost:
+        """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
+
+        Args:
+            posts: see `schedule`.
+            kind: `schedule`, `now` or `draft`.
+            at: see `schedule`.
+            tags: see `schedule`.
+            short_link: see `schedule`.
+            validate: see `schedule`.
+
+        Costs no quota; asks only for the channels, as `validate` does.
+
+        Raises:
+            InvalidPostError: the server would refuse it.
+        """
+        if kind == "schedule":
+            self._refuse_past(at)
+        items = await self._items(posts)
+        body = build_body(kind, at, items, tags=tags, short_link=short_link)
+        await self._vet(body, validate, _facts(posts))
+        return body
+
+    def _refuse_past(self, at: datetime) -> None:
+        if at.utcoffset() is not None and at.timestamp() <= self._caller.server_time():
+            problem = Problem(
+                "at",
+                f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
+                hint="the server would publish at once; say so with publish_now",
+            )
+            raise InvalidPostError([problem])
 
     async def _vet(
         self,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         MissingRelease,
         Post,
     )
+    from postiz_async.resources.browse import Hint
     from postiz_async.resources.notifications import Notifications
     from postiz_async.vetting import Vetting
 
@@ -67,11 +68,13 @@ class Posts(Creating):
         channels: Channels,
         notifications: Notifications,
         vetting: Vetting,
+        hint: Hint,
         *,
         validates: bool,
     ) -> None:
         super().__init__(caller, channels, vetting, validates=validates)
         self._notifications = notifications
+        self._hint = hint
 
     # -------------------------------------------------------------- looking
 
@@ -186,8 +189,15 @@ class Posts(Creating):
             NotFoundError: it was deleted or moved.
             APITimeoutError: it was not published within `timeout`.
         """
-        watch = Watch(self.list, self._notifications.iter, self._caller.clock)
+        watch = Watch(self.list, self._notifications.iter, self._caller.clock, self._hint)
         return await watch.until_published(post_id, at, timeout)
+
+    def look_again(self) -> None:
+        """Let every `wait_published` of the client look now: something was published, perhaps.
+
+        Call it when a webhook delivery arrives; more often than once a second has no effect.
+        """
+        self._hint.give()
 
     # -------------------------------------------------------------- changing
 

@@ -15,12 +15,15 @@ from postiz_async.stores import Versioned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteStore", "explain", "open_shared"]
 
 T = TypeVar("T")
 
 APPLICATION_ID = 0x506F7A71
 SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT
+"""
 BUSY_MS = 2000
 """Milliseconds to wait for another process's write, which takes about one."""
 
@@ -95,7 +98,7 @@ class SqliteStore:
         """A connection to the file that is at the path now: one that was deleted is nobody's."""
         if self._connection is None or _inode(self.path) != self._inode:
             self._close()
-            self._connection = _open(self.path)
+            self._connection = open_shared(self.path, APPLICATION_ID, SCHEMA_VERSION, _SCHEMA)
             self._inode = _inode(self.path)
         return self._connection
 
@@ -114,6 +117,14 @@ def _inode(path: Path) -> int:
 
 
 def _message(path: Path, error: Exception) -> str:
+    return (
+        f"The quota's file {path} cannot be used: {explain(error)}\n"
+        "  Nothing is sent: without the file, what other processes spent is not known."
+    )
+
+
+def explain(error: Exception) -> str:
+    """What is wrong with a SQLite file, and what to do."""
     advice = ""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -121,22 +132,39 @@ def _message(path: Path, error: Exception) -> str:
     elif isinstance(error, OSError):
         advice = "Check that its folder can be made and written to, or name another file."
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return (
-        f"The quota's file {path} cannot be used: {reason}. {advice}\n"
-        "  Nothing is sent: without the file, what other processes spent is not known."
-    )
+    return f"{reason}. {advice}"
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_shared(
+    path: Path, application: int, version: int, schema: str, *, durable: bool = False
+) -> sqlite3.Connection:
+    """Open a file of ours that several processes use, or make it.
+
+    Args:
+        path: the file; its folder is made too.
+        application: the number that marks files of this kind.
+        version: of its schema.
+        schema: the statements that make it, with `;` between them.
+        durable: a transaction survives a loss of power, at the price of a disk's flush each.
+
+    Raises:
+        StoreError: it is something else, or of another version. It is left as it is.
+        sqlite3.Error: it cannot be used; see `explain`. So does an OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(
         path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
     )
     try:
+        _is_new(connection, path, application, version)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
-        _prepare(connection, path)
+        if _is_new(connection, path, application, version):
+            connection.execute(f"PRAGMA application_id = {application}")
+            connection.execute(f"PRAGMA user_version = {version}")
+            for statement in schema.split(";"):
+                connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -144,24 +172,24 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _is_new(connection: sqlite3.Connection, path: Path, application: int, version: int) -> bool:
+    """Whether the file is empty; one that is not ours is refused."""
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if mark == 0 and tables == 0:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute(
-            "CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, "
-            "value BLOB NOT NULL) STRICT"
-        )
-    elif mark != APPLICATION_ID:
-        raise StoreError(f"{path} is a SQLite file of another program; it was left as it is.")
-    elif version != SCHEMA_VERSION:
+        return True
+    if mark != application:
         raise StoreError(
-            f"{path} was written by another version of this library (schema {version}, this one "
-            f"knows {SCHEMA_VERSION}). Use one version everywhere, or another file."
+            f"{path} is a SQLite file of another program or for another purpose; it was left as "
+            "it is. Name another file."
         )
+    if found != version:
+        raise StoreError(
+            f"{path} was written by another version of this library (schema {found}, this one "
+            f"knows {version}). Use one version everywhere, or another file."
+        )
+    return False
 
 
 def _read(connection: sqlite3.Connection, name: str) -> Versioned:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, Watched, rows
 
-from postiz_async.batch.mending import UNSEEN_END
 from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.mending import UNSEEN_END
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:

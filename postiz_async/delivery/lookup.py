@@ -18,13 +18,13 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from postiz_async.batch.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
+from postiz_async.delivery.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
 from postiz_async.delivery.patience import patiently
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.journal import Journal, SentRequest
+    from postiz_async.delivery.records import Account, SentRequest
     from postiz_async.models.posts import Post
 
-__all__ = ["Fence", "Found", "LookUp"]
+__all__ = ["Accounts", "Fence", "Found", "LookUp"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -98,13 +98,21 @@ class Found:
     gone: frozenset[int] = frozenset()
 
 
+class Accounts(Protocol):
+    """Whatever remembers what a job sent: a journal, or the file of an outbox."""
+
+    async def account(self) -> Account:
+        """What is accounted for by now."""
+        ...
+
+
 class LookUp:
     """Looks up the lost requests of one job."""
 
-    def __init__(self, postiz: Postiz, journal: Journal, fence: Fence) -> None:
+    def __init__(self, postiz: Postiz, accounts: Accounts, fence: Fence) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
-        self._journal = journal
+        self._accounts = accounts
         self._fence = fence
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
@@ -168,15 +176,13 @@ class LookUp:
             moment = parse_date(sent.body.date)
             calendar = Calendar(self._list, self._clock)
             await calendar.span(moment - AROUND, moment + AROUND)
-            rows = (await self._journal.rows()).values()
-            known = {row.post_id for row in rows if row.post_id is not None}
-            moments = {parse_date(each.body.date) for each in await self._journal.requests()}
+            account = await self._accounts.account()
             found = match_moved(
                 sent,
                 sorted(places),
                 calendar.posts.values(),
-                taken=known | self._moved,
-                moments=moments,
+                taken=account.post_ids | self._moved,
+                moments=account.moments,
             )
             self._moved |= {post.id for post in found.values()}
         return found

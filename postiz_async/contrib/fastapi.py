@@ -1,0 +1,228 @@
+"""FastAPI: a client for the life of the application, and its errors as HTTP answers.
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with postiz_lifespan(app, quota="quota.sqlite"):
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    add_error_handlers(app)
+    app.add_middleware(CancelWhenGone)
+
+    @app.post("/announce")
+    async def announce(text: str, postiz: PostizDep) -> list[str]:
+        created = await postiz.posts.schedule(NewPost(CHANNEL, text), at=...)
+        return [each.post_id for each in created]
+
+Needs the extra `fastapi`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from postiz_async.client import Postiz
+from postiz_async.contrib.web import (
+    MAX_WAIT,
+    CancelWhenGone,
+    Credentials,
+    RequestClient,
+    answer_to,
+    health,
+    open_store,
+)
+from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
+from postiz_async.pool import PostizPool
+from postiz_async.webhooks import parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from postiz_async.outbox.tickets import OutboxOptions
+    from postiz_async.stores import QuotaStore
+
+__all__ = [
+    "CancelWhenGone",
+    "Credentials",
+    "PostizDep",
+    "RequestClient",
+    "add_error_handlers",
+    "postiz_for",
+    "postiz_lifespan",
+    "postiz_router",
+]
+
+log = logging.getLogger("postiz_async.web")
+
+Budget: TypeAlias = float | Callable[[Request], float | None] | None
+"""Seconds that a request may wait for the quota, or a function that tells them; None: no bound."""
+
+LONGEST_DELIVERY = 1_000_000
+"""Bytes of a webhook delivery that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    client: Postiz | PostizPool
+    max_wait: Budget
+
+    def budget(self, request: Request) -> float | None:
+        return self.max_wait(request) if callable(self.max_wait) else self.max_wait
+
+
+@asynccontextmanager
+async def postiz_lifespan(
+    app: FastAPI,
+    client: Postiz | PostizPool | None = None,
+    *,
+    quota: QuotaStore | Path | str | None = None,
+    outbox: OutboxOptions | Path | str | None = None,
+    max_wait: Budget = MAX_WAIT,
+    drain: float = 0.0,
+) -> AsyncGenerator[Postiz | PostizPool]:
+    """Open a client (or a pool) for as long as the application lives; enter it in its lifespan.
+
+    Args:
+        app: the application.
+        client: one with options of your own, or a `PostizPool` for many organisations; None: one
+            for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
+        quota: where the worker processes share the quota: a store, the path of a SQLite file (one
+            host), or `redis://...` (many hosts).
+        outbox: the file of `postiz.outbox`, which the processes of one host may share.
+        max_wait: seconds that a handler waits for the quota, or a function of the request.
+        drain: seconds that the end of the application waits for calls and outbox.
+
+    Raises:
+        ConfigurationError: `quota` and `outbox` are given beside a client, which has its own.
+    """
+    if client is not None and (quota is not None or outbox is not None):
+        raise ConfigurationError("Give quota and outbox to the client, or let it be made here.")
+    async with AsyncExitStack() as stack:
+        if client is None:
+            store = open_store(quota) if quota is not None else None
+            if store is not None:
+                stack.push_async_callback(store.aclose)
+            client = Postiz(quota=store, outbox=outbox, drain=drain)
+        await stack.enter_async_context(client)
+        app.state.postiz_async = _State(client, max_wait)
+        try:
+            yield client
+        finally:
+            del app.state.postiz_async
+
+
+def _state(request: Request) -> _State:
+    found = getattr(request.app.state, "postiz_async", None)
+    if not isinstance(found, _State):
+        raise ConfigurationError(
+            "The application has no Postiz client: enter postiz_lifespan(app) in its lifespan."
+        )
+    return found
+
+
+async def _the_client(request: Request) -> RequestClient:
+    state = _state(request)
+    if isinstance(state.client, PostizPool):
+        raise ConfigurationError(
+            "The application has a pool of many organisations: say whose client a request uses "
+            "with Depends(postiz_for(...)) in the place of PostizDep."
+        )
+    return RequestClient(state.client, state.budget(request))
+
+
+PostizDep = Annotated[RequestClient, Depends(_the_client)]
+"""The application's client, as this request may use it."""
+
+
+def postiz_for(
+    credentials: Callable[..., Credentials | Awaitable[Credentials]],
+) -> Callable[..., Awaitable[RequestClient]]:
+    """A dependency that gives each request the client of its own organisation.
+
+        async def whose(user: CurrentUser) -> Credentials:
+            return Credentials(user.postiz_token, organization=user.organization_id)
+
+        TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
+
+    Clients come from the application's `PostizPool`, by key: what one organisation's requests
+    see and spend is never another's.
+
+    Args:
+        credentials: a dependency like any other, which tells key or token of a request.
+    """
+
+    async def dependency(request: Request, found: Credentials) -> RequestClient:
+        state = _state(request)
+        if not isinstance(state.client, PostizPool):
+            raise ConfigurationError("postiz_for needs postiz_lifespan(app, PostizPool(...)).")
+        client = await state.client.client(
+            found.api_key, organization=found.organization, base_url=found.base_url
+        )
+        return RequestClient(client, state.budget(request))
+
+    dependency.__annotations__ |= {
+        "request": Request,
+        "found": Annotated[Credentials, Depends(credentials)],
+        "return": RequestClient,
+    }
+    return dependency
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer with what `postiz_async.contrib.web.answer_to` says of the library's errors."""
+    app.add_exception_handler(PostizError, _on_error)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    answer = answer_to(cast("PostizError", error))
+    if answer.status in {502, 504} or isinstance(error, ConfigurationError):
+        log.warning("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse(answer.body, answer.status, answer.headers)
+
+
+def postiz_router(
+    *, webhook: str | None = "/postiz/webhook", health_path: str | None = "/postiz/health"
+) -> APIRouter:
+    """Two routes: one that takes webhook deliveries, one that shows how things stand.
+
+    Deliveries have no signature and are often empty, so one is a hint and no fact: it lets
+    `posts.wait_published` look at once. Make the path hard to guess, and give it to Postiz.
+
+    Args:
+        webhook: where Postiz delivers; None: nowhere.
+        health_path: where the state of quota and outbox is shown; None: nowhere.
+    """
+    router = APIRouter()
+    if webhook is not None:
+        router.add_api_route(webhook, _delivered, methods=["POST"], status_code=204)
+    if health_path is not None:
+        router.add_api_route(health_path, _healthy, methods=["GET"])
+    return router
+
+
+async def _delivered(request: Request) -> Response:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_DELIVERY:
+            return Response(status_code=413)
+    try:
+        log.info("a webhook was delivered with %d posts", len(parse(bytes(body))) if body else 0)
+    except UnexpectedAnswerError as error:
+        log.info("a webhook was delivered that says nothing: %s", error)
+    client = _state(request).client
+    waiting = client if isinstance(client, PostizPool) else client.posts
+    waiting.look_again()
+    return Response(status_code=204)
+
+
+async def _healthy(request: Request) -> JSONResponse:
+    return JSONResponse(await health(_state(request).client))

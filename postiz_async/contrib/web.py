@@ -1,0 +1,286 @@
+"""What every web framework needs, and nothing of any of them.
+
+`RequestClient` is a client as one request uses it, `answer_to` turns an error of the library into
+an HTTP answer, `CancelWhenGone` is ASGI middleware that cancels a handler whose client is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import anyio
+import msgspec
+
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    BadRequestError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PostizError,
+    QuotaError,
+    StoreError,
+)
+from postiz_async.pool import PostizPool
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from postiz_async.client import Postiz
+    from postiz_async.outbox.box import Outbox
+    from postiz_async.shown import Quota
+    from postiz_async.stores import QuotaStore
+
+__all__ = [
+    "MAX_WAIT",
+    "Answer",
+    "CancelWhenGone",
+    "Credentials",
+    "RequestClient",
+    "answer_to",
+    "health",
+    "open_store",
+]
+
+log = logging.getLogger("postiz_async.web")
+
+MAX_WAIT = 5.0
+"""Seconds that a request waits for the quota when nobody says something else."""
+
+STORE_RETRY = 5
+"""Seconds after which to try again while the store of the quota is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Whose Postiz a request uses; see `PostizPool.client`."""
+
+    api_key: str = field(repr=False)
+    organization: str | None = None
+    base_url: str | None = None
+
+
+class RequestClient:
+    """A client as one request uses it: in the interactive lane, waiting no longer than it may.
+
+    Args:
+        client: the open client.
+        max_wait: seconds that a create may wait for the quota; then `QuotaWaitError`, and at
+            once when it is known before.
+    """
+
+    def __init__(self, client: Postiz, max_wait: float | None = MAX_WAIT) -> None:
+        api = client.with_options(max_wait=max_wait)
+        self.client = client
+        self.max_wait = max_wait
+        self.posts = api.posts
+        self.media = api.media
+        self.integrations = api.integrations
+        self.analytics = api.analytics
+        self.notifications = api.notifications
+
+    @property
+    def outbox(self) -> Outbox:
+        """Durable hand-over; see `Postiz.outbox`."""
+        return self.client.outbox
+
+    async def quota(self) -> Quota:
+        """The quota of create requests; see `Postiz.quota`."""
+        return await self.client.quota()
+
+
+def open_store(where: QuotaStore | Path | str) -> QuotaStore:
+    """A quota store by its address: `redis://...` for many hosts, else the path of a file.
+
+    Raises:
+        ConfigurationError: the address is one of Redis, and the extra is not installed.
+    """
+    if not isinstance(where, str | Path):
+        return where
+    if not str(where).startswith(("redis://", "rediss://", "unix://")):
+        return SqliteStore(where)
+    from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (needs the extra)
+
+    return RedisStore(str(where))
+
+
+# ------------------------------------------------------------------ errors
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An HTTP answer to an error. `detail` is JSON; `retry_after` is in whole seconds."""
+
+    status: int
+    detail: str | list[dict[str, object]]
+    retry_after: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After`, where there is something to wait for."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What a JSON answer says."""
+        said: dict[str, object] = {"detail": self.detail}
+        return said if self.retry_after is None else said | {"retry_after": self.retry_after}
+
+
+def answer_to(error: PostizError) -> Answer:
+    """What the caller of a web application is told: what is theirs to mend, and no more.
+
+    | error                                         | answer                               |
+    |-----------------------------------------------|--------------------------------------|
+    | `QuotaError`                                  | 503, `Retry-After` rounded up        |
+    | `InvalidPostError`                            | 422, each problem with its path      |
+    | `BadRequestError`, `PayloadTooLargeError`     | 422, 413, in the words of the server |
+    | `NotFoundError`                               | 404                                  |
+    | `APITimeoutError`; other connection errors    | 504; 502                             |
+    | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
+    | `StoreError`                                  | 503, `Retry-After`                   |
+    | `ConfigurationError` (also: closing)          | 503 without details                  |
+    | others: our key, our plan, a broken server    | 502 without details                  |
+    """
+    match error:
+        case QuotaError():
+            seconds = max(1, math.ceil(error.retry_after))
+            return Answer(503, "The hourly quota of posts is used up for now.", seconds)
+        case InvalidPostError():
+            return Answer(422, [_problem(p.where, p.message, p.hint) for p in error.problems])
+        case BadRequestError():
+            return Answer(422, [_problem("", error.text, "")])
+        case PayloadTooLargeError() | NotFoundError():
+            return Answer(error.status_code, error.text)
+        case StoreError():
+            return Answer(503, "The state of the quota cannot be reached.", STORE_RETRY)
+        case _:
+            return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
+
+
+_PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
+    (APITimeoutError, Answer(504, "Postiz did not answer in time.")),
+    (APIConnectionError, Answer(502, "Postiz cannot be reached.")),
+    (
+        DeliveryUnknownError,
+        Answer(502, "Postiz' answer was lost: the post may be stored. Look before repeating."),
+    ),
+    (ConfigurationError, Answer(503, "The connection to Postiz is not available.")),
+    (PostizError, Answer(502, "Postiz does not carry this out at the moment.")),
+)
+
+
+def _problem(where: str, message: str, hint: str) -> dict[str, object]:
+    """A problem as FastAPI writes those of its own."""
+    loc: list[object] = ["body", *(int(p) if p.isdigit() else p for p in where.split(".") if p)]
+    said: dict[str, object] = {"loc": loc, "msg": message, "type": "postiz"}
+    return said | {"hint": hint} if hint else said
+
+
+# ------------------------------------------------------------------ health
+
+
+async def health(client: Postiz | PostizPool) -> dict[str, object]:
+    """Whether posts can be sent: for a health endpoint. Asks the server nothing.
+
+    Returns:
+        `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the outbox
+        cannot send), `quota` and `outbox` where there are any; JSON values.
+    """
+    if isinstance(client, PostizPool):
+        return {"status": "ok", "clients": len(client)}
+    quota = await client.quota()
+    said: dict[str, object] = {
+        "status": "blocked" if quota.blocked else "ok",
+        "quota": msgspec.to_builtins(quota),
+    }
+    if client.has_outbox:
+        counts = await client.outbox.counts()
+        trouble = client.outbox.trouble
+        said["outbox"] = {state.value: count for state, count in counts.items()}
+        said["status"] = "trouble" if trouble else said["status"]
+    return said
+
+
+# ------------------------------------------------------------------ clients that are gone
+
+_Message: TypeAlias = MutableMapping[str, object]
+_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+_Send: TypeAlias = Callable[[_Message], Awaitable[None]]
+_App: TypeAlias = Callable[[_Message, _Receive, _Send], Awaitable[None]]
+
+
+class CancelWhenGone:
+    """ASGI middleware: a handler is cancelled when the client of its request disconnects.
+
+    Frameworks let such a handler run on. With this, a call that waits for the quota gives its
+    place back at once; a create whose first byte is out counts as spent.
+
+        app.add_middleware(CancelWhenGone)
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: _App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Run the application for one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with anyio.CancelScope() as running:
+            ear = _Ear(receive, running)
+
+            async def send_on(message: _Message) -> None:
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    await ear.close()  # what runs after the answer is nobody's to cancel
+                await send(message)
+
+            try:
+                await self._app(scope, ear.receive, send_on)
+            finally:
+                await ear.close()
+        if running.cancelled_caught:
+            log.info("a client is gone, its handler was cancelled")
+
+
+class _Ear:
+    """Listens for the end of a connection, and hands the request's body on.
+
+    It reads ahead by at most one message, so a large body is not gathered here.
+    """
+
+    def __init__(self, receive: _Receive, running: anyio.CancelScope) -> None:
+        self._receive = receive
+        self._running = running
+        self._messages: asyncio.Queue[_Message] = asyncio.Queue(maxsize=1)
+        self._task = asyncio.create_task(self._listen())
+
+    async def receive(self) -> _Message:
+        """The next message, for the application."""
+        return await self._messages.get()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._running.cancel()
+                return
+            await self._messages.put(message)

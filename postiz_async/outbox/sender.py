@@ -1,0 +1,334 @@
+"""Sends what an outbox holds, under the quota and with the exactness of a batch.
+
+The file is the memory: a task takes one entry one step further, writes the outcome down and ends.
+What a step leaves open is found in the file again, by this process or by its successor.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async.delivery.lookup import Fence, LookUp
+from postiz_async.delivery.patience import PAUSES
+from postiz_async.delivery.records import SentRequest, State
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    PayloadTooLargeError,
+    PostizError,
+    QuotaError,
+    ServerError,
+    StoreError,
+)
+from postiz_async.resources.finding import stored_at
+from postiz_async.scheduler import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from postiz_async.client import Postiz
+    from postiz_async.models.posts import CreatePost
+    from postiz_async.outbox.file import OutboxFile
+    from postiz_async.outbox.tickets import Entry, OutboxOptions
+
+__all__ = ["Sender"]
+
+log = logging.getLogger("postiz_async.outbox")
+
+FIRST_LOOK, LAST_LOOK = 5.0, 20.0
+"""Seconds between two looks for what a dead worker left; longer while there is nothing to do."""
+
+AT_THE_GATE = 100
+"""Entries that wait for the quota at once; others that are due earlier join them."""
+
+_PASSING = (APIConnectionError, ServerError, StoreError, QuotaError)
+"""Troubles that end by themselves; others want somebody to do something."""
+
+_IN_DOUBT = (
+    "its answer was lost, and its date passed before it was certain that it is not stored; "
+    "look for it in Postiz, and hand it over again only if it is not there"
+)
+
+
+_HIDDEN = (
+    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
+    "it is not sent again"
+)
+
+
+class _LateError(Exception):
+    """Its date has passed; nothing was sent."""
+
+
+class _NotNowError(Exception):
+    """It is not to be sent now: the outbox pauses, or the hand-over was withdrawn."""
+
+
+class Sender:
+    """Works for one worker of an outbox.
+
+    Args:
+        postiz: the client.
+        file: of this worker.
+        options: what is done in doubt.
+        on_step: told of each ticket of which something new is known.
+    """
+
+    def __init__(
+        self,
+        postiz: Postiz,
+        file: OutboxFile,
+        options: OutboxOptions,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self.trouble = ""
+        """What holds everything up."""
+        self._postiz = postiz
+        self.clock = postiz.clock
+        self._file = file
+        self._options = options
+        self._on_step = on_step
+        self._fence = Fence(postiz)
+        self._look_up = LookUp(postiz, file, self._fence)
+        self._active: set[int] = set()
+        self._work = anyio.Event()
+        self._idle = anyio.Event()
+        self._quiet_until = -math.inf
+        self._troubles = 0
+
+    def wake(self) -> None:
+        """There is something new to do."""
+        self._work.set()
+
+    @property
+    def pauses_for(self) -> float:
+        """Seconds for which nothing is sent because of some trouble."""
+        return max(0.0, self._quiet_until - self.clock.monotonic())
+
+    async def until_idle(self) -> None:
+        """Wait until everything that this worker owns is over."""
+        self._idle = anyio.Event()
+        self.wake()
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Send until cancelled; requests whose first byte is out are waited for."""
+        look = FIRST_LOOK
+        async with anyio.create_task_group() as group:
+            while True:
+                self._work = anyio.Event()
+                entries = await self._take_stock()
+                for entry in entries:
+                    self._active.add(entry.number)
+                    group.start_soon(self._step, entry)
+                look = FIRST_LOOK if entries else min(2 * look, LAST_LOOK)
+                with self.clock.move_on_after(self.pauses_for or look):
+                    await self._work.wait()
+
+    async def _take_stock(self) -> list[Entry]:
+        """What is to be begun now."""
+        try:
+            adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
+        except StoreError as error:
+            self._pause(error)
+            return []
+        if adopted:
+            log.info("took over %d hand-overs of workers that are gone", adopted)
+        if not entries and not self._active:
+            self._idle.set()
+        paused = self.pauses_for > 0
+        return [entry for entry in entries if not (entry.state is State.PLANNED and paused)]
+
+    async def _step(self, entry: Entry) -> None:
+        """Take one entry one step further."""
+        try:
+            if entry.state is State.PLANNED:
+                await self._send(entry)
+            else:
+                await self._find_out(entry)
+        except PostizError as error:
+            self._pause(error)
+        finally:
+            self._active.discard(entry.number)
+            self._on_step(entry.id)
+            self.wake()
+
+    def _pause(self, error: PostizError) -> None:
+        """Send nothing for a while, a longer one each time."""
+        if isinstance(error, ConfigurationError) and not self._postiz.is_open:
+            return  # it is being closed
+        if self.pauses_for:
+            return  # one of several that failed together
+        place = min(self._troubles, len(PAUSES) - 1)
+        pause = PAUSES[place] if isinstance(error, _PASSING) else PAUSES[-1] * 2**place
+        self._troubles += 1
+        self.trouble = str(error).partition("\n")[0]
+        self._quiet_until = self.clock.monotonic() + min(pause, 3_600.0)
+        log.warning("the outbox pauses for %.0f s: %s", self.pauses_for, self.trouble)
+
+    # -------------------------------------------------------------- sending
+
+    async def _send(self, entry: Entry) -> None:
+        self._fence.coming += 1
+        try:
+            broken = await self._sent(entry)
+        finally:
+            self._fence.coming -= 1
+        if broken is not None:
+            latest = await self._file.get(entry.id)
+            if latest is not None:
+                self._on_step(entry.id)
+                await self._find_out(latest, is_broken=broken)
+
+    async def _sent(self, entry: Entry) -> bool | None:
+        """Send it once. None: its outcome is written down; else whether the server failed."""
+        attempt = _Attempt(self, entry, await self._moments_around(entry))
+        try:
+            created = await self._postiz.posts.create(
+                entry.request(entry.body.date),
+                priority=Priority.BULK,
+                validate=False,
+                due=datetime.fromtimestamp(entry.due, UTC),
+                finish=True,
+                prepare=attempt.prepare,
+            )
+        except _NotNowError:
+            await self._set_aside(attempt)
+        except _LateError:
+            await self._end(entry, State.LATE, "its date passed before a slot was free")
+        except InvalidPostError as error:
+            await self._end(entry, State.REFUSED, error.problems[0].message)
+        except (BadRequestError, PayloadTooLargeError) as error:
+            self._answered(attempt)
+            await self._end(entry, State.REFUSED, error.text)
+        except DeliveryUnknownError as error:
+            log.info("the answer to hand-over %s was lost: %s", entry.id, error)
+            await self._file.doubt(entry)
+            cause = error.__cause__
+            return isinstance(cause, ServerError) and cause.status_code == 500
+        except PostizError:
+            await self._set_aside(attempt)
+            raise
+        else:
+            self._answered(attempt)
+            ids = {place: post.post_id for place, post in enumerate(created)}
+            await self._end(entry, State.STORED, "", entry.with_stored(ids))
+        return None
+
+    def _answered(self, attempt: _Attempt) -> None:
+        self._fence.answered(attempt.sent_at)
+        self._is_well()
+
+    def _is_well(self) -> None:
+        self._troubles = 0
+        self.trouble = ""
+
+    async def intent(
+        self, entry: Entry, request: CreatePost | None, used: Sequence[datetime]
+    ) -> tuple[Entry, CreatePost]:
+        """Freeze mark and body with the first intent; a repetition sends the same.
+
+        Raises:
+            _LateError: its date has passed.
+            _NotNowError: nothing is to be sent.
+        """
+        if self.pauses_for:
+            raise _NotNowError
+        if self._is_late(entry):
+            entry, request = await self._shifted(entry), None
+        wall = self._postiz.scheduler.server_time()
+        if request is not None:
+            await self._file.repeat(entry, wall)
+        else:
+            at = datetime.fromtimestamp(self._date_of(entry), UTC)
+            request = await self._file.intend(entry, at, used, wall)
+            self._on_step(entry.id)
+        if request is None:
+            raise _NotNowError
+        return entry, request
+
+    async def _moments_around(self, entry: Entry) -> list[datetime]:
+        """The moments that others use in the second of its date; looked up while that is free."""
+        if not entry.is_dated or self._postiz.scheduler.is_counted("list_posts"):
+            return []
+        second = datetime.fromtimestamp(math.floor(entry.due), UTC)
+        last = second + timedelta(milliseconds=999)
+        return [stored_at(p) for p in await self._postiz.posts.list(start=second, end=last)]
+
+    def _date_of(self, entry: Entry) -> float:
+        return entry.due if entry.is_dated else self._postiz.scheduler.server_time()
+
+    def _is_late(self, entry: Entry) -> bool:
+        is_over = entry.due <= self._postiz.scheduler.server_time()
+        return entry.is_dated and is_over and self._options.late != "send"
+
+    async def _shifted(self, entry: Entry) -> Entry:
+        """A late entry with its later date, if the user wants that."""
+        late = self._options.late
+        if not isinstance(late, timedelta):
+            raise _LateError
+        due = math.ceil(self._postiz.scheduler.server_time() + late.total_seconds())
+        await self._file.plan_again(entry, post_ids=entry.post_ids, due=due)
+        latest = await self._file.get(entry.id)
+        if latest is None or latest.state is not State.PLANNED:
+            raise _NotNowError
+        return latest
+
+    async def _set_aside(self, attempt: _Attempt) -> None:
+        """It was proved that the request is not stored."""
+        if attempt.request is not None:
+            await self._file.plan_again(attempt.entry, post_ids=attempt.entry.post_ids)
+
+    async def _end(
+        self, entry: Entry, state: State, note: str, ids: tuple[str | None, ...] | None = None
+    ) -> None:
+        now = self.clock.time()
+        await self._file.end(entry, state, note, entry.post_ids if ids is None else ids, now)
+
+    # -------------------------------------------------------------- lost answers
+
+    async def _find_out(self, entry: Entry, *, is_broken: bool = False) -> None:
+        """Find out what became of a request; adopt what is stored, plan the rest again."""
+        assert entry.sent is not None  # noqa: S101  (as the file's states promise)
+        refs = tuple(f"{entry.id}.{place}" for place in entry.places)
+        sent = SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
+        hurry = self._options.on_doubt == "send"
+        found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
+        self._is_well()
+        ids = entry.with_stored(dict(found.stored))
+        note = "; ".join(found.notes.values())
+        if None not in ids:
+            await self._end(entry, State.STORED, note, ids)
+        elif found.gone:
+            await self._end(entry, State.UNDECIDED, _HIDDEN, ids)
+        elif self._look_up.is_over(sent) and not hurry:
+            await self._end(entry, State.UNDECIDED, _IN_DOUBT, ids)
+        else:
+            await self._file.plan_again(entry, post_ids=ids)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request on its way: what it says, once that is written down, and when it left."""
+
+    sender: Sender
+    entry: Entry
+    used: Sequence[datetime]
+    request: CreatePost | None = None
+    sent_at: float = 0.0
+
+    async def prepare(self) -> CreatePost:
+        """The body, as the last thing before its first byte."""
+        self.entry, request = await self.sender.intent(self.entry, self.request, self.used)
+        self.request = request
+        self.sent_at = self.sender.clock.monotonic()
+        return request

@@ -1,0 +1,75 @@
+"""An outbox, a sandbox and a clock that jumps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async.clock import JumpingClock
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+    from pathlib import Path
+
+    from postiz_async import Ticket
+    from postiz_async.stores.memory import MemoryStore
+
+START = datetime(2027, 1, 1, 8, tzinfo=UTC)
+
+
+class OutboxLab:
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.clock = JumpingClock(start=START.timestamp())
+        self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.channel = self.sandbox.add_integration("mastodon").id
+        self.path = folder / "outbox.sqlite"
+
+    @asynccontextmanager
+    async def client(
+        self,
+        *,
+        latency: float = 0.1,
+        quota: MemoryStore | None = None,
+        drain: float = 0.0,
+        validate: bool = True,
+        **options: Any,
+    ) -> AsyncGenerator[Postiz]:
+        """A client of a new process."""
+        async with Postiz(
+            api_key=self.sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=self.clock,
+            transport=SandboxTransport(self.sandbox, latency=latency),
+            quota=quota,
+            drain=drain,
+            validate=validate,
+            outbox=OutboxOptions(self.path, **options),
+        ) as postiz:
+            yield postiz
+
+    def post(self, text: object) -> NewPost:
+        return NewPost(self.channel, f"post {text}")
+
+    async def put(self, postiz: Postiz, count: int, *, hours: float = 24.0) -> list[Ticket]:
+        return [await postiz.outbox.put(self.post(n), at=self.at(hours)) for n in range(count)]
+
+    def at(self, hours: float) -> datetime:
+        now = datetime.fromtimestamp(self.clock.time(), UTC)
+        return (now + timedelta(hours=hours)).replace(microsecond=0)
+
+    def lose(self, kind: str = "drop_answer", **options: Any) -> None:
+        self.sandbox.faults.add(Fault(kind, route="create_post", **options))  # type: ignore[arg-type]
+
+    @property
+    def statuses(self) -> list[int]:
+        return [create.status for create in self.sandbox.creates]
+
+    def assert_each_once(self, texts: Iterable[object]) -> None:
+        stored = Counter(post.content for post in self.sandbox.posts)
+        assert stored == Counter(f"post {text}" for text in texts)
+        assert self.sandbox.refusals == 0

@@ -1,0 +1,290 @@
+"""Handing over: what is put is stored exactly once, or ends with a reason."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from outbox_lab import OutboxLab
+
+from postiz_async import (
+    APIConnectionError,
+    ConfigurationError,
+    Integration,
+    InvalidPostError,
+    NewPost,
+    NotFoundError,
+    OutboxOptions,
+    Postiz,
+    StoreError,
+)
+from postiz_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async import Ticket
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
+    made = OutboxLab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+# ------------------------------------------------------------------ handing over
+
+
+async def test_a_hand_over_returns_before_it_is_sent_and_is_stored_marked(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        ticket = await postiz.outbox.put(lab.post(1), lab.post(2), at=lab.at(24))
+        assert (ticket.state, ticket.leaves_in, ticket.post_ids) == ("planned", 0.0, ())
+        assert lab.statuses == []
+        ended = await postiz.outbox.wait(ticket.id)
+        assert await postiz.outbox.get(ticket.id) == ended
+    assert ended.is_over
+    assert ended.state == "stored"
+    assert ended.at == ticket.at
+    assert ended.post_ids == tuple(post.id for post in lab.sandbox.posts)
+    assert lab.statuses == [201]
+    assert {post.date.microsecond // 1000 for post in lab.sandbox.posts} == {1}
+    assert len({post.settings["client_ref"] for post in lab.sandbox.posts}) == 2
+
+
+async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        ticket = await postiz.outbox.wait((await postiz.outbox.put(lab.post(1))).id)
+    assert (ticket.state, ticket.at) == ("stored", None)
+    assert lab.sandbox.posts[0].date.microsecond
+
+
+async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        first = await postiz.outbox.put(lab.post("first"), at=lab.at(24))
+        await postiz.outbox.wait(first.id)
+        tickets = await lab.put(postiz, 35)
+        last = await postiz.outbox.get(tickets[-1].id)
+        assert 3_500 < last.leaves_in < 3_620
+        waiting = await postiz.outbox.wait(last.id, timeout=1_000)
+        assert waiting.state == "planned"
+        assert 2_500 < waiting.leaves_in < 2_620
+        assert (await postiz.outbox.wait(last.id)).state == "stored"
+    lab.assert_each_once(["first", *range(35)])
+
+
+async def test_who_waits_in_a_handler_goes_first(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        tickets = await lab.put(postiz, 60)
+        await postiz.outbox.wait(tickets[29 - 3].id)
+        await postiz.posts.schedule(lab.post("urgent"), at=lab.at(24))
+        for ticket in tickets:
+            await postiz.outbox.wait(ticket.id)
+    lab.assert_each_once(["urgent", *range(60)])
+    place = [post.content for post in lab.sandbox.posts].index("post urgent")
+    assert place < 32
+
+
+async def test_what_the_server_would_refuse_is_refused_before_it_is_stored(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"posts\.0"):
+            await postiz.outbox.put(lab.post("x" * 600), at=lab.at(24))
+        with pytest.raises(InvalidPostError, match="has passed"):
+            await postiz.outbox.put(lab.post(1), at=lab.at(-1))
+        with pytest.raises(InvalidPostError, match="reads 102,400"):
+            await postiz.outbox.put(*[lab.post("x" * 400)] * 240, at=lab.at(24))
+        assert await postiz.outbox.counts() == {}
+
+
+async def test_a_refusal_ends_the_ticket_with_the_words_of_the_server(lab: OutboxLab) -> None:
+    async with lab.client(validate=False) as postiz:
+        ticket = await postiz.outbox.put(lab.post("x" * 600), at=lab.at(24))
+        ended = await postiz.outbox.wait(ticket.id)
+        assert ended.state == "refused"
+        assert "too long" in ended.reason
+        good = await postiz.outbox.put(lab.post(1), at=lab.at(24))
+        assert (await postiz.outbox.wait(good.id)).state == "stored"
+    assert lab.statuses == [400, 201]
+
+
+async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        tickets = await lab.put(postiz, 35)
+        await postiz.outbox.wait(tickets[25].id)
+        assert await postiz.outbox.withdraw(tickets[34].id)
+        assert not await postiz.outbox.withdraw(tickets[34].id)
+        assert not await postiz.outbox.withdraw(tickets[0].id)
+        assert (await postiz.outbox.get(tickets[34].id)).state == "skipped"
+        assert (await postiz.outbox.wait(tickets[33].id)).state == "stored"
+    lab.assert_each_once(range(34))
+
+
+async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
+            with pytest.raises(NotFoundError, match="no ticket 'x'"):
+                await ask("x")
+
+
+# ------------------------------------------------------------------ lost answers
+
+
+@pytest.mark.parametrize("kind", ["drop_answer", "error_after"])
+async def test_a_lost_answer_is_looked_up(lab: OutboxLab, kind: str) -> None:
+    lab.lose(kind)
+    async with lab.client() as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        ended = await postiz.outbox.wait(ticket.id)
+    assert ended.post_ids == (lab.sandbox.posts[0].id,)
+    lab.assert_each_once(range(1))
+
+
+async def test_what_never_arrived_is_sent_again_behind_the_fence(lab: OutboxLab) -> None:
+    lab.lose("reset")
+    async with lab.client() as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        assert (await postiz.outbox.wait(ticket.id, timeout=100)).state == "unknown"
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
+    assert lab.statuses == [400, 201]
+    assert lab.sandbox.creates[-1].at > 720
+
+
+async def test_late_work_is_not_doubled(lab: OutboxLab) -> None:
+    lab.lose("late_work", delay=600.0)
+    async with lab.client() as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
+
+
+async def test_half_a_request_is_completed_with_the_other_half(lab: OutboxLab) -> None:
+    lab.lose("stop", after_items=2)
+    async with lab.client() as postiz:
+        posts = [lab.post(n) for n in range(4)]
+        ended = await postiz.outbox.wait((await postiz.outbox.put(*posts, at=lab.at(24))).id)
+    by_content = {post.content: post.id for post in lab.sandbox.posts}
+    assert ended.post_ids == tuple(by_content[f"post {n}"] for n in range(4))
+    lab.assert_each_once(range(4))
+
+
+async def test_in_doubt_it_is_not_published_twice(lab: OutboxLab) -> None:
+    lab.lose("reset")
+    async with lab.client() as postiz:
+        ended = await postiz.outbox.wait((await lab.put(postiz, 1, hours=0.05))[0].id)
+    assert ended.state == "undecided"
+    assert "look for it in Postiz" in ended.reason
+    lab.assert_each_once([])
+
+
+async def test_in_doubt_it_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
+    lab.lose("reset")
+    async with lab.client(on_doubt="send") as postiz:
+        ended = await postiz.outbox.wait((await lab.put(postiz, 1, hours=0.05))[0].id)
+    assert ended.state == "stored"
+    lab.assert_each_once(range(1))
+
+
+# ------------------------------------------------------------------ late
+
+
+async def late(lab: OutboxLab, postiz: Postiz) -> Ticket:
+    """A hand-over for a moment at which the quota is used up."""
+    for ticket in await lab.put(postiz, 29):
+        await postiz.outbox.wait(ticket.id)
+    await lab.put(postiz, 2, hours=0.1)
+    ticket = await postiz.outbox.put(lab.post("late"), at=lab.at(0.2))
+    return await postiz.outbox.wait(ticket.id)
+
+
+async def test_what_is_late_is_kept_and_said(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        ended = await late(lab, postiz)
+    assert (ended.state, ended.reason) == ("late", "its date passed before a slot was free")
+
+
+async def test_what_is_late_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
+    async with lab.client(late="send") as postiz:
+        assert (await late(lab, postiz)).state == "stored"
+
+
+async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) -> None:
+    async with lab.client(late=timedelta(minutes=10)) as postiz:
+        ended = await late(lab, postiz)
+    assert ended.state == "stored"
+    assert ended.at is not None
+    stored = next(post for post in lab.sandbox.posts if post.content == "post late")
+    assert stored.date.replace(microsecond=0) == ended.at
+    assert ended.at.timestamp() > lab.clock.time()
+
+
+# ------------------------------------------------------------------ trouble
+
+
+async def test_a_server_that_is_away_delays_but_loses_nothing(lab: OutboxLab) -> None:
+    channel = Integration(id=lab.channel, name="us", provider="mastodon")
+    lab.sandbox.faults.add(Fault("reset", times=None))
+    async with lab.client() as postiz:
+        with pytest.raises(APIConnectionError):
+            await postiz.outbox.put(lab.post(0), at=lab.at(24))
+        with pytest.raises(InvalidPostError):
+            await postiz.outbox.put(NewPost(channel, "x" * 600), at=lab.at(24))
+        ticket = await postiz.outbox.put(NewPost(channel, "post 0"), at=lab.at(24))
+        held = await postiz.outbox.wait(ticket.id, timeout=60)
+        assert held.state == "planned"
+        assert held.reason
+        assert held.reason == postiz.outbox.trouble
+        lab.sandbox.faults.clear()
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+        assert postiz.outbox.trouble == ""
+    lab.assert_each_once(range(1))
+
+
+async def test_a_key_that_is_refused_pauses_the_outbox(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        key, lab.sandbox.organization.api_key = lab.sandbox.organization.api_key, "another"
+        tickets = await lab.put(postiz, 3)
+        await postiz.outbox.wait(tickets[0].id, timeout=200)
+        assert "401" in postiz.outbox.trouble
+        asked = lab.sandbox.requests
+        await lab.clock.sleep(60)
+        assert lab.sandbox.requests == asked
+        lab.sandbox.organization.api_key = key
+        for ticket in tickets:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(3))
+
+
+async def test_a_client_without_an_outbox_says_how_to_get_one() -> None:
+    async with Postiz(api_key="key") as postiz:
+        with pytest.raises(ConfigurationError, match="Give it a file"):
+            _ = postiz.outbox
+
+
+async def test_a_file_that_is_something_else_is_left_alone(lab: OutboxLab) -> None:
+    with sqlite3.connect(lab.path) as connection:
+        connection.execute("CREATE TABLE x (y)")
+    connection.close()
+    before = lab.path.read_bytes()
+    with pytest.raises(StoreError, match="another purpose"):
+        async with lab.client():
+            pass
+    assert lab.path.read_bytes() == before
+
+
+async def test_a_folder_is_no_outbox(lab: OutboxLab) -> None:
+    lab.path.mkdir()
+    with pytest.raises(StoreError, match="Check that it is a file"):
+        async with lab.client():
+            pass
+
+
+def test_options_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        OutboxOptions(tmp_path, late=timedelta(0))
+    with pytest.raises(ConfigurationError):
+        OutboxOptions(tmp_path, keep=timedelta(days=-1))

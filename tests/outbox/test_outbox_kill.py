@@ -1,0 +1,46 @@
+"""Real processes on one outbox and one quota; one is killed with SIGKILL while it sends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from processes import PATIENCE, child_environment, ended, sandbox_process, wait_until
+
+LIMIT, SPEED = 10, 3_600
+WORKER = str(Path(__file__).with_name("outbox_worker.py"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_while_sending_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    options = ("--limit", str(LIMIT), "--speed", str(SPEED))
+    with sandbox_process(tmp_path / "sandbox", *options) as server:
+
+        def start(*numbers: int) -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                [sys.executable, "-W", "error", WORKER, str(tmp_path), *map(str, numbers)],
+                env=child_environment(tmp_path, server.environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
+        with ended(start(*range(12))) as victim:
+            assert victim.stdout is not None
+            accepted = [int(victim.stdout.readline()) for _ in range(8)]
+            wait_until(lambda: server.state["creates"] >= 3, "three creates have arrived")
+            victim.kill()
+            more, _ = victim.communicate(timeout=PATIENCE)
+            accepted += [int(line) for line in more.split()]
+        with ended(start(*range(12, 16))) as one, ended(start(*range(16, 20))) as two:
+            for survivor in (one, two):
+                _, err = survivor.communicate(timeout=PATIENCE)
+                assert survivor.returncode == 0, err
+        stored = Counter(str(post["content"]) for post in server.posts)
+        state = server.state
+    assert set(stored.values()) == {1}
+    assert set(stored) >= {f"post {number}" for number in (*accepted, *range(12, 20))}
+    assert state["refusals"] == 0

@@ -1,0 +1,216 @@
+"""Several workers of one outbox, workers that die, and restarts."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from outbox_lab import OutboxLab
+
+from postiz_async import NewPost
+from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.outbox.file import OutboxFile
+from postiz_async.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async.testing import LocalPostiz
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
+    made = OutboxLab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+async def test_the_sandbox_for_tests_has_an_outbox_too(
+    postiz_sandbox: LocalPostiz, tmp_path: Path
+) -> None:
+    channel = postiz_sandbox.add_channel("x")
+    async with postiz_sandbox.client(outbox=tmp_path / "outbox.sqlite") as postiz:
+        ticket = await postiz.outbox.put(NewPost(channel, "hello"))
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    assert [post.content for post in postiz_sandbox.posts] == ["hello"]
+
+
+async def test_what_is_left_at_closing_is_sent_after_the_next_start(lab: OutboxLab) -> None:
+    async with lab.client(sends=False) as postiz:
+        tickets = await lab.put(postiz, 3)
+        assert (await postiz.outbox.wait(tickets[0].id, timeout=60)).state == "planned"
+    assert lab.statuses == []
+    async with lab.client() as postiz:
+        for ticket in tickets:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(3))
+
+
+async def test_closing_waits_for_what_is_under_way_and_no_longer(lab: OutboxLab) -> None:
+    async with lab.client(latency=2.0) as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        await lab.clock.sleep(7)  # it is on its way
+        began = lab.clock.monotonic()
+    assert 0 < lab.clock.monotonic() - began < 5
+    lab.assert_each_once(range(1))
+    async with lab.client() as postiz:
+        assert (await postiz.outbox.get(ticket.id)).state == "stored"
+
+
+async def test_a_drain_sends_everything_first(lab: OutboxLab) -> None:
+    async with lab.client(drain=math.inf) as postiz:
+        await lab.put(postiz, 40)
+    lab.assert_each_once(range(40))
+
+
+async def test_a_drain_that_is_over_keeps_the_rest(lab: OutboxLab) -> None:
+    async with lab.client(drain=60.0) as postiz:
+        tickets = await lab.put(postiz, 40)
+    assert len(lab.sandbox.posts) < 31
+    async with lab.client(sends=False) as postiz:
+        counts = await postiz.outbox.counts()
+    assert counts == {"stored": len(lab.sandbox.posts), "planned": 40 - len(lab.sandbox.posts)}
+    assert len(tickets) == 40
+
+
+async def test_one_hands_over_and_another_sends(lab: OutboxLab) -> None:
+    store = MemoryStore()
+    async with lab.client(sends=False, quota=store) as web, lab.client(quota=store):
+        tickets = await lab.put(web, 5)
+        for ticket in tickets:
+            assert (await web.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(5))
+
+
+async def test_workers_send_what_they_took_in_under_one_quota(lab: OutboxLab) -> None:
+    store = MemoryStore()
+    async with lab.client(quota=store) as one, lab.client(quota=store) as two:
+        for number in range(40):
+            await (one, two)[number % 2].outbox.put(lab.post(number), at=lab.at(24))
+        last = await two.outbox.put(lab.post(40), at=lab.at(25))
+        assert (await one.outbox.wait(last.id)).state == "stored"  # asked of another worker
+        while (await one.outbox.counts()).get("stored") != 41:  # type: ignore[call-overload]
+            await lab.clock.sleep(10)
+    lab.assert_each_once(range(41))
+
+
+class Dead:
+    """A worker that was killed: its entries and intents are in the file, its lock is free."""
+
+    def __init__(self, lab: OutboxLab, quota: str) -> None:
+        self.lab = lab
+        self.file = OutboxFile(lab.path, quota, "dead")
+
+    async def take_in(self, text: str, *, sends: bool, arrives: bool = False) -> str:
+        lab, ticket = self.lab, f"ticket of {text}"
+        item = PostItem(
+            integration={"id": lab.channel},  # type: ignore[arg-type]
+            value=[{"content": f"post {text}", "image": []}],  # type: ignore[list-item]
+            settings={"__type": "mastodon", "client_ref": text},
+        )
+        body = CreatePost(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
+        at = lab.at(24)
+        entry = await self.file.put(ticket, body, at.timestamp(), dated=True, owned=True)
+        if sends:
+            marked = await self.file.intend(entry, at, [], lab.clock.time())
+            assert marked is not None
+            if arrives:
+                async with lab.client(sends=False) as postiz:
+                    await postiz.posts.create(marked, validate=False)
+        return ticket
+
+    def die(self) -> None:
+        assert self.file._lock is not None
+        self.file._lock.release()
+
+
+async def test_the_entries_of_a_dead_worker_are_taken_over_and_looked_up(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        dead = Dead(lab, postiz.quota_name)
+        await dead.file.open(0.0)
+        untouched = await dead.take_in("untouched", sends=False)
+        arrived = await dead.take_in("arrived", sends=True, arrives=True)
+        lost = await dead.take_in("lost", sends=True)
+        await lab.clock.sleep(3_600)
+        assert (await postiz.outbox.get(untouched)).state == "planned"  # it is alive
+        assert (await postiz.outbox.get(lost)).state == "sending"
+        dead.die()
+        for ticket in (untouched, arrived, lost):
+            assert (await postiz.outbox.wait(ticket)).state == "stored"
+    lab.assert_each_once(["untouched", "arrived", "lost"])
+    assert not list(lab.path.parent.glob("*.lock"))
+    dead.file._close()
+
+
+async def test_only_one_takes_over(lab: OutboxLab) -> None:
+    files = [OutboxFile(lab.path, "quota", name) for name in ("dead", "one", "two")]
+    for file in files:
+        await file.open(0.0)
+    dead = Dead(lab, "quota")
+    dead.file = files[0]
+    for number in range(10):
+        await dead.take_in(str(number), sends=number % 2 == 0)
+    dead.die()
+    assert [(await file.take_stock((), 100))[0] for file in files[1:]] == [10, 0]
+    for file in files[1:]:
+        await file.aclose()
+    files[0]._close()
+
+
+async def test_old_tickets_are_forgotten(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
+    await lab.clock.sleep(2 * 86_400)
+    async with lab.client(keep=timedelta(days=3)) as postiz:
+        assert await postiz.outbox.counts() == {"stored": 1}
+    async with lab.client(keep=timedelta(days=1)) as postiz:
+        assert await postiz.outbox.counts() == {}
+
+
+async def test_marks_in_one_second_are_all_different(lab: OutboxLab) -> None:
+    at = lab.at(24)
+    async with lab.client(drain=math.inf) as postiz:
+        await postiz.posts.schedule(lab.post("foreign"), at=at + timedelta(milliseconds=1))
+        for number in range(5):
+            await postiz.outbox.put(lab.post(number), at=at)
+    marks = sorted(post.date.microsecond // 1000 for post in lab.sandbox.posts)
+    assert marks == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence(
+    lab: OutboxLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lab.client(sends=False) as postiz:
+        await lab.put(postiz, 2)
+    lab.sandbox.organization.api_key = "a-new-key"
+    async with lab.client() as postiz:
+        await lab.clock.sleep(60)
+        assert await postiz.outbox.counts() == {}
+    assert "2 hand-overs in" in caplog.text
+    assert "say organization=" in caplog.text
+    assert lab.statuses == []
+
+
+async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None:
+    async with lab.client(drain=math.inf) as postiz:
+        await lab.put(postiz, 30)
+    async with lab.client() as postiz:
+        assert (await postiz.quota()).remaining == 0
+        ticket = await postiz.outbox.put(lab.post(30), at=lab.at(24))
+        assert ticket.leaves_in > 3_000
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(31))
+
+
+async def test_locks_that_dead_workers_left_are_cleared_away(lab: OutboxLab) -> None:
+    old, new = (lab.path.with_name(f"outbox.sqlite.{name}.lock") for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    async with lab.client(sends=False):
+        assert not old.exists()
+        assert new.exists()  # its worker may be about to take it

@@ -1,0 +1,267 @@
+"""The adapter for FastAPI, in an application that a real uvicorn serves."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
+from web_lab import call, serving, until
+
+from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
+from postiz_async.contrib.fastapi import (
+    CancelWhenGone,
+    Credentials,
+    PostizDep,
+    RequestClient,
+    add_error_handlers,
+    postiz_for,
+    postiz_lifespan,
+    postiz_router,
+)
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from aiohttp import ClientSession
+
+SECRET = "key-that-nobody-may-see-8f2c"
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(api_key=SECRET, limit=2, work_per_post=0.0) as made:
+        yield made
+
+
+def client_of(sandbox: Sandbox, api_key: str = SECRET) -> Postiz:
+    transport = SandboxTransport(sandbox)
+    return Postiz(api_key=api_key, base_url="http://sandbox.invalid", transport=transport)
+
+
+def in_an_hour() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+class App:
+    """An application with one route that schedules, and what became of its handlers."""
+
+    def __init__(self, client: Postiz | PostizPool, **options: Any) -> None:
+        self.events: list[str] = []
+        self.app = FastAPI(lifespan=self.lifespan)
+        self.client, self.options = client, options
+        add_error_handlers(self.app)
+        self.app.add_middleware(CancelWhenGone)
+        self.app.include_router(postiz_router())
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:
+        async with postiz_lifespan(app, self.client, **self.options):
+            yield
+
+    def schedules(self, dependency: Any = PostizDep) -> App:
+        async def schedule(channel: str, text: str, postiz: RequestClient) -> str:
+            try:
+                made = await postiz.posts.schedule(NewPost(channel, text), at=in_an_hour())
+            except asyncio.CancelledError:
+                self.events.append("cancelled")
+                raise
+            return made[0].post_id
+
+        schedule.__annotations__["postiz"] = dependency
+        self.app.add_api_route("/schedule", schedule, methods=["POST"])
+        return self
+
+
+async def post(session: ClientSession, channel: str, text: str = "hello") -> tuple[int, Any]:
+    return await call(session, "POST", "/schedule", params={"channel": channel, "text": text})
+
+
+async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandbox) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    async with serving(App(client_of(sandbox)).schedules().app) as session:
+        status, body = await post(session, channel, "x" * 600)
+        assert status == 422
+        assert body["detail"][0]["loc"] == ["body", "posts", 0, "value", 0, "content"]
+        assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
+        async with session.post("/schedule", params={"channel": channel, "text": "x"}) as answer:
+            assert answer.status == 503
+            assert 3_590 < int(answer.headers["Retry-After"]) <= 3_606
+            assert (await answer.json())["retry_after"] == int(answer.headers["Retry-After"])
+        _, health = await call(session, "GET", "/postiz/health")
+    assert health["status"] == "ok"
+    assert (health["quota"]["limit"], health["quota"]["remaining"]) == (2, 0)
+    assert len(sandbox.creates) == 2
+
+
+async def test_a_key_of_ours_that_is_refused_is_no_business_of_the_caller(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(App(client_of(sandbox, SECRET + "-old")).schedules().app) as session:
+        status, body = await post(session, "any")
+    assert (status, body) == (502, {"detail": "Postiz does not carry this out at the moment."})
+    assert "401" in caplog.text
+    assert SECRET not in caplog.text
+
+
+async def test_a_server_that_is_away_is_a_bad_gateway(sandbox: Sandbox) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    async with serving(App(client_of(sandbox)).schedules().app) as session:
+        sandbox.faults.add(Fault("drop_answer", route="create_post"))
+        status, body = await post(session, channel)
+        assert (status, "may be stored" in body["detail"]) == (502, True)
+
+
+async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    made = App(client_of(sandbox), max_wait=None).schedules()
+    async with serving(made.app) as session:
+        assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
+        waiting = asyncio.create_task(post(session, channel))
+        assert isinstance(made.client, Postiz)
+        gate = made.client.scheduler.gate
+        await until(lambda: gate.view().queued.interactive == 1)
+        waiting.cancel()
+        await until(lambda: gate.view().queued.interactive == 0)
+        assert made.client.calls_under_way == 0
+    assert made.events == ["cancelled"]
+    assert len(sandbox.creates) == 2
+
+
+async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> None:
+    made = App(client_of(sandbox))
+    done = asyncio.Event()
+
+    async def later() -> None:
+        await asyncio.sleep(0.05)
+        done.set()
+
+    async def quick(tasks: BackgroundTasks) -> str:
+        tasks.add_task(later)
+        return "ok"
+
+    async def echo(request: Request) -> int:
+        return len(await request.body())
+
+    quick.__annotations__["tasks"] = BackgroundTasks
+    echo.__annotations__["request"] = Request
+    made.app.add_api_route("/quick", quick)
+    made.app.add_api_route("/echo", echo, methods=["POST"])
+    async with serving(made.app) as session:
+        assert await call(session, "GET", "/quick", headers={"Connection": "close"}) == (200, "ok")
+        async with asyncio.timeout(5):
+            await done.wait()
+        assert await call(session, "POST", "/echo", data=BytesIO(b"x" * 3_000_000)) == (
+            200,
+            3_000_000,
+        )
+
+
+async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    client = client_of(sandbox)
+    async with serving(App(client).app) as session:
+        at = in_an_hour().replace(microsecond=0)
+        made = await client.posts.schedule(NewPost(channel, "later"), at=at)
+        waiting = asyncio.create_task(client.posts.wait_published(made[0].post_id, at=at))
+        for body in (b"", b"{not json"):
+            await asyncio.sleep(0.01)
+            asked = sandbox.requests
+            status, _ = await call(session, "POST", "/postiz/webhook", data=body)
+            assert status == 204
+            await until(lambda asked=asked: sandbox.requests > asked)
+        async with session.post("/postiz/webhook", data=BytesIO(b" " * 1_100_000)) as answer:
+            assert answer.status == 413
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
+async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Sandbox) -> None:
+    other = sandbox.add_organization("another-key")
+    ours = sandbox.add_integration("mastodon").id
+    theirs = sandbox.add_integration("mastodon", organization=other).id
+
+    def whose(x_key: Annotated[str, Header()], x_org: Annotated[str, Header()]) -> Credentials:
+        return Credentials(x_key, organization=x_org)
+
+    whose.__annotations__ = {
+        "x_key": Annotated[str, Header()],
+        "x_org": Annotated[str, Header()],
+        "return": Credentials,
+    }
+    pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
+    tenant = Annotated[RequestClient, Depends(postiz_for(whose))]
+    made = App(pool).schedules(tenant)
+
+    async def channels(postiz: RequestClient) -> list[str]:
+        return [each.id for each in await postiz.integrations.list()]
+
+    channels.__annotations__["postiz"] = tenant
+    made.app.add_api_route("/channels", channels)
+    heads = [{"x-key": SECRET, "x-org": "us"}, {"x-key": "another-key", "x-org": "them"}]
+    async with serving(made.app) as session:
+        answers = await asyncio.gather(
+            *(call(session, "GET", "/channels", headers=heads[n % 2]) for n in range(20))
+        )
+        assert [body for _, body in answers] == [[ours], [theirs]] * 10
+        crossed = {"channel": theirs, "text": "x"}
+        options: dict[str, Any] = {"params": crossed, "headers": heads[0]}
+        assert (await call(session, "POST", "/schedule", **options))[0] == 422
+        options = {"params": crossed, "headers": {"x-key": "wrong", "x-org": "them"}}
+        assert (await call(session, "POST", "/schedule", **options))[0] == 502
+        assert (await call(session, "POST", "/postiz/webhook"))[0] == 204
+        assert (await call(session, "GET", "/postiz/health"))[1]["clients"] == 3
+    assert not sandbox.posts
+    assert SECRET not in repr(Credentials(SECRET))
+
+
+async def test_the_budget_may_depend_on_the_request(sandbox: Sandbox) -> None:
+    made = App(client_of(sandbox), max_wait=lambda request: float(request.headers["x-wait"]))
+
+    async def budget(postiz: PostizDep) -> float | None:
+        return postiz.max_wait
+
+    budget.__annotations__["postiz"] = PostizDep
+    made.app.add_api_route("/budget", budget)
+    async with serving(made.app) as session:
+        assert await call(session, "GET", "/budget", headers={"x-wait": "2"}) == (200, 2.0)
+
+
+async def test_a_mistake_of_the_programmer_is_said_in_the_log(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
+    async with serving(App(pool).schedules().app) as session:
+        assert (await post(session, "any"))[0] == 503
+    assert "Depends(postiz_for(...))" in caplog.text
+
+
+async def test_one_line_for_many_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_lifespan: Callable[..., Awaitable[Any]]
+) -> None:
+    monkeypatch.setenv("POSTIZ_API_KEY", SECRET)
+    monkeypatch.setenv("POSTIZ_API_URL", "http://127.0.0.1:9")
+    quota, outbox = tmp_path / "quota.sqlite", tmp_path / "outbox.sqlite"
+    client = await run_lifespan(quota=str(quota), outbox=outbox)
+    assert not client.is_open
+    assert outbox.exists()
+    with pytest.raises(ConfigurationError, match="Give quota and outbox to the client"):
+        await run_lifespan(client=Postiz(), quota=quota)
+
+
+@pytest.fixture
+def run_lifespan() -> Callable[..., Awaitable[Any]]:
+    async def run(client: Postiz | None = None, **options: Any) -> Any:
+        async with postiz_lifespan(FastAPI(), client, **options) as opened:
+            assert isinstance(opened, Postiz)
+            assert opened.is_open
+            return opened
+
+    return run

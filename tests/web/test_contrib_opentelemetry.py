@@ -1,0 +1,155 @@
+"""Spans and metrics, as an application's exporter gets them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from samples import PNG
+
+from postiz_async import NewPost, Postiz, PostizError, QuotaWaitError
+from postiz_async.clock import JumpingClock
+from postiz_async.contrib.opentelemetry import Telemetry
+from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SECRET = "key-that-nobody-may-see-8f2c"
+
+
+class Lab:
+    def __init__(self) -> None:
+        self.spans = InMemorySpanExporter()
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.reader = InMemoryMetricReader()
+        self.meters = MeterProvider([self.reader])
+        telemetry = Telemetry(tracer_provider=self.tracers, meter_provider=self.meters)
+        self.sandbox = Sandbox(api_key=SECRET, clock=JumpingClock(), limit=2, work_per_post=0.0)
+        self.channel = self.sandbox.add_integration("mastodon").id
+        self.postiz = Postiz(
+            api_key=SECRET,
+            base_url="https://postiz.example.com",
+            clock=self.sandbox.clock,
+            transport=SandboxTransport(self.sandbox, latency=0.25),
+            on_call=telemetry.on_call,
+            on_attempt=telemetry.on_attempt,
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """Name to value, or to (count, sum) of a histogram."""
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return {
+            metric.name: sum(
+                getattr(point, "sum", None) if hasattr(point, "sum") else point.value
+                for point in metric.data.data_points
+            )
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
+
+    async def schedule(self, text: str = "content-of-ours", **options: Any) -> None:
+        at = datetime.fromtimestamp(self.sandbox.clock.time(), UTC) + timedelta(days=1)
+        await self.postiz.posts.schedule(NewPost(self.channel, text), at=at, **options)
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    made = Lab()
+    async with made.sandbox, made.postiz:
+        yield made
+    made.meters.shutdown()
+    made.tracers.shutdown()
+
+
+async def test_each_call_and_each_request_has_its_span(lab: Lab) -> None:
+    lab.sandbox.faults.add(Fault("empty_401", route="list_integrations"))
+    with lab.tracers.get_tracer("app").start_as_current_span("handler"):
+        await lab.schedule()
+    spans = {span.name: span for span in lab.spans.get_finished_spans()}
+    names = [span.name for span in lab.spans.get_finished_spans()]
+    assert names == [
+        *("GET /integrations", "GET /integrations", "postiz.list_integrations"),
+        *("POST /posts", "postiz.create_post", "handler"),
+    ]
+    call, request = spans["postiz.create_post"], spans["POST /posts"]
+    assert call.parent is not None
+    assert call.parent.span_id == spans["handler"].context.span_id
+    assert request.parent is not None
+    assert request.parent.span_id == call.context.span_id
+    assert request.kind.name == "CLIENT"
+    assert request.attributes == {
+        "http.request.method": "POST",
+        "url.template": "/posts",
+        "http.response.status_code": 201,
+        "server.address": "postiz.example.com",
+        "server.port": 443,
+    }
+    assert 0.4 < (request.end_time - request.start_time) / 1e9 < 0.6  # type: ignore[operator]
+    first = lab.spans.get_finished_spans()[0]
+    assert first.attributes is not None
+    assert (first.attributes["error.type"], first.status.status_code.name) == ("401", "ERROR")
+
+
+async def test_the_metrics_of_the_quota(lab: Lab) -> None:
+    for _ in range(2):
+        await lab.schedule()
+    with pytest.raises(QuotaWaitError):
+        await lab.schedule(max_wait=5.0)
+    await lab.schedule()
+    await lab.postiz.media.upload(PNG)
+    seen = lab.metrics()
+    assert seen["postiz.quota.refusals"] == 1
+    assert seen["postiz.quota.remaining"] == 1
+    assert seen["postiz.quota.queued"] == 0
+    assert 3_590 < seen["postiz.quota.wait"] < 3_610
+    assert seen["postiz.upload.size"] == len(PNG)
+    assert seen["http.client.request.duration"] == pytest.approx(2.5)
+
+
+async def test_no_attribute_has_a_secret_or_a_content(lab: Lab) -> None:
+    await lab.schedule()
+    with suppress(PostizError):
+        await lab.schedule("x" * 600)
+    shown = "".join(span.to_json() for span in lab.spans.get_finished_spans())
+    assert "postiz.create_post" in shown
+    assert SECRET not in shown
+    assert "content-of-ours" not in shown
+
+
+async def test_a_broken_hook_loses_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: object) -> None:
+        raise ValueError(event)
+
+    sandbox = Sandbox(clock=JumpingClock())
+    client = Postiz(
+        api_key="sandbox",
+        base_url="http://sandbox.invalid",
+        clock=sandbox.clock,
+        transport=SandboxTransport(sandbox),
+        on_call=broken,
+        on_attempt=broken,
+    )
+    async with sandbox, client as postiz:
+        assert await postiz.integrations.list() == []
+    assert caplog.text.count("a hook failed") == 3
+
+
+async def test_a_record_of_the_log_has_the_request_as_data(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "postiz_async"):
+        await lab.postiz.integrations.list()
+    record = next(each for each in caplog.records if hasattr(each, "postiz"))
+    assert (record.postiz.endpoint, record.postiz.status) == ("list_integrations", 200)

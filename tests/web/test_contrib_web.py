@@ -1,0 +1,67 @@
+"""Errors as answers, whatever the framework."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from postiz_async import errors
+from postiz_async.contrib.web import answer_to, open_store
+from postiz_async.errors import Marks, PostizError, Problem
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
+
+KEY = "a-secret-key"
+MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
+
+CASES: list[tuple[PostizError, int]] = [
+    (errors.QuotaWaitError(KEY, retry_after=12.2), 503),
+    (errors.RateLimitError(KEY, retry_after=0.0), 503),
+    (errors.InvalidPostError([Problem("posts.0.channel", "is none")]), 422),
+    (errors.BadRequestError("no such tag", status_code=400), 422),
+    (errors.PayloadTooLargeError("too large", status_code=413), 413),
+    (errors.NotFoundError("not there", status_code=404), 404),
+    (errors.AuthenticationError(f"Invalid API key {KEY}", status_code=401), 502),
+    (errors.PlanLimitError(KEY, status_code=402), 502),
+    (errors.ServerError(KEY, status_code=500), 502),
+    (errors.APITimeoutError(KEY), 504),
+    (errors.APIConnectionError(KEY), 502),
+    (errors.DeliveryUnknownError(KEY, marks=MARKS), 502),
+    (errors.UnexpectedAnswerError(KEY), 502),
+    (errors.PublishError(KEY, post_id="1"), 502),
+    (errors.StoreError(KEY), 503),
+    (errors.ConfigurationError(KEY), 503),
+    (errors.BatchError(KEY), 502),
+]
+
+
+@pytest.mark.parametrize(("error", "status"), CASES, ids=lambda case: type(case).__name__)
+def test_each_error_has_its_answer(error: PostizError, status: int) -> None:
+    answer = answer_to(error)
+    assert answer.status == status
+    assert KEY not in str(answer.body)
+
+
+def test_the_wait_is_rounded_up_and_never_nothing() -> None:
+    assert answer_to(CASES[0][0]).headers == {"Retry-After": "13"}
+    assert answer_to(CASES[1][0]).headers == {"Retry-After": "1"}
+    assert answer_to(CASES[5][0]).headers == {}
+
+
+def test_a_problem_has_its_path() -> None:
+    problem = Problem("posts.2.settings.title", "is missing", hint="say one")
+    [said] = answer_to(errors.InvalidPostError([problem])).detail
+    assert said == {
+        "loc": ["body", "posts", 2, "settings", "title"],
+        "msg": "is missing",
+        "type": "postiz",
+        "hint": "say one",
+    }
+
+
+def test_a_store_by_its_address() -> None:
+    store = MemoryStore()
+    assert open_store(store) is store
+    assert isinstance(open_store("quota.sqlite"), SqliteStore)
+    assert type(open_store("redis://127.0.0.1:1/0")).__name__ == "RedisStore"

@@ -1,0 +1,77 @@
+"""The example application, as its users run it: two worker processes on one quota."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from web_lab import call, workers
+
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+LIMIT = 30
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own")
+async def test_two_workers_share_one_quota_and_one_outbox(tmp_path: Path) -> None:
+    async with Sandbox(limit=LIMIT) as sandbox, serve(sandbox) as served:
+        channel = sandbox.add_integration("mastodon").id
+        environment = {
+            "POSTIZ_API_KEY": sandbox.organization.api_key,
+            "POSTIZ_API_URL": served.api_url,
+            "DATA": str(tmp_path),
+            "WEBHOOK_PATH": "/hooks/secret",
+        }
+        async with workers(EXAMPLE, 2, tmp_path, environment) as session:
+            await _page_and_webhook(session)
+            ticket = await _hand_over(session, channel, 10.0)
+            answers = await asyncio.gather(*(_schedule(session, channel, n) for n in range(200)))
+            late = await _hand_over(session, channel, 0.0)
+            _, health = await call(session, "GET", "/health")
+            listed = (await call(session, "GET", "/posts"))[1]
+    assert ticket["state"] == "stored"
+    assert Counter(status for status, _ in answers) == {201: LIMIT - 1, 503: 200 - LIMIT + 1}
+    waits = [body["retry_after"] for status, body in answers if status == 503]
+    assert min(waits) > 3_500
+    assert max(waits) <= 3_610
+    assert late["state"] == "planned"
+    assert 3_500 < late["leaves_in"] < 3_610
+    assert sandbox.refusals == 0
+    assert len(sandbox.creates) == LIMIT
+    assert len(listed) == LIMIT
+    assert health["status"] == "ok"
+    assert health["outbox"] == {"stored": 1, "planned": 1}
+
+
+async def _page_and_webhook(session: ClientSession) -> None:
+    async with session.get("/") as answer:
+        assert "<form" in await answer.text()
+    assert (await call(session, "POST", "/hooks/secret", data=b""))[0] == 204
+    status, body = await call(session, "GET", "/announcements/unknown")
+    assert (status, body["detail"]) == (404, "there is no ticket 'unknown' in this outbox")
+
+
+async def _hand_over(session: ClientSession, channel: str, wait: float) -> dict[str, Any]:
+    body = {"channel": channel, "text": "handed over", "at": _in_an_hour()}
+    status, handed = await call(session, "POST", "/announcements", json=body)
+    assert status == 202, handed
+    return (await call(session, "GET", f"/announcements/{handed['ticket']}?wait={wait}"))[1]
+
+
+async def _schedule(session: ClientSession, channel: str, number: int) -> tuple[int, Any]:
+    body = {"channel": channel, "text": f"post {number}", "at": _in_an_hour()}
+    return await call(session, "POST", "/posts", json=body)
+
+
+def _in_an_hour() -> str:
+    return (datetime.now(UTC) + timedelta(hours=1)).isoformat()

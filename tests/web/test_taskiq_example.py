@@ -1,0 +1,97 @@
+"""The example on a task queue, as its users run it: two workers, two organisations, a Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import child_environment
+from redis_server import find_redis, redis_server
+from web_lab import until
+
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+LIMIT, ORDERS, WINDOW = 6, 8, 5.0
+EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_app"
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own"),
+    pytest.mark.skipif(find_redis() is None, reason="there is no redis-server"),
+]
+
+
+@asynccontextmanager
+async def running(environment: dict[str, str], *command: str) -> AsyncGenerator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "taskiq", *command, "--log-level", "WARNING"),
+        cwd=EXAMPLE,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        yield
+        assert process.returncode is None, f"taskiq {command[0]} ended by itself"
+    finally:
+        # TaskIQ's worker may miss a SIGTERM that meets a message; how it ends is not ours to test.
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def hand_over(environment: dict[str, str], orders: list[dict[str, str]]) -> list[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "send.py"),
+        cwd=EXAMPLE,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate("\n".join(map(json.dumps, orders)).encode())
+    assert process.returncode == 0
+    return out.decode().split()
+
+
+async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path: Path) -> None:
+    with redis_server() as redis:
+        sandbox = Sandbox(api_key="key-of-a", limit=LIMIT, window=WINDOW, work_per_post=0.0)
+        other = sandbox.add_organization("key-of-b")
+        channels = {
+            "a": sandbox.add_integration("mastodon").id,
+            "b": sandbox.add_integration("mastodon", organization=other).id,
+        }
+        at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        orders = [
+            {"organization": name, "channel": channel, "text": f"{name} {number}", "at": at}
+            for number in range(ORDERS)
+            for name, channel in channels.items()
+        ]
+        async with sandbox, serve(sandbox) as served:
+            environment = child_environment(
+                tmp_path,
+                {
+                    "REDIS_URL": redis.url,
+                    "POSTIZ_API_URL": served.api_url,
+                    "ORGANIZATIONS": json.dumps({"a": "key-of-a", "b": "key-of-b"}),
+                },
+            )
+            async with (
+                running(environment, "worker", "tasks:broker", "--workers", "2"),
+                running(environment, "scheduler", "tasks:scheduler", "--update-interval", "1"),
+            ):
+                assert len(set(await hand_over(environment, orders))) == len(orders)
+                await until(lambda: len(sandbox.creates) >= len(orders))
+        stored = Counter(post.content for post in sandbox.posts)
+        assert stored == Counter(order["text"] for order in orders)
+        assert sandbox.refusals == 0

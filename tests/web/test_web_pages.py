@@ -1,0 +1,66 @@
+"""The applications of `docs/web-backends.md`, served as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from web_lab import call, serving
+
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PAGE = (Path(__file__).parents[2] / "docs" / "web-backends.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    monkeypatch.chdir(tmp_path)
+    async with Sandbox(api_key="token-of-acme") as made, serve(made) as served:
+        monkeypatch.setenv("POSTIZ_API_KEY", "token-of-acme")
+        monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
+        yield made
+
+
+def application(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The `app` of the block that says this; a module, because FastAPI looks up annotations."""
+    module = ModuleType("block_of_the_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    text = next(block for block in BLOCKS if said in block)
+    exec(compile(text, "web-backends.md", "exec"), module.__dict__)  # noqa: S102
+    return module.__dict__["app"]
+
+
+@pytest.mark.parametrize("said", ["PostizDep,", "Starlette("])
+async def test_a_post_is_handed_over(
+    said: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    async with serving(application(said, monkeypatch)) as session:
+        body = {"channel": channel, "text": "hello"}
+        status, said_back = await call(session, "POST", "/announce", json=body)
+        assert (status, set(said_back)) == (202, {"ticket", "leaves_in"})
+        status, said_back = await call(session, "POST", "/announce", json=body | {"channel": "x"})
+        assert status == 422
+        assert said_back["detail"][0]["loc"] == ["body", "posts", 0, "channel"]
+
+
+async def test_a_request_has_its_organisation(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sandbox.add_organization("token-of-globex")
+    sandbox.add_integration("mastodon", name="ours")
+    sandbox.add_integration("mastodon", name="theirs", organization=other)
+    async with serving(application("TenantPostiz", monkeypatch)) as session:
+        for name, channel in (("acme", "ours"), ("globex", "theirs")):
+            head = {"X-Organization": name}
+            answer = await call(session, "GET", "/channels", headers=head)
+            assert answer == (200, [channel])

@@ -1,0 +1,97 @@
+"""Applications served by a real uvicorn, in this process or in workers of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from aiohttp import ClientError, ClientSession
+from processes import child_environment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+PATIENCE = 30.0
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncGenerator[ClientSession]:
+    """A session whose base is the application, served on loopback in this event loop."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started:
+            await asyncio.sleep(0.005)
+            if task.done():
+                raise AssertionError("uvicorn did not start")
+        port = sock.getsockname()[1]
+        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session
+    finally:
+        server.should_exit = True
+        await task
+        sock.close()
+
+
+@asynccontextmanager
+async def workers(
+    folder: Path, count: int, home: Path, environment: Mapping[str, str]
+) -> AsyncGenerator[ClientSession]:
+    """The same for `app` in `app.py` of a folder, served by so many worker processes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(folder)),
+        *("--workers", str(count), "--port", str(port), "--log-level", "warning"),
+        env=child_environment(home, environment),
+        start_new_session=True,
+    )
+    try:
+        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+            await _until_up(session, process)
+            yield session
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def _until_up(session: ClientSession, process: asyncio.subprocess.Process) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            async with session.get("/health"):
+                return
+        except ClientError:
+            assert process.returncode is None, "uvicorn ended"
+            assert time.monotonic() < until, "uvicorn did not start"
+            await asyncio.sleep(0.05)
+
+
+async def call(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    async with session.request(method, path, **options) as answer:
+        return answer.status, await answer.json() if answer.status != 204 else None
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
