@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers, texts
+    from postiz_async.batch.reading import Reading
+    from postiz_async.batch.rows import CampaignRow
     from postiz_async.caller import RawAnswer
     from postiz_async.client import Postiz
     from postiz_async.errors import (
@@ -64,6 +66,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BatchError",
+    "CampaignRow",
     "ConfigurationError",
     "CreatePost",
     "Created",
@@ -93,6 +96,7 @@ __all__ = [
     "RateLimitError",
     "RawAnswer",
     "RawSettings",
+    "Reading",
     "ServerError",
     "StoreError",
     "Text",
@@ -104,6 +108,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batch.reading": ("Reading",),
+    "batch.rows": ("CampaignRow",),
     "caller": ("RawAnswer",),
     "client": ("Postiz",),
     "errors": (

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, assert_type
+from typing import TYPE_CHECKING, Literal, assert_type
 
 from postiz_async import (
+    CampaignRow,
     Created,
     Html,
     Integration,
@@ -22,17 +23,19 @@ from postiz_async import (
     Quota,
     QuotaWaitError,
     RawAnswer,
+    Reading,
     ThreadPart,
     providers,
 )
-from postiz_async.batch.plan import Forecast
-from postiz_async.batch.reading import Reading
-from postiz_async.batch.report import Report
-from postiz_async.batch.rows import CampaignRow
 from postiz_async.batch.outcomes import Outcome
+from postiz_async.batch.plan import Forecast
+from postiz_async.batch.report import Report
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 from postiz_async.models.notifications import Notification
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
