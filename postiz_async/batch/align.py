@@ -115,8 +115,9 @@ def _is_fixed(cluster: Sequence[Span]) -> bool:
 def _arrange_cluster(cluster: list[Span], limits: Limits) -> list[list[Span]]:
     if _is_fixed(cluster):
         return _packed(cluster, limits)
-    wide = [part for run in _cover(cluster, _UNLIMITED) for part in _packed(run, limits)]
-    if len(wide) > _bound_cluster(cluster, limits):
+    runs = _cover(cluster, _UNLIMITED)
+    wide = [part for run in runs for part in _packed(run, limits)]
+    if len(wide) > len(runs) and len(wide) > _bound_cluster(cluster, limits):
         wide = min(wide, _cover(cluster, limits), key=len)
     return _nearer(wide, limits)
 

@@ -28,11 +28,13 @@ class Halving:
     Attributes:
         suspects: one of them at least is guilty.
         unknown: nothing is known of them.
+        is_fruitful: whether something was stored.
     """
 
     def __init__(self, rows: tuple[Row, ...]) -> None:
         self.suspects = rows
         self.unknown: tuple[Row, ...] = ()
+        self.is_fruitful = False
 
     @property
     def group(self) -> tuple[Row, ...]:
@@ -46,6 +48,7 @@ class Halving:
 
     def stored(self) -> None:
         """The group was stored."""
+        self.is_fruitful = True
         self.suspects = self.suspects[len(self.group) :]
 
     def refused(self) -> None:

@@ -56,10 +56,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Requests, the most urgent first, and the leeway that their dates had."""
+    """Requests, the most urgent first, the leeway that their dates had, and those without it."""
 
     requests: list[PlannedRequest]
     leeway: Leeway | None = None
+    written: list[PlannedRequest] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,9 @@ class Planner:
         moved = written
         for _ in range(_ROUNDS):
             leeway = self._leeway(align, held)
-            moved = Arrangement(plan(rows, self.size_of, self.limits, leeway), leeway)
-            worse = self._late(moved.requests) - late
+            requests = plan(rows, self.size_of, self.limits, leeway)
+            moved = Arrangement(requests, leeway, written.requests)
+            worse = self._late(requests) - late
             if not worse:
                 return moved
             held |= worse
@@ -103,9 +105,8 @@ class Planner:
 
     def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
         """What a plan costs, and what moving dates gains."""
-        if chosen.leeway is not None:
-            written = Arrangement(plan(rows, self.size_of, self.limits))
-            ways = [(written, None), (chosen, align)]
+        if chosen.written is not None:
+            ways = [(Arrangement(chosen.written), None), (chosen, align)]
         elif align or len(rows) > SUGGESTED_UP_TO:
             ways = [(chosen, None)]
         else:

@@ -8,7 +8,7 @@ while a lost answer is looked up.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import anyio
 
@@ -28,12 +28,17 @@ from postiz_async.wire import parse_date
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from anyio.abc import TaskGroup
+
     from postiz_async.batch.job import Job
     from postiz_async.batch.rows import Row
     from postiz_async.batch.sending import Fate
     from postiz_async.delivery.journal import SentRequest
 
 __all__ = ["Runner"]
+
+_FRUITLESS = 2
+"""Searches in a row without a stored post, after which few rows are sent at a time."""
 
 _NONE: Mapping[str, str] = {}
 _NO_ROWS: Mapping[str, Row] = {}
@@ -192,33 +197,65 @@ class Runner:
             await self._again(rows[:half])
             await self._again(rows[half:])
         else:
-            await self._halve(rows, refused.text)
+            await self._search(refused)
 
-    async def _halve(self, rows: tuple[Row, ...], text: str) -> None:
-        search = Halving(rows)
+    async def _search(self, refused: Refused) -> None:
+        """Find the guilty ones of a request one by one, and send the others."""
+        fruitless = 0
+        rest: tuple[Row, ...] = ()
+        found: Refused | None = refused
+        async with anyio.create_task_group() as tasks:
+            while found is not None:
+                search = await self._halve(found, tasks)
+                rest = (*search.unknown, *rest)
+                fruitless = 0 if search.is_fruitful else fruitless + 1
+                size = len(rest) if fruitless < _FRUITLESS else 1
+                found, rest = await self._grope(rest, size, tasks)
+
+    async def _halve(self, refused: Refused, tasks: TaskGroup) -> Halving:
+        """Find one guilty row; what does not tell anything of it is seen to in a task."""
+        search, text = Halving(refused.request.rows), refused.text
         while search.group:
-            fate = await self._attempt(PlannedRequest(search.group))
-            if isinstance(fate, Refused) and not fate.guilty and not fate.is_size:
+            fate = await self._attempt(search.group)
+            if _is_unnamed(fate):
                 text = fate.text
                 search.refused()
             elif isinstance(fate, Stored):
                 await self._stored(fate)
                 search.stored()
-            else:  # it says nothing of the others
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._go_on, fate)
-                    tasks.start_soon(self._again, search.others)
-                return
+            else:
+                tasks.start_soon(self._go_on, fate)
+                tasks.start_soon(self._again, search.others)
+                return Halving(())
         await self._refuse(search.suspects, text)
-        if search.unknown:
-            await self._again(search.unknown)
+        return search
 
-    async def _attempt(self, request: PlannedRequest) -> Fate:
-        """Send a request when a sender is free."""
+    async def _grope(
+        self, rows: tuple[Row, ...], size: int, tasks: TaskGroup
+    ) -> tuple[Refused | None, tuple[Row, ...]]:
+        """Send rows of which nothing is known, more at a time as long as they are stored.
+
+        Returns:
+            The first request of several that was refused, and what was not sent yet.
+        """
+        while rows := (await self._without_paused(PlannedRequest(rows))).rows:
+            group, rows = rows[:size], rows[size:]
+            fate = await self._attempt(group)
+            size = 2 * size if isinstance(fate, Stored) else 1
+            if _is_unnamed(fate) and len(group) > 1:
+                return fate, rows
+            if isinstance(fate, Stored | Refused):
+                await self._go_on(fate)
+            else:
+                tasks.start_soon(self._go_on, fate)
+        return None, ()
+
+    async def _attempt(self, rows: tuple[Row, ...]) -> Fate:
+        """Send rows as one request when a sender is free."""
         self._fence.coming += 1
         await self._senders.acquire()
         try:
-            return await self._sender.send(request)
+            return await self._sender.send(PlannedRequest(rows))
         finally:
             self._senders.release()
             self._fence.coming -= 1
@@ -327,3 +364,8 @@ _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date;
 
 
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
+
+
+def _is_unnamed(fate: Fate) -> TypeGuard[Refused]:
+    """Whether a request was refused for one of its posts, and nothing says which."""
+    return isinstance(fate, Refused) and not fate.guilty and not fate.is_size

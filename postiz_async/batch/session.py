@@ -94,9 +94,9 @@ class Batch(Afterwards):
         on_doubt: what to do with a row whose answer was lost and whose date comes before its
             absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
             there are signs of its absence, at the risk of publishing it twice.
-        existing: what to do when there is no journal but rows are in Postiz already: `refuse`
-            stops before anything is sent, `adopt` takes them over as stored, `again` sends them
-            once more.
+        existing: what to do with rows that no journal knows and that are in Postiz already:
+            `refuse` stops before anything is sent, `adopt` takes them over as stored, `again`
+            sends them once more.
         exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
 
     Raises:

@@ -130,10 +130,10 @@ async def run(
         ),
     ] = "skip",
     adopt: Annotated[
-        bool, Parameter(help="Without a journal: take over the rows that are in Postiz already.")
+        bool, Parameter(help="Take over rows that no journal knows and that are in Postiz already.")
     ] = False,
     again: Annotated[
-        bool, Parameter(help="Without a journal: send rows that are in Postiz already once more.")
+        bool, Parameter(help="Send rows that no journal knows although they are in Postiz already.")
     ] = False,
     exact_seconds: Annotated[
         bool,

@@ -117,6 +117,32 @@ async def test_several_bad_posts_are_all_refused_and_the_rest_is_stored(
     lab.assert_each_once(f"post {n}" for n in range(12) if n not in guilty)
 
 
+async def test_a_request_of_which_half_is_bad_comes_to_an_end(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, limit=10_000, latency=0.0)
+    async with lab.sandbox:
+        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+        lab.judge = lambda posts: {"msg": "no"} if any(_is_bad(post) for post in posts) else None
+        guilty = set(range(0, 60, 2))
+        lab.write(_one_moment(channels, 60, guilty))
+        report = await lab.run()
+        assert report.counts == {"stored": 30, "refused": 30}
+        lab.assert_each_once(f"post {n}" for n in range(60) if n not in guilty)
+
+
+async def test_where_all_are_refused_no_quota_is_burnt(lab: Lab, channels: list[str]) -> None:
+    lab.judge = lambda _: {"msg": "not today"}
+    lab.write(_one_moment(channels, 120, set()))
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        report = await batch.run_all()
+        assert len(batch.remarks) == 3
+    assert report.counts["refused"] <= len(channels) * IN_A_ROW + 2
+    assert report.counts["refused"] + report.counts["planned"] == 120
+    assert len(lab.creates) <= 2 * math.ceil(math.log2(120)) + 2 + len(channels) * IN_A_ROW
+    lab.judge = None
+    again = await lab.run()
+    assert again.counts == {"stored": report.counts["planned"], "refused": report.counts["refused"]}
+
+
 async def test_an_answer_that_is_lost_in_the_middle_of_a_search_does_not_hold_up_the_others(
     lab: Lab, channels: list[str]
 ) -> None:
