@@ -141,6 +141,13 @@ def settings(channel: Integration, photo: Media) -> None:
     providers.X(who_can_reply_post="nobody")  # type: ignore[arg-type]
     providers.X(who_can_reply="everyone")  # type: ignore[call-arg]
     providers.YouTube()  # type: ignore[call-arg]
+    providers.YouTube(title=5, type="public")  # type: ignore[arg-type]
+    providers.YouTube(title="Hello", type="hidden")  # type: ignore[arg-type]
+    providers.TikTok(duet="false")  # type: ignore[arg-type]
+    providers.Hashnode(title="Hello", publication="p", tags=["a"])  # type: ignore[list-item]
+    providers.Reddit.to("python")  # type: ignore[arg-type]
+    providers.DevToTag(value="python", label="python")  # type: ignore[arg-type]
+    providers.InstagramAudio(id="1", volume=5)  # type: ignore[call-arg]
     NewPost(channel, settings="everyone")  # type: ignore[arg-type]
 
 

@@ -40,10 +40,12 @@ async def validate(
         postiz.batch(file, reading=find_reading(read_as)) as batch,
     ):
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
+    unread = {each.row for each in problems if each.row} - {row.number for row in rows}
+    read = len(rows) + len(unread)
     if json:
         output.json(
             {
-                "rows": len(rows),
+                "rows": read,
                 "problems": problem_objects(problems),
                 "warnings": problem_objects(warnings),
             }
@@ -51,7 +53,7 @@ async def validate(
         return 2 if problems else 0
     _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
     found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
-    output.say(f"{count(len(rows), 'row')}: {found}", "bold red" if problems else "bold green")
+    output.say(f"{count(read, 'row')}: {found}", "bold red" if problems else "bold green")
     return 2 if problems else 0
 
 

@@ -52,7 +52,10 @@ def sanitise(content: str) -> str:
     Raises:
         InvalidPostError: it is HTML, and longer than any request may be or nested too deeply.
     """
-    return parsed(content) if "<" in content else content
+    if "<" not in content:
+        return content
+    text = content.lstrip("\r\n\t ")
+    return content[: len(content) - len(text)] + parsed(text)
 
 
 def parsed(content: str) -> str:

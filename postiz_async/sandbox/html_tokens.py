@@ -63,7 +63,7 @@ def tokenize(text: str) -> Iterator[Token]:
         opening = text.find("<", spot)
         if opening != spot:
             end = opening if opening >= 0 else len(text)
-            yield html.unescape(text[spot:end])
+            yield html.unescape(text[spot:end]).replace("\0", "")
             spot = end
             continue
         token, spot = _read_markup(text, spot)
@@ -71,6 +71,7 @@ def tokenize(text: str) -> Iterator[Token]:
             yield token
         if isinstance(token, StartTag) and token.name in RAW_TEXT | ESCAPABLE_RAW_TEXT:
             raw, spot = _read_raw_text(text, spot, token.name)
+            raw = raw.replace("\0", "\ufffd")
             yield html.unescape(raw) if token.name in ESCAPABLE_RAW_TEXT else raw
 
 
@@ -113,7 +114,7 @@ def _unescape_value(value: str) -> str:
         is_entity = found[1] in html5 and value[found.end() : found.end() + 1] != "="
         return found.group() if is_entity else f"&amp;{found[1]}"
 
-    return html.unescape(_BARE_REFERENCE.sub(guard, value))
+    return html.unescape(_BARE_REFERENCE.sub(guard, value)).replace("\0", "\ufffd")
 
 
 def _read_raw_text(text: str, spot: int, name: str) -> tuple[str, int]:

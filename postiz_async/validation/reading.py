@@ -17,6 +17,8 @@ __all__ = ["read"]
 
 _MOST_VALUES = 100_000
 """Values that are looked at to find those that cannot be sent."""
+_DEEPEST = 100
+"""How deep is looked for them."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
@@ -78,14 +80,16 @@ def _is_writable(value: object) -> bool:
 
 def _values(request: object) -> Iterator[tuple[str, object]]:
     """Every value of a request and its path; no recursion, and an end to it."""
-    waiting: list[tuple[str, object]] = [("", request)]
+    waiting: list[tuple[str, object, int]] = [("", request, 0)]
     for _ in range(_MOST_VALUES):
         if not waiting:
             return
-        path, value = waiting.pop()
+        path, value, depth = waiting.pop()
         yield path or "body", value
-        before = f"{path}." if path else ""
-        waiting += [(f"{before}{name}", inner) for name, inner in reversed(_parts(value))]
+        if depth < _DEEPEST:
+            before = f"{path}." if path else ""
+            parts = reversed(_parts(value))
+            waiting += [(f"{before}{name}", inner, depth + 1) for name, inner in parts]
 
 
 def _parts(value: object) -> list[tuple[object, object]]:

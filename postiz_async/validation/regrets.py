@@ -66,12 +66,13 @@ def _date(body: Body, now: datetime | None, past: Literal["error", "warning"]) -
     if at is None and (not is_iso_date(date) or crashes(date)):
         return
     if at is None and not is_clear(date):
-        message = f"{date[:40]!r} is read in the server's own way"
+        message = f"{shown(date)} is read in the server's own way"
         yield warning("date", message, "write it as 2030-03-01T10:00:00Z")
     elif at is None:
-        yield warning("date", f"{date!r} is not in the calendar: the server takes a later day")
+        message = f"{shown(date)} is not in the calendar: the server takes a later day"
+        yield warning("date", message)
     elif not has_zone(date):
-        yield warning("date", f"{date!r} has no zone: the server takes it for UTC", "add Z")
+        yield warning("date", f"{shown(date)} has no zone: the server takes it for UTC", "add Z")
     is_published_at_date = body.given.get("type") not in ("draft", "now", "update")
     if at and now and is_published_at_date and at < _aware(now):
         message = "is in the past: the server publishes at once"

@@ -189,3 +189,8 @@ def test_mentions_become_spans() -> None:
 def test_a_character_is_not_taken_apart(whole: str) -> None:
     assert safe_cuts(f"a{whole}b") == [1, 1 + len(whole)]
     assert safe_cuts(whole * 2) == [len(whole)]
+
+
+def test_blanks_before_html_stay_as_they_are() -> None:
+    assert sanitise("\r\n\t <p>a\r\nb</p>") == "\r\n\t <p>a\nb</p>"
+    assert sanitise("\r\n</p> <b>a</b>") == "\r\na"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postiz_async import providers
@@ -66,6 +66,7 @@ def value_of(field: SettingsField) -> st.SearchStrategy[Any]:
 
 
 @given(st.data())
+@settings(max_examples=25)
 @pytest.mark.parametrize("identifier", PROVIDERS)
 def test_what_is_stored_is_read_and_written_without_a_change(
     identifier: str, data: st.DataObject

@@ -21,6 +21,8 @@ CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "saniti
         ("a <b", "a "),
         ("<b>x</b><ol><li>i</li></ol>", "x<li>i</li>"),
         ("<p>a\u00a0b\r\nc</p>", "<p>a&nbsp;b\nc</p>"),
+        ("\r\n <p>a\r\nb</p>", "\r\n <p>a\nb</p>"),
+        ("<p>a\0b</p><a href='/\0'>c\0</a><textarea>\0", '<p>ab</p><a href="/\ufffd">c</a>\ufffd'),
         ("<p>one<p>two", "<p>one</p><p>two</p>"),
         ("text</p>", "text<p></p>"),
         ("</p>text", "text"),

@@ -47,7 +47,7 @@ def problems(body: Any, provider: str = "mastodon") -> list[Problem]:
 
 
 @given(VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_value_as_request(value: object) -> None:
     if not isinstance(value, dict):
         assert problems(value)
@@ -76,7 +76,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, object]:
 
 
 @given(bodies())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_value_at_any_place(case: tuple[str, object]) -> None:
     provider, body = case
     found = problems(body, provider)
@@ -145,7 +145,7 @@ def test_deep_nesting() -> None:
         deep = [deep]
     (problem,) = problems(request(post(settings={"a": deep})))
     assert "nested" in problem.message
-    for depth in (100, 500, 900, 960, 990):
+    for depth in (100, 960, 990):
         nest: Any = "x"
         for _ in range(depth):
             nest = [nest]
