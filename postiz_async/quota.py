@@ -85,6 +85,9 @@ PRIOR, PRIOR_HOURS = 1.0, 0.5
 MEMORY = 0.9
 """What one window's experience of other clients is worth in the next."""
 
+MOST_RIVALS = 4
+"""Clients that burst beside us: more are not reckoned with."""
+
 SETTLE = 30.0
 """Seconds for which a request can still be on its way when its sender gave up or died."""
 
@@ -189,6 +192,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int = 0
     hidden: int = 0
     """Hits in this window: ours, of others, and of others but no sign of steady traffic."""
+    sudden: int = 0
+    """Those of others that came while we were bursting."""
+    past_rivals: int = 0
+    """Clients that burst with us in the window before."""
     urgent: int = 0
     """Our interactive calls in this window."""
     past_foreign: float = 0.0
@@ -239,10 +246,11 @@ def decide(
         return _decide_probe(ledger, now)
     if ledger.headerless or ledger.sliding:
         return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
-    free = ledger.remaining - ledger.pending
-    if free <= 0:
+    free, rivals = ledger.remaining - ledger.pending, _rivals(ledger)
+    if free <= (rivals if urgent else 2 * rivals):
         return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
-    if len(ledger.flights) >= ledger.cap:
+    most = max(1, free // (2 + 2 * rivals)) if rivals else ledger.cap
+    if len(ledger.flights) >= min(most, ledger.cap):
         return Wait(math.inf, Why.IN_FLIGHT)
     return Grant() if urgent else _decide_bulk(ledger, now, free, backlog)
 
@@ -310,7 +318,8 @@ def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
         if not ledger.flights and free > max(others, _last_slot(ledger)):
             return Grant()
         return Wait(math.inf if ledger.flights else ledger.ends_before + MARGIN, Why.RESERVED)
-    if ledger.flights and ledger.ends_after - now > 1.5 * free * ledger.latency:
+    hurries = ledger.ends_after - now <= 1.5 * free * ledger.latency and not _rivals(ledger)
+    if ledger.flights and not hurries:
         return Wait(math.inf, Why.RESERVED)  # one by one while there is time: each reads exactly
     others = _quantile(rate * (ledger.ends_before - ledger.read_at))
     if free > max(others, _last_slot(ledger)):
@@ -365,7 +374,10 @@ def outlook(ledger: Ledger, now: float) -> Outlook:
         free = max(0, ledger.limit - len(ledger.flights))
         return Outlook(start, free, start + ledger.window, by_window=True)
     by_window = not (ledger.headerless or ledger.sliding)
-    return Outlook(start, free_slots(ledger, now), ledger.ends_before, by_window=by_window)
+    free = free_slots(ledger, now)
+    if by_window:
+        free = max(0, free - _rivals(ledger))
+    return Outlook(start, free, ledger.ends_before, by_window=by_window)
 
 
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
@@ -408,6 +420,21 @@ def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
 def _last_slot(ledger: Ledger) -> int:
     """Beside other clients the very last slot is never taken: the edge costs an hour."""
     return 1 if _steady(ledger) or ledger.past_foreign >= 0.5 else 0
+
+
+def _rivals(ledger: Ledger) -> int:
+    """Clients that seem to do as we do, such as processes of ours that share nothing.
+
+    All may have read the same counter, and each may have a call on its way: interactive calls
+    leave each a slot, bulk two.
+    """
+    return max(ledger.past_rivals, _bursting(ledger))
+
+
+def _bursting(ledger: Ledger) -> int:
+    if ledger.sudden < 2:  # one is chance
+        return 0
+    return min(MOST_RIVALS, math.ceil(ledger.sudden / max(1, ledger.own)))
 
 
 def _steady(ledger: Ledger) -> int:
@@ -652,15 +679,11 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) ->
     used = reading.limit - reading.remaining
     foreign = max(ledger.foreign, used - own - len(ledger.flights))
     sudden = foreign - ledger.foreign
-    hidden = ledger.hidden
-    cap = ledger.cap
-    if sudden > 0 and now - ledger.answered_at <= BURST_PAUSE and ledger.cap > 1:
-        hidden += sudden  # a sibling that bursts with us, no steady traffic
-        rivals = math.ceil(sudden / max(1, own))
-        cap = max(1, remaining // (2 + 2 * rivals))
-    return replace(
-        ledger, remaining=remaining, log=log, own=own, foreign=foreign, hidden=hidden, cap=cap
-    )
+    ledger = replace(ledger, remaining=remaining, log=log, own=own, foreign=foreign)
+    if sudden <= 0 or now - ledger.answered_at > BURST_PAUSE or ledger.cap <= 1:
+        return ledger
+    # others burst with us: no steady traffic
+    return replace(ledger, hidden=ledger.hidden + sudden, sudden=ledger.sudden + sudden)
 
 
 def _unexpired(ledger: Ledger, now: float) -> tuple[Hit, ...]:
@@ -701,9 +724,11 @@ def _fold(ledger: Ledger) -> Ledger:
         past_foreign=ledger.past_foreign * MEMORY + _steady(ledger),
         past_urgent=ledger.past_urgent * MEMORY + ledger.urgent,
         past_hours=ledger.past_hours * MEMORY + hours,
+        past_rivals=_bursting(ledger) if ledger.own >= 3 else ledger.past_rivals,
         own=0,
         foreign=0,
         hidden=0,
+        sudden=0,
         urgent=0,
     )
 
