@@ -15,7 +15,7 @@ LAYERS = (
     ("models",),
     ("retry", "quota", "providers"),
     ("keeping", "shown", "homes", "twins"),
-    ("endpoints", "content", "events", "flight", "stores", "sharing"),
+    ("endpoints", "content", "events", "flight", "stores", "sharing", "pacing"),
     ("texts", "validation"),
     ("wire",),
     ("compose", "ledgers", "transport"),
