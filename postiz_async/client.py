@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from postiz_async import wire
-from postiz_async.admission import Gate, Pacer
+from postiz_async.admission import Gate
 from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.ledgers import OwnLedger, SharedLedger
+from postiz_async.pacing import Pacer
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.browse import Hint

@@ -191,7 +191,8 @@ def alone(ledger: Ledger, aside: Aside) -> Ledger:
 def within(lone: Ledger, aside: Aside) -> Ledger:
     """The same ledger held to the slots set aside, whatever an answer says is free."""
     left = aside.slots - len(lone.log) + len(lone.unseen)
-    return replace(lone, remaining=max(0, min(lone.remaining, left)), foreign=0, hidden=0)
+    remaining = max(0, min(lone.remaining, left))
+    return replace(lone, remaining=remaining, foreign=0, hidden=0, sudden=0, past_rivals=0)
 
 
 def told(ledger: Ledger, lone: Ledger) -> Ledger:

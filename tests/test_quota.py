@@ -329,11 +329,27 @@ def test_hits_of_others_are_seen_between_our_calls() -> None:
     assert (ledger.own, ledger.foreign, ledger.hidden) == (11, 3, 0)
 
 
-def test_others_that_burst_with_us_halve_our_burst_and_are_no_steady_traffic() -> None:
-    ledger, tokens = take(known(20, own=10, cap=8), 1.0, 4)
-    ledger = quota.answered(ledger, tokens[0], 1.4, Reading(30, 12, 3599.0))
-    assert (ledger.foreign, ledger.hidden) == (4, 4)
-    assert ledger.cap == 12 // 4 + 1
+def test_others_that_burst_with_us_slow_our_burst_and_are_no_steady_traffic() -> None:
+    ledger, tokens = take(known(20, own=3, cap=8), 1.0, 4)
+    ledger = quota.answered(ledger, tokens[0], 1.4, Reading(30, 16, 3599.0))
+    assert (ledger.own, ledger.foreign, ledger.hidden, ledger.sudden) == (4, 7, 7, 7)
+    assert quota.decide(ledger, 1.5, urgent=True) == Wait(INF, Why.IN_FLIGHT)
+    for number in (1, 2, 3):
+        ledger = quota.answered(ledger, tokens[number], 1.5, Reading(30, 16 - number, 3599.0))
+    assert quota.decide(ledger, 1.6, urgent=True) == GRANT
+    ledger = quota.reserve(ledger, 1.6)[0]
+    ledger = quota.reserve(ledger, 1.6)[0]
+    assert quota.decide(ledger, 1.6, urgent=True) == Wait(INF, Why.IN_FLIGHT), "11 // (2 + 2 * 1)"
+
+
+def test_the_last_slots_are_left_to_those_who_burst_with_us() -> None:
+    ledger = known(4, own=4, foreign=9, hidden=9, sudden=9)
+    assert quota.decide(ledger, 5.0) == Wait(OVER, Why.WINDOW)
+    assert quota.decide(ledger, 5.0, urgent=True) == GRANT
+    assert quota.decide(known(3, own=4, sudden=9), 5.0, urgent=True) == Wait(OVER, Why.WINDOW)
+    assert quota.forecast(ledger, 5.0, 1) == OVER
+    ledger = call(ledger, 7400, 7400.2, Reading(30, 29, 3600.0))
+    assert (ledger.past_rivals, ledger.sudden) == (3, 0)
 
 
 def test_the_limit_may_change_both_ways() -> None:
