@@ -215,7 +215,8 @@ class Runner:
             await self._set_aside(request, number)
             return await self._isolate(request, error.problems[0].message, set())
         except (BadRequestError, PayloadTooLargeError) as error:
-            self._fence.answered(sent_at)
+            if isinstance(error, BadRequestError):  # too large is said before the server looks
+                self._fence.answered(sent_at)
             await self._set_aside(request, number)
             guilty = guilty_places(request, self.job.channels, error)
             return await self._isolate(request, error.text, guilty)
