@@ -176,8 +176,8 @@ class Lane:
         file.write_text("\n".join(json.dumps(record) for record in records))
         (folder / "a.png").write_bytes(PNG)
         for _ in range(kills):
-            # what has no journal yet when its dates pass is refused as a whole
-            if not self._killed(file, server, spared=is_urgent and not journal_of(file).exists()):
+            # rows that are in no journal yet when their dates pass are refused
+            if not self._killed(file, server, spared=is_urgent and not rows_of(file)):
                 break
         self.finish(file, server)
         self.judge(file, server, records)
@@ -201,13 +201,13 @@ class Lane:
         )
 
     def _killed(self, file: Path, server: Server, *, spared: bool) -> bool:
-        """Whether a run was still at work when it was killed; a spared one has a journal then."""
+        """Whether a run was still at work when it was killed; a spared one has planned by then."""
         before = server.state["requests"]
         with ended(self.start(file, server)) as process:
             if spared:
                 wait_until(
-                    lambda: process.poll() is not None or journal_of(file).exists(),
-                    "there is a journal",
+                    lambda: process.poll() is not None or bool(rows_of(file)),
+                    "the rows are planned",
                 )
             elif self.dice.random() < 0.9:
                 wait_until(
