@@ -144,7 +144,9 @@ class Sender:
             await self._set_aside(request, number)
             return Refused(request, error.problems[0].message, is_size=True)
         except (BadRequestError, PayloadTooLargeError) as error:
-            self._answered(sent_at)
+            self._outage.answered()
+            if isinstance(error, BadRequestError):  # too large is said before the server looks
+                self._fence.answered(sent_at)
             await self._set_aside(request, number)
             if error.status_code not in _OF_POSTS:
                 raise

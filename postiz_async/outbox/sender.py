@@ -208,7 +208,9 @@ class Sender:
         except InvalidPostError as error:
             await self._end(entry, State.REFUSED, error.problems[0].message)
         except (BadRequestError, PayloadTooLargeError) as error:
-            self._answered(attempt)
+            if isinstance(error, BadRequestError):  # too large is said before the server looks
+                self._fence.answered(attempt.sent_at)
+            self._is_well()
             await self._end(entry, State.REFUSED, error.text)
         except DeliveryUnknownError as error:
             log.info("the answer to hand-over %s was lost: %s", entry.id, error)

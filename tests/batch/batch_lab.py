@@ -60,6 +60,8 @@ class Watched(SandboxTransport):
             self.answered += 1
             return WireResponse(self.answers[0], {}, self.answers[1])
         refusal = self._refusal(request)
+        if refusal is not None and refusal.get("statusCode") == 413:  # a proxy's, say
+            return WireResponse(413, {}, json.dumps(refusal).encode())
         if refusal is not None:  # an empty create costs what a refused one costs
             request = structs.replace(request, body=b"{}")
         response = await super().send(request)
@@ -71,7 +73,7 @@ class Watched(SandboxTransport):
     def _refusal(self, request: WireRequest) -> dict[str, Any] | None:
         if self.judge is None or request.method != "POST" or not isinstance(request.body, bytes):
             return None
-        return self.judge(json.loads(request.body)["posts"])
+        return self.judge(json.loads(request.body).get("posts", []))
 
 
 def _nothing() -> None:

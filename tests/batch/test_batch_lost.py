@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from batch_lab import Lab, Watched, at, rows
+from samples import PNG
 
 from postiz_async import NewPost
 from postiz_async.delivery.journal import State, read_summary
@@ -111,6 +112,23 @@ async def test_other_work_goes_on_while_a_lost_answer_is_looked_up(
     moments = [create.at for create in lab.sandbox.creates]
     assert moments[-2] - moments[0] < 120
     assert 600 < moments[-1] - moments[0] < 1_200
+
+
+async def test_an_answer_of_a_proxy_is_no_sign_that_the_server_got_over_the_lost_request(
+    lab: Lab, channels: list[str]
+) -> None:
+    later = rows(channels[1:2], 1, hours=50.0)
+    lab.write(rows(channels[:1], 2) + [row | {"media": "a.png"} for row in later])
+    (lab.folder / "a.png").write_bytes(PNG)
+    lab.judge = lambda posts: (
+        {"statusCode": 413, "message": "too large"}
+        if posts and posts[0]["integration"]["id"] == channels[1]
+        else None
+    )
+    lab.sandbox.faults.add(fault("reset"))
+    lab.sandbox.faults.add(Fault("late_answer", route="upload_file", delay=30.0))
+    assert (await lab.run()).counts == {"stored": 2, "refused": 1}
+    assert lab.creates == [400, 201]  # the empty create stands in for the next one
 
 
 async def test_a_row_whose_date_passes_while_it_is_looked_up_ends_undecided(

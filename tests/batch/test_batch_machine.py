@@ -66,7 +66,7 @@ def no_file_grows_beyond(size: int) -> Iterator[None]:
 
 
 @on_posix
-@pytest.mark.parametrize("size", [0, 8_192, 50_000, 100_000, 150_000, 200_000, 250_000])
+@pytest.mark.parametrize("size", [0, 8_192, 100_000, 150_000, 250_000])
 async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down(
     lab: Lab, channels: list[str], size: int
 ) -> None:
@@ -154,7 +154,7 @@ async def test_a_clock_that_is_set_between_two_runs(tmp_path: Path, step: float)
         lab.assert_each_once(TEXTS)
 
 
-@pytest.mark.parametrize("minutes", [1, 10, 13])
+@pytest.mark.parametrize("minutes", [1, 13])
 async def test_a_request_is_as_old_as_its_last_attempt(
     lab: Lab, channels: list[str], minutes: int
 ) -> None:
@@ -186,8 +186,9 @@ async def test_a_request_is_as_old_as_its_last_attempt(
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
-@pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
-@pytest.mark.parametrize("asleep", [7_200.0, 86_400.0])
+@pytest.mark.parametrize(
+    ("release", "asleep"), [("HEAD", 86_400.0), ("v2.19.0", 86_400.0), ("HEAD", 7_200.0)]
+)
 async def test_a_machine_that_sleeps_in_the_middle_of_a_window(
     tmp_path: Path, release: str, asleep: float
 ) -> None:
