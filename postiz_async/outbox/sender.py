@@ -10,7 +10,7 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -71,6 +71,13 @@ class _LateError(Exception):
 
 class _NotNowError(Exception):
     """It is not to be sent now: the outbox pauses, or the hand-over was withdrawn."""
+
+
+class _Lost(NamedTuple):
+    """A request whose answer was lost: when it was sent (monotonic), and whether by a failure."""
+
+    sent_at: float
+    is_broken: bool
 
 
 class Sender:
@@ -180,17 +187,18 @@ class Sender:
     async def _send(self, entry: Entry) -> None:
         self._fence.coming += 1
         try:
-            broken = await self._sent(entry)
+            lost = await self._sent(entry)
         finally:
             self._fence.coming -= 1
-        if broken is not None:
+        if lost is not None:
             latest = await self._file.get(entry.id)
             if latest is not None:
                 self._on_step(entry.id)
-                await self._find_out(latest, is_broken=broken)
+                age = self.clock.monotonic() - lost.sent_at
+                await self._find_out(latest, is_broken=lost.is_broken, age=age)
 
-    async def _sent(self, entry: Entry) -> bool | None:
-        """Send it once. None: its outcome is written down; else whether the server failed."""
+    async def _sent(self, entry: Entry) -> _Lost | None:
+        """Send it once. None: its outcome is written down."""
         attempt = _Attempt(self, entry, await self._moments_around(entry))
         try:
             created = await self._postiz.posts.create(
@@ -216,7 +224,8 @@ class Sender:
             log.info("the answer to hand-over %s was lost: %s", entry.id, error)
             await self._file.doubt(entry)
             cause = error.__cause__
-            return isinstance(cause, ServerError) and cause.status_code == 500
+            is_broken = isinstance(cause, ServerError) and cause.status_code == 500
+            return _Lost(attempt.sent_at, is_broken)
         except PostizError:
             await self._set_aside(attempt)
             raise
@@ -298,13 +307,15 @@ class Sender:
 
     # -------------------------------------------------------------- lost answers
 
-    async def _find_out(self, entry: Entry, *, is_broken: bool = False) -> None:
+    async def _find_out(
+        self, entry: Entry, *, is_broken: bool = False, age: float | None = None
+    ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
         assert entry.sent is not None  # noqa: S101  (as the file's states promise)
         refs = tuple(f"{entry.id}.{place}" for place in entry.places)
         sent = SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
         hurry = self._options.on_doubt == "send"
-        found = await self._look_up.find(sent, is_broken=is_broken, hurry=hurry)
+        found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
         self._is_well()
         ids = entry.with_stored(dict(found.stored))
         note = "; ".join(found.notes.values())
