@@ -144,15 +144,8 @@ class Sender:
             await self._set_aside(request, number)
             return Refused(request, error.problems[0].message, is_size=True)
         except (BadRequestError, PayloadTooLargeError) as error:
-            self._outage.answered()
-            if isinstance(error, BadRequestError):  # too large is said before the server looks
-                self._fence.answered(sent_at)
             await self._set_aside(request, number)
-            if error.status_code not in _OF_POSTS:
-                raise
-            guilty = guilty_places(request, self._job.channels, error)
-            is_size = isinstance(error, PayloadTooLargeError)
-            return Refused(request, error.text, frozenset(guilty), is_size=is_size)
+            return self._refused(request, error, sent_at)
         except DeliveryUnknownError as error:
             return await self._lost(request, number, error, sent_at)
         except PostizError:
@@ -163,6 +156,19 @@ class Sender:
         stored = dict(zip(refs_of(request), ids, strict=True))
         await self._job.journal.settle(number, stored=stored, others={})
         return Stored(request, stored)
+
+    def _refused(
+        self, request: PlannedRequest, error: BadRequestError | PayloadTooLargeError, sent_at: float
+    ) -> Refused:
+        """Raises the error if it says nothing of the posts."""
+        self._outage.answered()
+        is_size = isinstance(error, PayloadTooLargeError)
+        if not is_size:  # too large is said before the server looks
+            self._fence.answered(sent_at)
+        if error.status_code not in _OF_POSTS:
+            raise error
+        guilty = guilty_places(request, self._job.channels, error)
+        return Refused(request, error.text, frozenset(guilty), is_size=is_size)
 
     async def _through(
         self, request: PlannedRequest, prepare: Callable[[], Awaitable[CreatePost]]
