@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async.quota import MARGIN, SETTLE, WINDOW, Hit, Ledger
+from postiz_async.quota import MARGIN, SETTLE, SILENT, WINDOW, Hit, Ledger
 
 __all__ = ["Kept", "keep", "restore"]
 
@@ -78,7 +78,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         limit=limit,
         limit_read=kept.limit_read,
         reserve=reserve_slots,
-        unseen=tuple(min(moment, wall + SETTLE) + late for moment in kept.unseen),
+        unseen=tuple(min(moment, wall + SILENT) + late for moment in kept.unseen),
         past_foreign=max(0.0, kept.past_foreign),
         past_urgent=max(0.0, kept.past_urgent),
         past_hours=max(0.0, kept.past_hours),

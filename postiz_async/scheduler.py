@@ -20,6 +20,7 @@ from postiz_async import keeping, quota, wire
 from postiz_async.admission import GateOpenError, Priority, Request
 from postiz_async.errors import (
     APIConnectionError,
+    APITimeoutError,
     ConfigurationError,
     Delivery,
     PostizError,
@@ -446,7 +447,8 @@ class Scheduler:
             response, seen = await self._send(call, options)
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
-            await self._land(gate, token, None, sent=reached)
+            silent = isinstance(error, APITimeoutError)
+            await self._land(gate, token, None, sent=reached, silent=silent)
             raise
         except BaseException:
             await self._land(gate, token, None, sent=sent)
@@ -458,12 +460,22 @@ class Scheduler:
             self._routes[call.endpoint.name].is_free()
         return response
 
-    async def _land(self, gate: Gate, token: int, seen: Observation | None, *, sent: bool) -> None:
+    async def _land(
+        self,
+        gate: Gate,
+        token: int,
+        seen: Observation | None,
+        *,
+        sent: bool,
+        silent: bool = False,
+    ) -> None:
         """Tell the ledger how a reservation ended."""
 
         def event(ledger: Ledger, now: float) -> Ledger:
+            if not sent:
+                return quota.released(ledger, token)
             if seen is None or seen.cost is Cost.UNKNOWN:
-                return quota.lost(ledger, token, now) if sent else quota.released(ledger, token)
+                return quota.lost(ledger, token, now, silent=silent)
             if seen.cost is Cost.REFUSED:
                 return quota.refused(ledger, token, now, seen.retry_after)
             if seen.cost is Cost.FREE:

@@ -382,7 +382,7 @@ async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:
                 )
             assert caught.value.marks.channels == (channel,)
             assert abs(caught.value.marks.date - at) < timedelta(milliseconds=1)
-            assert "Look at" in str(caught.value)
+            assert "posts.find(error.marks)" in str(caught.value)
         with pytest.raises(InvalidPostError):
             await postiz.posts.schedule(NewPost("unknown", "x"), at=at)
 

@@ -673,6 +673,22 @@ def test_calls_in_flight_of_a_killed_process_count_as_spent() -> None:
     assert quota.free_slots(ledger, 101) == 3
 
 
+def test_a_call_that_met_silence_may_arrive_minutes_later() -> None:
+    ledger, (token,) = take(known(5), 1000, 1)
+    ledger = quota.lost(ledger, token, 1060, silent=True)
+    ledger = call(ledger, 1100, 1100.1, Reading(30, 4, 2500.0))
+    assert quota.free_slots(ledger, 1101) == 3, "it is in no reading yet"
+    ledger = reborn(ledger, 1200, after=1)
+    assert quota.free_slots(ledger, 0) == 3, "a successor knows it too"
+
+
+def test_a_call_that_met_silence_is_in_a_reading_in_the_end() -> None:
+    ledger, (token,) = take(known(5), 1000, 1)
+    ledger = quota.lost(ledger, token, 1060, silent=True)
+    ledger = call(ledger, 1800, 1800.1, Reading(30, 3, 1800.0))
+    assert quota.free_slots(ledger, 1801) == 3
+
+
 def test_processes_that_die_before_each_answer_do_not_use_up_the_window() -> None:
     ledger, wall, sent = Ledger(limit=3), WALL, 0
     for _ in range(9):

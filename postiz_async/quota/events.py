@@ -13,6 +13,7 @@ from postiz_async.quota.ledger import (
     MARGIN,
     MEMORY,
     SETTLE,
+    SILENT,
     Flight,
     Hit,
     Ledger,
@@ -130,10 +131,17 @@ def _refused_elsewhere(ledger: Ledger, token: int, now: float, retry_after: floa
     return replace(ledger, blocked_until=until, guesses=guesses, cap=1)
 
 
-def lost(ledger: Ledger, token: int, now: float) -> Ledger:
-    """The call was sent and nothing came back: it counts as spent, for it may still arrive."""
+def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Ledger:
+    """The call was sent and nothing came back: it counts as spent, for it may still arrive.
+
+    Args:
+        ledger: the state.
+        token: of the reservation.
+        now: monotonic seconds.
+        silent: the connection did not break; whoever holds the call may let it go much later.
+    """
     ledger, flight = _land(ledger, token)
-    until = now + SETTLE
+    until = now + (SILENT if silent else SETTLE)
     ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
     return _logged(ledger, Hit(flight.sent, until, sure=False), now)
 

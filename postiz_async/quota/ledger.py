@@ -37,6 +37,9 @@ MOST_RIVALS = 4
 SETTLE = 30.0
 """Seconds for which a request can still be on its way when its sender gave up or died."""
 
+SILENT = 720.0
+"""The same for a request that met nothing but silence: a proxy may hold it for minutes."""
+
 LOCK_GUESS, LOCK_GUESS_MAX = 30.0, 900.0
 """Pause after a 429 without Retry-After: not the throttler's; doubled each time, bounded."""
 
