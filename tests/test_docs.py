@@ -28,10 +28,9 @@ COMMANDS = sorted(
 
 
 def anchors(text: str) -> set[str]:
-    return {
-        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)", text, re.MULTILINE)
-    }
+    named = set(re.findall(r'<a id="([^"]+)">', text))
+    titles = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    return named | {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

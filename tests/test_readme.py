@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
+import runpy
 import shutil
+import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from postiz_async.batch.source import COLUMNS, read_campaign
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,35 +46,66 @@ STORED = {"README.md-0": (2, 1), "bulk-jobs.md-0": (3, 2)}
 """Posts and create requests that blocks leave behind."""
 
 
+@contextmanager
+def postiz() -> Generator[tuple[Sandbox, str]]:
+    """A sandbox that a thread serves, and its address."""
+    sandbox = Sandbox(api_key="readme", limit=30, tags=["news"])
+    for provider in ("mastodon", "telegram", "discord", "x"):
+        sandbox.add_integration(provider)
+    ready, leave = threading.Event(), threading.Event()
+    urls: list[str] = []
+
+    async def run() -> None:
+        async with sandbox, serve(sandbox) as served:
+            urls.append(served.url)
+            ready.set()
+            await anyio.to_thread.run_sync(leave.wait)
+
+    thread = threading.Thread(target=anyio.run, args=(run,))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield sandbox, urls[0]
+    finally:
+        leave.set()
+        thread.join(10)
+
+
 @pytest.mark.parametrize(("name", "text"), blocks("python"), ids=[n for n, _ in blocks("python")])
-async def test_python_block_runs(name: str, text: str, tmp_path: Path) -> None:
+def test_python_block_runs(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "block.py").write_text(text, encoding="utf-8")
     (tmp_path / "campaign.csv").write_text(blocks("csv")[0][1], encoding="utf-8")
     sample = ROOT / "postiz_async" / "sandbox" / "sample"
     shutil.copy(next(sample.glob("*.jpg")), tmp_path / "sunrise.jpg")
-    async with Sandbox(api_key="readme", limit=30, tags=["news"]) as sandbox:
-        for provider in ("mastodon", "telegram", "discord", "x"):
-            sandbox.add_integration(provider)
-        async with serve(sandbox) as served:
-            is_test = "def test_" in text
-            how = ["-m", "pytest", "-o", "asyncio_mode=auto"] if is_test else ["-W", "error"]
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *how, "block.py",
-                cwd=tmp_path,
-                env=os.environ | {
-                    "POSTIZ_API_KEY": "readme",
-                    "POSTIZ_API_URL": served.url,
-                    "PYTHONPATH": str(ROOT),
-                },
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )  # fmt: skip
-            out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
-    if is_test:
-        assert b"1 passed" in out
+    monkeypatch.chdir(tmp_path)
+    with postiz() as (sandbox, url):
+        monkeypatch.setenv("POSTIZ_API_KEY", "readme")
+        monkeypatch.setenv("POSTIZ_API_URL", url)
+        if "def test_" in text:
+            run_as_test()
+        else:
+            runpy.run_path("block.py", run_name="__main__")
     if name in STORED:
         assert (len(sandbox.posts), len(sandbox.creates)) == STORED[name]
+
+
+def run_as_test() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:xdist",
+        "-o",
+        "asyncio_mode=auto",
+        "block.py",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
 
 
 def test_the_csv_example_is_a_valid_campaign(tmp_path: Path) -> None:
