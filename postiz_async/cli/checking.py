@@ -92,5 +92,7 @@ def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
         value = row.thread[int(rest)]
     elif name == "settings" and row.settings is not None and rest:
         value = row.settings.get(rest.partition(".")[0], "")
+    if isinstance(value, tuple):
+        value = "; ".join(map(str, value))
     text = " ".join(printable(str(value)).split()) if value else ""
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
