@@ -5,7 +5,7 @@ What they deleted, moved or edited is reported and left as it is. Nothing is sen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.removal import delete_whole
-from postiz_async.delivery.sweep import Fate, intents, sweep
+from postiz_async.delivery.sweep import Fate, intents, lacking_tags, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,10 +37,25 @@ class Reconciled:
 
     `counts` tells how many rows and posts have which fate, `hidden` names the channels (ids)
     that are gone from Postiz: it lists none of their posts, so nothing is known of them.
+    `lacking_tags` are those that posts were sent with and do not have, by the number of posts.
     """
 
     counts: Mapping[str, int]
     hidden: tuple[str, ...]
+    lacking_tags: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said beside the rows."""
+        if not self.lacking_tags:
+            return []
+        named = ", ".join(f"{tag!r} ({n:,})" for tag, n in sorted(self.lacking_tags.items()))
+        return [
+            (
+                f"Tags that the campaign gives and the posts do not have: {named} posts. Postiz drops "
+                "tags that it does not know; make them there and add them to the posts."
+            )
+        ]
 
     @property
     def is_fine(self) -> bool:
@@ -81,7 +96,7 @@ async def sweep_journal(postiz: Postiz, journal: Journal) -> Reconciled:
     verdicts = sweep(rows.values(), sent, listed.posts.values(), channels=channels, now=now)
     removed = await _remove(postiz, verdicts)
     await journal.found(judged(rows, verdicts, removed))
-    return _summed(verdicts, rows)
+    return _summed(verdicts, rows, lacking_tags(verdicts, sent))
 
 
 async def _listed(
@@ -112,11 +127,13 @@ async def _remove(postiz: Postiz, verdicts: Sequence[Verdict]) -> set[str]:
     return removed
 
 
-def _summed(verdicts: Sequence[Verdict], rows: Mapping[str, RowRecord]) -> Reconciled:
+def _summed(
+    verdicts: Sequence[Verdict], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
+) -> Reconciled:
     counts = {
         fate.value: number
         for fate in Fate
         if (number := sum(verdict.fate is fate for verdict in verdicts))
     }
     hidden = {rows[verdict.ref].channel for verdict in verdicts if verdict.fate is Fate.HIDDEN}
-    return Reconciled(counts, tuple(sorted(hidden)))
+    return Reconciled(counts, tuple(sorted(hidden)), lacking)

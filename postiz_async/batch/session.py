@@ -337,7 +337,8 @@ class Batch(Afterwards):
             )
             return
         try:
-            await sweep_journal(self._postiz, journal)
+            found = await sweep_journal(self._postiz, journal)
+            self.remarks.extend(found.remarks)
         except BatchError:
             raise
         except PostizError as error:

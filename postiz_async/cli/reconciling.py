@@ -43,10 +43,17 @@ async def reconcile(
     report = make_report(summary.rows, summary.requests)
     if json:
         output.json(
-            report_object(report) | {"found": found.counts, "hidden_channels": found.hidden}
+            report_object(report)
+            | {
+                "found": found.counts,
+                "hidden_channels": found.hidden,
+                "lacking_tags": found.lacking_tags,
+            }
         )
     else:
         show_report(output, report)
+        for remark in found.remarks:
+            output.say(remark, "yellow")
         if found.hidden:
             output.say(
                 f"{count(len(found.hidden), 'channel')} gone from Postiz, so nothing is known of "

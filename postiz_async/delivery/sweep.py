@@ -17,7 +17,7 @@ untouched and not due soon.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from postiz_async.delivery.records import RowRecord, SentRequest
     from postiz_async.models.posts import Post, PostItem
 
-__all__ = ["DUE_SOON", "Fate", "Intent", "Verdict", "intents", "sweep"]
+__all__ = ["DUE_SOON", "Fate", "Intent", "Verdict", "intents", "lacking_tags", "sweep"]
 
 DUE_SOON = timedelta(minutes=10)
 """Before its date a post is not touched any more: it may be published now."""
@@ -63,6 +63,7 @@ class Intent:
     moment: datetime
     item: PostItem
     short_link: bool
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ class Verdict:
 def intents(requests: Iterable[SentRequest]) -> list[Intent]:
     """All posts that were ever sent, oldest first."""
     return [
-        Intent(ref, sent.id, moment, item, sent.body.short_link)
+        Intent(ref, sent.id, moment, item, sent.body.short_link, tags)
         for sent in requests
         for moment in [parse_date(sent.body.date)]
+        for tags in [tuple(tag.label for tag in sent.body.tags)]
         for ref, item in zip(sent.refs, sent.body.posts, strict=True)
     ]
 
@@ -130,6 +132,20 @@ def sweep(
             verdicts.append(Verdict(Fate.DELETED, ref))
         extras += look.doubles(ref, kept, others)
     return [*verdicts, *extras, *look.equals()]
+
+
+def lacking_tags(verdicts: Iterable[Verdict], sent: Iterable[Intent]) -> Counter[str]:
+    """Tags that posts were sent with and do not have, with the number of those posts.
+
+    Postiz drops tags that it does not know, and no route lists those that it knows.
+    """
+    wanted = {intent.ref: intent.tags for intent in sent}
+    lacking: Counter[str] = Counter()
+    for verdict in verdicts:
+        if verdict.post is not None and verdict.fate in {Fate.FINE, Fate.ADOPTED}:
+            there = {tag.tag.name for tag in verdict.post.tags}
+            lacking.update(set(wanted.get(verdict.ref, ())) - there)
+    return lacking
 
 
 @dataclass(slots=True)

@@ -51,6 +51,21 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000)
 
 
+async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, tags=["news"])
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        records = rows([channel], 3)
+        records[0]["tags"], records[1]["tags"] = "news;nwes", "nwes"
+        lab.write(records)
+        async with lab.client() as postiz, lab.batch(postiz) as batch:
+            assert (await batch.run_all()).complete
+            assert "'nwes' (2) posts" in batch.remarks[-1]
+        found, _ = await look(lab)
+    assert found.lacking_tags == {"nwes": 2}
+    assert found.is_fine
+
+
 async def test_what_nobody_touched_is_fine(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
     report = await lab.run()
