@@ -50,12 +50,11 @@ class Reconciled:
         if not self.lacking_tags:
             return []
         named = ", ".join(f"{tag!r} ({n:,})" for tag, n in sorted(self.lacking_tags.items()))
-        return [
-            (
-                f"Tags that the campaign gives and the posts do not have: {named} posts. Postiz drops "
-                "tags that it does not know; make them there and add them to the posts."
-            )
-        ]
+        remark = (
+            f"Tags that the campaign gives and the posts do not have: {named} posts. Postiz "
+            "drops tags that it does not know; make them there and add them to the posts."
+        )
+        return [remark]
 
     @property
     def is_fine(self) -> bool:
@@ -86,9 +85,19 @@ async def open_existing(postiz: Postiz, path: Path) -> Journal:
     return await Journal.open(path, campaign=summary.campaign, base_url=postiz.base_url)
 
 
-async def sweep_journal(postiz: Postiz, journal: Journal) -> Reconciled:
-    """The same for a journal that is open."""
+async def sweep_journal(postiz: Postiz, journal: Journal, *, with_open: bool = True) -> Reconciled:
+    """The same for a journal that is open.
+
+    Args:
+        postiz: the client.
+        journal: of the job.
+        with_open: False leaves rows of requests alone that are to be looked up anyway: what is
+            found of those may be half made, and only the look-up makes it whole.
+    """
     rows = await journal.rows()
+    if not with_open:
+        held = {ref for request in await journal.open_requests() for ref in request.refs}
+        rows = {ref: row for ref, row in rows.items() if ref not in held}
     sent = intents(await journal.requests())
     channels = {channel.id for channel in await postiz.integrations.list()}
     listed = await _listed(postiz, rows, sent, channels)

@@ -113,7 +113,7 @@ async def adopt(
     """
     records = await journal.rows()
     if any(record.state is State.UNDECIDED for record in records.values()):
-        await sweep_journal(postiz, journal)
+        await sweep_journal(postiz, journal, with_open=False)
     channels = checked.channels
     rows = [row for row in checked.campaign.rows if row.ref in there and row.ref not in records]
     taken = [adopted_record(row, there[row.ref], channels[row.ref]) for row in rows]

@@ -314,7 +314,8 @@ class Batch(Afterwards):
                 adopted = (record.number, record.ref, record.state, record.post_id, record.note)
                 await send.send(Outcome(*adopted))
             lost = await journal.open_requests()
-            rows = {row.ref: row for row in self._valid()}
+            known = self._checked.channels  # of rows that are not done
+            rows = {row.ref: row for row in self._valid() if row.ref in known}
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
             if self._arranged is None:

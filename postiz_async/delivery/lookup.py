@@ -150,8 +150,8 @@ class LookUp:
         stored = {place: post.id for place, post in (posts | moved).items()}
         self.taken.update(stored.values())
         last = max(stored, default=-1)
-        if last not in posts:
-            return Found(stored, {}, gone)
+        if last not in posts or stored[last] in (await self._accounts.account()).post_ids:
+            return Found(stored, {}, gone)  # what is written down as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
         end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from msgspec import structs
 
 from postiz_async import NewPost
 from postiz_async.batch.reconcile import Reconciled, reconcile
-from postiz_async.delivery.journal import Finding, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Finding, Journal, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
 
@@ -225,6 +226,29 @@ async def test_a_lost_request_is_taken_over_without_a_run(lab: Lab, channels: li
     assert {record.post_id for record in records.values()} == set(ids(lab).values())
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(6))
+
+
+async def test_a_half_made_post_is_made_whole_beside_rows_in_doubt(
+    lab: Lab, channels: list[str]
+) -> None:
+    """A run that begins with a sweep leaves what is to be looked up to the look-up."""
+    records = rows(channels, 6)
+    records[5]["thread"] = ["second", "third"]
+    lab.write(records)
+    lab.sandbox.faults.add(Fault("stop", route="create_post", after_items=5, half=True))
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    async with await Journal.open(
+        lab.journal, campaign=str(lab.path), base_url="http://sandbox.invalid/public/v1"
+    ) as journal:
+        (row, *_) = (await journal.rows()).values()
+        ghost = replace(row, ref="in doubt", number=99, state=State.UNDECIDED)
+        await journal.put([ghost])
+    assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
+    await lab.run()
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    posts = {post.content: post for post in lab.sandbox.posts}
+    assert len(posts["post 5"].thread) == 2
+    assert all(post.has_job for post in posts.values())
 
 
 async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[str]) -> None:
