@@ -265,6 +265,11 @@ class Journal:
 
         return await self._do(work)
 
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether a row is stored as this post, as `Accounts`."""
+        query = "SELECT 1 FROM rows WHERE post_id = ?"
+        return await self._do(lambda c: c.execute(query, (post_id,)).fetchone() is not None)
+
     async def adopt(self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]) -> None:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 

@@ -105,6 +105,10 @@ class Accounts(Protocol):
         """What is accounted for by now."""
         ...
 
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether it is written down that this post is stored."""
+        ...
+
 
 class LookUp:
     """Looks up the lost requests of one job."""
@@ -150,7 +154,7 @@ class LookUp:
         stored = {place: post.id for place, post in (posts | moved).items()}
         self.taken.update(stored.values())
         last = max(stored, default=-1)
-        if last not in posts or stored[last] in (await self._accounts.account()).post_ids:
+        if last not in posts or await self._accounts.has_stored(stored[last]):
             return Found(stored, {}, gone)  # what is written down as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)

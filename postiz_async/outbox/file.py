@@ -345,6 +345,16 @@ class OutboxFile:
 
         return await self._run(work)
 
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether a hand-over is stored as this post, as `Accounts`."""
+        query = "SELECT 1 FROM entries WHERE instr(CAST(post_ids AS TEXT), ?)"
+        quoted = f'"{post_id}"'
+
+        def work() -> bool:
+            return self._connected().execute(query, (quoted,)).fetchone() is not None
+
+        return await self._run(work)
+
     async def doubt(self, entry: Entry) -> None:
         """The answer to its request was lost."""
         await self._do(
