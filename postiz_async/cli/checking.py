@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -93,6 +93,6 @@ def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
     elif name == "settings" and row.settings is not None and rest:
         value = row.settings.get(rest.partition(".")[0], "")
     if isinstance(value, tuple):
-        value = "; ".join(map(str, value))
+        value = "; ".join(str(part) for part in cast("tuple[object, ...]", value))
     text = " ".join(printable(str(value)).split()) if value else ""
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
