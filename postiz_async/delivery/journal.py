@@ -197,7 +197,7 @@ class Journal:
                 [(State.SENDING.value, number, ref) for ref in refs],
             )
             if date is not None:
-                c.executemany(_MOVE, [(date, ref) for ref in refs])
+                c.executemany(_MOVE, [{"date": date, "ref": ref} for ref in refs])
             return number
 
         return await self._do(work)
@@ -297,7 +297,7 @@ class Journal:
     async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
         """Give unsent rows a later date."""
         values = [(Finding.SHIFTED.value, remark, ref) for ref in refs]
-        moves = [(date, ref) for _, _, ref in values]
+        moves = [{"date": date, "ref": ref} for _, _, ref in values]
 
         def work(c: sqlite3.Connection) -> None:
             c.executemany("UPDATE rows SET finding = ?, remark = ? WHERE ref = ?", values)
@@ -348,8 +348,8 @@ class Journal:
 
 
 _MOVE = (
-    "UPDATE rows SET moved_from = nullif(coalesce(moved_from, date), ?1), date = ?1 "
-    "WHERE ref = ?2 AND date != ?1"
+    "UPDATE rows SET moved_from = nullif(coalesce(moved_from, date), :date), date = :date "
+    "WHERE ref = :ref AND date != :date"
 )
 
 
