@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 import uuid
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -329,12 +329,17 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
     """The same, or a copy in memory of what an earlier version wrote, brought up to date."""
-    if read_version(reader) == SCHEMA_VERSION:
-        return reader
-    with closing(reader):
+    with ExitStack() as opened:
+        opened.callback(reader.close)
+        if read_version(reader) == SCHEMA_VERSION:
+            opened.pop_all()
+            return reader
         copy = sqlite3.connect(":memory:")
+        opened.callback(copy.close)
         reader.backup(copy)
-    migrate(copy)
+        migrate(copy)
+        opened.pop_all()
+    reader.close()
     return copy
 
 
