@@ -7,24 +7,19 @@ store.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, Protocol
 
 from postiz_async import quota
 from postiz_async.quota import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from postiz_async.clock import Clock
     from postiz_async.quota import Grant, Ledger
 
-__all__ = ["LedgerHome", "OwnLedger", "to_the_end"]
-
-T = TypeVar("T")
+__all__ = ["LedgerHome", "OwnLedger"]
 
 
 class LedgerHome(Protocol):
@@ -115,18 +110,3 @@ class OwnLedger:
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
         self.ledger = event(self.ledger, self.now())
         self.changed_at = self._clock.time()
-
-
-async def to_the_end(work: Coroutine[object, object, T]) -> T:
-    """Await `work` to its end, also when the caller is cancelled; then let that go on."""
-    task = asyncio.get_running_loop().create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is not None and task.exception() is None:
-        raise cancelled
-    return task.result()

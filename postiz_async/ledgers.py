@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from postiz_async import quota, sharing
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.homes import LedgerHome, OwnLedger, to_the_end
+from postiz_async.homes import LedgerHome, OwnLedger
 from postiz_async.quota import SETTLE, Wait, Why
 from postiz_async.sharing import Aside, State
+from postiz_async.shields import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.quota import Grant, Ledger
     from postiz_async.stores import QuotaStore, Versioned
 
-__all__ = ["LedgerHome", "OwnLedger", "SharedLedger", "to_the_end"]
+__all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
 
 log = logging.getLogger("postiz_async.quota")
 

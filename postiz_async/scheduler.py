@@ -27,9 +27,9 @@ from postiz_async.errors import (
     describe_seconds,
 )
 from postiz_async.events import Attempt, CallEnded, CallStarted
-from postiz_async.ledgers import to_the_end
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
+from postiz_async.shields import to_the_end
 from postiz_async.wire import Cost, Observation, WireRequest, WireResponse
 
 if TYPE_CHECKING:

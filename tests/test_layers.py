@@ -11,7 +11,7 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
-    ("errors", "clock"),
+    ("errors", "clock", "shields"),
     ("models",),
     ("retry", "quota", "providers"),
     ("keeping", "shown", "homes", "twins"),

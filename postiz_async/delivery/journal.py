@@ -30,9 +30,9 @@ from postiz_async.delivery.records import (
     read_rows,
     read_summary,
 )
-from postiz_async.delivery.threads import to_the_end
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
+from postiz_async.shields import in_thread
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Journal:
                 another server. It is never overwritten.
         """
         opening = partial(cls._open, path, campaign, base_url)
-        return await to_the_end(opening, undo=lambda journal: journal.close())
+        return await in_thread(opening, undo=lambda journal: journal.close())
 
     @classmethod
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
@@ -93,7 +93,7 @@ class Journal:
         """Close the file and let go of the lock."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
-                await to_the_end(self.close)
+                await in_thread(self.close)
 
     def close(self) -> None:
         """The same, blocking."""
@@ -121,7 +121,7 @@ class Journal:
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
-                    return await to_the_end(transaction)
+                    return await in_thread(transaction)
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             raise BatchError(
                 f"The journal {self.path} cannot be used: {error}. Nothing more is sent."

@@ -17,11 +17,11 @@ import msgspec
 
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.delivery.records import Account, State
-from postiz_async.delivery.threads import to_the_end
 from postiz_async.errors import BatchError, StoreError
 from postiz_async.models.posts import CreatePost
 from postiz_async.outbox.tickets import Entry
 from postiz_async.outbox.workers import Workers
+from postiz_async.shields import in_thread
 from postiz_async.stores.sqlite import explain, open_shared
 from postiz_async.wire import format_date
 
@@ -142,7 +142,7 @@ class OutboxFile:
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
-                    return await to_the_end(work)
+                    return await in_thread(work)
         except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError) as error:
             raise StoreError(
                 f"The outbox {self.path} cannot be used: {explain(error)}\n"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from postiz_async.errors import StoreError
+from postiz_async.shields import in_thread
 from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
@@ -77,15 +78,18 @@ class SqliteStore:
         return await self._do(lambda c: _swap(c, name, version, value))
 
     async def aclose(self) -> None:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._close)
+        await self._in_turn(self._close)
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._in_turn(partial(self._work, work))
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        """One thread at a time uses the connection, also when callers are cancelled."""
         if self._turn is None:
             self._turn = anyio.Lock()
         with anyio.CancelScope(shield=True):
             async with self._turn:
-                return await anyio.to_thread.run_sync(self._work, work)
+                return await in_thread(work)
         raise AssertionError("a shielded block is never left by cancellation")
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -11,7 +11,9 @@ import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import anyio
@@ -19,6 +21,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from postiz_async.errors import UploadError
+from postiz_async.shields import in_thread
 from postiz_async.uploads.looking import check_path, refuse
 
 if TYPE_CHECKING:
@@ -126,7 +129,7 @@ async def open_local(value: UploadSource, *, stall_timeout: float) -> Source:
         InvalidPostError: it is no file or no source of bytes.
     """
     if isinstance(value, str | Path):
-        return await anyio.to_thread.run_sync(_open_path, Path(value))
+        return await in_thread(partial(_Path.open, Path(value)), undo=_Path.close)
     if isinstance(value, bytes | bytearray | memoryview):
         return _Bytes(memoryview(value).cast("B"))
     if hasattr(value, "read"):
@@ -267,21 +270,22 @@ class _File(Source):
             raise UploadError(f"{self.name} cannot be rewound: {_reason(error)}.") from error
 
 
-def _open_path(path: Path) -> Source:
-    try:
-        check_path(path)
-        return _Path(path, path.open("rb", buffering=0))
-    except OSError as error:
-        raise refuse(f"{path} cannot be read: {_reason(error)}") from error
-
-
 class _Path(Source):
     """A file of ours. It stays open, so that all attempts send the same file."""
+
+    @classmethod
+    def open(cls, path: Path) -> _Path:
+        try:
+            check_path(path)
+            return cls(path, path.open("rb", buffering=0))
+        except OSError as error:
+            raise refuse(f"{path} cannot be read: {_reason(error)}") from error
 
     def __init__(self, path: Path, file: FileIO) -> None:
         self.path = path
         self.name = str(path)
         self._file = file
+        self._turn = Lock()  # an abandoned attempt may still be reading when the file is closed
         self._stat = os.fstat(file.fileno())
         self.size = self._stat.st_size
 
@@ -315,13 +319,21 @@ class _Path(Source):
         return self._file.read(HEAD)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        def in_turn() -> T:
+            with self._turn:
+                return work()
+
         try:
-            return await anyio.to_thread.run_sync(work)
+            return await in_thread(in_turn)
         except OSError as error:
             raise UploadError(f"{self.name} cannot be read: {_reason(error)}.") from error
 
+    def close(self) -> None:
+        with self._turn:
+            self._file.close()
+
     async def aclose(self) -> None:
-        self._file.close()
+        await in_thread(self.close)
 
 
 # ------------------------------------------------------------------ streams

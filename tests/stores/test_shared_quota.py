@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from redis_on_clock import RedisOnClock
 from redis_server import RedisServer, find_redis, redis_server
@@ -27,7 +30,7 @@ from postiz_async.quota import (
     lost,
 )
 from postiz_async.sandbox import Sandbox
-from postiz_async.stores import Versioned, ledger_name
+from postiz_async.stores import Versioned, ledger_name, sqlite
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -435,3 +438,37 @@ def test_an_address_that_is_none_of_redis(url: str) -> None:
 def test_a_password_is_in_no_representation() -> None:
     store = RedisStore("redis://:hunter2@127.0.0.1:6379/0")
     assert "hunter2" not in repr(store)
+
+
+async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.timeout` goes through shields: its thread would still be in a transaction."""
+    store = SqliteStore(tmp_path / "quota.sqlite")
+    writing, go = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def slow_swap(*arguments: object) -> object:
+        seen.append("begun")
+        writing.set()
+        assert go.wait(30)
+        seen.append("ended")
+        return swap(*arguments)
+
+    def noted_read(*arguments: object) -> object:
+        seen.append("read")
+        return read(*arguments)
+
+    swap, read = sqlite._swap, sqlite._read
+    monkeypatch.setattr(sqlite, "_swap", slow_swap)
+    monkeypatch.setattr(sqlite, "_read", noted_read)
+    writer = asyncio.create_task(store.swap("a", 0, b"state"))
+    await anyio.to_thread.run_sync(writing.wait, 30)
+    writer.cancel()
+    asyncio.get_running_loop().call_later(0.05, go.set)
+    kept = await store.read("a")
+    assert seen == ["begun", "ended", "read"]
+    assert (kept.version, kept.value) == (1, b"state"), "it is done, though nobody hears of it"
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    await store.aclose()

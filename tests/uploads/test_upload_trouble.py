@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 import pytest
 from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
@@ -20,6 +23,8 @@ from postiz_async.errors import (
 )
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.uploads import sources
+from postiz_async.uploads.looking import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,15 +232,43 @@ async def test_an_upload_that_reads_a_silent_pipe_can_be_cancelled(local: Postiz
         os.close(start)  # lets the reading thread go, which closing the file waits for
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 3))
 async def test_a_cancelled_upload_of_a_path_closes_the_file(
-    sandbox_in_memory: Sandbox, png: Callable[..., Path]
+    sandbox_in_memory: Sandbox, png: Callable[..., Path], turns: int
 ) -> None:
     """An open file would be a ResourceWarning, which is an error here."""
     sandbox_in_memory.faults.add(Fault(kind="hang", route="upload_file", delay=1e6))
     async with sandbox_client(sandbox_in_memory) as postiz:
         task = asyncio.create_task(postiz.media.upload(png()))
-        for _ in range(20):
+        for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+    gc.collect()
+
+
+async def test_an_upload_that_is_cancelled_while_its_file_is_opened_closes_it(
+    sandbox_in_memory: Sandbox, png: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opening, go = png(), threading.Event(), threading.Event()
+
+    def slow_check(checked: Path) -> None:
+        opening.set()
+        assert go.wait(30)
+        check_path(checked)
+
+    monkeypatch.setattr(sources, "check_path", slow_check)
+    opened: list[int] = []
+    fstat = os.fstat
+    monkeypatch.setattr(os, "fstat", lambda fd: opened.append(fd) or fstat(fd))
+    async with sandbox_client(sandbox_in_memory) as postiz:
+        task = asyncio.create_task(postiz.media.upload(path))
+        await anyio.to_thread.run_sync(opening.wait, 30)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert opened, "the thread went on and opened it"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        fstat(opened[0])
