@@ -373,7 +373,7 @@ class Gate:
             if self._leaves_at(self._before(ticket.key)) > ticket.give_up_at:
                 _wake(ticket)
 
-    def _outlook(self) -> tuple[float, float, float]:
+    def _outlook(self) -> tuple[float, ...]:
         """While no part of it grows, nobody who waits is forecast to leave later.
 
         Who moves up by one has one free slot less before him, so mostly none does.
@@ -381,7 +381,8 @@ class Gate:
         ledger, now = self.home.ledger, self.home.now()
         seen = quota.outlook(ledger, now)
         one_by_one = not seen.by_window or self._pacer is not None
-        return now if one_by_one else seen.ends, -ledger.limit, -(seen.free + self._shift)
+        moved = (-(seen.free + self._shift), -(seen.likely + self._shift))
+        return (now if one_by_one else seen.ends, -ledger.limit, *moved)
 
     def _promise(self) -> None:
         """Somebody joins who is refused by what is forecast now."""

@@ -34,6 +34,7 @@ def known(remaining: int = 20, **changes: object) -> Ledger:
         "ends_after": 3599.0,
         "ends_before": 3600.0,
         "remaining": remaining,
+        "own": max(0, 30 - remaining),
         "read_at": 0.0,
         "answered_at": 0.0,
         "cap": 30,
@@ -89,6 +90,7 @@ RULES = [
     ("margin over, probe out", known(9, flights=flying(1)), OVER, True, 1, Wait(INF, Why.PROBE)),
     ("used up", known(0), 10, True, 1, Wait(OVER, Why.WINDOW)),
     ("used up in flight", known(2, flights=flying(2)), 10, True, 1, Wait(OVER, Why.WINDOW)),
+    ("one more, perhaps", known(2, own=27, flights=flying(2)), 10, True, 1, AFTER_AN_ANSWER),
     ("perhaps used up", known(2, unseen=(9, 9)), 10, True, 1, Wait(OVER, Why.WINDOW)),
     ("burst starts", known(cap=2, flights=flying(2)), 10, True, 1, Wait(INF, Why.IN_FLIGHT)),
     ("a held slot, urgent", known(1), 10, True, None, GRANT),
@@ -295,7 +297,7 @@ def test_a_lone_answer_says_exactly_what_remains() -> None:
 
 @pytest.mark.parametrize("order", list(itertools.permutations([27, 26, 25])))
 def test_answers_out_of_order(order: Iterable[int]) -> None:
-    ledger, tokens = take(known(28), 10, 3)
+    ledger, tokens = take(known(28, own=0), 10, 3)
     for token, remaining in zip(tokens, order, strict=True):
         ledger = quota.answered(ledger, token, 11, Reading(30, remaining, 3590.0))
         assert quota.free_slots(ledger, 11) <= 25
@@ -798,7 +800,11 @@ def test_nonsense_locks_nobody_out(kept: Kept) -> None:
         (known(20), 5, 20, OVER),
         (known(20), 5, 49, OVER),
         (known(20), 5, 50, OVER + 3602),
-        (known(20, flights=flying(2), unseen=(1,)), 5, 17, OVER),
+        (known(20, own=11, flights=flying(2), unseen=(1,)), 5, 17, OVER),
+        (known(2, own=27, flights=flying(2)), 5, 0, 5.5),
+        (known(2, own=27, flights=flying(2)), 5, 1, OVER),
+        (known(2, own=20, flights=flying(2)), 5, 1, 5.5),
+        (known(2, own=20, flights=flying(2)), 5, 2, OVER),
         (known(0), 3601, 0, OVER),
         (known(0), OVER, 0, OVER),
         (known(0), OVER, 30, OVER + 3602),

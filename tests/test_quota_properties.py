@@ -6,7 +6,7 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, event, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from postiz_async import keeping, quota
-from postiz_async.quota import Grant, Ledger, Reading
+from postiz_async.quota import Grant, Ledger, Reading, Why
 
 HOUR = 3600.0
 SLOWEST = 28.0
@@ -322,3 +322,53 @@ def test_a_ledger_keeps_the_laws_through_any_life() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+moves = st.tuples(st.sampled_from(["ask", "ask", "arrive", "answer"]), st.integers(0, 9))
+
+
+@given(
+    limit=st.integers(2, 12),
+    used=st.integers(0, 5),
+    steps=st.lists(moves, min_size=20, max_size=60),
+)
+def test_nobody_is_told_that_a_window_is_used_up_while_a_slot_is_left(
+    limit: int, used: int, steps: list[tuple[str, int]]
+) -> None:
+    """Requests and answers overtake each other; all arrive, and nobody else uses the key."""
+    server, ledger, now = FixedWindow(limit), Ledger(limit=limit), 1000.0
+    for _ in range(min(used, limit - 1)):
+        server.hit(now)
+    ledger, first = quota.reserve(ledger, now)
+    reading = server.hit(now)
+    assert isinstance(reading, Reading)
+    ledger = quota.answered(ledger, first, now, reading)
+    under_way: list[int] = []
+    answers: list[tuple[int, Reading]] = []
+    # at the end all that is under way comes back, and whoever waited asks again
+    rest = [("arrive", 0), ("answer", 0), ("ask", 0)] * len(steps)
+    for what, place in [*steps, *rest]:
+        now += 0.01
+        if what == "ask":
+            verdict = quota.decide(ledger, now, urgent=True)
+            taken = server.hits + len(under_way)
+            soon = quota.forecast(ledger, now, 0) <= now + 1
+            if isinstance(verdict, Grant):
+                ledger, token = quota.reserve(ledger, now)
+                under_way.append(token)
+                assert taken < limit
+            elif taken < limit:
+                assert verdict.why is Why.IN_FLIGHT
+                assert soon, "or callers who do not wait long would be refused"
+                assert ledger.flights
+            elif not answers:
+                assert verdict.why is Why.WINDOW
+                assert not soon
+        elif what == "arrive" and under_way:
+            token = under_way.pop(place % len(under_way))
+            reading = server.hit(now)
+            assert isinstance(reading, Reading)
+            answers.append((token, reading))
+        elif what == "answer" and answers:
+            token, reading = answers.pop(place % len(answers))
+            ledger = quota.answered(ledger, token, now, reading)

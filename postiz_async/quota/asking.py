@@ -42,7 +42,10 @@ def decide(
     if ledger.headerless or ledger.sliding:
         return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
     free, rivals = ledger.remaining - ledger.pending, ledger.rivals
-    if free <= (rivals if urgent else 2 * rivals):
+    spared = rivals if urgent else 2 * rivals
+    if free <= spared:
+        if ledger.flights and ledger.unclaimed > spared:
+            return Wait(math.inf, Why.IN_FLIGHT)  # their answers tell whether there is one more
         return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
     most = max(1, free // (2 + 2 * rivals)) if rivals else ledger.cap
     if len(ledger.flights) >= min(most, ledger.cap):
@@ -167,12 +170,13 @@ def outlook(ledger: Ledger, now: float) -> Outlook:
     if _must_read(ledger, now) or ledger.blocked_until > now:
         start = max(start, _probe_from(ledger, now))
         free = max(0, ledger.limit - len(ledger.flights))
-        return Outlook(start, free, start + ledger.window, by_window=True)
-    by_window = not (ledger.headerless or ledger.sliding)
+        return Outlook(start, free, free, start + ledger.window, by_window=True)
     free = free_slots(ledger, now)
-    if by_window:
-        free = max(0, free - ledger.rivals)
-    return Outlook(start, free, ledger.ends_before, by_window=by_window)
+    if ledger.headerless or ledger.sliding:
+        return Outlook(start, free, free, ledger.ends_before, by_window=False)
+    free = max(0, free - ledger.rivals)
+    likely = max(free, ledger.unclaimed - ledger.rivals) if ledger.flights else free
+    return Outlook(start, free, likely, ledger.ends_before, by_window=True)
 
 
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
@@ -184,7 +188,9 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
     seen = outlook(ledger, now)
     if ahead < seen.free:
         return seen.start
-    beyond, length, ends = ahead - seen.free, ledger.window + MARGIN, seen.ends
+    if ahead < seen.likely:
+        return min(seen.ends, now + ledger.latency)
+    beyond, length, ends = ahead - seen.likely, ledger.window + MARGIN, seen.ends
     if not seen.by_window:
         live = [hit for hit in ledger.live(now) if hit.sure or ledger.headerless]
         returns = sorted(_returns(ledger, live))[: ledger.limit]

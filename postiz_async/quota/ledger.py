@@ -70,10 +70,13 @@ class Outlook(msgspec.Struct, frozen=True):
     """`free` calls can leave from `start` on, the next ones after `ends`.
 
     Monotonic seconds. `by_window`: then a limit more each window; else slots come back one by one.
+    `likely`: how many could leave in this window if the calls in flight are all that is to come,
+    at least `free`; what makes the difference, their answers will tell.
     """
 
     start: float
     free: int
+    likely: int
     ends: float
     by_window: bool
 
@@ -172,6 +175,16 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     def pending(self) -> int:
         """Calls that the last reading may not include."""
         return len(self.flights) + len(self.unseen)
+
+    @property
+    def unclaimed(self) -> int:
+        """Slots that neither answers nor calls in flight account for.
+
+        Never less than what a later reading leaves beside them, while all of them arrive. A reading
+        of `remaining` may include calls in flight, so less `pending` it says less than there is.
+        """
+        accounted = self.own + self.foreign + len(self.flights)
+        return max(0, min(self.remaining, self.limit - accounted))
 
     @property
     def steady(self) -> int:
