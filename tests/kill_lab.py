@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from processes import COMMAND, PATIENCE, child_environment, ended, sandbox_process, wait_until
 from samples import PNG
 
+from postiz_async.delivery.findings import FOUND_UNSURE
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
 from postiz_async.delivery.mending import MAY_LACK, UNSEEN_END
@@ -98,8 +99,8 @@ class Tally:
             f"{self.kills} kills in {self.campaigns} campaigns ({self.runs} runs, "
             f"{self.seconds:.0f} s); they left {self.open_rows} rows without an outcome\n"
             f"{sum(self.faults.values())} faults: {struck}\n"
-            f"{self.rows} rows: {ends}; {self.creates} creates reached the counter for "
-            f"{self.requests} requests\n"
+            f"{self.rows} rows: {ends}; {self.creates} creates reached the counter"
+            f"{f' for {self.requests} requests' if self.requests else ''}\n"
             f"lost {len(self.lost)}, doubled {len(self.doubled)}, otherwise wrong "
             f"{len(self.wrong)}, undecided {self.states['undecided']}, 429s {self.refusals}"
         )
@@ -279,7 +280,7 @@ class Lane:
             is_whole = thread == record.get("thread", []) and (
                 post["has_job"] or post["state"] == "PUBLISHED"
             )
-            if post["id"] != row.post_id or not (is_whole or row.note in {MAY_LACK, UNSEEN_END}):
+            if post["id"] != row.post_id or not (is_whole or row.note in NAMED):
                 self.tally.wrong.append(what)
         elif posts and (row is None or row.state is not State.UNDECIDED):
             self.tally.wrong.append(what)
@@ -295,6 +296,9 @@ def rows_of(file: Path) -> Sequence[RowRecord]:
     journal = journal_of(file)
     return read_summary(journal).rows if journal.exists() else ()
 
+
+NAMED = {MAY_LACK, UNSEEN_END, FOUND_UNSURE}
+"""What a row says of a post that may be half made."""
 
 OPEN = {State.PLANNED, State.SENDING, State.UNKNOWN}
 

@@ -1,6 +1,7 @@
 """The sweep: what people did to the posts of a job since they were stored.
 
-What they deleted, moved or edited is reported and left as it is. Nothing is sent.
+What they deleted, moved or edited is reported and left as it is. Nothing is sent; what turns up
+without its publishing job gets one.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import anyio.to_thread
 from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
+from postiz_async.delivery.mending import Mending
 from postiz_async.delivery.removal import delete_whole
-from postiz_async.delivery.sweep import Fate, intents, lacking_tags, sweep
+from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import RowRecord
-    from postiz_async.delivery.sweep import Intent, Verdict
+    from postiz_async.delivery.sweep import Intent, Suspect, Verdict
 
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
@@ -91,20 +93,24 @@ async def sweep_journal(postiz: Postiz, journal: Journal, *, with_open: bool = T
     Args:
         postiz: the client.
         journal: of the job.
-        with_open: False leaves rows of requests alone that are to be looked up anyway: what is
-            found of those may be half made, and only the look-up makes it whole.
+        with_open: False leaves rows of requests alone that are to be looked up anyway. Those that
+            may be half made are left to the look-up in any case, as far as only it can mend them.
     """
-    rows = await journal.rows()
+    rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
-        held = {ref for request in await journal.open_requests() for ref in request.refs}
+        held = {ref for request in in_doubt for ref in request.refs}
         rows = {ref: row for ref, row in rows.items() if ref not in held}
-    sent = intents(await journal.requests())
+    requests = await journal.requests()
+    sent = intents(requests)
     channels = {channel.id for channel in await postiz.integrations.list()}
     listed = await _listed(postiz, rows, sent, channels)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     verdicts = sweep(rows.values(), sent, listed.posts.values(), channels=channels, now=now)
+    unsure = await _make_whole(postiz, suspects(verdicts, requests, rows))
+    left = {ref for each in in_doubt if not unsure.isdisjoint(each.refs) for ref in each.refs}
+    verdicts = [verdict for verdict in verdicts if verdict.ref not in left]
     removed = await _remove(postiz, verdicts)
-    await journal.found(judged(rows, verdicts, removed))
+    await journal.found(judged(rows, verdicts, removed=removed, unsure=unsure))
     return _summed(verdicts, rows, lacking_tags(verdicts, sent))
 
 
@@ -124,6 +130,16 @@ async def _listed(
     if ids:
         await calendar.search(ids, min(moments) - _AROUND, max(moments) + _AROUND)
     return calendar
+
+
+async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
+    """Give adopted posts what they may lack; the refs of those of which that is not sure."""
+    mending = Mending(postiz)
+    return {
+        each.ref
+        for each in found
+        if await mending.mend(each.sent, each.place, each.post, has_ended=False) == "unsure"
+    }
 
 
 async def _remove(postiz: Postiz, verdicts: Sequence[Verdict]) -> set[str]:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from postiz_async.delivery.records import RowRecord
     from postiz_async.delivery.sweep import Verdict
 
-__all__ = ["day_and_time", "judged"]
+__all__ = ["FOUND_UNSURE", "day_and_time", "judged"]
+
+FOUND = "found in Postiz afterwards"
+FOUND_UNSURE = f"{FOUND}; it may lack its thread or not be published"
 
 _FINDINGS = {
     Fate.DOUBLED: Finding.DOUBLED,
@@ -32,7 +35,11 @@ _OF_A_SWEEP = set(_FINDINGS.values())
 
 
 def judged(
-    rows: Mapping[str, RowRecord], verdicts: Iterable[Verdict], removed: Collection[str]
+    rows: Mapping[str, RowRecord],
+    verdicts: Iterable[Verdict],
+    *,
+    removed: Collection[str] = (),
+    unsure: Collection[str] = (),
 ) -> list[RowRecord]:
     """The rows of which the verdicts say something new.
 
@@ -40,19 +47,23 @@ def judged(
         rows: of the journal, by ref.
         verdicts: see `delivery.sweep.sweep`.
         removed: ids of the doubles that were deleted.
+        unsure: refs of rows whose adopted post may be half made.
     """
     by_ref: defaultdict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_ref[verdict.ref].append(verdict)
-    after = {ref: _row(rows[ref], said, removed) for ref, said in by_ref.items()}
+    notes = dict.fromkeys(unsure, FOUND_UNSURE)
+    after = {
+        ref: _row(rows[ref], said, removed, notes.get(ref, FOUND)) for ref, said in by_ref.items()
+    }
     return [row for ref, row in after.items() if row != rows[ref]]
 
 
-def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str]) -> RowRecord:
+def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str], note: str) -> RowRecord:
     findings = [_FINDINGS[verdict.fate] for verdict in said if verdict.fate in _FINDINGS]
     texts = [text for verdict in said if (text := _text(verdict, removed))]
     for verdict in said:
-        row = _adopted(row, verdict)
+        row = _adopted(row, verdict, note)
     if findings:
         weightiest = min(findings, key=list(_FINDINGS.values()).index)
         return replace(row, finding=weightiest, remark="; ".join(texts))
@@ -61,14 +72,13 @@ def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str]) -> R
     return row
 
 
-def _adopted(row: RowRecord, verdict: Verdict) -> RowRecord:
+def _adopted(row: RowRecord, verdict: Verdict, note: str) -> RowRecord:
     """The row with the post and the date that the server has; the mark is no part of a date."""
     if verdict.post is None or verdict.fate not in {Fate.FINE, Fate.MOVED, Fate.ADOPTED}:
         return row
     second = int(stored_at(verdict.post).timestamp())
     row = row if second == int(row.date) else replace(row, date=second)
     if verdict.fate is Fate.ADOPTED:
-        note = "found in Postiz afterwards"
         return replace(row, state=State.STORED, post_id=verdict.post.id, note=note)
     return row
 

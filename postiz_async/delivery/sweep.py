@@ -29,12 +29,22 @@ from postiz_async.resources.finding import same_text, stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from postiz_async.delivery.records import RowRecord, SentRequest
     from postiz_async.models.posts import Post, PostItem
 
-__all__ = ["DUE_SOON", "Fate", "Intent", "Verdict", "intents", "lacking_tags", "sweep"]
+__all__ = [
+    "DUE_SOON",
+    "Fate",
+    "Intent",
+    "Suspect",
+    "Verdict",
+    "intents",
+    "lacking_tags",
+    "suspects",
+    "sweep",
+]
 
 DUE_SOON = timedelta(minutes=10)
 """Before its date a post is not touched any more: it may be published now."""
@@ -79,6 +89,19 @@ class Verdict:
     post: Post | None = None
     put_at: datetime | None = None
     may_delete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A post that may lack its thread or its publishing job: the last that is found of a request.
+
+    `place` is its place in the request.
+    """
+
+    ref: str
+    sent: SentRequest
+    place: int
+    post: Post
 
 
 def intents(requests: Iterable[SentRequest]) -> list[Intent]:
@@ -132,6 +155,29 @@ def sweep(
             verdicts.append(Verdict(Fate.DELETED, ref))
         extras += look.doubles(ref, kept, others)
     return [*verdicts, *extras, *look.equals()]
+
+
+def suspects(
+    verdicts: Iterable[Verdict],
+    requests: Iterable[SentRequest],
+    rows: Mapping[str, RowRecord],
+) -> list[Suspect]:
+    """Which of the posts that are adopted may be half made, see `mending`.
+
+    The posts of a request are made one after another, so all but the last that is there are whole.
+    """
+    adopted = {v.ref: v.post for v in verdicts if v.fate is Fate.ADOPTED and v.post is not None}
+    found: list[Suspect] = []
+    for sent in requests:
+        moment = parse_date(sent.body.date)
+        for place, ref in reversed(list(enumerate(sent.refs))):
+            row, post = rows.get(ref), adopted.get(ref)
+            if post is not None and stored_at(post) == moment:
+                found.append(Suspect(ref, sent, place, post))
+                break
+            if row is not None and row.post_id is not None and row.request == sent.id:
+                break
+    return found
 
 
 def lacking_tags(verdicts: Iterable[Verdict], sent: Iterable[Intent]) -> Counter[str]:

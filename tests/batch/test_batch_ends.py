@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, Watched, rows
 
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.batch.reconcile import Reconciled, reconcile
+from postiz_async.delivery.findings import FOUND_UNSURE
+from postiz_async.delivery.journal import Journal, State, read_summary
 from postiz_async.delivery.mending import UNSEEN_END
 from postiz_async.sandbox import Fault
 
@@ -75,6 +77,54 @@ async def test_a_thread_is_replaced_when_the_server_has_surely_ended(lab: Lab) -
     lab.assert_each_once(TEXTS)
     assert {len(post.thread) for post in lab.sandbox.posts} == {2}
     assert await publications(lab) == Counter(TEXTS)
+
+
+async def swept(lab: Lab) -> Reconciled:
+    """A sweep on demand."""
+    async with lab.client() as postiz:
+        return await reconcile(postiz, lab.journal)
+
+
+async def test_a_sweep_gives_a_post_its_job(lab: Lab) -> None:
+    await stopped_and_killed(lab)
+    assert (await swept(lab)).counts == {"adopted": COUNT}
+    assert {row.note for row in read_summary(lab.journal).rows} == {"found in Postiz afterwards"}
+    assert (await lab.run()).complete
+    assert await publications(lab) == Counter(TEXTS)
+
+
+async def test_a_sweep_leaves_a_thread_to_the_look_up(lab: Lab) -> None:
+    await stopped_and_killed(lab, **THREAD)
+    assert (await swept(lab)).counts == {}
+    assert (await lab.run()).complete
+    lab.assert_each_once(TEXTS)
+    assert {len(post.thread) for post in lab.sandbox.posts} == {2}
+    assert await publications(lab) == Counter(TEXTS)
+
+
+@pytest.mark.parametrize("state", [State.UNDECIDED, State.PLANNED, State.LATE])
+async def test_what_turns_up_after_all_gets_its_job_or_a_word(lab: Lab, state: State) -> None:
+    """A server that is slower than any we know stores what was proved absent."""
+    await stopped_and_killed(lab)
+    await _given_up(lab, state)
+    assert (await swept(lab)).counts == {"adopted": COUNT}
+    assert await publications(lab) == Counter(TEXTS)
+
+
+async def test_a_thread_that_turns_up_after_all_is_named(lab: Lab) -> None:
+    await stopped_and_killed(lab, **THREAD)
+    await _given_up(lab, State.UNDECIDED)
+    assert (await swept(lab)).counts == {"adopted": COUNT}
+    notes = [row.note for row in read_summary(lab.journal).rows]
+    assert notes == ["found in Postiz afterwards"] * (COUNT - 1) + [FOUND_UNSURE]
+
+
+async def _given_up(lab: Lab, state: State) -> None:
+    """Rows of which nothing was found when they were looked up."""
+    url = "http://sandbox.invalid/public/v1"
+    async with await Journal.open(lab.journal, campaign=str(lab.path), base_url=url) as journal:
+        (sent,) = await journal.open_requests()
+        await journal.settle(sent.id, stored={}, others=dict.fromkeys(sent.refs, (state, "")))
 
 
 @pytest.mark.parametrize("release", ["v2.21.6", "v2.18.0"])

@@ -220,9 +220,9 @@ def test_a_second_sweep_of_the_same_list_has_nothing_new_to_say(
     world = made(history, lists_settings=lists_settings)
     for _ in range(2):
         verdicts = world.sweep(rng)
-        changed = {row.ref: row for row in judged(_by_ref(world), verdicts, set())}
+        changed = {row.ref: row for row in judged(_by_ref(world), verdicts)}
         world.rows = [changed.get(row.ref, row) for row in world.rows]
-    assert judged(_by_ref(world), world.sweep(rng), set()) == []
+    assert judged(_by_ref(world), world.sweep(rng)) == []
     for row in world.rows:
         assert (row.finding is Finding.NOTHING) == (row.remark == "")
         assert row.state is not State.STORED or row.post_id is not None
