@@ -234,7 +234,7 @@ class SharedLedger:
         try:
             if self._outage is not None:
                 await self._read()
-            while not await self._swap(event(self._current(), now)):
+            while not await self._swap(self._after(event, now)):
                 pass
         except StoreError as error:
             self._unnoted.append((event, now))
@@ -244,6 +244,12 @@ class SharedLedger:
         except LookupError:
             log.warning("a create took longer than its reservation and counts as spent")
         self._mine.intersection_update(flight.token for flight in self._state.ledger.flights)
+
+    def _after(self, event: Callable[[Ledger, float], Ledger], now: float) -> Ledger:
+        """The state after an event; what is spent without the store is in nobody's account."""
+        ledger = event(self._current(), now)
+        is_untold = bool(self._slots or self._state.asides)
+        return replace(ledger, accounted=False) if is_untold and ledger.accounted else ledger
 
     # -------------------------------------------------------------- the store
 

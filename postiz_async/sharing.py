@@ -154,6 +154,7 @@ def beside(ledger: Ledger, asides: tuple[Aside, ...]) -> Ledger:
     hits = (Hit(aside.made, aside.until, sure=False) for aside in spent)
     return replace(
         ledger,
+        accounted=False,
         unseen=(*ledger.unseen, *(aside.until for aside in spent)),
         log=(*ledger.log, *hits),
     )
@@ -212,7 +213,7 @@ def told(ledger: Ledger, lone: Ledger) -> Ledger:
 
 def written_again(seen: State, lineage: int) -> State:
     """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
-    ledger = replace(seen.ledger, cap=1, tokens=lineage)
+    ledger = replace(seen.ledger, cap=1, tokens=lineage, accounted=False)
     return replace(seen, ledger=ledger, lineage=lineage)
 
 
@@ -228,6 +229,7 @@ def reunited(seen: State, found: State, mine: set[int]) -> State:
     newer = theirs if theirs.read_at >= ours.read_at else ours
     ledger = replace(
         newer,
+        accounted=False,
         cap=1,
         tokens=theirs.tokens,
         flights=_flights(ours, theirs, mine),

@@ -178,8 +178,9 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -
     elif ours and found >= max(2, ours) and _began(ledger, flight, reading):
         sliding = True
     log = _unexpired(ledger, now) if sliding else ledger.log
-    ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
-    return replace(ledger, remaining=reading.remaining)
+    own = 1 + sum(moment > flight.sent for moment in ledger.unseen)  # those may come in it yet
+    ledger = replace(_fold(ledger), own=own, foreign=found, hidden=found, sliding=sliding, log=log)
+    return replace(ledger, remaining=reading.remaining, accounted=True)
 
 
 def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:
