@@ -174,7 +174,7 @@ class SharedLedger:
             done = await self._swap(reserved)
         except asyncio.CancelledError:
             if self._state.ledger is reserved:
-                await self._change(lambda ledger, _: quota.released(ledger, token))
+                await to_the_end(self._change(lambda ledger, _: quota.released(ledger, token)))
             raise
         if done:
             self._mine.add(token)

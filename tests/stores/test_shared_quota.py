@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -227,6 +228,44 @@ async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     assert home.ledger.pending == 0
 
 
+class BeatenStore(MemoryStore):
+    """Others are quicker as often as wanted; takes a turn of the event loop before each change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beaten = self.swaps = 0
+        self.reached = asyncio.Event()
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        self.swaps += 1
+        self.reached.set()
+        await asyncio.sleep(0)
+        if self.beaten and version:
+            self.beaten -= 1
+            now = await self.read(name)
+            assert now.value is not None
+            await super().swap(name, now.version, now.value)
+        return await super().swap(name, version, value)
+
+
+@pytest.mark.parametrize("again", range(1, 9))
+async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> None:
+    store = BeatenStore()
+    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    taking = asyncio.create_task(home.take(lambda *_: Grant(), lifetime=60.0))
+    await store.reached.wait()
+    store.beaten = 2
+    taking.cancel()
+    for _ in range(again):
+        await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await home.refresh()
+    assert store.swaps == 4, "one to reserve, three to give it back"
+    assert home.ledger.flights == ()
+
+
 class FailingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
@@ -438,6 +477,23 @@ def test_an_address_that_is_none_of_redis(url: str) -> None:
 def test_a_password_is_in_no_representation() -> None:
     store = RedisStore("redis://:hunter2@127.0.0.1:6379/0")
     assert "hunter2" not in repr(store)
+
+
+def test_many_that_make_a_file_at_once_all_get_it(tmp_path: Path) -> None:
+    async def look(path: Path) -> Versioned:
+        together.wait()
+        store = SqliteStore(path)
+        try:
+            return await store.read("a")
+        finally:
+            await store.aclose()
+
+    together = threading.Barrier(6)
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(20):
+            path = tmp_path / f"{number}.sqlite"
+            for seen in [threads.submit(asyncio.run, look(path)) for _ in range(6)]:
+                assert seen.result() == Versioned(None, 0, None)
 
 
 async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
