@@ -342,11 +342,13 @@ class SharedLedger:
         if kept.value is None:
             self._lost()
         else:
-            self._found(sharing.decode(self._name, kept.value), has_time=kept.time is not None)
+            self._found(sharing.decode(self._name, kept.value), kept.time)
         self._version = kept.version
 
-    def _found(self, state: State, *, has_time: bool) -> None:
-        if not has_time:
+    def _found(self, state: State, time: float | None) -> None:
+        if time is not None:
+            state = sharing.not_ahead(state, time)
+        else:
             now, wall = self._clock.monotonic(), self._clock.time()
             state = sharing.on_this_clock(state, self._boot, now, wall)
         if self._written is None or self._written.lineage == state.lineage:

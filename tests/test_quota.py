@@ -746,6 +746,29 @@ def test_slots_set_aside_and_lost_states_are_in_nobody_s_account() -> None:
     assert quota.free_slots(reunited(state, state, set()).ledger, 10) == 0
 
 
+@pytest.mark.parametrize("blocked", [-INF, 1e6])
+def test_after_the_clock_was_set_back_nobody_waits_longer_than_a_window(blocked: float) -> None:
+    ledger = known(
+        0,
+        ends_after=1e6,
+        ends_before=1e6,
+        read_at=1e6,
+        unseen=(1e6,),
+        log=hits(1e6, 1e6),
+        flights=flying(1),
+        blocked_until=blocked,
+    )
+    ledger = quota.released(quota.set_back(ledger, 50), ledger.flights[0].token)
+    verdict = quota.decide(ledger, 50, urgent=True)
+    assert verdict == Wait(50 + HOUR + 2, Why.WINDOW if blocked < 0 else Why.BLOCKED)
+    assert quota.decide(ledger, 50 + HOUR + 2, urgent=True) == GRANT
+
+
+def test_an_answer_of_a_window_that_still_runs_is_believed_though_the_clock_was_set_back() -> None:
+    ledger = call(known(20, ends_after=9000.0, ends_before=9001.0), 100, 100.2, Reading(30, 7, 600))
+    assert (quota.free_slots(ledger, 101), ledger.ends_before) == (7, 700.2)
+
+
 def test_a_lock_out_survives() -> None:
     ledger, token = quota.reserve(known(5), 1000)
     ledger = reborn(quota.refused(ledger, token, 1000, 3600.0), 1000, after=100)

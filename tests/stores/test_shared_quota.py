@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from quota_lab import lab
 from redis_on_clock import RedisOnClock
 from redis_server import RedisServer, find_redis, redis_server
 
@@ -226,6 +227,48 @@ async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     assert home.ledger.tokens == before + 1
     assert home.ledger.flights == ()
     assert home.ledger.pending == 0
+
+
+class TimedStore(MemoryStore):
+    """Has a clock of its own, which can be set."""
+
+    def __init__(self, clock: JumpingClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.ahead = 1e9
+
+    async def read(self, name: str) -> Versioned:
+        return self._told(await super().read(name))
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        done, state = await super().swap(name, version, value)
+        return done, self._told(state)
+
+    def _told(self, state: Versioned) -> Versioned:
+        return state._replace(time=self._clock.monotonic() + self.ahead)
+
+
+@pytest.mark.parametrize("used", [5, 30])
+@pytest.mark.parametrize("step", [-1e6, -3600.0, -1000.0, -120.0, 120.0, 3600.0, 1e6])
+async def test_the_clock_of_the_store_is_set(step: float, used: int) -> None:
+    """Processes that saw it before and one that begins afterwards; none is over, none waits on."""
+    clock = JumpingClock()
+    store = TimedStore(clock)
+    async with lab(limit=30, store=store, clock=clock) as it:
+        for number in range(used):
+            await it.create(number)
+        in_flight = asyncio.create_task(it.create(used)) if used < 30 else None
+        await clock.sleep(0.15)
+        store.ahead += step
+        if in_flight is not None:
+            await in_flight
+        await clock.sleep(600)
+        for number in range(100, 140):
+            await it.create(number)
+        async with sandbox_client(it.sandbox, quota=store, validate=False) as newcomer:
+            await newcomer.posts.create(it.body(200), max_wait=4000)
+        assert it.sandbox.refusals == 0
+        assert clock.monotonic() < 2 * 3602 + 60
 
 
 class BeatenStore(MemoryStore):
