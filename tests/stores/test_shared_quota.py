@@ -309,6 +309,25 @@ async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> 
     assert home.ledger.flights == ()
 
 
+async def test_answers_that_come_together_are_noted_together() -> None:
+    store = BeatenStore()
+    home = SharedLedger(store, "name", Ledger(limit=9), JumpingClock())
+    tokens = [await home.take(lambda *_: Grant(), lifetime=60.0) for _ in range(5)]
+    store.swaps = 0
+
+    async def end(token: int | Wait) -> None:
+        assert isinstance(token, int)
+        await home.land(lambda ledger, now: lost(ledger, token, now))
+
+    async with anyio.create_task_group() as group:
+        for token in tokens[:4]:
+            group.start_soon(end, token)
+        group.start_soon(partial(home.take, lambda *_: Grant(), lifetime=60.0))
+    assert store.swaps == 1, "the answers and one more reservation"
+    await home.refresh()
+    assert (len(home.ledger.flights), len(home.ledger.unseen)) == (2, 4)
+
+
 class FailingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
