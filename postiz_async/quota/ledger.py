@@ -192,8 +192,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     def free(self) -> int:
         """Slots that nobody has taken, as far as is known; below 0 if that says little."""
         free = self.remaining - self.pending
-        alone = self.accounted and not (self.flights or self.sudden or self.has_company)
-        # a reading may include calls that were lost before it, so what we count ourselves is better
+        if not self.unseen or self.flights:
+            return free
+        # the reading may include what was lost before it; alone, our own count says more
+        alone = self.accounted and not (self.sudden or self.has_company)
         return max(free, self.unclaimed) if alone else free
 
     @property
