@@ -100,7 +100,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         ends_before=kept.window_end + late,
         hearsay=True,
         remaining=remaining,
-        own=limit - remaining,
+        own=limit - remaining + len(kept.unseen),
         read_at=kept.as_of + early,
     )
 

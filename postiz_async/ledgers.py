@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from postiz_async.quota import Grant, Ledger
     from postiz_async.stores import QuotaStore, Versioned
 
+    _Note = tuple[Callable[[Ledger, float], Ledger], float]
+
 __all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
 
 log = logging.getLogger("postiz_async.quota")
@@ -85,7 +87,8 @@ class SharedLedger:
         self._written: State | None = None
         """The last state of which we know that it was in the store."""
         self._mine: set[int] = set()
-        self._unnoted: list[tuple[Callable[[Ledger, float], Ledger], float]] = []
+        self._unnoted: list[_Note] = []
+        """What the store was not told yet."""
         self._lone: Ledger | None = None
         self._outage: StoreError | None = None
         self._retry_at = -math.inf
@@ -174,7 +177,7 @@ class SharedLedger:
             done = await self._swap(reserved)
         except asyncio.CancelledError:
             if self._state.ledger is reserved:
-                await self._change(lambda ledger, _: quota.released(ledger, token))
+                await to_the_end(self._change(lambda ledger, _: quota.released(ledger, token)))
             raise
         if done:
             self._mine.add(token)
@@ -207,11 +210,20 @@ class SharedLedger:
         return token
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
-        """As `LedgerHome.land`. A store that fails is logged, and told when it is back."""
+        """As `LedgerHome.land`. A store that fails is logged, and told when it is back.
+
+        Whoever of this process writes next writes it too; mostly there is nothing left to do then.
+        """
+        note = event, self.now()
+        is_known = self._lone is None or not self._lone.flights
+        if is_known:
+            self._unnoted.append(note)
 
         async def work() -> None:
             async with self._turn:
-                if not self._landed_alone(event):
+                if is_known:
+                    await self._note(note)
+                elif not self._landed_alone(event):
                     await self._change(event)
                 elif self._outage is None:
                     await self._change(lambda ledger, _: ledger)
@@ -230,19 +242,28 @@ class SharedLedger:
         return False
 
     async def _change(self, event: Callable[[Ledger, float], Ledger]) -> None:
-        now = self.now()
+        note = event, self.now()
+        self._unnoted.append(note)
+        await self._note(note)
+
+    async def _note(self, note: _Note) -> None:
+        """Write an event down, and with it whatever else there is to tell."""
+        was_out = self._outage is not None
         try:
-            if self._outage is not None:
+            if was_out:
                 await self._read()
-            while not await self._swap(event(self._current(), now)):
-                pass
+            while note in self._unnoted:
+                event, then = note
+                event(self._state.ledger, then)
+                await self._swap(self._current())
         except StoreError as error:
-            self._unnoted.append((event, now))
             log.warning("a create could not be noted, it counts as spent for now: %s", error)
             if self._slots:
                 self._fails(error)
         except LookupError:
-            log.warning("a create took longer than its reservation and counts as spent")
+            self._unnoted.remove(note)
+            if not was_out:
+                log.warning("a create took longer than its reservation and counts as spent")
         self._mine.intersection_update(flight.token for flight in self._state.ledger.flights)
 
     # -------------------------------------------------------------- the store
@@ -260,6 +281,8 @@ class SharedLedger:
                 ledger = event(ledger, then)
         if self._lone is not None and not self._lone.flights:
             ledger = sharing.told(ledger, self._lone)
+        if ledger.accounted and (self._slots or self._state.asides):
+            ledger = replace(ledger, accounted=False)  # some may be spent and not told
         return ledger
 
     def _within(self, lone: Ledger) -> Ledger:
@@ -307,12 +330,14 @@ class SharedLedger:
         """Write a state made from the one last seen; when somebody was quicker, see theirs."""
         state = self._next(ledger)
         tells = self._lone is not None and not self._lone.flights
+        noted = tuple(self._unnoted)
         value, version = sharing.encode(state), self._version or 0
 
         async def work() -> bool:
             done, kept = await self._store.swap(self._name, version, value)
             if done or kept[:2] == (value, version + 1):  # done, then asked again by the store
                 self._wrote(state, kept)
+                self._unnoted = [note for note in self._unnoted if note not in noted]
                 if tells:
                     self._lone = None
                 return True
@@ -324,7 +349,6 @@ class SharedLedger:
     def _wrote(self, state: State, kept: Versioned) -> None:
         self._state = self._written = state
         self._version = kept.version
-        self._unnoted.clear()
         self._tell_time(kept)
         if self._outage is not None:
             log.warning("the store of the quota can be used again")
@@ -336,11 +360,13 @@ class SharedLedger:
         if kept.value is None:
             self._lost()
         else:
-            self._found(sharing.decode(self._name, kept.value), has_time=kept.time is not None)
+            self._found(sharing.decode(self._name, kept.value), kept.time)
         self._version = kept.version
 
-    def _found(self, state: State, *, has_time: bool) -> None:
-        if not has_time:
+    def _found(self, state: State, time: float | None) -> None:
+        if time is not None:
+            state = sharing.not_ahead(state, time)
+        else:
             now, wall = self._clock.monotonic(), self._clock.time()
             state = sharing.on_this_clock(state, self._boot, now, wall)
         if self._written is None or self._written.lineage == state.lineage:

@@ -490,7 +490,7 @@ class Scheduler:
 
     def _look_for_others(self, before: Ledger, after: Ledger) -> None:
         """Say once that somebody else spends this quota, whom sharing a store would help."""
-        in_one_window = after.own > before.own > 0
+        in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
         if self._knows_of_others or not in_one_window or after.foreign <= before.foreign:
             return
         self._knows_of_others = True

@@ -32,6 +32,7 @@ __all__ = [
     "beside",
     "decode",
     "encode",
+    "not_ahead",
     "on_this_clock",
     "reunited",
     "set_aside",
@@ -154,6 +155,7 @@ def beside(ledger: Ledger, asides: tuple[Aside, ...]) -> Ledger:
     hits = (Hit(aside.made, aside.until, sure=False) for aside in spent)
     return replace(
         ledger,
+        accounted=False,
         unseen=(*ledger.unseen, *(aside.until for aside in spent)),
         log=(*ledger.log, *hits),
     )
@@ -212,7 +214,7 @@ def told(ledger: Ledger, lone: Ledger) -> Ledger:
 
 def written_again(seen: State, lineage: int) -> State:
     """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
-    ledger = replace(seen.ledger, cap=1, tokens=lineage)
+    ledger = replace(seen.ledger, cap=1, tokens=lineage, accounted=False)
     return replace(seen, ledger=ledger, lineage=lineage)
 
 
@@ -228,6 +230,7 @@ def reunited(seen: State, found: State, mine: set[int]) -> State:
     newer = theirs if theirs.read_at >= ours.read_at else ours
     ledger = replace(
         newer,
+        accounted=False,
         cap=1,
         tokens=theirs.tokens,
         flights=_flights(ours, theirs, mine),
@@ -242,6 +245,20 @@ def _flights(ours: Ledger, theirs: Ledger, mine: set[int]) -> tuple[Flight, ...]
     known = {flight.token for flight in theirs.flights}
     added = [f for f in ours.flights if f.token in mine and f.token not in known]
     return tuple(replace(flight, alone=False) for flight in (*theirs.flights, *added))
+
+
+def not_ahead(state: State, now: float) -> State:
+    """A state by the clock of its store, which shows `now` and may have been set back since."""
+    ledger = state.ledger
+    latest = max([ledger.read_at, *(flight.sent for flight in ledger.flights)])
+    if latest <= now + SAME_CLOCK:
+        return state
+    ends = now + ledger.window + LATE
+    asides = tuple(
+        replace(aside, made=min(aside.made, now), until=min(aside.until, ends))
+        for aside in state.asides
+    )
+    return replace(state, ledger=quota.set_back(ledger, now), asides=asides)
 
 
 def on_this_clock(state: State, boot: str, now: float, wall: float) -> State:

@@ -153,6 +153,18 @@ async def test_that_others_spend_the_quota_is_told_once(caplog: pytest.LogCaptur
         assert "2 in this window beside our 3" in record.message
 
 
+async def test_an_own_call_whose_answer_was_lost_is_nobody_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with lab(limit=30, latency=5.0) as it:
+        with it.clock.move_on_after(7.0):
+            await it.create(0)
+        for number in range(1, 4):
+            await it.create(number)
+        assert it.minutes == [0, 1, 2, 3]
+        assert not caplog.records
+
+
 # ------------------------------------------------------------------ closing
 
 

@@ -12,6 +12,7 @@ import pytest
 from postiz_async import keeping, quota
 from postiz_async.keeping import Kept
 from postiz_async.quota import Flight, Grant, Hit, Ledger, Reading, Wait, Why
+from postiz_async.sharing import Aside, State, beside, reunited, written_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +93,24 @@ RULES = [
     ("used up in flight", known(2, flights=flying(2)), 10, True, 1, Wait(OVER, Why.WINDOW)),
     ("one more, perhaps", known(2, own=27, flights=flying(2)), 10, True, 1, AFTER_AN_ANSWER),
     ("perhaps used up", known(2, unseen=(9, 9)), 10, True, 1, Wait(OVER, Why.WINDOW)),
+    ("surely not used up", known(2, own=29, unseen=(9, 9), accounted=True), 10, True, 1, GRANT),
+    ("not so sure", known(2, own=29, unseen=(9, 9)), 10, True, 1, Wait(OVER, Why.WINDOW)),
+    (
+        "perhaps others",
+        known(2, own=29, unseen=(9, 9), accounted=True, past_foreign=1.0),
+        10,
+        True,
+        1,
+        Wait(OVER, Why.WINDOW),
+    ),
+    (
+        "one may come yet",
+        known(2, own=29, unseen=(9, 9), accounted=True, flights=flying(1)),
+        10,
+        True,
+        1,
+        Wait(OVER, Why.WINDOW),
+    ),
     ("burst starts", known(cap=2, flights=flying(2)), 10, True, 1, Wait(INF, Why.IN_FLIGHT)),
     ("a held slot, urgent", known(1), 10, True, None, GRANT),
     ("a held slot, bulk", known(3), 10, False, None, HELD),
@@ -701,6 +720,53 @@ def test_processes_that_die_before_each_answer_do_not_use_up_the_window() -> Non
         wall += 60
         ledger = keeping.restore(kept, 0.0, wall)
     assert sent == 3
+
+
+def test_calls_of_a_killed_process_that_arrived_are_no_sign_of_others() -> None:
+    ledger, _ = take(known(29), 1000, 4)
+    ledger = reborn(ledger, 1000, after=5)
+    for sent, remaining in ((60.0, 24), (61.0, 23)):
+        ledger = call(ledger, sent, sent + 0.2, Reading(30, remaining, 2595 - sent))
+    assert (ledger.foreign, ledger.steady, ledger.remaining) == (0, 0, 23)
+
+
+def test_a_call_that_was_lost_before_the_window_may_be_counted_in_it() -> None:
+    ledger, (first, second) = take(known(2, own=28), 3590, 2)
+    ledger = quota.lost(quota.lost(ledger, first, 3600), second, 3600)
+    ledger = call(ledger, 3605, 3605.2, Reading(3, 2, HOUR))
+    assert quota.free_slots(ledger, 3606) == 0
+
+
+def test_slots_set_aside_and_lost_states_are_in_nobody_s_account() -> None:
+    ledger = known(2, own=29, unseen=(9, 9), accounted=True)
+    state = State(ledger=ledger, lineage=0)
+    assert quota.free_slots(ledger, 10) == 1
+    assert quota.free_slots(beside(ledger, (Aside("other", 1, 5, 3700),)), 10) == 0
+    assert quota.free_slots(written_again(state, 7).ledger, 10) == 0
+    assert quota.free_slots(reunited(state, state, set()).ledger, 10) == 0
+
+
+@pytest.mark.parametrize("blocked", [-INF, 1e6])
+def test_after_the_clock_was_set_back_nobody_waits_longer_than_a_window(blocked: float) -> None:
+    ledger = known(
+        0,
+        ends_after=1e6,
+        ends_before=1e6,
+        read_at=1e6,
+        unseen=(1e6,),
+        log=hits(1e6, 1e6),
+        flights=flying(1),
+        blocked_until=blocked,
+    )
+    ledger = quota.released(quota.set_back(ledger, 50), ledger.flights[0].token)
+    verdict = quota.decide(ledger, 50, urgent=True)
+    assert verdict == Wait(50 + HOUR + 2, Why.WINDOW if blocked < 0 else Why.BLOCKED)
+    assert quota.decide(ledger, 50 + HOUR + 2, urgent=True) == GRANT
+
+
+def test_an_answer_of_a_window_that_still_runs_is_believed_though_the_clock_was_set_back() -> None:
+    ledger = call(known(20, ends_after=9000.0, ends_before=9001.0), 100, 100.2, Reading(30, 7, 600))
+    assert (quota.free_slots(ledger, 101), ledger.ends_before) == (7, 700.2)
 
 
 def test_a_lock_out_survives() -> None:

@@ -372,3 +372,43 @@ def test_nobody_is_told_that_a_window_is_used_up_while_a_slot_is_left(
         elif what == "answer" and answers:
             token, reading = answers.pop(place % len(answers))
             ledger = quota.answered(ledger, token, now, reading)
+
+
+losses = st.tuples(st.sampled_from(["ask", "ask", "arrive", "answer", "lose"]), st.integers(0, 9))
+
+
+@given(limit=st.integers(2, 12), steps=st.lists(losses, min_size=10, max_size=60))
+def test_alone_what_was_never_sent_is_free_however_many_answers_are_lost(
+    limit: int, steps: list[tuple[str, int]]
+) -> None:
+    server, ledger, now = FixedWindow(limit), Ledger(limit=limit, reserve=0), 1000.0
+    ledger, first = quota.reserve(ledger, now)
+    reading = server.hit(now)
+    assert isinstance(reading, Reading)
+    ledger = quota.answered(ledger, first, now, reading)
+    under_way: list[int] = []
+    answers: list[tuple[int, Reading]] = []
+    stray, sent = 0, 1
+    rest = [("arrive", 0), ("answer", 0)] * len(steps)
+    for what, place in [*steps, *rest]:
+        now += 0.01
+        if what == "ask":
+            if isinstance(quota.decide(ledger, now, urgent=True), Grant):
+                ledger, token = quota.reserve(ledger, now)
+                under_way.append(token)
+                sent += 1
+                assert sent <= limit
+        elif what == "arrive" and under_way:
+            reading = server.hit(now)
+            assert isinstance(reading, Reading), "429, and nobody else uses the key"
+            answers.append((under_way.pop(place % len(under_way)), reading))
+        elif what == "lose" and under_way:  # it may arrive yet
+            ledger = quota.lost(ledger, under_way.pop(place % len(under_way)), now)
+            stray += 1
+        elif what == "lose" and answers:  # it did
+            ledger = quota.lost(ledger, answers.pop(place % len(answers))[0], now)
+        elif what == "answer" and answers:
+            token, reading = answers.pop(place % len(answers))
+            ledger = quota.answered(ledger, token, now, reading)
+    assert not ledger.flights
+    assert limit - sent <= quota.free_slots(ledger, now) <= limit - server.hits - stray

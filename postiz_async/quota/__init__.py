@@ -34,7 +34,16 @@ The laws of this package
 from __future__ import annotations
 
 from postiz_async.quota.asking import decide, forecast, free_slots, outlook
-from postiz_async.quota.events import answered, expire, lost, refused, released, reserve, unread
+from postiz_async.quota.events import (
+    answered,
+    expire,
+    lost,
+    refused,
+    released,
+    reserve,
+    set_back,
+    unread,
+)
 from postiz_async.quota.ledger import (
     BELIEVED_LIMIT,
     MARGIN,
@@ -75,5 +84,6 @@ __all__ = [
     "refused",
     "released",
     "reserve",
+    "set_back",
     "unread",
 ]

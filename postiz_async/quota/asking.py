@@ -41,7 +41,7 @@ def decide(
         return _decide_probe(ledger, now)
     if ledger.headerless or ledger.sliding:
         return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
-    free, rivals = ledger.remaining - ledger.pending, ledger.rivals
+    free, rivals = ledger.free, ledger.rivals
     spared = rivals if urgent else 2 * rivals
     if free <= spared:
         if ledger.flights and ledger.unclaimed > spared:
@@ -161,7 +161,7 @@ def free_slots(ledger: Ledger, now: float) -> int:
     if ledger.sliding:
         back = sum(hit.sure for hit in ledger.log if not ledger.is_live(hit, now))
         return max(0, min(ledger.limit, ledger.remaining + back) - ledger.pending)
-    return max(0, ledger.remaining - ledger.pending)
+    return max(0, ledger.free)
 
 
 def outlook(ledger: Ledger, now: float) -> Outlook:
@@ -220,7 +220,7 @@ def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
 
 def _last_slot(ledger: Ledger) -> int:
     """Beside other clients the very last slot is never taken: the edge costs an hour."""
-    return 1 if ledger.steady or ledger.past_foreign >= 0.5 else 0
+    return 1 if ledger.has_company else 0
 
 
 def _release(ledger: Ledger) -> float:

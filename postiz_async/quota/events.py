@@ -20,7 +20,7 @@ from postiz_async.quota.ledger import (
     Reading,
 )
 
-__all__ = ["answered", "expire", "lost", "refused", "released", "reserve", "unread"]
+__all__ = ["answered", "expire", "lost", "refused", "released", "reserve", "set_back", "unread"]
 
 
 def reserve(
@@ -56,11 +56,15 @@ def released(ledger: Ledger, token: int) -> Ledger:
 def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _land(ledger, token)
+    if flight.sent > now:
+        ledger, flight = set_back(ledger, now), replace(flight, sent=now)
     hit = Hit(flight.sent, now)
     reset = min(reading.reset, ledger.window)  # a window that is longer than a window is none
     lo, hi = flight.sent + reset - 1.0, now + reset
     if not ledger.hearsay and hi < ledger.ends_after - ledger.window / 2:
-        return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
+        if lo <= now:
+            return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
+        ledger = set_back(ledger, now)  # its window still runs, so it is ours
     is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
     if is_new:
         ledger = _open_window(ledger, flight, now, reading)
@@ -154,6 +158,30 @@ def expire(ledger: Ledger, now: float) -> Ledger:
     return ledger
 
 
+def set_back(ledger: Ledger, now: float) -> Ledger:
+    """The clock was set back, so `now` is what it had shown for later than it was.
+
+    Nothing that happened is ahead, and no end is further away than it can be. When exactly the
+    window ends, the next answer tells.
+    """
+    latest = now + ledger.window
+    return replace(
+        ledger,
+        ends_after=min(ledger.ends_after, now),
+        ends_before=min(ledger.ends_before, latest),
+        hearsay=ledger.window_known,
+        read_at=min(ledger.read_at, now),
+        answered_at=min(ledger.answered_at, now),
+        blocked_until=min(ledger.blocked_until, latest + MARGIN),
+        unseen=tuple(min(moment, now + SILENT) for moment in ledger.unseen),
+        flights=tuple(
+            replace(flight, sent=min(flight.sent, now), expires=min(flight.expires, latest))
+            for flight in ledger.flights
+        ),
+        log=tuple(Hit(min(h.sent, now), min(h.until, now + SILENT), h.sure) for h in ledger.log),
+    )
+
+
 def _unseen(ledger: Ledger, until: float, now: float) -> tuple[float, ...]:
     """One more call without a reading; those of long ago are in no window that still runs."""
     recent = [moment for moment in ledger.unseen if moment + ledger.window + MARGIN > now]
@@ -178,8 +206,9 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -
     elif ours and found >= max(2, ours) and _began(ledger, flight, reading):
         sliding = True
     log = _unexpired(ledger, now) if sliding else ledger.log
-    ledger = replace(_fold(ledger), own=1, foreign=found, hidden=found, sliding=sliding, log=log)
-    return replace(ledger, remaining=reading.remaining)
+    own = 1 + sum(moment > flight.sent for moment in ledger.unseen)  # those may come in it yet
+    ledger = replace(_fold(ledger), own=own, foreign=found, hidden=found, sliding=sliding, log=log)
+    return replace(ledger, remaining=reading.remaining, accounted=True)
 
 
 def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:

@@ -140,6 +140,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     latency: float = 0.5
     """Seconds from reservation to answer, smoothed; includes what the caller stores first."""
 
+    accounted: bool = False
+    """Whether the last window was opened by a reading and `own` counts all of ours since."""
     own: int = 0
     foreign: int = 0
     hidden: int = 0
@@ -185,6 +187,21 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """
         accounted = self.own + self.foreign + len(self.flights)
         return max(0, min(self.remaining, self.limit - accounted))
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody has taken, as far as is known; below 0 if that says little."""
+        free = self.remaining - self.pending
+        if not self.unseen or self.flights:
+            return free
+        # the reading may include what was lost before it; alone, our own count says more
+        alone = self.accounted and not (self.sudden or self.has_company)
+        return max(free, self.unclaimed) if alone else free
+
+    @property
+    def has_company(self) -> bool:
+        """Whether other clients use the key now and then."""
+        return self.steady > 0 or self.past_foreign >= 0.5
 
     @property
     def steady(self) -> int:

@@ -161,7 +161,9 @@ def open_shared(
         path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
     )
     try:
+        connection.execute("BEGIN")  # all of it as of one moment, while another makes the file
         _is_new(connection, path, application, version)
+        connection.execute("COMMIT")
         _use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")

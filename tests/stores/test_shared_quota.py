@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from quota_lab import lab
 from redis_on_clock import RedisOnClock
 from redis_server import RedisServer, find_redis, redis_server
 
@@ -227,6 +229,105 @@ async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     assert home.ledger.pending == 0
 
 
+class TimedStore(MemoryStore):
+    """Has a clock of its own, which can be set."""
+
+    def __init__(self, clock: JumpingClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.ahead = 1e9
+
+    async def read(self, name: str) -> Versioned:
+        return self._told(await super().read(name))
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        done, state = await super().swap(name, version, value)
+        return done, self._told(state)
+
+    def _told(self, state: Versioned) -> Versioned:
+        return state._replace(time=self._clock.monotonic() + self.ahead)
+
+
+@pytest.mark.parametrize("used", [5, 30])
+@pytest.mark.parametrize("step", [-1e6, -3600.0, -1000.0, -120.0, 120.0, 3600.0, 1e6])
+async def test_the_clock_of_the_store_is_set(step: float, used: int) -> None:
+    """Processes that saw it before and one that begins afterwards; none is over, none waits on."""
+    clock = JumpingClock()
+    store = TimedStore(clock)
+    async with lab(limit=30, store=store, clock=clock) as it:
+        for number in range(used):
+            await it.create(number)
+        in_flight = asyncio.create_task(it.create(used)) if used < 30 else None
+        await clock.sleep(0.15)
+        store.ahead += step
+        if in_flight is not None:
+            await in_flight
+        await clock.sleep(600)
+        for number in range(100, 140):
+            await it.create(number)
+        async with sandbox_client(it.sandbox, quota=store, validate=False) as newcomer:
+            await newcomer.posts.create(it.body(200), max_wait=4000)
+        assert it.sandbox.refusals == 0
+        assert clock.monotonic() < 2 * 3602 + 60
+
+
+class BeatenStore(MemoryStore):
+    """Others are quicker as often as wanted; takes a turn of the event loop before each change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beaten = self.swaps = 0
+        self.reached = asyncio.Event()
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        self.swaps += 1
+        self.reached.set()
+        await asyncio.sleep(0)
+        if self.beaten and version:
+            self.beaten -= 1
+            now = await self.read(name)
+            assert now.value is not None
+            await super().swap(name, now.version, now.value)
+        return await super().swap(name, version, value)
+
+
+@pytest.mark.parametrize("again", range(1, 9))
+async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> None:
+    store = BeatenStore()
+    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    taking = asyncio.create_task(home.take(lambda *_: Grant(), lifetime=60.0))
+    await store.reached.wait()
+    store.beaten = 2
+    taking.cancel()
+    for _ in range(again):
+        await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await home.refresh()
+    assert store.swaps == 4, "one to reserve, three to give it back"
+    assert home.ledger.flights == ()
+
+
+async def test_answers_that_come_together_are_noted_together() -> None:
+    store = BeatenStore()
+    home = SharedLedger(store, "name", Ledger(limit=9), JumpingClock())
+    tokens = [await home.take(lambda *_: Grant(), lifetime=60.0) for _ in range(5)]
+    store.swaps = 0
+
+    async def end(token: int | Wait) -> None:
+        assert isinstance(token, int)
+        await home.land(lambda ledger, now: lost(ledger, token, now))
+
+    async with anyio.create_task_group() as group:
+        for token in tokens[:4]:
+            group.start_soon(end, token)
+        group.start_soon(partial(home.take, lambda *_: Grant(), lifetime=60.0))
+    assert store.swaps == 1, "the answers and one more reservation"
+    await home.refresh()
+    assert (len(home.ledger.flights), len(home.ledger.unseen)) == (2, 4)
+
+
 class FailingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
@@ -438,6 +539,23 @@ def test_an_address_that_is_none_of_redis(url: str) -> None:
 def test_a_password_is_in_no_representation() -> None:
     store = RedisStore("redis://:hunter2@127.0.0.1:6379/0")
     assert "hunter2" not in repr(store)
+
+
+def test_many_that_make_a_file_at_once_all_get_it(tmp_path: Path) -> None:
+    async def look(path: Path) -> Versioned:
+        together.wait()
+        store = SqliteStore(path)
+        try:
+            return await store.read("a")
+        finally:
+            await store.aclose()
+
+    together = threading.Barrier(6)
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(20):
+            path = tmp_path / f"{number}.sqlite"
+            for seen in [threads.submit(asyncio.run, look(path)) for _ in range(6)]:
+                assert seen.result() == Versioned(None, 0, None)
 
 
 async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
