@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA = PNG + os.urandom(300_000)
+SIGNATURE = "signature=s3cret"
 
 
 class Web:
@@ -284,6 +286,11 @@ async def test_redirects_are_followed_and_counted(
         ("64:ff9b::a00:1", False),
         ("64:ff9b::5db8:d822", True),
         ("2002:7f00:1::", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:a00:1", False),
+        ("fec0::1", False),
+        ("5f00::1", False),
         ("nonsense", False),
     ],
 )
@@ -331,6 +338,29 @@ async def test_what_may_be_secret_in_a_url_is_not_shown(postiz: Postiz, other: W
         for secret in ("password", "s3cret", "user"):
             assert secret not in str(caught.value)
     assert shown(url) == f"http://127.0.0.1:{port}/missing.png"
+
+
+async def test_what_may_be_secret_in_a_url_is_in_no_trace_and_no_note(postiz: Postiz) -> None:
+    """Whoever logs the whole traceback shows the causes too, and the notes of `upload_many`."""
+
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 nonsense\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        urls = [f"http://user:password@{host}/a.png?signature=s3cret", "http://:80/?s3cret"]
+        urls += ["http://user:password@127.0.0.1:9/a.png?s3cret", "http://a..b/?s3cret"]
+        failed = await postiz.media.upload_many(urls, allow_private=True, return_exceptions=True)
+    with pytest.raises(InvalidPostError) as caught:
+        await postiz.media.upload_from_url(f"http://{host}/a?{SIGNATURE}")
+    for error in (*failed, caught.value):
+        assert isinstance(error, Exception)
+        trace = "".join(traceback.format_exception(error))
+        assert "s3cret" not in trace
+        assert "password" not in trace
+    assert failed[0].__notes__ == [f"upload 1 of 4: http://{host}/a.png"]  # type: ignore[union-attr]
 
 
 async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -> None:
