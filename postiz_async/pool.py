@@ -233,14 +233,17 @@ class PostizPool:
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}
         seconds = self._drain if drain is None else drain
-        async with anyio.create_task_group() as group:
-            for client in clients.values():
-                group.start_soon(_close, client, seconds)
-        for gate in self._gates.values():
-            gate.close()
-        self._gates.clear()
-        if transport is not None and transport is not self._given_transport:
-            await transport.aclose()
+        try:
+            async with anyio.create_task_group() as group:
+                for client in clients.values():
+                    group.start_soon(_close, client, seconds)
+        finally:  # also when it is cancelled while it waits for calls
+            for gate in self._gates.values():
+                gate.close()
+            self._gates.clear()
+            if transport is not None and transport is not self._given_transport:
+                with anyio.CancelScope(shield=True):
+                    await transport.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -28,6 +28,7 @@ from postiz_async.models.integrations import Integration
 from postiz_async.outbox.file import OutboxFile
 from postiz_async.outbox.sender import Sender
 from postiz_async.outbox.tickets import OVER, OutboxOptions, Ticket
+from postiz_async.shields import to_the_end
 from postiz_async.validation import validate
 
 if TYPE_CHECKING:
@@ -100,14 +101,19 @@ class Outbox:
         """
         self._is_closing = True
         try:
-            if self._task is not None:
-                if drain > 0 and not self._task.done():
-                    with self._clock.move_on_after(drain):
-                        await self._sender.until_idle()
-                self._scope.cancel()
-                await self._task
+            if self._task is not None and drain > 0 and not self._task.done():
+                with self._clock.move_on_after(drain):
+                    await self._sender.until_idle()
         finally:
-            await self._file.aclose()
+            self._scope.cancel()
+            try:
+                await to_the_end(self._ended())
+            finally:
+                await self._file.aclose()
+
+    async def _ended(self) -> None:
+        if self._task is not None:
+            await self._task
 
     # -------------------------------------------------------------- handing over
 
