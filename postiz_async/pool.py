@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
+    from postiz_async.outbox.box import Outbox
     from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -67,6 +68,13 @@ class _Tenant(Postiz):
             transport=transport,
         )
         self._gates = gates
+
+    @property
+    def outbox(self) -> Outbox:
+        raise ConfigurationError(
+            "A client of a pool has no outbox. Give the organisation a Postiz of its own, with "
+            "outbox=... and organization=..., or hand its posts to a task queue."
+        )
 
     def _gate(self, route: str) -> Gate:
         name = f"{self.quota_name}.{route}"

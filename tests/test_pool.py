@@ -224,6 +224,13 @@ async def test_clients_of_one_pool_are_no_twins(caplog: pytest.LogCaptureFixture
     assert not caplog.records
 
 
+async def test_a_pool_has_no_outbox_and_says_what_to_do() -> None:
+    async with pool_of(Servers("a")) as pool:
+        client = await pool.client("a")
+        with pytest.raises(ConfigurationError, match="a Postiz of its own"):
+            _ = client.outbox
+
+
 async def test_a_pool_without_room_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="at least 1 connection"):
         PostizPool(base_url=URL, connections=0)

@@ -127,7 +127,8 @@ class Outbox:
         """Hand posts over, to be sent in one request as soon as the quota allows.
 
         When it returns, they are on the disk: a crash of this process or a loss of power does
-        not lose them. They are sent as `posts.schedule` sends, after interactive calls.
+        not lose them. They are sent as `posts.schedule` sends, after interactive calls. When it is
+        cancelled, they are withdrawn.
 
         Args:
             posts: what to post, each on its channel.
@@ -152,7 +153,12 @@ class Outbox:
         encode_create(body)  # raises when it is too large
         due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
         owned = self._options.sends
-        entry = await self._file.put(ticket, body, due, dated=at is not None, owned=owned)
+        try:
+            entry = await self._file.put(ticket, body, due, dated=at is not None, owned=owned)
+        except asyncio.CancelledError:  # nobody gets the ticket
+            with anyio.CancelScope(shield=True):
+                await self._file.withdraw(ticket, self._clock.time())
+            raise
         self._sender.wake()
         return await self._ticket(entry)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -248,6 +249,24 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert files_beside(lab.path) == []
+
+
+async def test_a_hand_over_that_is_cancelled_is_not_sent(lab: OutboxLab) -> None:
+    """Nobody has its ticket, so whoever is still interested hands it over once more."""
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        busy = sqlite3.connect(lab.path)  # a backup, say
+        busy.execute("BEGIN IMMEDIATE")
+        handing = asyncio.create_task(postiz.outbox.put(lab.post("gone"), at=lab.at(24)))
+        await asyncio.sleep(0.05)
+        handing.cancel()
+        asyncio.get_running_loop().call_later(0.05, busy.close)
+        with pytest.raises(asyncio.CancelledError):
+            await handing
+        again = await postiz.outbox.put(lab.post("again"), at=lab.at(24))
+        assert (await postiz.outbox.wait(again.id)).state == "stored"
+        assert await postiz.outbox.counts() == {"stored": 1, "skipped": 1}
+    lab.assert_each_once(["again"])
 
 
 @pytest.mark.parametrize("waits_for", ["outbox", "call"])

@@ -67,6 +67,9 @@ class Web:
                 await response.write(bytes(65_536))
         if name == "stuck.png":
             await self.released.wait()
+        while name == "trickle.png" and not self.released.is_set():
+            await response.write(b"\0")
+            await asyncio.sleep(0.01)
         if name == "cut.png" and request.transport is not None:
             request.transport.abort()
         return response
@@ -320,6 +323,16 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
     assert words in str(caught.value)
     assert f"/{name}" in str(caught.value)
     assert (sandbox.uploads, other.seen[name]) == ((), 1)
+
+
+async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
+    sandbox: Sandbox, postiz: Postiz, other: Web
+) -> None:
+    upload = postiz.media.upload(f"{other.url}/trickle.png", allow_private=True, stall_timeout=0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await upload
+    assert (sandbox.uploads, other.seen) == ((), Counter({"trickle.png": 1}))
 
 
 async def test_a_repetition_fetches_anew(sandbox: Sandbox, postiz: Postiz, other: Web) -> None:
