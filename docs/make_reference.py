@@ -25,7 +25,14 @@ unless they are `datetime`s, which need a time zone.
 """
 
 SECTIONS = {
-    "Client": ("client:Postiz", "pool:PostizPool", "caller:RawAnswer", "events:Attempt"),
+    "Client": (
+        "client:Postiz",
+        "pool:PostizPool",
+        "caller:RawAnswer",
+        "events:Attempt",
+        "events:CallStarted",
+        "events:CallEnded",
+    ),
     "Resources": (
         "resources.posts:Posts",
         "resources.media:Media",
@@ -41,8 +48,10 @@ SECTIONS = {
         "models.posts:Markdown",
         "models.posts:Html",
         "models.posts:CreatePost",
+        "models.settings:RawSettings",
         "models.posts:Created",
         "models.posts:Post",
+        "errors:Marks",
         "models.integrations:Integration",
         "models.media:Media",
     ),
@@ -51,10 +60,13 @@ SECTIONS = {
         "texts:render",
         "texts:split",
         "validation:validate",
+        "validation:MediaFacts",
         "errors:Problem",
     ),
     "Batches": (
         "batch.session:Batch",
+        "batch.rows:CampaignRow",
+        "batch.reading:Reading",
         "batch.plan:Forecast",
         "batch.outcomes:Outcome",
         "batch.report:Report",
@@ -75,7 +87,10 @@ SECTIONS = {
         "contrib.web:Credentials",
         "contrib.web:CancelWhenGone",
         "contrib.web:answer_to",
+        "contrib.web:Answer",
         "contrib.web:health",
+        "contrib.web:open_store",
+        "contrib.opentelemetry:Telemetry",
     ),
     "Quota and its stores": (
         "shown:Quota",
@@ -85,14 +100,38 @@ SECTIONS = {
         "stores.sqlite:SqliteStore",
         "stores.redis:RedisStore",
     ),
-    "OAuth and webhooks": ("oauth:OAuth", "webhooks:parse"),
+    "OAuth and webhooks": (
+        "oauth:OAuth",
+        "oauth:new_state",
+        "oauth:check_callback",
+        "webhooks:parse",
+        "models.webhooks:WebhookPost",
+    ),
     "Testing": ("testing:LocalPostiz", "sandbox:Fault", "pytest_plugin:ServedPostiz"),
 }
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_sections()])
+    return "\n".join([HEAD, _contents(), *_sections()])
+
+
+def _contents() -> str:
+    """A line for each section, with links."""
+    lines = [
+        f"- {title}: " + ", ".join(f"[`{_short(name)}`](#{_anchor(name)})" for name in names)
+        for title, names in SECTIONS.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _short(name: str) -> str:
+    return name.partition(":")[2]
+
+
+def _anchor(name: str) -> str:
+    """Such as `models.media-media`: unlike names of classes, no two are equal."""
+    return name.replace(":", "-").lower()
 
 
 def _sections() -> Iterator[str]:
@@ -101,12 +140,13 @@ def _sections() -> Iterator[str]:
         for name in names:
             module, _, attribute = name.partition(":")
             thing = getattr(import_module(f"postiz_async.{module}"), attribute)
-            yield from _class(thing) if inspect.isclass(thing) else _function(attribute, thing, 3)
+            yield f'<a id="{_anchor(name)}"></a>\n'
+            yield f"### `{attribute}`\n"
+            yield f"From `{_import(thing)}`.\n"
+            yield from _class(thing) if inspect.isclass(thing) else _function(attribute, thing)
 
 
 def _class(kind: type) -> Iterator[str]:
-    yield f"### `{kind.__name__}`\n"
-    yield f"From `{_import(kind)}`.\n"
     is_made_by_users = "caller" not in inspect.signature(kind).parameters
     if is_made_by_users and not issubclass(kind, Enum) and not getattr(kind, "_is_protocol", False):
         yield f"```text\n{_signature(kind.__name__, kind)}\n```\n"
@@ -119,12 +159,13 @@ def _class(kind: type) -> Iterator[str]:
             yield f"#### `{kind.__name__}.{name}` (property)\n"
             yield _text(member)
         else:
-            yield from _function(f"{kind.__name__}.{name}", member, 4)
+            yield f"#### `{kind.__name__}.{name}`\n"
+            yield from _function(name, member)
 
 
-def _import(kind: type) -> str:
+def _import(thing: type | Callable[..., object]) -> str:
     public = import_module("postiz_async")
-    return "postiz_async" if kind.__name__ in public.__all__ else kind.__module__
+    return "postiz_async" if thing.__name__ in public.__all__ else thing.__module__
 
 
 def _members(kind: type) -> Iterator[tuple[str, property | Callable[..., object]]]:
@@ -144,8 +185,7 @@ def _is_for_users(member: object) -> bool:
     return bool(text) and "other parts of this package" not in " ".join(text.split())
 
 
-def _function(name: str, function: Callable[..., object], level: int) -> Iterator[str]:
-    yield f"{'#' * level} `{name}`\n"
+def _function(name: str, function: Callable[..., object]) -> Iterator[str]:
     word = "await " if inspect.iscoroutinefunction(function) else ""
     yield f"```text\n{word}{_signature(name, function)}\n```\n"
     yield _text(function)
@@ -153,15 +193,14 @@ def _function(name: str, function: Callable[..., object], level: int) -> Iterato
 
 def _signature(name: str, thing: Callable[..., object]) -> str:
     signature = inspect.signature(thing)
-    short = name.rpartition(".")[2]
     returns = signature.return_annotation
     end = f" -> {_annotation(returns)}" if returns not in {signature.empty, "None"} else ""
     words = list(_parameters(signature))
-    line = f"{short}({', '.join(words)}){end}"
+    line = f"{name}({', '.join(words)}){end}"
     if len(line) <= _WIDTH:
         return line
     lines = "".join(f"    {word},\n" for word in words)
-    return f"{short}(\n{lines}){end}"
+    return f"{name}(\n{lines}){end}"
 
 
 def _parameters(signature: inspect.Signature) -> Iterator[str]:

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import anyio
+
 from postiz_async import wire
 from postiz_async.admission import Gate
 from postiz_async.caller import Caller, with_raw_answers
@@ -273,23 +275,36 @@ class Postiz:
         try:
             if outbox is not None:
                 await outbox.aclose(drain=until - self._clock.monotonic())
+        except asyncio.CancelledError:
+            until = -math.inf  # who is cancelled waits for nobody any more
+            raise
         finally:
             await self._disconnect(max(0.0, until - self._clock.monotonic()))
 
     async def _disconnect(self, drain: float) -> None:
-        api, transport = self._api, self._transport
+        """Close everything, also when cancelled while it waits for the calls under way."""
         _twins.leave(self)
-        if api is not None:
-            await self.scheduler.drain(drain)
+        try:
+            if self._api is not None:
+                await self.scheduler.drain(drain)
+        finally:
+            transport = self._let_go()
+            with anyio.CancelScope(shield=True):
+                try:
+                    if transport is not None and transport is not self._given_transport:
+                        await transport.aclose()
+                finally:
+                    if self._own_store is not None:
+                        await self._own_store.aclose()
+
+    def _let_go(self) -> Transport | None:
+        """Let every call that waits fail; returns the way to the server, to be closed."""
+        if self._api is not None:
             self._shut(self.scheduler)
             if self._quota is None:
                 self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
-        self._api = None
-        self._transport = None
-        if transport is not None and transport is not self._given_transport:
-            await transport.aclose()
-        if self._own_store is not None:
-            await self._own_store.aclose()
+        transport, self._api, self._transport = self._transport, None, None
+        return transport
 
     def _shut(self, scheduler: Scheduler) -> None:
         scheduler.close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
+    from postiz_async.outbox.box import Outbox
     from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
@@ -67,6 +68,13 @@ class _Tenant(Postiz):
             transport=transport,
         )
         self._gates = gates
+
+    @property
+    def outbox(self) -> Outbox:
+        raise ConfigurationError(
+            "A client of a pool has no outbox. Give the organisation a Postiz of its own, with "
+            "outbox=... and organization=..., or hand its posts to a task queue."
+        )
 
     def _gate(self, route: str) -> Gate:
         name = f"{self.quota_name}.{route}"
@@ -233,14 +241,17 @@ class PostizPool:
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}
         seconds = self._drain if drain is None else drain
-        async with anyio.create_task_group() as group:
-            for client in clients.values():
-                group.start_soon(_close, client, seconds)
-        for gate in self._gates.values():
-            gate.close()
-        self._gates.clear()
-        if transport is not None and transport is not self._given_transport:
-            await transport.aclose()
+        try:
+            async with anyio.create_task_group() as group:
+                for client in clients.values():
+                    group.start_soon(_close, client, seconds)
+        finally:  # also when it is cancelled while it waits for calls
+            for gate in self._gates.values():
+                gate.close()
+            self._gates.clear()
+            if transport is not None and transport is not self._given_transport:
+                with anyio.CancelScope(shield=True):
+                    await transport.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -336,8 +336,8 @@ async def fetch(
                 raise UploadError(
                     f"{name} leads to an address of a private network or of this machine, and was "
                     "not fetched. If it is yours, say allow_private=True."
-                ) from cause
-            raise _fetch_error(name, cause, stall_timeout) from cause
+                ) from None
+            raise _fetch_error(name, cause, stall_timeout) from None  # it tells the whole URL
 
 
 async def _chunks(
@@ -347,7 +347,7 @@ async def _chunks(
         async for chunk in response.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, OSError, ValueError) as cause:
-        raise _fetch_error(name, cause, stall_timeout) from cause
+        raise _fetch_error(name, cause, stall_timeout) from None
 
 
 def _fetch_error(name: str, cause: Exception, stall_timeout: float) -> UploadError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import postiz_async
 from postiz_async.cli.app import app
 from postiz_async.errors import PostizError
 
@@ -54,6 +56,14 @@ def test_the_reference_is_as_the_docstrings_are() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["page"]()
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert page == made, "run: python docs/make_reference.py"
+
+
+def test_the_reference_has_each_public_name() -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for name in postiz_async.__all__:
+        thing = getattr(postiz_async, name)
+        is_error = isinstance(thing, type) and issubclass(thing, PostizError)
+        assert is_error or inspect.ismodule(thing) or f"### `{name}`\n" in page, name
 
 
 def test_the_page_of_errors_has_each_of_them() -> None:

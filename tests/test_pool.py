@@ -8,19 +8,31 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
-from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, QuotaWaitError
+from postiz_async import (
+    APIConnectionError,
+    ConfigurationError,
+    NewPost,
+    Postiz,
+    PostizPool,
+    QuotaWaitError,
+)
+from postiz_async import pool as pool_module
+from postiz_async.client import make_transport
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
+from postiz_async.wire import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.stores import QuotaStore
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async.wire import WireResponse
 
 URL = "http://sandbox.invalid"
 MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -183,6 +195,26 @@ async def test_closing_a_pool_ends_what_waits_or_waits_for_it() -> None:
         assert len(servers.sandboxes["a"].posts) == 2
 
 
+async def test_a_pool_that_is_cancelled_while_it_drains_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transport = make_transport()
+    monkeypatch.setattr(pool_module, "make_transport", lambda _: transport)
+    async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
+        channel = sandbox.add_integration("mastodon").id
+        pool = await PostizPool(base_url=served.url).open()
+        postiz = await pool.client("sandbox")
+        await post(postiz, channel, "goes")
+        waiting = asyncio.create_task(post(postiz, channel, "waits"))
+        await asyncio.sleep(0.02)
+        with anyio.move_on_after(0.05):
+            await pool.aclose(drain=3600)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await waiting
+    with pytest.raises(APIConnectionError, match="The client is closed"):
+        await transport.send(WireRequest("GET", served.url, (), None, 1.0))
+
+
 async def test_clients_of_one_pool_are_no_twins(caplog: pytest.LogCaptureFixture) -> None:
     servers = Servers("a")
     with caplog.at_level(logging.WARNING):
@@ -190,6 +222,13 @@ async def test_clients_of_one_pool_are_no_twins(caplog: pytest.LogCaptureFixture
             await pool.client("a", organization="x")
             await pool.client("b", organization="x")
     assert not caplog.records
+
+
+async def test_a_pool_has_no_outbox_and_says_what_to_do() -> None:
+    async with pool_of(Servers("a")) as pool:
+        client = await pool.client("a")
+        with pytest.raises(ConfigurationError, match="a Postiz of its own"):
+            _ = client.outbox
 
 
 async def test_a_pool_without_room_is_refused() -> None:

@@ -51,7 +51,11 @@ SETTLE = 900.0
 """Seconds after which an answer that was lost is looked for: what Postiz works on is done then."""
 
 broker = RedisStreamBroker(
-    REDIS, consumer_id="0", unacknowledged_lock_timeout=60.0
+    REDIS,
+    consumer_id="0",
+    unacknowledged_lock_timeout=60.0,
+    socket_timeout=None,  # with one, redis-py loses cancellations on Python 3.11: no end on SIGTERM
+    socket_keepalive=True,
 ).with_result_backend(RedisAsyncResultBackend(REDIS, result_ex_time=7 * 86_400))
 source = ListRedisScheduleSource(REDIS)
 scheduler = TaskiqScheduler(broker, [source])

@@ -29,6 +29,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaError,
     StoreError,
+    UploadError,
 )
 from postiz_async.pool import PostizPool
 from postiz_async.stores.sqlite import SqliteStore
@@ -143,6 +144,7 @@ def answer_to(error: PostizError) -> Answer:
     | `InvalidPostError`                            | 422, each problem with its path      |
     | `BadRequestError`, `PayloadTooLargeError`     | 422, 413, in the words of the server |
     | `NotFoundError`                               | 404                                  |
+    | `UploadError`                                 | 422 without details                  |
     | `APITimeoutError`; other connection errors    | 504; 502                             |
     | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
     | `StoreError`                                  | 503, `Retry-After`                   |
@@ -166,6 +168,7 @@ def answer_to(error: PostizError) -> Answer:
 
 
 _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
+    (UploadError, Answer(422, "The file or the address of the upload could not be read.")),
     (APITimeoutError, Answer(504, "Postiz did not answer in time.")),
     (APIConnectionError, Answer(502, "Postiz cannot be reached.")),
     (

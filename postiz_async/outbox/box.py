@@ -28,6 +28,7 @@ from postiz_async.models.integrations import Integration
 from postiz_async.outbox.file import OutboxFile
 from postiz_async.outbox.sender import Sender
 from postiz_async.outbox.tickets import OVER, OutboxOptions, Ticket
+from postiz_async.shields import to_the_end
 from postiz_async.validation import validate
 
 if TYPE_CHECKING:
@@ -100,14 +101,19 @@ class Outbox:
         """
         self._is_closing = True
         try:
-            if self._task is not None:
-                if drain > 0 and not self._task.done():
-                    with self._clock.move_on_after(drain):
-                        await self._sender.until_idle()
-                self._scope.cancel()
-                await self._task
+            if self._task is not None and drain > 0 and not self._task.done():
+                with self._clock.move_on_after(drain):
+                    await self._sender.until_idle()
         finally:
-            await self._file.aclose()
+            self._scope.cancel()
+            try:
+                await to_the_end(self._ended())
+            finally:
+                await self._file.aclose()
+
+    async def _ended(self) -> None:
+        if self._task is not None:
+            await self._task
 
     # -------------------------------------------------------------- handing over
 
@@ -121,7 +127,8 @@ class Outbox:
         """Hand posts over, to be sent in one request as soon as the quota allows.
 
         When it returns, they are on the disk: a crash of this process or a loss of power does
-        not lose them. They are sent as `posts.schedule` sends, after interactive calls.
+        not lose them. They are sent as `posts.schedule` sends, after interactive calls. When it is
+        cancelled, they are withdrawn.
 
         Args:
             posts: what to post, each on its channel.
@@ -146,7 +153,12 @@ class Outbox:
         encode_create(body)  # raises when it is too large
         due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
         owned = self._options.sends
-        entry = await self._file.put(ticket, body, due, dated=at is not None, owned=owned)
+        try:
+            entry = await self._file.put(ticket, body, due, dated=at is not None, owned=owned)
+        except asyncio.CancelledError:  # nobody gets the ticket
+            with anyio.CancelScope(shield=True):
+                await self._file.withdraw(ticket, self._clock.time())
+            raise
         self._sender.wake()
         return await self._ticket(entry)
 

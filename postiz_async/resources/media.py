@@ -24,6 +24,7 @@ from postiz_async.uploads import (
     upload,
     upload_all,
 )
+from postiz_async.uploads.addresses import shown
 from postiz_async.wire import encode_body
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Media:
         """
         if not url.partition("?")[0].endswith(URL_SUFFIXES):
             suffixes = " ".join(sorted(URL_SUFFIXES))
-            message = f"{url[:100]!r} does not end in one of {suffixes} (lower case)"
+            message = f"{shown(url)!r} does not end in one of {suffixes} (lower case)"
             raise InvalidPostError([Problem("url", message)])
         return await fetch_by_server(self._caller, url)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 __all__ = ["is_public", "is_url", "shown"]
 
 _NAT64 = bytes.fromhex("0064ff9b0000000000000000")
 """Begins the IPv6 addresses that a network translates to IPv4."""
+
+_INTERNET = IPv6Network("2000::/3")
+"""All of IPv6 that the internet routes; Python takes more of it for global."""
 
 
 def is_url(value: object) -> bool:
@@ -29,9 +32,11 @@ def is_public(address: str) -> bool:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = _inner(found) if isinstance(found, IPv6Address) else None
-    if inner is not None:
-        found = inner
+    if isinstance(found, IPv6Address):
+        inner = _inner(found)
+        if inner is None and found not in _INTERNET:
+            return False
+        found = inner or found
     return found.is_global and not found.is_multicast
 
 

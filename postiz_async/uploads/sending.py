@@ -7,10 +7,11 @@ import logging
 from contextlib import aclosing
 from dataclasses import dataclass
 from dataclasses import replace as endpoint_with
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-import anyio.to_thread
+import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -25,6 +26,7 @@ from postiz_async.errors import (
     UploadError,
 )
 from postiz_async.retry import Replay
+from postiz_async.shields import in_thread
 from postiz_async.uploads.addresses import is_url, shown
 from postiz_async.uploads.looking import POSTABLE, check_size, kind_of, limit_of, pixels_of
 from postiz_async.uploads.sources import Nobody, UploadSource, open_local
@@ -209,9 +211,7 @@ async def _upload(
     sha256 = facts.sha256 if facts is not None else None
     width, height = (facts.width, facts.height) if facts is not None else (0, 0)
     if facts is None:
-        width, height = await anyio.to_thread.run_sync(
-            pixels_of, mime, source.path or BytesIO(head)
-        )
+        width, height = await in_thread(partial(pixels_of, mime, source.path or BytesIO(head)))
 
     async def send() -> Media:
         small = source.size is None or source.size <= HASHED

@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import anyio.to_thread
+
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -97,7 +98,7 @@ class Shelf:
     async def _in_thread(self, path: Path, work: Callable[[], T]) -> T | None:
         """Work with the file. That it cannot be used costs an upload at most, and is said once."""
         try:
-            return await anyio.to_thread.run_sync(work)
+            return await in_thread(work)
         except OSError as error:
             if path not in self._complained_of:
                 self._complained_of.add(path)

@@ -22,6 +22,7 @@ import anyio.to_thread
 
 from postiz_async.errors import UploadError
 from postiz_async.shields import in_thread
+from postiz_async.uploads.addresses import is_url, shown
 from postiz_async.uploads.looking import check_path, refuse
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ async def open_local(value: UploadSource, *, stall_timeout: float) -> Source:
 
 def name_of(value: object) -> str:
     """What messages call a source."""
+    if isinstance(value, str) and is_url(value):
+        return shown(value)
     if isinstance(value, str | Path):
         return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
@@ -177,15 +180,19 @@ class _Bytes(Source):
 # ------------------------------------------------------------------ files
 
 
-async def _call(file: object, name: str, *arguments: object) -> object:
+async def _call(file: object, name: str, *arguments: object, may_hang: bool = False) -> object:
     """Call a method of a file that may block or be a coroutine.
 
-    A read of a pipe can block for ever, so a cancelled caller does not wait for its thread.
+    A cancelled caller waits for its thread, which would else move a file that others use by
+    then; except for a read of a pipe, which `may_hang` for ever.
     """
     method = getattr(file, name)
     if inspect.iscoroutinefunction(method):
         return await method(*arguments)
-    result = await anyio.to_thread.run_sync(method, *arguments, abandon_on_cancel=True)
+    if may_hang:
+        result = await anyio.to_thread.run_sync(method, *arguments, abandon_on_cancel=True)
+    else:
+        result = await in_thread(partial(method, *arguments))
     return await result if inspect.isawaitable(result) else result
 
 
@@ -227,9 +234,9 @@ def _checked(data: object, name: str) -> bytes:
     raise UploadError(f"{name} gave {what} where bytes belong. {hint}")
 
 
-async def _read(file: object, name: str, method: str = "read") -> bytes:
+async def _read(file: object, name: str, method: str = "read", *, may_hang: bool = False) -> bytes:
     try:
-        return _checked(await _call(file, method, CHUNK), name)
+        return _checked(await _call(file, method, CHUNK, may_hang=may_hang), name)
     except (OSError, ValueError) as error:
         raise UploadError(f"{name} cannot be read: {_reason(error)}.") from error
 
@@ -237,7 +244,7 @@ async def _read(file: object, name: str, method: str = "read") -> bytes:
 async def _reading(file: BinaryFile | AsyncFile, name: str) -> AsyncGenerator[bytes]:
     """A file that cannot be rewound; what a slow pipe has is taken without waiting for more."""
     method = "read1" if hasattr(file, "read1") else "read"
-    while chunk := await _read(file, name, method):
+    while chunk := await _read(file, name, method, may_hang=True):
         yield chunk
 
 

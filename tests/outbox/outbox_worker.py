@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import urllib.request
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def clock_of(url: str) -> AcceleratedClock:
 
 async def main(folder: Path, numbers: list[int]) -> None:
     clock = clock_of(os.environ["POSTIZ_API_URL"])
-    async with Postiz(
-        quota=SqliteStore(folder / "quota.sqlite"), outbox=folder / "outbox.sqlite", clock=clock
-    ) as postiz:
+    store = SqliteStore(folder / "quota.sqlite")
+    async with (
+        aclosing(store),
+        Postiz(quota=store, outbox=folder / "outbox.sqlite", clock=clock) as postiz,
+    ):
         channels = await postiz.integrations.list()
         channel = next(each for each in channels if each.provider == "mastodon")
         at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=20)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
-from datetime import timedelta
-from typing import TYPE_CHECKING
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import pytest
 from outbox_lab import OutboxLab
 
-from postiz_async import NewPost
+from postiz_async import NewPost, Postiz, PostizError
 from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.outbox import file as outbox_file
 from postiz_async.outbox.file import OutboxFile
+from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import open_shared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -214,3 +222,82 @@ async def test_locks_that_dead_workers_left_are_cleared_away(lab: OutboxLab) -> 
     async with lab.client(sends=False):
         assert not old.exists()
         assert new.exists()  # its worker may be about to take it
+
+
+# ------------------------------------------------------------------ cancelled
+
+
+async def test_cancelled_while_its_file_is_opened_it_is_closed(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any, **options: Any) -> object:
+        opening.set()
+        assert go.wait(30)
+        return open_shared(*arguments, **options)
+
+    async def start() -> None:
+        async with lab.client(quota=MemoryStore()):
+            raise AssertionError("it was cancelled before")
+
+    monkeypatch.setattr(outbox_file, "open_shared", slowly)
+    task = asyncio.create_task(start())
+    await anyio.to_thread.run_sync(opening.wait, 30)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert files_beside(lab.path) == []
+
+
+async def test_a_hand_over_that_is_cancelled_is_not_sent(lab: OutboxLab) -> None:
+    """Nobody has its ticket, so whoever is still interested hands it over once more."""
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        busy = sqlite3.connect(lab.path)  # a backup, say
+        busy.execute("BEGIN IMMEDIATE")
+        handing = asyncio.create_task(postiz.outbox.put(lab.post("gone"), at=lab.at(24)))
+        await asyncio.sleep(0.05)
+        handing.cancel()
+        asyncio.get_running_loop().call_later(0.05, busy.close)
+        with pytest.raises(asyncio.CancelledError):
+            await handing
+        again = await postiz.outbox.put(lab.post("again"), at=lab.at(24))
+        assert (await postiz.outbox.wait(again.id)).state == "stored"
+        assert await postiz.outbox.counts() == {"stored": 1, "skipped": 1}
+    lab.assert_each_once(["again"])
+
+
+@pytest.mark.parametrize("waits_for", ["outbox", "call"])
+async def test_cancelled_while_it_drains_everything_is_closed(
+    tmp_path: Path, waits_for: str
+) -> None:
+    """A second Ctrl-C, or a shutdown that has a time-out of its own."""
+    path = tmp_path / "outbox.sqlite"
+    async with Sandbox(limit=1) as sandbox, serve(sandbox) as served:
+        post = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        postiz = Postiz(api_key="sandbox", base_url=served.url, outbox=path, drain=math.inf)
+        await postiz.open()
+        at = datetime.now(UTC) + timedelta(days=1)
+        await postiz.posts.schedule(post, at=at)
+        calls = [asyncio.create_task(postiz.posts.schedule(post, at=at))]
+        if waits_for == "outbox":
+            await postiz.outbox.put(post, at=at)
+        await asyncio.sleep(0.05)
+        closing = asyncio.create_task(postiz.aclose())
+        await asyncio.sleep(0.05)
+        closing.cancel()
+        async with asyncio.timeout(5):
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            with pytest.raises(PostizError):
+                await calls[0]
+    assert not postiz.is_open
+    assert files_beside(path) == []
+
+
+def files_beside(outbox: Path) -> list[str]:
+    """What SQLite and locks leave in the folder for as long as somebody uses them."""
+    kept = {outbox.name, f"{outbox.name}.quota"}
+    return sorted(path.name for path in outbox.parent.iterdir() if path.name not in kept)

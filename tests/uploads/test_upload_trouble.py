@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -23,7 +24,7 @@ from postiz_async.errors import (
 )
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
-from postiz_async.uploads import sources
+from postiz_async.uploads import cache, sending, sources
 from postiz_async.uploads.looking import check_path
 
 if TYPE_CHECKING:
@@ -272,3 +273,49 @@ async def test_an_upload_that_is_cancelled_while_its_file_is_opened_closes_it(
     assert opened, "the thread went on and opened it"
     with pytest.raises(OSError, match="Bad file descriptor"):
         fstat(opened[0])
+
+
+class BytesFile(io.BytesIO):
+    """One whose methods can be replaced."""
+
+
+class Busy:
+    """Work in a thread, which begins, and ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.at_work = False
+
+    def slow(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def slowly(*arguments: Any, **options: Any) -> Any:
+            self.at_work = True
+            self.begun.set()
+            assert self.go.wait(30)
+            try:
+                return work(*arguments, **options)
+            finally:
+                self.at_work = False
+
+        return slowly
+
+
+@pytest.mark.parametrize("at", ["file", "picture", "cache"])
+async def test_a_cancelled_upload_leaves_no_thread_at_work(
+    local: Postiz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """The caller may close or delete at once what it was reading."""
+    busy, file = Busy(), io.BytesIO(PNG)
+    if at == "file":
+        monkeypatch.setattr(BytesFile, "read", busy.slow(io.BytesIO.read))
+        file = BytesFile(PNG)
+    elif at == "picture":
+        monkeypatch.setattr(sending, "pixels_of", busy.slow(sending.pixels_of))
+    else:
+        monkeypatch.setattr(cache, "find", busy.slow(cache.find))
+    task = asyncio.create_task(local.media.upload(file, cache=tmp_path / "cache.sqlite"))
+    await anyio.to_thread.run_sync(busy.begun.wait, 30)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, busy.go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not busy.at_work

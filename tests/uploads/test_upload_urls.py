@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA = PNG + os.urandom(300_000)
+SIGNATURE = "signature=s3cret"
 
 
 class Web:
@@ -65,6 +67,9 @@ class Web:
                 await response.write(bytes(65_536))
         if name == "stuck.png":
             await self.released.wait()
+        while name == "trickle.png" and not self.released.is_set():
+            await response.write(b"\0")
+            await asyncio.sleep(0.01)
         if name == "cut.png" and request.transport is not None:
             request.transport.abort()
         return response
@@ -284,6 +289,11 @@ async def test_redirects_are_followed_and_counted(
         ("64:ff9b::a00:1", False),
         ("64:ff9b::5db8:d822", True),
         ("2002:7f00:1::", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:a00:1", False),
+        ("fec0::1", False),
+        ("5f00::1", False),
         ("nonsense", False),
     ],
 )
@@ -315,6 +325,16 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
     assert (sandbox.uploads, other.seen[name]) == ((), 1)
 
 
+async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
+    sandbox: Sandbox, postiz: Postiz, other: Web
+) -> None:
+    upload = postiz.media.upload(f"{other.url}/trickle.png", allow_private=True, stall_timeout=0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await upload
+    assert (sandbox.uploads, other.seen) == ((), Counter({"trickle.png": 1}))
+
+
 async def test_a_repetition_fetches_anew(sandbox: Sandbox, postiz: Postiz, other: Web) -> None:
     sandbox.faults.add(Fault(kind="drop_answer", route="upload_file", times=2))
     await postiz.media.upload(f"{other.url}/photo.png", allow_private=True)
@@ -331,6 +351,29 @@ async def test_what_may_be_secret_in_a_url_is_not_shown(postiz: Postiz, other: W
         for secret in ("password", "s3cret", "user"):
             assert secret not in str(caught.value)
     assert shown(url) == f"http://127.0.0.1:{port}/missing.png"
+
+
+async def test_what_may_be_secret_in_a_url_is_in_no_trace_and_no_note(postiz: Postiz) -> None:
+    """Whoever logs the whole traceback shows the causes too, and the notes of `upload_many`."""
+
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 nonsense\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        urls = [f"http://user:password@{host}/a.png?signature=s3cret", "http://:80/?s3cret"]
+        urls += ["http://user:password@127.0.0.1:9/a.png?s3cret", "http://a..b/?s3cret"]
+        failed = await postiz.media.upload_many(urls, allow_private=True, return_exceptions=True)
+    with pytest.raises(InvalidPostError) as caught:
+        await postiz.media.upload_from_url(f"http://{host}/a?{SIGNATURE}")
+    for error in (*failed, caught.value):
+        assert isinstance(error, Exception)
+        trace = "".join(traceback.format_exception(error))
+        assert "s3cret" not in trace
+        assert "password" not in trace
+    assert failed[0].__notes__ == [f"upload 1 of 4: http://{host}/a.png"]  # type: ignore[union-attr]
 
 
 async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -> None:

@@ -13,6 +13,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
 from web_lab import call, serving, until
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
+from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     Credentials,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
+    from postiz_async.clock import Clock
+
 SECRET = "key-that-nobody-may-see-8f2c"
 
 
@@ -41,9 +44,10 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield made
 
 
-def client_of(sandbox: Sandbox, api_key: str = SECRET) -> Postiz:
+def client_of(sandbox: Sandbox, api_key: str = SECRET, *, clock: Clock | None = None) -> Postiz:
     transport = SandboxTransport(sandbox)
-    return Postiz(api_key=api_key, base_url="http://sandbox.invalid", transport=transport)
+    url = "http://sandbox.invalid"
+    return Postiz(api_key=api_key, base_url=url, transport=transport, clock=clock)
 
 
 def in_an_hour() -> datetime:
@@ -166,7 +170,7 @@ async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> 
 
 async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
     channel = sandbox.add_integration("mastodon").id
-    client = client_of(sandbox)
+    client = client_of(sandbox, clock=AcceleratedClock(50))  # it looks once a second at most
     async with serving(App(client).app) as session:
         at = in_an_hour().replace(microsecond=0)
         made = await client.posts.schedule(NewPost(channel, "later"), at=at)

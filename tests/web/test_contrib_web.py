@@ -33,6 +33,7 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.StoreError(KEY), 503),
     (errors.ConfigurationError(KEY), 503),
     (errors.BatchError(KEY), 502),
+    (errors.UploadError(KEY), 422),
 ]
 
 

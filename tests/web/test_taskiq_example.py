@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import child_environment
 from redis_server import find_redis, redis_server
-from web_lab import until
+from web_lab import PATIENCE, until
 
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
@@ -44,10 +44,13 @@ async def running(environment: dict[str, str], *command: str) -> AsyncGenerator[
     try:
         yield
         assert process.returncode is None, f"taskiq {command[0]} ended by itself"
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
     finally:
-        # TaskIQ's worker may miss a SIGTERM that meets a message; how it ends is not ours to test.
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 async def hand_over(environment: dict[str, str], orders: list[dict[str, str]]) -> list[str]:
