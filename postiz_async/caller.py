@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from postiz_async.scheduler import CallOptions
+from postiz_async.options import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from postiz_async import wire
 from postiz_async.admission import Gate
+from postiz_async.attempts import Identity
 from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.ledgers import OwnLedger, SharedLedger
+from postiz_async.options import CallOptions
 from postiz_async.pacing import Pacer
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
 from postiz_async.resources.analytics import Analytics
@@ -27,7 +29,7 @@ from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
 from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
-from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
+from postiz_async.scheduler import Priority, Scheduler
 from postiz_async.stores import ledger_name
 from postiz_async.twins import Twins
 from postiz_async.uploads import Shelf

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from quota_lab import Lab, LoopClock, NotebookKeeper, Scripted, VirtualLoop, lab
+from quota_lab import Lab, LoopClock, NotebookKeeper, VirtualLoop, lab
 
 from postiz_async import Postiz
 from postiz_async.errors import (
@@ -113,15 +113,10 @@ async def test_bulk_begins_with_four_creates_or_a_hundred_posts_in_flight(
         async def look() -> None:
             most.append(it.postiz.scheduler.gate.budget.creates)
 
-        scripted(it, look)
+        it.way.say = look
         await asyncio.gather(*(it.start(n, posts=posts, priority=BULK) for n in range(1, 13)))
         assert max(most) == creates
         assert it.postiz.scheduler.gate.budget.creates == 0
-
-
-def scripted(it: Lab, say: Callable[[], Awaitable[None]]) -> None:
-    scheduler = it.postiz.scheduler
-    scheduler._transport = Scripted(scheduler._transport, say)
 
 
 async def test_an_idle_client_has_no_tasks() -> None:
@@ -279,7 +274,7 @@ def unreachable(times: int) -> Callable[[], Awaitable[None]]:
 
 async def test_a_server_that_cannot_be_reached_costs_nothing_and_is_tried_again() -> None:
     async with lab(limit=2) as it:
-        scripted(it, unreachable(3))
+        it.way.say = unreachable(3)
         await it.create(0)
         assert it.free == 1
 
@@ -287,7 +282,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing_and_is_tried_again(
 async def test_a_server_that_can_never_be_reached_costs_nothing() -> None:
     async with lab(limit=2) as it:
         await it.create(0)
-        scripted(it, unreachable(4))
+        it.way.say = unreachable(4)
         with pytest.raises(APIConnectionError, match="nobody listens"):
             await it.create(1)
         assert it.free == 1
@@ -343,7 +338,7 @@ def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKee
         await asyncio.sleep(0)
         notes.append("sent")
 
-    scripted(it, note)
+    it.way.say = note
     return keeper
 
 
