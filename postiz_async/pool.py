@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from postiz_async.admission import Gate
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
-    from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
@@ -66,20 +66,7 @@ class _Tenant(Postiz):
             clock=clock,
             transport=transport,
         )
-        self._gates = gates
-
-    def _gate(self, route: str) -> Gate:
-        name = f"{self.quota_name}.{route}"
-        if name not in self._gates:
-            self._gates[name] = super()._gate(route)
-        return self._gates[name]
-
-    def _shut(self, scheduler: Scheduler) -> None:
-        """The gates are the pool's; others may wait there."""
-
-    def _shares_with(self, other: Postiz) -> bool:
-        is_tenant = isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
-        return is_tenant or super()._shares_with(other)
+        self._gates = replace(self._gates, pool=gates)
 
 
 class PostizPool:
