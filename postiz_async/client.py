@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
+from contextlib import AsyncExitStack
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +24,7 @@ from postiz_async.gates import Gates
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
 from postiz_async.resources.browse import Hint
 from postiz_async.scheduler import Scheduler
+from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
 from postiz_async.twins import Twins
 from postiz_async.uploads import Shelf
@@ -216,21 +219,32 @@ class Postiz(OpenClient):
         try:
             if outbox is not None:
                 await outbox.aclose(drain=until - self._clock.monotonic())
+        except asyncio.CancelledError:
+            until = -math.inf  # whoever cancels does not wait for calls
+            raise
         finally:
             await self._disconnect(max(0.0, until - self._clock.monotonic()))
 
     async def _disconnect(self, drain: float) -> None:
-        api, transport = self._api, self._transport
+        api = self._api
         _twins.leave(self)
+        try:
+            if api is not None:
+                await api.caller.scheduler.drain(drain)
+        finally:
+            if self._api is api:  # nobody in more of a hurry did it meanwhile
+                await self._let_go(api)
+
+    async def _let_go(self, api: Api | None) -> None:
+        """Close what is the client's own, also when the closing is cancelled."""
+        transport, self._transport, self._api = self._transport, None, None
         if api is not None:
-            await self.scheduler.drain(drain)
-            self._gates.shut(self.scheduler)
-        self._api = None
-        self._transport = None
-        if transport is not None and transport is not self._given_transport:
-            await transport.aclose()
-        if self._own_store is not None:
-            await self._own_store.aclose()
+            self._gates.shut(api.caller.scheduler)
+        async with AsyncExitStack() as stack:
+            if self._own_store is not None:
+                stack.push_async_callback(to_the_end, self._own_store.aclose())
+            if transport is not None and transport is not self._given_transport:
+                stack.push_async_callback(to_the_end, transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()

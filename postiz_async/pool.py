@@ -15,6 +15,7 @@ from postiz_async.client import POLITENESS, Postiz, make_transport
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.fairness import FairTransport, Turns
+from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -220,14 +221,16 @@ class PostizPool:
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}
         seconds = self._drain if drain is None else drain
-        async with anyio.create_task_group() as group:
-            for client in clients.values():
-                group.start_soon(_close, client, seconds)
-        for gate in self._gates.values():
-            gate.close()
-        self._gates.clear()
-        if transport is not None and transport is not self._given_transport:
-            await transport.aclose()
+        try:
+            async with anyio.create_task_group() as group:
+                for client in clients.values():
+                    group.start_soon(_close, client, seconds)
+        finally:
+            for gate in self._gates.values():
+                gate.close()
+            self._gates.clear()
+            if transport is not None and transport is not self._given_transport:
+                await to_the_end(transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()

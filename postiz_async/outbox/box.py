@@ -28,6 +28,7 @@ from postiz_async.models.integrations import Integration
 from postiz_async.outbox.file import OutboxFile
 from postiz_async.outbox.sender import Sender
 from postiz_async.outbox.tickets import OVER, OutboxOptions, Ticket
+from postiz_async.shields import to_the_end
 from postiz_async.validation import validate
 
 if TYPE_CHECKING:
@@ -101,13 +102,18 @@ class Outbox:
         self._is_closing = True
         try:
             if self._task is not None:
-                if drain > 0 and not self._task.done():
-                    with self._clock.move_on_after(drain):
-                        await self._sender.until_idle()
-                self._scope.cancel()
-                await self._task
+                await self._stop(self._task, drain)
         finally:
-            await self._file.aclose()
+            await to_the_end(self._file.aclose())
+
+    async def _stop(self, task: asyncio.Task[None], drain: float) -> None:
+        try:
+            if drain > 0 and not task.done():
+                with self._clock.move_on_after(drain):
+                    await self._sender.until_idle()
+        finally:
+            self._scope.cancel()
+            await task
 
     # -------------------------------------------------------------- handing over
 

@@ -105,10 +105,16 @@ class OutboxFile:
                 self._lock = self._workers.enter(self.worker)
                 return self._strange()
             except BaseException:
-                self._close()
+                self._leave()
                 raise
 
-        return await self._run(work)
+        return await self._run(work, undo=lambda _: self._leave())
+
+    def _leave(self) -> None:
+        """Let go of the file, and live no longer."""
+        self._close()
+        if self._lock is not None:
+            self._workers.bury(self._lock)
 
     def _strange(self) -> int:
         cursor = self._connected().execute(
@@ -131,18 +137,16 @@ class OutboxFile:
                     )
                 )
             finally:
-                self._close()
-                if self._lock is not None:
-                    self._workers.bury(self._lock)
+                self._leave()
 
         await self._run(work)
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> T:
         """Run `work` in a thread, one at a time and to its end."""
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
-                    return await in_thread(work)
+                    return await in_thread(work, undo=undo)
         except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError) as error:
             raise StoreError(
                 f"The outbox {self.path} cannot be used: {explain(error)}\n"
