@@ -213,10 +213,9 @@ class Scheduler:
     async def _attempt(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, Route())
-        while route.gate is not None:
-            await route.settled()
+        while (gate := await route.settled()) is not None:
             try:
-                return await self._counted(route.gate, call, options, since)
+                return await self._counted(gate, call, options, since)
             except GateOpenError:
                 continue
         if self._polite is not None:
