@@ -64,5 +64,5 @@ class Keepers:
         """Keep what an answer said. The answer itself matters more than a failing keeper."""
         try:
             await self.keep(home)
-        except (OSError, PostizError):
-            log.exception("the state of the quota could not be kept; the next create will try")
+        except (OSError, PostizError) as error:
+            log.warning("the state of the quota is not kept; the next create will try: %s", error)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
+from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
 from postiz_async.clock import JumpingClock
+from postiz_async.outbox.table import APPLICATION_ID, SCHEMA_VERSION
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
@@ -51,8 +54,8 @@ async def waiting(sandbox: Sandbox, postiz: Postiz) -> asyncio.Task[list[Created
     return call
 
 
-async def cancelled_while_it_drains(closing: Awaitable[None]) -> None:
-    task = asyncio.ensure_future(closing)
+async def cancelled_while_it_drains(work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
     for _ in range(5):
         await asyncio.sleep(0)
     task.cancel()
@@ -109,10 +112,10 @@ async def test_connections_are_closed_whoever_cancels(
     it = Postiz(api_key="k", base_url=URL) if kind == "client" else PostizPool(base_url=URL)
     await it.open()
     if cancel == "task":
-        closing = asyncio.create_task(it.aclose())
+        task = asyncio.create_task(it.aclose())
         await asyncio.sleep(0)
-        closing.cancel()
-        await asyncio.wait([closing])
+        task.cancel()
+        await asyncio.wait([task])
     else:
         with anyio.CancelScope() as scope:
             scope.cancel()
@@ -176,3 +179,17 @@ async def test_a_closing_that_is_cancelled_stops_the_outbox(
         assert not postiz.is_open
         assert not locks(tmp_path)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with closing(sqlite3.connect(path)) as connection:  # not as we make it
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("CREATE TABLE entries (ended_at REAL)")
+    async with sandbox:
+        with pytest.raises(StoreError, match="cannot be used: no such column"):
+            await client_of(sandbox, outbox=path).open()
+        assert not locks(tmp_path)

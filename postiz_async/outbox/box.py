@@ -101,19 +101,19 @@ class Outbox:
         """
         self._is_closing = True
         try:
-            if self._task is not None:
-                await self._stop(self._task, drain)
-        finally:
-            await to_the_end(self._file.aclose())
-
-    async def _stop(self, task: asyncio.Task[None], drain: float) -> None:
-        try:
-            if drain > 0 and not task.done():
+            if self._task is not None and drain > 0 and not self._task.done():
                 with self._clock.move_on_after(drain):
                     await self._sender.until_idle()
         finally:
             self._scope.cancel()
-            await task
+            try:
+                await to_the_end(self._ended())
+            finally:
+                await self._file.aclose()
+
+    async def _ended(self) -> None:
+        if self._task is not None:
+            await self._task
 
     # -------------------------------------------------------------- handing over
 
