@@ -86,7 +86,7 @@ class Postiz(OpenClient):
         transport: another way to the server, for tests.
 
     Raises:
-        ConfigurationError: the key or the URL cannot be used.
+        ConfigurationError: the key, the URL or another setting cannot be used.
     """
 
     def __init__(
@@ -113,6 +113,8 @@ class Postiz(OpenClient):
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
+        if politeness is not None and politeness <= 0:
+            raise ConfigurationError("politeness is more than 0 calls a second, or None.")
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
         self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
         """The name of the quota that its creates spend, which tells neither server nor key."""

@@ -87,10 +87,7 @@ class Scheduler:
         self._routes: dict[str, Route] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self._on_call = on_call
-        has_politeness = politeness is not None and math.isfinite(clock.speed)
-        self._polite = (
-            AsyncLimiter(max(1.0, politeness or 1.0), 1.0 / clock.speed) if has_politeness else None
-        )
+        self._polite = _limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
         self._is_closing = False
@@ -355,6 +352,14 @@ class Scheduler:
             after.foreign,
             after.own,
         )
+
+
+def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
+    """Lets so many calls go in a second of a clock; those of one second at once."""
+    if politeness is None or not math.isfinite(speed):
+        return None
+    burst = max(1.0, politeness)
+    return AsyncLimiter(burst, burst / politeness / speed)
 
 
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:

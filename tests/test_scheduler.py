@@ -14,12 +14,14 @@ from postiz_async import Postiz
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
+    ConfigurationError,
     Delivery,
     DeliveryUnknownError,
     PostizError,
     QuotaWaitError,
 )
 from postiz_async.keeping import Kept
+from postiz_async.sandbox import Sandbox
 from postiz_async.scheduler import Priority
 from postiz_async.testing import SandboxTransport
 
@@ -439,6 +441,39 @@ def smoothly(scene: Callable[[Lab], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play())
+
+
+@pytest.mark.parametrize(
+    ("politeness", "calls", "seconds"),
+    [(None, 300, 0.0), (100.0, 250, 1.5), (1.0, 5, 4.0), (0.5, 5, 8.0)],
+)
+def test_routes_without_quota_go_at_the_pace_that_is_polite(
+    politeness: float | None, calls: int, seconds: float
+) -> None:
+    async def play() -> None:
+        clock = LoopClock()
+        async with (
+            Sandbox(clock=clock) as sandbox,
+            Postiz(
+                api_key="sandbox",
+                base_url="http://sandbox.invalid",
+                clock=clock,
+                transport=SandboxTransport(sandbox),
+                politeness=politeness,
+            ) as postiz,
+        ):
+            begun = clock.monotonic()
+            await asyncio.gather(*(postiz.integrations.is_connected() for _ in range(calls)))
+            assert clock.monotonic() - begun == pytest.approx(seconds, abs=0.05)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())
+
+
+@pytest.mark.parametrize("politeness", [0, -1.0])
+def test_no_call_at_all_is_no_politeness(politeness: float) -> None:
+    with pytest.raises(ConfigurationError, match="politeness is more than 0 calls a second"):
+        Postiz(api_key="k", politeness=politeness)
 
 
 def test_smooth_spreads_the_creates_over_the_window() -> None:
