@@ -141,7 +141,10 @@ class OpenClient:
     async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
         """Status, headers and body beside the value of a call.
 
-        answer = await postiz.raw(postiz.posts.list(start=..., end=...))
+            answer = await postiz.raw(postiz.posts.list(start=..., end=...))
+
+        Raises:
+            ConfigurationError: there was no answer, because the value was known already.
         """
         return await with_raw_answers(call)
 

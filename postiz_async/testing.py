@@ -1,7 +1,9 @@
 """A client and a sandbox in one event loop, without sockets.
 
-async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
-...
+    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+        ...
+
+Tests of programs that use the library take `LocalPostiz`, which has both.
 """
 
 from __future__ import annotations
