@@ -171,9 +171,20 @@ class Postiz(OpenClient):
             raise ConfigurationError("This client is open already.")
         _need_asyncio()
         self._transport = self._given_transport or make_transport()
+        try:
+            self._api = self._assembled(self._transport)
+            self._warn_of_twins()
+            if self._outbox_options is not None:
+                self._outbox = await self._opened_outbox(self._outbox_options)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    def _assembled(self, transport: Transport) -> Api:
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
         scheduler = Scheduler(
-            transport=self._transport,
+            transport=transport,
             clock=self._clock,
             identity=identity,
             gate_of=self._gates.gate,
@@ -183,27 +194,22 @@ class Postiz(OpenClient):
         )
         caller = Caller(scheduler)
         shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
-        self._api = Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
+        return Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
+
+    def _warn_of_twins(self) -> None:
         if _twins.enter(self, self._shares_with):
             log.warning(
                 "two open clients spend the quota of one key at %s and share nothing: use one "
                 "client, a PostizPool, or give both the same quota store",
                 self._identity.root,
             )
-        if self._outbox_options is not None:
-            await self._open_outbox(self._outbox_options)
-        return self
 
-    async def _open_outbox(self, options: OutboxOptions) -> None:
+    async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
 
         outbox = Outbox(self, options)
-        try:
-            await outbox.open()
-        except BaseException:
-            await self.aclose()
-            raise
-        self._outbox = outbox
+        await outbox.open()
+        return outbox
 
     def _shares_with(self, other: Postiz) -> bool:
         return self._gates.shares_with(other._gates)

@@ -16,6 +16,7 @@ from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreE
 from postiz_async.clock import JumpingClock
 from postiz_async.outbox.table import APPLICATION_ID, SCHEMA_VERSION
 from postiz_async.sandbox import Sandbox
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
@@ -121,6 +122,16 @@ async def test_connections_are_closed_whoever_cancels(
             scope.cancel()
             await it.aclose()
     assert made.closed == 1
+
+
+async def test_an_opening_that_fails_closes_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Counting()
+    monkeypatch.setattr("postiz_async.client.make_transport", lambda: made)
+    postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), slots_without_store=-1)
+    with pytest.raises(ConfigurationError, match="slots_without_store"):
+        await postiz.open()
+    assert made.closed == 1
+    assert not postiz.is_open
 
 
 async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: Sandbox) -> None:
