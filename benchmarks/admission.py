@@ -35,8 +35,8 @@ from postiz_async.compose import encode_create
 from postiz_async.endpoints import Call, Endpoint, Replay
 from postiz_async.homes import OwnLedger
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
+from postiz_async.options import CallOptions
 from postiz_async.quota import Ledger, Reading
-from postiz_async.scheduler import CallOptions
 from postiz_async.wire import format_date
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from postiz_async.scheduler import CallOptions
+from postiz_async.errors import ConfigurationError
+from postiz_async.options import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -37,13 +38,22 @@ _answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answe
 
 
 async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
-    """Await `call` and keep its last answer beside its value."""
+    """Await `call` and keep its last answer beside its value.
+
+    Raises:
+        ConfigurationError: it was carried out, but there was no answer to keep.
+    """
     answers: list[WireResponse] = []
     token = _answers.set(answers)
     try:
         value = await call
     finally:
         _answers.reset(token)
+    if not answers:
+        raise ConfigurationError(
+            "There is no answer to show: what was asked for was known already, or the call is a "
+            "task that was begun before. Give `raw` the call itself."
+        )
     last = answers[-1]
     return RawAnswer(value, last.status, last.headers, last.body)
 

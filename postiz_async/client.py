@@ -7,36 +7,29 @@ import logging
 import math
 import os
 import sys
+from contextlib import AsyncExitStack
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, Literal
 
 from postiz_async import wire
-from postiz_async.admission import Gate
-from postiz_async.caller import Caller, with_raw_answers
+from postiz_async.api import Api, OpenClient
+from postiz_async.attempts import Identity
+from postiz_async.caller import Caller
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
-from postiz_async.ledgers import OwnLedger, SharedLedger
-from postiz_async.pacing import Pacer
-from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger, lost
-from postiz_async.resources.analytics import Analytics
+from postiz_async.gates import Gates
+from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
 from postiz_async.resources.browse import Hint
-from postiz_async.resources.integrations import Integrations
-from postiz_async.resources.media import Media
-from postiz_async.resources.notifications import Notifications
-from postiz_async.resources.posts import Posts
-from postiz_async.scheduler import CallOptions, Identity, Priority, Scheduler
+from postiz_async.scheduler import Scheduler
+from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
 from postiz_async.twins import Twins
 from postiz_async.uploads import Shelf
-from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import datetime, timedelta
     from types import TracebackType
     from typing import Self
@@ -46,56 +39,22 @@ if TYPE_CHECKING:
     from postiz_async.batch.reading import Reading
     from postiz_async.batch.session import Batch
     from postiz_async.batch.source import Source
-    from postiz_async.caller import RawAnswer
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
-    from postiz_async.ledgers import LedgerHome
     from postiz_async.outbox.box import Outbox
     from postiz_async.outbox.tickets import OutboxOptions
-    from postiz_async.shown import Quota
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
-__all__ = ["POLITENESS", "Api", "Postiz", "make_transport"]
-
-T = TypeVar("T")
+__all__ = ["POLITENESS", "Postiz", "make_transport"]
 
 log = logging.getLogger("postiz_async")
 
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
 
-STORE_LOOK = 5.0
-"""Seconds between two looks of `quota_changes` at a store that other processes change."""
 
-
-class Api:
-    """The resources of the API, each call made with the same options."""
-
-    def __init__(
-        self, caller: Caller, channels: Channels, shelf: Shelf, hint: Hint, *, validates: bool
-    ) -> None:
-        self.caller = caller
-        self._channels = channels
-        self._shelf = shelf
-        self._hint = hint
-        self._validates = validates
-        self.vetting = Vetting(channels)
-        self.notifications = Notifications(caller)
-        self.posts = Posts(
-            caller, channels, self.notifications, self.vetting, hint, validates=validates
-        )
-        self.media = Media(caller, shelf)
-        self.integrations = Integrations(caller, channels)
-        self.analytics = Analytics(caller)
-
-    def with_options(self, options: CallOptions) -> Api:
-        """The same with other options."""
-        caller = Caller(self.caller.scheduler, options)
-        return Api(caller, self._channels, self._shelf, self._hint, validates=self._validates)
-
-
-class Postiz:
+class Postiz(OpenClient):
     """A client for one API key.
 
         async with Postiz() as postiz:
@@ -127,7 +86,7 @@ class Postiz:
         transport: another way to the server, for tests.
 
     Raises:
-        ConfigurationError: the key or the URL cannot be used.
+        ConfigurationError: the key, the URL or another setting cannot be used.
     """
 
     def __init__(
@@ -154,14 +113,23 @@ class Postiz:
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
+        if politeness is not None and politeness <= 0:
+            raise ConfigurationError("politeness is more than 0 calls a second, or None.")
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
         self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
         """The name of the quota that its creates spend, which tells neither server nor key."""
         options = _outbox_options(outbox)
         self._own_store = _store_beside(options) if options and quota is None else None
-        self._quota = quota if self._own_store is None else self._own_store
-        self._slots_without_store = slots_without_store
-        self._smooth = pacing == "smooth"
+        clock = clock if clock is not None else SystemClock()
+        gates = Gates(
+            name=self.quota_name,
+            fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
+            clock=clock,
+            store=quota if self._own_store is None else self._own_store,
+            slots_without_store=slots_without_store,
+            smooth=pacing == "smooth",
+        )
+        super().__init__(clock, gates)
         self._politeness = politeness
         self._validate = validate
         self._outbox_options = options
@@ -169,12 +137,8 @@ class Postiz:
         self._on_attempt = on_attempt
         self._on_call = on_call
         self._drain = drain
-        self._fresh = Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve)
-        self._ledger = self._fresh
-        self._clock = clock if clock is not None else SystemClock()
         self._given_transport = transport
         self._transport: Transport | None = None
-        self._api: Api | None = None
 
     def __repr__(self) -> str:
         if self._api is None:
@@ -201,66 +165,54 @@ class Postiz:
         """Calls that were made and have not ended, those that wait for a slot among them."""
         return self.scheduler.under_way if self._api is not None else 0
 
-    @property
-    def clock(self) -> Clock:
-        """The client's notion of time."""
-        return self._clock
-
     async def open(self) -> Self:
         """Open the client; `async with` does it."""
         if self._api is not None:
             raise ConfigurationError("This client is open already.")
         _need_asyncio()
         self._transport = self._given_transport or make_transport()
+        try:
+            self._api = self._assembled(self._transport)
+            self._warn_of_twins()
+            if self._outbox_options is not None:
+                self._outbox = await self._opened_outbox(self._outbox_options)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    def _assembled(self, transport: Transport) -> Api:
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
         scheduler = Scheduler(
-            transport=self._transport,
+            transport=transport,
             clock=self._clock,
             identity=identity,
-            gate_of=self._gate,
+            gate_of=self._gates.gate,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
             on_call=self._on_call,
         )
         caller = Caller(scheduler)
         shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
-        self._api = Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
+        return Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
+
+    def _warn_of_twins(self) -> None:
         if _twins.enter(self, self._shares_with):
             log.warning(
                 "two open clients spend the quota of one key at %s and share nothing: use one "
                 "client, a PostizPool, or give both the same quota store",
                 self._identity.root,
             )
-        if self._outbox_options is not None:
-            await self._open_outbox(self._outbox_options)
-        return self
 
-    async def _open_outbox(self, options: OutboxOptions) -> None:
+    async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
 
         outbox = Outbox(self, options)
-        try:
-            await outbox.open()
-        except BaseException:
-            await self.aclose()
-            raise
-        self._outbox = outbox
-
-    def _gate(self, route: str) -> Gate:
-        """The gate of a route; "" is the create route."""
-        paced = self._smooth and not route and math.isfinite(self._clock.speed)
-        return Gate(self._home(route), self._clock, Pacer(self._clock.speed) if paced else None)
-
-    def _home(self, route: str) -> LedgerHome:
-        ledger = self._fresh if route else self._ledger
-        if self._quota is None:
-            return OwnLedger(ledger, self._clock)
-        name = f"{self.quota_name}.{route}" if route else self.quota_name
-        slots = 0 if route else self._slots_without_store
-        return SharedLedger(self._quota, name, ledger, self._clock, slots_without_store=slots)
+        await outbox.open()
+        return outbox
 
     def _shares_with(self, other: Postiz) -> bool:
-        return self._quota is not None and self._quota == other._quota
+        return self._gates.shares_with(other._gates)
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -276,38 +228,31 @@ class Postiz:
             if outbox is not None:
                 await outbox.aclose(drain=until - self._clock.monotonic())
         except asyncio.CancelledError:
-            until = -math.inf  # who is cancelled waits for nobody any more
+            until = -math.inf  # whoever cancels does not wait for calls
             raise
         finally:
             await self._disconnect(max(0.0, until - self._clock.monotonic()))
 
     async def _disconnect(self, drain: float) -> None:
-        """Close everything, also when cancelled while it waits for the calls under way."""
+        api = self._api
         _twins.leave(self)
         try:
-            if self._api is not None:
-                await self.scheduler.drain(drain)
+            if api is not None:
+                await api.caller.scheduler.drain(drain)
         finally:
-            transport = self._let_go()
-            with anyio.CancelScope(shield=True):
-                try:
-                    if transport is not None and transport is not self._given_transport:
-                        await transport.aclose()
-                finally:
-                    if self._own_store is not None:
-                        await self._own_store.aclose()
+            if self._api is api:  # nobody in more of a hurry did it meanwhile
+                await self._let_go(api)
 
-    def _let_go(self) -> Transport | None:
-        """Let every call that waits fail; returns the way to the server, to be closed."""
-        if self._api is not None:
-            self._shut(self.scheduler)
-            if self._quota is None:
-                self._ledger = _at_rest(self.scheduler.ledger, self._clock.monotonic())
-        transport, self._api, self._transport = self._transport, None, None
-        return transport
-
-    def _shut(self, scheduler: Scheduler) -> None:
-        scheduler.close()
+    async def _let_go(self, api: Api | None) -> None:
+        """Close what is the client's own, also when the closing is cancelled."""
+        transport, self._transport, self._api = self._transport, None, None
+        if api is not None:
+            self._gates.shut(api.caller.scheduler)
+        async with AsyncExitStack() as stack:
+            if self._own_store is not None:
+                stack.push_async_callback(to_the_end, self._own_store.aclose())
+            if transport is not None and transport is not self._given_transport:
+                stack.push_async_callback(to_the_end, transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -320,77 +265,7 @@ class Postiz:
     ) -> None:
         await self.aclose()
 
-    # -------------------------------------------------------------- the API
-
-    @property
-    def posts(self) -> Posts:
-        """Create, list, change and delete posts."""
-        return self._opened.posts
-
-    @property
-    def media(self) -> Media:
-        """Upload pictures and videos, generate videos."""
-        return self._opened.media
-
-    @property
-    def integrations(self) -> Integrations:
-        """The connected social accounts."""
-        return self._opened.integrations
-
-    @property
-    def analytics(self) -> Analytics:
-        """Figures from the networks."""
-        return self._opened.analytics
-
-    @property
-    def notifications(self) -> Notifications:
-        """What Postiz told the organisation."""
-        return self._opened.notifications
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        max_wait: float | None = None,
-        deadline: datetime | None = None,
-        priority: int = Priority.INTERACTIVE,
-        headers: Mapping[str, str] | None = None,
-    ) -> Api:
-        """The same client with other options for each call that is made through the result.
-
-            await postiz.with_options(timeout=5).posts.list(start=..., end=...)
-
-        Args:
-            timeout: seconds from sending to the whole answer; None for the route's own.
-            max_wait: seconds that a create may wait for a slot of the quota.
-            deadline: when a create must have left, with a time zone; one that cannot raises
-                `QuotaWaitError` at once.
-            priority: the lane of creates: `Priority`, or another whole number.
-            headers: added to each request; the client's own cannot be replaced.
-        """
-        options = CallOptions(
-            timeout=timeout,
-            max_wait=max_wait,
-            deadline=self._moment(deadline),
-            priority=priority,
-            headers=tuple((headers or {}).items()),
-        )
-        return self._opened.with_options(options)
-
-    def _moment(self, deadline: datetime | None) -> float | None:
-        """A deadline on our monotonic clock."""
-        if deadline is None:
-            return None
-        if deadline.utcoffset() is None:
-            raise ConfigurationError(f"The deadline {deadline} has no time zone.")
-        return self._clock.monotonic() + deadline.timestamp() - self._clock.time()
-
-    async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
-        """Status, headers and body beside the value of a call.
-
-        answer = await postiz.raw(postiz.posts.list(start=..., end=...))
-        """
-        return await with_raw_answers(call)
+    # -------------------------------------------------------------- what is imported when used
 
     @property
     def has_outbox(self) -> bool:
@@ -406,24 +281,6 @@ class Postiz:
                 "`async with Postiz(outbox='outbox.sqlite') as postiz:`."
             )
         return self._outbox
-
-    @property
-    def vetting(self) -> Vetting:
-        """What judges requests before they are sent; for other parts of this package."""
-        return self._opened.vetting
-
-    @property
-    def scheduler(self) -> Scheduler:
-        """What admits and sends the calls; for `batch` and other parts of this package."""
-        return self._opened.caller.scheduler
-
-    @property
-    def _opened(self) -> Api:
-        if self._api is None:
-            raise ConfigurationError(
-                "This client is not open. Use it as `async with Postiz() as postiz:`."
-            )
-        return self._api
 
     def batch(
         self,
@@ -504,31 +361,6 @@ class Postiz:
             overwrite=overwrite,
         )
 
-    async def quota(self) -> Quota:
-        """The quota of create requests as the client knows it. Sends nothing."""
-        scheduler = self.scheduler
-        await scheduler.gate.home.refresh()
-        return scheduler.gate.view()
-
-    def quota_changes(self) -> AsyncGenerator[Quota]:
-        """The quota now and after each change: a call queued, left or answered, a window over.
-
-            async for quota in postiz.quota_changes():
-                print(quota.remaining, quota.queued)
-
-        A slow reader gets the newest state, not each one. What other processes do to a shared
-        store is seen within five seconds. Ends when the client is closed. Sends nothing.
-        """
-        poll = None if self._quota is None else STORE_LOOK
-        return self.scheduler.gate.changes(poll=poll)
-
-    def leaves_in(self, place: int) -> float:
-        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
-
-        Counts on nobody else using the key; the place behind the last is that of a new call.
-        """
-        return self.scheduler.gate.leaves_in(place)
-
 
 def _outbox_options(outbox: OutboxOptions | Path | str | None) -> OutboxOptions | None:
     if not isinstance(outbox, str | Path):
@@ -555,13 +387,6 @@ def _need_asyncio() -> None:
         raise ConfigurationError(
             "postiz_async runs on asyncio (aiohttp does), and no asyncio loop is running here."
         ) from None
-
-
-def _at_rest(ledger: Ledger, now: float) -> Ledger:
-    """A ledger for the next time: what is still in flight counts as spent."""
-    for flight in ledger.flights:
-        ledger = lost(ledger, flight.token, now)
-    return ledger
 
 
 def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:

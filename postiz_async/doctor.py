@@ -114,7 +114,7 @@ async def examine(
         advice = "Open the address in a browser: it has to be your Postiz."
         findings.append(Finding("API", Verdict.WRONG, "found at none of these addresses", advice))
     elif findings[-2].verdict is Verdict.FINE:
-        findings.append(await _age(here))
+        findings.append(await _server(here))
     return findings
 
 
@@ -176,6 +176,13 @@ def _skew(response: WireResponse, clock: Clock) -> Finding:
     return Finding("clock", Verdict.WARNING, text, "Let both set their clocks from the network.")
 
 
+async def _server(patient: _Patient) -> Finding:
+    try:
+        return await _age(patient)
+    except APIConnectionError as broken:
+        return Finding("server", Verdict.WRONG, broken.message)
+
+
 async def _age(patient: _Patient) -> Finding:
     """The oldest and newest release that the server's routes allow."""
     at_least = "v1.62.0"
@@ -185,10 +192,10 @@ async def _age(patient: _Patient) -> Finding:
         params = {"id": "doctor"} if "{id}" in endpoint.path else {}
         response = await patient.ask(endpoint, **params)
         error = wire.failure(response)
-        if isinstance(error, NotFoundError) and error.text.startswith("Cannot "):
+        if wire.lacks_route(error):
             too_new.append(since)
             continue
-        throttles_reads |= "x-ratelimit-limit" in response.headers
+        throttles_reads |= wire.observe(response, now=patient.clock.time()).reading is not None
         at_least = max(at_least, since, key=_release)
     older = f", older than {min(too_new, key=_release)}" if too_new else ""
     text = f"Postiz {at_least} or newer{older}"

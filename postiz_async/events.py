@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from postiz_async.quota import Reading
 
-__all__ = ["Attempt", "AttemptHook", "CallEnded", "CallHook", "CallStarted"]
+__all__ = ["Attempt", "AttemptHook", "CallEnded", "CallHook", "CallStarted", "Trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,14 @@ class CallEnded:
     error: str | None
     uploaded: int
     queued: int
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is noted of a call while it lives, for its `CallEnded`."""
+
+    call: int
+    waited: float = 0.0
 
 
 class AttemptHook(Protocol):

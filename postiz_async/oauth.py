@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 
 from postiz_async import wire
+from postiz_async.client import make_transport
 from postiz_async.endpoints import OAUTH_TOKEN, Call
 from postiz_async.errors import AuthenticationError, ConfigurationError
 
@@ -108,15 +109,9 @@ class OAuth:
             user_agent="postiz-async",
             timeout=OAUTH_TOKEN.timeout,
         )
-        used = transport or _make_transport()
+        used = transport or make_transport()
         try:
             return wire.decode(OAUTH_TOKEN, await used.send(request))
         finally:
             if transport is None:
                 await used.aclose()
-
-
-def _make_transport() -> Transport:
-    from postiz_async.transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
-
-    return AiohttpTransport()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,7 @@ from postiz_async.client import POLITENESS, Postiz, make_transport
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
 from postiz_async.fairness import FairTransport, Turns
+from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
     from postiz_async.outbox.box import Outbox
-    from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
@@ -67,7 +68,7 @@ class _Tenant(Postiz):
             clock=clock,
             transport=transport,
         )
-        self._gates = gates
+        self._gates = replace(self._gates, pool=gates)
 
     @property
     def outbox(self) -> Outbox:
@@ -75,19 +76,6 @@ class _Tenant(Postiz):
             "A client of a pool has no outbox. Give the organisation a Postiz of its own, with "
             "outbox=... and organization=..., or hand its posts to a task queue."
         )
-
-    def _gate(self, route: str) -> Gate:
-        name = f"{self.quota_name}.{route}"
-        if name not in self._gates:
-            self._gates[name] = super()._gate(route)
-        return self._gates[name]
-
-    def _shut(self, scheduler: Scheduler) -> None:
-        """The gates are the pool's; others may wait there."""
-
-    def _shares_with(self, other: Postiz) -> bool:
-        is_tenant = isinstance(other, _Tenant) and other._gates is self._gates  # noqa: SLF001
-        return is_tenant or super()._shares_with(other)
 
 
 class PostizPool:
@@ -245,13 +233,12 @@ class PostizPool:
             async with anyio.create_task_group() as group:
                 for client in clients.values():
                     group.start_soon(_close, client, seconds)
-        finally:  # also when it is cancelled while it waits for calls
+        finally:
             for gate in self._gates.values():
                 gate.close()
             self._gates.clear()
             if transport is not None and transport is not self._given_transport:
-                with anyio.CancelScope(shield=True):
-                    await transport.aclose()
+                await to_the_end(transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()

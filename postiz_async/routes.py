@@ -41,10 +41,11 @@ class Route:
         if not self._loose:
             self._all_back.set()
 
-    async def settled(self) -> None:
-        """Wait for the calls that left before the counter was found: it may not show them yet."""
-        if self._loose:
+    async def settled(self) -> Gate | None:
+        """The gate, as soon as it shows all calls: those are back that left before it was found."""
+        while self.gate is not None and self._loose:
             await self._all_back.wait()
+        return self.gate
 
     async def counts(self, sent: float, reading: Reading, make_gate: Callable[[], Gate]) -> None:
         """An answer to a call that no ledger knew of carries rate headers.
@@ -54,10 +55,9 @@ class Route:
             reading: what its headers say.
             make_gate: makes the gate with the route's ledger.
         """
-        if self.gate is None:
-            self.gate = make_gate()
-        await self.gate.home.land(lambda ledger, now: _read(ledger, sent, now, reading))
-        self.gate.stir()
+        gate = self.gate = self.gate or make_gate()
+        await gate.home.land(lambda ledger, now: _read(ledger, sent, now, reading))
+        gate.stir()
 
     def is_free(self) -> None:
         """An answer without rate headers: whoever waits may go."""

@@ -7,41 +7,44 @@ import itertools
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 import msgspec
 from aiolimiter import AsyncLimiter
-from msgspec import Raw
 
-from postiz_async import keeping, quota, wire
+from postiz_async import wire
 from postiz_async.admission import GateOpenError, Priority, Request
+from postiz_async.attempts import Attempts
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
     ConfigurationError,
     Delivery,
-    PostizError,
     describe_seconds,
 )
-from postiz_async.events import Attempt, CallEnded, CallStarted
+from postiz_async.keepers import Keepers
+from postiz_async.landing import landed, shows_others
+from postiz_async.options import time_out
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
 from postiz_async.shields import to_the_end
-from postiz_async.wire import Cost, Observation, WireRequest, WireResponse
+from postiz_async.telling import told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from postiz_async.admission import Gate
+    from postiz_async.attempts import Identity
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
-    from postiz_async.events import AttemptHook, CallHook
+    from postiz_async.events import AttemptHook, CallHook, Trace
+    from postiz_async.options import CallOptions
     from postiz_async.quota import Ledger
-    from postiz_async.stores import Keeper
     from postiz_async.transport import Transport
+    from postiz_async.wire import Observation, WireResponse
 
-__all__ = ["CallOptions", "Identity", "Priority", "Scheduler"]
+__all__ = ["Priority", "Scheduler"]
 
 log = logging.getLogger("postiz_async")
 
@@ -49,48 +52,6 @@ T = TypeVar("T")
 
 PREPARE_SECONDS = 30.0
 """What a create may take between its slot and its first byte, and for the look at its answer."""
-
-CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
-"""The read time-out of a create: a base and a share for each post."""
-
-
-@dataclass(slots=True)
-class Trace:
-    """What is noted of a call while it lives, for whoever listens."""
-
-    call: int
-    waited: float = 0.0
-
-
-class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How one call is treated. Seconds everywhere.
-
-    `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes. `due` and
-    `deadline` are moments of the clock's `monotonic()`: by the first the lane is ordered, a call
-    that cannot leave before the second is refused at once. With `finish` a call whose first byte
-    is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
-    is taken and before the first byte, and may return a newer body; when it raises, the slot is
-    given back and nothing is sent.
-    """
-
-    timeout: float | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    max_wait: float | None = None
-    priority: int = Priority.INTERACTIVE
-    due: float | None = None
-    deadline: float | None = None
-    finish: bool = False
-    prepare: Callable[[], Awaitable[Raw | None]] | None = None
-    trace: Trace | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who calls, and where: the API root, the key (in no repr), the user agent."""
-
-    root: str
-    key: str = field(repr=False)
-    user_agent: str
 
 
 class Scheduler:
@@ -119,22 +80,14 @@ class Scheduler:
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.keepers: list[Keeper] = []
+        self.keepers = Keepers(clock)
         """Where the state of the create route is written down beyond this process."""
         self.gate = gate_of("")
-        self.server_offset = 0.0
-        """Seconds by which the server's clock is ahead of ours, from its last answer."""
         self._gate_of = gate_of
         self._routes: dict[str, Route] = {}
-        self._transport = transport
-        self._on_attempt = on_attempt
+        self._attempts = Attempts(transport, clock, identity, on_attempt)
         self._on_call = on_call
-        self._keeping = anyio.Lock()
-        self._requests = itertools.count(1)
-        has_politeness = politeness is not None and math.isfinite(clock.speed)
-        self._polite = (
-            AsyncLimiter(max(1.0, politeness or 1.0), 1.0 / clock.speed) if has_politeness else None
-        )
+        self._polite = _limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
         self._is_closing = False
@@ -150,19 +103,11 @@ class Scheduler:
 
     async def recall(self) -> None:
         """Take over the newest state that the keepers have, when it says more than ours."""
-        kept = [state for keeper in self.keepers if (state := await keeper.load()) is not None]
-        home = self.gate.home
-        await home.refresh()
-        ledger = home.ledger
-        if not kept or ledger.window_known or ledger.flights:
-            return
-        newest = max(kept, key=lambda state: state.as_of)
-        now, wall = home.now(), self.clock.time()
-        home.recall(keeping.restore(newest, now, wall, reserve_slots=ledger.reserve))
+        await self.keepers.recall(self.gate.home)
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
-        return self.clock.time() + self.server_offset
+        return self._attempts.server_time()
 
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
@@ -209,32 +154,17 @@ class Scheduler:
         """
         self._check_in()
         try:
-            if self._on_call is not None:
-                return await self._watched(call, options, self._on_call)
-            return await self._call(call, options)
+            if self._on_call is None:
+                return await self._call(call, options)
+            root, clock, gate = self.identity.root, self.clock, self.gate
+            with told(
+                self._on_call, call, root=root, clock=clock, queued=lambda: gate.waiting
+            ) as trace:
+                return await self._call(call, msgspec.structs.replace(options, trace=trace))
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._is_idle.set()
-
-    async def _watched(
-        self, call: Call[T], options: CallOptions, hook: CallHook
-    ) -> tuple[T, WireResponse]:
-        """Make a call and tell of its beginning and its end."""
-        trace, name, error = Trace(random.getrandbits(62)), call.endpoint.name, None
-        began, root = self.clock.monotonic(), self.identity.root
-        _tell(hook, CallStarted(trace.call, name, root, call.posts, self.gate.waiting))
-        try:
-            return await self._call(call, msgspec.structs.replace(options, trace=trace))
-        except BaseException as caught:
-            error = type(caught).__name__
-            raise
-        finally:
-            seconds = self.clock.monotonic() - began
-            sent = (call.file.size or 0) if call.file is not None and error is None else 0
-            queued = self.gate.waiting
-            ended = CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued)
-            _tell(hook, ended)
 
     def _check_in(self) -> None:
         if asyncio.get_running_loop() is not self._loop:
@@ -280,10 +210,9 @@ class Scheduler:
     async def _attempt(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, Route())
-        while route.gate is not None:
-            await route.settled()
+        while (gate := await route.settled()) is not None:
             try:
-                return await self._counted(route.gate, call, options, since)
+                return await self._counted(gate, call, options, since)
             except GateOpenError:
                 continue
         if self._polite is not None:
@@ -291,7 +220,7 @@ class Scheduler:
         sent = self.clock.monotonic()
         route.sets_out()
         try:
-            response, seen = await self._send(call, options)
+            response, seen = await self._attempts.send(call, options)
             if seen.reading is not None:
                 await route.counts(sent, seen.reading, lambda: self._found_counter(call))
         finally:
@@ -305,74 +234,6 @@ class Scheduler:
             name,
         )
         return self._gate_of(name)
-
-    async def _send(self, call: Call[T], options: CallOptions) -> tuple[WireResponse, Observation]:
-        request = self._encode(call, options)
-        number = next(self._requests)
-        started = self.clock.monotonic()
-        try:
-            response = await self._transport.send(request)
-        except APIConnectionError as error:
-            self._report(number, call, options, started, None, error)
-            raise
-        seen = wire.observe(response, now=self.clock.time())
-        if seen.server_time is not None:
-            self.server_offset = seen.server_time - self.clock.time()
-        self._report(number, call, options, started, response, None, seen.reading)
-        return response, seen
-
-    def _report(
-        self,
-        number: int,
-        call: Call[T],
-        options: CallOptions,
-        started: float,
-        response: WireResponse | None,
-        error: Exception | None,
-        reading: quota.Reading | None = None,
-    ) -> None:
-        """Tell the log and the hook of an attempt; cheap when nobody listens."""
-        if self._on_attempt is None and not log.isEnabledFor(logging.INFO):
-            return
-        attempt = Attempt(
-            endpoint=call.endpoint.name,
-            number=number,
-            posts=call.posts,
-            seconds=self.clock.monotonic() - started,
-            status=response.status if response is not None else None,
-            error=type(error).__name__ if error is not None else None,
-            reading=reading,
-            call=options.trace.call if options.trace is not None else 0,
-        )
-        log.info(
-            "request %d %s posts=%d %s remaining=%s",
-            attempt.number,
-            attempt.endpoint,
-            attempt.posts,
-            attempt.error or f"status={attempt.status}",
-            reading.remaining if reading is not None else "-",
-            extra={"postiz": attempt},
-        )
-        if self._on_attempt is not None:
-            _tell(self._on_attempt, attempt)
-
-    def _encode(self, call: Call[T], options: CallOptions) -> WireRequest:
-        return wire.encode(
-            call,
-            root=self.identity.root,
-            key=self.identity.key,
-            user_agent=self.identity.user_agent,
-            timeout=self._time_out(call, options),
-            headers=options.headers,
-        )
-
-    @staticmethod
-    def _time_out(call: Call[T], options: CallOptions) -> float | None:
-        if options.timeout is not None:
-            return options.timeout
-        if call.endpoint.quota:
-            return CREATE_SECONDS + SECONDS_A_POST * call.posts
-        return call.endpoint.timeout
 
     # -------------------------------------------------------------- counted routes
 
@@ -391,7 +252,7 @@ class Scheduler:
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (self._time_out(call, options) or 0.0),
+                lifetime=PREPARE_SECONDS + (time_out(call, options) or 0.0),
             )
             token = await self._admitted(gate, request, options.trace)
             response = await self._fly(gate, call, options, token)
@@ -431,7 +292,8 @@ class Scheduler:
     async def _keep_or_release(self, gate: Gate, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
-            await self._keep(gate)
+            if gate is self.gate:
+                await self.keepers.keep(gate.home)
         except BaseException:
             await self._land(gate, token, None, sent=False)
             raise
@@ -444,7 +306,7 @@ class Scheduler:
         try:
             call = await _prepared(call, options)
             sent = True
-            response, seen = await self._send(call, options)
+            response, seen = await self._attempts.send(call, options)
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)
@@ -455,7 +317,7 @@ class Scheduler:
             raise
         await self._land(gate, token, seen, sent=True)
         if gate is self.gate:
-            await self._keep_answer()
+            await self.keepers.keep_answer(gate.home)
         elif seen.reading is None and response.status < 400:
             self._routes[call.endpoint.name].is_free()
         return response
@@ -472,17 +334,7 @@ class Scheduler:
         """Tell the ledger how a reservation ended."""
 
         def event(ledger: Ledger, now: float) -> Ledger:
-            if not sent:
-                return quota.released(ledger, token)
-            if seen is None or seen.cost is Cost.UNKNOWN:
-                return quota.lost(ledger, token, now, silent=silent)
-            if seen.cost is Cost.REFUSED:
-                return quota.refused(ledger, token, now, seen.retry_after)
-            if seen.cost is Cost.FREE:
-                return quota.released(ledger, token)
-            if seen.reading is None:
-                return quota.unread(ledger, token, now)
-            return quota.answered(ledger, token, now, seen.reading)
+            return landed(ledger, now, token, seen, sent=sent, silent=silent)
 
         before = gate.home.ledger
         await gate.home.land(event)
@@ -490,8 +342,7 @@ class Scheduler:
 
     def _look_for_others(self, before: Ledger, after: Ledger) -> None:
         """Say once that somebody else spends this quota, whom sharing a store would help."""
-        in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
-        if self._knows_of_others or not in_one_window or after.foreign <= before.foreign:
+        if self._knows_of_others or not shows_others(before, after):
             return
         self._knows_of_others = True
         log.warning(
@@ -502,34 +353,15 @@ class Scheduler:
             after.own,
         )
 
-    async def _keep(self, gate: Gate) -> None:
-        """Write the ledger's state down wherever it is kept, the newest last."""
-        if gate is not self.gate or not self.keepers:
-            return
-        async with self._keeping:
-            for keeper in tuple(self.keepers):
-                kept = keeping.keep(gate.home.ledger, gate.home.now(), self.clock.time())
-                await keeper.save(kept)
 
-    async def _keep_answer(self) -> None:
-        """Keep what an answer said. The answer itself matters more than a failing store."""
-        try:
-            await self._keep(self.gate)
-        except (OSError, PostizError):
-            log.exception("the state of the quota could not be kept; the next create will try")
+def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
+    """Lets so many calls go in a second of a clock; those of one second at once."""
+    if politeness is None or not math.isfinite(speed):
+        return None
+    burst = max(1.0, politeness)
+    return AsyncLimiter(burst, burst / politeness / speed)
 
 
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:
     body = await options.prepare() if options.prepare is not None else None
     return call if body is None else replace(call, body=body)
-
-
-_Event = TypeVar("_Event")
-
-
-def _tell(hook: Callable[[_Event], object], event: _Event) -> None:
-    """An answer must not get lost because somebody's hook is broken."""
-    try:
-        hook(event)
-    except Exception:
-        log.exception("a hook failed")

@@ -1,7 +1,9 @@
 """A client and a sandbox in one event loop, without sockets.
 
-async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
-...
+    async with Sandbox(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
+        ...
+
+Tests of programs that use the library take `LocalPostiz`, which has both.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from postiz_async.wire import WireRequest, WireResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
+    from types import TracebackType
     from typing import Literal
 
     from postiz_async.outbox.tickets import OutboxOptions
@@ -161,12 +164,19 @@ class LocalPostiz:
     ) -> AsyncGenerator[Postiz]:
         """An open client. `latency` is in seconds of the clock, each way."""
         async with AsyncExitStack() as stack:
-            if self._clients == 0:
-                await stack.enter_async_context(self.sandbox)
+            if not self._clients:
+                await self.sandbox.__aenter__()
             self._clients += 1
-            stack.callback(self._left)
+            stack.push_async_exit(self._left)
             client = sandbox_client(self.sandbox, latency=latency, quota=quota, outbox=outbox)
             yield await stack.enter_async_context(client)
 
-    def _left(self) -> None:
+    async def _left(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._clients -= 1
+        if not self._clients:
+            await self.sandbox.__aexit__(kind, error, trace)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from postiz_async import Postiz
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.sandbox import Fault, Request, Sandbox
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing import SandboxTransport
 from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from postiz_async import Postiz
     from postiz_async.clock import Timer
     from postiz_async.keeping import Kept
     from postiz_async.models.posts import Created
@@ -37,6 +37,7 @@ class Lab:
     clock: Clock
     postiz: Postiz
     channel: str
+    way: Scripted
     left: list[int] = field(default_factory=list)
     """Numbers of the creates in the order in which they were answered."""
 
@@ -92,16 +93,19 @@ async def lab(
     clock = clock or JumpingClock()
     async with Sandbox(clock=clock, limit=limit, work_per_post=0.0) as sandbox:
         channel = sandbox.add_integration("mastodon").id
-        client = sandbox_client(
-            sandbox,
-            latency=latency,
+        way = Scripted(SandboxTransport(sandbox, latency=latency))
+        client = Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=clock,
+            transport=way,
             reserve=reserve,
             quota=store,
             pacing=pacing,
             validate=False,
         )
         async with client as postiz:
-            yield Lab(sandbox, clock, postiz, channel)
+            yield Lab(sandbox, clock, postiz, channel, way)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -162,13 +166,13 @@ class NotebookKeeper:
 class Scripted:
     """A transport with a say before each create; `say` may raise or wait."""
 
-    def __init__(self, inner: SandboxTransport, say: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, inner: SandboxTransport) -> None:
+        self.say: Callable[[], Awaitable[None]] | None = None
         self._inner = inner
-        self._say = say
 
     async def send(self, request: WireRequest) -> WireResponse:
-        if request.method == "POST":
-            await self._say()
+        if request.method == "POST" and self.say is not None:
+            await self.say()
         return await self._inner.send(request)
 
     async def aclose(self) -> None:

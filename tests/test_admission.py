@@ -195,7 +195,7 @@ async def test_closing_without_calls_waits_for_nobody() -> None:
         await it.postiz.open()
 
 
-async def test_a_closing_that_is_cancelled_leaves_the_client_closed_to_new_calls() -> None:
+async def test_after_a_closing_that_was_cancelled_a_client_can_be_opened_again() -> None:
     async with lab(limit=1) as it:
         await it.create(0)
         call = it.start(1)
@@ -205,6 +205,8 @@ async def test_a_closing_that_is_cancelled_leaves_the_client_closed_to_new_calls
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await closing
-        await call
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await call
         await it.postiz.aclose()
         await it.postiz.open()
+        assert await it.postiz.integrations.list()

@@ -16,11 +16,12 @@ from postiz_async.endpoints import CREATE_POST, LIST_POSTS
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async.wire import WireRequest
 
 START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
 
@@ -128,6 +129,56 @@ async def test_counted_reads_of_two_clients_share_a_store() -> None:
             with pytest.raises(QuotaWaitError):
                 await two.with_options(max_wait=0).posts.list(start=START, end=END)
         assert not sandbox.refusals
+
+
+class Answering:
+    """A transport whose answers are given by the test, in any order."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[WireResponse]] = []
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    async def answer(self, number: int, *, counted: bool) -> None:
+        names = ("limit", "remaining", "reset") if counted else ()
+        headers = {f"x-ratelimit-{name}": "30" for name in names}
+        self.asked[number].set_result(WireResponse(200, headers, b'{"posts": []}'))
+        await turn()
+
+
+async def turn() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_servers_that_disagree_whether_they_count_break_no_call() -> None:
+    way = Answering()
+    async with Postiz(
+        api_key="k", base_url="http://sandbox.invalid", clock=JumpingClock(), transport=way
+    ) as postiz:
+
+        async def begin(calls: int) -> list[asyncio.Task[None]]:
+            begun = [asyncio.create_task(look(postiz)) for _ in range(calls)]
+            await turn()
+            return begun
+
+        calls = await begin(1)
+        await way.answer(0, counted=True)
+        calls += await begin(2)  # both under the counter that was found
+        await way.answer(1, counted=False)
+        calls += await begin(2)  # both without one
+        await way.answer(3, counted=True)
+        calls += await begin(1)  # waits for the other
+        await way.answer(2, counted=False)
+        assert len(way.asked) == 5
+        await way.answer(4, counted=False)
+        await way.answer(5, counted=False)
+        await asyncio.gather(*calls)
 
 
 async def test_today_only_creates_are_counted() -> None:

@@ -5,7 +5,7 @@ import pytest
 from postiz_async import ConfigurationError
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.doctor import Finding, Verdict, candidates, examine
-from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.testing import SandboxTransport
 from postiz_async.transport import AiohttpTransport
@@ -65,6 +65,15 @@ async def test_no_key_at_all() -> None:
 async def test_an_old_server_is_recognised() -> None:
     found = await look(Sandbox(clock=JumpingClock(), release="v2.18.0"))
     assert found["server"].text.startswith("Postiz v2.18.0 or newer, older than v2.19.0")
+
+
+async def test_a_connection_that_breaks_half_way_is_a_finding() -> None:
+    sandbox = Sandbox(clock=JumpingClock())
+    sandbox.faults.add(Fault("reset", route="list_notifications"))
+    found = await look(sandbox)
+    assert found["key"].verdict is Verdict.FINE
+    assert found["server"].verdict is Verdict.WRONG
+    assert found["server"].text == "The connection to the sandbox broke."
 
 
 async def test_a_clock_that_is_off() -> None:

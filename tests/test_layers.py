@@ -18,15 +18,16 @@ LAYERS = (
     ("endpoints", "content", "events", "flight", "stores", "sharing", "stalls", "pacing"),
     ("texts", "validation"),
     ("wire",),
-    ("compose", "ledgers", "transport"),
+    ("compose", "keepers", "landing", "ledgers", "telling", "transport"),
     ("admission", "fairness"),
-    ("routes",),
+    ("options", "routes"),
+    ("attempts",),
     ("scheduler",),
-    ("caller",),
+    ("caller", "gates"),
     ("uploads", "channels"),
     ("vetting",),
     ("resources",),
-    ("delivery",),
+    ("api", "delivery"),
     ("batch", "outbox"),
     ("client",),
     ("pool",),
@@ -43,11 +44,11 @@ LATE_FROM_ABOVE = {("client", "batch")}
 """What a client imports when it is asked for it; heavy, and below it anyway."""
 
 PURE = {"quota", "keeping", "shown", "retry", "content", "compose", "wire", "flight", "endpoints"}
-PURE |= {"errors", "events", "providers", "validation", "texts", "sharing"}
+PURE |= {"errors", "events", "landing", "providers", "validation", "texts", "sharing"}
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
 PURE_MODULES |= {"batch.kinds", "batch.html_text", "batch.html_calendar", "batch.html_windows"}
 PURE_MODULES |= {"batch.bodies", "batch.decisions", "batch.existing", "batch.isolating"}
-PURE_MODULES |= {"batch.marking", "batch.planning"}
+PURE_MODULES |= {"batch.marking", "batch.planning", "outbox.table"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from postiz_async import NewPost, Postiz, webhooks
 from postiz_async.errors import UnexpectedAnswerError
+from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from postiz_async.pytest_plugin import ServedPostiz
@@ -32,6 +35,25 @@ async def test_two_clients_of_one_sandbox(postiz_sandbox: LocalPostiz) -> None:
     postiz_sandbox.add_channel("mastodon")
     async with postiz_sandbox.client() as one, postiz_sandbox.client() as two:
         assert await one.integrations.list() == await two.integrations.list()
+
+
+async def test_who_leaves_first_does_not_end_the_work_of_the_others(
+    postiz_sandbox: LocalPostiz,
+) -> None:
+    channel = postiz_sandbox.add_channel("mastodon")
+    clock, at = postiz_sandbox.clock, postiz_sandbox.in_an_hour()
+    async with postiz_sandbox.client() as one, AsyncExitStack() as stack:
+        # opened after `one`, and still at work when it closes
+        two = await stack.enter_async_context(postiz_sandbox.client())
+        post = NewPost(channel, "slow")
+        postiz_sandbox.sandbox.faults.add(Fault("late_work", route="create_post", delay=5.0))
+        work = asyncio.create_task(two.posts.schedule(post, at=at))
+        await clock.sleep(1.0)
+        others = stack.pop_all()
+    assert not one.is_open
+    async with others:
+        await work
+    assert len(postiz_sandbox.posts) == 1
 
 
 async def test_a_server_in_another_thread(postiz_server: ServedPostiz) -> None:

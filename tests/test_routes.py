@@ -243,6 +243,13 @@ async def test_integrations(local: LocalPostiz, channel: Integration) -> None:
         assert "token" not in repr(answer)
 
 
+async def test_raw_says_when_there_is_no_answer(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        await postiz.media.upload(PNG)
+        with pytest.raises(ConfigurationError, match="no answer"):
+            await postiz.raw(postiz.media.upload(PNG))  # remembered, not sent
+
+
 async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPostiz) -> None:
     async with local.client() as postiz:
         with pytest.raises(InvalidPostError, match="'nope' does not exist"):

@@ -8,18 +8,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from quota_lab import Lab, LoopClock, NotebookKeeper, Scripted, VirtualLoop, lab
+from quota_lab import Lab, LoopClock, NotebookKeeper, VirtualLoop, lab
 
 from postiz_async import Postiz
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
+    ConfigurationError,
     Delivery,
     DeliveryUnknownError,
     PostizError,
     QuotaWaitError,
 )
 from postiz_async.keeping import Kept
+from postiz_async.sandbox import Sandbox
 from postiz_async.scheduler import Priority
 from postiz_async.testing import SandboxTransport
 
@@ -113,15 +115,10 @@ async def test_bulk_begins_with_four_creates_or_a_hundred_posts_in_flight(
         async def look() -> None:
             most.append(it.postiz.scheduler.gate.budget.creates)
 
-        scripted(it, look)
+        it.way.say = look
         await asyncio.gather(*(it.start(n, posts=posts, priority=BULK) for n in range(1, 13)))
         assert max(most) == creates
         assert it.postiz.scheduler.gate.budget.creates == 0
-
-
-def scripted(it: Lab, say: Callable[[], Awaitable[None]]) -> None:
-    scheduler = it.postiz.scheduler
-    scheduler._transport = Scripted(scheduler._transport, say)
 
 
 async def test_an_idle_client_has_no_tasks() -> None:
@@ -279,7 +276,7 @@ def unreachable(times: int) -> Callable[[], Awaitable[None]]:
 
 async def test_a_server_that_cannot_be_reached_costs_nothing_and_is_tried_again() -> None:
     async with lab(limit=2) as it:
-        scripted(it, unreachable(3))
+        it.way.say = unreachable(3)
         await it.create(0)
         assert it.free == 1
 
@@ -287,7 +284,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing_and_is_tried_again(
 async def test_a_server_that_can_never_be_reached_costs_nothing() -> None:
     async with lab(limit=2) as it:
         await it.create(0)
-        scripted(it, unreachable(4))
+        it.way.say = unreachable(4)
         with pytest.raises(APIConnectionError, match="nobody listens"):
             await it.create(1)
         assert it.free == 1
@@ -343,7 +340,7 @@ def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKee
         await asyncio.sleep(0)
         notes.append("sent")
 
-    scripted(it, note)
+    it.way.say = note
     return keeper
 
 
@@ -444,6 +441,39 @@ def smoothly(scene: Callable[[Lab], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play())
+
+
+@pytest.mark.parametrize(
+    ("politeness", "calls", "seconds"),
+    [(None, 300, 0.0), (100.0, 250, 1.5), (1.0, 5, 4.0), (0.5, 5, 8.0)],
+)
+def test_routes_without_quota_go_at_the_pace_that_is_polite(
+    politeness: float | None, calls: int, seconds: float
+) -> None:
+    async def play() -> None:
+        clock = LoopClock()
+        async with (
+            Sandbox(clock=clock) as sandbox,
+            Postiz(
+                api_key="sandbox",
+                base_url="http://sandbox.invalid",
+                clock=clock,
+                transport=SandboxTransport(sandbox),
+                politeness=politeness,
+            ) as postiz,
+        ):
+            begun = clock.monotonic()
+            await asyncio.gather(*(postiz.integrations.is_connected() for _ in range(calls)))
+            assert clock.monotonic() - begun == pytest.approx(seconds, abs=0.05)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())
+
+
+@pytest.mark.parametrize("politeness", [0, -1.0])
+def test_no_call_at_all_is_no_politeness(politeness: float) -> None:
+    with pytest.raises(ConfigurationError, match="politeness is more than 0 calls a second"):
+        Postiz(api_key="k", politeness=politeness)
 
 
 def test_smooth_spreads_the_creates_over_the_window() -> None:

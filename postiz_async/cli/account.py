@@ -23,7 +23,7 @@ async def quota(
         ),
     ] = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show the quota as it was last seen. Reads carry no rate headers: there is no free look."""
     output = Output(as_json=json)

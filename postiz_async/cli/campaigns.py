@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,8 +73,8 @@ async def plan(
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
     json: Json = False,
-    read_as: ReadAs = ReadAs(),  # noqa: B008
-    connection: Connection = Connection(),  # noqa: B008
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json)
@@ -109,40 +110,48 @@ def _zone(name: str | None) -> tzinfo | None:
     return ZoneInfo(name) if name is not None else None
 
 
-async def run(
-    file: Campaign,
-    /,
-    *,
-    journal: JournalOption = None,
-    align: Align = "0",
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What is to be done with rows that are not plain."""
+
     late: Annotated[
         str,
         Parameter(
             help="A post whose date passes before a slot is free: skip it, send it at once, or "
             "shift=15m to move it so far into the future."
         ),
-    ] = "skip",
+    ] = "skip"
     on_doubt: Annotated[
         OnDoubt,
         Parameter(
             help="A post whose answer was lost and that is due before its absence can be proved: "
             "skip it, or send it again and perhaps twice."
         ),
-    ] = "skip",
+    ] = "skip"
     adopt: Annotated[
         bool, Parameter(help="Take over rows that no journal knows and that are in Postiz already.")
-    ] = False,
+    ] = False
     again: Annotated[
         bool, Parameter(help="Send rows that no journal knows although they are in Postiz already.")
-    ] = False,
+    ] = False
     exact_seconds: Annotated[
         bool,
         Parameter(
             help="Send dates without the milliseconds by which requests are known. After a lost "
             "answer an equal post of somebody else may then be taken for yours."
         ),
-    ] = False,
-    skip_invalid: SkipInvalid = False,
+    ] = False
+    skip_invalid: SkipInvalid = False
+
+
+async def run(
+    file: Campaign,
+    /,
+    *,
+    journal: JournalOption = None,
+    align: Align = "0",
+    choices: Choices = Choices(),
     wait_published: Annotated[
         bool,
         Parameter(
@@ -152,12 +161,12 @@ async def run(
     ] = False,
     html: Html = None,
     json: Json = False,
-    read_as: ReadAs = ReadAs(),  # noqa: B008
-    connection: Connection = Connection(),  # noqa: B008
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
 ) -> int:
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
-    when_late = read_late(late)
+    late = read_late(choices.late)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
@@ -165,25 +174,19 @@ async def run(
             journal=journal,
             reading=find_reading(read_as),
             align=align,
-            late=when_late,
-            skip_invalid=skip_invalid,
-            on_doubt=on_doubt,
-            existing=_existing(adopt=adopt, again=again),
-            exact_seconds=exact_seconds,
+            late=late,
+            skip_invalid=choices.skip_invalid,
+            on_doubt=choices.on_doubt,
+            existing=_existing(adopt=choices.adopt, again=choices.again),
+            exact_seconds=choices.exact_seconds,
         ) as batch,
     ):
-        if batch.problems and not skip_invalid:
+        if batch.problems and not choices.skip_invalid:
             return _refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        say_left_out(output, batch)
-        say_changed(output, batch)
-        _say_remarks(output, batch)
-        told = len(batch.remarks)
-        zone = _zone(read_as.timezone)
-        code = await _run_if_open(output, postiz, batch, zone, when_late)
-        if wait_published and not code:
-            code = await wait_until_published(output, batch, zone)
+        zone, told = _zone(read_as.timezone), len(batch.remarks)
+        code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         said = {"problems": problem_objects(batch.problems), "remarks": batch.remarks}
@@ -208,6 +211,29 @@ def _existing(*, adopt: bool, again: bool) -> Existing:
     if adopt:
         return "adopt"
     return "again" if again else "refuse"
+
+
+async def _send(
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    zone: tzinfo | None,
+    late: Late,
+    *,
+    wait_published: bool,
+) -> int | None:
+    """Send a checked batch, and wait until it is published if that is wanted.
+
+    Returns:
+        As `_run_if_open`.
+    """
+    say_left_out(output, batch)
+    say_changed(output, batch)
+    _say_remarks(output, batch)
+    code = await _run_if_open(output, postiz, batch, zone, late)
+    if wait_published and not code:
+        code = await wait_until_published(output, batch, zone)
+    return code
 
 
 async def _run_if_open(

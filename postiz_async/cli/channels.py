@@ -24,7 +24,7 @@ async def list_channels(
     *,
     group: Annotated[str | None, Parameter(help="Only of the group with this id.")] = None,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """List the channels. A campaign may name one by id, by name, or by provider."""
     output = Output(as_json=json)
@@ -51,7 +51,7 @@ async def list_channels(
 async def connected(
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Say whether the server accepts the key."""
     output = Output(as_json=json)
@@ -68,7 +68,7 @@ async def connected(
 async def groups(
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """List the groups of channels (customers)."""
     output = Output(as_json=json)
@@ -87,7 +87,7 @@ async def settings(
     /,
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show rules, length limit, settings and tools of a channel."""
     output = Output(as_json=json)
@@ -115,7 +115,7 @@ async def tool(
     data: Annotated[list[str] | None, Parameter(help="What it takes, as key=value.")] = None,
     /,
     *,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Use a tool of a channel, such as looking up its boards. Prints JSON."""
     values = dict(_pair(text) for text in data or [])
@@ -140,7 +140,7 @@ async def connect(
     refresh: Annotated[
         str | None, Parameter(help="The platform's own id of an account to connect again.")
     ] = None,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Print the address at which a person connects an account; good for an hour."""
     async with open_client(find_target(connection)) as postiz:
@@ -154,7 +154,7 @@ async def delete(
     /,
     *,
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Delete a channel, and all its posts with it."""
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
@@ -170,7 +170,7 @@ async def slot(
     /,
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Print the next free posting time of a channel."""
     output = Output(as_json=json)

@@ -30,8 +30,8 @@ async def validate(
     *,
     all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
     json: Json = False,
-    read_as: ReadAs = ReadAs(),  # noqa: B008
-    connection: Connection = Connection(),  # noqa: B008
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
     output = Output(as_json=json)

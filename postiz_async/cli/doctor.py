@@ -27,7 +27,7 @@ async def doctor(
         ),
     ] = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Find out why the connection does not work: address, key, clock, age of the server."""
     output = Output(as_json=json)

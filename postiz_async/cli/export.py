@@ -33,7 +33,7 @@ async def export(
     ] = None,
     to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
     force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Write posts as a campaign, to be filled in and run: Postiz returns no media and threads."""
     output = Output(as_json=True)

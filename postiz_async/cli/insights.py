@@ -31,7 +31,7 @@ async def channel(
     *,
     days: Days = 30,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show the figures of a channel."""
     async with open_client(find_target(connection)) as postiz:
@@ -47,7 +47,7 @@ async def post(
     *,
     days: Days = 30,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show the figures of a post."""
     output = Output(as_json=json)
@@ -93,7 +93,7 @@ async def notifications(
     *,
     most: Annotated[int, Parameter(help="How many at most.")] = 20,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show what Postiz told the organisation, newest first."""
     output = Output(as_json=json)

@@ -49,7 +49,7 @@ async def upload(
         bool, Parameter(help="Also fetch URLs of this machine and of private networks.")
     ] = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Upload files, equal ones once. A failure does not end the others; then the exit code is 1."""
     output = Output(as_json=json)
@@ -72,7 +72,7 @@ async def upload_url(
     /,
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Let the server fetch a file."""
     async with open_client(find_target(connection)) as postiz:
@@ -85,7 +85,7 @@ async def upload_url(
 async def voices(
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """List the voices for a slides video."""
     output = Output(as_json=json)
@@ -107,7 +107,7 @@ async def function(
     params: Annotated[str | None, Parameter(help="What it takes, as a JSON object.")] = None,
     /,
     *,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Ask a video generator something. Prints JSON."""
     values = json_object("params", params) if params is not None else {}
@@ -128,7 +128,7 @@ async def video(
     output: Annotated[Literal["vertical", "horizontal"], Parameter(help="Its shape.")] = "vertical",
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Generate a video. Costs a credit of the plan, and may take half an hour."""
     confirm("This costs a credit of the plan. Generate the video?", yes=yes)

@@ -44,7 +44,7 @@ async def list_posts(
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """List posts in order of date."""
     output = Output(as_json=json)
@@ -90,7 +90,7 @@ async def get(
     /,
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Show one post; it is looked for a year before and after today."""
     output = Output(as_json=json)
@@ -130,7 +130,7 @@ async def create(
         float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
     ] = None,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Create posts: one request, whatever the number of channels. Costs one create request."""
     output = Output(as_json=json)
@@ -163,7 +163,7 @@ async def replace(
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
     yes: Yes = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Put a new content in the place of a post. What is not given is removed. Costs one create."""
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
@@ -195,7 +195,7 @@ async def delete(
     /,
     *,
     yes: Yes = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Delete a post with its thread. What is published stays on the network."""
     output = Output()
@@ -212,7 +212,7 @@ async def delete_group(
     /,
     *,
     yes: Yes = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Delete all posts of a group."""
     confirm(f"Delete all posts of the group {group}?", yes=yes)
@@ -230,7 +230,7 @@ async def status(
     *,
     yes: Yes = False,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Turn a post into a draft, or schedule it again."""
     output = Output(as_json=json)
@@ -251,7 +251,7 @@ async def settings(
     settings: Annotated[str, Parameter(help="Keys to merge, as a JSON object.")],
     /,
     *,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Merge keys into the settings of a post that is not published."""
     values = json_object("settings", settings)
@@ -267,7 +267,7 @@ async def missing(
     /,
     *,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Recent items of a channel, to choose which one a post with unknown id became."""
     output = Output(as_json=json)
@@ -286,7 +286,7 @@ async def release_id(
     release_id: Annotated[str, Parameter(help="The id on the network.")],
     /,
     *,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Tell Postiz which item on the network a post became; see `missing`."""
     async with open_client(find_target(connection)) as postiz:

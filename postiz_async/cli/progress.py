@@ -14,6 +14,7 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output, clock_time, count, near_moment
 from postiz_async.delivery.journal import State
+from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -126,8 +127,14 @@ class RunDisplay:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
 
+    async def _quota(self) -> Quota:
+        try:
+            return await self._postiz.quota()
+        except StoreError:  # the next create says it; the display goes on with what is known
+            return self._postiz.scheduler.gate.view()
+
     async def _line(self) -> str:
-        quota = await self._postiz.quota()
+        quota = await self._quota()
         parts = [
             f"{self._requests_done}/{count(self._requests, 'request')}",
             f"{count(self._states[State.STORED], 'post')} stored",
@@ -136,7 +143,7 @@ class RunDisplay:
         return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
 
     async def _picture(self) -> Table:
-        quota = await self._postiz.quota()
+        quota = await self._quota()
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="bold", width=_LABEL)
         grid.add_column(width=_BAR)

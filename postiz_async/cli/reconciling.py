@@ -32,7 +32,7 @@ async def reconcile(
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
     json: Json = False,
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> int:
     """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post."""
     output = Output(as_json=json)

@@ -49,7 +49,7 @@ async def report(
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
     json: Json = False,
-    read_as: ReadAs = ReadAs(),  # noqa: B008
+    read_as: ReadAs = ReadAs(),
 ) -> int:
     """Write a page that tells what became of a campaign, also while it runs. Asks no server."""
     output = Output(as_json=json)

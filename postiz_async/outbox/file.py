@@ -9,7 +9,6 @@ that is merely slow.
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -18,7 +17,16 @@ import msgspec
 from postiz_async.delivery.marks import MillisecondMarks
 from postiz_async.delivery.records import Account, State
 from postiz_async.errors import BatchError, StoreError
-from postiz_async.models.posts import CreatePost
+from postiz_async.outbox.table import (
+    APPLICATION_ID,
+    SCHEMA,
+    SCHEMA_VERSION,
+    SELECT,
+    encode,
+    from_column,
+    read_entry,
+    to_column,
+)
 from postiz_async.outbox.tickets import Entry
 from postiz_async.outbox.workers import Workers
 from postiz_async.shields import in_thread
@@ -27,39 +35,15 @@ from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
     from pathlib import Path
 
     from postiz_async.delivery.lock import FileLock
+    from postiz_async.models.posts import CreatePost
 
 __all__ = ["OutboxFile"]
 
 T = TypeVar("T")
-
-APPLICATION_ID = 0x506F7A6F
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE entries (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    quota TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    state TEXT NOT NULL,
-    due REAL NOT NULL,
-    dated INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    post_ids BLOB NOT NULL,
-    sent BLOB,
-    moment INTEGER,
-    sent_at REAL,
-    note TEXT NOT NULL DEFAULT '',
-    ended_at REAL
-) STRICT;
-CREATE INDEX entries_open ON entries (quota, due) WHERE ended_at IS NULL;
-CREATE INDEX entries_moment ON entries (moment) WHERE moment IS NOT NULL
-"""
-_SELECT = (
-    "SELECT number, id, owner, state, due, dated, body, post_ids, sent, sent_at, note FROM entries"
-)
 
 _MINE = "SELECT number FROM entries WHERE quota = ? AND owner = ? AND ended_at IS NULL AND state "
 _DOUBTFUL = _MINE + "!= 'planned' LIMIT ?"
@@ -105,7 +89,7 @@ class OutboxFile:
                 self._lock = self._workers.enter(self.worker)
                 return self._strange()
             except BaseException:
-                self._close()
+                self._leave()
                 raise
 
         return await self._run(work, undo=lambda _: self._leave())
@@ -159,7 +143,7 @@ class OutboxFile:
         return await self._run(lambda: self._transact(work))
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
-        return [_entry(row) for row in self._connected().execute(f"{_SELECT} {where}", values)]
+        return [read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connected()
@@ -175,7 +159,7 @@ class OutboxFile:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_shared(
-                self.path, APPLICATION_ID, SCHEMA_VERSION, _SCHEMA, durable=True
+                self.path, APPLICATION_ID, SCHEMA_VERSION, SCHEMA, durable=True
             )
         return self._connection
 
@@ -198,7 +182,7 @@ class OutboxFile:
                 c.execute(
                     "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
                     "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
-                    (ticket, self._quota, owner, due, dated, _encode(body), _encode(ids)),
+                    (ticket, self._quota, owner, due, dated, encode(body), encode(ids)),
                 ).lastrowid
                 or 0
             )
@@ -311,14 +295,13 @@ class OutboxFile:
                 "SELECT moment FROM entries WHERE moment BETWEEN ? AND ?",
                 (second * 1000, (second + _MARKED_SECONDS) * 1000),
             )
-            own = [_moment(ms) for (ms,) in cursor]
-            moment = MillisecondMarks([*used, *own]).mark(at)
-            body = entry.request(format_date(moment))
-            ms = int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+            own = [from_column(ms) for (ms,) in cursor]
+            marked = MillisecondMarks([*used, *own]).mark(at)
+            body = entry.request(format_date(marked))
             done = c.execute(
                 "UPDATE entries SET state = 'sending', sent = ?, moment = ?, sent_at = ?, "
                 "note = '' WHERE number = ? AND owner = ? AND state = 'planned'",
-                (_encode(body), ms, wall, entry.number, self.worker),
+                (encode(body), to_column(marked), wall, entry.number, self.worker),
             )
             return body if done.rowcount == 1 else None
 
@@ -343,7 +326,7 @@ class OutboxFile:
             marked = c.execute("SELECT moment FROM entries WHERE moment IS NOT NULL")
             return Account(
                 frozenset(post_id for each in known for post_id in each if post_id is not None),
-                frozenset(_moment(ms) for (ms,) in marked),
+                frozenset(from_column(ms) for (ms,) in marked),
             )
 
         return await self._run(work)
@@ -377,7 +360,7 @@ class OutboxFile:
                 "UPDATE entries SET state = 'planned', sent = NULL, moment = NULL, "
                 "sent_at = NULL, note = '', post_ids = ?, due = ? WHERE number = ? "
                 "AND ended_at IS NULL",
-                (_encode(post_ids), entry.due if due is None else due, entry.number),
+                (encode(post_ids), entry.due if due is None else due, entry.number),
             )
         )
 
@@ -389,7 +372,7 @@ class OutboxFile:
             lambda c: c.execute(
                 "UPDATE entries SET state = ?, note = ?, post_ids = ?, ended_at = ? "
                 "WHERE number = ? AND ended_at IS NULL",
-                (state.value, note, _encode(post_ids), wall, entry.number),
+                (state.value, note, encode(post_ids), wall, entry.number),
             )
         )
 
@@ -405,32 +388,3 @@ class OutboxFile:
             )
         )
         return done == 1
-
-
-def _moment(milliseconds: int) -> datetime:
-    second, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
-
-
-def _encode(value: object) -> bytes:
-    return msgspec.json.encode(value)
-
-
-_Row = tuple[int, str, str, str, float, int, bytes, bytes, bytes | None, float | None, str]
-
-
-def _entry(row: _Row) -> Entry:
-    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
-    return Entry(
-        number,
-        ticket,
-        owner,
-        State(state),
-        due,
-        bool(dated),
-        msgspec.json.decode(body, type=CreatePost),
-        msgspec.json.decode(ids, type=tuple[str | None, ...]),
-        msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
-        sent_at,
-        note,
-    )

@@ -304,7 +304,6 @@ class Creating:
         Since v1.11.1. Raises what `schedule` raises.
         """
         await self._vet(body, validate)
-
         sent_at = 0.0
 
         async def late_body() -> Raw | None:
@@ -327,16 +326,14 @@ class Creating:
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise
-            raise DeliveryUnknownError(
+            text = (
                 f"The answer to a create of {len(body.posts)} posts was lost ({error}). They may "
-                "be stored. Look with posts.find(error.marks) before sending again.",
-                marks=marks_of(body, sent_at),
-            ) from error
-        if len(created) != len(body.posts):
-            raise DeliveryUnknownError(
-                f"The server says it stored {len(created)} of {len(body.posts)} posts.",
-                marks=marks_of(body, sent_at),
+                "be stored. Look with posts.find(error.marks) before sending again."
             )
+            raise DeliveryUnknownError(text, marks=marks_of(body, sent_at)) from error
+        if len(created) != len(body.posts):
+            text = f"The server says it stored {len(created)} of {len(body.posts)} posts."
+            raise DeliveryUnknownError(text, marks=marks_of(body, sent_at))
         return created
 
     def _moment(self, at: datetime | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -170,27 +171,28 @@ class Media:
             stall_timeout=stall_timeout,
             hash_first=True,
         )
-
         fetched: dict[str, StoredMedia] = {}
 
         async def one(place: int, source: UploadSource) -> StoredMedia:
-            def tell(sent: int, total: int | None) -> None:
-                if progress is not None:
-                    progress(place, sent, total)
-
-            mine = replace(wishes, progress=tell)
-            if not reuse or not isinstance(source, str) or not is_url(source):
-                return await upload(self._caller, source, wishes=mine, shelf=self._shelf)
-            async with self._shelf.turn(source):
-                if source not in fetched:
-                    fetched[source] = await upload(self._caller, source, wishes=mine)
-                return fetched[source]
+            tell = None if progress is None else partial(progress, place)
+            return await self._once(source, replace(wishes, progress=tell), fetched)
 
         results = await upload_all(list(sources), one, concurrency=concurrency)
         failed = [each for each in results if isinstance(each, Exception)]
         if failed and not return_exceptions:
             raise ExceptionGroup(f"{len(failed)} of {len(results)} uploads failed", failed)
         return results
+
+    async def _once(
+        self, source: UploadSource, wishes: Wishes, fetched: dict[str, StoredMedia]
+    ) -> StoredMedia:
+        """Upload something; of URLs that are equal the first, which the others wait for."""
+        if not wishes.reuse or not isinstance(source, str) or not is_url(source):
+            return await upload(self._caller, source, wishes=wishes, shelf=self._shelf)
+        async with self._shelf.turn(source):
+            if source not in fetched:
+                fetched[source] = await upload(self._caller, source, wishes=wishes)
+            return fetched[source]
 
     async def upload_from_url(self, url: str) -> StoredMedia:
         """Let the server fetch a picture or video from a public https address.

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import anyio
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
 
@@ -68,10 +69,14 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
         prefix = "/api" if sandbox.base == "container" else ""
         yield Served(url, f"{url}{prefix}/public/v1")
     finally:
-        await runner.cleanup()
         webhooks.cancel()
-        with suppress(asyncio.CancelledError):
-            await webhooks
+        try:
+            with anyio.CancelScope(shield=True):
+                await runner.cleanup()
+        finally:
+            await asyncio.wait([webhooks])
+            if not webhooks.cancelled():
+                webhooks.result()  # raises what stopped it
 
 
 async def _call_webhooks(sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ The only place that knows the API's JSON and header names.
 """
 
 from postiz_async.wire.address import CLOUD_URL, Secret, api_root, clean_key
-from postiz_async.wire.answers import decode, failure, parse_date, transient
+from postiz_async.wire.answers import decode, failure, lacks_route, parse_date, transient
 from postiz_async.wire.messages import WireRequest, WireResponse
 from postiz_async.wire.observing import Cost, Observation, observe
 from postiz_async.wire.requests import encode, encode_body, format_date
@@ -23,6 +23,7 @@ __all__ = [
     "encode_body",
     "failure",
     "format_date",
+    "lacks_route",
     "observe",
     "parse_date",
     "transient",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
 
 import msgspec
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 from postiz_async.wire.messages import WireResponse, is_web_page
 from postiz_async.wire.observing import read_retry_after
 
-__all__ = ["decode", "failure", "parse_date", "transient"]
+__all__ = ["decode", "failure", "lacks_route", "parse_date", "transient"]
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         PostizError: one of the tree's errors, see `failure`.
     """
     error = failure(response)
-    if isinstance(error, NotFoundError) and error.text.startswith("Cannot "):
+    if lacks_route(error):
         raise NotFoundError(
             error.text,
             status_code=error.status_code,
@@ -123,6 +123,11 @@ def _status_error(
     if status >= 500:
         return ServerError, ""
     return BadRequestError, ""
+
+
+def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
+    """Whether the server has no such route, and not just no such thing: it says `Cannot GET /`."""
+    return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
 
 
 def _wrong_place(response: WireResponse) -> ConfigurationError:

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_lab import write_campaign
 
+from postiz_async.batch.outcomes import Outcome
 from postiz_async.cli.app import app
 from postiz_async.cli.output import Output, clock_time, count, date_range, moment
 from postiz_async.cli.progress import RunDisplay
+from postiz_async.delivery.journal import State
+from postiz_async.errors import StoreError
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     from cli_lab import Cli
     from processes import Server
+
+    from postiz_async.stores import Versioned
 
 LATER = "2027-01-20 09:00Z"
 
@@ -305,3 +311,27 @@ async def test_lines_where_there_is_no_terminal(
         lines[-1],
     )
     assert last == "Stopping: requests in flight end first. Ctrl-C again ends at once."
+
+
+class Away(MemoryStore):
+    is_away = False
+
+    async def read(self, name: str) -> Versioned:
+        if self.is_away:
+            raise StoreError("the store is away")
+        return await super().read(name)
+
+
+async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello"))
+    local, store = LocalPostiz(), Away()
+    local.add_channel("mastodon")
+    async with local.client(quota=store) as postiz, postiz.batch(file) as batch:
+        display = RunDisplay(Output(), postiz, batch, open_rows=1, zone=UTC, line_every=0.01)
+        async with display:
+            store.is_away = True
+            await display.saw(Outcome(1, "ref", State.STORED, "id", ""))
+            await asyncio.sleep(0.05)
+    assert "1 post stored; quota: not read yet" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import anyio
 import pytest
 from aiohttp import web
 from sandbox_calls import create, item
@@ -176,3 +177,37 @@ async def test_the_container() -> None:
             url = f"{server.url}/public/v1/is-connected"
             async with http.get(url, allow_redirects=False) as response:
                 assert (response.status, response.headers["Location"]) == (307, "/auth")
+
+
+async def settled() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_serving_that_is_cancelled_twice_leaves_no_task() -> None:
+    async def served() -> None:
+        async with Sandbox() as sandbox, serve(sandbox):
+            await asyncio.Event().wait()
+
+    for turns in range(12):
+        task = asyncio.create_task(served())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await settled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}, turns
+
+
+async def test_serving_that_runs_out_of_time_closes_its_socket() -> None:
+    with anyio.CancelScope() as scope:
+        async with Sandbox() as sandbox, serve(sandbox) as server:
+            scope.cancel()
+            await anyio.sleep_forever()
+    await settled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await http.get(server.url)

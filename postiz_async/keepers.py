@@ -1,0 +1,68 @@
+"""Where a client's ledger is written down for its successor, such as a job's journal."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async import keeping
+from postiz_async.errors import PostizError
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
+    from postiz_async.homes import LedgerHome
+    from postiz_async.stores import Keeper
+
+__all__ = ["Keepers"]
+
+log = logging.getLogger("postiz_async")
+
+
+class Keepers:
+    """Those who write the ledger of the create route down, one state after the other."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._keepers: list[Keeper] = []
+        self._turn = anyio.Lock()
+
+    def append(self, keeper: Keeper) -> None:
+        """Write each state down there too."""
+        self._keepers.append(keeper)
+
+    def remove(self, keeper: Keeper) -> None:
+        """Write nothing more down there."""
+        self._keepers.remove(keeper)
+
+    async def recall(self, home: LedgerHome) -> None:
+        """Let a home take over the newest state that was kept, when it says more than its own."""
+        states = [await keeper.load() for keeper in self._keepers]
+        kept = [state for state in states if state is not None]
+        await home.refresh()
+        ledger = home.ledger
+        if not kept or ledger.window_known or ledger.flights:
+            return
+        newest = max(kept, key=lambda state: state.as_of)
+        now, wall = home.now(), self._clock.time()
+        home.recall(keeping.restore(newest, now, wall, reserve_slots=ledger.reserve))
+
+    async def keep(self, home: LedgerHome) -> None:
+        """Write the state down, the newest last.
+
+        Raises:
+            OSError: it could not be written; or one of the tree's errors.
+        """
+        if not self._keepers:
+            return
+        async with self._turn:
+            for keeper in tuple(self._keepers):
+                await keeper.save(keeping.keep(home.ledger, home.now(), self._clock.time()))
+
+    async def keep_answer(self, home: LedgerHome) -> None:
+        """Keep what an answer said. The answer itself matters more than a failing keeper."""
+        try:
+            await self.keep(home)
+        except (OSError, PostizError) as error:
+            log.warning("the state of the quota is not kept; the next create will try: %s", error)

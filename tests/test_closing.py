@@ -1,0 +1,206 @@
+"""Closing a client or a pool: whatever is cancelled or comes twice, nothing stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
+from postiz_async.clock import JumpingClock
+from postiz_async.outbox.table import APPLICATION_ID, SCHEMA_VERSION
+from postiz_async.sandbox import Sandbox
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import LocalPostiz, SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from postiz_async.models.posts import Created
+    from postiz_async.wire import WireRequest, WireResponse
+
+URL = "http://sandbox.invalid"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox(clock=JumpingClock(), limit=1)
+
+
+def client_of(sandbox: Sandbox, **options: object) -> Postiz:
+    return Postiz(
+        api_key=sandbox.organization.api_key,
+        base_url=URL,
+        clock=sandbox.clock,
+        transport=SandboxTransport(sandbox, latency=0.1),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+async def waiting(sandbox: Sandbox, postiz: Postiz) -> asyncio.Task[list[Created]]:
+    """A call that waits for the next window."""
+    at = LocalPostiz().in_an_hour() + timedelta(days=2)
+    channel = sandbox.add_integration("mastodon").id
+    await postiz.posts.schedule(NewPost(channel, "first"), at=at)
+    call = asyncio.create_task(postiz.posts.schedule(NewPost(channel, "x"), at=at))
+    await sandbox.clock.sleep(1)
+    assert postiz.calls_under_way == 1
+    return call
+
+
+async def cancelled_while_it_drains(work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_closing_that_is_cancelled_closes_at_once(sandbox: Sandbox) -> None:
+    async with sandbox:
+        postiz = await client_of(sandbox).open()
+        call = await waiting(sandbox, postiz)
+        await cancelled_while_it_drains(postiz.aclose(drain=math.inf))
+        assert not postiz.is_open
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await call
+
+
+async def test_whoever_is_in_a_hurry_ends_a_closing_that_drains(sandbox: Sandbox) -> None:
+    async with sandbox:
+        postiz = await client_of(sandbox).open()
+        call = await waiting(sandbox, postiz)
+        patient = asyncio.create_task(postiz.aclose(drain=math.inf))
+        await asyncio.sleep(0)
+        await postiz.aclose()
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await call
+        await patient
+        assert not postiz.is_open
+        assert sandbox.clock.monotonic() < 10
+
+
+class Counting:
+    """A transport of the client's own, that takes a while to close."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        raise AssertionError(f"nothing is sent: {request}")
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0)
+        self.closed += 1
+
+
+@pytest.mark.parametrize("cancel", ["task", "scope"])
+@pytest.mark.parametrize("kind", ["client", "pool"])
+async def test_connections_are_closed_whoever_cancels(
+    monkeypatch: pytest.MonkeyPatch, kind: str, cancel: str
+) -> None:
+    made = Counting()
+    monkeypatch.setattr("postiz_async.client.make_transport", lambda *_: made)
+    monkeypatch.setattr("postiz_async.pool.make_transport", lambda *_: made)
+    it = Postiz(api_key="k", base_url=URL) if kind == "client" else PostizPool(base_url=URL)
+    await it.open()
+    if cancel == "task":
+        task = asyncio.create_task(it.aclose())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    else:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await it.aclose()
+    assert made.closed == 1
+
+
+async def test_an_opening_that_fails_closes_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Counting()
+    monkeypatch.setattr("postiz_async.client.make_transport", lambda: made)
+    postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), slots_without_store=-1)
+    with pytest.raises(ConfigurationError, match="slots_without_store"):
+        await postiz.open()
+    assert made.closed == 1
+    assert not postiz.is_open
+
+
+async def test_a_pool_whose_closing_is_cancelled_closes_at_once(sandbox: Sandbox) -> None:
+    async with sandbox:
+        way = SandboxTransport(sandbox, latency=0.1)
+        pool = await PostizPool(base_url=URL, clock=sandbox.clock, transport=way).open()
+        postiz = await pool.client(sandbox.organization.api_key)
+        call = await waiting(sandbox, postiz)
+        await cancelled_while_it_drains(pool.aclose(drain=math.inf))
+        assert not postiz.is_open
+        with pytest.raises(ConfigurationError, match="closed while this call waited"):
+            await call
+
+
+# ------------------------------------------------------------------ with an outbox
+
+
+def locks(folder: Path) -> list[str]:
+    """Workers that seem to be alive: each has a file while it is."""
+    return [path.name for path in folder.glob("*.lock")]
+
+
+async def stopped_at(turns: int, work: Callable[[], Awaitable[object]]) -> bool:
+    """Whether `work` was cancelled, after so many turns of the event loop."""
+    task = asyncio.ensure_future(work())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    return task.cancelled()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 4, 6])
+async def test_an_opening_that_is_cancelled_leaves_no_worker(
+    sandbox: Sandbox, tmp_path: Path, turns: int
+) -> None:
+    async with sandbox:
+        postiz = client_of(sandbox, outbox=tmp_path / "outbox.sqlite")
+        if not await stopped_at(turns, postiz.open):
+            await postiz.aclose()
+        assert not postiz.is_open
+        assert not locks(tmp_path)
+
+
+async def test_a_closing_that_is_cancelled_stops_the_outbox(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with sandbox:
+        postiz = await client_of(sandbox, outbox=tmp_path / "outbox.sqlite").open()
+        channel = sandbox.add_integration("mastodon").id
+        at = LocalPostiz().in_an_hour() + timedelta(days=2)
+        for number in range(3):
+            await postiz.outbox.put(NewPost(channel, f"post {number}"), at=at)
+        await sandbox.clock.sleep(10)
+        assert await stopped_at(6, lambda: postiz.aclose(drain=math.inf))
+        assert not postiz.is_open
+        assert not locks(tmp_path)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with closing(sqlite3.connect(path)) as connection:  # not as we make it
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("CREATE TABLE entries (ended_at REAL)")
+    async with sandbox:
+        with pytest.raises(StoreError, match="cannot be used: no such column"):
+            await client_of(sandbox, outbox=path).open()
+        assert not locks(tmp_path)

@@ -1,0 +1,65 @@
+"""How the end of a call that held a reservation changes the ledger."""
+
+from __future__ import annotations
+
+import pytest
+
+from postiz_async import quota
+from postiz_async.landing import landed
+from postiz_async.quota import Ledger, Reading, Wait
+from postiz_async.wire import Cost, Observation
+
+SENT, NOW = 100.0, 101.0
+READING = Reading(30, 20, 1800.0)
+
+
+def reserved() -> tuple[Ledger, int]:
+    """A ledger in the middle of a window of which 25 slots are left, and one of them taken."""
+    ledger, first = quota.reserve(Ledger(), SENT - 10)
+    ledger = quota.answered(ledger, first, SENT - 9, Reading(30, 25, 1810.0))
+    return quota.reserve(ledger, SENT)
+
+
+def free_after(seen: Observation | None, *, sent: bool = True) -> int:
+    ledger, token = reserved()
+    after = landed(ledger, NOW, token, seen, sent=sent)
+    assert not after.flights, "a reservation ends in exactly one way"
+    return quota.free_slots(after, NOW)
+
+
+def test_what_was_not_sent_costs_nothing() -> None:
+    assert free_after(None, sent=False) == 25
+
+
+@pytest.mark.parametrize("seen", [None, Observation(Cost.UNKNOWN)], ids=["none", "of a proxy"])
+def test_a_lost_answer_counts_as_spent(seen: Observation | None) -> None:
+    assert free_after(seen) == 24
+
+
+def test_what_is_refused_before_it_is_counted_costs_nothing() -> None:
+    assert free_after(Observation(Cost.FREE)) == 25
+
+
+def test_an_answer_with_headers_is_believed() -> None:
+    assert free_after(Observation(Cost.COUNTED, READING)) == 20
+
+
+def test_a_counted_answer_without_headers_counts_as_spent() -> None:
+    assert free_after(Observation(Cost.COUNTED)) == 24
+
+
+def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
+    ledger, token = reserved()
+    refused = Observation(Cost.REFUSED, None, 600.0)
+    after = landed(ledger, NOW, token, refused, sent=True)
+    assert not after.flights
+    verdict = quota.decide(after, NOW, urgent=True, backlog=None)
+    assert isinstance(verdict, Wait)
+    assert verdict.until >= NOW + 600
+
+
+def test_a_silent_server_may_carry_the_call_out_yet() -> None:
+    ledger, token = reserved()
+    broken = landed(ledger, NOW, token, None, sent=True)
+    silent = landed(ledger, NOW, token, None, sent=True, silent=True)
+    assert max(silent.unseen) > max(broken.unseen)
