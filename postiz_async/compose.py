@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import faults
+from postiz_async.content import faults, misfits, misfits_of_request
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     MAX_BODY,
@@ -38,7 +39,16 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
 
-__all__ = ["build_body", "build_item", "encode_create", "marks_of", "wrong_with"]
+__all__ = [
+    "build_body",
+    "build_item",
+    "encode_create",
+    "foreign_settings",
+    "marks_of",
+    "misfit",
+    "refuse_misfits",
+    "wrong_with",
+]
 
 
 def build_body(
@@ -52,8 +62,9 @@ def build_body(
     """The create request of posts that share type, moment and tags.
 
     Raises:
-        InvalidPostError: the moment has no time zone.
+        InvalidPostError: the moment is no `datetime` with a time zone, the tags are no texts.
     """
+    refuse_misfits(at, tags)
     return CreatePost(
         type=kind,
         date=format_date(at),
@@ -63,25 +74,59 @@ def build_body(
     )
 
 
+def refuse_misfits(at: datetime, tags: Sequence[str]) -> None:
+    """Refuse a moment and tags of other types than they are declared.
+
+    Raises:
+        InvalidPostError: with each that is.
+    """
+    found = [Problem(w.removeprefix("."), m, hint=h) for w, m, h in misfits_of_request(at, tags)]
+    if found:
+        raise InvalidPostError(found)
+
+
+def misfit(post: NewPost, place: int) -> Problem | None:
+    """What of a new post is of another type than it is declared, or None."""
+    found = next(misfits(post), None)
+    if found is None:
+        return None
+    return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)
+
+
 def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Problem | None:
     """What is known to be wrong with a new post for a channel, or None."""
     if channel is None:
         return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
-    foreign = _foreign_settings(post, channel, place)
+    foreign = foreign_settings(post.settings, channel)
+    if foreign is not None:
+        return replace(foreign, where=f"posts.{place}.{foreign.where}")
     texts = (Problem(f"posts.{place}{part}", message) for part, message in faults(post))
-    return foreign or next(texts, None)
+    return next(texts, None)
 
 
-def _foreign_settings(post: NewPost, channel: Integration, place: int) -> Problem | None:
-    if not isinstance(post.settings, ProviderSettings | RawSettings):
-        return None
-    theirs = provider_of(post.settings)
-    if channel.provider in {theirs, ""}:
+def foreign_settings(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None, channel: Integration
+) -> Problem | None:
+    """Settings that say that they are of another provider than the channel, or None."""
+    theirs = _whose(settings)
+    if theirs is None or channel.provider in {theirs, ""}:
         return None
     whose = f"are those of {theirs!r}, but {channel.name!r} is a channel of {channel.provider!r}"
-    return Problem(f"posts.{place}.settings", whose, hint=_settings_hint(channel.provider))
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return Problem("settings", whose, hint=_settings_hint(channel.provider))
+    return Problem("settings", whose, hint="if they are meant, leave their __type out")
+
+
+def _whose(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None,
+) -> str | None:
+    """The provider that settings are said to be of."""
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return provider_of(settings)
+    told = settings.get("__type") if settings is not None else None
+    return told if isinstance(told, str) else None
 
 
 def _settings_hint(provider: str) -> str:

@@ -64,6 +64,8 @@ from postiz_async.providers.video import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from postiz_async.providers.rules import Provider
 
 __all__ = [
@@ -171,10 +173,21 @@ def write_settings(
     try:
         values = msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, object])
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        problem = Problem("settings", f"cannot be written as JSON: {error}")
+        where = ".".join(["settings", *_unwritable(settings)])
+        problem = Problem(where, f"cannot be written as JSON: {error}")
         raise InvalidPostError([problem]) from error
     media = {field.name for field in fields_of(type(settings)) if field.media}
     return {name: _medium(each) if name in media else each for name, each in values.items()}
+
+
+def _unwritable(settings: ProviderSettings) -> Iterator[str]:
+    """The first field that JSON has no word for."""
+    for field in msgspec.structs.fields(settings):
+        try:
+            msgspec.json.encode(getattr(settings, field.name))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            yield field.encode_name
+            return
 
 
 def _medium(value: object) -> object:

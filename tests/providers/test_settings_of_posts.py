@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async import NewPost, providers
+from postiz_async import InvalidPostError, NewPost, providers
 from postiz_async.compose import build_item, wrong_with
 from postiz_async.models.integrations import Integration
 from postiz_async.providers import PROVIDERS, RawSettings
@@ -72,6 +72,24 @@ def test_settings_of_another_provider_are_a_problem_with_a_place(settings: objec
     )
     assert problem("x", settings) is None
     assert "RawSettings('new', {...})" in str(problem("new", settings))
+
+
+def test_a_mapping_may_say_whose_settings_it_has() -> None:
+    assert problem("mastodon", {"__type": "x", "a": 1}) == (
+        "posts.3.settings: are those of 'x', but 'Brewers' is a channel of 'mastodon' "
+        "(if they are meant, leave their __type out)"
+    )
+    assert problem("mastodon", {"__type": "mastodon"}) is None
+    assert problem("mastodon", {"__type": 5}) is None
+
+
+async def test_settings_that_cannot_be_written_are_a_problem_of_their_post() -> None:
+    local = LocalPostiz()
+    good, channel = local.add_channel("mastodon"), local.add_channel("x")
+    bad = NewPost(channel, "Hello", settings=providers.X(community="\ud800"))
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"posts\.1\.settings\.community: cannot be"):
+            await postiz.posts.schedule(NewPost(good, "Hello"), bad, at=local.in_an_hour())
 
 
 def test_a_linkedin_page_is_no_linkedin_profile() -> None:
