@@ -87,8 +87,9 @@ def split(
         numbering: whether the parts are numbered, if there are several.
 
     Raises:
-        InvalidPostError: a link or mention alone is too long; the provider is unknown and there
-            is no limit; the content is `Html`, which cannot be cut.
+        InvalidPostError: a link or mention alone is too long; the text has more characters than
+            a request, in which a whole thread goes, has bytes (102,400); the provider is unknown
+            and there is no limit; the content is `Html`, which cannot be cut.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     limit, counts, editor = _rules_of(provider, limit)
