@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROVIDERS",
     "Settings",
+    "closest_provider",
     "default_settings",
     "missing_without_defaults",
     "provider_of",
@@ -122,6 +124,17 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {each.identifier: each for each in (*MICROBLOGS, *PEOPLE, *VIDEO, *COMMUNITIES, *ARTICLES)}
 )
 """What is known about each provider, by the identifier that channels carry."""
+
+
+_OTHER_NAMES = {"twitter": "x", "warpcast": "wrapcast", "google": "gmb", "google business": "gmb"}
+
+
+def closest_provider(name: str) -> str | None:
+    """The identifier of the provider that a name that is none most likely means."""
+    names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
+    names |= {key: key for key in PROVIDERS} | _OTHER_NAMES
+    close = get_close_matches(name[:40].casefold(), names, n=1)
+    return names[close[0]] if close else None
 
 
 def missing_without_defaults(provider: str) -> tuple[str, ...]:
