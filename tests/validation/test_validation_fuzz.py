@@ -22,6 +22,9 @@ from postiz_async.models.posts import (
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers.fields import fields_of
 from postiz_async.validation import server_message, validate
+from postiz_async.validation.classes import POST, ROOT
+from postiz_async.validation.settings import shape_of
+from postiz_async.validation.shapes import check, converted, judged
 
 if TYPE_CHECKING:
     from postiz_async.errors import Problem
@@ -89,6 +92,25 @@ def test_any_value_at_any_place(case: tuple[str, object]) -> None:
     found = problems(body, provider)
     severities = [each.severity for each in found]
     assert severities == sorted(severities)
+
+
+@given(bodies())
+@settings(max_examples=300, deadline=None)
+def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any]) -> None:
+    provider, body = case
+    place = body["posts"][0] if isinstance(body.get("posts"), list) and body["posts"] else None
+    known = place if isinstance(place, dict) else {}
+    said = known.get("settings")
+    shape = shape_of(PROVIDERS[provider].settings)
+    for each, values in ((ROOT, body), (POST, known), (shape, said)):
+        if not isinstance(values, dict):
+            continue
+        quick: list[Problem] = []
+        long: list[Problem] = []
+        values_then = converted(each, values)
+        check(each, values_then, "", long)
+        assert repr(judged(each, values, "", quick)) == repr(values_then)
+        assert quick == long
 
 
 @given(
