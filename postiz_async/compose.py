@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import faults, misfits, misfits_of_request
+from postiz_async.content import faults, misfits, misfits_of_body, misfits_of_request
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     MAX_BODY,
@@ -35,6 +35,7 @@ from postiz_async.wire import encode_body, format_date, parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from postiz_async.content.misfits import Misfit
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
@@ -47,6 +48,7 @@ __all__ = [
     "marks_of",
     "misfit",
     "refuse_misfits",
+    "refuse_other_body",
     "wrong_with",
 ]
 
@@ -80,9 +82,22 @@ def refuse_misfits(at: datetime, tags: Sequence[str]) -> None:
     Raises:
         InvalidPostError: with each that is.
     """
-    found = [Problem(w.removeprefix("."), m, hint=h) for w, m, h in misfits_of_request(at, tags)]
-    if found:
-        raise InvalidPostError(found)
+    _refuse(misfits_of_request(at, tags))
+
+
+def refuse_other_body(body: CreatePost) -> None:
+    """Refuse what is no `CreatePost`.
+
+    Raises:
+        InvalidPostError: it is none.
+    """
+    _refuse(misfits_of_body(body))
+
+
+def _refuse(found: Iterable[Misfit]) -> None:
+    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
+    if problems:
+        raise InvalidPostError(problems)
 
 
 def misfit(post: NewPost, place: int) -> Problem | None:
@@ -195,6 +210,7 @@ def encode_create(body: CreatePost) -> Raw:
     Raises:
         InvalidPostError: the server would not read so many, or the date is none.
     """
+    refuse_other_body(body)
     try:
         parse_date(body.date)
     except UnexpectedAnswerError:

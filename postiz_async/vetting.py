@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from postiz_async.compose import refuse_other_body
 from postiz_async.providers import PROVIDERS
 from postiz_async.validation import schema_problems, validate
 from postiz_async.validation.hints import MISSING
@@ -49,7 +50,11 @@ class Vetting:
             media: what is known of its media, by path.
             now: the time; a date before it publishes at once.
             past: how bad that is.
+
+        Raises:
+            InvalidPostError: the body is no `CreatePost`.
         """
+        refuse_other_body(body)
         channels = await self._channels.of(item.integration.id for item in body.posts)
         found = validate(body, channels=channels, media=media, now=now, past=past)
         asked = _worth_asking(body, channels, found)

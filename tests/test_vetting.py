@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -196,3 +196,14 @@ async def test_what_is_missing_is_said_once() -> None:
         ("posts.1.settings.title", "has 1"),
         ("posts.1.settings.tags.0.value", "'javascript' was given"),
     ]
+
+
+@pytest.mark.parametrize("validate", [True, False])
+async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
+    local = LocalPostiz()
+    body: Any = {"type": "now", "posts": []}
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is wanted"):
+            await postiz.posts.create(body, validate=validate)
+        with pytest.raises(InvalidPostError, match=r"body: is a dict"):
+            await postiz.posts.validate(body)

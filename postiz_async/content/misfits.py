@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
-from postiz_async.models.posts import Html, Markdown, Mention, NewPost, Text, ThreadPart
+from postiz_async.models.posts import CreatePost, Html, Markdown, Mention, NewPost, Text, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Misfit", "misfits", "misfits_of_request"]
+__all__ = ["Misfit", "misfits", "misfits_of_body", "misfits_of_request"]
 
 _CHANNELS = (str, Integration)
 _SETTINGS = (ProviderSettings, RawSettings, Mapping)
@@ -47,6 +47,12 @@ def misfits(post: object) -> Iterator[Misfit]:
         hint = "a struct of providers or a mapping is wanted"
         yield from _one(".settings", post.settings, _SETTINGS, hint)
     yield from _thread(post.thread)
+
+
+def misfits_of_body(body: object) -> Iterator[Misfit]:
+    """What is wrong with the body of a request; its fields are not looked at."""
+    hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
+    yield from _one(".body", body, CreatePost, hint)
 
 
 def misfits_of_request(at: object, tags: object) -> Iterator[Misfit]:
