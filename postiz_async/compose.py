@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import faults
+from postiz_async.content import faults, misfits, misfits_of_body, misfits_of_request
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     MAX_BODY,
@@ -34,11 +35,22 @@ from postiz_async.wire import encode_body, format_date, parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from postiz_async.content.misfits import Misfit
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
 
-__all__ = ["build_body", "build_item", "encode_create", "marks_of", "wrong_with"]
+__all__ = [
+    "build_body",
+    "build_item",
+    "encode_create",
+    "foreign_settings",
+    "marks_of",
+    "misfit",
+    "refuse_misfits",
+    "refuse_other_body",
+    "wrong_with",
+]
 
 
 def build_body(
@@ -52,8 +64,9 @@ def build_body(
     """The create request of posts that share type, moment and tags.
 
     Raises:
-        InvalidPostError: the moment has no time zone.
+        InvalidPostError: the moment is no `datetime` with a time zone, the tags are no texts.
     """
+    refuse_misfits(at, tags)
     return CreatePost(
         type=kind,
         date=format_date(at),
@@ -63,25 +76,72 @@ def build_body(
     )
 
 
+def refuse_misfits(at: datetime, tags: Sequence[str]) -> None:
+    """Refuse a moment and tags of other types than they are declared.
+
+    Raises:
+        InvalidPostError: with each that is.
+    """
+    _refuse(misfits_of_request(at, tags))
+
+
+def refuse_other_body(body: CreatePost) -> None:
+    """Refuse what is no `CreatePost`.
+
+    Raises:
+        InvalidPostError: it is none.
+    """
+    _refuse(misfits_of_body(body))
+
+
+def _refuse(found: Iterable[Misfit]) -> None:
+    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
+    if problems:
+        raise InvalidPostError(problems)
+
+
+def misfit(post: NewPost, place: int) -> Problem | None:
+    """What of a new post is of another type than it is declared, or None."""
+    found = next(misfits(post), None)
+    if found is None:
+        return None
+    return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)
+
+
 def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Problem | None:
     """What is known to be wrong with a new post for a channel, or None."""
     if channel is None:
         return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
-    foreign = _foreign_settings(post, channel, place)
+    foreign = foreign_settings(post.settings, channel)
+    if foreign is not None:
+        return replace(foreign, where=f"posts.{place}.{foreign.where}")
     texts = (Problem(f"posts.{place}{part}", message) for part, message in faults(post))
-    return foreign or next(texts, None)
+    return next(texts, None)
 
 
-def _foreign_settings(post: NewPost, channel: Integration, place: int) -> Problem | None:
-    if not isinstance(post.settings, ProviderSettings | RawSettings):
-        return None
-    theirs = provider_of(post.settings)
-    if channel.provider in {theirs, ""}:
+def foreign_settings(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None, channel: Integration
+) -> Problem | None:
+    """Settings that say that they are of another provider than the channel, or None."""
+    theirs = _whose(settings)
+    if theirs is None or channel.provider in {theirs, ""}:
         return None
     whose = f"are those of {theirs!r}, but {channel.name!r} is a channel of {channel.provider!r}"
-    return Problem(f"posts.{place}.settings", whose, hint=_settings_hint(channel.provider))
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return Problem("settings", whose, hint=_settings_hint(channel.provider))
+    return Problem("settings", whose, hint="if they are meant, leave their __type out")
+
+
+def _whose(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None,
+) -> str | None:
+    """The provider that settings are said to be of."""
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return provider_of(settings)
+    told = settings.get("__type") if settings is not None else None
+    return told if isinstance(told, str) else None
 
 
 def _settings_hint(provider: str) -> str:
@@ -150,6 +210,7 @@ def encode_create(body: CreatePost) -> Raw:
     Raises:
         InvalidPostError: the server would not read so many, or the date is none.
     """
+    refuse_other_body(body)
     try:
         parse_date(body.date)
     except UnexpectedAnswerError:

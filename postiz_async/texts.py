@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from postiz_async import content as contents
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import Html, Markdown, Text
-from postiz_async.providers.table import PROVIDERS
+from postiz_async.providers.table import PROVIDERS, closest_provider
 
 if TYPE_CHECKING:
     from postiz_async.content import Counts, Editor, Preview
@@ -87,8 +86,9 @@ def split(
         numbering: whether the parts are numbered, if there are several.
 
     Raises:
-        InvalidPostError: a link or mention alone is too long; the provider is unknown and there
-            is no limit; the content is `Html`, which cannot be cut.
+        InvalidPostError: a link or mention alone is too long; the text has more characters than
+            a request, in which a whole thread goes, has bytes (102,400); the provider is unknown
+            and there is no limit; the content is `Html`, which cannot be cut.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     limit, counts, editor = _rules_of(provider, limit)
@@ -111,7 +111,7 @@ def _rules_of(provider: str, limit: int | None) -> _Rules:
         usual = known.limits[-1].characters
         return _Rules(usual if limit is None else limit, known.counts, known.editor)
     if limit is None:
-        close = get_close_matches(provider, PROVIDERS, n=1)
-        hint = f"{close[0]!r}?" if close else "give a limit"
+        close = closest_provider(provider)
+        hint = f"{close!r}?" if close else "give a limit"
         raise InvalidPostError([Problem("provider", f"{provider!r} is unknown", hint=hint)])
     return _Rules(limit, "plain", "normal")

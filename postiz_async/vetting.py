@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from postiz_async.compose import refuse_other_body
 from postiz_async.providers import PROVIDERS
 from postiz_async.validation import schema_problems, validate
+from postiz_async.validation.hints import MISSING
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,17 +43,23 @@ class Vetting:
     ) -> list[Problem]:
         """What the server would refuse, in its order, and what would be regretted.
 
+        Of a field that is missing the server says several things; here it is said once.
+
         Args:
             body: the request.
             media: what is known of its media, by path.
             now: the time; a date before it publishes at once.
             past: how bad that is.
+
+        Raises:
+            InvalidPostError: the body is no `CreatePost`.
         """
+        refuse_other_body(body)
         channels = await self._channels.of(item.integration.id for item in body.posts)
         found = validate(body, channels=channels, media=media, now=now, past=past)
         asked = _worth_asking(body, channels, found)
         if not asked:
-            return found
+            return _said_once(found)
         told = {name: await self._channels.told(name) for name in asked}
         answers = {name: answer for name, answer in told.items() if answer is not None}
         lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
@@ -59,7 +67,20 @@ class Vetting:
             found = validate(
                 body, channels=channels, media=media, now=now, past=past, max_lengths=lengths
             )
-        return [*found, *_by_schema(body, channels, answers)]
+        return [*_said_once(found), *_by_schema(body, channels, answers)]
+
+
+def _said_once(found: list[Problem]) -> list[Problem]:
+    """Without what the server adds about a field that it has already called missing."""
+    missing: set[str] = set()
+    kept: list[Problem] = []
+    for problem in found:
+        if problem.hint == MISSING:
+            if problem.where in missing:
+                continue
+            missing.add(problem.where)
+        kept.append(problem)
+    return kept
 
 
 def _worth_asking(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -176,3 +176,34 @@ async def test_a_provider_newer_than_the_library_is_judged_by_the_servers_schema
         assert "posts.0.settings.tone: is one of ['loud', 'soft'], not 'shrill'" in said
         with pytest.raises(InvalidPostError, match="of 50 characters"):
             await postiz.posts.schedule(NewPost(NEW, "x" * 51, settings={"place": "a"}), at=at)
+
+
+async def test_what_is_missing_is_said_once() -> None:
+    local = LocalPostiz()
+    reddit, devto = local.add_channel("reddit"), local.add_channel("devto")
+    tags = [{"value": "javascript", "label": "JS"}]
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            await postiz.posts.schedule(
+                NewPost(reddit, "Hello", settings={"subreddit": [{"value": {}}]}),
+                NewPost(devto, "Hello", settings={"title": "T", "tags": tags}),
+                at=local.in_an_hour(),
+            )
+    path = "posts.0.settings.subreddit.0.value."
+    needed = ["subreddit", "title", "type", "is_flair_required"]
+    assert [(each.where, each.hint) for each in caught.value.problems] == [
+        *((path + name, "is missing") for name in needed),
+        ("posts.1.settings.title", "has 1"),
+        ("posts.1.settings.tags.0.value", "'javascript' was given"),
+    ]
+
+
+@pytest.mark.parametrize("validate", [True, False])
+async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
+    local = LocalPostiz()
+    body: Any = {"type": "now", "posts": []}
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is wanted"):
+            await postiz.posts.create(body, validate=validate)
+        with pytest.raises(InvalidPostError, match=r"body: is a dict"):
+            await postiz.posts.validate(body)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 
 from postiz_async.batch.check import stand_in, too_large
-from postiz_async.compose import build_body
+from postiz_async.compose import build_body, foreign_settings
 from postiz_async.errors import InvalidPostError
 from postiz_async.validation import MediaFacts
 
@@ -49,6 +49,10 @@ async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Vetting) -> l
     found: list[Problem] = []
     groups: dict[tuple[object, ...], _Group] = {}
     for row in rows:
+        foreign = foreign_settings(row.settings, checked.channels[row.ref])
+        if foreign is not None:
+            found.append(replace(foreign, row=row.number))
+            continue
         try:
             item = checked.item_of(row)
         except InvalidPostError as error:

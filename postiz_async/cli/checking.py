@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Annotated, cast
 
+import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
@@ -13,7 +16,7 @@ from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from postiz_async.batch.rows import Row
     from postiz_async.errors import Problem
@@ -86,13 +89,21 @@ def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
     row = rows.get(problem.row or 0)
     if row is None:
         return ""
-    name, _, rest = problem.where.partition(".")
-    value: object = getattr(row, name, "")
-    if name == "thread" and rest.isdecimal() and int(rest) < len(row.thread):
-        value = row.thread[int(rest)]
-    elif name == "settings" and row.settings is not None and rest:
-        value = row.settings.get(rest.partition(".")[0], "")
-    if isinstance(value, tuple):
-        value = "; ".join(str(part) for part in cast("tuple[object, ...]", value))
-    text = " ".join(printable(str(value)).split()) if value else ""
+    name, *steps = problem.where.split(".")
+    value = reduce(_inside, steps, getattr(row, name, None))
+    if name == "media" and isinstance(value, tuple):
+        value = "; ".join(cast("tuple[str, ...]", value))
+    elif value is None or isinstance(value, Mapping | list | tuple):
+        value = msgspec.json.encode(value).decode() if value else ""
+    text = " ".join(printable(str(value)).split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _inside(value: object, step: str) -> object:
+    """What a step of a path leads to; None for nothing."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value).get(step)
+    if not isinstance(value, list | tuple):
+        return value
+    items = cast("Sequence[object]", value)
+    return items[int(step)] if step.isdecimal() and int(step) < len(items) else None

@@ -71,9 +71,11 @@ class Output:
         rows: Iterable[Sequence[str | Text]],
         *,
         numbers: Collection[str] = (),
+        whole: Collection[str] = (),
     ) -> None:
         """Print a result as a table; `numbers` names the columns that are aligned to the right.
 
+        Cells of numbers and of `whole`, which are copied, are not broken to several lines.
         Without a terminal each row is one line, whatever its length.
         """
         cells = [[_cell(cell) for cell in row] for row in rows]
@@ -87,7 +89,7 @@ class Output:
                 column,
                 justify="right" if is_number else "left",
                 overflow="fold",
-                no_wrap=is_number,
+                no_wrap=is_number or column in whole,
             )
         for row in cells:
             table.add_row(*row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated
 
 import msgspec
@@ -12,7 +11,8 @@ from postiz_async.cli.output import Output
 from postiz_async.cli.settings import Json
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.guide import Guide, guide
+from postiz_async.providers.guide import FieldLine, Guide, guide
+from postiz_async.providers.table import closest_provider
 
 __all__ = ["providers"]
 
@@ -42,6 +42,7 @@ def providers(
             (each.provider.identifier, each.provider.name, each.limit, _needed(each), each.parts)
             for each in guides
         ],
+        whole=["provider"],
     )
     output.say("postiz-async providers NAME shows one with its settings, media and pitfalls.")
     return 0
@@ -50,10 +51,8 @@ def providers(
 def _found(name: str) -> Guide:
     known = PROVIDERS.get(name)
     if known is None:
-        names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
-        names |= {key: key for key in PROVIDERS}
-        close = get_close_matches(name.casefold(), names, n=1)
-        hint = f"did you mean {names[close[0]]!r}?" if close else f"known: {', '.join(PROVIDERS)}"
+        close = closest_provider(name)
+        hint = f"did you mean {close!r}?" if close else f"known: {', '.join(PROVIDERS)}"
         raise InvalidPostError([Problem("provider", f"{name[:40]!r} is unknown", hint=hint)])
     return guide(known)
 
@@ -78,9 +77,15 @@ def _show(output: Output, shown: Guide) -> None:
         output.say(f"look-ups (integrations trigger): {', '.join(provider.tools)}")
     if shown.fields:
         output.say("")
-        output.table(["setting", "type", "needed", "limits", "meaning"], shown.fields)
+        rows = [(field.name, _takes(field), field.meaning) for field in shown.fields]
+        output.table(["setting", "takes", "meaning"], rows, whole=["setting"])
     output.say("")
     output.say(f"least settings: {msgspec.json.encode(shown.settings).decode()}")
+
+
+def _takes(field: FieldLine) -> str:
+    needed = "" if field.needed == "no" else f"needed: {field.needed}"
+    return "; ".join(filter(None, (field.kind, field.limits, needed)))
 
 
 def _document(shown: Guide) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from postiz_async.content.counting import Counts, counted_text, length, utf16_length
 from postiz_async.content.faults import faults
+from postiz_async.content.misfits import misfits, misfits_of_body, misfits_of_request
 from postiz_async.content.previewing import Preview, preview
 from postiz_async.content.publishing import Editor, published_text
 from postiz_async.content.rendering import render
@@ -17,6 +18,9 @@ __all__ = [
     "counted_text",
     "faults",
     "length",
+    "misfits",
+    "misfits_of_body",
+    "misfits_of_request",
     "preview",
     "published_text",
     "render",

@@ -8,8 +8,9 @@ Blanks where parts meet are dropped, everything else is kept.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import Markdown, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from postiz_async.content.counting import Counts
     from postiz_async.content.publishing import Editor
@@ -78,7 +79,8 @@ def split(
     With `numbering` each ends with its place, ` (2/5)`, unless there is only one.
 
     Raises:
-        InvalidPostError: a link, a mention or styled text is too long and cannot be cut.
+        InvalidPostError: a link, a mention or styled text is too long and cannot be cut; the
+            text has more characters than a request, in which a thread goes, has bytes.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
 
@@ -89,6 +91,7 @@ def split(
         return len(sent) <= MAX_HTML and length(sent, counts) <= limit
 
     whole = _strip(content.source)
+    _refuse_more_than_a_request(whole)
     if not whole or fits(whole):
         return [_alike(content, whole)] if whole else []
     cutter = _Cutter(whole, content, limit)
@@ -96,6 +99,17 @@ def split(
         return [_alike(content, source) for source in cutter.cut(fits)]
     before = "\n\n" if isinstance(content, Markdown) else " "
     return [_alike(content, source) for source in _numbered(cutter, fits, before)]
+
+
+def _refuse_more_than_a_request(whole: str) -> None:
+    """All parts of a thread go in one request; blanks may be dropped where they meet."""
+    size = len(whole)
+    if size > MAX_HTML and len("".join(whole.split())) > MAX_HTML:
+        message = (
+            f"has {size:,} characters; all parts of a thread go in one request, "
+            f"of which the server reads {MAX_HTML:,} bytes"
+        )
+        raise InvalidPostError([Problem("content", message, hint="make several posts of it")])
 
 
 def _alike(content: Parts, source: str) -> Parts:
@@ -107,9 +121,9 @@ def _numbered(cutter: _Cutter, fits: Callable[[str], bool], before: str) -> list
     digits = 1
     while True:
         room = f"{before}({'9' * digits}/{'9' * digits})"
-        sources = cutter.cut(partial(_fits_with, room, fits))
+        sources = list(islice(cutter.cut(partial(_fits_with, room, fits)), 10**digits))
         total = len(sources)
-        if len(str(total)) <= digits:
+        if total < 10**digits:
             return [f"{source}{before}({n}/{total})" for n, source in enumerate(sources, start=1)]
         digits += 1
 
@@ -142,18 +156,19 @@ class _Cutter:
         self._is_markdown = isinstance(content, Markdown)
         self._reach = max(limit * (4 if self._is_markdown else 1), 1)
         """Characters that a part is tried with; Markdown's marks count less than they are long."""
+        self._limit = limit
+        self._reached = 0
+        """Characters of the last part, before it was cut back to a sentence; 0 is unknown."""
         self._kept = _merged([*_found(_kept_in(content), source), *find_links(source)])
         self._kept_starts = [start for start, _ in self._kept]
 
-    def cut(self, fits: Callable[[str], bool]) -> list[str]:
+    def cut(self, fits: Callable[[str], bool]) -> Iterator[str]:
         """The parts, for a test that says whether a source fits."""
-        parts: list[str] = []
         start = 0
         while start < len(self._source):
             border = self._next(start, fits)
-            parts.append(self._source[start : border.end])
+            yield self._source[start : border.end]
             start = border.begin
-        return parts
 
     def _next(self, start: int, fits: Callable[[str], bool]) -> _Border:
         """Where the part that starts here ends."""
@@ -161,19 +176,39 @@ class _Cutter:
         if stop == len(source) and fits(source[start:]):
             return _Border(stop, stop, is_sentence=True)
 
-        def is_too_long(end: int) -> int:
-            return not fits(source[start:end])
-
         borders = list(self._borders(start, stop))
-        fitting = bisect_left(borders, 1, key=lambda border: is_too_long(border.end))
+        fitting = self._fitting(start, [border.end for border in borders], fits)
         if fitting:
             candidates = borders[:fitting]
             return next((b for b in reversed(candidates) if b.is_sentence), candidates[-1])
         cuts = self._cuts(start, borders[0].end if borders else stop + 1)
-        fitting = bisect_left(cuts, 1, key=is_too_long)
+        fitting = self._fitting(start, cuts, fits)
         if not fitting:
             raise InvalidPostError([self._cannot_be_cut(start, stop)])
         return _Border(cuts[fitting - 1], cuts[fitting - 1], is_sentence=False)
+
+    def _fitting(self, start: int, ends: Sequence[int], fits: Callable[[str], bool]) -> int:
+        """How many of the places, in order, a part can reach.
+
+        Looks first as far as the part before reached, then in growing steps up or down from
+        there: to test a text takes time that grows with it.
+        """
+        low, high = 0, len(ends)
+        step = 1 if self._reached else high
+        place = max(bisect_right(ends, start + (self._reached or self._limit)) - 1, 0)
+        while low < high:
+            if fits(self._source[start : ends[place]]):
+                low = place + 1
+                place = low + step - 1
+            else:
+                high = place
+                place = high - step
+            if not low <= place < high or (low and high < len(ends)):
+                place = (low + high) // 2
+            step *= 2
+        if low:
+            self._reached = ends[low - 1] - start
+        return low
 
     def _borders(self, start: int, stop: int) -> Iterator[_Border]:
         source = self._source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -64,11 +65,14 @@ from postiz_async.providers.video import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from postiz_async.providers.rules import Provider
 
 __all__ = [
     "PROVIDERS",
     "Settings",
+    "closest_provider",
     "default_settings",
     "missing_without_defaults",
     "provider_of",
@@ -122,6 +126,17 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 """What is known about each provider, by the identifier that channels carry."""
 
 
+_OTHER_NAMES = {"twitter": "x", "warpcast": "wrapcast", "google": "gmb", "google business": "gmb"}
+
+
+def closest_provider(name: str) -> str | None:
+    """The identifier of the provider that a name that is none most likely means."""
+    names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
+    names |= {key: key for key in PROVIDERS} | _OTHER_NAMES
+    close = get_close_matches(name[:40].casefold(), names, n=1)
+    return names[close[0]] if close else None
+
+
 def missing_without_defaults(provider: str) -> tuple[str, ...]:
     """The settings without which a post cannot be sent, as the server names them.
 
@@ -171,10 +186,21 @@ def write_settings(
     try:
         values = msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, object])
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        problem = Problem("settings", f"cannot be written as JSON: {error}")
+        where = ".".join(["settings", *_unwritable(settings)])
+        problem = Problem(where, f"cannot be written as JSON: {error}")
         raise InvalidPostError([problem]) from error
     media = {field.name for field in fields_of(type(settings)) if field.media}
     return {name: _medium(each) if name in media else each for name, each in values.items()}
+
+
+def _unwritable(settings: ProviderSettings) -> Iterator[str]:
+    """The first field that JSON has no word for."""
+    for field in msgspec.structs.fields(settings):
+        try:
+            msgspec.json.encode(getattr(settings, field.name))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            yield field.encode_name
+            return
 
 
 def _medium(value: object) -> object:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
-from postiz_async.compose import build_body, build_item, encode_create, marks_of, wrong_with
+from postiz_async.compose import (
+    build_body,
+    build_item,
+    encode_create,
+    marks_of,
+    misfit,
+    refuse_misfits,
+    wrong_with,
+)
 from postiz_async.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -208,6 +216,7 @@ class Creating:
         Raises:
             InvalidPostError: the server would refuse it.
         """
+        refuse_misfits(at, tags)
         if kind == "schedule":
             self._refuse_past(at)
         items = await self._items(posts)
@@ -264,13 +273,20 @@ class Creating:
         problems = [] if posts else [Problem("posts", "there is none")]
         items: builtins.list[PostItem] = []
         for place, post in enumerate(posts):
+            wrong = misfit(post, place)
+            if wrong is not None:
+                problems.append(wrong)
+                continue
             channel = post.channel
             known = await self._channels.find(channel) if isinstance(channel, str) else channel
             wrong = wrong_with(post, known, place)
             if wrong is not None:
                 problems.append(wrong)
             elif known is not None:
-                items.append(build_item(post, known))
+                try:
+                    items.append(build_item(post, known))
+                except InvalidPostError as error:
+                    problems += [_at_post(place, problem) for problem in error.problems]
         if problems:
             raise InvalidPostError(problems)
         return items
@@ -353,6 +369,10 @@ class Creating:
         call = Call(CREATE_POST, body=Raw(b"{}"))
         with suppress(BadRequestError):
             await self._caller.call(call, self._caller.merged(max_wait=0.0, priority=None))
+
+
+def _at_post(place: int, problem: Problem) -> Problem:
+    return replace(problem, where=f"posts.{place}.{problem.where}")
 
 
 def _surely_not_stored(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from postiz_async.validation.hints import shown
 from postiz_async.validation.javascript import as_list, as_object, is_list, is_object, is_truthy
 from postiz_async.validation.media import media_of
 from postiz_async.validation.settings import shape_of
-from postiz_async.validation.shapes import check, converted
+from postiz_async.validation.shapes import check, converted, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +62,7 @@ def judge(
         return Body({}, {}, (), [problem])
     problems: list[Problem] = []
     found = _found(given.get("posts"), channels, problems)
-    values = converted(ROOT, given)
-    check(ROOT, values, "", problems)
+    values = judged(ROOT, given, "", problems)
     if given.get("posts") == []:
         problems.append(Problem("posts", NOT_EMPTY.text, stage="body"))
     posts = [_post(place, post, channel, media, problems) for place, post, channel in found]
@@ -116,14 +115,15 @@ def _post(
 ) -> JudgedPost:
     path = f"posts.{place}."
     before = len(problems)
-    values = converted(POST, given)
-    check(POST, values, path, problems)
+    values = judged(POST, given, path, problems)
     provider = PROVIDERS.get(channel.provider)
     settings: Mapping[str, object] = as_object(given.get("settings"))
     if provider is not None:
-        settings = converted(shape_of(provider.settings), settings)
-        if given.get("type") != "draft":
-            check(shape_of(provider.settings), settings, f"{path}settings.", problems)
+        shape = shape_of(provider.settings)
+        if given.get("type") == "draft":
+            settings = converted(shape, settings)
+        else:
+            settings = judged(shape, settings, f"{path}settings.", problems)
     entries = list(_entries(values, path, problems)) if len(problems) == before else []
     if len(problems) > before:
         entries.clear()

@@ -6,19 +6,23 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from postiz_async.content.counting import utf16_length
-from postiz_async.validation.javascript import ABSENT, is_list, is_object
+from postiz_async.validation.javascript import ABSENT, NotANumber, is_list, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["closest", "hint_for", "shown"]
+__all__ = ["MISSING", "closest", "hint_for", "shown"]
 
+MISSING = "is missing"
+"""The hint about a value that is not there."""
 _LONGEST = 40
 _UPLOADED_ONLY = frozenset({"avif", "bmp", "tif", "tiff"})
 
 
 def shown(value: object) -> str:
     """A value as a message shows it, cut to what a line can hold."""
+    if isinstance(value, NotANumber):
+        value = value.given
     if isinstance(value, str):
         cut = value if len(value) <= _LONGEST else value[:_LONGEST] + "..."
         return ascii(cut) if not cut.isprintable() else repr(cut)
@@ -41,7 +45,7 @@ def closest(text: object, known: Iterable[str]) -> str:
 def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
     """What was given where something else was wanted."""
     if value is ABSENT:
-        return "is missing"
+        return MISSING
     if kind in {"min_length", "max_length"} and isinstance(value, str):
         return f"has {utf16_length(value):,}"
     if kind in {"min_items", "max_items"} and is_list(value):

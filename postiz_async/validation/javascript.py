@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 from msgspec import UNSET
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSENT",
+    "NotANumber",
     "as_list",
     "as_object",
     "is_blank",
@@ -44,6 +45,18 @@ _MAX_BITS = 1024
 _FIRST_WITH_EXPONENT = 10**21
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
+
+
+class NotANumber(float):
+    """Not a number, and what was given for one."""
+
+    given: object
+
+    def __new__(cls, given: object) -> Self:
+        """As a float it is `nan`."""
+        number = super().__new__(cls, math.nan)
+        number.given = given
+        return number
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
@@ -132,7 +145,8 @@ def _text(value: object) -> str:
 def _number(value: object) -> float:
     if isinstance(value, int | float):
         return float(value) if isinstance(value, bool) else value
-    return _parsed(value.strip(_BLANK)) if isinstance(value, str) else math.nan
+    number = _parsed(value.strip(_BLANK)) if isinstance(value, str) else math.nan
+    return NotANumber(value) if math.isnan(number) else number
 
 
 def _parsed(text: str) -> float:

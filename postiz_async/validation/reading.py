@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +20,8 @@ _MOST_VALUES = 100_000
 """Values that are looked at to find those that cannot be sent."""
 _DEEPEST = 100
 """How deep is looked for them."""
+
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
@@ -41,15 +44,26 @@ def _not_json(error: Exception) -> Problem:
 
 
 def _too_large(request: object, size: int) -> Problem:
-    texts = ((len(value), path) for path, value in _values(request) if isinstance(value, str))
-    longest, path = max(texts, default=(0, ""))
     return Problem(
         "body",
         "request entity too large",
-        hint=f"has {size:,} bytes, the server reads {MAX_BODY:,}; "
-        f"the longest text is {path} with {longest:,} characters",
+        hint=f"has {size:,} bytes, the server reads {MAX_BODY:,}; {_largest(request, size)}",
         stage="size",
     )
+
+
+def _largest(request: object, size: int) -> str:
+    """What to shorten: a text that is most of a request, else the longest list."""
+    text, longest, items, most = "", 0, "", 1
+    for path, value in _values(request):
+        if isinstance(value, str) and len(value) > longest:
+            text, longest = path, len(value)
+        elif isinstance(value, list | tuple):
+            count = len(cast("Sequence[object]", value))
+            items, most = (path, count) if count > most else (items, most)
+    if items and longest < size // 2:
+        return f"{items} is a list of {most:,}"
+    return f"{text} has {longest:,} characters"
 
 
 def _unsendable(request: object) -> Iterator[Problem]:
@@ -67,14 +81,17 @@ def _unsendable(request: object) -> Iterator[Problem]:
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or _HALF.search(text) is None
 
 
 def _is_writable(value: object) -> bool:
+    """Whether a value is no matter, or one whose parts are looked at one by one."""
+    if isinstance(value, Mapping | list | tuple | msgspec.Struct):
+        return True
     try:
         _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return isinstance(value, Mapping | list | tuple | msgspec.Struct)
+        return False
     return True
 
 
@@ -95,7 +112,8 @@ def _values(request: object) -> Iterator[tuple[str, object]]:
 def _parts(value: object) -> list[tuple[object, object]]:
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)
-        return [(field.encode_name, getattr(value, field.name)) for field in fields]
+        parts = [(field.encode_name, getattr(value, field.name)) for field in fields]
+        return [part for part in parts if part[1] is not msgspec.UNSET]
     if isinstance(value, Mapping):
         return list(cast("Mapping[object, object]", value).items())
     if isinstance(value, list | tuple):

@@ -36,6 +36,7 @@ __all__ = [
     "Shape",
     "check",
     "converted",
+    "judged",
 ]
 
 Values: TypeAlias = "Mapping[str, object]"
@@ -72,11 +73,23 @@ class Field(NamedTuple):
 class Shape:
     """The fields of an object, in the server's order."""
 
-    __slots__ = ("conversions", "fields")
+    __slots__ = ("conversions", "fields", "quick")
 
     def __init__(self, *fields: Field) -> None:
         self.fields = tuple(
             (field.name, _safe(field), field.inside, field.optional, field.skips, field)
+            for field in fields
+        )
+        self.quick = tuple(
+            (
+                field.name,
+                _safe(field),
+                None if field.type is None else field.type.plain,
+                field.inside,
+                field.optional,
+                field.skips,
+                tuple(constraint.passes for constraint in field.constraints),
+            )
             for field in fields
         )
         self.conversions = {
@@ -98,6 +111,50 @@ def _safe(field: Field) -> type | None:
     """The Python type whose values pass all constraints of a field, if there is one."""
     kinds = {constraint.kind for constraint in field.constraints}
     return next((python for python, passed in _SAFE if kinds and kinds <= passed), None)
+
+
+def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
+    """The object as `converted` has it, after `check` has added what is wrong with it.
+
+    Most objects are as they should be, and that is seen in one go.
+    """
+    if _is_good(shape, given):
+        return given
+    values = converted(shape, given)
+    check(shape, values, path, found)
+    return values
+
+
+def _is_good(shape: Shape, values: Values) -> bool:
+    """Whether an object needs no conversion and passes; in doubt it does not."""
+    for name, safe, plain, inside, optional, skips, constraints in shape.quick:
+        value = values.get(name, ABSENT)
+        kind = type(value)
+        if inside is None:
+            if kind is safe or (optional and value is ABSENT):
+                continue
+            if not (plain is None or kind in plain or value is None or value is ABSENT):
+                return False
+        elif not _is_good_inside(inside, value):
+            return False
+        elif kind is safe or (optional and value is ABSENT):
+            continue
+        if skips is not None and skips(value, values):
+            continue
+        for passes in constraints:
+            if not passes(value, values):
+                return False
+    return True
+
+
+def _is_good_inside(shape: Shape, value: object) -> bool:
+    if is_object(value):
+        return _is_good(shape, value)
+    if is_list(value):
+        for each in value:
+            if not (is_object(each) and _is_good(shape, each)):
+                return False
+    return True
 
 
 def converted(shape: Shape, given: Values) -> Values:

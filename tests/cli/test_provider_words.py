@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import re
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
 
+from postiz_async.cli.providers import providers
 from postiz_async.providers import PROVIDERS
+from postiz_async.providers.fields import fields_of
 
 if TYPE_CHECKING:
     from cli_lab import Cli
@@ -30,7 +35,45 @@ def test_one_network(cli: Cli, name: str) -> None:
     assert all(note in shown.out for note in (*document["notes"], *document["media"]))
 
 
-@pytest.mark.parametrize(("name", "hint"), [("linkedn", "'linkedin'"), ("Dev.to", "'devto'")])
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what it shows."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(name: str | None = None) -> list[str]:
+    """The lines that a terminal shows."""
+    with redirect_stdout(Terminal()) as terminal:
+        providers(name)
+    return ANSI.sub("", terminal.getvalue()).splitlines()
+
+
+def test_what_is_copied_stays_whole_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert set(PROVIDERS) < {line.split(" ")[0] for line in on_terminal()}
+    for name, provider in PROVIDERS.items():
+        lines = on_terminal(name)
+        assert max(map(len, lines)) <= 80
+        words = {word.strip(",;") for line in lines for word in line.split()}
+        for field in fields_of(provider.settings):
+            assert words & {field.name, f"{field.name}[]"}
+            assert words.issuperset(field.enum)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("linkedn", "'linkedin'"),
+        ("Dev.to", "'devto'"),
+        ("twitter", "'x'"),
+        ("Google Business", "'gmb'"),
+        ("warpcast", "'wrapcast'"),
+    ],
+)
 def test_a_misspelt_network(cli: Cli, name: str, hint: str) -> None:
     refused = cli("providers", name)
     assert refused.code == 2

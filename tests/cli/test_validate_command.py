@@ -41,3 +41,32 @@ def test_nothing_wrong(cli: Cli, server: Server, tmp_path: Path) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert "1 row: 0 problems, 0 warnings" in shown.out
     assert cli("validate", file, "--json").document["problems"] == []
+
+
+def test_the_text_of_a_deep_setting(cli: Cli, server: Server, tmp_path: Path) -> None:
+    place = '{"subreddit": "y", "title": "Hello", "type": "self", "is_flair_required": false}'
+    deep = f'{{"subreddit": [{{"value": {place}}}]}}'
+    foreign = '{"__type": "x", "who_can_reply_post": "everyone"}'
+    file = write_campaign(
+        tmp_path / "deep.csv",
+        ["reddit", WHEN, "Hello", deep],
+        ["mastodon", WHEN, "Hello", foreign],
+        columns="integration,date,content,settings",
+    )
+    shown = cli("validate", file).out.splitlines()
+    (line,) = (each for each in shown if "settings.subreddit.0.value.subreddit" in each)
+    assert line.split("  ")[-1] == "y"
+    (line,) = (each for each in shown if "are those of 'x'" in each)
+    assert line.endswith('{"__type":"x","who_can_reply_post":"e...')
+
+
+def test_a_missing_setting_shows_no_text(cli: Cli, server: Server, tmp_path: Path) -> None:
+    settings = '{"subreddit": [{"value": {"title": "Hello"}}]}'
+    file = write_campaign(
+        tmp_path / "missing.csv",
+        ["reddit", WHEN, "Hello", settings],
+        columns="integration,date,content,settings",
+    )
+    shown = cli("validate", file).out.splitlines()
+    (line,) = (each for each in shown if "settings.subreddit.0.value.type" in each)
+    assert line.endswith("(is missing)")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -137,3 +139,41 @@ def test_markdown_stays_markdown() -> None:
 def test_a_cut_makes_no_heading_of_a_word() -> None:
     parts = sources(split(Markdown("we are # one of a kind"), limit=8))
     assert all(not part.startswith("#") for part in parts)
+
+
+@pytest.mark.parametrize("numbering", [False, True])
+@pytest.mark.parametrize("source", ["word & word. ", "&", "a\xa0", "\u65e5\u672c", "# a\n\n"])
+@pytest.mark.parametrize("kind", [Text, Markdown])
+def test_what_no_request_can_carry_is_refused_at_once(
+    kind: type[Text | Markdown], source: str, *, numbering: bool
+) -> None:
+    text = kind(source * (10_000_000 // len(source)))
+    started = time.perf_counter()
+    with pytest.raises(InvalidPostError) as caught:
+        split(text, limit=280, numbering=numbering)
+    assert time.perf_counter() - started < 5
+    (problem,) = caught.value.problems
+    assert problem.where == "content"
+    assert "102,400" in problem.message
+
+
+def test_blanks_that_are_dropped_do_not_count() -> None:
+    assert sources(split(Text("x" + " " * 200_000 + "y"), limit=1)) == ["x", "y"]
+    full = "word " * 25_600  # 102,400 letters, and blanks that stay
+    assert len(split(Text(full), limit=500)) == 256
+
+
+@given(
+    words=st.lists(st.sampled_from(["word", "end.", "&", "<b>", "日本語", "a\xa0b"]), min_size=1),
+    limit=st.integers(20, 60),
+    counts=counts_of,
+)
+def test_no_more_words_would_have_fitted(
+    words: list[str], limit: int, counts: Literal["plain", "x-weighted"]
+) -> None:
+    parts = sources(split(Text(" ".join(words)), limit=limit, counts=counts))
+    assert " ".join(parts) == " ".join(words)
+    for part, after in pairwise(parts):
+        longer = f"{part} {after.split(' ')[0]}"
+        is_longer = length(render(Text(longer), limit=limit, counts=counts), counts) > limit
+        assert is_longer or part.endswith("end.")

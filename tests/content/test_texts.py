@@ -38,6 +38,8 @@ def test_a_text_is_sent_so_that_it_fits() -> None:
 def test_an_unknown_network_needs_a_limit() -> None:
     with pytest.raises(InvalidPostError, match="'twiter' is unknown"):
         preview("a", "twiter")
+    with pytest.raises(InvalidPostError, match=r"'twitter' is unknown .*'x'"):
+        preview("a", "twitter")
     with pytest.raises(InvalidPostError, match="'mastodon'\\?"):
         split("a", "mastadon")
     assert preview("a" * 11, "new", limit=10).fits is False

@@ -162,7 +162,7 @@ def test_targets_are_written_as_the_server_nests_them() -> None:
 
 def test_a_value_that_json_has_no_word_for_is_a_problem_of_the_settings() -> None:
     settings = providers.Discord(channel=object())  # type: ignore[arg-type]
-    with pytest.raises(InvalidPostError, match="settings: cannot be written as JSON"):
+    with pytest.raises(InvalidPostError, match=r"settings\.channel: cannot be written as JSON"):
         write_settings(settings)
 
 

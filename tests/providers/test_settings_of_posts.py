@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from postiz_async import NewPost, providers
+from postiz_async import InvalidPostError, NewPost, providers
 from postiz_async.compose import build_item, wrong_with
 from postiz_async.models.integrations import Integration
+from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, RawSettings
+from postiz_async.providers.fields import fields_of
+from postiz_async.providers.table import read_settings
 from postiz_async.testing import LocalPostiz
+
+if TYPE_CHECKING:
+    from postiz_async.providers.rules import SettingsField
 
 
 def channel(provider: str) -> Integration:
@@ -74,6 +82,24 @@ def test_settings_of_another_provider_are_a_problem_with_a_place(settings: objec
     assert "RawSettings('new', {...})" in str(problem("new", settings))
 
 
+def test_a_mapping_may_say_whose_settings_it_has() -> None:
+    assert problem("mastodon", {"__type": "x", "a": 1}) == (
+        "posts.3.settings: are those of 'x', but 'Brewers' is a channel of 'mastodon' "
+        "(if they are meant, leave their __type out)"
+    )
+    assert problem("mastodon", {"__type": "mastodon"}) is None
+    assert problem("mastodon", {"__type": 5}) is None
+
+
+async def test_settings_that_cannot_be_written_are_a_problem_of_their_post() -> None:
+    local = LocalPostiz()
+    good, channel = local.add_channel("mastodon"), local.add_channel("x")
+    bad = NewPost(channel, "Hello", settings=providers.X(community="\ud800"))
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match=r"posts\.1\.settings\.community: cannot be"):
+            await postiz.posts.schedule(NewPost(good, "Hello"), bad, at=local.in_an_hour())
+
+
 def test_a_linkedin_page_is_no_linkedin_profile() -> None:
     assert problem("linkedin", providers.LinkedInPage()) is not None
 
@@ -109,3 +135,55 @@ async def test_the_server_takes_a_draft_with_the_least_that_can_be_said(provider
         created = await postiz.posts.draft(post, at=local.in_an_hour())
     assert len(created) == 1
     assert local.posts[0].settings["__type"] == provider
+
+
+LINK = "https://www.example.com/page"
+PICTURE = {"id": "m", "path": "https://u.example/a.png", "alt": "A view"}
+PHOTO = Media(id="m", path=PICTURE["path"])
+VIDEO = Media(id="v", path="https://u.example/a.mp4")
+MEDIA: dict[str, tuple[Media, ...]] = dict.fromkeys(
+    ["instagram", "instagram-standalone", "youtube"], (VIDEO,)
+)
+MEDIA |= dict.fromkeys(["facebook", "dribbble", "tiktok", "tiktok-business"], (PHOTO,))
+MEDIA |= dict.fromkeys(["linkedin", "linkedin-page"], (PHOTO, PHOTO))
+MEDIA |= {"pinterest": (VIDEO, PHOTO)}
+SAID_INSTEAD = {"instagram": {"post_type": "post"}}  # a story has no music
+PATTERNS = {"community": "https://x.com/i/communities/123", "dominant_color": "#AABBCC"}
+
+
+def most(fields: tuple[SettingsField, ...]) -> dict[str, Any]:
+    """All fields, each with as much as it takes."""
+    return {field.name: the_most(field) for field in fields}
+
+
+def the_most(field: SettingsField) -> Any:
+    count = int(field.maximum or max(field.minimum or 0, 3))
+    if field.media:
+        return PICTURE
+    if field.kind == "enum":
+        return field.enum[-1]
+    if field.kind == "string":
+        is_link = {"is_url", "loose_url"} & set(field.checks)
+        return PATTERNS[field.name] if field.pattern else LINK if is_link else "x" * count
+    if field.kind == "list":
+        items = min(count, 20)
+        return [most(field.fields) if field.item == "object" else n for n in range(items)]
+    if field.kind == "object":
+        return most(field.fields)
+    return True if field.kind == "boolean" else count
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_the_server_takes_all_that_can_be_said(provider: str) -> None:
+    local = LocalPostiz()
+    known = PROVIDERS[provider]
+    said = most(fields_of(known.settings)) | SAID_INSTEAD.get(provider, {})
+    settings = read_settings(provider, said)
+    assert isinstance(settings, known.settings), settings
+    to = local.add_channel(provider)
+    post = NewPost(to, "text", media=MEDIA.get(provider, ()), settings=settings)
+    async with local.client() as postiz:
+        send = postiz.posts.draft if known.defect else postiz.posts.schedule
+        await send(post, at=local.in_an_hour())
+    stored = local.posts[0].settings
+    assert stored.keys() >= {field.name for field in fields_of(known.settings)}

@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 
 from postiz_async.content import length, utf16_length
+from postiz_async.models.posts import (
+    ContentItem,
+    CreatePost,
+    IntegrationRef,
+    MediaRef,
+    PostItem,
+)
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers.fields import fields_of
 from postiz_async.validation import server_message, validate
+from postiz_async.validation.classes import POST, ROOT
+from postiz_async.validation.settings import shape_of
+from postiz_async.validation.shapes import check, converted, judged
 
 if TYPE_CHECKING:
     from postiz_async.errors import Problem
@@ -82,6 +92,25 @@ def test_any_value_at_any_place(case: tuple[str, object]) -> None:
     found = problems(body, provider)
     severities = [each.severity for each in found]
     assert severities == sorted(severities)
+
+
+@given(bodies())
+@settings(max_examples=300, deadline=None)
+def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any]) -> None:
+    provider, body = case
+    place = body["posts"][0] if isinstance(body.get("posts"), list) and body["posts"] else None
+    known = place if isinstance(place, dict) else {}
+    said = known.get("settings")
+    shape = shape_of(PROVIDERS[provider].settings)
+    for each, values in ((ROOT, body), (POST, known), (shape, said)):
+        if not isinstance(values, dict):
+            continue
+        quick: list[Problem] = []
+        long: list[Problem] = []
+        values_then = converted(each, values)
+        check(each, values_then, "", long)
+        assert repr(judged(each, values, "", quick)) == repr(values_then)
+        assert quick == long
 
 
 @given(
@@ -165,3 +194,37 @@ def test_tuples_are_lists() -> None:
     body = request(post(entry("x", PICTURE)))
     body["posts"] = ({**body["posts"][0], "value": tuple(body["posts"][0]["value"])},)
     assert problems(body) == []
+
+
+def typed(part: ContentItem, **settings: object) -> CreatePost:
+    item = PostItem(integration=IntegrationRef(id="i1"), value=[part], settings=settings)
+    return CreatePost(type="schedule", date="2030-01-01T10:00:00Z", posts=[item])
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (typed(ContentItem(content="lone \ud83d")), "posts.0.value.0.content"),
+        (typed(ContentItem(content="x"), a=object()), "posts.0.settings.a"),
+        (
+            typed(ContentItem(content="x", image=[MediaRef(id="m", path="a.png", alt="\udc00")])),
+            "posts.0.value.0.image.0.alt",
+        ),
+    ],
+)
+def test_of_a_typed_request_only_what_cannot_be_sent_is_named(body: CreatePost, where: str) -> None:
+    assert [each.where for each in problems(body)] == [where]
+
+
+def test_a_circle_is_named() -> None:
+    settings: dict[str, object] = {}
+    settings["again"] = settings
+    (problem,) = problems(typed(ContentItem(content="x"), **settings))
+    assert "nested too deeply" in problem.message
+
+
+def test_what_makes_a_request_too_large_is_named() -> None:
+    (problem,) = problems(request(post(*[entry("x")] * 10_000)))
+    assert problem.hint.endswith("posts.0.value is a list of 10,000")
+    (problem,) = problems(request(post(entry("a"), entry("x" * 200_000))))
+    assert problem.hint.endswith("posts.0.value.1.content has 200,000 characters")
