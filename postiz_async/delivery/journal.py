@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from postiz_async.delivery.lock import FileLock
@@ -32,7 +33,7 @@ from postiz_async.delivery.records import (
 )
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.shields import in_thread
+from postiz_async.shields import in_thread, to_the_end
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ class Journal:
 
     async def aclose(self) -> None:
         """Close the file and let go of the lock."""
-        with anyio.CancelScope(shield=True):
-            async with self._turn:
-                await in_thread(self.close)
+        await to_the_end(self._close_in_turn())
+
+    async def _close_in_turn(self) -> None:
+        async with self._turn:
+            await anyio.to_thread.run_sync(self.close)
 
     def close(self) -> None:
         """The same, blocking."""

@@ -394,6 +394,25 @@ async def test_a_task_that_is_cancelled_while_it_opens_a_journal_keeps_no_lock(
             pass
 
 
+@pytest.mark.parametrize("is_busy", [False, True])
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the_lock(
+    path: Path, *, turns: int, is_busy: bool
+) -> None:
+    journal = await open_journal(path)
+    writing = asyncio.create_task(journal.put([row(f"r{n}", n) for n in range(5_000)]))
+    await asyncio.sleep(0)
+    if not is_busy:
+        await writing
+    closing = asyncio.create_task(journal.aclose())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, writing, return_exceptions=True)
+    async with await open_journal(path) as again:
+        assert len(await again.rows()) == 5_000
+
+
 async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
     journal = await open_journal(path)
     await journal.aclose()
