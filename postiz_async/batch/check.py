@@ -215,9 +215,12 @@ class Checked:
         return self.sizes[row.ref]
 
 
+_LIMITS = Limits()
+
+
 def too_large(row: Row, size: int) -> Problem | None:
     """Whether no request can carry a row, not even alone."""
-    room = limits_for(Limits(), row).body
+    room = limits_for(_LIMITS, row).body
     if size <= room:
         return None
     message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"

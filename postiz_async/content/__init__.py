@@ -6,7 +6,7 @@ from postiz_async.content.counting import Counts, counted_text, length, utf16_le
 from postiz_async.content.faults import faults
 from postiz_async.content.previewing import Preview, preview
 from postiz_async.content.publishing import Editor, published_text
-from postiz_async.content.rendering import render
+from postiz_async.content.rendering import is_sent_as_it_is, render
 from postiz_async.content.sanitising import sanitise
 from postiz_async.content.splitting import split
 
@@ -16,6 +16,7 @@ __all__ = [
     "Preview",
     "counted_text",
     "faults",
+    "is_sent_as_it_is",
     "length",
     "preview",
     "published_text",
