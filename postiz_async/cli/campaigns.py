@@ -223,7 +223,7 @@ async def _run_if_open(
         report = await batch.report()
         unclear = (State.SENDING, State.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if not batch.requests and not report.open:
+        if not (batch.requests or report.open or batch.has_news):
             why = "" if report.complete else f" Why: postiz-async status {batch.path}"
             output.say(f"Nothing is left to send: {standing(report)}.{why}")
             return 0
