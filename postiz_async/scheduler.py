@@ -515,8 +515,8 @@ class Scheduler:
         """Keep what an answer said. The answer itself matters more than a failing store."""
         try:
             await self._keep(self.gate)
-        except (OSError, PostizError):
-            log.exception("the state of the quota could not be kept; the next create will try")
+        except (OSError, PostizError) as error:
+            log.warning("the state of the quota is not kept; the next create will try: %s", error)
 
 
 async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:
