@@ -7,12 +7,15 @@ import signal
 import sqlite3
 import struct
 import sys
-from contextlib import closing
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
@@ -20,8 +23,7 @@ from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
 SERVER = "http://postiz.invalid/public/v1"
 BODY = CreatePost(
@@ -329,6 +331,7 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
+from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord
 
 async def main():
@@ -392,6 +395,44 @@ async def test_a_task_that_is_cancelled_while_it_opens_a_journal_keeps_no_lock(
         await asyncio.gather(task, return_exceptions=True)
         async with await open_journal(path):
             pass
+
+
+async def test_a_look_at_a_journal_at_rest_leaves_nothing_beside_it(path: Path) -> None:
+    async with await open_journal(path) as journal:
+        await journal.put([row("a")])
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert path.name + "-wal" not in before
+    assert len(read_summary(path).rows) == 1
+    assert read_history(path) == ()
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@contextmanager
+def nobody_may_write(folder: str) -> Iterator[None]:
+    """Root may, so it is somebody else meanwhile."""
+    is_root = os.geteuid() == 0
+    Path(folder).chmod(0o555)
+    if is_root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        Path(folder).chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of POSIX")
+async def test_a_journal_that_nobody_may_write_can_be_looked_at() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "campaign.journal"
+        async with await open_journal(path) as journal:
+            await journal.put([row("a")])
+        with nobody_may_write(folder):
+            assert len(read_summary(path).rows) == 1
+            assert read_history(path) == ()
+            with pytest.raises(BatchError, match="cannot be written"):
+                await open_journal(path)
 
 
 @pytest.mark.parametrize("is_busy", [False, True])
