@@ -15,6 +15,7 @@ from postiz_async.batch.check import (
     channels_by_row,
     check_dates,
     doubles,
+    edited,
     inspect_media,
 )
 from postiz_async.batch.decisions import is_done
@@ -127,7 +128,7 @@ async def check_campaign(
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    warnings += doubles(usable, channels)
+    warnings += [*doubles(usable, channels), *edited(usable, checked)]
     for found in (problems, warnings):
         found.sort(key=lambda problem: problem.row or 0)
     return replace(checked, problems=tuple(problems), warnings=tuple(warnings))

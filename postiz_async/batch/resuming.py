@@ -95,7 +95,8 @@ async def find_existing(
         return {}
     slacks = {row.ref: may_move(row, choices.align) for row in rows}
     await calendar.look(row.date + by * slacks[row.ref] for row in rows for by in (-1, 0, 1))
-    ours = {record.post_id for record in checked.records.values()}
+    here = {row.ref for row in checked.campaign.rows}  # what is gone from it may be here renamed
+    ours = {record.post_id for ref, record in checked.records.items() if ref in here}
     posts = [post for post in calendar.posts.values() if post.id not in ours]
     there = already_there(rows, checked.channels, posts, choices.align)
     if there and choices.existing == "refuse":

@@ -13,7 +13,14 @@ from cyclopts import Parameter
 from postiz_async.batch.checking import journal_path
 from postiz_async.batch.choices import Existing, Late, OnDoubt, read_late
 from postiz_async.batch.report import make_report
-from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_left_out, show_plan
+from postiz_async.cli.forecasts import (
+    plan_object,
+    say_headline,
+    say_late,
+    say_left_out,
+    say_warnings,
+    show_plan,
+)
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reading import ReadAs, find_reading
@@ -177,6 +184,7 @@ async def run(
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
         say_left_out(output, batch)
+        say_warnings(output, batch)
         say_changed(output, batch)
         _say_remarks(output, batch)
         told = len(batch.remarks)

@@ -277,10 +277,12 @@ class Journal:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 
         The bodies count as requests in which the rows were sent, though this job never sent them.
+        A row that was known as one of these posts gives way.
         """
 
         def work(c: sqlite3.Connection) -> None:
             for row, body in zip(rows, bodies, strict=True):
+                c.execute("DELETE FROM rows WHERE post_id = ?", (row.post_id,))
                 values = (msgspec.json.encode(body), msgspec.json.encode((row.ref,)), row.date)
                 cursor = c.execute(
                     "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",

@@ -250,3 +250,15 @@ def test_a_journal_is_no_campaign(cli: Cli, server: Server, tmp_path: Path, verb
     result = cli(verb, file)
     assert result.code == 2
     assert "is named as a journal" in result.err
+
+
+def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", *[("mastodon", LATER, "Hello")] * 8)
+    result = cli("plan", file)
+    assert result.code == 0
+    assert "warning: row 3, row: says the same as row 2" in result.out
+    assert result.out.count("says the same") == 5
+    assert f"... and 2 warnings more: postiz-async validate {file}" in result.out
+    assert [each["row"] for each in cli("plan", file, "--json").document["warnings"]] == [
+        *range(3, 10)
+    ]
