@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -38,7 +39,6 @@ from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -83,9 +83,10 @@ class Journal:
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
         if os.path.isdir(path):  # noqa: PTH112  (false for what is no name)
             raise BatchError(f"{path} is a directory, not a journal.")
-        lock = FileLock(path.with_name(path.name + ".lock"))
+        place = Path(os.path.realpath(path))  # a link to a journal is locked as that journal
+        lock = FileLock(place.with_name(place.name + ".lock"))
         try:
-            return cls(path, connect(path, campaign, base_url), lock)
+            return cls(path, connect(place, campaign, base_url), lock)
         except BaseException:
             lock.release()
             raise

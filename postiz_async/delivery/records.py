@@ -330,7 +330,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
     SQLite lays two files beside a journal at rest to read it. Only who may write removes them,
     and where nobody may write it has to be told to do without.
     """
-    if path.with_name(path.name + "-wal").exists():  # a run is at work, or was killed
+    place = path.resolve()
+    if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
         return _read_only(path)
     try:
         return _read_only(path, "mode=rw")

@@ -454,6 +454,25 @@ async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the
         assert len(await again.rows()) == 5_000
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+async def test_a_link_to_a_journal_is_that_journal(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "other.journal"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with await open_journal(link) as journal:  # also when there is none yet
+        await journal.put([row("a")])
+        assert len(read_summary(path).rows) == len(read_summary(link).rows) == 1
+        with pytest.raises(BatchError, match="Another process is working"):
+            await open_journal(path)
+    before = sorted(tmp_path.rglob("*"))
+    assert len(read_summary(link).rows) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    assert link.is_symlink()
+    async with await open_journal(path), await open_journal(path.with_name("b.journal")):
+        with pytest.raises(BatchError, match="Another process is working"):
+            await open_journal(link)
+
+
 async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
     journal = await open_journal(path)
     await journal.aclose()
