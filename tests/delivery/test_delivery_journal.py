@@ -454,6 +454,10 @@ async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the
         assert len(await again.rows()) == 5_000
 
 
+def everything(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
 async def test_a_link_to_a_journal_is_that_journal(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "elsewhere" / "other.journal"
@@ -464,9 +468,9 @@ async def test_a_link_to_a_journal_is_that_journal(path: Path, tmp_path: Path) -
         assert len(read_summary(path).rows) == len(read_summary(link).rows) == 1
         with pytest.raises(BatchError, match="Another process is working"):
             await open_journal(path)
-    before = sorted(tmp_path.rglob("*"))
+    before = everything(tmp_path)
     assert len(read_summary(link).rows) == 1
-    assert sorted(tmp_path.rglob("*")) == before
+    assert everything(tmp_path) == before
     assert link.is_symlink()
     async with await open_journal(path), await open_journal(path.with_name("b.journal")):
         with pytest.raises(BatchError, match="Another process is working"):
