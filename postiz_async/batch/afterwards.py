@@ -6,14 +6,13 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 from postiz_async.batch.confirm import PATIENCE, wait_published
 from postiz_async.batch.facts import read_facts
 from postiz_async.batch.html_report import html_report
 from postiz_async.batch.reconcile import open_existing, reconcile, sweep_journal
 from postiz_async.batch.report import make_report
 from postiz_async.delivery.journal import read_summary
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +49,7 @@ class Afterwards(ABC):
         Raises:
             BatchError: the campaign was never run.
         """
-        summary = await anyio.to_thread.run_sync(read_summary, self.journal_path)
+        summary = await in_thread(partial(read_summary, self.journal_path))
         return make_report(summary.rows, summary.requests)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
@@ -70,7 +69,7 @@ class Afterwards(ABC):
             zone=zone,
             remarks=tuple(self.remarks),
         )
-        return await anyio.to_thread.run_sync(lambda: html_report(reading()))
+        return await in_thread(lambda: html_report(reading()))
 
     async def reconcile(self) -> Reconciled:
         """Hold what is stored against the server: what people moved, deleted or doubled.

@@ -21,7 +21,9 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from postiz_async.batch.packing import Limits, fewest, pack
 
@@ -43,7 +45,7 @@ _MINUTES_AROUND = 10
 """How far from the best date one is looked for that is free in each lane, in minutes."""
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where the date of a row may lie; in the order of urgency.
 
     `place` is that of the row among all, `date` where it lies now.
@@ -62,11 +64,15 @@ def tightened(spans: Iterable[Span]) -> list[Span]:
     together: defaultdict[tuple[str, int], list[Span]] = defaultdict(list)
     for span in spans:
         together[span.lane, span.date].append(span)
-    return [
-        span._replace(first=max(s.first for s in group), last=min(s.last for s in group))
-        for group in together.values()
-        for span in group
-    ]
+    return [span for group in together.values() for span in _as_movable(group)]
+
+
+def _as_movable(group: list[Span]) -> list[Span]:
+    """The spans of a group, each as narrow as what they have in common."""
+    if len(group) == 1:
+        return group
+    first, last = _window(group)
+    return [msgspec.structs.replace(span, first=first, last=last) for span in group]
 
 
 def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:

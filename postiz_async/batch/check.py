@@ -37,6 +37,7 @@ __all__ = [
     "channels_by_row",
     "check_dates",
     "doubles",
+    "edited",
     "inspect_media",
     "stand_in",
     "too_large",
@@ -110,6 +111,28 @@ def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Pr
             hint = "both are sent; delete one if it is a mistake"
             warnings.append(Problem("row", message, row.number, hint, severity="warning"))
     return warnings
+
+
+def edited(rows: Iterable[Row], checked: Checked) -> list[Problem]:
+    """Rows that are new to the journal and stand where a stored row stood that is gone.
+
+    Without a ref of its own an edited row is another row, so its post is sent beside the old one.
+    """
+    here = {row.ref for row in checked.campaign.rows}
+    gone: set[tuple[str, int]] = {
+        (record.channel, int(record.date if record.moved_from is None else record.moved_from))
+        for ref, record in checked.records.items()
+        if ref not in here and record.post_id is not None
+    }
+    message = "is new, on the channel and at the moment of a stored row that the file has no more"
+    hint = "if you edited that row, edit its post in Postiz instead; this one is sent beside it"
+    return [
+        Problem("row", message, row.number, hint, severity="warning")
+        for row in rows
+        if gone
+        and row.ref not in checked.records
+        and (checked.channels[row.ref].id, int(row.date.timestamp())) in gone
+    ]
 
 
 async def inspect_media(
@@ -215,9 +238,12 @@ class Checked:
         return self.sizes[row.ref]
 
 
+_LIMITS = Limits()
+
+
 def too_large(row: Row, size: int) -> Problem | None:
     """Whether no request can carry a row, not even alone."""
-    room = limits_for(Limits(), row).body
+    room = limits_for(_LIMITS, row).body
     if size <= room:
         return None
     message = f"takes {size:,} bytes as it is sent; a request has room for {room:,}"

@@ -15,6 +15,7 @@ from postiz_async.batch.check import (
     channels_by_row,
     check_dates,
     doubles,
+    edited,
     inspect_media,
 )
 from postiz_async.batch.decisions import is_done
@@ -23,7 +24,7 @@ from postiz_async.batch.resuming import recorded, refuse_foreign
 from postiz_async.batch.rows import keep_refs
 from postiz_async.batch.source import read_source
 from postiz_async.batch.verdicts import verdicts
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
     from postiz_async.batch.choices import Choices
@@ -48,23 +49,42 @@ class Origin:
 
         Raises:
             ConfigurationError: rows that come from no file have no journal.
+            BatchError: the campaign or its journal can be no file, or they are the same.
         """
         if isinstance(source, str | Path):
             path = Path(source)
-            place = Path(journal) if journal is not None else journal_path(path)
+            place = journal_path(path) if journal is None else _named(journal)
+            if place == path:
+                raise BatchError(
+                    f"{path} is named as a journal. Give the campaign that it belongs to; if it "
+                    "is the campaign, rename it to .csv or .jsonl."
+                )
             return cls(path, path, place, path.parent)
         if journal is None:
             raise ConfigurationError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
                 "killed finds out which posts are stored, so that none is lost or stored twice."
             )
-        place = Path(journal)
+        place = _named(journal)
         return cls(source, place.with_suffix(""), place, Path())
 
 
 def journal_path(campaign: Path) -> Path:
-    """Where the journal of a campaign lies unless it is named: beside it."""
+    """Where the journal of a campaign lies unless it is named: beside it.
+
+    Raises:
+        BatchError: the campaign can be no file.
+    """
+    if not campaign.name:
+        raise BatchError(f"{campaign} is a directory; a campaign is a CSV or JSONL file.")
     return campaign.with_suffix(".journal")
+
+
+def _named(journal: Path | str) -> Path:
+    place = Path(journal)
+    if not place.name:
+        raise BatchError(f"{place} is a directory, not a journal.")
+    return place
 
 
 def reading_of(timezone: str | None, reading: Reading | None) -> Reading:
@@ -108,7 +128,7 @@ async def check_campaign(
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    warnings += doubles(usable, channels)
+    warnings += [*doubles(usable, channels), *edited(usable, checked)]
     for found in (problems, warnings):
         found.sort(key=lambda problem: problem.row or 0)
     return replace(checked, problems=tuple(problems), warnings=tuple(warnings))

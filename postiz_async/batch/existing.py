@@ -85,11 +85,13 @@ def how_to_go_on(
     numbers = [row.number for row in rows if row.ref in there]
     named = ", ".join(str(number) for number in numbers[:_NAMED])
     more = " ..." if len(numbers) > _NAMED else ""
-    who = f"there is no journal {journal} that" if is_new else f"nothing in the journal {journal}"
+    who = f"there is no journal {journal} that knows of it"
+    if not is_new:
+        who = f"no ref in the journal {journal} is theirs"
     are = "row is" if len(numbers) == 1 else "rows are"
     return (
         f"{len(numbers):,} {are} in Postiz already ({named}{more}: same channel, second and "
-        f"text), and {who} knows of it. Nothing was sent. "
+        f"text), and {who}. Nothing was sent. "
         'Take them over as stored with --adopt (existing="adopt"), or send them once more with '
         '--again (existing="again").'
     )

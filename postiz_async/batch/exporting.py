@@ -28,6 +28,7 @@ import msgspec
 from postiz_async.batch.dialects import COMMENT, is_json
 from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.errors import BatchError
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +113,7 @@ async def export_posts(
         except OSError as error:
             raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
 
-    return await anyio.to_thread.run_sync(write)
+    return await in_thread(write)
 
 
 async def gathered(

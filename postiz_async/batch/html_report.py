@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from postiz_async.batch.html_calendar import Entry, calendar, chip, legend
 from postiz_async.batch.html_text import cut, safe
-from postiz_async.batch.html_windows import chart
+from postiz_async.batch.html_windows import MOST_BARS, chart
 from postiz_async.batch.kinds import KINDS, findings, kind_of
 from postiz_async.batch.report import make_report
 from postiz_async.delivery.history import windows
@@ -266,17 +266,19 @@ def _quota(facts: Facts) -> str:
     posts = sum(sent.rows for sent in facts.sent)
     most = max(window.requests for window in found)
     limit = "" if facts.limit is None else f" of the {facts.limit:,} allowed"
+    first, last = facts.moment(facts.sent[0].at), facts.moment(facts.sent[-1].at)
+    line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_BARS else ""
     said = (
         f"{_count(len(facts.sent), 'create request')} for {_count(posts, 'post')} "
         f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
-        f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; from "
-        f"{facts.moment(facts.sent[0].at)} to {facts.moment(facts.sent[-1].at)}."
+        f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; "
+        f"{f'from {first} to {last}' if first != last else f'at {first}'}."
     )
     return (
         f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
         f"{chart(found, facts.limit, facts.zone)}{_numbers(facts, found)}"
         '<p class="note">Windows begin with the first request after the one before; requests of '
-        "others on the same quota are not known here. The dashed line is the limit.</p></section>"
+        f"others on the same quota are not known here.{line}</p></section>"
     )
 
 

@@ -17,6 +17,9 @@ MOST_BARS = 60
 """Bars at most; more windows are shown by day, week or 30 days."""
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 190, 34, 18, 24
+_OF_A_BAR, _SHORT = 90, 560
+"""Width of a bar with its label in a chart of few; what of a chart fits on any screen."""
+
 _LABELS = 10
 """Labels below the bars at most."""
 
@@ -40,13 +43,14 @@ def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> st
     bars, per = _bars(found, zone)
     line = limit if per == "window" else None
     top = max([bar.requests for bar in bars] + ([line] if line else []))
-    room, step = _HEIGHT - _TOP - _FOOT, (_WIDTH - _LEFT) / len(bars)
+    whole = max(300, min(_WIDTH, _LEFT + _OF_A_BAR * len(bars)))
+    room, step = _HEIGHT - _TOP - _FOOT, (whole - _LEFT) / len(bars)
     width = min(60.0, step * 0.8)
     base = _TOP + room
-    parts = [f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{base}" y2="{base}"/>']
+    parts = [f'<line x1="{_LEFT}" x2="{whole}" y1="{base}" y2="{base}"/>']
     if line:
         y = base - room * line / top
-        parts.append(f'<line class="limit" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="limit" x1="{_LEFT}" x2="{whole}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{line}</text>')
     every = -(-len(bars) // _LABELS)
     for number, bar in enumerate(bars):
@@ -66,7 +70,8 @@ def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> st
                 f'<text x="{x:.1f}" y="{_HEIGHT - 7}" text-anchor="middle">{bar.label}</text>'
             )
     return (
-        f'<div class="wide"><svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'<div class="wide"><svg class="chart{"" if whole <= _SHORT else " long"}" role="img" '
+        f'width="{whole}" height="{_HEIGHT}" viewBox="0 0 {whole} {_HEIGHT}" '
         f'aria-label="Create requests by {per}">{"".join(parts)}</svg></div>'
     )
 

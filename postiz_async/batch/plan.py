@@ -19,11 +19,11 @@ import msgspec
 from postiz_async import quota
 from postiz_async.batch.align import Span, arrange, bound, date_all, tightened
 from postiz_async.batch.packing import Limits, fewest, pack
+from postiz_async.batch.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from postiz_async.batch.source import Row
     from postiz_async.quota import Ledger
 
 __all__ = [
@@ -39,8 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
+class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
     """Rows that travel in one create request."""
 
     rows: tuple[Row, ...]
@@ -110,15 +109,15 @@ class Leeway:
     not_before: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     held: frozenset[str] = frozenset()
 
-    def span(self, row: Row) -> tuple[int, int]:
-        """The first and the last date that a row may have, in seconds since the epoch."""
+    def span(self, row: Row) -> tuple[int, int, int]:
+        """The first date that a row may have, its own, the last; in seconds since the epoch."""
         date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
         tolerance = self.align if row.tolerance is None else row.tolerance
         if row.type != "schedule" or not tolerance or date < floor:
-            return date, date
+            return date, date, date
         by = int(tolerance.total_seconds())
         earliest = date if row.ref in self.held else max(date - by, floor)
-        return earliest, min(date + by, _END)
+        return earliest, date, min(date + by, _END)
 
 
 _END = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
@@ -196,11 +195,11 @@ def _spans(
     rows: Iterable[Row], places: Iterable[int], size_of: Callable[[Row], int], leeway: Leeway
 ) -> list[Span]:
     """The spans of rows whose places among all are given."""
-    return tightened(
-        Span(last, int(row.date.timestamp()), place, first, size_of(row), leeway.channel_of(row))
-        for row, place in zip(rows, places, strict=True)
-        for first, last in [leeway.span(row)]
-    )
+    spans: list[Span] = []
+    for row, place in zip(rows, places, strict=True):
+        first, date, last = leeway.span(row)
+        spans.append(Span(last, date, place, first, size_of(row), leeway.channel_of(row)))
+    return tightened(spans)
 
 
 def _moved(row: Row, date: int) -> Row:

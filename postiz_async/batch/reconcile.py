@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio.to_thread
 
 from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
@@ -18,6 +17,7 @@ from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.mending import Mending
 from postiz_async.delivery.removal import delete_whole
 from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +83,7 @@ async def open_existing(postiz: Postiz, path: Path) -> Journal:
     Raises:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
     """
-    summary = await anyio.to_thread.run_sync(read_summary, path)
+    summary = await in_thread(partial(read_summary, path))
     return await Journal.open(path, campaign=summary.campaign, base_url=postiz.base_url)
 
 

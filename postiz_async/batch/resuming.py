@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -18,6 +19,7 @@ from postiz_async.batch.existing import (
 from postiz_async.batch.reconcile import sweep_journal
 from postiz_async.delivery.journal import State, read_summary
 from postiz_async.errors import BatchError
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +46,7 @@ async def recorded(journal: Path, base_url: str) -> dict[str, RowRecord]:
     """
     if not await anyio.to_thread.run_sync(os.path.exists, journal):
         return {}
-    summary = await anyio.to_thread.run_sync(read_summary, journal)
+    summary = await in_thread(partial(read_summary, journal))
     if summary.base_url != base_url:
         raise BatchError(
             f"The journal {journal} belongs to {summary.base_url}, and this client "
@@ -95,7 +97,8 @@ async def find_existing(
         return {}
     slacks = {row.ref: may_move(row, choices.align) for row in rows}
     await calendar.look(row.date + by * slacks[row.ref] for row in rows for by in (-1, 0, 1))
-    ours = {record.post_id for record in checked.records.values()}
+    here = {row.ref for row in checked.campaign.rows}  # what is gone from it may be here renamed
+    ours = {record.post_id for ref, record in checked.records.items() if ref in here}
     posts = [post for post in calendar.posts.values() if post.id not in ours]
     there = already_there(rows, checked.channels, posts, choices.align)
     if there and choices.existing == "refuse":

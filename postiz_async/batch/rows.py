@@ -7,12 +7,12 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec import structs
 
 from postiz_async.errors import Problem
 from postiz_async.models.posts import Html, Markdown, PostType
@@ -82,8 +82,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     ref: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One post of a campaign. `number` counts like a spreadsheet; `date` is in UTC."""
 
     number: int
@@ -112,7 +111,7 @@ class Row:
     def at(self, date: datetime) -> Row:
         """The row at another date."""
         asked = self.asked_for
-        return replace(self, date=date, moved_from=None if date == asked else asked)
+        return structs.replace(self, date=date, moved_from=None if date == asked else asked)
 
     @property
     def body(self) -> Content:
@@ -155,7 +154,9 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
             continue
         base = _hash(row.integration, row.date.isoformat(), row.content, row.thread, row.media)
         counts[base] += 1
-        result.append(replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}"))
+        result.append(
+            structs.replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}")
+        )
     return result
 
 
@@ -183,7 +184,7 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
         for number, ref in _known_refs(base, group, free[base]).items()
     }
     return tuple(
-        replace(row, ref=renamed[row.number])
+        structs.replace(row, ref=renamed[row.number])
         if renamed.get(row.number, row.ref) != row.ref
         else row
         for row in rows

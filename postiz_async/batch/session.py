@@ -13,7 +13,7 @@ import anyio
 from postiz_async.batch.afterwards import Afterwards
 from postiz_async.batch.checking import Origin, check_campaign, journal_path, reading_of
 from postiz_async.batch.choices import Choices, checked_late
-from postiz_async.batch.decisions import as_sent, is_changed, is_unsent
+from postiz_async.batch.decisions import as_sent, is_changed, is_unsent, with_changes
 from postiz_async.batch.job import Job
 from postiz_async.batch.outcomes import Outcome, first_error
 from postiz_async.batch.plan import Limits
@@ -247,6 +247,11 @@ class Batch(Afterwards):
         """Rows that the file gives differently than they were stored; they stay as stored."""
         records = self._checked.records
         return [row for row in self.rows if is_changed(row, records.get(row.ref))]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the journal does not know yet which stored rows the file gives differently."""
+        return bool(with_changes(self.rows, self._checked.records))
 
     async def plan(self) -> Forecast:
         """What is still to be sent, what it costs and when it is done. Sends nothing.

@@ -246,7 +246,7 @@ def _csv_records(lines: Iterator[Line], collector: _Collector) -> Iterator[Recor
         for number, cells in lines:
             record = _record(names, kept, cells)
             if isinstance(record, str):
-                problem = Problem("columns", record, number, "is a comma not quoted?")
+                problem = Problem("columns", record, number, "is a comma or semicolon not quoted?")
                 collector.problems.append(problem)
             else:
                 yield number, record

@@ -14,7 +14,14 @@ from cyclopts import Parameter
 from postiz_async.batch.checking import journal_path
 from postiz_async.batch.choices import Existing, Late, OnDoubt, read_late
 from postiz_async.batch.report import make_report
-from postiz_async.cli.forecasts import plan_object, say_headline, say_late, say_left_out, show_plan
+from postiz_async.cli.forecasts import (
+    plan_object,
+    say_headline,
+    say_late,
+    say_left_out,
+    say_warnings,
+    show_plan,
+)
 from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reading import ReadAs, find_reading
@@ -228,6 +235,7 @@ async def _send(
         As `_run_if_open`.
     """
     say_left_out(output, batch)
+    say_warnings(output, batch)
     say_changed(output, batch)
     _say_remarks(output, batch)
     code = await _run_if_open(output, postiz, batch, zone, late)
@@ -249,7 +257,7 @@ async def _run_if_open(
         report = await batch.report()
         unclear = (State.SENDING, State.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if not batch.requests and not report.open:
+        if not (batch.requests or report.open or batch.has_news):
             why = "" if report.complete else f" Why: postiz-async status {batch.path}"
             output.say(f"Nothing is left to send: {standing(report)}.{why}")
             return 0

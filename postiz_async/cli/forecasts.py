@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
 
-__all__ = ["plan_object", "say_headline", "say_late", "say_left_out", "show_plan"]
+__all__ = [
+    "plan_object",
+    "say_headline",
+    "say_late",
+    "say_left_out",
+    "say_warnings",
+    "show_plan",
+]
+
+_NAMED = 5
+"""Warnings that are said before a run; `validate` has them all."""
 
 
 def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
     """A plan for programs."""
     return {
         "problems": problem_objects(batch.problems),
+        "warnings": problem_objects(batch.warnings),
         "rows": len(batch.rows),
         "posts": forecast.posts,
         "requests": forecast.requests,
@@ -62,6 +73,7 @@ def show_plan(
 ) -> None:
     """What a campaign costs and when it is done."""
     say_left_out(output, batch)
+    say_warnings(output, batch)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return
@@ -112,6 +124,15 @@ def say_left_out(output: Output, batch: Batch) -> None:
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
         for problem in batch.problems:
             output.say(f"  {problem}")
+
+
+def say_warnings(output: Output, batch: Batch) -> None:
+    """What the server accepts and may be regretted; `validate` shows where else."""
+    for warning in batch.warnings[:_NAMED]:
+        output.say(f"warning: {warning}", "yellow")
+    more = len(batch.warnings) - _NAMED
+    if more > 0:
+        output.say(f"... and {count(more, 'warning')} more: postiz-async validate {batch.path}")
 
 
 def say_headline(

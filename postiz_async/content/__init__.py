@@ -7,7 +7,7 @@ from postiz_async.content.faults import faults
 from postiz_async.content.misfits import misfits, misfits_of_body, misfits_of_request
 from postiz_async.content.previewing import Preview, preview
 from postiz_async.content.publishing import Editor, published_text
-from postiz_async.content.rendering import render
+from postiz_async.content.rendering import is_sent_as_it_is, render
 from postiz_async.content.sanitising import sanitise
 from postiz_async.content.splitting import split
 
@@ -17,6 +17,7 @@ __all__ = [
     "Preview",
     "counted_text",
     "faults",
+    "is_sent_as_it_is",
     "length",
     "misfits",
     "misfits_of_body",

@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from postiz_async.content.publishing import Editor
     from postiz_async.models.posts import Content, Mention
 
-__all__ = ["render"]
+__all__ = ["is_sent_as_it_is", "render"]
 
 
 _COSTLY = re.compile(r"[&>\xa0]")
 """What counts more than once unless it stands in paragraphs."""
+_TOUCHED = re.compile(r"[<&>\xa0]")
+
+
+def is_sent_as_it_is(text: str) -> bool:
+    """Whether `render` leaves a plain text alone whatever the limit; most texts at once."""
+    return _TOUCHED.search(text) is None
 
 
 def render(

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async.delivery.records import open_reader
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def read_history(path: Path) -> tuple[Sent, ...]:
         "WHERE state != 'adopted' ORDER BY sent_at"
     )
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
+        with closing(open_reader(path)) as reader:
             return tuple(Sent(float(at), int(rows)) for at, rows in reader.execute(asking))
     except sqlite3.Error as error:
         raise BatchError(f"The journal {path} cannot be read: {error}.") from error

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from postiz_async.delivery.lock import FileLock
@@ -32,12 +34,11 @@ from postiz_async.delivery.records import (
 )
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.shields import in_thread
+from postiz_async.shields import in_thread, to_the_end
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -82,18 +83,21 @@ class Journal:
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
         if os.path.isdir(path):  # noqa: PTH112  (false for what is no name)
             raise BatchError(f"{path} is a directory, not a journal.")
-        lock = FileLock(path.with_name(path.name + ".lock"))
+        place = Path(os.path.realpath(path))  # a link to a journal is locked as that journal
+        lock = FileLock(place.with_name(place.name + ".lock"))
         try:
-            return cls(path, connect(path, campaign, base_url), lock)
+            return cls(path, connect(place, campaign, base_url), lock)
         except BaseException:
             lock.release()
             raise
 
     async def aclose(self) -> None:
         """Close the file and let go of the lock."""
-        with anyio.CancelScope(shield=True):
-            async with self._turn:
-                await in_thread(self.close)
+        await to_the_end(self._close_in_turn())
+
+    async def _close_in_turn(self) -> None:
+        async with self._turn:
+            await anyio.to_thread.run_sync(self.close)
 
     def close(self) -> None:
         """The same, blocking."""
@@ -274,10 +278,12 @@ class Journal:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 
         The bodies count as requests in which the rows were sent, though this job never sent them.
+        A row that was known as one of these posts gives way.
         """
 
         def work(c: sqlite3.Connection) -> None:
             for row, body in zip(rows, bodies, strict=True):
+                c.execute("DELETE FROM rows WHERE post_id = ?", (row.post_id,))
                 values = (msgspec.json.encode(body), msgspec.json.encode((row.ref,)), row.date)
                 cursor = c.execute(
                     "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",

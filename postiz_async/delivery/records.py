@@ -32,6 +32,7 @@ __all__ = [
     "State",
     "Summary",
     "connect",
+    "open_reader",
     "read_kept",
     "read_meta",
     "read_requests",
@@ -213,7 +214,7 @@ def read_summary(path: Path) -> Summary:
         raise BatchError(f"There is no journal {path}: this campaign has not been run.")
     try:
         _check(path)
-        with closing(_up_to_date(_read_only(path))) as reader:
+        with closing(_up_to_date(open_reader(path))) as reader:
             meta = read_meta(reader)
             rows = tuple(read_rows(reader))
             counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
@@ -323,8 +324,34 @@ def _check(path: Path) -> None:
         )
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, also while a run is working on the journal.
+
+    SQLite lays two files beside a journal at rest to read it. Only who may write removes them,
+    and where nobody may write it has to be told to do without.
+    """
+    place = path.resolve()
+    if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
+        return _read_only(path)
+    try:
+        return _read_only(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+            raise
+        return _read_only(path, "mode=ro&immutable=1")
+
+
+_NOT_WRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+
+
+def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:
+    with ExitStack() as opened:
+        reader = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
+        opened.callback(reader.close)
+        reader.execute("PRAGMA query_only = ON")
+        reader.execute("SELECT 1 FROM sqlite_master")
+        opened.pop_all()
+    return reader
 
 
 def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:

@@ -136,12 +136,52 @@ async def test_rows_that_are_new_to_a_journal_are_looked_for_too(
     lab.write(ours)
     await lab.run()
     lab.write([*ours, *theirs])
-    with pytest.raises(BatchError, match=r"2 rows are in Postiz already .* nothing in the journal"):
+    with pytest.raises(BatchError, match=r"2 rows are in Postiz already .* no ref in the journal"):
         await lab.run()
     report = await lab.run(existing="adopt")
     assert report.counts == {"stored": 3}
     assert len(lab.sandbox.posts) == 3
     assert (await lab.run()).complete
+
+
+@pytest.mark.parametrize("edit", [{"integration": "Northwind News"}, {"ref": "mine"}])
+async def test_a_stored_row_that_got_another_name_in_the_file_is_not_sent_again(
+    lab: Lab, edit: dict[str, str]
+) -> None:
+    """Its ref is another then, unless the file gives refs itself."""
+    news = lab.channel("telegram", name="Northwind News")
+    records = rows([news, lab.channel("mastodon")], 4)
+    lab.write(records)
+    before = {row.post_id for row in (await lab.run()).rows}
+    records[0] |= edit
+    lab.write(records)
+    with pytest.raises(BatchError, match=r"^1 row is in Postiz already .* no ref in the journal"):
+        await lab.run()
+    report = await lab.run(existing="adopt")
+    assert {row.post_id for row in report.rows} == before
+    assert len(report.rows) == 4
+    assert len(lab.sandbox.posts) == 4
+    async with lab.client() as postiz:
+        assert (await reconcile(postiz, lab.journal)).counts == {"fine": 4}
+    assert (await lab.run()).complete
+    assert len(lab.sandbox.posts) == 4
+
+
+async def test_a_new_row_in_the_place_of_a_stored_one_is_warned_of(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Without a ref of its own an edited row is another one, and both posts go out."""
+    records = rows(channels, 6)
+    lab.write(records)
+    assert (await lab.run()).complete
+    records[1] |= {"content": "edited"}
+    lab.write([*records, {"integration": channels[1], "date": at(99), "content": "new"}])
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        assert [(w.row, w.severity) for w in batch.warnings] == [(2, "warning")]
+        assert "edit its post in Postiz" in str(batch.warnings[0])
+    lab.write([*records[:1], *records[2:]])
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        assert batch.warnings == ()
 
 
 async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[str]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
+import os
+import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import pytest
 from batch_lab import START, Lab, at
 from samples import PNG
@@ -189,3 +193,28 @@ async def test_a_file_that_may_be_filled_in_is_not_overwritten(tmp_path: Path) -
         with pytest.raises(BatchError, match="cannot be written"):
             await exported(lab, "no/such/folder.csv")
         assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+async def test_a_cancelled_export_leaves_no_thread_that_still_writes(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "one")
+    pipe = lab.folder / "out.jsonl"
+    os.mkfifo(pipe)  # whoever writes waits until somebody reads
+    async with lab.sandbox:
+        lab.write(CAMPAIGN[:2])
+        await lab.run()
+        async with lab.client() as postiz:
+            exporting = asyncio.create_task(postiz.export(pipe, overwrite=True, **WHOLE))
+            threads = anyio.to_thread.current_default_thread_limiter()
+            for _ in range(1_000):
+                await asyncio.sleep(0.001 if threads.borrowed_tokens == 0 else 0)
+                if lab.transport.sent and threads.borrowed_tokens:
+                    break
+            exporting.cancel()
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert not exporting.done()
+            text = await asyncio.to_thread(pipe.read_text, encoding="utf-8")
+            with pytest.raises(asyncio.CancelledError):
+                await exporting
+    assert sum("needs_media" in line for line in text.splitlines()[2:]) == 2

@@ -68,7 +68,7 @@ def no_file_grows_beyond(size: int) -> Iterator[None]:
 @on_posix
 @pytest.mark.parametrize("size", [0, 8_192, 100_000, 150_000, 250_000])
 async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down(
-    lab: Lab, channels: list[str], size: int
+    lab: Lab, channels: list[str], size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     lab.write(row | {"content": text} for row, text in zip(rows(channels, 60), LONG, strict=True))
     async with lab.client() as postiz, lab.batch(postiz) as batch:
@@ -78,6 +78,7 @@ async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down
         ):
             await batch.run_all()
     assert "damaged" not in str(caught.value)
+    assert not any(record.exc_info for record in caplog.records)  # no traceback for a full disk
     if lab.sandbox.posts:
         states = Counter(row.state for row in read_summary(lab.journal).rows)
         assert len(lab.sandbox.posts) <= 60 - states[State.PLANNED]

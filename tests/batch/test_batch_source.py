@@ -144,8 +144,8 @@ def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -
     assert len(read_campaign(write(fine)).rows) == 3
     text = f"integration,date,content,,\nx,{ZONED},a,,b\nx,{ZONED},c,,,d\n"
     assert faults(read_campaign(write(text))) == [
-        "row 2, columns: has text in a column without a name (is a comma not quoted?)",
-        "row 3, columns: has 6 cells, the header has 5 (is a comma not quoted?)",
+        "row 2, columns: has text in a column without a name (is a comma or semicolon not quoted?)",
+        "row 3, columns: has 6 cells, the header has 5 (is a comma or semicolon not quoted?)",
     ]
 
 
@@ -494,3 +494,10 @@ def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, na
         for problem in campaign.problems:
             assert problem.row is not None
             assert problem.where
+
+
+def test_a_semicolon_that_is_not_quoted_is_named_where_semicolons_separate(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("integration;date;content\nx;2027-03-01T10:00Z;a;b\n", encoding="utf-8")
+    (problem,) = read_campaign(path).problems
+    assert "semicolon" in problem.hint

@@ -273,6 +273,24 @@ def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
         Page(drawn)
 
 
+@pytest.mark.parametrize(("count", "is_long"), [(1, False), (5, False), (6, True), (60, True)])
+def test_few_windows_fit_on_the_screen_of_a_telephone(count: int, is_long: bool) -> None:  # noqa: FBT001
+    drawn = chart([Window(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
+    width = re.search(r'width="(\d+)" height="\d+" viewBox="0 0 (\d+) ', drawn)
+    assert width is not None
+    assert width[1] == width[2]
+    assert (int(width[1]) > 500) == is_long
+    assert ('class="chart long"' in drawn) == is_long
+
+
+@pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_BARS, 30), (MOST_BARS + 1, 30)])
+def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -> None:
+    sent = [Sent(FIRST + n * 3_600, 3) for n in range(hours)]
+    shown = html_report(facts([row(2, State.STORED)], sent=sent, limit=limit))
+    assert ("The dashed line is the limit" in shown) == ('class="limit"' in shown)
+    assert ("; at Fri 15 Jan 2027 09:00." in shown) == (hours == 1)
+
+
 def test_the_page_tells_the_requests_by_window() -> None:
     sent = [Sent(FIRST + n * 100, 3) for n in range(40)]
     shown = page([row(2, State.STORED)], sent=sent, limit=30)

@@ -228,3 +228,37 @@ def test_a_folder_that_the_sample_cannot_be_copied_to(cli: Cli, tmp_path: Path) 
     result = cli("sandbox", "--port", "0", "--sample", tmp_path / "file" / "folder")
     assert result.code == 2
     assert "cannot be copied" in result.err
+
+
+@pytest.mark.parametrize("name", [".", "/", "./"])
+@pytest.mark.parametrize(
+    "verb", ["plan", "validate", "run", "status", "reconcile", "report", "run --journal"]
+)
+def test_a_folder_is_no_campaign_and_no_journal(
+    cli: Cli, server: Server, tmp_path: Path, verb: str, name: str
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, "Hello"))
+    command, *option = verb.split()
+    result = cli(command, *([file, *option] if option else []), name)
+    assert result.code == 2
+    assert "is a directory" in result.err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "validate"])
+def test_a_journal_is_no_campaign(cli: Cli, server: Server, tmp_path: Path, verb: str) -> None:
+    file = write_campaign(tmp_path / "c.journal", ("mastodon", LATER, "Hello"))
+    result = cli(verb, file)
+    assert result.code == 2
+    assert "is named as a journal" in result.err
+
+
+def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", *[("mastodon", LATER, "Hello")] * 8)
+    result = cli("plan", file)
+    assert result.code == 0
+    assert "warning: row 3, row: says the same as row 2" in result.out
+    assert result.out.count("says the same") == 5
+    assert f"... and 2 warnings more: postiz-async validate {file}" in result.out
+    assert [each["row"] for each in cli("plan", file, "--json").document["warnings"]] == [
+        *range(3, 10)
+    ]

@@ -141,6 +141,7 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
     assert datetime.fromisoformat(planned.document["finish"]).tzinfo is not None
     expected = {
         "problems": [],
+        "warnings": [],
         "rows": 3,
         "posts": 3,
         "requests": 2,

@@ -7,12 +7,15 @@ import signal
 import sqlite3
 import struct
 import sys
-from contextlib import closing
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
@@ -20,8 +23,7 @@ from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
 SERVER = "http://postiz.invalid/public/v1"
 BODY = CreatePost(
@@ -329,6 +331,7 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
+from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord
 
 async def main():
@@ -392,6 +395,86 @@ async def test_a_task_that_is_cancelled_while_it_opens_a_journal_keeps_no_lock(
         await asyncio.gather(task, return_exceptions=True)
         async with await open_journal(path):
             pass
+
+
+async def test_a_look_at_a_journal_at_rest_leaves_nothing_beside_it(path: Path) -> None:
+    async with await open_journal(path) as journal:
+        await journal.put([row("a")])
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert path.name + "-wal" not in before
+    assert len(read_summary(path).rows) == 1
+    assert read_history(path) == ()
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@contextmanager
+def nobody_may_write(folder: str) -> Iterator[None]:
+    """Root may, so it is somebody else meanwhile."""
+    is_root = os.geteuid() == 0
+    Path(folder).chmod(0o555)
+    if is_root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        Path(folder).chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of POSIX")
+async def test_a_journal_that_nobody_may_write_can_be_looked_at() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "campaign.journal"
+        async with await open_journal(path) as journal:
+            await journal.put([row("a")])
+        with nobody_may_write(folder):
+            assert len(read_summary(path).rows) == 1
+            assert read_history(path) == ()
+            with pytest.raises(BatchError, match="cannot be written"):
+                await open_journal(path)
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the_lock(
+    path: Path, *, turns: int, is_busy: bool
+) -> None:
+    journal = await open_journal(path)
+    writing = asyncio.create_task(journal.put([row(f"r{n}", n) for n in range(5_000)]))
+    await asyncio.sleep(0)
+    if not is_busy:
+        await writing
+    closing = asyncio.create_task(journal.aclose())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, writing, return_exceptions=True)
+    async with await open_journal(path) as again:
+        assert len(await again.rows()) == 5_000
+
+
+def everything(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+async def test_a_link_to_a_journal_is_that_journal(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "other.journal"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with await open_journal(link) as journal:  # also when there is none yet
+        await journal.put([row("a")])
+        assert len(read_summary(path).rows) == len(read_summary(link).rows) == 1
+        with pytest.raises(BatchError, match="Another process is working"):
+            await open_journal(path)
+    before = everything(tmp_path)
+    assert len(read_summary(link).rows) == 1
+    assert everything(tmp_path) == before
+    assert link.is_symlink()
+    async with await open_journal(path), await open_journal(path.with_name("b.journal")):
+        with pytest.raises(BatchError, match="Another process is working"):
+            await open_journal(link)
 
 
 async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
