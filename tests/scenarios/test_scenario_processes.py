@@ -45,9 +45,10 @@ class Deadly(Sandbox):
         text = re.search(rb"post (\d+)", request.body)
         is_its = text is not None and text[1] in self.numbers
         if self.victim is not None and is_its and self.creates:
-            self.victim.kill()
-            await self.victim.wait()
-            self.victim = None
+            # A second signal to a process that has ended would take its exit code from asyncio.
+            victim, self.victim = self.victim, None
+            victim.kill()
+            await victim.wait()
         return await super().handle(request)
 
 
