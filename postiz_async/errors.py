@@ -57,6 +57,7 @@ __all__ = [
     "StoreError",
     "UnexpectedAnswerError",
     "UploadError",
+    "describe_json_error",
     "describe_seconds",
 ]
 
@@ -265,6 +266,11 @@ class QuotaWaitError(QuotaError):
 
 class RateLimitError(QuotaError):
     """The server answered 429: every create of the organisation is refused until then."""
+
+
+def describe_json_error(error: Exception) -> str:
+    """Why something cannot be read or written as JSON, as the end of a sentence."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def describe_seconds(seconds: float) -> str:

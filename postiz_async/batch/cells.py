@@ -17,7 +17,7 @@ from postiz_async.batch.dates import Fault, find_zone, read_wall, to_moment
 from postiz_async.batch.rows import COLUMNS, Row
 from postiz_async.batch.templates import Template
 from postiz_async.batch.tolerance import MOST, read_span
-from postiz_async.errors import Problem
+from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ class RowReader:
         try:
             return read_json(value)
         except NO_JSON as error:
-            self._wrong(name, f"is no JSON: {error}")
+            self._wrong(name, f"is no JSON: {describe_json_error(error)}")
             return None
 
     def _settings(self) -> dict[str, object] | None:
@@ -290,7 +290,7 @@ class RowReader:
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:
-            self._wrong("settings", f"cannot be sent: {error}")
+            self._wrong("settings", f"cannot be sent: {describe_json_error(error)}")
             return None
         return settings
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
 from postiz_async.batch.cells import NO_JSON, foreign_byte, read_json, shown
-from postiz_async.errors import BatchError, Problem
+from postiz_async.errors import BatchError, Problem, describe_json_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -200,7 +200,7 @@ def _json_record(number: int, line: str, problems: list[Problem]) -> dict[str, o
     try:
         value = read_json(line)
     except NO_JSON as error:
-        problems.append(Problem("json", f"is no JSON: {error}", number))
+        problems.append(Problem("json", f"is no JSON: {describe_json_error(error)}", number))
         return None
     if not isinstance(value, dict):
         problems.append(Problem("json", f"is no JSON object but {shown(value)}", number))

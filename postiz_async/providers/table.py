@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 
-from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.errors import InvalidPostError, Problem, describe_json_error
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers.articles import (
     ARTICLES,
@@ -187,7 +187,7 @@ def write_settings(
         values = msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, object])
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         where = ".".join(["settings", *_unwritable(settings)])
-        problem = Problem(where, f"cannot be written as JSON: {error}")
+        problem = Problem(where, f"cannot be written as JSON: {describe_json_error(error)}")
         raise InvalidPostError([problem]) from error
     media = {field.name for field in fields_of(type(settings)) if field.media}
     return {name: _medium(each) if name in media else each for name, each in values.items()}

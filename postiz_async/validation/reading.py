@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async.errors import Problem
+from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models.posts import MAX_BODY
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def read(request: object) -> tuple[object, list[Problem]]:
 
 
 def _not_json(error: Exception) -> Problem:
-    reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    return Problem("body", f"cannot be written as JSON: {reason}")
+    return Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
 
 
 def _too_large(request: object, size: int) -> Problem:

@@ -14,6 +14,7 @@ from postiz_async.errors import (
     ConfigurationError,
     InvalidPostError,
     Problem,
+    describe_json_error,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def encode_body(body: msgspec.Struct) -> msgspec.Raw:
     try:
         return msgspec.Raw(_encoder.encode(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        problem = Problem("body", f"cannot be written as JSON: {error}")
+        problem = Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
         raise InvalidPostError([problem]) from error
 
 
