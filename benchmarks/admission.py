@@ -1,8 +1,10 @@
 """What the quota costs a create that need not wait, and one that stands in a long queue.
 
 Claims: to be admitted at once and counted takes at most 30 us: that much longer takes a create than
-the same POST through this client to a route that costs no quota. Beside them stand bare aiohttp
-that posts the same bytes and decodes into the same type, and a create whose content is checked. A
+the same POST through this client to a route that costs no quota. It is measured twice: one call
+after the other without a network, and over loopback, where between two calls the processor works
+for others and its caches forget. Beside them stand bare aiohttp that posts the same bytes and
+decodes into the same type, and a create whose content is checked. A
 create that waits weighs at most 2,048 bytes, its task included, and to join, to be cancelled or to
 be let go grows no faster than the logarithm of the queue's length. Baselines in the same run: bare
 aiohttp, and tasks that wait for an event.
@@ -37,7 +39,7 @@ from postiz_async.homes import OwnLedger
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 from postiz_async.options import CallOptions
 from postiz_async.quota import Ledger, Reading
-from postiz_async.wire import format_date
+from postiz_async.wire import WireRequest, WireResponse, format_date
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -50,6 +52,9 @@ UNCHECKED, CHECKED = "create, validate=False", "create"
 PLAIN_POST: Endpoint[list[Created]] = Endpoint(
     "plain_post", "POST", "/plain", list[Created], Replay.ONCE, "v1.11.1"
 )
+
+CREATED = b'[{"postId":"cmwv9y2sf001xp27d1usy9a4m","integration":"cmwv9y2sf001xp27d1usy9a4c"}]'
+"""What is answered without a network, as by the server below."""
 
 LENGTHS = (1_000, 10_000, 100_000)
 STEPS = 300
@@ -139,6 +144,44 @@ async def compare(url: str) -> dict[str, list[float]]:
     return times
 
 
+class Canned:
+    """A transport that answers at once: a POST that is counted, or one that is not."""
+
+    def __init__(self) -> None:
+        self._left = 90_000
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        headers = {"content-type": "application/json"}
+        if request.url.endswith("/posts"):
+            self._left -= 1
+            headers["x-ratelimit-limit"] = "90000"
+            headers["x-ratelimit-remaining"] = str(self._left)
+            headers["x-ratelimit-reset"] = "3600"
+        return WireResponse(201, headers, CREATED)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def warm_overhead() -> float:
+    """Microseconds that the quota takes of each call, median of rounds of a window's calls."""
+    body = create_body()
+    rounds: list[float] = []
+    for _ in range(ROUNDS):
+        async with Postiz(
+            api_key="key", base_url="http://127.0.0.1:9", politeness=None, transport=Canned()
+        ) as postiz:
+            free = Call(PLAIN_POST, body=encode_create(body), posts=1)
+            plain = partial(postiz.scheduler.call, free, CallOptions())
+            create = partial(postiz.posts.create, body, validate=False)
+            for _ in range(WARM):
+                await create()
+            counted = [await timed(create) for _ in range(CALLS)]
+            uncounted = [await timed(plain) for _ in range(CALLS)]
+            rounds.append(statistics.median(counted) - statistics.median(uncounted))
+    return statistics.median(rounds)
+
+
 def report_overhead() -> None:
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE) as server:
         try:
@@ -154,11 +197,14 @@ def report_overhead() -> None:
         pairs = zip(spread(taken), base, strict=True)
         print(f"{name:28} {' '.join(f'{each:7.0f} {each - bare:+6.0f}' for each, bare in pairs)}")
     more = statistics.median(times[UNCHECKED]) - statistics.median(times[FREE])
-    verdict = "met" if more <= TARGET_MICROS else "missed"
-    print(
-        f"the quota: {more:+.0f} us at the median, the create above the POST without quota "
-        f"(at most +{TARGET_MICROS:.0f}: {verdict})\n"
-    )
+    print("the quota, the create (unchecked) above the POST without quota, at the median")
+    for name, micros in (
+        ("over loopback", more),
+        ("without a network", asyncio.run(warm_overhead())),
+    ):
+        verdict = "met" if micros <= TARGET_MICROS else "missed"
+        print(f"  {name:26} {micros:+.0f} us (at most +{TARGET_MICROS:.0f}: {verdict})")
+    print()
 
 
 def spread(times: list[float]) -> tuple[float, float, float]:
