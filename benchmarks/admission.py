@@ -31,11 +31,12 @@ import aiohttp
 import msgspec
 
 from postiz_async import Created, CreatePost, Postiz, Priority, quota
-from postiz_async.admission import Gate, Request
+from postiz_async.admission import Gate
 from postiz_async.clock import SystemClock
 from postiz_async.compose import encode_create
 from postiz_async.endpoints import Call, Endpoint, Replay
 from postiz_async.homes import OwnLedger
+from postiz_async.lanes import Request
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 from postiz_async.options import CallOptions
 from postiz_async.quota import Ledger, Reading

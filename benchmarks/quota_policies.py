@@ -38,9 +38,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from aiolimiter import AsyncLimiter
 
 from postiz_async import Postiz, quota
-from postiz_async.admission import Request as Ticket
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, StoreError
+from postiz_async.lanes import Request as Ticket
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.quota import Grant, Ledger, Reading
 from postiz_async.sandbox import Fault, Request, Sandbox

@@ -94,7 +94,7 @@ SECTIONS = {
     ),
     "Quota and its stores": (
         "shown:Quota",
-        "scheduler:Priority",
+        "lanes:Priority",
         "stores:QuotaStore",
         "stores.memory:MemoryStore",
         "stores.sqlite:SqliteStore",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         UploadError,
     )
     from postiz_async.events import Attempt
+    from postiz_async.lanes import Priority
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import (
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings
     from postiz_async.outbox.tickets import OutboxOptions, Ticket
     from postiz_async.pool import PostizPool
-    from postiz_async.scheduler import Priority
     from postiz_async.shown import Quota
     from postiz_async.validation import MediaFacts, validate
 
@@ -159,7 +159,7 @@ _HOMES = {
     "models.settings": ("RawSettings",),
     "outbox.tickets": ("OutboxOptions", "Ticket"),
     "pool": ("PostizPool",),
-    "scheduler": ("Priority",),
+    "lanes": ("Priority",),
     "shown": ("Quota",),
     "validation": ("MediaFacts", "validate"),
 }

@@ -16,16 +16,15 @@ import itertools
 import math
 import operator
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 from sortedcontainers import SortedKeyList
 
 from postiz_async import quota
 from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
 from postiz_async.flight import FlightBudget
+from postiz_async.lanes import Priority
 from postiz_async.quota import Grant, Ledger, Wait, Why
 from postiz_async.shown import Queued, Quota, show
 
@@ -33,10 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.clock import Clock
+    from postiz_async.lanes import Request
     from postiz_async.ledgers import LedgerHome
     from postiz_async.pacing import Pacer
 
-__all__ = ["Gate", "GateOpenError", "Priority", "Request"]
+__all__ = ["Gate", "GateOpenError"]
 
 
 OVERTAKES = 9
@@ -45,45 +45,6 @@ OVERTAKES = 9
 
 QUIET = 10.0
 """Seconds from the end of a bulk create in which a job that goes on sends its next one."""
-
-
-class Priority(IntEnum):
-    """The lane of a create: a smaller number overtakes a larger one.
-
-    Any whole number is a lane. Those below `BULK` may use the slots that are held back for
-    interactive calls.
-    """
-
-    INTERACTIVE = 0
-    BULK = 10
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A create that asks for a slot. Moments are of the clock's `monotonic()`.
-
-    Within a lane the earliest `due` goes first. It is refused when it cannot leave within
-    `max_wait` seconds or before its `deadline`. `lifetime` is the time in seconds after which its
-    holder is taken for dead.
-    """
-
-    lane: int
-    posts: int
-    since: float
-    max_wait: float | None = None
-    due: float | None = None
-    deadline: float | None = None
-    lifetime: float
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether it leaves the held slots to others."""
-        return self.lane >= Priority.BULK
-
-    @property
-    def give_up_at(self) -> float:
-        """When it no longer wants a slot; infinity: never."""
-        patience = math.inf if self.max_wait is None else max(0.0, self.max_wait)
-        return min(self.since + patience, math.inf if self.deadline is None else self.deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -444,20 +405,10 @@ class Gate:
             waiting += f"; {behind} bulk calls wait behind yours"
         return (
             f"the next create-post slot is free in {describe_seconds(wait)}, "
-            f"{_allowance(ticket)}.\n"
+            f"{ticket.request.allowance}.\n"
             f"  {state}{waiting}.\n"
             f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
         )
-
-
-def _allowance(ticket: _Ticket) -> str:
-    """What the caller allowed."""
-    request, patience = ticket.request, ticket.give_up_at - ticket.request.since
-    if request.max_wait is not None and request.max_wait <= patience:
-        return f"you allowed {describe_seconds(request.max_wait)}"
-    if patience < 0:
-        return "your deadline has passed"
-    return f"your deadline was {describe_seconds(patience)} away"
 
 
 def _key(ticket: _Ticket) -> tuple[float, float, float]:

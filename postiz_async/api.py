@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async.caller import Caller, with_raw_answers
 from postiz_async.errors import ConfigurationError
+from postiz_async.lanes import Priority
 from postiz_async.options import CallOptions
 from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.integrations import Integrations
 from postiz_async.resources.media import Media
 from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
-from postiz_async.scheduler import Priority
 from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:

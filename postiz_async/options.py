@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Raw
 
-from postiz_async.admission import Priority
 from postiz_async.events import Trace
+from postiz_async.lanes import Priority
 
 if TYPE_CHECKING:
     from postiz_async.endpoints import Call

@@ -14,7 +14,7 @@ import msgspec
 from aiolimiter import AsyncLimiter
 
 from postiz_async import wire
-from postiz_async.admission import GateOpenError, Priority, Request
+from postiz_async.admission import GateOpenError
 from postiz_async.attempts import Attempts
 from postiz_async.errors import (
     APIConnectionError,
@@ -25,6 +25,7 @@ from postiz_async.errors import (
 )
 from postiz_async.keepers import Keepers
 from postiz_async.landing import landed, shows_others
+from postiz_async.lanes import Priority, Request
 from postiz_async.options import time_out
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
 
-__all__ = ["Priority", "Scheduler"]
+__all__ = ["Scheduler"]
 
 log = logging.getLogger("postiz_async")
 

@@ -327,6 +327,14 @@ def test_a_ledger_keeps_the_laws_through_any_life() -> None:
 moves = st.tuples(st.sampled_from(["ask", "ask", "arrive", "answer"]), st.integers(0, 9))
 
 
+def after_first_answer(server: FixedWindow, ledger: Ledger, now: float) -> Ledger:
+    """One call went alone and read the counter."""
+    ledger, first = quota.reserve(ledger, now)
+    reading = server.hit(now)
+    assert isinstance(reading, Reading)
+    return quota.answered(ledger, first, now, reading)
+
+
 @given(
     limit=st.integers(2, 12),
     used=st.integers(0, 5),
@@ -339,10 +347,7 @@ def test_nobody_is_told_that_a_window_is_used_up_while_a_slot_is_left(
     server, ledger, now = FixedWindow(limit), Ledger(limit=limit), 1000.0
     for _ in range(min(used, limit - 1)):
         server.hit(now)
-    ledger, first = quota.reserve(ledger, now)
-    reading = server.hit(now)
-    assert isinstance(reading, Reading)
-    ledger = quota.answered(ledger, first, now, reading)
+    ledger = after_first_answer(server, ledger, now)
     under_way: list[int] = []
     answers: list[tuple[int, Reading]] = []
     # at the end all that is under way comes back, and whoever waited asks again
@@ -382,10 +387,7 @@ def test_alone_what_was_never_sent_is_free_however_many_answers_are_lost(
     limit: int, steps: list[tuple[str, int]]
 ) -> None:
     server, ledger, now = FixedWindow(limit), Ledger(limit=limit, reserve=0), 1000.0
-    ledger, first = quota.reserve(ledger, now)
-    reading = server.hit(now)
-    assert isinstance(reading, Reading)
-    ledger = quota.answered(ledger, first, now, reading)
+    ledger = after_first_answer(server, ledger, now)
     under_way: list[int] = []
     answers: list[tuple[int, Reading]] = []
     stray, sent = 0, 1

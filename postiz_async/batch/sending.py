@@ -24,7 +24,7 @@ from postiz_async.errors import (
     PostizError,
     ServerError,
 )
-from postiz_async.scheduler import Priority
+from postiz_async.lanes import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -128,7 +128,7 @@ class Outbox:
 
         When it returns, they are on the disk: a crash of this process or a loss of power does
         not lose them. They are sent as `posts.schedule` sends, after interactive calls. When it is
-        cancelled, they are withdrawn.
+        cancelled, they are withdrawn, unless they are on their way by then.
 
         Args:
             posts: what to post, each on its channel.

@@ -29,8 +29,8 @@ from postiz_async.errors import (
     ServerError,
     StoreError,
 )
+from postiz_async.lanes import Priority
 from postiz_async.resources.finding import stored_at
-from postiz_async.scheduler import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
