@@ -121,7 +121,7 @@ async def _listed(
     channels: set[str],
 ) -> Calendar:
     """The days on which something was put, and where else what is missing there may be."""
-    calendar = Calendar(postiz.posts.list, postiz.clock)
+    calendar = Calendar(postiz.posts.list)
     ours = [intent for intent in sent if intent.item.integration.id in channels]
     moments = [intent.moment for intent in ours]
     moved = [datetime.fromtimestamp(rows[i.ref].date, UTC) for i in ours if i.ref in rows]

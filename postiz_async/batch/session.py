@@ -354,7 +354,7 @@ class Batch(Afterwards):
             )
 
     async def _open_job(self) -> Job:
-        calendar = Calendar(self._list, self._postiz.clock)
+        calendar = Calendar(self._list)
         known = await recorded(self.journal_path, self._postiz.base_url)
         fresh = [row for row in self._unsent() if row.ref not in known]
         there = await find_existing(

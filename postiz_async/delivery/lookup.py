@@ -178,7 +178,7 @@ class LookUp:
             return {}
         async with self._moving:
             moment = parse_date(sent.body.date)
-            calendar = Calendar(self._list, self._clock)
+            calendar = Calendar(self._list)
             await calendar.span(moment - AROUND, moment + AROUND)
             account = await self._accounts.account()
             found = match_moved(
