@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import (
+    APIConnectionError,
     APITimeoutError,
     Attempt,
     AuthenticationError,
@@ -255,6 +256,54 @@ async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPo
         with pytest.raises(InvalidPostError, match="'nope' does not exist"):
             await postiz.integrations.find_slot("nope")
         assert local.sandbox.requests == 1
+
+
+async def test_find_slot_of_a_channel_that_was_disabled_meanwhile_is_not_asked(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    """The server would compute for ever, and go on when nobody waits any more."""
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        local.sandbox.change_integration(channel.id, disabled=True)
+        with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
+            await postiz.integrations.find_slot(channel)
+        assert local.sandbox.requests == 2
+
+
+async def test_find_slot_without_posting_times_ends_and_says_why(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    local.sandbox.change_integration(channel.id, posting_times=())
+    async with local.client() as postiz:
+        began = local.clock.monotonic()
+        with pytest.raises(APITimeoutError, match="no posting times"):
+            await postiz.integrations.find_slot(channel)
+        assert local.clock.monotonic() - began == 10
+        assert local.sandbox.requests == 2
+
+
+async def test_a_channel_that_was_deleted_is_not_created_on(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        await postiz.integrations.delete(channel)
+        with pytest.raises(InvalidPostError, match="channel"):
+            await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
+    assert local.sandbox.creates == []
+
+
+async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        local.sandbox.faults.add(Fault("drop_answer", route="delete_integration", times=None))
+        with pytest.raises(APIConnectionError):
+            await postiz.integrations.delete(channel)
+        with pytest.raises(InvalidPostError, match="channel"):
+            await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
+    assert local.sandbox.creates == []
 
 
 async def test_analytics(local: LocalPostiz) -> None:
