@@ -15,6 +15,7 @@ from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.mending import Mending
+from postiz_async.delivery.patience import Outage
 from postiz_async.delivery.removal import delete_whole
 from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
 from postiz_async.shields import in_thread
@@ -134,7 +135,7 @@ async def _listed(
 
 async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    mending = Mending(postiz)
+    mending = Mending(postiz, Outage.of(postiz))
     return {
         each.ref
         for each in found

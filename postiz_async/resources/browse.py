@@ -21,7 +21,7 @@ from postiz_async.resources.chunks import Chunks
 from postiz_async.resources.publishing import FIRST_POLL, messages_since, next_pause, reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from postiz_async.clock import Clock
     from postiz_async.models.notifications import Notification
@@ -43,7 +43,7 @@ SHORTEST_POLL = 1.0
 class ListPosts(Protocol):
     """`postiz.posts.list`."""
 
-    async def __call__(self, *, start: datetime, end: datetime) -> list[Post]:
+    def __call__(self, *, start: datetime, end: datetime) -> Awaitable[list[Post]]:
         """The posts of a range, both ends included."""
         ...
 
