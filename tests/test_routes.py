@@ -391,21 +391,17 @@ async def test_a_route_that_is_not_there_names_the_release(channel: Integration)
             await postiz.integrations.groups()
 
 
-@pytest.mark.parametrize("create", [True, False])
-async def test_who_repeats_by_himself_gets_one_attempt(
-    local: LocalPostiz,
-    channel: Integration,
-    create: bool,  # noqa: FBT001
+async def test_who_repeats_a_create_by_himself_gets_one_attempt(
+    local: LocalPostiz, channel: Integration
 ) -> None:
+    local.sandbox.faults.add(Fault("empty_401", times=2))
     async with local.client() as postiz:
         body = build_body("draft", local.in_an_hour(), [build_item(NewPost(channel, "x"), channel)])
-        local.sandbox.faults.add(Fault("empty_401"))
         with pytest.raises(ServerError):
-            if create:
-                await postiz.posts.create(body, validate=False, retry=False)
-            else:
-                await postiz.posts.probe(retry=False)
-        assert local.sandbox.requests == 1
+            await postiz.posts.create(body, validate=False, retry=False)
+        with pytest.raises(ServerError):
+            await postiz.posts.probe(retry=False)
+        assert local.sandbox.requests == 2
 
 
 async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: LocalPostiz) -> None:
