@@ -54,6 +54,11 @@ class Channels:
             await self.refresh()
         return {key: self._by_id[key] for key in wanted & self._by_id.keys()}
 
+    def forget(self, channel_id: str) -> None:
+        """Know nothing of a channel, so that the server is asked before it is used again."""
+        self._by_id.pop(channel_id, None)
+        self._told.pop(channel_id, None)
+
     async def told(self, channel_id: str) -> ChannelSettings | None:
         """What the server says about posts of a channel; None where it does not tell."""
         now = self._caller.clock.monotonic()

@@ -39,6 +39,11 @@ __all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart"]
 
 T = TypeVar("T")
 
+MIB = 1 << 20
+
+UNTYPED = 4 * MIB
+"""The bound of answers of any shape: a body of `{}` takes 24 times its length when it is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[T]):
@@ -57,6 +62,8 @@ class Endpoint(Generic[T]):
     quota: bool = False
     """Whether a call costs one of the hourly create requests."""
     timeout: float | None = 30.0
+    max_body: int = MIB
+    """Bytes of an answer that are read, unpacked; what is longer is no answer of this route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,16 @@ class Call(Generic[T]):
 CREATE_POST: Endpoint[list[Created]] = Endpoint(
     "create_post", "POST", "/posts", list[Created], Replay.ONCE, "v1.11.1", quota=True
 )
-LIST_POSTS = Endpoint("list_posts", "GET", "/posts", PostList, Replay.SAFE, "v2.0.2", timeout=60.0)
+LIST_POSTS = Endpoint(
+    "list_posts",
+    "GET",
+    "/posts",
+    PostList,
+    Replay.SAFE,
+    "v2.0.2",
+    timeout=60.0,
+    max_body=128 * MIB,  # 60 posts that are repeated daily for five years make 80
+)
 DELETE_POST: Endpoint[None] = Endpoint(
     "delete_post", "DELETE", "/posts/{id}", NoneType, Replay.IDEMPOTENT, "v1.26.1"
 )
@@ -141,13 +157,31 @@ GENERATE_VIDEO = Endpoint(
     "generate_video", "POST", "/generate-video", Media, Replay.ONCE, "v1.64.0", timeout=2100.0
 )
 VIDEO_FUNCTION = Endpoint(
-    "video_function", "POST", "/video/function", object, Replay.SAFE, "v1.64.0"
+    "video_function",
+    "POST",
+    "/video/function",
+    object,
+    Replay.SAFE,
+    "v1.64.0",
+    max_body=UNTYPED,
 )
 LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
-    "list_integrations", "GET", "/integrations", list[Integration], Replay.SAFE, "v1.11.1"
+    "list_integrations",
+    "GET",
+    "/integrations",
+    list[Integration],
+    Replay.SAFE,
+    "v1.11.1",
+    max_body=16 * MIB,
 )
 LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
-    "list_groups", "GET", "/groups", list[Customer], Replay.SAFE, "v2.21.9"
+    "list_groups",
+    "GET",
+    "/groups",
+    list[Customer],
+    Replay.SAFE,
+    "v2.21.9",
+    max_body=4 * MIB,
 )
 IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
 CHANNEL_SETTINGS = Endpoint(
@@ -166,6 +200,7 @@ TRIGGER_TOOL = Endpoint(
     Replay.SAFE,
     "v2.18.0",
     timeout=60.0,
+    max_body=UNTYPED,
 )
 CONNECT_URL = Endpoint(
     "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
@@ -189,6 +224,7 @@ CHANNEL_ANALYTICS: Endpoint[list[Metric]] = Endpoint(
     Replay.SAFE,
     "v2.18.0",
     timeout=60.0,
+    max_body=4 * MIB,
 )
 POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
     "get_post_analytics",
@@ -198,9 +234,16 @@ POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
     Replay.SAFE,
     "v2.18.0",
     timeout=60.0,
+    max_body=4 * MIB,
 )
 LIST_NOTIFICATIONS = Endpoint(
-    "list_notifications", "GET", "/notifications", NotificationPage, Replay.SAFE, "v2.18.0"
+    "list_notifications",
+    "GET",
+    "/notifications",
+    NotificationPage,
+    Replay.SAFE,
+    "v2.18.0",
+    max_body=8 * MIB,
 )
 OAUTH_TOKEN = Endpoint("oauth_token", "POST", "/oauth/token", Token, Replay.ONCE, "v2.20.0")
 

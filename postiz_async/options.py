@@ -30,7 +30,8 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     that cannot leave before the second is refused at once. With `finish` a call whose first byte
     is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
     is taken and before the first byte, and may return a newer body; when it raises, the slot is
-    given back and nothing is sent.
+    given back and nothing is sent. Without `retry` there is one attempt, for callers that have
+    pauses of their own.
     """
 
     timeout: float | None = None
@@ -42,6 +43,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw | None]] | None = None
     trace: Trace | None = None
+    retry: bool = True
 
 
 def time_out(call: Call[T], options: CallOptions) -> float | None:

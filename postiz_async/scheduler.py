@@ -202,7 +202,7 @@ class Scheduler:
                 jitter=random.random(),  # noqa: S311
                 retry_after=retry_after,
             )
-            if wait is None or not call.can_repeat():
+            if wait is None or not options.retry or not call.can_repeat():
                 raise cause
             log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
             await self.clock.sleep(wait)

@@ -43,9 +43,6 @@ STALL_TIMEOUT = 60.0
 PIECE = 64 * 1024
 """Bytes of an upload that are handed over at a time."""
 
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes of an answer that are read; a longer one is no answer of this API."""
-
 
 class Transport(Protocol):
     """Sends one request and returns one response. Never retries, never follows a redirect."""
@@ -114,9 +111,9 @@ class AiohttpTransport:
                 timeout=_timeout(request.timeout, self._speed, watched=isinstance(data, _Form)),
                 proxy=self._proxy(request.url),
             ) as response:
-                content = await _read(response)
+                content, is_cut = await _read(response, request.max_body)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return WireResponse(response.status, headers, content)
+                return WireResponse(response.status, headers, content, is_cut)
         except (aiohttp.ClientError, OSError, ValueError) as cause:
             raise _connection_error(request, cause) from cause
 
@@ -216,19 +213,20 @@ def _timeout(total: float | None, speed: float, *, watched: bool) -> aiohttp.Cli
     )
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+    """The body, or its beginning where it is longer than `most` bytes, and whether it was cut."""
     plain = "Content-Encoding" not in response.headers
-    if plain and response.content_length is not None and response.content_length <= MAX_BODY:
-        return await response.read()
+    if plain and response.content_length is not None and response.content_length <= most:
+        return await response.read(), False
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(1 << 16):
+        chunks.append(chunk[: most - size])
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > most:
             response.close()
-            raise aiohttp.ClientPayloadError("the answer is too large")
-        chunks.append(chunk)
-    return b"".join(chunks)
+            return b"".join(chunks), True
+    return b"".join(chunks), False
 
 
 def _host(request: WireRequest) -> str:

@@ -48,7 +48,7 @@ PURE |= {"errors", "events", "landing", "lanes", "providers", "validation", "tex
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
 PURE_MODULES |= {"batch.kinds", "batch.html_text", "batch.html_calendar", "batch.html_windows"}
 PURE_MODULES |= {"batch.bodies", "batch.decisions", "batch.existing", "batch.isolating"}
-PURE_MODULES |= {"batch.marking", "batch.planning", "outbox.table"}
+PURE_MODULES |= {"batch.marking", "batch.planning", "outbox.table", "resources.chunks"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import (
+    APIConnectionError,
     APITimeoutError,
     Attempt,
     AuthenticationError,
@@ -257,6 +258,54 @@ async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPo
         assert local.sandbox.requests == 1
 
 
+async def test_find_slot_of_a_channel_that_was_disabled_meanwhile_is_not_asked(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    """The server would compute for ever, and go on when nobody waits any more."""
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        local.sandbox.change_integration(channel.id, disabled=True)
+        with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
+            await postiz.integrations.find_slot(channel)
+        assert local.sandbox.requests == 2
+
+
+async def test_find_slot_without_posting_times_ends_and_says_why(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    local.sandbox.change_integration(channel.id, posting_times=())
+    async with local.client() as postiz:
+        began = local.clock.monotonic()
+        with pytest.raises(APITimeoutError, match="no posting times"):
+            await postiz.integrations.find_slot(channel)
+        assert local.clock.monotonic() - began == 10
+        assert local.sandbox.requests == 2
+
+
+async def test_a_channel_that_was_deleted_is_not_created_on(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        await postiz.integrations.delete(channel)
+        with pytest.raises(InvalidPostError, match="channel"):
+            await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
+    assert local.sandbox.creates == []
+
+
+async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        await postiz.integrations.list()
+        local.sandbox.faults.add(Fault("drop_answer", route="delete_integration", times=None))
+        with pytest.raises(APIConnectionError):
+            await postiz.integrations.delete(channel)
+        with pytest.raises(InvalidPostError, match="channel"):
+            await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
+    assert local.sandbox.creates == []
+
+
 async def test_analytics(local: LocalPostiz) -> None:
     channel = local.add_channel("x")
     async with local.client() as postiz:
@@ -340,6 +389,19 @@ async def test_a_route_that_is_not_there_names_the_release(channel: Integration)
     async with old.client() as postiz:
         with pytest.raises(NotFoundError, match=r"needs Postiz v2\.21\.9 or newer"):
             await postiz.integrations.groups()
+
+
+async def test_who_repeats_a_create_by_himself_gets_one_attempt(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    local.sandbox.faults.add(Fault("empty_401", times=2))
+    async with local.client() as postiz:
+        body = build_body("draft", local.in_an_hour(), [build_item(NewPost(channel, "x"), channel)])
+        with pytest.raises(ServerError):
+            await postiz.posts.create(body, validate=False, retry=False)
+        with pytest.raises(ServerError):
+            await postiz.posts.probe(retry=False)
+        assert local.sandbox.requests == 2
 
 
 async def test_an_empty_401_is_a_server_fault_and_is_tried_again(local: LocalPostiz) -> None:

@@ -5,12 +5,15 @@ import gzip
 import re
 import socket
 import traceback
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
+from postiz_async import Integration, NewPost, Postiz
 from postiz_async import transport as transport_module
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import (
@@ -18,6 +21,8 @@ from postiz_async.errors import (
     APITimeoutError,
     ConfigurationError,
     Delivery,
+    DeliveryUnknownError,
+    UnexpectedAnswerError,
     UploadError,
 )
 from postiz_async.transport import KEEP_ALIVE, AiohttpTransport
@@ -225,13 +230,49 @@ async def test_compressed_answers_are_unpacked(transport: AiohttpTransport) -> N
     [ok(b"0" * 300_000), ok(gzip.compress(b"0" * 300_000), "Content-Encoding: gzip")],
     ids=["plain", "packed"],
 )
-async def test_an_endless_answer_is_cut(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, answer: bytes
-) -> None:
-    monkeypatch.setattr(transport_module, "MAX_BODY", 100_000)
+async def test_an_endless_answer_is_cut(transport: AiohttpTransport, answer: bytes) -> None:
     async with listening(saying(answer)) as url:
-        error = await failure_of(transport, request(url))
-    assert error.delivery is Delivery.UNKNOWN
+        response = await transport.send(structs.replace(request(url), max_body=100_000))
+    assert (response.status, response.is_cut) == (200, True)
+    assert response.body == b"0" * 100_000
+
+
+@pytest.mark.parametrize("unpacked", [99_999, 100_000])
+async def test_an_answer_of_just_the_length_that_is_read_is_whole(
+    transport: AiohttpTransport, unpacked: int
+) -> None:
+    body = gzip.compress(b"0" * unpacked)
+    async with listening(saying(ok(body, "Content-Encoding: gzip"))) as url:
+        response = await transport.send(structs.replace(request(url), max_body=100_000))
+    assert (len(response.body), response.is_cut) == (unpacked, False)
+
+
+async def test_a_flood_from_a_route_without_a_shape_is_cut_and_not_asked_for_again() -> None:
+    heads: list[str] = []
+    flood = b"[" + b"{}," * 5_000_000 + b"1]"
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await saying(ok(flood, "Content-Type: application/json"), heads)(reader, writer)
+
+    async with listening(handler) as url, Postiz(api_key=KEY, base_url=url) as postiz:
+        with pytest.raises(UnexpectedAnswerError) as caught:
+            await postiz.media.video_function("image-text-slides", "loadVoices")
+    assert "POST /video/function" in str(caught.value)
+    assert "4,194,304 bytes" in str(caught.value)
+    assert len(heads) == 1
+
+
+async def test_a_create_whose_answer_is_too_long_may_be_stored() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await saying(ok(b"[" + b"1," * 1_000_000 + b"1]"))(reader, writer)
+
+    channel = Integration(id="c", name="us", provider="mastodon")
+    async with listening(handler) as url, Postiz(api_key=KEY, base_url=url) as postiz:
+        at = datetime.now(UTC) + timedelta(hours=1)
+        with pytest.raises(DeliveryUnknownError, match="1,048,576 bytes"):
+            await postiz.posts.schedule(NewPost(channel, "x"), at=at, validate=False)
 
 
 async def test_the_url_arrives_to_the_letter(transport: AiohttpTransport) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from types import NoneType
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from postiz_async import endpoints, wire
 from postiz_async.endpoints import ENDPOINTS, Call, Endpoint
@@ -539,6 +541,48 @@ def test_a_success_with_another_body_is_a_typed_error(body: bytes) -> None:
 def test_deletes_say_nothing_that_matters() -> None:
     for body in ({"error": True}, {"id": "x"}, b"", b"junk"):
         assert wire.decode(endpoints.DELETE_POST_GROUP, answer(200, body)) is None
+
+
+# ------------------------------------------------------------------ bounds
+
+
+def test_a_success_that_was_cut_names_the_route_and_its_bound() -> None:
+    cut = structs.replace(answer(200, b'{"posts": [{"id": "a", "publi'), is_cut=True)
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        wire.decode(endpoints.LIST_POSTS, cut)
+    assert "GET /posts was answered with 200" in str(caught.value)
+    assert "more than 134,217,728 bytes" in str(caught.value)
+
+
+def test_an_error_that_was_cut_is_that_error() -> None:
+    cut = structs.replace(answer(502, b"<html>" + b"x" * 5_000, "text/html"), is_cut=True)
+    with pytest.raises(ServerError, match="502"):
+        wire.decode(endpoints.CREATE_POST, cut)
+
+
+def test_each_request_says_how_much_of_its_answer_is_read() -> None:
+    call = Call(endpoints.IS_CONNECTED)
+    request = wire.encode(call, root="https://x", key="k", user_agent="u", timeout=1.0)
+    assert request.max_body == endpoints.IS_CONNECTED.max_body == 1024 * 1024
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_what_has_no_shape_may_not_be_long(endpoint: Endpoint[object]) -> None:
+    """Only what becomes structs of few fields may be: `{}` takes 24 times its length in JSON."""
+    shaped = {"list_posts", "list_integrations", "list_notifications"}
+    assert endpoint.max_body <= 4 * 1024 * 1024 or endpoint.name in shaped
+
+
+def test_a_million_empty_objects_take_a_bounded_space() -> None:
+    bound = endpoints.VIDEO_FUNCTION.max_body
+    body = b"[" + b"{}," * (bound // 3 - 1) + b"1]"
+    tracemalloc.start()
+    try:
+        wire.decode(endpoints.VIDEO_FUNCTION, answer(201, body))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 128 * 1024 * 1024
 
 
 # ------------------------------------------------------------------ what it says of the quota

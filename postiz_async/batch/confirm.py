@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.reconcile import sweep_journal
 from postiz_async.delivery.listing import Calendar
-from postiz_async.delivery.patience import patiently
+from postiz_async.delivery.patience import Outage
 from postiz_async.delivery.records import Finding, State
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import describe_seconds
@@ -112,7 +112,7 @@ class _Wait:
         self._patience = patience
         self._waiting: dict[str, RowRecord] = {}
         self._ended: dict[str, int] = dict.fromkeys(("published", "failed", "stuck", "gone"), 0)
-        self._calendar = Calendar(self._list, postiz.clock)
+        self._calendar = Calendar(Outage.of(postiz).patient(postiz.posts.list))
         self._swept: set[tuple[str, float]] = set()
         self._pause = 0.0
         self._looked_at = 0.0
@@ -158,10 +158,6 @@ class _Wait:
 
     def _is_counted(self) -> bool:
         return self._postiz.scheduler.is_counted(LIST_POSTS.name)
-
-    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
-        posts = self._postiz.posts
-        return await patiently(self._postiz.clock, lambda: posts.list(start=start, end=end))
 
     async def look(self) -> list[Outcome]:
         """Look at what is due and write down what became of it."""

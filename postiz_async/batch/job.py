@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal
     from postiz_async.delivery.listing import Calendar
+    from postiz_async.delivery.patience import Outage
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.uploads import FileFacts
@@ -31,6 +32,7 @@ class Job:
     channels: Mapping[str, Integration]
     facts: Mapping[str, FileFacts]
     calendar: Calendar
+    outage: Outage
     size_of: Callable[[Row], int]
     choices: Choices
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async.caller import Caller
-from postiz_async.delivery.patience import patiently
 from postiz_async.errors import (
     BadRequestError,
     BatchError,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal
+    from postiz_async.delivery.patience import Outage
     from postiz_async.models.media import Media
     from postiz_async.uploads import FileFacts
 
@@ -41,6 +41,7 @@ class MediaUploads:
         folder: where the files of the campaign lie.
         facts: what the look at each file told, by its name in the campaign.
         known: content hash to medium, from an earlier run.
+        outage: of the job.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MediaUploads:
         folder: Path,
         facts: Mapping[str, FileFacts],
         known: Mapping[str, Media],
+        outage: Outage,
     ) -> None:
         self.done = 0
         """Contents that need not be uploaded any more."""
@@ -58,6 +60,7 @@ class MediaUploads:
         self._folder = folder
         self._facts = facts
         self._media = dict(known)
+        self._outage = outage
         self._refusals: dict[str, str] = {}
         self._decided: dict[str, anyio.Event] = {}
 
@@ -105,7 +108,7 @@ class MediaUploads:
         path, facts = self._folder / name, self._facts[name]
         caller = Caller(self._postiz.scheduler)
         try:
-            media = await patiently(self._postiz.clock, lambda: upload(caller, path, facts=facts))
+            media = await self._outage.read(lambda: upload(caller, path, facts=facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidPostError, UploadError) as error:

@@ -15,6 +15,7 @@ from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.mending import Mending
+from postiz_async.delivery.patience import Outage
 from postiz_async.delivery.removal import delete_whole
 from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
 from postiz_async.shields import in_thread
@@ -121,7 +122,7 @@ async def _listed(
     channels: set[str],
 ) -> Calendar:
     """The days on which something was put, and where else what is missing there may be."""
-    calendar = Calendar(postiz.posts.list, postiz.clock)
+    calendar = Calendar(postiz.posts.list)
     ours = [intent for intent in sent if intent.item.integration.id in channels]
     moments = [intent.moment for intent in ours]
     moved = [datetime.fromtimestamp(rows[i.ref].date, UTC) for i in ours if i.ref in rows]
@@ -134,7 +135,7 @@ async def _listed(
 
 async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    mending = Mending(postiz)
+    mending = Mending(postiz, Outage.of(postiz))
     return {
         each.ref
         for each in found

@@ -52,12 +52,14 @@ class Runner:
         self._expected = 0
         self._on_outcome = on_outcome
         self._senders = anyio.Semaphore(MAX_CREATES)
-        self._fence = Fence(job.postiz)
+        self._fence = Fence(job.postiz, job.outage)
         self._refusals = Refusals()
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
-        self._look_up = LookUp(job.postiz, job.journal, self._fence)
-        self._media = MediaUploads(job.postiz, job.journal, job.folder, job.facts, job.media)
+        self._look_up = LookUp(job.postiz, job.journal, self._fence, job.outage)
+        self._media = MediaUploads(
+            job.postiz, job.journal, job.folder, job.facts, job.media, job.outage
+        )
         self._sender = Sender(job, self._fence, self._media.medium)
 
     async def run(

@@ -6,15 +6,14 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from postiz_async.batch.bodies import build_body, guilty_places
 from postiz_async.batch.marking import Marking
-from postiz_async.batch.outage import Outage
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.delivery.findings import day_and_time
 from postiz_async.delivery.journal import State
-from postiz_async.delivery.patience import patiently
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.rows import Row
     from postiz_async.delivery.journal import SentRequest
     from postiz_async.delivery.lookup import Fence
+    from postiz_async.delivery.patience import Departure
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, CreatePost
 
@@ -104,7 +104,6 @@ class Sender:
         self._job = job
         self._fence = fence
         self._medium = medium
-        self._outage = Outage(job.postiz.clock)
 
     async def send(self, request: PlannedRequest) -> Fate:
         """Send a request, and write down what became of it as far as that is known.
@@ -115,12 +114,13 @@ class Sender:
         number, sent_at = 0, 0.0
         body: CreatePost | None = None
 
-        async def prepare() -> CreatePost:
+        async def prepare(departure: Departure) -> CreatePost:
             """Freeze mark and body with the first intent; a repetition sends the same.
 
             A request is as old as its last attempt: what is late then is late from there.
             """
             nonlocal request, number, body, sent_at
+            departure.check()
             if self._is_late(request):
                 request = await self._shifted(request, number)
                 number, body = 0, None
@@ -132,11 +132,13 @@ class Sender:
                 number = await self._job.journal.intend(body, refs_of(request), wall, date=date)
             else:
                 await self._job.journal.repeat(number, wall)
+            departure.leave()
             return body
 
         try:
-            created = await self._through(request, prepare)
-
+            created = await self._job.outage.create(
+                lambda departure: self._create(request, partial(prepare, departure))
+            )
         except _LateError:
             await self._set_aside(request, number)
             return TooLate(request)
@@ -151,7 +153,7 @@ class Sender:
         except PostizError:
             await self._set_aside(request, number)
             raise
-        self._answered(sent_at)
+        self._fence.answered(sent_at)
         ids = [post.post_id for post in created]
         stored = dict(zip(refs_of(request), ids, strict=True))
         await self._job.journal.settle(number, stored=stored, others={})
@@ -161,7 +163,6 @@ class Sender:
         self, request: PlannedRequest, error: BadRequestError | PayloadTooLargeError, sent_at: float
     ) -> Refused:
         """Raises the error if it says nothing of the posts."""
-        self._outage.answered()
         is_size = isinstance(error, PayloadTooLargeError)
         if not is_size:  # too large is said before the server looks
             self._fence.answered(sent_at)
@@ -170,26 +171,18 @@ class Sender:
         guilty = guilty_places(request, self._job.channels, error)
         return Refused(request, error.text, frozenset(guilty), is_size=is_size)
 
-    async def _through(
+    async def _create(
         self, request: PlannedRequest, prepare: Callable[[], Awaitable[CreatePost]]
     ) -> list[Created]:
-        """Send when neither an outage nor the quota is in the way."""
-        async with self._outage.passed():
-            return await patiently(
-                self._job.postiz.clock,
-                lambda: self._job.postiz.posts.create(
-                    self._body(request, request.date),
-                    priority=Priority.BULK,
-                    validate=False,
-                    due=None if request.rows[0].type == "draft" else request.date,
-                    finish=True,
-                    prepare=prepare,
-                ),
-            )
-
-    def _answered(self, sent_at: float) -> None:
-        self._fence.answered(sent_at)
-        self._outage.answered()
+        return await self._job.postiz.posts.create(
+            self._body(request, request.date),
+            priority=Priority.BULK,
+            validate=False,
+            due=None if request.rows[0].type == "draft" else request.date,
+            finish=True,
+            prepare=prepare,
+            retry=False,
+        )
 
     async def _set_aside(self, request: PlannedRequest, number: int) -> None:
         """The request was proved not stored: its rows are planned again."""
@@ -204,10 +197,8 @@ class Sender:
         log.info("the answer to request %d was lost: %s", number, error)
         await self._job.journal.mark(refs_of(request), State.UNKNOWN, "its answer was lost")
         cause = error.__cause__
-        if isinstance(cause, APIConnectionError | ServerError):
-            self._outage.lost(sent_at)
-            if self._outage.is_lasting:
-                raise cause
+        if isinstance(cause, APIConnectionError | ServerError) and self._job.outage.is_lasting:
+            raise cause
         sent = next(s for s in await self._job.journal.open_requests() if s.id == number)
         is_broken = isinstance(cause, ServerError) and cause.status_code == 500
         age = self._job.postiz.clock.monotonic() - sent_at

@@ -24,7 +24,7 @@ from postiz_async.batch.runner import Runner
 from postiz_async.batch.tolerance import checked_align, read_align
 from postiz_async.delivery.journal import Journal, RowRecord
 from postiz_async.delivery.listing import Calendar
-from postiz_async.delivery.patience import patiently
+from postiz_async.delivery.patience import Outage
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import BatchError, InvalidPostError, PostizError
 
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
-    from postiz_async.models.posts import Post
 
 __all__ = ["Batch", "journal_path"]
 
@@ -354,7 +353,8 @@ class Batch(Afterwards):
             )
 
     async def _open_job(self) -> Job:
-        calendar = Calendar(self._list, self._postiz.clock)
+        outage = Outage.of(self._postiz)
+        calendar = Calendar(outage.patient(self._postiz.posts.list))
         known = await recorded(self.journal_path, self._postiz.base_url)
         fresh = [row for row in self._unsent() if row.ref not in known]
         there = await find_existing(
@@ -380,11 +380,8 @@ class Batch(Afterwards):
             channels=self._checked.channels,
             facts=self._checked.facts,
             calendar=calendar,
+            outage=outage,
             size_of=self._checked.size_of,
             choices=self._choices,
             media=await self._journal.uploads(),
         )
-
-    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
-        posts = self._postiz.posts
-        return await patiently(self._postiz.clock, lambda: posts.list(start=start, end=end))

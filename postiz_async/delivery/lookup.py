@@ -25,16 +25,15 @@ import anyio
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
 from postiz_async.delivery.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
-from postiz_async.delivery.patience import patiently
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from postiz_async.client import Postiz
+    from postiz_async.delivery.patience import Departure, Outage
     from postiz_async.delivery.records import Account, SentRequest
     from postiz_async.models.posts import Post
 
@@ -55,10 +54,11 @@ AROUND = timedelta(days=62)
 class Fence:
     """Knows whether a create was answered that had been sent after a certain moment."""
 
-    def __init__(self, postiz: Postiz) -> None:
+    def __init__(self, postiz: Postiz, outage: Outage) -> None:
         self.coming = 0
         """Creates of the job that are planned or under way and will be answered by themselves."""
         self._postiz = postiz
+        self._outage = outage
         self._answered = -math.inf
         self._one_at_a_time = anyio.Lock()
 
@@ -78,12 +78,16 @@ class Fence:
             if self._answered <= moment:
                 sent_at = clock.monotonic()
                 try:
-                    await patiently(clock, self._postiz.posts.probe)
+                    await self._outage.create(self._put_up)
                 except QuotaError as error:
                     await clock.sleep(max(1.0, error.retry_after))
                 else:
                     self.answered(sent_at)
         return self._answered > moment
+
+    async def _put_up(self, departure: Departure) -> None:
+        departure.leave()
+        await self._postiz.posts.probe(retry=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +117,16 @@ class Accounts(Protocol):
 class LookUp:
     """Looks up the lost requests of one job."""
 
-    def __init__(self, postiz: Postiz, accounts: Accounts, fence: Fence) -> None:
+    def __init__(self, postiz: Postiz, accounts: Accounts, fence: Fence, outage: Outage) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
         self._accounts = accounts
         self._fence = fence
+        self._outage = outage
+        self._list = outage.patient(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
-        self._mending = Mending(postiz)
+        self._mending = Mending(postiz, outage)
         self._moving = anyio.Lock()
         self._moved: set[str] = set()
 
@@ -149,6 +155,8 @@ class LookUp:
             sent, 0.0 if hurry and due_in < settles else settles, all_is_enough=not waits
         )
         missing = set(range(len(sent.refs))) - posts.keys()
+        if not missing:
+            self._outage.carried_out()
         gone = await self._gone(sent, missing)
         moved = await self._moved_elsewhere(sent, missing - gone)
         stored = {place: post.id for place, post in (posts | moved).items()}
@@ -168,7 +176,7 @@ class LookUp:
         """The places whose channels are not there any more: nothing of them is listed."""
         if not places:
             return frozenset()
-        listed = await patiently(self._clock, self._postiz.integrations.list)
+        listed = await self._outage.read(self._postiz.integrations.list)
         known = {channel.id for channel in listed}
         return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
 
@@ -178,7 +186,7 @@ class LookUp:
             return {}
         async with self._moving:
             moment = parse_date(sent.body.date)
-            calendar = Calendar(self._list, self._clock)
+            calendar = Calendar(self._list)
             await calendar.span(moment - AROUND, moment + AROUND)
             account = await self._accounts.account()
             found = match_moved(
@@ -226,9 +234,6 @@ class LookUp:
         by_id = {post.id: post for post in listed if post.id not in self.taken}
         found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
-
-    async def _list(self, *, start: datetime, end: datetime) -> list[Post]:
-        return await patiently(self._clock, lambda: self._postiz.posts.list(start=start, end=end))
 
 
 def _ends_with_thread(sent: SentRequest) -> bool:

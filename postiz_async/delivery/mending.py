@@ -9,12 +9,10 @@ what is due soon is only reported.
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from postiz_async.delivery.patience import PAUSES
 from postiz_async.delivery.removal import delete_whole
-from postiz_async.errors import APIConnectionError, BadRequestError, NotFoundError, ServerError
+from postiz_async.errors import BadRequestError, NotFoundError
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -22,11 +20,12 @@ if TYPE_CHECKING:
 
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.patience import Outage
     from postiz_async.models.posts import Post
 
 __all__ = ["DUE_SOON", "MAY_LACK", "UNSEEN_END", "Mending"]
 
-log = logging.getLogger("postiz_async.batch")
+T = TypeVar("T")
 
 DUE_SOON = 600.0
 """Seconds before its date in which a half-made post is not touched: it may be published now."""
@@ -43,9 +42,9 @@ End: TypeAlias = Literal["whole", "unsure", "removed"]
 class Mending:
     """Makes half-made posts whole."""
 
-    def __init__(self, postiz: Postiz) -> None:
+    def __init__(self, postiz: Postiz, outage: Outage) -> None:
         self._postiz = postiz
-        self._clock = postiz.clock
+        self._outage = outage
 
     async def mend(self, sent: SentRequest, place: int, post: Post, *, has_ended: bool) -> End:
         """Make the last post of a request whole.
@@ -69,38 +68,36 @@ class Mending:
                 return end
         if not has_ended:
             return "unsure"
-        removal = self._in_time(sent, lambda: delete_whole(self._postiz.posts, post))
-        return "removed" if await removal else "unsure"
+        return await self._in_time(sent, lambda: self._delete(post))
 
     async def _restart(self, sent: SentRequest, post: Post) -> End | None:
         """Give a post the publishing job that it may lack; None when the server has no way to."""
-        posts = self._postiz.posts
-        try:
-            is_done = await self._in_time(sent, lambda: posts.set_status(post.id, "schedule"))
-        except BadRequestError:
-            return "unsure"
-        except NotFoundError:
-            return None
-        return "whole" if is_done else "unsure"
 
-    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[object]]) -> bool:
-        """Call, again while the server is broken; whether it succeeded before its date is near.
-
-        From then on the post may be published already, and would be published again.
-        """
-        for pause in (*PAUSES, None):
-            if self._is_due_soon(sent):
-                return False
+        async def restart() -> End | None:
             try:
-                await call()
-            except (APIConnectionError, ServerError) as error:
-                if pause is None:
-                    raise
-                log.warning("a post that may lack something is not mended yet: %s", error)
-                await self._clock.sleep(pause)
-            else:
-                return True
-        raise AssertionError("the last attempt returns or raises")
+                await self._postiz.posts.set_status(post.id, "schedule")
+            except BadRequestError:
+                return "unsure"
+            except NotFoundError:
+                return None
+            return "whole"
+
+        return await self._in_time(sent, restart)
+
+    async def _delete(self, post: Post) -> End:
+        await delete_whole(self._postiz.posts, post)
+        return "removed"
+
+    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[T]]) -> T | End:
+        """Call, again while Postiz is away, but `unsure` when the date of the post is near.
+
+        From then on it may be published already, and would be published again.
+        """
+
+        async def unless_due() -> T | End:
+            return "unsure" if self._is_due_soon(sent) else await call()
+
+        return await self._outage.read(unless_due)
 
     def _is_due_soon(self, sent: SentRequest) -> bool:
         due = parse_date(sent.body.date).timestamp()

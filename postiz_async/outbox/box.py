@@ -243,7 +243,7 @@ class Outbox:
     @property
     def trouble(self) -> str:
         """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
-        return self._sender.trouble
+        return self._sender.outage.trouble
 
     async def _entry(self, ticket_id: str) -> Entry:
         entry = await self._file.get(ticket_id)
@@ -266,7 +266,7 @@ class Outbox:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before."""
         gate = self._postiz.scheduler.gate
         before = await self._file.ahead(entry) + gate.view().queued.interactive
-        return max(gate.leaves_in(before + 1), self._sender.pauses_for)
+        return max(gate.leaves_in(before + 1), self._sender.outage.pauses_for)
 
     # -------------------------------------------------------------- telling
 

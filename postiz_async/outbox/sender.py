@@ -10,15 +10,15 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 
 from postiz_async.delivery.lookup import Fence, LookUp
-from postiz_async.delivery.patience import PAUSES
+from postiz_async.delivery.patience import Outage, PausedError
 from postiz_async.delivery.records import SentRequest, State
 from postiz_async.errors import (
-    APIConnectionError,
     BadRequestError,
     ConfigurationError,
     DeliveryUnknownError,
@@ -27,7 +27,6 @@ from postiz_async.errors import (
     PostizError,
     QuotaError,
     ServerError,
-    StoreError,
 )
 from postiz_async.lanes import Priority
 from postiz_async.resources.finding import stored_at
@@ -36,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postiz_async.client import Postiz
-    from postiz_async.models.posts import CreatePost
+    from postiz_async.delivery.patience import Departure
+    from postiz_async.models.posts import Created, CreatePost
     from postiz_async.outbox.file import OutboxFile
     from postiz_async.outbox.tickets import Entry, OutboxOptions
 
@@ -50,8 +50,8 @@ FIRST_LOOK, LAST_LOOK = 5.0, 20.0
 AT_THE_GATE = 100
 """Entries that wait for the quota at once; others that are due earlier join them."""
 
-_PASSING = (APIConnectionError, ServerError, StoreError, QuotaError)
-"""Troubles that end by themselves; others want somebody to do something."""
+_OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
+"""Errors that say something of one hand-over; any other would meet every one and is waited out."""
 
 _IN_DOUBT = (
     "its answer was lost, and its date passed before it was certain that it is not stored; "
@@ -70,14 +70,7 @@ class _LateError(Exception):
 
 
 class _NotNowError(Exception):
-    """It is not to be sent now: the outbox pauses, or the hand-over was withdrawn."""
-
-
-class _Lost(NamedTuple):
-    """A request whose answer was lost: when it was sent (monotonic), and whether by a failure."""
-
-    sent_at: float
-    is_broken: bool
+    """It is not to be sent: the hand-over was withdrawn."""
 
 
 class Sender:
@@ -97,29 +90,26 @@ class Sender:
         options: OutboxOptions,
         on_step: Callable[[str], None],
     ) -> None:
-        self.trouble = ""
-        """What holds everything up."""
         self._postiz = postiz
         self.clock = postiz.clock
         self._file = file
         self._options = options
         self._on_step = on_step
-        self._fence = Fence(postiz)
-        self._look_up = LookUp(postiz, file, self._fence)
+        self.outage = Outage.of(postiz, log=log, waits_for=self.waits_for, gives_up=False)
+        self._fence = Fence(postiz, self.outage)
+        self._look_up = LookUp(postiz, file, self._fence, self.outage)
         self._active: set[int] = set()
         self._work = anyio.Event()
         self._idle = anyio.Event()
-        self._quiet_until = -math.inf
-        self._troubles = 0
 
     def wake(self) -> None:
         """There is something new to do."""
         self._work.set()
 
-    @property
-    def pauses_for(self) -> float:
-        """Seconds for which nothing is sent because of some trouble."""
-        return max(0.0, self._quiet_until - self.clock.monotonic())
+    def waits_for(self, error: PostizError) -> bool:
+        """Whether an error is waited out, as it has nothing to do with one hand-over."""
+        is_closing = isinstance(error, ConfigurationError) and not self._postiz.is_open
+        return not is_closing and not isinstance(error, (*_OF_THE_POST, QuotaError))
 
     async def until_idle(self) -> None:
         """Wait until everything that this worker owns is over."""
@@ -133,117 +123,110 @@ class Sender:
         async with anyio.create_task_group() as group:
             while True:
                 self._work = anyio.Event()
-                entries = await self._take_stock()
+                entries = await self.outage.read(self._take_stock)
                 for entry in entries:
                     self._active.add(entry.number)
                     group.start_soon(self._step, entry)
                 look = FIRST_LOOK if entries else min(2 * look, LAST_LOOK)
-                with self.clock.move_on_after(self.pauses_for or look):
+                with self.clock.move_on_after(look):
                     await self._work.wait()
 
     async def _take_stock(self) -> list[Entry]:
         """What is to be begun now."""
-        try:
-            adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
-        except StoreError as error:
-            self._pause(error)
-            return []
+        adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
         if adopted:
             log.info("took over %d hand-overs of workers that are gone", adopted)
         if not entries and not self._active:
             self._idle.set()
-        paused = self.pauses_for > 0
-        return [entry for entry in entries if not (entry.state is State.PLANNED and paused)]
+        return entries
 
     async def _step(self, entry: Entry) -> None:
-        """Take one entry one step further."""
+        """Take one entry one step further; after an error it is found in the file again."""
         try:
             if entry.state is State.PLANNED:
                 await self._send(entry)
             else:
                 await self._find_out(entry)
         except PostizError as error:
-            self._pause(error)
+            if self.waits_for(error):
+                self.outage.failed(error)
         finally:
             self._active.discard(entry.number)
             self._on_step(entry.id)
             self.wake()
 
-    def _pause(self, error: PostizError) -> None:
-        """Send nothing for a while, a longer one each time."""
-        if isinstance(error, ConfigurationError) and not self._postiz.is_open:
-            return  # it is being closed
-        if self.pauses_for:
-            return  # one of several that failed together
-        place = min(self._troubles, len(PAUSES) - 1)
-        pause = PAUSES[place] if isinstance(error, _PASSING) else PAUSES[-1] * 2**place
-        self._troubles += 1
-        self.trouble = str(error).partition("\n")[0]
-        self._quiet_until = self.clock.monotonic() + min(pause, 3_600.0)
-        log.warning("the outbox pauses for %.0f s: %s", self.pauses_for, self.trouble)
-
     # -------------------------------------------------------------- sending
 
     async def _send(self, entry: Entry) -> None:
+        """Send it when it is its turn, and write down what comes of it."""
+        attempt = _Attempt(entry)
         self._fence.coming += 1
         try:
-            lost = await self._sent(entry)
-        finally:
-            self._fence.coming -= 1
-        if lost is not None:
-            latest = await self._file.get(entry.id)
-            if latest is not None:
-                self._on_step(entry.id)
-                age = self.clock.monotonic() - lost.sent_at
-                await self._find_out(latest, is_broken=lost.is_broken, age=age)
-
-    async def _sent(self, entry: Entry) -> _Lost | None:
-        """Send it once. None: its outcome is written down."""
-        attempt = _Attempt(self, entry, await self._moments_around(entry))
-        try:
-            created = await self._postiz.posts.create(
-                entry.request(entry.body.date),
-                priority=Priority.BULK,
-                validate=False,
-                due=datetime.fromtimestamp(entry.due, UTC),
-                finish=True,
-                prepare=attempt.prepare,
-            )
+            created = await self.outage.create(partial(self._make, attempt))
         except _NotNowError:
             await self._set_aside(attempt)
         except _LateError:
-            await self._end(entry, State.LATE, "its date passed before a slot was free")
+            await self._end(attempt.entry, State.LATE, "its date passed before a slot was free")
         except InvalidPostError as error:
-            await self._end(entry, State.REFUSED, error.problems[0].message)
+            await self._end(attempt.entry, State.REFUSED, error.problems[0].message)
         except (BadRequestError, PayloadTooLargeError) as error:
             if isinstance(error, BadRequestError):  # too large is said before the server looks
                 self._fence.answered(attempt.sent_at)
-            self._is_well()
-            await self._end(entry, State.REFUSED, error.text)
+            await self._end(attempt.entry, State.REFUSED, error.text)
         except DeliveryUnknownError as error:
             log.info("the answer to hand-over %s was lost: %s", entry.id, error)
-            await self._file.doubt(entry)
+            await self._file.doubt(attempt.entry)
             cause = error.__cause__
-            is_broken = isinstance(cause, ServerError) and cause.status_code == 500
-            return _Lost(attempt.sent_at, is_broken)
-        except PostizError:
+            attempt.is_broken = isinstance(cause, ServerError) and cause.status_code == 500
+            attempt.is_lost = True
+        else:
+            self._fence.answered(attempt.sent_at)
+            ids = {place: post.post_id for place, post in enumerate(created)}
+            await self._end(attempt.entry, State.STORED, "", attempt.entry.with_stored(ids))
+        finally:
+            self._fence.coming -= 1
+        if attempt.is_lost:
+            await self._find_lost(attempt)
+
+    async def _find_lost(self, attempt: _Attempt) -> None:
+        latest = await self._file.get(attempt.entry.id)
+        if latest is not None:
+            self._on_step(latest.id)
+            age = self.clock.monotonic() - attempt.sent_at
+            await self._find_out(latest, is_broken=attempt.is_broken, age=age)
+
+    async def _make(self, attempt: _Attempt, departure: Departure) -> list[Created]:
+        """One attempt; what was proved not stored can be withdrawn while the outbox pauses."""
+        used = await self._moments_around(attempt.entry)
+
+        async def prepare() -> CreatePost:
+            departure.check()
+            attempt.entry, attempt.request = await self._intent(
+                attempt.entry, attempt.request, used
+            )
+            departure.leave()
+            attempt.sent_at = self.clock.monotonic()
+            return attempt.request
+
+        try:
+            return await self._postiz.posts.create(
+                attempt.entry.request(attempt.entry.body.date),
+                priority=Priority.BULK,
+                validate=False,
+                due=datetime.fromtimestamp(attempt.entry.due, UTC),
+                finish=True,
+                prepare=prepare,
+                retry=False,
+            )
+        except PausedError:
             await self._set_aside(attempt)
             raise
-        else:
-            self._answered(attempt)
-            ids = {place: post.post_id for place, post in enumerate(created)}
-            await self._end(entry, State.STORED, "", entry.with_stored(ids))
-        return None
+        except PostizError as error:
+            if self.waits_for(error):
+                await self._set_aside(attempt)
+            raise
 
-    def _answered(self, attempt: _Attempt) -> None:
-        self._fence.answered(attempt.sent_at)
-        self._is_well()
-
-    def _is_well(self) -> None:
-        self._troubles = 0
-        self.trouble = ""
-
-    async def intent(
+    async def _intent(
         self, entry: Entry, request: CreatePost | None, used: Sequence[datetime]
     ) -> tuple[Entry, CreatePost]:
         """Freeze mark and body with the first intent; a repetition sends the same.
@@ -252,8 +235,6 @@ class Sender:
             _LateError: its date has passed.
             _NotNowError: nothing is to be sent.
         """
-        if self.pauses_for:
-            raise _NotNowError
         if self._is_late(entry):
             entry, request = await self._shifted(entry), None
         wall = self._postiz.scheduler.server_time()
@@ -298,6 +279,7 @@ class Sender:
         """It was proved that the request is not stored."""
         if attempt.request is not None:
             await self._file.plan_again(attempt.entry, post_ids=attempt.entry.post_ids)
+            attempt.request = None
 
     async def _end(
         self, entry: Entry, state: State, note: str, ids: tuple[str | None, ...] | None = None
@@ -316,7 +298,6 @@ class Sender:
         sent = SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
         hurry = self._options.on_doubt == "send"
         found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
-        self._is_well()
         ids = entry.with_stored(dict(found.stored))
         note = "; ".join(found.notes.values())
         if None not in ids:
@@ -331,17 +312,13 @@ class Sender:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One request on its way: what it says, once that is written down, and when it left."""
+    """A hand-over on its way: its request, once that is written down, and when it left (monotonic).
 
-    sender: Sender
+    With `is_lost` its answer was lost, with `is_broken` because the server failed.
+    """
+
     entry: Entry
-    used: Sequence[datetime]
     request: CreatePost | None = None
     sent_at: float = 0.0
-
-    async def prepare(self) -> CreatePost:
-        """The body, as the last thing before its first byte."""
-        self.entry, request = await self.sender.intent(self.entry, self.request, self.used)
-        self.request = request
-        self.sent_at = self.sender.clock.monotonic()
-        return request
+    is_lost: bool = False
+    is_broken: bool = False

@@ -17,10 +17,11 @@ from postiz_async.errors import (
     PublishError,
     describe_seconds,
 )
+from postiz_async.resources.chunks import Chunks
 from postiz_async.resources.publishing import FIRST_POLL, messages_since, next_pause, reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from postiz_async.clock import Clock
     from postiz_async.models.notifications import Notification
@@ -28,11 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Hint", "Watch", "around", "find_post", "walk"]
 
-FIRST_SPAN, SHORTEST, LONGEST = timedelta(days=7), timedelta(hours=1), timedelta(days=62)
-"""The range of the first list, and the bounds within which it adapts to the answers."""
-
-FEW, MANY = 500, 2_000
-"""Posts in an answer below which the next range doubles and above which it halves."""
+FIRST_CHUNK = timedelta(days=7)
+"""The length of the first list; the others adapt to the answers."""
 
 SEARCHED = timedelta(days=366)
 """How far before and after today a post is looked for by its id."""
@@ -45,7 +43,7 @@ SHORTEST_POLL = 1.0
 class ListPosts(Protocol):
     """`postiz.posts.list`."""
 
-    async def __call__(self, *, start: datetime, end: datetime) -> list[Post]:
+    def __call__(self, *, start: datetime, end: datetime) -> Awaitable[list[Post]]:
         """The posts of a range, both ends included."""
         ...
 
@@ -58,26 +56,19 @@ async def walk(
     accepts: Callable[[Post], bool],
     collapse_repeats: bool,
 ) -> AsyncIterator[Post]:
-    """The posts of a range in order of date, asked for in pieces of a size that fits."""
-    span, cursor = FIRST_SPAN, start
+    """The posts of a range in order of date, asked for in chunks of a size that fits."""
+    chunks = Chunks(first=FIRST_CHUNK)
     repeated: set[str] = set()
-    tick = timedelta(milliseconds=1)
-    while cursor <= end:
-        until = min(end, cursor + span - tick)
-        listed = await list_posts(start=cursor, end=until)
-        for post in sorted(listed, key=lambda post: (post.publish_date, post.id)):
-            if not cursor <= post.publish_date <= until or not accepts(post):
-                continue
+    for chunk in chunks.of(start, end):
+        listed = await list_posts(start=chunk.start, end=chunk.end)
+        chunks.read(chunk, listed)
+        inside = [p for p in listed if chunk.start <= p.publish_date <= chunk.end and accepts(p)]
+        for post in sorted(inside, key=lambda post: (post.publish_date, post.id)):
             if collapse_repeats and post.interval_in_days is not None:
                 if post.id in repeated:
                     continue
                 repeated.add(post.id)
             yield post
-        cursor = until + tick
-        if len(listed) > MANY:
-            span = max(SHORTEST, span / 2)
-        elif len(listed) < FEW:
-            span = min(LONGEST, span * 2)
 
 
 async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: datetime) -> Post:

@@ -301,6 +301,7 @@ class Creating:
         due: datetime | None = None,
         finish: bool = False,
         prepare: Callable[[], Awaitable[CreatePost]] | None = None,
+        retry: bool = True,
     ) -> builtins.list[Created]:
         """The route itself: `POST /posts` with a body as it is.
 
@@ -315,6 +316,7 @@ class Creating:
             prepare: awaited after the slot was taken and before the first byte; returns the
                 body to send in place of `body`. When it raises, the slot is given back and
                 nothing is sent.
+            retry: False for one attempt, when the caller repeats it by itself.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
@@ -336,6 +338,7 @@ class Creating:
             due=self._moment(due),
             finish=finish,
             prepare=late_body,
+            retry=retry,
         )
         try:
             created = await self._caller.call(call, options)
@@ -358,8 +361,11 @@ class Creating:
             return None
         return self._caller.clock.monotonic() + at.timestamp() - self._caller.server_time()
 
-    async def probe(self) -> None:
+    async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
+
+        Args:
+            retry: False for one attempt, when the caller repeats it by itself.
 
         Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
 
@@ -368,7 +374,8 @@ class Creating:
         """
         call = Call(CREATE_POST, body=Raw(b"{}"))
         with suppress(BadRequestError):
-            await self._caller.call(call, self._caller.merged(max_wait=0.0, priority=None))
+            options = self._caller.merged(max_wait=0.0, priority=None)
+            await self._caller.call(call, msgspec.structs.replace(options, retry=retry))
 
 
 def _at_post(place: int, problem: Problem) -> Problem:

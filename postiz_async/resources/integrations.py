@@ -15,7 +15,7 @@ from postiz_async.endpoints import (
     TRIGGER_TOOL,
     Call,
 )
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import APITimeoutError, ConfigurationError, InvalidPostError, Problem
 from postiz_async.models.integrations import ToolCall
 from postiz_async.wire import encode_body, parse_date
 
@@ -126,27 +126,46 @@ class Integrations:
         Raises:
             ServerError: also for an unknown channel.
         """
-        call = Call(DELETE_INTEGRATION, params={"id": _id(channel)})
-        return (await self._caller.call(call)).id
+        channel_id = _id(channel)
+        try:
+            call = Call(DELETE_INTEGRATION, params={"id": channel_id})
+            return (await self._caller.call(call)).id
+        finally:  # also when the answer was lost
+            self._channels.forget(channel_id)
 
     async def find_slot(self, channel: Integration | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
 
-        The channel is looked up first and the wait is bounded by 10 s, because the server never
-        answers for a channel that it does not know, is disabled or has no posting times.
+        For a channel that it does not know, that is disabled or that has no posting times, the
+        server searches without end, and goes on when nobody waits any more. So the channels are
+        listed anew before it is asked. That list does not show posting times: a channel without
+        them costs the wait of 10 s, and the server half a core until it is restarted.
 
         Retried: no. Since v2.7.0.
 
         Raises:
-            InvalidPostError: the channel does not exist or is disabled.
-            APITimeoutError: the channel has no posting times, or the server is slow.
+            InvalidPostError: the channel does not exist or is disabled; the server was not asked.
+            APITimeoutError: most likely the channel has no posting times; do not ask again before
+                it has some.
         """
         channel_id = _id(channel)
-        known = await self._channels.find(channel_id)
-        if known is None or known.disabled:
-            what = "is disabled" if known else "does not exist in this organisation"
-            raise InvalidPostError([Problem("channel", f"{channel_id!r} {what}")])
-        answer = await self._caller.call(Call(FIND_SLOT, params={"id": channel_id}))
+        channels = {each.id: each for each in await self._channels.refresh()}
+        if channel_id not in channels:
+            what = f"{channel_id!r} does not exist in this organisation"
+            raise InvalidPostError([Problem("channel", what)])
+        name = channels[channel_id].name
+        if channels[channel_id].disabled:
+            raise InvalidPostError(
+                [Problem("channel", f"{name!r} is disabled in Postiz", hint="enable it there")]
+            )
+        try:
+            answer = await self._caller.call(Call(FIND_SLOT, params={"id": channel_id}))
+        except APITimeoutError as error:
+            hint = (
+                f"Most likely {name!r} has no posting times, and the server searches without end: "
+                "give it some in Postiz, and do not ask again before."
+            )
+            raise APITimeoutError(error.message, delivery=error.delivery, hint=hint) from error
         return parse_date(answer.date)
 
 

@@ -75,9 +75,9 @@ def _occurrences(
 ) -> Iterable[dict[str, object]]:
     """One copy for each repetition up to `end`, those before the asked range included."""
     step = (post.interval or 1) * _DAY
+    entry = _entry(state, organization, post) | {"actualDate": iso(post.date)}
     for date in range(post.date, end + 1, step):
-        entry = _entry(state, organization, post)
-        yield entry | {"publishDate": iso(date), "actualDate": iso(post.date)}
+        yield entry | {"publishDate": iso(date)}
 
 
 def _entry(state: State, organization: Organization, post: Post) -> dict[str, object]:

@@ -57,6 +57,12 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         raise error
     if endpoint.reply is NoneType:
         return cast("T", None)
+    if response.is_cut:
+        raise UnexpectedAnswerError(
+            f"{endpoint.method} {endpoint.path} was answered with {response.status} and a body of "
+            f"more than {endpoint.max_body:,} bytes, which is more than is read of this route. "
+            "Is there something between you and Postiz that changes answers?"
+        )
     try:
         return _decoder(endpoint.reply).decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:

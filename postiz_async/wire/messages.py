@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from postiz_async.endpoints import FilePart
+from postiz_async.endpoints import MIB, FilePart
 
 __all__ = ["WireRequest", "WireResponse", "is_web_page"]
 
@@ -20,6 +20,8 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     body: bytes | FilePart | None
     timeout: float | None
     """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+    max_body: int = MIB
+    """Bytes of the answer's body that are read, unpacked."""
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url})"  # the headers have the key
@@ -31,6 +33,8 @@ class WireResponse(msgspec.Struct, frozen=True, gc=False):
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_cut: bool = False
+    """Whether the body was longer than `max_body`, and only its beginning was read."""
 
     def __repr__(self) -> str:
         return f"WireResponse({self.status}, {len(self.body)} bytes)"

@@ -70,7 +70,8 @@ def encode(
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
     headers = (*own, *_added(headers))
-    return WireRequest(call.endpoint.method, url, headers, body, timeout)
+    endpoint = call.endpoint
+    return WireRequest(endpoint.method, url, headers, body, timeout, endpoint.max_body)
 
 
 _OUR_HEADERS = {

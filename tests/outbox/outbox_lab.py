@@ -13,10 +13,10 @@ from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
-    from postiz_async import Ticket
+    from postiz_async import Attempt, Ticket
     from postiz_async.stores.memory import MemoryStore
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -37,6 +37,7 @@ class OutboxLab:
         quota: MemoryStore | None = None,
         drain: float = 0.0,
         validate: bool = True,
+        on_attempt: Callable[[Attempt], None] | None = None,
         **options: Any,
     ) -> AsyncGenerator[Postiz]:
         """A client of a new process."""
@@ -48,6 +49,7 @@ class OutboxLab:
             quota=quota,
             drain=drain,
             validate=validate,
+            on_attempt=on_attempt,
             outbox=OutboxOptions(self.path, **options),
         ) as postiz:
             yield postiz

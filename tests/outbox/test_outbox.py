@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from outbox_lab import OutboxLab
 
 from postiz_async import (
     APIConnectionError,
+    Attempt,
     ConfigurationError,
     Integration,
     InvalidPostError,
@@ -288,3 +291,31 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         OutboxOptions(tmp_path, late=timedelta(0))
     with pytest.raises(ConfigurationError):
         OutboxOptions(tmp_path, keep=timedelta(days=-1))
+
+
+async def test_one_outage_is_one_pause_of_the_outbox(
+    lab: OutboxLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[Attempt] = []
+    async with lab.client(on_attempt=made.append) as postiz:
+        for ticket in await lab.put(postiz, 8):
+            await postiz.outbox.wait(ticket.id)
+        made.clear()
+        with caplog.at_level(logging.WARNING, "postiz_async.outbox"):
+            lab.sandbox.faults.add(Fault("empty_401", times=None))
+            channel = Integration(id=lab.channel, name="us", provider="mastodon")
+            posts = [NewPost(channel, f"post {n}") for n in range(8, 24)]
+            tickets = [await postiz.outbox.put(post, at=lab.at(24)) for post in posts]
+            await lab.clock.sleep(600)
+            counts = Counter(attempt.endpoint for attempt in made)
+            assert counts["create_post"] <= 4
+            assert counts["is_connected"] == 5
+            withdrawn = await postiz.outbox.withdraw(tickets[-1].id)
+            lab.sandbox.faults.clear()
+            for ticket in tickets:
+                await postiz.outbox.wait(ticket.id)
+    assert withdrawn, "what was not sent is not on its way"
+    said = [record.getMessage().partition(" ")[0] for record in caplog.records]
+    assert said == ["paused", "goes"]
+    assert lab.statuses == [201] * 23
+    lab.assert_each_once(range(23))

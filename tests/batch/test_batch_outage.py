@@ -1,0 +1,81 @@
+"""One outage is one pause of the whole job: one asks, nothing else is sent, and it is said once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from batch_lab import Lab, rows
+
+from postiz_async.flight import MAX_CREATES
+from postiz_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from postiz_async.wire import WireRequest
+
+LASTS = 600
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    async with made.sandbox:
+        yield made
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
+
+
+def is_create(request: WireRequest) -> bool:
+    return request.method == "POST" and request.url.endswith("/posts")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset", times=None),
+        Fault("empty_401", times=None),
+        Fault("error_before", status=502, times=None),
+        Fault("error_before", status=500, times=None),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+async def test_nothing_but_one_question_is_sent_in_an_outage(
+    lab: Lab, channels: list[str], fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab.write(rows(channels, 150))
+    sent: list[int] = []
+
+    def begins() -> None:
+        sent.append(len(lab.transport.sent))
+        lab.sandbox.faults.add(fault)
+        lab.clock.call_at(lab.clock.monotonic() + LASTS, ends)
+
+    def ends() -> None:
+        sent.append(len(lab.transport.sent))
+        lab.sandbox.faults.clear()
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        done = 0
+        with caplog.at_level(logging.INFO, "postiz_async.batch"):
+            async with batch.run() as outcomes:
+                async for _ in outcomes:
+                    done += 1
+                    if done == 30:
+                        begins()
+        assert (await batch.report()).complete
+    during = lab.transport.sent[slice(*sent)]
+    assert sum(map(is_create, during)) <= MAX_CREATES, "those that were leaving as it began"
+    questions = [each for each in during if each.url.endswith("/is-connected")]
+    assert 5 <= len(questions) <= 6
+    assert len(during) <= MAX_CREATES + len(questions)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [text.partition(" ")[0] for text in said] == ["paused", "goes"]
+    assert "10 min" in said[1] or "13 min" in said[1]
+    lab.assert_each_once(f"post {n}" for n in range(150))

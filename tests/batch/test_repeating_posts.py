@@ -1,0 +1,82 @@
+"""Repeating posts are in every list, however short its range: they must not multiply the lists."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from batch_lab import START, Lab, rows
+from msgspec.structs import replace
+
+from postiz_async import Integration, NewPost, NotFoundError
+from postiz_async.compose import build_body, build_item
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from postiz_async.client import Postiz
+
+YEAR = timedelta(days=365)
+
+MOST = 100
+"""Requests after which a test ends that would go on for hours."""
+
+
+async def repeat_daily(lab: Lab, count: int, age: timedelta) -> None:
+    """Posts that are repeated every day since a while before the start."""
+    if not count:
+        return
+    channel = Integration(id=lab.channel("mastodon"), name="daily", provider="mastodon")
+    items = [build_item(NewPost(channel, f"daily {n}"), channel) for n in range(count)]
+    body = replace(build_body("draft", START - age, items), inter=1)
+    async with lab.client() as postiz:
+        await postiz.posts.create(body, validate=False)
+
+
+def lists_of(lab: Lab) -> int:
+    """How many lists the last client asked for."""
+    asked = [urlsplit(each.url).path for each in lab.transport.sent if each.method == "GET"]
+    return sum(path.endswith("/posts") for path in asked)
+
+
+def enough() -> None:
+    raise AssertionError(f"more than {MOST} requests")
+
+
+async def a_year(lab: Lab, postiz: Postiz) -> None:
+    found = [post.id async for post in postiz.posts.iter(start=START, end=START + YEAR)]
+    assert len(found) == 366 * len(set(found))
+
+
+async def an_unknown_id(lab: Lab, postiz: Postiz) -> None:
+    with pytest.raises(NotFoundError):
+        await postiz.posts.get("nope")
+
+
+async def a_campaign(lab: Lab, postiz: Postiz) -> None:
+    async with lab.batch(postiz) as batch:
+        assert (await batch.run_all()).complete
+
+
+@pytest.mark.parametrize("work", [a_year, an_unknown_id, a_campaign])
+async def test_as_many_lists_with_repeating_posts_as_without(
+    tmp_path: Path, work: Callable[[Lab, Postiz], Awaitable[object]]
+) -> None:
+    counts: list[int] = []
+    for repeating in (0, 6):
+        folder = tmp_path / str(repeating)
+        folder.mkdir()
+        lab = Lab(folder, limit=1_000)
+        async with lab.sandbox:
+            await repeat_daily(lab, repeating, 3 * YEAR)
+            lab.write(rows([lab.channel("telegram")], 20, step=24))
+            async with lab.client() as postiz:
+                lab.transport.before[MOST] = enough
+                await work(lab, postiz)
+            counts.append(lists_of(lab))
+    without, with_repeating = counts
+    assert with_repeating <= without
+    assert without <= 20
