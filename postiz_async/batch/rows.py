@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Content
 
-__all__ = ["COLUMNS", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
+__all__ = ["COLUMNS", "EXPORT_ONLY", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",
@@ -43,6 +43,9 @@ COLUMNS = {
     "needs_media": "yes while media and thread of an exported post are not filled in",
     "state": "of an exported post; not read",
 }
+EXPORT_ONLY = {"needs_media", "state"}
+"""Columns by which an exported file is known; nobody else has a use for them."""
+
 TextFormat = Literal["text", "markdown", "html"]
 
 _KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown, "html": Html}
