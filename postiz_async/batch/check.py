@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,8 +24,8 @@ from postiz_async.uploads import POSTABLE, FileFacts, inspect_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
+    from postiz_async.batch.media_files import MediaFolders
     from postiz_async.batch.rows import Row
     from postiz_async.batch.source import Campaign
     from postiz_async.delivery.journal import RowRecord
@@ -136,35 +137,45 @@ def edited(rows: Iterable[Row], checked: Checked) -> list[Problem]:
 
 
 async def inspect_media(
-    rows: Iterable[Row], folder: Path
+    rows: Iterable[Row], folders: MediaFolders
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
     """Look at each media file once.
 
     Returns:
         The facts by the name that the campaign gives, and the problems, one for each row.
     """
-    users: defaultdict[str, list[int]] = defaultdict(list)
+    users: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in rows:
         for name in row.media:
-            users[name].append(row.number)
+            users[name, name in row.own_media].append(row.number)
     facts: dict[str, FileFacts] = {}
     problems: list[Problem] = []
     limiter = anyio.CapacityLimiter(_READERS)
 
-    async def look(name: str) -> None:
+    def inspect(name: str, *, is_trusted: bool) -> FileFacts:
+        path = folders.find(name, is_trusted=is_trusted)
+        try:
+            return inspect_file(path)
+        except InvalidPostError as error:
+            raise InvalidPostError(
+                [replace(p, message=p.message.replace(str(path), name)) for p in error.problems]
+            ) from None
+
+    async def look(name: str, *, is_trusted: bool) -> None:
         try:
             async with limiter:
-                facts[name] = await anyio.to_thread.run_sync(inspect_file, folder / name)
+                looking = partial(inspect, name, is_trusted=is_trusted)
+                facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidPostError as error:
-            for problem in error.problems:
-                message = problem.message.replace(str(folder / name), name)
-                problems.extend(
-                    Problem("media", message, number, problem.hint) for number in users[name]
-                )
+            problems.extend(
+                Problem("media", problem.message, number, problem.hint)
+                for problem in error.problems
+                for number in users[name, is_trusted]
+            )
 
     async with anyio.create_task_group() as group:
-        for name in users:
-            group.start_soon(look, name)
+        for name, is_trusted in users:
+            group.start_soon(partial(look, name, is_trusted=is_trusted))
     return facts, sorted(problems, key=lambda problem: problem.row or 0)
 
 

@@ -19,7 +19,6 @@ from postiz_async.uploads import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
@@ -38,7 +37,6 @@ class MediaUploads:
     Args:
         postiz: an open client.
         journal: where uploads are noted, so that a later run need not repeat them.
-        folder: where the files of the campaign lie.
         facts: what the look at each file told, by its name in the campaign.
         known: content hash to medium, from an earlier run.
     """
@@ -47,7 +45,6 @@ class MediaUploads:
         self,
         postiz: Postiz,
         journal: Journal,
-        folder: Path,
         facts: Mapping[str, FileFacts],
         known: Mapping[str, Media],
     ) -> None:
@@ -55,7 +52,6 @@ class MediaUploads:
         """Contents that need not be uploaded any more."""
         self._postiz = postiz
         self._journal = journal
-        self._folder = folder
         self._facts = facts
         self._media = dict(known)
         self._refusals: dict[str, str] = {}
@@ -102,10 +98,12 @@ class MediaUploads:
                 group.start_soon(one, sha)
 
     async def _upload(self, sha: str, name: str) -> None:
-        path, facts = self._folder / name, self._facts[name]
+        facts = self._facts[name]
         caller = Caller(self._postiz.scheduler)
         try:
-            media = await patiently(self._postiz.clock, lambda: upload(caller, path, facts=facts))
+            media = await patiently(
+                self._postiz.clock, lambda: upload(caller, facts.path, facts=facts)
+            )
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidPostError, UploadError) as error:

@@ -176,7 +176,8 @@ async def upload(
         caller: makes the calls.
         value: the source.
         wishes: how it is to go.
-        facts: what an earlier look at the source told; it is not looked at again.
+        facts: what an earlier look at the source told, a file by its real path; it is not looked
+            at again.
         shelf: what was uploaded lately.
     """
     wishes = wishes or Wishes()
@@ -191,7 +192,9 @@ async def upload(
             url, allow_private=wishes.allow_private, stall_timeout=wishes.stall_timeout
         )
     else:
-        source = await open_local(value, stall_timeout=wishes.stall_timeout)
+        source = await open_local(
+            value, stall_timeout=wishes.stall_timeout, is_resolved=facts is not None
+        )
     try:
         return await _upload(caller, source, wishes, facts, shelf if wishes.reuse else None)
     finally:

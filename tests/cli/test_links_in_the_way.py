@@ -1,4 +1,4 @@
-"""A link that lies where a file is to be written: what it leads to is not touched."""
+"""Links that lead to files of others: not written through, and read only where that is allowed."""
 
 from __future__ import annotations
 
@@ -94,3 +94,14 @@ def test_a_folder_in_its_place_is_said(cli: Cli, server: Server, file: Path) -> 
     assert result.code == 0
     assert "could not be written" in result.out
     assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
+
+
+def test_media_behind_a_link_run_with_their_folder_allowed(
+    cli: Cli, server: Server, sample: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").symlink_to(sample)
+    name = f"pictures/{next(sample.glob('*.png')).name}"
+    row = ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}", name)
+    file = write_campaign(tmp_path / "c.csv", row, columns="integration,date,content,media")
+    assert "is a link to" in cli("run", file).err
+    assert cli("run", file, "--media-root", tmp_path, "--media-root", sample).code == 0
