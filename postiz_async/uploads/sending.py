@@ -21,6 +21,7 @@ from postiz_async.errors import (
     BadRequestError,
     Delivery,
     NotFoundError,
+    PermissionDeniedError,
     PostizError,
     ServerError,
     UploadError,
@@ -266,7 +267,13 @@ async def _by_server(caller: Caller, url: str) -> Media | None:
     once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
     try:
         return await caller.call(Call(once, body=encode_body(_FromUrl(url))))
-    except (APIConnectionError, BadRequestError, NotFoundError, ServerError) as error:
+    except (
+        APIConnectionError,
+        BadRequestError,
+        NotFoundError,
+        PermissionDeniedError,
+        ServerError,
+    ) as error:
         if isinstance(error, APIConnectionError) and error.delivery is Delivery.NOT_SENT:
             raise
         log.info("the server did not fetch %s (%s); it is streamed from here", shown(url), error)
