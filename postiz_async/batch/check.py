@@ -55,19 +55,23 @@ class Resolver:
 
     def resolve(self, row: Row) -> Integration | Problem:
         """The channel of a row, or what is wrong with it."""
-        wanted = row.integration
+        found = self.find(row.integration)
+        return replace(found, row=row.number) if isinstance(found, Problem) else found
+
+    def find(self, wanted: str) -> Integration | Problem:
+        """The channel that somebody means, or what is wrong with the word."""
         for matches in self._by_id_name_provider(wanted):
             if len(matches) == 1:
-                return self._usable(row, matches[0])
+                return self._usable(matches[0])
             if matches:
                 names = ", ".join(f"{channel.name!r} ({channel.id})" for channel in matches)
                 return Problem(
-                    "integration", f"{wanted!r} fits {len(matches)} channels", row.number, names
+                    "integration", f"{wanted!r} fits {len(matches)} channels", hint=names
                 )
         known = [name for c in self.channels for name in (c.name, c.provider, c.id)]
         close = difflib.get_close_matches(wanted, known, 1)
         hint = f"do you mean {close[0]!r}?" if close else "postiz-async integrations lists them"
-        return Problem("integration", f"there is no channel {wanted!r}", row.number, hint)
+        return Problem("integration", f"there is no channel {wanted!r}", hint=hint)
 
     def _by_id_name_provider(self, wanted: str) -> tuple[list[Integration], ...]:
         lower = wanted.casefold()
@@ -78,12 +82,10 @@ class Resolver:
         )
 
     @staticmethod
-    def _usable(row: Row, channel: Integration) -> Integration | Problem:
+    def _usable(channel: Integration) -> Integration | Problem:
         if not channel.disabled:
             return channel
-        return Problem(
-            "integration", f"the channel {channel.name!r} is disabled in Postiz", row.number
-        )
+        return Problem("integration", f"the channel {channel.name!r} is disabled in Postiz")
 
 
 def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:

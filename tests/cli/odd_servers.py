@@ -28,7 +28,11 @@ async def main(api_key: str) -> None:
         two.add_integration("mastodon")
         other = two.add_organization("the-key-of-somebody-else")
         two.add_integration("mastodon", organization=other)
+        alike = await stack.enter_async_context(Sandbox(api_key=api_key))
+        for name in ("One", "Two"):
+            alike.add_integration("mastodon", name=name)
         urls = {
+            "two of a kind": (await stack.enter_async_context(serve(alike))).url,
             "container": (await stack.enter_async_context(serve(container))).url,
             "two organisations": (await stack.enter_async_context(serve(two))).url,
         }
