@@ -64,7 +64,9 @@ class MediaFolders:
             InvalidPostError: it may not be used.
         """
         if not is_trusted and _HOME.match(name):
-            raise _refuse(f"{name} begins with ~, which only a shell replaces", "write it out")
+            raise _refuse(
+                f"{name} begins with ~, which only a shell replaces", "write the whole path"
+            )
         if not is_trusted and os.name != "nt" and _WINDOWS.match(name):
             raise _refuse(f"{name} is a path of Windows", "write it relative to the campaign")
         try:
@@ -79,7 +81,7 @@ class MediaFolders:
         where = f"is a link to {found}, which lies" if is_link else "lies"
         raise _refuse(
             f"{name} {where} outside of the campaign's folder ({home})",
-            "copy it there, or allow its own: --media-root, in Python media_root=",
+            "copy the file there, or allow its folder: --media-root DIR, in Python media_root=",
         )
 
 

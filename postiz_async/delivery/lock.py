@@ -59,7 +59,7 @@ def _acquired(path: Path) -> int | None:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
             raise BatchError(
-                f"{path} is a symbolic link, which no lock of ours is. Remove it: a lock holds "
+                f"{path} is a symbolic link, and a lock has to be a file. Remove it; a lock holds "
                 "nothing that is needed later."
             ) from error
         raise BatchError(f"{path} cannot be written: {error.strerror}.") from error

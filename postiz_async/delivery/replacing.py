@@ -19,7 +19,7 @@ def replace_file(path: Path, text: str) -> None:
 
     It is written beside its place and renamed. So a symbolic link in that place is replaced, and
     what the link leads to stays as it is. A new file is its owner's alone; one that is replaced
-    keeps its permissions. What is no file, such as a pipe or `/dev/stdout`, is written to.
+    keeps its permissions. A pipe, a device or `/dev/stdout` is written to, not replaced.
 
     Raises:
         OSError: the folder, or what is in the place of the file, cannot be written.
@@ -40,7 +40,13 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def _takes_writing(path: Path) -> bool:
-    """Whether a pipe, a device or a socket is there, also behind a link."""
+    """Whether what is there is no file to be replaced: a pipe, a device, `/dev/stdout`.
+
+    Where `/dev/stdout` and the like lead to a file, it is one that was opened for this process.
+    """
+    folder = os.path.realpath(path.parent)
+    if folder == "/dev" or folder.startswith("/proc/"):
+        return True
     try:
         mode = path.stat().st_mode
     except OSError:

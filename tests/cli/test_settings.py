@@ -147,6 +147,10 @@ def test_https_where_there_is_only_http(
     result = cli(verb, "--url", server.url.replace("http", "https"))
     assert result.code == 2
     assert f"does not use TLS. If that is intended, use {server.url}" in result.err + result.out
+    monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", "1")
+    result = cli(verb, "--url", server.url.replace("http", "https"))
+    assert result.code == 2
+    assert f"A sandbox has no TLS: is it {server.url}?" in result.err
 
 
 def test_no_sandbox_is_there(cli: Cli, server: Server, command: list[str], nobody: str) -> None:
