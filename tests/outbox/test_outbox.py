@@ -269,7 +269,7 @@ class Firewall(SandboxTransport):
 
     async def send(self, request: WireRequest) -> WireResponse:
         if self.is_up and request.method == "POST":
-            return WireResponse(403, {"content-type": "text/html"}, b"<html>blocked</html>")
+            return WireResponse(403, {}, b'{"message": "Forbidden"}')
         return await super().send(request)
 
 
