@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.choices import Existing, Late, OnDoubt
     from postiz_async.batch.exporting import Exported, Naming
+    from postiz_async.batch.media_files import MediaRoot
     from postiz_async.batch.reading import Reading
     from postiz_async.batch.session import Batch
     from postiz_async.batch.source import Source
@@ -289,6 +290,7 @@ class Postiz(OpenClient):
         journal: Path | str | None = None,
         timezone: str | None = None,
         reading: Reading | None = None,
+        media_root: MediaRoot = (),
         align: timedelta | str = "0",
         late: Late = "skip",
         skip_invalid: bool = False,
@@ -305,6 +307,7 @@ class Postiz(OpenClient):
             journal=journal,
             timezone=timezone,
             reading=reading,
+            media_root=media_root,
             align=align,
             late=late,
             skip_invalid=skip_invalid,

@@ -14,9 +14,12 @@ from postiz_async import endpoints, wire
 from postiz_async.endpoints import Call, Endpoint
 from postiz_async.errors import (
     APIConnectionError,
+    APIStatusError,
     AuthenticationError,
     ConfigurationError,
     NotFoundError,
+    PostizError,
+    UnexpectedAnswerError,
 )
 
 if TYPE_CHECKING:
@@ -134,21 +137,30 @@ async def _address(
     patient: _Patient, *, is_given: bool
 ) -> tuple[Finding, bool, WireResponse | None]:
     subject = f"address {patient.root}"
+
+    def wrong(text: str, advice: str = "") -> tuple[Finding, bool, WireResponse | None]:
+        return Finding(subject, Verdict.WRONG, text, advice), False, None
+
     try:
         response = await patient.ask(endpoints.IS_CONNECTED)
     except APIConnectionError as broken:
-        return Finding(subject, Verdict.WRONG, broken.message), False, None
-    error = wire.failure(response)
-    if isinstance(error, ConfigurationError):
-        what = "a web page or a redirect, not the API"
-        return Finding(subject, Verdict.WRONG, what), False, None
-    if isinstance(error, NotFoundError):
-        text = (
-            f"404: {error.text} (wrong path, or a server older than {endpoints.IS_CONNECTED.since})"
-        )
-        return Finding(subject, Verdict.WRONG, text), False, None
-    if error is not None and not isinstance(error, AuthenticationError):
-        return Finding(subject, Verdict.WRONG, str(error)), False, None
+        return wrong(broken.message)
+    try:
+        wire.decode(endpoints.IS_CONNECTED, response)
+    except AuthenticationError:
+        pass  # it is the API that says so
+    except ConfigurationError as error:
+        what, _, advice = str(error).partition(". ")
+        return wrong(f"{what}.", advice if response.status == 304 else "")
+    except UnexpectedAnswerError:
+        return wrong("answers, but not as Postiz does", "Is Postiz at this address and port?")
+    except NotFoundError as error:
+        since = endpoints.IS_CONNECTED.since
+        return wrong(f"404: {error.text} (wrong path, or a server older than {since})")
+    except APIStatusError as error:
+        return wrong(f"{error.status_code}: {error.text}", error.hint)
+    except PostizError as error:
+        return wrong(str(error))
     if is_given:
         return Finding(subject, Verdict.FINE, "answers as the API"), True, response
     advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
@@ -156,10 +168,12 @@ async def _address(
 
 
 def _key_accepted(response: WireResponse) -> Finding:
-    error = wire.failure(response)
-    if isinstance(error, AuthenticationError):
-        advice = "Copy the key again: Settings > Developers > Public API."
-        return Finding("key", Verdict.WRONG, f"refused: {error.text}", advice)
+    try:
+        is_accepted = wire.decode(endpoints.IS_CONNECTED, response).connected
+    except AuthenticationError as error:
+        return Finding("key", Verdict.WRONG, f"refused: {error.text}", error.hint)
+    if not is_accepted:
+        return Finding("key", Verdict.WRONG, "the server says that it is not connected")
     return Finding("key", Verdict.FINE, "accepted")
 
 

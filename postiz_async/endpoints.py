@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart"]
+__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "Meaning"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,28 @@ MIB = 1 << 20
 
 UNTYPED = 4 * MIB
 """The bound of answers of any shape: a body of `{}` takes 24 times its length when it is read."""
+CRASH = "Internal server error"
+"""All that the server says when it fails for a reason of its own, or meets an unknown id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a refusal of a route means whose words do not tell it.
+
+    `words` are the server's, of the whole text.
+    """
+
+    status: int
+    words: str
+    hint: str
+
+
+_CHANNEL_UNKNOWN = Meaning(
+    500,
+    CRASH,
+    "This server fails in this way when it has no channel with this id: "
+    "`postiz-async integrations` lists those it has.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +86,8 @@ class Endpoint(Generic[T]):
     timeout: float | None = 30.0
     max_body: int = MIB
     """Bytes of an answer that are read, unpacked; what is longer is no answer of this route."""
+    meanings: tuple[Meaning, ...] = ()
+    """Of its refusals that do not say what they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +125,21 @@ class Call(Generic[T]):
 
 
 CREATE_POST: Endpoint[list[Created]] = Endpoint(
-    "create_post", "POST", "/posts", list[Created], Replay.ONCE, "v1.11.1", quota=True
+    "create_post",
+    "POST",
+    "/posts",
+    list[Created],
+    Replay.ONCE,
+    "v1.11.1",
+    quota=True,
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when `posts` is no list, or a tag or the date is none; "
+            "or its database failed.",
+        ),
+    ),
 )
 LIST_POSTS = Endpoint(
     "list_posts",
@@ -128,7 +166,20 @@ MISSING: Endpoint[list[MissingRelease]] = Endpoint(
     "v2.19.0",
 )
 SET_RELEASE_ID = Endpoint(
-    "update_release_id", "PUT", "/posts/{id}/release-id", StoredRelease, Replay.ONCE, "v2.19.0"
+    "update_release_id",
+    "PUT",
+    "/posts/{id}/release-id",
+    StoredRelease,
+    Replay.ONCE,
+    "v2.19.0",
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when there is no post with this id, and when the post "
+            "has an id on its network already: only one that lacks it takes one.",
+        ),
+    ),
 )
 SET_STATUS = Endpoint(
     "change_post_status", "PUT", "/posts/{id}/status", PostState, Replay.ONCE, "v2.21.7"
@@ -154,7 +205,20 @@ UPLOAD_FROM_URL = Endpoint(
     timeout=600.0,
 )
 GENERATE_VIDEO = Endpoint(
-    "generate_video", "POST", "/generate-video", Media, Replay.ONCE, "v1.64.0", timeout=2100.0
+    "generate_video",
+    "POST",
+    "/generate-video",
+    Media,
+    Replay.ONCE,
+    "v1.64.0",
+    timeout=2100.0,
+    meanings=(
+        Meaning(
+            400,
+            "type must be any of:",
+            "This server has no video generator: whoever runs it has to set up the keys of one.",
+        ),
+    ),
 )
 VIDEO_FUNCTION = Endpoint(
     "video_function",
@@ -164,6 +228,14 @@ VIDEO_FUNCTION = Endpoint(
     Replay.SAFE,
     "v1.64.0",
     max_body=UNTYPED,
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when it has no video generator of this name, or lacks "
+            "the key of the service that the generator asks.",
+        ),
+    ),
 )
 LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
     "list_integrations",
@@ -201,6 +273,14 @@ TRIGGER_TOOL = Endpoint(
     "v2.18.0",
     timeout=60.0,
     max_body=UNTYPED,
+    meanings=(
+        Meaning(
+            401,
+            "Channel disconnected due to expired token",
+            "The network ended the access of this channel: connect it again in Postiz. The API "
+            "key is fine.",
+        ),
+    ),
 )
 CONNECT_URL = Endpoint(
     "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
@@ -212,6 +292,7 @@ DELETE_INTEGRATION = Endpoint(
     DeletedIntegration,
     Replay.IDEMPOTENT,
     "v2.20.0",
+    meanings=(_CHANNEL_UNKNOWN,),
 )
 FIND_SLOT = Endpoint(
     "find_slot", "GET", "/find-slot/{id}", FreeSlot, Replay.ONCE, "v2.7.0", timeout=10.0
@@ -225,6 +306,7 @@ CHANNEL_ANALYTICS: Endpoint[list[Metric]] = Endpoint(
     "v2.18.0",
     timeout=60.0,
     max_body=4 * MIB,
+    meanings=(_CHANNEL_UNKNOWN,),
 )
 POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
     "get_post_analytics",
@@ -245,7 +327,28 @@ LIST_NOTIFICATIONS = Endpoint(
     "v2.18.0",
     max_body=8 * MIB,
 )
-OAUTH_TOKEN = Endpoint("oauth_token", "POST", "/oauth/token", Token, Replay.ONCE, "v2.20.0")
+OAUTH_TOKEN = Endpoint(
+    "oauth_token",
+    "POST",
+    "/oauth/token",
+    Token,
+    Replay.ONCE,
+    "v2.20.0",
+    meanings=(
+        Meaning(
+            401,
+            "invalid_client",
+            "The client id (pca_...) or the client secret (pcs_...) of the application is wrong, "
+            "or its secret was made anew. An API key has no part in this.",
+        ),
+        Meaning(
+            400,
+            "invalid_grant",
+            "The code is unknown, was used before or is older than ten minutes. Send the user to "
+            "authorize_url again.",
+        ),
+    ),
+)
 
 ENDPOINTS: tuple[Endpoint[object], ...] = tuple(
     cast("Endpoint[object]", value)

@@ -12,6 +12,7 @@ PostizError
 │   ├── BadRequestError           400, 406, 415, 422
 │   ├── AuthenticationError       401 with a text
 │   ├── PlanLimitError            402
+│   ├── PermissionDeniedError     403
 │   ├── NotFoundError             404
 │   ├── PayloadTooLargeError      413
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
@@ -46,6 +47,7 @@ __all__ = [
     "Marks",
     "NotFoundError",
     "PayloadTooLargeError",
+    "PermissionDeniedError",
     "PlanLimitError",
     "PostizError",
     "Problem",
@@ -186,7 +188,8 @@ class APIStatusError(PostizError):
     """The server answered with an error.
 
     `status_code` is the HTTP status, `text` the server's words, `body` the raw answer (at most
-    4,096 bytes), `provider` and `channel_name` are set where the server named a channel.
+    4,096 bytes), `provider` and `channel_name` are set where the server named a channel. `hint`
+    says what to do where the server's words do not; it is in the message too.
     """
 
     def __init__(
@@ -204,6 +207,7 @@ class APIStatusError(PostizError):
         self.body = body[:4096]
         self.provider = provider
         self.channel_name = channel_name
+        self.hint = hint
         where = f" [{channel_name or ''} on {provider}]" if provider else ""
         words = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
         super().__init__(f"{status_code}{where}: {words}" + (f"\n  {hint}" if hint else ""))
@@ -214,11 +218,15 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """The server does not accept the API key, or the organisation has no subscription."""
+    """The server does not accept the key, token or OAuth client, or there is no subscription."""
 
 
 class PlanLimitError(APIStatusError):
     """The plan of the organisation does not allow more."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """Something before the server, such as a firewall, does not let the request through."""
 
 
 class NotFoundError(APIStatusError):

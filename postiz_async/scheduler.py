@@ -190,7 +190,7 @@ class Scheduler:
                 never_sent = error.delivery is Delivery.NOT_SENT
                 failed = Outcome.NOT_SENT if never_sent else Outcome.NO_ANSWER
             else:
-                trouble = wire.transient(response)
+                trouble = wire.transient(response, call.endpoint.meanings)
                 if trouble is None:
                     return wire.decode(call.endpoint, response), response
                 failed, cause = trouble

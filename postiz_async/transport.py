@@ -190,6 +190,10 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
         case aiohttp.ClientProxyConnectionError():
             why = cause.strerror or cause
             return f"No connection to the proxy on the way to {host}: {why}.", Delivery.NOT_SENT
+        case aiohttp.ClientConnectorSSLError() if _speaks_no_tls(cause):
+            plain = host.replace("https", "http", 1)
+            said = f"No connection to {host}: the server there does not use TLS."
+            return f"{said} If that is intended, use {plain}", Delivery.NOT_SENT
         case aiohttp.ClientConnectorError():
             return f"No connection to {host}: {cause.strerror or cause}.", Delivery.NOT_SENT
         case aiohttp.ClientHttpProxyError():
@@ -200,6 +204,14 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
         case _:
             name = type(cause.__cause__ or cause).__name__
             return f"The connection to {host} broke before the answer: {name}.", Delivery.UNKNOWN
+
+
+_NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
+"""What releases of OpenSSL call an answer in plain HTTP."""
+
+
+def _speaks_no_tls(cause: aiohttp.ClientConnectorSSLError) -> bool:
+    return getattr(cause.os_error, "reason", None) in _NO_TLS
 
 
 @lru_cache(maxsize=256)

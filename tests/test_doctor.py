@@ -9,6 +9,7 @@ from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.testing import SandboxTransport
 from postiz_async.transport import AiohttpTransport
+from postiz_async.wire import WireRequest, WireResponse
 
 
 def by_subject(findings: list[Finding]) -> dict[str, Finding]:
@@ -101,3 +102,61 @@ async def test_a_container_whose_api_lies_below_api() -> None:
     right = found[f"address {served.url}/api/public/v1"]
     assert right.advice == f"Set POSTIZ_API_URL={served.url}/api"
     assert found["key"].verdict is Verdict.FINE
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "words"),
+    [
+        (200, "text/plain", "ok", "answers, but not as Postiz does"),
+        (200, "application/json", "[]", "answers, but not as Postiz does"),
+        (204, "text/plain", "", "answers, but not as Postiz does"),
+        (302, "text/plain", "", "answers with a redirect to /auth (302)"),
+        (304, "text/plain", "", "304 (not modified)"),
+        (403, "text/plain", "blocked", "403: blocked"),
+    ],
+)
+async def test_what_answers_without_being_postiz_is_not_well(
+    status: int, kind: str, body: str, words: str
+) -> None:
+    found = await answers(WireResponse(status, HEADERS | {"content-type": kind}, body.encode()))
+    address = found["address http://odd.invalid/public/v1"]
+    assert address.verdict is Verdict.WRONG
+    assert words in address.text
+    assert found["API"].verdict is Verdict.WRONG
+    assert "key" not in found
+
+
+async def test_a_server_that_is_not_connected_does_not_accept_the_key() -> None:
+    for body in (b"{}", b'{"connected": false}'):
+        response = WireResponse(200, HEADERS | {"content-type": "application/json"}, body)
+        assert (await answers(response))["key"].verdict is Verdict.WRONG
+
+
+async def test_a_replaced_token_is_not_to_be_copied_again() -> None:
+    sandbox = Sandbox(clock=JumpingClock())
+    key = (await look(sandbox, key="pos_replaced"))["key"]
+    assert (key.verdict, key.text) == (Verdict.WRONG, "refused: Invalid OAuth token")
+    assert "each new approval ends the one before" in key.advice
+    assert "API key" not in key.advice
+
+
+HEADERS = {"location": "/auth"}
+
+
+class Always:
+    """A way to a server that answers everything alike."""
+
+    def __init__(self, response: WireResponse) -> None:
+        self.response = response
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        return self.response
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def answers(response: WireResponse) -> dict[str, Finding]:
+    return by_subject(
+        await examine(Always(response), JumpingClock(), api_key="k", base_url="http://odd.invalid")
+    )

@@ -26,6 +26,7 @@ from postiz_async.errors import (
     InvalidPostError,
     NotFoundError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     PlanLimitError,
     PostizError,
     RateLimitError,
@@ -293,7 +294,7 @@ def test_no_text_in_the_place_of_a_date_escapes_the_tree(text: str) -> None:
 SHAPES: list[tuple[str, WireResponse, type[PostizError], str]] = [
     ("E1", answer(401, {"msg": "Invalid API key"}), AuthenticationError, "Invalid API key"),
     ("E1", answer(401, {"msg": "No subscription found"}), AuthenticationError, "no subscription"),
-    ("E1", answer(403, {"msg": "Unauthorized"}), BadRequestError, "Unauthorized"),
+    ("E1", answer(403, {"msg": "Unauthorized"}), PermissionDeniedError, "Unauthorized"),
     (
         "E2",
         answer(400, {"message": "Post not found", "error": "Bad Request", "statusCode": 400}),
@@ -421,7 +422,7 @@ def test_every_recorded_refusal_gives_its_class(answers: list[Recorded]) -> None
     classes = {
         400: BadRequestError,
         402: PlanLimitError,
-        403: BadRequestError,
+        403: PermissionDeniedError,
         404: NotFoundError,
         413: PayloadTooLargeError,
         415: BadRequestError,

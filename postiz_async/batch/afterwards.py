@@ -71,18 +71,22 @@ class Afterwards(ABC):
         )
         return await in_thread(lambda: html_report(reading()))
 
-    async def reconcile(self) -> Reconciled:
+    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
         """Hold what is stored against the server: what people moved, deleted or doubled.
 
         Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
             PostizError: the server could not be asked.
         """
         if self._journal is not None:
-            return await sweep_journal(self._postiz, self._journal)
-        return await reconcile(self._postiz, self.journal_path)
+            return await sweep_journal(self._postiz, self._journal, delete_doubles=delete_doubles)
+        return await reconcile(self._postiz, self.journal_path, delete_doubles=delete_doubles)
 
     async def wait_published(
         self,

@@ -146,6 +146,7 @@ class RowReader:
             repeat_days=self._whole_number("repeat_days") if "repeat_days" in said else None,
             format=self._format() if "format" in said else "text",
             tolerance=self._tolerance() if "tolerance" in said else None,
+            own_media=self._own_media(),
         )
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
@@ -263,6 +264,12 @@ class RowReader:
             names = self._text(name).split(";")
         names = [item for item in names if self._is_text(name, item)]
         return tuple(dict.fromkeys(item.strip() for item in names if item.strip()))
+
+    def _own_media(self) -> tuple[str, ...]:
+        """The media that are paths, as only a program gives them."""
+        value = self.record.get("media")
+        items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+        return tuple(str(item).strip() for item in items if isinstance(item, PurePath))
 
     def _json(self, name: str) -> object:
         value = self.record.get(name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,8 +24,8 @@ from postiz_async.uploads import POSTABLE, FileFacts, inspect_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
+    from postiz_async.batch.media_files import MediaFolders
     from postiz_async.batch.rows import Row
     from postiz_async.batch.source import Campaign
     from postiz_async.delivery.journal import RowRecord
@@ -54,19 +55,23 @@ class Resolver:
 
     def resolve(self, row: Row) -> Integration | Problem:
         """The channel of a row, or what is wrong with it."""
-        wanted = row.integration
+        found = self.find(row.integration)
+        return replace(found, row=row.number) if isinstance(found, Problem) else found
+
+    def find(self, wanted: str) -> Integration | Problem:
+        """The channel that somebody means, or what is wrong with the word."""
         for matches in self._by_id_name_provider(wanted):
             if len(matches) == 1:
-                return self._usable(row, matches[0])
+                return self._usable(matches[0])
             if matches:
                 names = ", ".join(f"{channel.name!r} ({channel.id})" for channel in matches)
                 return Problem(
-                    "integration", f"{wanted!r} fits {len(matches)} channels", row.number, names
+                    "integration", f"{wanted!r} fits {len(matches)} channels", hint=names
                 )
         known = [name for c in self.channels for name in (c.name, c.provider, c.id)]
         close = difflib.get_close_matches(wanted, known, 1)
         hint = f"do you mean {close[0]!r}?" if close else "postiz-async integrations lists them"
-        return Problem("integration", f"there is no channel {wanted!r}", row.number, hint)
+        return Problem("integration", f"there is no channel {wanted!r}", hint=hint)
 
     def _by_id_name_provider(self, wanted: str) -> tuple[list[Integration], ...]:
         lower = wanted.casefold()
@@ -77,12 +82,10 @@ class Resolver:
         )
 
     @staticmethod
-    def _usable(row: Row, channel: Integration) -> Integration | Problem:
+    def _usable(channel: Integration) -> Integration | Problem:
         if not channel.disabled:
             return channel
-        return Problem(
-            "integration", f"the channel {channel.name!r} is disabled in Postiz", row.number
-        )
+        return Problem("integration", f"the channel {channel.name!r} is disabled in Postiz")
 
 
 def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
@@ -136,35 +139,45 @@ def edited(rows: Iterable[Row], checked: Checked) -> list[Problem]:
 
 
 async def inspect_media(
-    rows: Iterable[Row], folder: Path
+    rows: Iterable[Row], folders: MediaFolders
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
     """Look at each media file once.
 
     Returns:
         The facts by the name that the campaign gives, and the problems, one for each row.
     """
-    users: defaultdict[str, list[int]] = defaultdict(list)
+    users: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in rows:
         for name in row.media:
-            users[name].append(row.number)
+            users[name, name in row.own_media].append(row.number)
     facts: dict[str, FileFacts] = {}
     problems: list[Problem] = []
     limiter = anyio.CapacityLimiter(_READERS)
 
-    async def look(name: str) -> None:
+    def inspect(name: str, *, is_trusted: bool) -> FileFacts:
+        path = folders.find(name, is_trusted=is_trusted)
+        try:
+            return inspect_file(path)
+        except InvalidPostError as error:
+            raise InvalidPostError(
+                [replace(p, message=p.message.replace(str(path), name)) for p in error.problems]
+            ) from None
+
+    async def look(name: str, *, is_trusted: bool) -> None:
         try:
             async with limiter:
-                facts[name] = await anyio.to_thread.run_sync(inspect_file, folder / name)
+                looking = partial(inspect, name, is_trusted=is_trusted)
+                facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidPostError as error:
-            for problem in error.problems:
-                message = problem.message.replace(str(folder / name), name)
-                problems.extend(
-                    Problem("media", message, number, problem.hint) for number in users[name]
-                )
+            problems.extend(
+                Problem("media", problem.message, number, problem.hint)
+                for problem in error.problems
+                for number in users[name, is_trusted]
+            )
 
     async with anyio.create_task_group() as group:
-        for name in users:
-            group.start_soon(look, name)
+        for name, is_trusted in users:
+            group.start_soon(partial(look, name, is_trusted=is_trusted))
     return facts, sorted(problems, key=lambda problem: problem.row or 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,18 @@ from postiz_async.batch.check import (
     inspect_media,
 )
 from postiz_async.batch.decisions import is_done
+from postiz_async.batch.media_files import MediaFolders
 from postiz_async.batch.reading import Reading
 from postiz_async.batch.resuming import recorded, refuse_foreign
 from postiz_async.batch.rows import keep_refs
 from postiz_async.batch.source import read_source
 from postiz_async.batch.verdicts import verdicts
 from postiz_async.errors import BatchError, ConfigurationError
+from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from postiz_async.batch.choices import Choices
+    from postiz_async.batch.media_files import MediaRoot
     from postiz_async.batch.source import Source
     from postiz_async.client import Postiz
 
@@ -36,15 +40,16 @@ __all__ = ["Origin", "check_campaign", "journal_path", "reading_of"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a campaign comes from: its rows, its name, its journal, the folder of its media."""
+    """Where a campaign comes from: its rows, its name, its journal, the folders of its media."""
 
     source: Source
     name: Path
     journal: Path
     folder: Path
+    media_root: MediaRoot = ()
 
     @classmethod
-    def of(cls, source: Source, journal: Path | str | None) -> Origin:
+    def of(cls, source: Source, journal: Path | str | None, media_root: MediaRoot = ()) -> Origin:
         """Where a campaign and its journal lie.
 
         Raises:
@@ -59,14 +64,14 @@ class Origin:
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
-            return cls(path, path, place, path.parent)
+            return cls(path, path, place, path.parent, media_root)
         if journal is None:
             raise ConfigurationError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
                 "killed finds out which posts are stored, so that none is lost or stored twice."
             )
         place = _named(journal)
-        return cls(source, place.with_suffix(""), place, Path())
+        return cls(source, place.with_suffix(""), place, Path(), media_root)
 
 
 def journal_path(campaign: Path) -> Path:
@@ -106,8 +111,10 @@ async def check_campaign(
 
     Raises:
         BatchError: the campaign or the journal cannot be used.
+        ConfigurationError: a media root is no folder.
         PostizError: the channels could not be asked for.
     """
+    folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
     campaign = await read_source(origin.source, origin.name, reading=reading)
     records = await recorded(origin.journal, postiz.base_url)
     prints = {ref: record.fingerprint for ref, record in records.items()}
@@ -116,7 +123,7 @@ async def check_campaign(
     refuse_foreign(origin.journal, campaign, origin.name, records, listed)
     open_rows = [row for row in campaign.rows if not is_done(row, records.get(row.ref), choices)]
     channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
-    facts, wrong_media = await inspect_media(open_rows, origin.folder)
+    facts, wrong_media = await inspect_media(open_rows, folders)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
     checked = Checked(campaign, listed, channels, facts, records, ())

@@ -26,10 +26,12 @@ __all__ = [
     "MAX_FILE",
     "Line",
     "NotReadable",
+    "csv_line",
     "csv_lines",
     "is_json",
     "json_records",
     "open_campaign",
+    "without_escape",
 ]
 
 MAX_FILE = 1_000_000_000
@@ -159,6 +161,28 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
                 yield Line(number, cells)
     except csv.Error as error:
         raise NotReadable(f"cannot be read from here on: {error}") from None
+
+
+# A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words. An
+# apostrophe before it makes it a text. Quotes and spaces may stand between, because an apostrophe
+# or a quote that was there before must not look like one of ours when it is read back.
+_RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """A line of a CSV file that is written here; no cell of it runs in a spreadsheet."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow([_escaped(cell) for cell in cells])
+    return out.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _escaped(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
+
+
+def without_escape(cell: str) -> str:
+    """The text of a cell that `csv_line` wrote."""
+    return cell[1:] if cell.startswith("'") and _RUNS.match(cell, 1) else cell
 
 
 def _is_comment(text: str) -> bool:

@@ -7,7 +7,8 @@ said what belongs to it. PURE, but for the writing.
 
 from __future__ import annotations
 
-import csv
+import io
+import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +26,9 @@ from typing import (
 import anyio.to_thread
 import msgspec
 
-from postiz_async.batch.dialects import COMMENT, is_json
+from postiz_async.batch.dialects import COMMENT, csv_line, is_json
 from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.delivery.replacing import replace_file
 from postiz_async.errors import BatchError
 from postiz_async.shields import in_thread
 
@@ -102,16 +104,18 @@ async def export_posts(
         PostizError: the server could not be asked.
     """
     file_path = Path(path)
-    if not overwrite and await anyio.to_thread.run_sync(file_path.exists):
+    if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
         raise BatchError(f"{path} is there already; somebody may have filled it in.")
     writing = await gathered(postiz, **which)
 
     def write() -> Exported:
+        text = io.StringIO(newline="")
+        done = writing(text, "jsonl" if is_json(file_path) else "csv")
         try:
-            with file_path.open("w", encoding="utf-8", newline="") as file:
-                return writing(file, "jsonl" if is_json(file_path) else "csv")
+            replace_file(file_path, text.getvalue())
         except OSError as error:
             raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+        return done
 
     return await in_thread(write)
 
@@ -162,9 +166,8 @@ def _write(
         file.writelines(msgspec.json.encode(line).decode() + "\n" for line in lines)
     else:
         file.writelines(f"{COMMENT}{note}\n" for note in head)
-        writer = csv.DictWriter(file, EXPORTED, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_record(post, names or {}) for post in posts)
+        file.write(csv_line(EXPORTED))
+        file.writelines(csv_line(_record(post, names or {}).values()) for post in posts)
     return Exported(len(posts), notes)
 
 

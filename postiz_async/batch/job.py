@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from postiz_async.batch.choices import Choices
     from postiz_async.batch.rows import Row
@@ -28,7 +27,6 @@ class Job:
 
     postiz: Postiz
     journal: Journal
-    folder: Path
     channels: Mapping[str, Integration]
     facts: Mapping[str, FileFacts]
     calendar: Calendar

@@ -18,7 +18,6 @@ from postiz_async.uploads import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
@@ -38,7 +37,6 @@ class MediaUploads:
     Args:
         postiz: an open client.
         journal: where uploads are noted, so that a later run need not repeat them.
-        folder: where the files of the campaign lie.
         facts: what the look at each file told, by its name in the campaign.
         known: content hash to medium, from an earlier run.
         outage: of the job.
@@ -48,7 +46,6 @@ class MediaUploads:
         self,
         postiz: Postiz,
         journal: Journal,
-        folder: Path,
         facts: Mapping[str, FileFacts],
         known: Mapping[str, Media],
         outage: Outage,
@@ -57,7 +54,6 @@ class MediaUploads:
         """Contents that need not be uploaded any more."""
         self._postiz = postiz
         self._journal = journal
-        self._folder = folder
         self._facts = facts
         self._media = dict(known)
         self._outage = outage
@@ -105,10 +101,10 @@ class MediaUploads:
                 group.start_soon(one, sha)
 
     async def _upload(self, sha: str, name: str) -> None:
-        path, facts = self._folder / name, self._facts[name]
+        facts = self._facts[name]
         caller = Caller(self._postiz.scheduler)
         try:
-            media = await self._outage.read(lambda: upload(caller, path, facts=facts))
+            media = await self._outage.read(lambda: upload(caller, facts.path, facts=facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidPostError, UploadError) as error:

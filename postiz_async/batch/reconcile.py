@@ -1,12 +1,12 @@
 """The sweep: what people did to the posts of a job since they were stored.
 
 What they deleted, moved or edited is reported and left as it is. Nothing is sent; what turns up
-without its publishing job gets one.
+without its publishing job gets one. Of a post that was stored twice by us the double is deleted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import RowRecord
     from postiz_async.delivery.sweep import Intent, Suspect, Verdict
+    from postiz_async.models.posts import Post
 
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
@@ -41,11 +42,13 @@ class Reconciled:
     `counts` tells how many rows and posts have which fate, `hidden` names the channels (ids)
     that are gone from Postiz: it lists none of their posts, so nothing is known of them.
     `lacking_tags` are those that posts were sent with and do not have, by the number of posts.
+    `doubles` tells how many posts were left that are one too many and may be deleted.
     """
 
     counts: Mapping[str, int]
     hidden: tuple[str, ...]
     lacking_tags: Mapping[str, int] = field(default_factory=dict[str, int])
+    doubles: int = 0
 
     @property
     def remarks(self) -> list[str]:
@@ -65,17 +68,25 @@ class Reconciled:
         return set(self.counts) <= {Fate.FINE.value, Fate.ADOPTED.value}
 
 
-async def reconcile(postiz: Postiz, journal_path: Path) -> Reconciled:
+async def reconcile(
+    postiz: Postiz, journal_path: Path, *, delete_doubles: bool = True
+) -> Reconciled:
     """Hold a journal against the server and write down what is found. Sends no post.
 
     Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
+
+    Args:
+        postiz: an open client.
+        journal_path: of the campaign.
+        delete_doubles: whether a post that was stored twice by us loses the one too many, if
+            nobody edited that one and it is not due within ten minutes.
 
     Raises:
         BatchError: there is no journal, another run holds it, or it belongs to another server.
         PostizError: the server could not be asked.
     """
     async with await open_existing(postiz, journal_path) as journal:
-        return await sweep_journal(postiz, journal)
+        return await sweep_journal(postiz, journal, delete_doubles=delete_doubles)
 
 
 async def open_existing(postiz: Postiz, path: Path) -> Journal:
@@ -88,7 +99,9 @@ async def open_existing(postiz: Postiz, path: Path) -> Journal:
     return await Journal.open(path, campaign=summary.campaign, base_url=postiz.base_url)
 
 
-async def sweep_journal(postiz: Postiz, journal: Journal, *, with_open: bool = True) -> Reconciled:
+async def sweep_journal(
+    postiz: Postiz, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
+) -> Reconciled:
     """The same for a journal that is open.
 
     Args:
@@ -96,6 +109,7 @@ async def sweep_journal(postiz: Postiz, journal: Journal, *, with_open: bool = T
         journal: of the job.
         with_open: False leaves rows of requests alone that are to be looked up anyway. Those that
             may be half made are left to the look-up in any case, as far as only it can mend them.
+        delete_doubles: see `reconcile`.
     """
     rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
@@ -110,9 +124,11 @@ async def sweep_journal(postiz: Postiz, journal: Journal, *, with_open: bool = T
     unsure = await _make_whole(postiz, suspects(verdicts, requests, rows))
     left = {ref for each in in_doubt if not unsure.isdisjoint(each.refs) for ref in each.refs}
     verdicts = [verdict for verdict in verdicts if verdict.ref not in left]
-    removed = await _remove(postiz, verdicts)
+    doubles = [v.post for v in verdicts if v.may_delete and v.post is not None]
+    removed = await _remove(postiz, doubles) if delete_doubles else set[str]()
     await journal.found(judged(rows, verdicts, removed=removed, unsure=unsure))
-    return _summed(verdicts, rows, lacking_tags(verdicts, sent))
+    summed = _summed(verdicts, rows, lacking_tags(verdicts, sent))
+    return replace(summed, doubles=len({post.id for post in doubles} - removed))
 
 
 async def _listed(
@@ -143,13 +159,11 @@ async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
     }
 
 
-async def _remove(postiz: Postiz, verdicts: Sequence[Verdict]) -> set[str]:
-    """Delete the doubles that nobody touched and that are not due soon."""
+async def _remove(postiz: Postiz, doubles: Iterable[Post]) -> set[str]:
     removed: set[str] = set()
-    for verdict in verdicts:
-        if verdict.may_delete and verdict.post is not None:
-            await delete_whole(postiz.posts, verdict.post)
-            removed.add(verdict.post.id)
+    for post in doubles:
+        await delete_whole(postiz.posts, post)
+        removed.add(post.id)
     return removed
 
 

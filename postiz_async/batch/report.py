@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from postiz_async.batch.dialects import csv_line
 from postiz_async.delivery.journal import Finding, RowRecord, State
 
 if TYPE_CHECKING:
@@ -61,18 +60,18 @@ class Report:
     def to_csv(self) -> str:
         """One line a row: row, ref, state, post_id, channel, date, and what is to be said of it.
 
-        `moved_from` is the date that the campaign asks for, where the post has another.
+        `moved_from` is the date that the campaign asks for, where the post has another. A cell
+        that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break,
+        perhaps after quotes or spaces) has an apostrophe before it.
         """
-        out = io.StringIO(newline="")
-        writer = csv.writer(out, lineterminator="\n")
         columns = ["row", "ref", "state", "post_id", "channel", "date", "note"]
-        writer.writerow([*columns, "finding", "remark", "name", "moved_from", "link"])
+        lines = [csv_line([*columns, "finding", "remark", "name", "moved_from", "link"])]
         for row in self.rows:
             date, asked = (_iso(moment) for moment in (row.date, row.moved_from))
             values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
             said = [row.note, row.finding.value, row.remark, row.name, asked, row.link]
-            writer.writerow([*values, *said])
-        return out.getvalue()
+            lines.append(csv_line([*values, *said]))
+        return "".join(lines)
 
 
 def _iso(moment: float | None) -> str:

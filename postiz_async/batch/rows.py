@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Content
 
-__all__ = ["COLUMNS", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
+__all__ = ["COLUMNS", "EXPORT_ONLY", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",
@@ -43,6 +43,9 @@ COLUMNS = {
     "needs_media": "yes while media and thread of an exported post are not filled in",
     "state": "of an exported post; not read",
 }
+EXPORT_ONLY = {"needs_media", "state"}
+"""Columns by which an exported file is known; nobody else has a use for them."""
+
 TextFormat = Literal["text", "markdown", "html"]
 
 _KINDS: dict[str, Callable[[str], Content]] = {"text": str, "markdown": Markdown, "html": Html}
@@ -58,7 +61,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         integration: the channel: its id, its name, or its provider when there is only one.
         date: with a zone, or in that of `timezone`; a text is read as in a file.
-        media: files; a relative name begins at the working directory.
+        media: files; a relative name begins at the working directory. A `Path` may lead
+            anywhere; a text stays below that directory or a `media_root` of the batch.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order.
         repeat_days: repeat every so many days, for ever.
@@ -102,6 +106,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By how much the date may move; as the batch says if None."""
     moved_from: datetime | None = None
     """The date that the campaign asks for, if `date` is another."""
+    own_media: tuple[str, ...] = ()
+    """Those of `media` that a program gave as paths: they may lead anywhere."""
 
     @property
     def asked_for(self) -> datetime:

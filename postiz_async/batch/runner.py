@@ -57,9 +57,7 @@ class Runner:
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(job.postiz, job.journal, self._fence, job.outage)
-        self._media = MediaUploads(
-            job.postiz, job.journal, job.folder, job.facts, job.media, job.outage
-        )
+        self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
         self._sender = Sender(job, self._fence, self._media.medium)
 
     async def run(

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.check import Checked
     from postiz_async.batch.choices import Existing, Late, OnDoubt
+    from postiz_async.batch.media_files import MediaRoot
     from postiz_async.batch.plan import Forecast, PlannedRequest
     from postiz_async.batch.planning import Arrangement
     from postiz_async.batch.reading import Reading
@@ -84,6 +85,9 @@ class Batch(Afterwards):
             neither go on nor be started again without storing posts twice.
         timezone: the zone of dates without one.
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
+        media_root: a folder, or several, from which the campaign may take media beside its own
+            folder (rows of a program: the working directory). What a cell says leads nowhere
+            else, neither by `..` nor by a symbolic link; a `Path` that a program gives may.
         align: how far dates may move so that more posts share a request, like `"15m"`; a row's
             `tolerance` comes before it.
         late: what to do with a row whose date passes before a slot is free: `skip` keeps it
@@ -99,8 +103,8 @@ class Batch(Afterwards):
         exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
 
     Raises:
-        ConfigurationError: `late` or `align` is no time that rows can move by, or rows that come
-            from no file have no journal.
+        ConfigurationError: `late` or `align` is no time that rows can move by, rows that come
+            from no file have no journal, or a media root is no folder.
         BatchError: the campaign or the journal cannot be used.
         InvalidPostError: from `plan` and `run`, with all problems.
     """
@@ -113,6 +117,7 @@ class Batch(Afterwards):
         journal: Path | str | None = None,
         timezone: str | None = None,
         reading: Reading | None = None,
+        media_root: MediaRoot = (),
         align: timedelta | str = "0",
         late: Late = "skip",
         skip_invalid: bool = False,
@@ -121,7 +126,7 @@ class Batch(Afterwards):
         exact_seconds: bool = False,
     ) -> None:
         self._postiz = postiz
-        self._origin = Origin.of(source, journal)
+        self._origin = Origin.of(source, journal, media_root)
         self.path = self._origin.name
         self.journal_path = self._origin.journal
         self._reading = reading_of(timezone, reading)
@@ -376,7 +381,6 @@ class Batch(Afterwards):
         return Job(
             postiz=self._postiz,
             journal=self._journal,
-            folder=self._origin.folder,
             channels=self._checked.channels,
             facts=self._checked.facts,
             calendar=calendar,

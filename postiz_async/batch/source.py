@@ -21,9 +21,10 @@ from postiz_async.batch.dialects import (
     is_json,
     json_records,
     open_campaign,
+    without_escape,
 )
 from postiz_async.batch.reading import Reading, rules_of
-from postiz_async.batch.rows import COLUMNS, CampaignRow, Row, with_refs
+from postiz_async.batch.rows import COLUMNS, EXPORT_ONLY, CampaignRow, Row, with_refs
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
@@ -242,9 +243,11 @@ def _csv_records(lines: Iterator[Line], collector: _Collector) -> Iterator[Recor
     """The cells of each line by the names of the header."""
     number, names = _header(lines, collector)
     kept = collector.kept(names)
+    is_export = any(collector.target(name) in EXPORT_ONLY for name in names)
     try:
         for number, cells in lines:
-            record = _record(names, kept, cells)
+            texts = [without_escape(cell) for cell in cells] if is_export else cells
+            record = _record(names, kept, texts)
             if isinstance(record, str):
                 problem = Problem("columns", record, number, "is a comma or semicolon not quoted?")
                 collector.problems.append(problem)

@@ -9,7 +9,15 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import (
+    App,
+    CycloptsError,
+    Group,
+    Parameter,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from postiz_async.cli import (
     account,
@@ -27,12 +35,13 @@ from postiz_async.cli import (
     reconciling,
     reporting,
 )
+from postiz_async.cli.guesses import as_meant, instead_of, instead_of_option
 from postiz_async.cli.output import Output
 from postiz_async.cli.stopping import SIGNAL_EXIT
 from postiz_async.errors import InvalidPostError, PostizError, QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["run"]
 
@@ -101,12 +110,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], output: Output) -> int:
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=False)
+        code = app(as_meant(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        error.verbose = False
-        usage = " ".join(error.command_chain or ())
-        hint = f"See: postiz-async {usage} --help" if usage else "See: postiz-async --help"
-        output.error(f"{error} {hint}", kind="usage")
+        output.error(_usage(error), kind="usage")
         return 2
     except KeyboardInterrupt:
         output.err.print("Stopped.")
@@ -120,6 +126,38 @@ def _run(arguments: Sequence[str], output: Output) -> int:
         output.error(str(error), kind=type(error).__name__)
         return 1 if isinstance(error, QuotaError) else 2
     return code if isinstance(code, int) else 0
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with a command line, and what to type instead."""
+    error.verbose = False
+    chain, rest = list(error.command_chain or ()), error.unused_tokens or [""]
+    called = " ".join(["postiz-async", *chain])
+    see = f"See: {called} --help"
+    if isinstance(error, UnknownOptionError):
+        return f"{error} {instead_of_option(error.token.keyword or '') or see}"
+    if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
+        return f"{error} {see}"
+    names = list(_names(app))
+    if rest[0].startswith("-"):
+        return f"{called} needs a command before {rest[0]}. {see}"
+    is_group = any(not name.startswith("-") for name in (error.app or app).resolved_commands())
+    meant = instead_of([*chain, *rest], names) if is_group else ""
+    if meant:
+        return f"There is no command {' '.join([*chain, rest[0]])!r}. {meant}"
+    if isinstance(error, UnusedCliTokensError):
+        return f"{called} does not take {rest[0]!r}. {see}"
+    return f"{error} {see}"
+
+
+def _names(of: App, before: str = "") -> Iterator[str]:
+    """The full names of all commands, each by its first one."""
+    seen: set[int] = set()
+    for name, command in of.resolved_commands().items():
+        if not name.startswith("-") and id(command) not in seen:
+            seen.add(id(command))
+            yield f"{before}{name}"
+            yield from _names(command, f"{before}{name} ")
 
 
 def _cannot_write(output: Output, error: OSError) -> int:

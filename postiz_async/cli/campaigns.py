@@ -66,6 +66,13 @@ Align = Annotated[
         "A row's tolerance comes before it."
     ),
 ]
+MediaRoots = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--media-root",
+        help="A folder from which media may be taken beside the campaign's own; may be repeated.",
+    ),
+]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
@@ -77,6 +84,7 @@ async def plan(
     /,
     *,
     journal: JournalOption = None,
+    media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
     json: Json = False,
@@ -91,6 +99,7 @@ async def plan(
             file,
             journal=journal,
             reading=find_reading(read_as),
+            media_root=media_root or (),
             align=align,
             skip_invalid=skip_invalid,
         ) as batch,
@@ -157,6 +166,7 @@ async def run(
     /,
     *,
     journal: JournalOption = None,
+    media_root: MediaRoots = None,
     align: Align = "0",
     choices: Choices = Choices(),
     wait_published: Annotated[
@@ -180,6 +190,7 @@ async def run(
             file,
             journal=journal,
             reading=find_reading(read_as),
+            media_root=media_root or (),
             align=align,
             late=late,
             skip_invalid=choices.skip_invalid,

@@ -14,12 +14,13 @@ from postiz_async.errors import InvalidPostError, Problem
 
 __all__ = ["app"]
 
-app = App(name="integrations", help="List, inspect, connect and delete channels.")
+app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")
 
 ChannelId = Annotated[str, Parameter(help="The id of a channel.")]
 
 
 @app.default
+@app.command(name="list")
 async def list_channels(
     *,
     group: Annotated[str | None, Parameter(help="Only of the group with this id.")] = None,

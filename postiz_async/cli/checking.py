@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async.cli.campaigns import Campaign
+from postiz_async.cli.campaigns import Campaign, MediaRoots
 from postiz_async.cli.output import Output, count, printable, problem_objects
 from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
@@ -31,6 +31,7 @@ async def validate(
     file: Campaign,
     /,
     *,
+    media_root: MediaRoots = None,
     all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
@@ -40,7 +41,7 @@ async def validate(
     output = Output(as_json=json)
     async with (
         open_client(find_target(connection)) as postiz,
-        postiz.batch(file, reading=find_reading(read_as)) as batch,
+        postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
     ):
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}

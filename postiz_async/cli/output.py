@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Output",
+    "ask",
     "clock_time",
     "confirm",
     "count",
@@ -171,14 +172,21 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if sys.stdin is None or not sys.stdin.isatty():
+    agreed = ask(question)
+    if agreed is None:
         raise ConfigurationError(f"{question} Nobody can answer here; say --yes.")
-    try:
-        agreed = Confirm.ask(Text(question), default=False, console=Console(stderr=True))
-    except EOFError:
-        agreed = False
     if not agreed:
         raise ConfigurationError("Nothing was done.")
+
+
+def ask(question: str) -> bool | None:
+    """Whether a person agrees; None where there is none who could be asked."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return None
+    try:
+        return Confirm.ask(Text(question), default=False, console=Console(stderr=True))
+    except EOFError:
+        return False
 
 
 def short_moment(when: datetime, zone: tzinfo = UTC) -> str:

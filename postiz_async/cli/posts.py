@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from postiz_async.batch.check import Resolver
 from postiz_async.cli.export import export
 from postiz_async.cli.output import Output, confirm, count, short_moment
 from postiz_async.cli.ranges import End, Start, State, aware, day_range
@@ -22,6 +23,8 @@ from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
+    from postiz_async.client import Postiz
+    from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, Post
 
@@ -119,7 +122,10 @@ async def create(
     content: Annotated[str, Parameter(help="The text.")],
     /,
     *,
-    channel: Annotated[list[str], Parameter(help="A channel's id; give it once for each.")],
+    channel: Annotated[
+        list[str],
+        Parameter(help="A channel: its id, name, or provider if it has one; once for each."),
+    ],
     at: Annotated[datetime | None, Parameter(help="When; with an offset or in UTC.")] = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
     draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
@@ -139,8 +145,9 @@ async def create(
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     async with open_client(find_target(connection)) as postiz:
+        meant = await _channels(postiz, channel)
         stored = [await postiz.media.upload(path) for path in media or []]
-        posts = _new_posts(channel, content, stored, settings)
+        posts = _new_posts(meant, content, stored, settings)
         if at is None:
             created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
         else:
@@ -156,7 +163,9 @@ async def replace(
     content: Annotated[str, Parameter(help="The whole new text.")],
     /,
     *,
-    channel: Annotated[str, Parameter(help="The id of the channel that the post is on.")],
+    channel: Annotated[
+        str, Parameter(help="The channel that the post is on: its id, name, or provider.")
+    ],
     at: Annotated[datetime, Parameter(help="When; with an offset or in UTC.")],
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
@@ -168,15 +177,38 @@ async def replace(
     """Put a new content in the place of a post. What is not given is removed. Costs one create."""
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
+        meant = await _channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
-        (new,) = _new_posts([channel], content, stored, settings)
+        (new,) = _new_posts(meant, content, stored, settings)
         created = await postiz.posts.replace(post_id, new, at=aware(at), tags=tag or ())
     _show_created(Output(as_json=json), [created])
     return 0
 
 
+async def _channels(postiz: Postiz, words: list[str]) -> list[Integration]:
+    """The channels that are meant, as a campaign means them.
+
+    Raises:
+        InvalidPostError: one is not there, could be several, or is named twice.
+    """
+    resolver = Resolver(await postiz.integrations.list())
+    problems: list[Problem] = []
+    meant: dict[str, Integration] = {}
+    for word in words:
+        found = resolver.find(word)
+        if isinstance(found, Problem):
+            problems.append(Problem("--channel", found.message, hint=found.hint))
+        elif found.id in meant:
+            problems.append(Problem("--channel", f"{word!r} is named twice: {found.name!r}"))
+        else:
+            meant[found.id] = found
+    if problems:
+        raise InvalidPostError(problems)
+    return list(meant.values())
+
+
 def _new_posts(
-    channels: list[str], content: str, media: list[Media], settings: str | None
+    channels: list[Integration], content: str, media: list[Media], settings: str | None
 ) -> list[NewPost]:
     values = json_object("--settings", settings) if settings else None
     return [NewPost(channel, content, media, values) for channel in channels]

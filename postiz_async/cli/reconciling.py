@@ -11,12 +11,13 @@ from cyclopts import Parameter
 from postiz_async.batch.checking import journal_path
 from postiz_async.batch.reconcile import reconcile as reconcile_journal
 from postiz_async.batch.report import make_report
-from postiz_async.cli.output import Output, count
+from postiz_async.cli.output import Output, ask, count
 from postiz_async.cli.reports import report_object, show_report
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.delivery.journal import read_summary
 
 if TYPE_CHECKING:
+    from postiz_async.batch.reconcile import Reconciled
     from postiz_async.batch.session import Batch
 
 __all__ = ["reconcile", "say_changed"]
@@ -31,14 +32,26 @@ async def reconcile(
     journal: Annotated[
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
+    yes: Annotated[bool, Parameter(help="Delete doubles without asking.")] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post."""
+    """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post.
+
+    A post that it finds stored twice by the campaign's own runs is told, and the double is deleted
+    if you agree. What people made or edited is left alone.
+    """
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     async with open_client(find_target(connection)) as postiz:
-        found = await reconcile_journal(postiz, path)
+        found = await reconcile_journal(postiz, path, delete_doubles=yes)
+        if found.doubles and not yes:
+            agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
+            if agreed:  # looks anew: the answer may have taken a while
+                found = await reconcile_journal(postiz, path, delete_doubles=True)
+            else:
+                why = "" if agreed is False else ": nobody can answer here; --yes does not ask"
+                output.say(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
     if json:
@@ -48,6 +61,7 @@ async def reconcile(
                 "found": found.counts,
                 "hidden_channels": found.hidden,
                 "lacking_tags": found.lacking_tags,
+                "doubles_left": found.doubles,
             }
         )
     else:
@@ -61,6 +75,11 @@ async def reconcile(
                 "yellow",
             )
     return 0 if found.is_fine and report.complete else 1
+
+
+def _doubles(found: Reconciled) -> str:
+    were = "was" if found.doubles == 1 else "were"
+    return f"{count(found.doubles, 'post')} of this campaign {were} stored twice"
 
 
 def say_changed(output: Output, batch: Batch) -> None:

@@ -21,6 +21,7 @@ from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.reports import report_object, standing, write_result
 from postiz_async.cli.settings import Json
 from postiz_async.delivery.journal import read_summary
+from postiz_async.delivery.replacing import replace_file
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ async def write_html(
             journal, made_at=made_at or time.time(), rows=rows, zone=zone, remarks=remarks
         )
         try:
-            to.write_text(html_report(facts), encoding="utf-8", newline="\n")
+            replace_file(to, html_report(facts))
         except OSError as error:
             raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
 

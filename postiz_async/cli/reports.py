@@ -10,6 +10,7 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output, count, moment
 from postiz_async.delivery.journal import State
+from postiz_async.delivery.replacing import replace_file
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
 def write_result(output: Output, path: Path, report: Report) -> None:
     """Write what became of each row beside the campaign."""
     try:
-        path.write_text(report.to_csv(), encoding="utf-8")
+        replace_file(path, report.to_csv())
     except OSError as error:
         output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
     else:

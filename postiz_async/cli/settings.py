@@ -175,7 +175,9 @@ def _sandbox_clock(root: str) -> Clock:
             float(said["speed"]), anchor=Anchor(float(said["real"]), float(said["shown"]))
         )
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        what = "Start one with: postiz-async sandbox"
+        if parts.scheme == "https":
+            what = f"A sandbox has no TLS: is it http://{parts.netloc}?"
         raise ConfigurationError(
-            f"There is no sandbox at {parts.scheme}://{parts.netloc}. "
-            "Start one with: postiz-async sandbox"
+            f"There is no sandbox at {parts.scheme}://{parts.netloc}. {what}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["FileLock"]
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""A link in the place of a lock would have the file locked, or made, that it leads to."""
 
 
 class FileLock:
@@ -51,8 +55,13 @@ class FileLock:
 def _acquired(path: Path) -> int | None:
     """A descriptor that holds the lock; None when somebody else holds it."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
     except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
+            raise BatchError(
+                f"{path} is a symbolic link, and a lock has to be a file. Remove it; a lock holds "
+                "nothing that is needed later."
+            ) from error
         raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         _lock(fd)

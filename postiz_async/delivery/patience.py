@@ -281,8 +281,9 @@ class Outage:
         if self.is_lasting and self._error is not None:
             raise self._error
         turn = self.turn
-        with self._clock.move_on_after(self.pauses_for):
+        with self._clock.move_on_after(self.pauses_for) as pause:
             await self._changed.wait()
+        if not pause.cancelled_caught:
             return
         try:
             await self._ask()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 __all__ = ["is_public", "is_url", "shown"]
 
@@ -10,7 +10,39 @@ _NAT64 = bytes.fromhex("0064ff9b0000000000000000")
 """Begins the IPv6 addresses that a network translates to IPv4."""
 
 _INTERNET = IPv6Network("2000::/3")
-"""All of IPv6 that the internet routes; Python takes more of it for global."""
+"""All of IPv6 that the internet routes."""
+
+_NOT_OF_HOSTS = tuple(
+    IPv4Network(block)
+    for block in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's own server for its machines, in no registry
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+"""IANA's special-purpose and multicast addresses. Those that it calls globally reachable serve
+protocols, not files. Python's `is_global` is not asked: it differs from release to release."""
+
+_NOT_OF_HOSTS_6 = tuple(
+    IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")
+)
+"""The same within `_INTERNET`, but for 6to4, which stands for an IPv4 address."""
 
 
 def is_url(value: object) -> bool:
@@ -34,10 +66,10 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(found, IPv6Address):
         inner = _inner(found)
-        if inner is None and found not in _INTERNET:
-            return False
-        found = inner or found
-    return found.is_global and not found.is_multicast
+        if inner is None:
+            return found in _INTERNET and not any(found in block for block in _NOT_OF_HOSTS_6)
+        found = inner
+    return not any(found in block for block in _NOT_OF_HOSTS)
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:

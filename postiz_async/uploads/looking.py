@@ -16,7 +16,7 @@ import imagesize  # pyright: ignore[reportMissingTypeStubs]
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from io import BytesIO
+    from io import BytesIO, FileIO
     from pathlib import Path
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "inspect_file",
     "kind_of",
     "limit_of",
+    "open_resolved",
     "pixels_of",
     "refuse",
 ]
@@ -66,18 +67,23 @@ _CHUNK = 256 * 1024
 class FileFacts:
     """What a look at a file tells. `sha256` names its content, `size` is in bytes.
 
-    `width` and `height` are the pixels of a picture, 0 where they cannot be read.
+    `path` is where it was looked at. `width` and `height` are the pixels of a picture, 0 where
+    they cannot be read.
     """
 
     sha256: str
     size: int
     mime: str
+    path: Path
     width: int = 0
     height: int = 0
 
 
 def inspect_file(path: Path) -> FileFacts:
     """Read a local file once and say what it is. Blocking: call it in a thread.
+
+    Args:
+        path: its real path, as `os.path.realpath` tells it; no link is followed.
 
     Raises:
         InvalidPostError: it is missing, no file, empty, of a kind that cannot be posted, or
@@ -86,7 +92,7 @@ def inspect_file(path: Path) -> FileFacts:
     try:
         check_path(path)
         digest = hashlib.sha256()
-        with path.open("rb") as file:
+        with open_resolved(path) as file:
             head = file.read(_HEAD)
             digest.update(head)
             size = len(head)
@@ -98,7 +104,25 @@ def inspect_file(path: Path) -> FileFacts:
     except OSError as error:
         raise refuse(f"{path} cannot be read: {error.strerror or error}") from error
     check_size(size, mime, str(path))
-    return FileFacts(digest.hexdigest(), size, mime, *pixels_of(mime, path))
+    return FileFacts(digest.hexdigest(), size, mime, path, *pixels_of(mime, path))
+
+
+def open_resolved(path: Path) -> FileIO:
+    """Open a file by its real path, also when somebody has put a link in its way since.
+
+    Raises:
+        OSError: it cannot be opened, or is a link by now.
+        InvalidPostError: a folder on the way to it is a link by now.
+    """
+    file = open(path, "rb", buffering=0, opener=_open_no_link)  # noqa: SIM115  (the caller has it)
+    if os.path.realpath(path) != str(path):
+        file.close()
+        raise refuse(f"{path} lies behind a symbolic link now")
+    return file
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def check_path(path: Path) -> None:

@@ -21,6 +21,7 @@ from postiz_async.errors import (
     BadRequestError,
     Delivery,
     NotFoundError,
+    PermissionDeniedError,
     PostizError,
     ServerError,
     UploadError,
@@ -176,7 +177,8 @@ async def upload(
         caller: makes the calls.
         value: the source.
         wishes: how it is to go.
-        facts: what an earlier look at the source told; it is not looked at again.
+        facts: what an earlier look at the source told, a file by its real path; it is not looked
+            at again.
         shelf: what was uploaded lately.
     """
     wishes = wishes or Wishes()
@@ -191,7 +193,9 @@ async def upload(
             url, allow_private=wishes.allow_private, stall_timeout=wishes.stall_timeout
         )
     else:
-        source = await open_local(value, stall_timeout=wishes.stall_timeout)
+        source = await open_local(
+            value, stall_timeout=wishes.stall_timeout, is_resolved=facts is not None
+        )
     try:
         return await _upload(caller, source, wishes, facts, shelf if wishes.reuse else None)
     finally:
@@ -263,7 +267,13 @@ async def _by_server(caller: Caller, url: str) -> Media | None:
     once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
     try:
         return await caller.call(Call(once, body=encode_body(_FromUrl(url))))
-    except (APIConnectionError, BadRequestError, NotFoundError, ServerError) as error:
+    except (
+        APIConnectionError,
+        BadRequestError,
+        NotFoundError,
+        PermissionDeniedError,
+        ServerError,
+    ) as error:
         if isinstance(error, APIConnectionError) and error.delivery is Delivery.NOT_SENT:
             raise
         log.info("the server did not fetch %s (%s); it is streamed from here", shown(url), error)

@@ -23,7 +23,7 @@ import anyio.to_thread
 from postiz_async.errors import UploadError
 from postiz_async.shields import in_thread
 from postiz_async.uploads.addresses import is_url, shown
-from postiz_async.uploads.looking import check_path, refuse
+from postiz_async.uploads.looking import check_path, open_resolved, refuse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -123,14 +123,22 @@ class Source(ABC):
         """Close what was opened here."""
 
 
-async def open_local(value: UploadSource, *, stall_timeout: float) -> Source:
-    """A source of anything but a URL. A stream may be silent for `stall_timeout` seconds.
+async def open_local(
+    value: UploadSource, *, stall_timeout: float, is_resolved: bool = False
+) -> Source:
+    """A source of anything but a URL.
+
+    Args:
+        value: the source.
+        stall_timeout: seconds for which a stream may be silent.
+        is_resolved: whether a path is the real path of its file, so that no link is followed.
 
     Raises:
         InvalidPostError: it is no file or no source of bytes.
     """
     if isinstance(value, str | Path):
-        return await in_thread(partial(_Path.open, Path(value)), undo=_Path.close)
+        opening = partial(_Path.open, Path(value), is_resolved=is_resolved)
+        return await in_thread(opening, undo=_Path.close)
     if isinstance(value, bytes | bytearray | memoryview):
         return _Bytes(memoryview(value).cast("B"))
     if hasattr(value, "read"):
@@ -281,10 +289,10 @@ class _Path(Source):
     """A file of ours. It stays open, so that all attempts send the same file."""
 
     @classmethod
-    def open(cls, path: Path) -> _Path:
+    def open(cls, path: Path, *, is_resolved: bool) -> _Path:
         try:
             check_path(path)
-            return cls(path, path.open("rb", buffering=0))
+            return cls(path, open_resolved(path) if is_resolved else path.open("rb", buffering=0))
         except OSError as error:
             raise refuse(f"{path} cannot be read: {_reason(error)}") from error
 

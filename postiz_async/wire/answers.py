@@ -16,6 +16,7 @@ from postiz_async.errors import (
     ConfigurationError,
     NotFoundError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     PlanLimitError,
     PostizError,
     RateLimitError,
@@ -26,7 +27,9 @@ from postiz_async.errors import (
 from postiz_async.retry import Outcome
 
 if TYPE_CHECKING:
-    from postiz_async.endpoints import Endpoint
+    from collections.abc import Iterable
+
+    from postiz_async.endpoints import Endpoint, Meaning
 
 from postiz_async.wire.messages import WireResponse, is_web_page
 from postiz_async.wire.observing import read_retry_after
@@ -44,7 +47,7 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
     Raises:
         PostizError: one of the tree's errors, see `failure`.
     """
-    error = failure(response)
+    error = failure(response, endpoint.meanings)
     if lacks_route(error):
         raise NotFoundError(
             error.text,
@@ -80,11 +83,18 @@ def _decoder(reply: type[T]) -> msgspec.json.Decoder[T]:
     return decoder  # type: ignore[return-value]
 
 
-def failure(response: WireResponse) -> PostizError | None:
-    """The error that an answer means, or None for a success in JSON or without a body."""
+def failure(response: WireResponse, meanings: Iterable[Meaning] = ()) -> PostizError | None:
+    """The error that an answer means, or None for a success in JSON or without a body.
+
+    Args:
+        response: the answer.
+        meanings: of the endpoint that was asked.
+    """
     status = response.status
     is_page = is_web_page(response)
-    if 300 <= status < 400 or (is_page and status < 500 and status not in {413, 429}):
+    if status == 304:
+        return _from_a_cache()
+    if 300 <= status < 400 or (is_page and status < 500 and status not in {403, 413, 429}):
         return _wrong_place(response)
     if 200 <= status < 300:
         return None
@@ -99,6 +109,9 @@ def failure(response: WireResponse) -> PostizError | None:
             retry_after=seconds,
         )
     error, hint = _status_error(status, said, response)
+    for meaning in meanings:
+        if (meaning.status, meaning.words) == (status, said.text.strip()):
+            hint = meaning.hint
     return error(
         said.text,
         status_code=status,
@@ -115,13 +128,14 @@ def _status_error(
     if status == 401:
         if not response.body:
             return ServerError, "The server could not look up the key: its fault, not the key's."
-        return AuthenticationError, (
-            "Check the API key in Postiz under Settings > Developers > Public API."
-            if "subscription" not in said.text.lower()
-            else "The organisation of this key has no subscription."
-        )
+        return AuthenticationError, _about_the_key(said.text)
     if status == 402:
         return PlanLimitError, said.url or ""
+    if status == 403:
+        return PermissionDeniedError, (
+            "Postiz itself answers none of these calls with 403. Ask whoever runs the firewall or "
+            "proxy in front of it: it may block your address, or words in the request."
+        )
     if status == 404:
         return NotFoundError, ""
     if status == 413:
@@ -131,9 +145,31 @@ def _status_error(
     return BadRequestError, ""
 
 
+def _about_the_key(text: str) -> str:
+    """What to do about a refused key, by the server's words."""
+    words = text.lower()
+    if "subscription" in words:
+        return "The organisation of this key has no subscription."
+    if "oauth token" in words:
+        return (
+            "The access token of this user was replaced or revoked: each new approval ends the one "
+            "before. Use the newest one, or send the user through OAuth again."
+        )
+    if "no api key" in words:
+        return "The key did not arrive: a proxy on the way may remove the Authorization header."
+    return "Check the API key in Postiz under Settings > Developers > Public API."
+
+
 def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
     """Whether the server has no such route, and not just no such thing: it says `Cannot GET /`."""
     return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
+
+
+def _from_a_cache() -> ConfigurationError:
+    return ConfigurationError(
+        "The server answers 304 (not modified), although the request was not conditional. A cache "
+        "between you and Postiz answers in its place: let it pass /public/v1 through."
+    )
 
 
 def _wrong_place(response: WireResponse) -> ConfigurationError:
@@ -187,7 +223,9 @@ def _as_text(value: object) -> str:
     return ""
 
 
-def transient(response: WireResponse) -> tuple[Outcome, PostizError] | None:
+def transient(
+    response: WireResponse, meanings: Iterable[Meaning] = ()
+) -> tuple[Outcome, PostizError] | None:
     """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
     status = response.status
     if status < 401 or (status == 401 and response.body):
@@ -200,7 +238,7 @@ def transient(response: WireResponse) -> tuple[Outcome, PostizError] | None:
         failed = Outcome.BROKEN
     else:
         return None
-    error = failure(response)
+    error = failure(response, meanings)
     return (failed, error) if error is not None else None
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from postiz_async.batch.isolating import IN_A_ROW, Halving, Refusals
 from postiz_async.batch.rows import Row
 from postiz_async.delivery.journal import State, read_summary
-from postiz_async.errors import AuthenticationError, BadRequestError, NotFoundError
+from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ async def test_a_channel_that_only_fails_is_paused_and_the_rest_goes_on(
     ("status", "body", "kind"),
     [
         (401, b'{"msg": "No subscription found"}', AuthenticationError),
-        (403, b'{"message": "Forbidden"}', BadRequestError),
+        (403, b'{"message": "Forbidden"}', PermissionDeniedError),
         (404, b'{"message": "Cannot POST /public/v1/posts", "statusCode": 404}', NotFoundError),
     ],
 )

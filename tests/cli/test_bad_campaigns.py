@@ -262,3 +262,24 @@ def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: 
     assert [each["row"] for each in cli("plan", file, "--json").document["warnings"]] == [
         *range(3, 10)
     ]
+
+
+@pytest.mark.parametrize("verb", ["validate", "plan", "run"])
+def test_media_of_another_folder(
+    cli: Cli, server: Server, sample: Path, tmp_path: Path, verb: str
+) -> None:
+    picture = next(sample.glob("*.png"))
+    path = write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}", str(picture)),
+        columns="integration,date,content,media",
+    )
+    before = server.state
+    result = cli(verb, path)
+    assert result.code == 2
+    said = " ".join((result.err + result.out).split())
+    assert "outside of the campaign's folder" in said
+    assert "--media-root" in said
+    assert server.state == before | {"requests": server.state["requests"]}
+    if verb != "run":
+        assert cli(verb, path, "--media-root", picture.parent).code == 0

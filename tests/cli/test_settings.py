@@ -128,6 +128,31 @@ def test_nobody_answers_the_doctor(
     assert nobody in result.out
 
 
+def test_the_doctor_finds_nothing_that_works(
+    cli: Cli, server: Server, odd_servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    for name in ("another service", "web page"):
+        result = cli("doctor", "--url", odd_servers[name])
+        assert result.code == 2
+        assert "API: found at none of these addresses" in result.out
+    assert cli("doctor", "--url", odd_servers["container"]).code == 0, "found below /api"
+
+
+@pytest.mark.parametrize("verb", ["integrations", "doctor"])
+def test_https_where_there_is_only_http(
+    cli: Cli, server: Server, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    result = cli(verb, "--url", server.url.replace("http", "https"))
+    assert result.code == 2
+    assert f"does not use TLS. If that is intended, use {server.url}" in result.err + result.out
+    monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", "1")
+    result = cli(verb, "--url", server.url.replace("http", "https"))
+    assert result.code == 2
+    assert f"A sandbox has no TLS: is it {server.url}?" in result.err
+
+
 def test_no_sandbox_is_there(cli: Cli, server: Server, command: list[str], nobody: str) -> None:
     result = cli(*command, "--url", nobody)
     refused(result, "no sandbox", nobody, "postiz-async sandbox")

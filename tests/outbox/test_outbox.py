@@ -24,12 +24,15 @@ from postiz_async import (
     StoreError,
 )
 from postiz_async.sandbox import Fault
+from postiz_async.testing import SandboxTransport
+from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from postiz_async import Ticket
+    from postiz_async.wire import WireRequest
 
 
 @pytest.fixture
@@ -260,6 +263,36 @@ async def test_a_key_that_is_refused_pauses_the_outbox(lab: OutboxLab) -> None:
         for ticket in tickets:
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     lab.assert_each_once(range(3))
+
+
+class Firewall(SandboxTransport):
+    """Lets no create through while it is up."""
+
+    is_up = True
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if self.is_up and request.method == "POST":
+            return WireResponse(403, {}, b'{"message": "Forbidden"}')
+        return await super().send(request)
+
+
+async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
+    lab: OutboxLab,
+) -> None:
+    firewall = Firewall(lab.sandbox, latency=0.1)
+    async with Postiz(
+        api_key=lab.sandbox.organization.api_key,
+        base_url="http://sandbox.invalid",
+        clock=lab.clock,
+        transport=firewall,
+        outbox=OutboxOptions(lab.path),
+    ) as postiz:
+        (ticket,) = await lab.put(postiz, 1)
+        assert (await postiz.outbox.wait(ticket.id, timeout=200)).state == "planned"
+        assert "403" in postiz.outbox.trouble
+        firewall.is_up = False
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
 
 
 async def test_a_client_without_an_outbox_says_how_to_get_one() -> None:

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections import Counter
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -299,6 +300,53 @@ async def test_redirects_are_followed_and_counted(
 )
 def test_what_a_public_address_is(address: str, *, public: bool) -> None:
     assert is_public(address) is public
+
+
+SPECIAL_V4 = """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12
+    192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16
+    192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+"""
+"""IANA's special-purpose registry of IPv4, its multicast, and Azure's wire server."""
+
+SPECIAL_V6 = """
+    ::/128 ::1/128 ::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:1::1/128
+    2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32
+    2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
+"""
+
+
+def edges(block: str) -> list[IPv4Address | IPv6Address]:
+    network = ip_network(block)
+    return [network[0], network[network.num_addresses // 2], network[-1]]
+
+
+@pytest.mark.parametrize("block", SPECIAL_V4.split())
+def test_no_special_address_of_ipv4_is_public_nor_what_stands_for_it(block: str) -> None:
+    for address in edges(block):
+        a, b = divmod(int(address), 1 << 16)
+        assert not is_public(str(address))
+        assert not is_public(f"::ffff:{address}")
+        assert not is_public(f"64:ff9b::{address}")
+        assert not is_public(f"2002:{a:x}:{b:x}::1"), "6to4"
+
+
+@pytest.mark.parametrize("block", SPECIAL_V6.split())
+def test_no_special_address_of_ipv6_is_public(block: str) -> None:
+    assert not any(is_public(str(address)) for address in edges(block))
+
+
+def test_what_lies_beside_a_special_block_is_public() -> None:
+    for block in SPECIAL_V4.split():
+        network = ip_network(block)
+        for number in (int(network[0]) - 1, int(network[-1]) + 1):
+            beside = ip_address(max(0, min(number, (1 << 32) - 1)))
+            assert is_public(str(beside)) is not any(
+                beside in ip_network(other) for other in SPECIAL_V4.split()
+            )
+    for address in ("2001:200::1", "2001:db7::1", "2001:db9::1", "2620:4f:8001::1", "3ffe::1"):
+        assert is_public(address)
+    assert is_public("2002:808:808::1")
 
 
 # ------------------------------------------------------------------ what comes

@@ -1,0 +1,93 @@
+"""Which file a media cell means, and whether the campaign may have it.
+
+A campaign may come from a stranger. So what its cells say stays within the folder of the campaign
+and those that were allowed, with symbolic links followed; a `Path` that a program gives is the
+program's own and may lead anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+
+__all__ = ["MediaFolders", "MediaRoot"]
+
+MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
+"""A folder, or several, from which a campaign may take media beside its own."""
+
+_HOME = re.compile(r"~[^/\\]*[/\\]")
+_WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFolders:
+    """Where the media of a campaign are.
+
+    Args:
+        folder: where relative names begin.
+        allowed: the real paths of the folders that cells may lead to.
+    """
+
+    folder: Path
+    allowed: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, folder: Path, media_root: MediaRoot) -> MediaFolders:
+        """The folder of a campaign, and those that are allowed beside it. Blocking.
+
+        Raises:
+            ConfigurationError: there is no such folder.
+        """
+        roots = [media_root] if isinstance(media_root, str | Path) else list(media_root)
+        for root in roots:
+            if not Path(root).is_dir():
+                raise ConfigurationError(
+                    f"The media root {root} is no folder. Give the one that holds the media, or "
+                    "leave it out: the folder of the campaign is allowed anyway."
+                )
+        return cls(folder, tuple(_real(Path(root)) for root in [folder, *roots]))
+
+    def find(self, name: str, *, is_trusted: bool) -> Path:
+        """The real path of the file that a cell means; whether it is there is not looked at.
+
+        Args:
+            name: as the cell has it.
+            is_trusted: whether it may lead anywhere.
+
+        Raises:
+            InvalidPostError: it may not be used.
+        """
+        if not is_trusted and _HOME.match(name):
+            raise _refuse(
+                f"{name} begins with ~, which only a shell replaces", "write the whole path"
+            )
+        if not is_trusted and os.name != "nt" and _WINDOWS.match(name):
+            raise _refuse(f"{name} is a path of Windows", "write it relative to the campaign")
+        try:
+            found = _real(self.folder / name)
+        except ValueError:
+            raise _refuse(f"{name} is no name of a file") from None
+        if is_trusted or any(found.is_relative_to(root) for root in self.allowed):
+            return found
+        home = self.allowed[0]
+        written = Path(os.path.normpath(home / name))
+        is_link = any(written.is_relative_to(root) for root in self.allowed)
+        where = f"is a link to {found}, which lies" if is_link else "lies"
+        raise _refuse(
+            f"{name} {where} outside of the campaign's folder ({home})",
+            "copy the file there, or allow its folder: --media-root DIR, in Python media_root=",
+        )
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _refuse(message: str, hint: str = "") -> InvalidPostError:
+    return InvalidPostError([Problem("media", message, hint=hint)])

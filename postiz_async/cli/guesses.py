@@ -1,0 +1,116 @@
+"""Commands that people type and that there are not: what is meant by them. PURE."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+__all__ = ["as_meant", "instead_of", "instead_of_option"]
+
+_REDUNDANT = {"notifications list", "providers list", "quota show"}
+"""Their second word says what the first one does anyway."""
+
+_MEANT: dict[str, tuple[str, ...]] = {
+    "accounts": ("integrations",),
+    "analytics platform": ("analytics channel",),
+    "auth status": ("integrations connected",),
+    "check": ("validate", "plan"),
+    "create": ("posts create",),
+    "dry-run": ("plan",),
+    "integrations add": ("integrations connect",),
+    "integrations create": ("integrations connect",),
+    "integrations get": ("integrations settings",),
+    "integrations trigger": ("integrations tool",),
+    "post": ("posts create",),
+    "posts connect": ("posts release-id",),
+    "posts draft": ("posts create --draft",),
+    "posts edit": ("posts replace", "posts settings"),
+    "posts publish": ("posts create --now",),
+    "posts schedule": ("posts create --at",),
+    "posts update": ("posts replace", "posts settings"),
+    "publish": ("posts create --now",),
+    "resume": ("run",),
+    "schedule": ("posts create --at", "run"),
+    "send": ("run",),
+    "start": ("run",),
+    "whoami": ("integrations connected", "doctor"),
+}
+"""What to type instead."""
+
+_NOWHERE = {
+    "auth": "There is no log-in: set POSTIZ_API_KEY, or log in with the official command line.",
+    "help": "Say: postiz-async --help, or postiz-async run --help",
+    "login": "There is no log-in: set POSTIZ_API_KEY, or log in with the official command line.",
+    "media delete": "Postiz has no call that deletes media. They are in its web page, under Media.",
+    "media list": "Postiz has no call that lists media. They are in its web page, under Media.",
+    "tags": "Postiz has no call that lists or makes tags. They are made in its web page.",
+    "version": "Say: postiz-async --version",
+}
+"""Why there is none."""
+
+_OTHER_WORDS = {
+    "channels": "integrations",
+    "ls": "list",
+    "new": "create",
+    "remove": "delete",
+    "rm": "delete",
+    "show": "get",
+}
+
+_OF_OPTIONS = {"--dry-run": "plan says what run would do, and sends nothing."}
+
+
+def as_meant(arguments: Sequence[str]) -> list[str]:
+    """The arguments without a word that says nothing: `providers list` is `providers`."""
+    is_redundant = " ".join(arguments[:2]) in _REDUNDANT
+    return [*arguments[:1], *arguments[2:]] if is_redundant else list(arguments)
+
+
+def instead_of_option(option: str) -> str:
+    """What to do instead of an option that there is not; empty where nothing comes to mind."""
+    return _OF_OPTIONS.get(option, "")
+
+
+def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
+    """What to do instead of a command that there is not; empty where nothing comes to mind.
+
+    Args:
+        typed: the words, also as the official command line has them (`posts:list`).
+        commands: the full names of all commands there are.
+    """
+    words = [_OTHER_WORDS.get(part, part) for word in typed for part in word.split(":")][:2]
+    is_in_group = words[0] in commands
+    for phrase in (" ".join(words), *([] if is_in_group else words[:1])):
+        if phrase in _NOWHERE:
+            return _NOWHERE[phrase]
+        if phrase in _MEANT or phrase in commands:
+            return _try(_MEANT.get(phrase, (phrase,)))
+    if is_in_group:
+        return _try(_beside(words[1], f"{words[0]} ", commands) or _anywhere(words[1], commands))
+    return _try(_corrected(words, commands) or _anywhere(words[0], commands))
+
+
+def _corrected(words: Sequence[str], commands: Collection[str]) -> Sequence[str]:
+    """The first word spelt right, with the second if they are a command together."""
+    right = _beside(words[0], "", commands)
+    both = " ".join([*right, *words[1:]])
+    return [both] if both in commands else right
+
+
+def _beside(word: str, group: str, commands: Collection[str]) -> Sequence[str]:
+    """The command of a group that is spelt most like a word."""
+    names = [name.removeprefix(group) for name in commands if name.startswith(group)]
+    close = difflib.get_close_matches(word, [name for name in names if " " not in name], 1, 0.7)
+    return [f"{group}{name}" for name in close]
+
+
+def _anywhere(word: str, commands: Collection[str]) -> Sequence[str]:
+    """The commands of that name in any group."""
+    return [name for name in commands if name.endswith(f" {word}")]
+
+
+def _try(commands: Sequence[str]) -> str:
+    return f"Try: {', or '.join(f'postiz-async {each}' for each in commands)}" if commands else ""

@@ -1,0 +1,168 @@
+"""A campaign may come from a stranger: its cells name no file but those that they may have."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab, at
+from samples import PNG
+
+from postiz_async import CampaignRow
+from postiz_async.batch.reading import Reading
+from postiz_async.errors import BatchError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from postiz_async.errors import Problem
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and paths of POSIX")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """A campaign folder with a picture, beside a folder of somebody else."""
+    folder, private = tmp_path / "campaign", tmp_path / "private"
+    (folder / "sub").mkdir(parents=True)
+    private.mkdir()
+    (folder / "a.png").write_bytes(PNG)
+    (folder / "inner.png").symlink_to("a.png")
+    (folder / "inner").symlink_to("sub")
+    (folder / "sub" / "b.png").write_bytes(PNG + b"b")
+    (private / "x.png").write_bytes(PNG + b"private")
+    (folder / "link.png").symlink_to(private / "x.png")
+    (folder / "linked").symlink_to(private)
+    (folder / "far.png").symlink_to("sub/../../private/x.png")
+    made = Lab(folder)
+    made.channel("mastodon", id="c1")
+    return made
+
+
+def write(lab: Lab, *media: object) -> None:
+    lab.write({"integration": "c1", "date": at(24 + n), "media": m} for n, m in enumerate(media))
+
+
+async def problems_of(lab: Lab, source: Any = None, **options: Any) -> tuple[Problem, ...]:
+    async with (
+        lab.sandbox,
+        lab.client() as postiz,
+        postiz.batch(source or lab.path, **options) as batch,
+    ):
+        problems = batch.problems
+    assert {request.method for request in lab.transport.sent} == {"GET"}, "nothing was sent"
+    return problems
+
+
+OUTSIDE: dict[str, Callable[[Lab], str]] = {
+    "dots": lambda _: "../private/x.png",
+    "dots within": lambda _: "sub/../../private/x.png",
+    "absolute": lambda lab: str(lab.folder.parent / "private" / "x.png"),
+    "two slashes": lambda lab: f"/{lab.folder.parent}/private/x.png",
+    "nothing is there": lambda _: "../private/nothing.png",
+    "link": lambda _: "link.png",
+    "folder that is a link": lambda _: "linked/x.png",
+    "dots behind a link": lambda _: "linked/../private/x.png",
+    "link with dots": lambda _: "far.png",
+}
+
+
+@pytest.mark.parametrize("how", OUTSIDE)
+async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
+    lab: Lab, how: str
+) -> None:
+    name = OUTSIDE[how](lab)
+    write(lab, ["a.png"], [name, "a.png"])
+    (problem,) = await problems_of(lab)
+    assert (problem.row, problem.where) == (2, "media")
+    assert problem.message.startswith(f"{name} ")
+    assert f"lies outside of the campaign's folder ({lab.folder})" in problem.message
+    assert "--media-root" in problem.hint
+    assert ("is a link to" in problem.message) is ("link" in how)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("~/x.png", "begins with ~, which only a shell replaces"),
+        ("~somebody/x.png", "begins with ~"),
+        ("C:\\pictures\\x.png", "is a path of Windows"),
+        ("c:/pictures/x.png", "is a path of Windows"),
+        ("\\\\server\\share\\x.png", "is a path of Windows"),
+    ],
+)
+async def test_what_no_path_of_this_machine_is_says_so(lab: Lab, name: str, words: str) -> None:
+    write(lab, [name])
+    (problem,) = await problems_of(lab, media_root="/")
+    assert (problem.row, problem.where) == (1, "media")
+    assert words in problem.message
+
+
+@pytest.mark.parametrize("how", ["dots", "absolute", "link", "folder that is a link"])
+async def test_a_media_root_allows_it(lab: Lab, how: str) -> None:
+    write(lab, [OUTSIDE[how](lab)])
+    private = lab.folder.parent / "private"
+    roots = [private, str(lab.folder / "sub")]
+    async with (
+        lab.sandbox,
+        lab.client() as postiz,
+        postiz.batch(lab.path, media_root=roots) as batch,
+    ):
+        assert (await batch.run_all()).complete
+    assert len(lab.sandbox.uploads) == 1
+
+
+async def test_links_and_dots_that_stay_inside_are_fine(lab: Lab) -> None:
+    write(lab, ["inner.png"], ["inner/b.png"], ["sub/../a.png"], [str(lab.folder / "a.png")])
+    assert await problems_of(lab) == ()
+
+
+async def test_a_media_root_that_is_no_folder_is_named(lab: Lab) -> None:
+    write(lab, ["a.png"])
+    with pytest.raises(ConfigurationError, match=r"media root .*a\.png is no folder"):
+        await problems_of(lab, media_root=lab.folder / "a.png")
+
+
+async def test_the_path_of_a_program_is_its_own_and_its_text_is_not(lab: Lab) -> None:
+    outside = lab.folder.parent / "private" / "x.png"
+    rows = [
+        CampaignRow(integration="c1", date=at(24), media=[outside]),
+        CampaignRow(integration="c1", date=at(25), media=[str(outside)]),
+        {"integration": "c1", "date": at(26), "media": [outside]},
+        {"integration": "c1", "date": at(27), "media": f"{outside}"},
+    ]
+    problems = await problems_of(lab, rows, journal=lab.journal)
+    assert [problem.row for problem in problems] == [2, 4]
+    assert await problems_of(lab, rows, journal=lab.journal, media_root=outside.parent) == ()
+
+
+async def test_a_template_fills_no_media(lab: Lab) -> None:
+    path = lab.folder / "campaign.csv"
+    text = "integration,date,media,where\nc1,2027-01-15 09:00Z,{where},../private/x.png\n"
+    path.write_text(text)
+    (problem,) = await problems_of(lab, path, reading=Reading(template=True))
+    assert problem.message == "{where} does not exist"
+
+
+@pytest.mark.parametrize("what", ["the file", "its folder"])
+async def test_a_link_that_is_put_there_after_the_check_is_not_followed(
+    lab: Lab, what: str
+) -> None:
+    """Equal contents, so that no hash tells the two files apart."""
+    private = lab.folder.parent / "private"
+    (private / "b.png").write_bytes((lab.folder / "sub" / "b.png").read_bytes())
+    write(lab, ["sub/b.png"])
+    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
+        assert batch.problems == ()
+        if what == "the file":
+            (lab.folder / "sub" / "b.png").unlink()
+            (lab.folder / "sub" / "b.png").symlink_to(private / "b.png")
+        else:
+            (lab.folder / "sub").rename(lab.folder / "away")
+            (lab.folder / "sub").symlink_to(private)
+        with pytest.raises(BatchError, match=r"sub/b\.png is not what it was"):
+            await batch.run_all()
+    assert lab.sandbox.uploads == ()
+    assert lab.sandbox.posts == ()

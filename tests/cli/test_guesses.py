@@ -1,0 +1,159 @@
+"""What people type who have not read the help: it works, or they are told what to type."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async.cli.app import app
+
+if TYPE_CHECKING:
+    from cli_lab import Cli
+    from processes import Server
+
+AT = "2027-07-01T10:00"
+
+
+@pytest.mark.parametrize("typed", ["integrations list", "channels", "channels list"])
+def test_the_channels_are_listed_by_every_name(cli: Cli, server: Server, typed: str) -> None:
+    result = cli(*typed.split(), "--json")
+    assert result.code == 0
+    assert result.document == cli("integrations", "--json").document
+
+
+@pytest.mark.parametrize("typed", ["posts list", "notifications list", "providers list"])
+def test_a_list_that_is_asked_for_is_printed(cli: Cli, server: Server, typed: str) -> None:
+    result = cli(*typed.split())
+    assert (result.code, result.err) == (0, "")
+    assert result.out
+
+
+def test_the_commands_of_the_channels_go_by_both_names(cli: Cli, server: Server) -> None:
+    assert cli("channels", "connected").code == 0
+    assert "integrations (channels)" in cli("--help").out
+
+
+GUESSES = {
+    "list": "postiz-async integrations list, or postiz-async posts list",
+    "upload a.png": "postiz-async media upload",
+    "create Hello": "postiz-async posts create",
+    "post": "postiz-async posts create",
+    "schedule": "postiz-async posts create --at",
+    "publish": "postiz-async posts create --now",
+    "posts publish": "postiz-async posts create --now",
+    "posts edit 1": "postiz-async posts replace",
+    "posts show 1": "postiz-async posts get",
+    "posts rm 1": "postiz-async posts delete",
+    "posts lst": "postiz-async posts list",
+    "postz list": "postiz-async posts list",
+    "integrations get x": "postiz-async integrations settings",
+    "channels add": "postiz-async integrations connect",
+    "integrations create": "postiz-async integrations connect",
+    "accounts": "postiz-async integrations",
+    "whoami": "postiz-async integrations connected",
+    "send c.csv": "postiz-async run",
+    "check c.csv": "postiz-async validate, or postiz-async plan",
+    "validat": "postiz-async validate",
+    # as the official command line has them
+    "posts:list": "postiz-async posts list",
+    "posts:create": "postiz-async posts create",
+    "posts:connect 1 2": "postiz-async posts release-id",
+    "integrations:trigger 1": "postiz-async integrations tool",
+    "analytics:platform 1": "postiz-async analytics channel",
+}
+
+
+@pytest.mark.parametrize("typed", GUESSES)
+def test_a_command_that_there_is_not_is_answered_with_the_one_that_is_meant(
+    cli: Cli, typed: str
+) -> None:
+    result = cli(*typed.split())
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: There is no command '")
+    assert f"Try: {GUESSES[typed]}" in result.err
+    assert result.err.count("\n") == 1
+    for name in re.findall(r"postiz-async ([a-z -]+?)(?= --|,|$)", result.err.strip()):
+        assert cli(*name.split(), "--help").code == 0, "what is advised is there"
+        assert app.resolved_commands()[name.split()[0]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("media list", "no call that lists media"),
+        ("media rm", "no call that deletes media"),
+        ("tags list", "no call that lists or makes tags"),
+        ("login", "POSTIZ_API_KEY"),
+        ("auth:login", "POSTIZ_API_KEY"),
+        ("help", "postiz-async --help"),
+        ("version", "postiz-async --version"),
+        ("run c.csv --dry-run", "plan says what run would do"),
+        ("run c.csv d.csv", "postiz-async run does not take 'd.csv'"),
+        ("posts list now", "postiz-async posts list does not take 'now'"),
+        ("integrations cm1", "postiz-async integrations does not take 'cm1'"),
+        ("posts --limit 3", "postiz-async posts needs a command before --limit"),
+        ("--limit", "postiz-async needs a command before --limit"),
+        ("zzz", "Available commands"),
+    ],
+)
+def test_what_is_not_there_at_all_is_said(cli: Cli, typed: str, words: str) -> None:
+    result = cli(*typed.split())
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_guess_is_a_document_too(cli: Cli) -> None:
+    said = cli("upload", "--json").document["error"]
+    assert said["kind"] == "usage"
+    assert "media upload" in said["message"]
+
+
+# ------------------------------------------------------------------ channels by name
+
+
+@pytest.mark.parametrize("word", ["mastodon", "Mastodon", "Northwind on Mastodon"])
+def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, word: str) -> None:
+    listed = cli("integrations", "--json").document
+    (channel,) = [each["id"] for each in listed if each["identifier"] == "mastodon"]
+    result = cli("posts", "create", "Hi", "--channel", word, "--at", AT, "--json")
+    assert result.code == 0
+    assert [each["integration"] for each in result.document] == [channel]
+    post = result.document[0]["postId"]
+    how = ("--channel", word, "--at", AT, "--yes", "--json")
+    assert cli("posts", "replace", post, "Ho", *how).document[0]["postId"] == post
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["myspace"], "--channel: there is no channel 'myspace' (postiz-async integrations lists"),
+        (["mastodn"], "--channel: there is no channel 'mastodn' (do you mean 'mastodon'?)"),
+        (["x", "Northwind on X"], "--channel: 'Northwind on X' is named twice: 'Northwind on X'"),
+        (["x", "nope", "neither"], "2 problems, nothing was sent"),
+    ],
+)
+def test_a_channel_that_cannot_be_told_costs_nothing(
+    cli: Cli, server: Server, words: list[str], told: str
+) -> None:
+    before = server.state["creates"], server.state["uploads"]
+    options = [part for word in words for part in ("--channel", word)]
+    result = cli("posts", "create", "Hi", *options, "--at", AT)
+    assert result.code == 2
+    assert told in result.err
+    assert (server.state["creates"], server.state["uploads"]) == before
+
+
+def test_several_channels_that_fit_are_listed(
+    cli: Cli, odd_servers: dict[str, str], monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
+    monkeypatch.setenv("POSTIZ_API_URL", odd_servers["two of a kind"])
+    result = cli("posts", "create", "Hi", "--channel", "mastodon", "--at", "2031-01-01", "--json")
+    assert result.code == 2
+    (problem,) = result.document["error"]["problems"]
+    assert problem["message"] == "'mastodon' fits 2 channels"
+    assert "'One' (" in problem["hint"]
+    assert "'Two' (" in problem["hint"]

@@ -1,0 +1,107 @@
+"""Links that lead to files of others: not written through, and read only where that is allowed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+
+RANGE = ("--start", "2027-01-20", "--end", "2027-01-21")
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    path = tmp_path / "victim"
+    path.write_text("precious")
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_campaign(tmp_path / "c.csv", ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}"))
+
+
+def test_in_the_place_of_the_result(cli: Cli, server: Server, file: Path, victim: Path) -> None:
+    result = file.with_suffix(".result.csv")
+    result.symlink_to(victim)
+    assert cli("run", file).code == 0
+    assert victim.read_text() == "precious"
+    assert not result.is_symlink()
+    assert ",stored," in result.read_text(encoding="utf-8")
+
+
+def test_in_the_place_of_a_report(cli: Cli, server: Server, file: Path, victim: Path) -> None:
+    assert cli("run", file).code == 0
+    page, table = file.with_suffix(".report.html"), file.with_name("other.csv")
+    for path in (page, table):
+        path.symlink_to(victim)
+    assert cli("report", file, "--csv", table).code == 0
+    assert victim.read_text() == "precious"
+    assert page.read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+    assert ",stored," in table.read_text(encoding="utf-8")
+
+
+def test_in_the_place_of_an_export(cli: Cli, server: Server, file: Path, victim: Path) -> None:
+    to = file.with_name("out.csv")
+    to.symlink_to(victim.with_name("nothing yet"))
+    assert cli("export", *RANGE, "--to", to).code == 2, "a link that leads nowhere is there already"
+    assert cli("export", *RANGE, "--to", to, "--force").code == 0
+    assert not to.is_symlink()
+    assert not victim.with_name("nothing yet").exists()
+
+
+@pytest.mark.parametrize("leads", ["victim", "nowhere"])
+def test_in_the_place_of_the_lock(
+    cli: Cli, server: Server, file: Path, victim: Path, leads: str
+) -> None:
+    lock = file.with_name("c.journal.lock")
+    lock.symlink_to(victim.with_name(leads))
+    before = server.state["creates"]
+    result = cli("run", file)
+    assert (result.code, server.state["creates"]) == (2, before)
+    assert f"{lock} is a symbolic link" in result.err
+    assert "Remove it" in result.err
+    assert victim.read_text() == "precious"
+    assert not victim.with_name("nowhere").exists()
+    lock.unlink()
+    assert cli("run", file).code == 0
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(
+    cli: Cli, server: Server, file: Path
+) -> None:
+    result = file.with_suffix(".result.csv")
+    result.write_text("of an earlier run")
+    result.chmod(0o640)
+    assert cli("run", file).code == 0
+    assert result.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
+
+
+def test_a_folder_in_its_place_is_said(cli: Cli, server: Server, file: Path) -> None:
+    file.with_suffix(".result.csv").mkdir()
+    result = cli("run", file)
+    assert result.code == 0
+    assert "could not be written" in result.out
+    assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
+
+
+def test_media_behind_a_link_run_with_their_folder_allowed(
+    cli: Cli, server: Server, sample: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").symlink_to(sample)
+    name = f"pictures/{next(sample.glob('*.png')).name}"
+    row = ("mastodon", "2027-01-20 09:00Z", f"{tmp_path}", name)
+    file = write_campaign(tmp_path / "c.csv", row, columns="integration,date,content,media")
+    assert "is a link to" in cli("run", file).err
+    assert cli("run", file, "--media-root", tmp_path, "--media-root", sample).code == 0

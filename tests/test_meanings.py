@@ -1,0 +1,203 @@
+"""What a refusal means is said where the server's words do not tell it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+import postiz_async
+from postiz_async import (
+    CreatePost,
+    DeliveryUnknownError,
+    Postiz,
+    ServerError,
+    endpoints,
+    wire,
+)
+from postiz_async.clock import JumpingClock
+from postiz_async.errors import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    PostizError,
+)
+from postiz_async.sandbox import Fault
+from postiz_async.testing import LocalPostiz
+from postiz_async.wire import WireResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from postiz_async.endpoints import Endpoint
+
+CRASH = {"statusCode": 500, "message": "Internal server error"}
+
+
+def refusal(endpoint: Endpoint[Any], status: int, body: object) -> PostizError:
+    response = WireResponse(status, {"content-type": "application/json"}, json.dumps(body).encode())
+    with pytest.raises(PostizError) as caught:
+        wire.decode(endpoint, response)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SET_RELEASE_ID", "no post with this id, and when the post has an id on its network"),
+        ("CHANNEL_ANALYTICS", "no channel with this id: `postiz-async integrations` lists"),
+        ("DELETE_INTEGRATION", "no channel with this id: `postiz-async integrations` lists"),
+        ("VIDEO_FUNCTION", "lacks the key of the service that the generator asks"),
+        ("CREATE_POST", "when `posts` is no list"),
+    ],
+)
+def test_a_bare_500_says_what_it_means_on_its_route(name: str, words: str) -> None:
+    endpoint: Endpoint[Any] = getattr(endpoints, name)
+    error = refusal(endpoint, 500, CRASH)
+    assert isinstance(error, ServerError)
+    assert words in " ".join(str(error).split())
+    told = refusal(endpoint, 500, {"statusCode": 500, "message": "AI generation failed"})
+    assert words not in " ".join(str(told).split()), "what has words of its own keeps them"
+
+
+def test_a_bare_500_of_another_route_means_nothing_more() -> None:
+    assert str(refusal(endpoints.LIST_POSTS, 500, CRASH)) == "500: Internal server error"
+
+
+def test_no_generator_is_enabled() -> None:
+    said = {"message": ["type must be any of: "], "error": "Bad Request", "statusCode": 400}
+    assert "has no video generator" in str(refusal(endpoints.GENERATE_VIDEO, 400, said))
+    said["message"] = ["type must be any of: veo3"]
+    assert "no video generator" not in str(refusal(endpoints.GENERATE_VIDEO, 400, said))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "said", "kind", "words"),
+    [
+        (
+            endpoints.OAUTH_TOKEN,
+            401,
+            {"error": "invalid_client"},
+            AuthenticationError,
+            "client id (pca_...) or the client secret (pcs_...)",
+        ),
+        (
+            endpoints.OAUTH_TOKEN,
+            400,
+            {"error": "invalid_grant"},
+            BadRequestError,
+            "used before or is older than ten minutes",
+        ),
+        (
+            endpoints.IS_CONNECTED,
+            401,
+            {"msg": "Invalid OAuth token"},
+            AuthenticationError,
+            "replaced or revoked: each new approval ends the one before",
+        ),
+        (
+            endpoints.IS_CONNECTED,
+            401,
+            {"msg": "No API Key found"},
+            AuthenticationError,
+            "may remove the Authorization header",
+        ),
+        (
+            endpoints.TRIGGER_TOOL,
+            401,
+            {"msg": "Channel disconnected due to expired token"},
+            AuthenticationError,
+            "connect it again in Postiz. The API key is fine",
+        ),
+    ],
+)
+def test_a_401_that_is_not_about_the_api_key_does_not_send_to_it(
+    endpoint: Endpoint[Any], status: int, said: object, kind: type[APIStatusError], words: str
+) -> None:
+    error = refusal(endpoint, status, said)
+    assert type(error) is kind
+    text = " ".join(str(error).split())
+    assert words in text
+    assert "Check the API key" not in text
+
+
+def test_a_wrong_key_is_still_a_wrong_key() -> None:
+    assert "Check the API key" in str(
+        refusal(endpoints.IS_CONNECTED, 401, {"msg": "Invalid API key"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("application/json", b'{"message": "Forbidden"}'), ("text/html", b"<html>")]
+)
+def test_a_403_comes_from_something_in_front_of_postiz(kind: str, body: bytes) -> None:
+    error = wire.failure(WireResponse(403, {"content-type": kind}, body))
+    assert isinstance(error, APIStatusError)
+    assert not isinstance(error, BadRequestError)
+    assert type(error) is postiz_async.PermissionDeniedError
+    assert "firewall or proxy in front of it" in str(error)
+
+
+def test_a_304_is_no_redirect() -> None:
+    error = wire.failure(WireResponse(304, {}, b""))
+    assert isinstance(error, ConfigurationError)
+    assert "304 (not modified)" in str(error)
+    assert "cache" in str(error)
+    assert "redirect" not in str(error)
+    assert "base URL" not in str(error)
+
+
+# ------------------------------------------------------------------ through a client
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[Postiz]:
+    made = LocalPostiz()
+    async with made.sandbox, made.client() as postiz:
+        yield postiz
+
+
+CALLS: dict[str, Callable[[Postiz], Awaitable[object]]] = {
+    "release id": lambda postiz: postiz.posts.set_release_id("nope", "7"),
+    "analytics": lambda postiz: postiz.analytics.integration("nope"),
+    "delete": lambda postiz: postiz.integrations.delete("nope"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_unknown_id_is_told_also_after_the_repetitions(local: Postiz, call: str) -> None:
+    with pytest.raises(ServerError, match=r"(?s)500: Internal server error\n.*with this id"):
+        await CALLS[call](local)
+
+
+async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> None:
+    made = LocalPostiz()
+    made.sandbox.faults.add(Fault("error_before", route="create_post"))
+    body = CreatePost(
+        type="draft", date="2031-01-15T09:00:00.000Z", posts=[], short_link=False, tags=[]
+    )
+    async with made.sandbox, made.client() as postiz:
+        with pytest.raises(DeliveryUnknownError, match="when `posts` is no list"):
+            await postiz.posts.create(body, validate=False)
+
+
+async def test_https_on_a_port_without_tls_suggests_http() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response([])
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host = f"127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with Postiz(api_key="k", base_url=f"https://{host}", clock=JumpingClock()) as postiz:
+            with pytest.raises(postiz_async.APIConnectionError) as caught:
+                await postiz.integrations.list()
+    finally:
+        await runner.cleanup()
+    assert f"If that is intended, use http://{host}" in str(caught.value)
