@@ -47,7 +47,7 @@ class Integrations:
         Retried: yes. Since v1.11.1.
         """
         if group is None:
-            return await self._channels.refresh()
+            return await self._channels.refresh(self._caller)
         return await self._caller.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
 
     async def groups(self) -> builtins.list[Customer]:
@@ -142,11 +142,12 @@ class Integrations:
             APITimeoutError: the channel has no posting times, or the server is slow.
         """
         channel_id = _id(channel)
-        known = await self._channels.find(channel_id)
+        caller = self._caller.begun()
+        known = await self._channels.find(caller, channel_id)
         if known is None or known.disabled:
             what = "is disabled" if known else "does not exist in this organisation"
             raise InvalidPostError([Problem("channel", f"{channel_id!r} {what}")])
-        answer = await self._caller.call(Call(FIND_SLOT, params={"id": channel_id}))
+        answer = await caller.call(Call(FIND_SLOT, params={"id": channel_id}))
         return parse_date(answer.date)
 
 

@@ -20,6 +20,8 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     body: bytes | FilePart | None
     timeout: float | None
     """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+    expires: float | None = None
+    """When its caller gives up also while it waits to be sent, on the clock's `monotonic()`."""
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url})"  # the headers have the key

@@ -50,6 +50,7 @@ def encode(
     user_agent: str,
     timeout: float | None,
     headers: tuple[tuple[str, str], ...] = (),
+    expires: float | None = None,
 ) -> WireRequest:
     """The HTTP request of a call. `headers` are added to our own and cannot replace them.
 
@@ -70,7 +71,7 @@ def encode(
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
     headers = (*own, *_added(headers))
-    return WireRequest(call.endpoint.method, url, headers, body, timeout)
+    return WireRequest(call.endpoint.method, url, headers, body, timeout, expires)
 
 
 _OUR_HEADERS = {
