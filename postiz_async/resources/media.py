@@ -93,7 +93,7 @@ class Media:
         Raises:
             InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
             UploadError: the source failed or changed on its way, or the URL could not be
-                fetched; nothing was stored.
+                fetched, or not fast enough (1 KiB a second); nothing was stored.
             ConfigurationError: `stall_timeout` is no number of seconds.
         """
         wishes = Wishes(

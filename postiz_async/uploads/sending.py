@@ -194,6 +194,7 @@ async def upload(
             url,
             allow_private=wishes.allow_private,
             stall_timeout=wishes.stall_timeout,
+            clock=caller.clock,
         )
     else:
         source = await open_local(value, stall_timeout=wishes.stall_timeout)
