@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async.caller import Caller, with_raw_answers
+from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.lanes import Priority
 from postiz_async.options import CallOptions
@@ -47,11 +48,9 @@ class Api:
         self._shelf = shelf
         self._hint = hint
         self._validates = validates
-        self.vetting = Vetting(channels)
+        self.vetting = Vetting(caller, channels)
         self.notifications = Notifications(caller)
-        self.posts = Posts(
-            caller, channels, self.notifications, self.vetting, hint, validates=validates
-        )
+        self.posts = Posts(caller, channels, hint, validates=validates)
         self.media = Media(caller, shelf)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
@@ -114,13 +113,23 @@ class OpenClient:
             await postiz.with_options(timeout=5).posts.list(start=..., end=...)
 
         Args:
-            timeout: seconds from sending to the whole answer; None for the route's own.
-            max_wait: seconds that a create may wait for a slot of the quota.
+            timeout: seconds for the whole call and all that it causes: look-ups, attempts and
+                the pauses between them; then `APITimeoutError`. Waiting for the quota is not
+                part of it. Of an `iter` each piece is a call. None: each attempt has the time of
+                its route, mostly 30 s, and there are four at most.
+            max_wait: seconds that the call may wait for slots of the quota; 0: not at all; None:
+                as long as it takes.
             deadline: when a create must have left, with a time zone; one that cannot raises
                 `QuotaWaitError` at once.
             priority: the lane of creates: `Priority`, or another whole number.
-            headers: added to each request; the client's own cannot be replaced.
+            headers: added to each request that the call causes; the client's own cannot be
+                replaced.
+
+        Raises:
+            ConfigurationError: one of them makes no sense.
         """
+        check_seconds("timeout", timeout, none=True)
+        check_seconds("max_wait", max_wait, zero=True, none=True)
         options = CallOptions(
             timeout=timeout,
             max_wait=max_wait,

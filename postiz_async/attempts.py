@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async import wire
-from postiz_async.errors import APIConnectionError
+from postiz_async.durations import in_seconds
+from postiz_async.errors import APIConnectionError, APITimeoutError
 from postiz_async.events import Attempt
 from postiz_async.options import time_out
 from postiz_async.telling import log, tell_attempt
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
     from postiz_async.events import AttemptHook
-    from postiz_async.options import CallOptions
+    from postiz_async.options import CallOptions, CallTime
     from postiz_async.quota import Reading
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
@@ -65,19 +66,25 @@ class Attempts:
         """The server's wall clock, as far as its last answer tells it."""
         return self._clock.time() + self._server_offset
 
-    async def send(self, call: Call[T], options: CallOptions) -> tuple[WireResponse, Observation]:
+    async def send(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[WireResponse, Observation]:
         """Send a call once; what is said of the quota beside the answer.
 
         Raises:
             APIConnectionError: there was no answer.
         """
+        timeout = time_out(call, time)
+        if timeout is not None and timeout <= 0:
+            raise time.over("it could be sent")
         request = wire.encode(
             call,
             root=self._identity.root,
             key=self._identity.key,
             user_agent=self._identity.user_agent,
-            timeout=time_out(call, options),
+            timeout=timeout,
             headers=options.headers,
+            expires=time.until,
         )
         number = next(self._numbers)
         started = self._clock.monotonic()
@@ -85,6 +92,8 @@ class Attempts:
             response = await self._transport.send(request)
         except APIConnectionError as error:
             self._report(number, call, options, started, None, error)
+            if isinstance(error, APITimeoutError):
+                _say_how_much_was_left(error, timeout, time)
             raise
         seen = wire.observe(response, now=self._clock.time())
         if seen.server_time is not None:
@@ -116,3 +125,9 @@ class Attempts:
             call=options.trace.call if options.trace is not None else 0,
         )
         tell_attempt(self._hook, attempt)
+
+
+def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: CallTime) -> None:
+    """An attempt that ended sooner than its caller allowed the whole call says why."""
+    if given is not None and time.timeout is not None and given < 0.99 * time.timeout:
+        error.args = (f"{error} That was what was left of the {in_seconds(time.timeout)}.",)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec.structs import replace
 
 from postiz_async.errors import ConfigurationError
-from postiz_async.options import CallOptions
+from postiz_async.options import CallOptions, CallTime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -59,11 +59,23 @@ async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
 
 
 class Caller:
-    """Makes calls with the options of a client or a view of it."""
+    """Makes calls with the options of a client or a view of it.
 
-    def __init__(self, scheduler: Scheduler, options: CallOptions | None = None) -> None:
+    Args:
+        scheduler: sends them.
+        options: how each is treated.
+        time: what all of them have together; None: each has the time that the options give.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        options: CallOptions | None = None,
+        time: CallTime | None = None,
+    ) -> None:
         self.scheduler = scheduler
-        self._options = options or CallOptions()
+        self.options = options or CallOptions()
+        self._time = time
 
     @property
     def clock(self) -> Clock:
@@ -74,9 +86,25 @@ class Caller:
         """The server's wall clock, as far as its last answer tells it."""
         return self.scheduler.server_time()
 
+    @property
+    def time(self) -> CallTime:
+        """What a call has that begins now, or all of those that share it."""
+        return self._time or CallTime(self.clock, self.options.timeout)
+
+    def begun(self, *, timeout: float | None = None) -> Caller:
+        """For one call of the user: all that it causes shares one time, which runs from now.
+
+        Args:
+            timeout: its seconds; None: those of the options, or what others left of them.
+        """
+        if self._time is not None and timeout is None:
+            return self
+        seconds = self.options.timeout if timeout is None else timeout
+        return Caller(self.scheduler, self.options, CallTime(self.clock, seconds))
+
     async def call(self, call: Call[T], options: CallOptions | None = None) -> T:
         """Make a call, with other options than the client's if given."""
-        value, answer = await self.scheduler.call(call, options or self._options)
+        value, answer = await self.scheduler.call(call, options or self.options, self.time)
         answers = _answers.get()
         if answers is not None:
             answers.append(answer)
@@ -84,7 +112,7 @@ class Caller:
 
     def merged(self, *, max_wait: float | None, priority: int | None) -> CallOptions:
         """The options with what a create says of its own."""
-        options = self._options
+        options = self.options
         if max_wait is not None:
             options = replace(options, max_wait=max_wait)
         return options if priority is None else replace(options, priority=priority)

@@ -19,6 +19,7 @@ from postiz_async.attempts import Identity
 from postiz_async.caller import Caller
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
+from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.gates import Gates
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
@@ -114,8 +115,12 @@ class Postiz(OpenClient):
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
-        if politeness is not None and politeness <= 0:
-            raise ConfigurationError("politeness is more than 0 calls a second, or None.")
+        if politeness is not None and not 0 < politeness < math.inf:
+            raise ConfigurationError(
+                f"politeness is more than 0 calls a second, or None, not {politeness!r}."
+            )
+        check_seconds("drain", drain, zero=True, endless=True)
+        check_seconds("window", window)
         self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
         self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
         """The name of the quota that its creates spend, which tells neither server nor key."""
@@ -195,7 +200,7 @@ class Postiz(OpenClient):
         )
         caller = Caller(scheduler)
         shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
-        return Api(caller, Channels(caller), shelf, Hint(), validates=self._validate)
+        return Api(caller, Channels(), shelf, Hint(), validates=self._validate)
 
     def _warn_of_twins(self) -> None:
         if _twins.enter(self, self._shares_with):
@@ -223,6 +228,7 @@ class Postiz(OpenClient):
                 None: what the client was made with. No new call is taken meanwhile. What then
                 still waits for the quota fails, unsent; what is in flight breaks.
         """
+        check_seconds("drain", drain, zero=True, endless=True, none=True)
         outbox, self._outbox = self._outbox, None
         until = self._clock.monotonic() + (self._drain if drain is None else drain)
         try:

@@ -61,7 +61,13 @@ class Clock(ABC):
         """Call `callback` in the running event loop once `monotonic()` has reached `when`."""
 
     async def sleep_until(self, when: float) -> None:
-        """Wait until `monotonic()` has reached `when`."""
+        """Wait until `monotonic()` has reached `when`.
+
+        Raises:
+            ValueError: `when` is NaN, which no time ever reaches.
+        """
+        if math.isnan(when):
+            raise ValueError("when is NaN, which no time ever reaches")
         if when <= self.monotonic():
             await asyncio.sleep(0)
             return
@@ -78,9 +84,15 @@ class Clock(ABC):
 
     @contextmanager
     def move_on_after(self, seconds: float) -> Generator[anyio.CancelScope]:
-        """Cancel the block when it takes longer than `seconds`, like `anyio.move_on_after`."""
+        """Cancel the block when it takes longer than `seconds`, like `anyio.move_on_after`.
+
+        Raises:
+            ValueError: `seconds` is NaN, which no time ever reaches.
+        """
+        if math.isnan(seconds):
+            raise ValueError("seconds is NaN, which no time ever reaches")
         with anyio.CancelScope() as scope:
-            if not math.isfinite(seconds):
+            if seconds == math.inf:
                 yield scope
                 return
             timer = self.call_at(self.monotonic() + seconds, scope.cancel)

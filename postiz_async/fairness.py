@@ -11,7 +11,12 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from postiz_async.errors import APITimeoutError, Delivery
+
 if TYPE_CHECKING:
+    from postiz_async.clock import Clock
     from postiz_async.transport import Transport
     from postiz_async.wire import WireRequest, WireResponse
 
@@ -82,18 +87,38 @@ class Turns:
 class FairTransport:
     """One organisation's way to a transport that many share. Does not close it."""
 
-    def __init__(self, shared: Transport, turns: Turns, owner: str) -> None:
+    def __init__(self, shared: Transport, turns: Turns, owner: str, clock: Clock) -> None:
         self._shared = shared
         self._turns = turns
         self._owner = owner
+        self._clock = clock
 
     async def send(self, request: WireRequest) -> WireResponse:
         """As `Transport.send`, after a turn."""
-        await self._turns.take(self._owner)
+        expires = request.expires
+        if expires is None:
+            await self._turns.take(self._owner)
+        else:
+            with self._clock.move_on_after(expires - self._clock.monotonic()) as patience:
+                await self._turns.take(self._owner)
+            if patience.cancelled_caught:
+                raise self._too_late()
         try:
+            if expires is not None:
+                left = expires - self._clock.monotonic()
+                if left <= 0:
+                    raise self._too_late()
+                request = replace(request, timeout=left)
             return await self._shared.send(request)
         finally:
             self._turns.give_back(self._owner)
+
+    def _too_late(self) -> APITimeoutError:
+        return APITimeoutError(
+            "All connections of the pool were taken by other calls until the call's timeout was "
+            "over; it was not sent. Allow it more, or the pool more connections=.",
+            delivery=Delivery.NOT_SENT,
+        )
 
     async def aclose(self) -> None:
         """The pool closes what is shared."""

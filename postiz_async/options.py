@@ -1,20 +1,28 @@
-"""How one call is treated: its time-out, its place in the queue, when it gives up."""
+"""How one call is treated: its time-out, its place in the queue, when it gives up.
+
+A time-out is for a call of the user and all that it causes: look-ups, attempts, the pauses
+between them. What it waits for the quota is not part of it; that is what `max_wait` bounds.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Raw
 
+from postiz_async.durations import in_seconds
+from postiz_async.errors import APITimeoutError, Delivery
 from postiz_async.events import Trace
 from postiz_async.lanes import Priority
 
 if TYPE_CHECKING:
+    from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
 
-__all__ = ["CallOptions", "time_out"]
+__all__ = ["CallOptions", "CallTime", "time_out"]
 
 T = TypeVar("T")
 
@@ -25,7 +33,8 @@ CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
-    `max_wait` bounds the wait for a slot of the quota; None waits as long as it takes. `due` and
+    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
+    its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
     `deadline` are moments of the clock's `monotonic()`: by the first the lane is ordered, a call
     that cannot leave before the second is refused at once. With `finish` a call whose first byte
     is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
@@ -46,10 +55,68 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry: bool = True
 
 
-def time_out(call: Call[T], options: CallOptions) -> float | None:
+class CallTime:
+    """What a call has used of its time, and what is left of it.
+
+    Args:
+        clock: tells the time.
+        timeout: seconds for all that the call does, beside its wait for the quota; None: no bound.
+    """
+
+    __slots__ = ("_clock", "_until", "timeout", "waited")
+
+    def __init__(self, clock: Clock, timeout: float | None) -> None:
+        self.timeout = timeout
+        self.waited = 0.0
+        """Seconds that it waited for the quota."""
+        self._clock = clock
+        self._until = math.inf if timeout is None else clock.monotonic() + timeout
+
+    @property
+    def until(self) -> float | None:
+        """When it is over, on the clock's `monotonic()`; None: never."""
+        return None if self.timeout is None else self._until
+
+    @property
+    def left(self) -> float:
+        """Seconds; infinity without a bound."""
+        return math.inf if self.timeout is None else self._until - self._clock.monotonic()
+
+    def add_wait(self, seconds: float) -> None:
+        """Note a wait for the quota, which takes nothing of the time."""
+        self.waited += seconds
+        self._until += seconds
+
+    async def bounded(self, work: Awaitable[T], what: str) -> T:
+        """Await what has to happen before a request can be sent, while there is time.
+
+        Args:
+            work: is cancelled when the time is over.
+            what: what did not happen then, such as `the file was looked at`.
+
+        Raises:
+            APITimeoutError: the time was over; the request was not sent.
+        """
+        if self.timeout is None:
+            return await work
+        with self._clock.move_on_after(self.left):
+            return await work
+        raise self.over(what)
+
+    def over(self, what: str) -> APITimeoutError:
+        """The error for a time that was over before something happened."""
+        return APITimeoutError(
+            f"The call's timeout of {in_seconds(self.timeout or 0.0)} was over before {what}. "
+            "The request was not sent. Allow it more with timeout=...; `postiz-async doctor` shows "
+            "what is slow.",
+            delivery=Delivery.NOT_SENT,
+        )
+
+
+def time_out(call: Call[T], time: CallTime) -> float | None:
     """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
-    if options.timeout is not None:
-        return options.timeout
+    if time.timeout is not None:
+        return time.left
     if call.endpoint.quota:
         return CREATE_SECONDS + SECONDS_A_POST * call.posts
     return call.endpoint.timeout

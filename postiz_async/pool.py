@@ -13,6 +13,7 @@ import anyio
 from postiz_async import wire
 from postiz_async.client import POLITENESS, Postiz, make_transport
 from postiz_async.clock import SystemClock
+from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.fairness import FairTransport, Turns
 from postiz_async.shields import to_the_end
@@ -127,6 +128,7 @@ class PostizPool:
     ) -> None:
         if connections < 1 or keep < 1:
             raise ConfigurationError("A pool needs at least 1 connection and keeps 1 client.")
+        check_seconds("drain", drain, zero=True, endless=True)
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         self._root = wire.api_root(url)
         self._connections = connections
@@ -138,6 +140,7 @@ class PostizPool:
         self._turns = Turns(connections)
         self._gates: dict[str, Gate] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
+        self._clock = clock if clock is not None else SystemClock()
         self._make = partial(
             _Tenant,
             self._gates,
@@ -149,7 +152,7 @@ class PostizPool:
             validate=validate,
             on_attempt=on_attempt,
             on_call=on_call,
-            clock=clock if clock is not None else SystemClock(),
+            clock=self._clock,
         )
 
     def __repr__(self) -> str:
@@ -190,7 +193,7 @@ class PostizPool:
         place = ledger_name(root, key), quota_name
         client = self._clients.pop(place, None)
         if client is None or not client.is_open:
-            fair = FairTransport(transport, self._turns, quota_name)
+            fair = FairTransport(transport, self._turns, quota_name, self._clock)
             client = self._make(
                 api_key=key, base_url=root, organization=organization, transport=fair
             )
@@ -226,6 +229,7 @@ class PostizPool:
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all clients and connections; see `Postiz.aclose`."""
+        check_seconds("drain", drain, zero=True, endless=True, none=True)
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}
         seconds = self._drain if drain is None else drain

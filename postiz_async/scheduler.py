@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
     from postiz_async.events import AttemptHook, CallHook, Trace
-    from postiz_async.options import CallOptions
+    from postiz_async.options import CallOptions, CallTime
     from postiz_async.quota import Ledger
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
@@ -147,8 +147,15 @@ class Scheduler:
 
     # -------------------------------------------------------------- calls
 
-    async def call(self, call: Call[T], options: CallOptions) -> tuple[T, WireResponse]:
+    async def call(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[T, WireResponse]:
         """Send a call, again where that is safe, and return its value and the raw answer.
+
+        Args:
+            call: what to send.
+            options: how it is treated.
+            time: what is left for it, which other calls may have used.
 
         Raises:
             PostizError: one of the tree's errors.
@@ -156,12 +163,12 @@ class Scheduler:
         self._check_in()
         try:
             if self._on_call is None:
-                return await self._call(call, options)
+                return await self._call(call, options, time)
             root, clock, gate = self.identity.root, self.clock, self.gate
             with told(
                 self._on_call, call, root=root, clock=clock, queued=lambda: gate.waiting
             ) as trace:
-                return await self._call(call, msgspec.structs.replace(options, trace=trace))
+                return await self._call(call, msgspec.structs.replace(options, trace=trace), time)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -178,13 +185,14 @@ class Scheduler:
             raise ConfigurationError("This client is closed or closing; nothing was sent.")
         self._under_way += 1
 
-    async def _call(self, call: Call[T], options: CallOptions) -> tuple[T, WireResponse]:
+    async def _call(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[T, WireResponse]:
         send = self._create if call.endpoint.quota else self._attempt
-        since = self.clock.monotonic()
         for attempt in itertools.count(1):
             retry_after = None
             try:
-                response = await send(call, options, since)
+                response = await send(call, options, time)
             except APIConnectionError as error:
                 cause: Exception = error
                 never_sent = error.delivery is Delivery.NOT_SENT
@@ -202,26 +210,27 @@ class Scheduler:
                 jitter=random.random(),  # noqa: S311
                 retry_after=retry_after,
             )
-            if wait is None or not options.retry or not call.can_repeat():
+            if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
                 raise cause
             log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
             await self.clock.sleep(wait)
         raise AssertionError("itertools.count ended")
 
-    async def _attempt(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
+    async def _attempt(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, Route())
-        while (gate := await route.settled()) is not None:
+        turn = "other calls of its route had come back"
+        while (gate := await time.bounded(route.settled(), turn)) is not None:
             try:
-                return await self._counted(gate, call, options, since)
+                return await self._counted(gate, call, options, time)
             except GateOpenError:
                 continue
         if self._polite is not None:
-            await self._polite.acquire()
+            await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
         sent = self.clock.monotonic()
         route.sets_out()
         try:
-            response, seen = await self._attempts.send(call, options)
+            response, seen = await self._attempts.send(call, options, time)
             if seen.reading is not None:
                 await route.counts(sent, seen.reading, lambda: self._found_counter(call))
         finally:
@@ -238,40 +247,44 @@ class Scheduler:
 
     # -------------------------------------------------------------- counted routes
 
-    async def _create(self, call: Call[T], options: CallOptions, since: float) -> WireResponse:
-        return await self._counted(self.gate, call, options, since)
+    async def _create(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+        return await self._counted(self.gate, call, options, time)
 
     async def _counted(
-        self, gate: Gate, call: Call[T], options: CallOptions, since: float
+        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
         while True:
             request = Request(
                 lane=options.priority,
                 posts=call.posts,
-                since=since,
+                since=self.clock.monotonic() - time.waited,
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (time_out(call, options) or 0.0),
+                lifetime=PREPARE_SECONDS + (time_out(call, time) or 0.0),
             )
-            token = await self._admitted(gate, request, options.trace)
-            response = await self._fly(gate, call, options, token)
+            token = await self._admitted(gate, request, time, options.trace)
+            response = await self._fly(gate, call, options, time, token)
             if response.status != 429:
                 return response
             left = gate.home.ledger.blocked_until - gate.home.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
-    async def _admitted(self, gate: Gate, request: Request, trace: Trace | None) -> int:
+    async def _admitted(
+        self, gate: Gate, request: Request, time: CallTime, trace: Trace | None
+    ) -> int:
         asked = self.clock.monotonic()
         try:
             return await gate.admit(request)
         finally:
+            waited = self.clock.monotonic() - asked
+            time.add_wait(waited)
             if trace is not None:
-                trace.waited += self.clock.monotonic() - asked
+                trace.waited += waited
 
     async def _fly(
-        self, gate: Gate, call: Call[T], options: CallOptions, token: int
+        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
@@ -281,7 +294,7 @@ class Scheduler:
         seconds: float | None = None
         try:
             await self._keep_or_release(gate, token)
-            sent = self._sent(gate, call, options, token)
+            sent = self._sent(gate, call, options, time, token)
             response = await (to_the_end(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
@@ -300,14 +313,14 @@ class Scheduler:
             raise
 
     async def _sent(
-        self, gate: Gate, call: Call[T], options: CallOptions, token: int
+        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
         sent = False
         try:
-            call = await _prepared(call, options)
+            call = await _prepared(call, options, time)
             sent = True
-            response, seen = await self._attempts.send(call, options)
+            response, seen = await self._attempts.send(call, options, time)
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)
@@ -363,6 +376,8 @@ def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
     return AsyncLimiter(burst, burst / politeness / speed)
 
 
-async def _prepared(call: Call[T], options: CallOptions) -> Call[T]:
-    body = await options.prepare() if options.prepare is not None else None
+async def _prepared(call: Call[T], options: CallOptions, time: CallTime) -> Call[T]:
+    if options.prepare is None:
+        return call
+    body = await time.bounded(options.prepare(), "its body was prepared")
     return call if body is None else replace(call, body=body)

@@ -9,6 +9,7 @@ Tests of programs that use the library take `LocalPostiz`, which has both.
 from __future__ import annotations
 
 import hashlib
+import math
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async.client import Postiz
 from postiz_async.clock import JumpingClock
+from postiz_async.durations import in_seconds
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError
 from postiz_async.models.integrations import Integration
@@ -52,7 +54,7 @@ class SandboxTransport:
     async def send(self, request: WireRequest) -> WireResponse:
         clock = self._sandbox.clock
         arrived = await _arrive(request)
-        with clock.move_on_after(request.timeout or float("inf")):
+        with clock.move_on_after(math.inf if request.timeout is None else request.timeout):
             await clock.sleep(self._one_way())
             try:
                 response = await self._sandbox.handle(arrived)
@@ -61,7 +63,9 @@ class SandboxTransport:
             await clock.sleep(self._one_way())
             headers = {name.lower(): value for name, value in response.headers}
             return WireResponse(response.status, headers, response.body)
-        raise APITimeoutError(f"The sandbox did not answer within {request.timeout:g} s.")
+        raise APITimeoutError(
+            f"The sandbox did not answer within {in_seconds(request.timeout or 0.0)}."
+        )
 
     def _one_way(self) -> float:
         return self._latency() if callable(self._latency) else self._latency

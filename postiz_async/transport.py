@@ -13,6 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from postiz_async.durations import in_seconds
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import (
     APIConnectionError,
@@ -185,7 +186,7 @@ def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
         case aiohttp.ConnectionTimeoutError():
             return f"No connection to {host} within {CONNECT_TIMEOUT:g} s.", Delivery.NOT_SENT
         case TimeoutError():
-            within = f" within {request.timeout:g} s" if request.timeout else ""
+            within = f" within {in_seconds(request.timeout)}" if request.timeout else ""
             return f"{host} did not answer{within}.", Delivery.UNKNOWN
         case aiohttp.ClientProxyConnectionError():
             why = cause.strerror or cause

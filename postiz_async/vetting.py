@@ -18,6 +18,7 @@ from postiz_async.validation.hints import MISSING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from postiz_async.caller import Caller
     from postiz_async.channels import Channels
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import ChannelSettings, Integration
@@ -28,9 +29,15 @@ __all__ = ["Vetting"]
 
 
 class Vetting:
-    """Judges requests with the channels of one key."""
+    """Judges requests with the channels of one key.
 
-    def __init__(self, channels: Channels) -> None:
+    Args:
+        caller: makes the look-ups.
+        channels: what is known already.
+    """
+
+    def __init__(self, caller: Caller, channels: Channels) -> None:
+        self._caller = caller
         self._channels = channels
 
     async def problems(
@@ -55,12 +62,14 @@ class Vetting:
             InvalidPostError: the body is no `CreatePost`.
         """
         refuse_other_body(body)
-        channels = await self._channels.of(item.integration.id for item in body.posts)
+        channels = await self._channels.of(
+            self._caller, (item.integration.id for item in body.posts)
+        )
         found = validate(body, channels=channels, media=media, now=now, past=past)
         asked = _worth_asking(body, channels, found)
         if not asked:
             return _said_once(found)
-        told = {name: await self._channels.told(name) for name in asked}
+        told = {name: await self._channels.told(self._caller, name) for name in asked}
         answers = {name: answer for name, answer in told.items() if answer is not None}
         lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
         if lengths:

@@ -12,9 +12,9 @@ import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 DATA = Path(os.environ.get("DATA", "."))
 WEBHOOK = os.environ.get("WEBHOOK_PATH", "/hooks/choose-a-path-that-nobody-guesses")
+Seconds = Annotated[float, Query(allow_inf_nan=False)]
+
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 
@@ -89,7 +91,7 @@ async def announce(body: Announcement, postiz: PostizDep) -> Handed:
 
 
 @app.get("/announcements/{ticket_id}")
-async def announcement(ticket_id: str, postiz: PostizDep, wait: float = 0.0) -> Handed:
+async def announcement(ticket_id: str, postiz: PostizDep, wait: Seconds = 0.0) -> Handed:
     """How it stands; `wait` is for how many seconds to wait until it is over."""
     ticket = await postiz.outbox.wait(ticket_id, timeout=min(max(wait, 0.0), 30.0))
     return Handed(

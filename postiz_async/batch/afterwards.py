@@ -12,6 +12,7 @@ from postiz_async.batch.html_report import html_report
 from postiz_async.batch.reconcile import open_existing, reconcile, sweep_journal
 from postiz_async.batch.report import make_report
 from postiz_async.delivery.journal import read_summary
+from postiz_async.durations import check_seconds
 from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class Afterwards(ABC):
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
             PostizError: the server could not be asked for half an hour.
         """
+        check_seconds("patience", patience.total_seconds(), zero=True)
         waiting = partial(wait_published, patience=patience, on_outcome=on_outcome, on_look=on_look)
         if self._journal is not None:
             return await waiting(self._postiz, self._journal)

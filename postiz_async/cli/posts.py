@@ -19,6 +19,7 @@ from postiz_async.cli.settings import (
     json_object,
     open_client,
 )
+from postiz_async.durations import check_seconds
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import NewPost
 
@@ -142,6 +143,7 @@ async def create(
     output = Output(as_json=json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
+    check_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     async with open_client(find_target(connection)) as postiz:

@@ -38,6 +38,7 @@ from postiz_async.contrib.web import (
     health,
     open_store,
 )
+from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
 from postiz_async.pool import PostizPool
 from postiz_async.webhooks import parse
@@ -101,8 +102,12 @@ async def postiz_lifespan(
         drain: seconds that the end of the application waits for calls and outbox.
 
     Raises:
-        ConfigurationError: `quota` and `outbox` are given beside a client, which has its own.
+        ConfigurationError: `quota` and `outbox` are given beside a client, which has its own; or
+            `max_wait` or `drain` is no number of seconds.
     """
+    if not callable(max_wait):
+        check_seconds("max_wait", max_wait, zero=True, none=True)
+    check_seconds("drain", drain, zero=True, endless=True)
     if client is not None and (quota is not None or outbox is not None):
         raise ConfigurationError("Give quota and outbox to the client, or let it be made here.")
     async with AsyncExitStack() as stack:

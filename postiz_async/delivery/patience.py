@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 
+from postiz_async.caller import Caller
 from postiz_async.endpoints import IS_CONNECTED, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -152,10 +153,10 @@ class Outage:
         gives_up: bool = True,
     ) -> Outage:
         """One that asks Postiz by the cheapest route that looks up the key, once each time."""
-        call, once = Call(IS_CONNECTED), CallOptions(retry=False)
+        once = Caller(postiz.scheduler, CallOptions(retry=False))
         return cls(
             postiz.clock,
-            lambda: postiz.scheduler.call(call, once),
+            lambda: once.call(Call(IS_CONNECTED)),
             log=log or logging.getLogger("postiz_async.batch"),
             waits_for=waits_for,
             gives_up=gives_up,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from postiz_async.compose import encode_create
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
 from postiz_async.delivery.records import State
+from postiz_async.durations import check_seconds
 from postiz_async.errors import (
     APIConnectionError,
     ConfigurationError,
@@ -203,11 +204,18 @@ class Outbox:
         return await self._ticket(await self._entry(ticket_id))
 
     async def wait(self, ticket_id: str, *, timeout: float | None = None) -> Ticket:
-        """Wait until a hand-over is over, or `timeout` seconds; see `Ticket.is_over`.
+        """Wait until a hand-over is over; see `Ticket.is_over`.
+
+        Args:
+            ticket_id: the ticket.
+            timeout: seconds after which it returns as it then stands, 0 for at once; None for
+                as long as it takes.
 
         Raises:
             NotFoundError: there is no such ticket.
+            ConfigurationError: `timeout` is no number of seconds.
         """
+        check_seconds("timeout", timeout, zero=True, none=True)
         give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
         look = FIRST_LOOK
         while True:

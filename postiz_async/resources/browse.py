@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.models.notifications import Notification
     from postiz_async.models.posts import Post
+    from postiz_async.options import CallTime
 
 __all__ = ["Hint", "Watch", "around", "find_post", "walk"]
 
@@ -123,10 +124,9 @@ class Watch:
     clock: Clock
     hint: Hint
 
-    async def until_published(self, post_id: str, at: datetime, timeout: float | None) -> Post:
+    async def until_published(self, post_id: str, at: datetime, time: CallTime) -> Post:
         """The post once it is published; raises what `posts.wait_published` raises."""
         clock, pause = self.clock, FIRST_POLL
-        give_up = clock.monotonic() + timeout if timeout is not None else None
         while True:
             post = await find_post(self.list_posts, post_id, at, at)
             if post.state == "PUBLISHED":
@@ -134,13 +134,12 @@ class Watch:
             if post.state == "ERROR":
                 said = await messages_since(self.notifications(), [post])
                 raise PublishError(reason(post, said), post_id=post_id)
-            until = clock.monotonic() + max(pause, at.timestamp() - clock.time())
-            if give_up is not None and until > give_up:
-                await clock.sleep_until(give_up)
-                raise APITimeoutError(
-                    f"The post {post_id} is {post.state} after {describe_seconds(timeout or 0)}."
-                )
-            await self._sleep(until)
+            seconds = max(pause, at.timestamp() - clock.time())
+            if seconds > time.left:
+                await clock.sleep(time.left)
+                after = describe_seconds(time.timeout or 0)
+                raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
+            await self._sleep(clock.monotonic() + seconds)
             pause = next_pause(pause)
 
     async def _sleep(self, until: float) -> None:

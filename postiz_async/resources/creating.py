@@ -20,6 +20,7 @@ from postiz_async.compose import (
     refuse_misfits,
     wrong_with,
 )
+from postiz_async.durations import check_seconds
 from postiz_async.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -33,6 +34,7 @@ from postiz_async.errors import (
 )
 from postiz_async.models.posts import NewPost, ThreadPart
 from postiz_async.validation import MediaFacts
+from postiz_async.vetting import Vetting
 
 if TYPE_CHECKING:
     import builtins
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from postiz_async.caller import Caller
     from postiz_async.channels import Channels
     from postiz_async.models.posts import Created, CreatePost, PostItem, PostType
-    from postiz_async.vetting import Vetting
+    from postiz_async.options import CallOptions
 
 __all__ = ["Creating"]
 
@@ -62,12 +64,9 @@ class _How:
 class Creating:
     """The part of `postiz.posts` that creates."""
 
-    def __init__(
-        self, caller: Caller, channels: Channels, vetting: Vetting, *, validates: bool
-    ) -> None:
+    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
         self._caller = caller
         self._channels = channels
-        self._vetting = vetting
         self._validates = validates
 
     async def schedule(
@@ -88,8 +87,8 @@ class Creating:
                 server would publish at once.
             tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
             short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota; None for what the client's
-                options say, which is as long as it takes.
+            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
+                what the client's options say, which is as long as it takes.
             priority: the lane; None for what the client's options say, which is interactive.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
@@ -102,6 +101,7 @@ class Creating:
             QuotaWaitError: the wait would be longer than `max_wait`; nothing was sent.
             DeliveryUnknownError: the answer was lost; do not send again blindly.
             BadRequestError: the server refused it; that cost one request.
+            ConfigurationError: `max_wait` is no number of seconds.
         """
         how = _How(tags, short_link, max_wait, priority, validate)
         return await self._new("schedule", posts, at, how)
@@ -165,32 +165,25 @@ class Creating:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v2.13.0. Raises what `schedule` raises.
         """
-        item = (await self._items((new,)))[0]
+        check_seconds("max_wait", max_wait, zero=True, none=True)
+        caller = self._caller.begun()
+        item = (await self._items(caller, (new,)))[0]
         first = msgspec.structs.replace(item.value[0], id=post_id)
         item = msgspec.structs.replace(item, value=[first, *item.value[1:]])
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
-        await self._vet(body, validate, _facts((new,)))
-        created = await self.create(body, max_wait=max_wait, priority=priority, validate=False)
-        return created[0]
+        await self._vet(caller, body, validate, _facts((new,)))
+        options = caller.merged(max_wait=max_wait, priority=priority)
+        return (await self._create(caller, body, options))[0]
 
     async def _new(
         self, kind: PostType, posts: tuple[NewPost, ...], at: datetime, how: _How
     ) -> builtins.list[Created]:
-        body = await self.compose(
-            *posts,
-            kind=kind,
-            at=at,
-            tags=how.tags,
-            short_link=how.short_link,
-            validate=how.validate,
-        )
-        return await self.create(
-            body,
-            max_wait=how.max_wait,
-            priority=how.priority,
-            validate=False,
-            due=at if kind == "schedule" else None,
-        )
+        check_seconds("max_wait", how.max_wait, zero=True, none=True)
+        caller = self._caller.begun()
+        body = await self._compose(caller, kind, posts, at, how)
+        options = caller.merged(max_wait=how.max_wait, priority=how.priority)
+        due = self._moment(at) if kind == "schedule" else None
+        return await self._create(caller, body, msgspec.structs.replace(options, due=due))
 
     async def compose(
         self,
@@ -216,12 +209,23 @@ class Creating:
         Raises:
             InvalidPostError: the server would refuse it.
         """
-        refuse_misfits(at, tags)
+        how = _How(tags, short_link, None, None, validate)
+        return await self._compose(self._caller.begun(), kind, posts, at, how)
+
+    async def _compose(
+        self,
+        caller: Caller,
+        kind: PostType,
+        posts: tuple[NewPost, ...],
+        at: datetime,
+        how: _How,
+    ) -> CreatePost:
+        refuse_misfits(at, how.tags)
         if kind == "schedule":
             self._refuse_past(at)
-        items = await self._items(posts)
-        body = build_body(kind, at, items, tags=tags, short_link=short_link)
-        await self._vet(body, validate, _facts(posts))
+        items = await self._items(caller, posts)
+        body = build_body(kind, at, items, tags=how.tags, short_link=how.short_link)
+        await self._vet(caller, body, how.validate, _facts(posts))
         return body
 
     def _refuse_past(self, at: datetime) -> None:
@@ -235,6 +239,7 @@ class Creating:
 
     async def _vet(
         self,
+        caller: Caller,
         body: CreatePost,
         wanted: bool | None,  # noqa: FBT001
         media: Mapping[str, MediaFacts] | None = None,
@@ -242,7 +247,7 @@ class Creating:
         """Refuse what the server would refuse; what would be regretted goes to the log."""
         if not (self._validates if wanted is None else wanted):
             return
-        problems = await self.validate(body, media=media)
+        problems = await self._problems(caller, body, media)
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise InvalidPostError(errors)
@@ -266,10 +271,15 @@ class Creating:
 
         Costs no quota. Raises what `postiz.integrations.list` raises.
         """
-        now = datetime.fromtimestamp(self._caller.server_time(), UTC)
-        return await self._vetting.problems(body, media=media, now=now)
+        return await self._problems(self._caller.begun(), body, media)
 
-    async def _items(self, posts: tuple[NewPost, ...]) -> builtins.list[PostItem]:
+    async def _problems(
+        self, caller: Caller, body: CreatePost, media: Mapping[str, MediaFacts] | None
+    ) -> builtins.list[Problem]:
+        now = datetime.fromtimestamp(caller.server_time(), UTC)
+        return await Vetting(caller, self._channels).problems(body, media=media, now=now)
+
+    async def _items(self, caller: Caller, posts: tuple[NewPost, ...]) -> builtins.list[PostItem]:
         problems = [] if posts else [Problem("posts", "there is none")]
         items: builtins.list[PostItem] = []
         for place, post in enumerate(posts):
@@ -278,7 +288,9 @@ class Creating:
                 problems.append(wrong)
                 continue
             channel = post.channel
-            known = await self._channels.find(channel) if isinstance(channel, str) else channel
+            known = (
+                await self._channels.find(caller, channel) if isinstance(channel, str) else channel
+            )
             wrong = wrong_with(post, known, place)
             if wrong is not None:
                 problems.append(wrong)
@@ -321,27 +333,38 @@ class Creating:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        await self._vet(body, validate)
+        check_seconds("max_wait", max_wait, zero=True, none=True)
+        caller = self._caller.begun()
+        await self._vet(caller, body, validate)
+        options = msgspec.structs.replace(
+            caller.merged(max_wait=max_wait, priority=priority),
+            due=self._moment(due),
+            finish=finish,
+            retry=retry,
+        )
+        return await self._create(caller, body, options, prepare)
+
+    async def _create(
+        self,
+        caller: Caller,
+        body: CreatePost,
+        options: CallOptions,
+        prepare: Callable[[], Awaitable[CreatePost]] | None = None,
+    ) -> builtins.list[Created]:
         sent_at = 0.0
 
         async def late_body() -> Raw | None:
             nonlocal body, sent_at
-            sent_at = self._caller.server_time()
+            sent_at = caller.server_time()
             if prepare is None:
                 return None
             body = await prepare()
             return encode_create(body)
 
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        options = msgspec.structs.replace(
-            self._caller.merged(max_wait=max_wait, priority=priority),
-            due=self._moment(due),
-            finish=finish,
-            prepare=late_body,
-            retry=retry,
-        )
+        options = msgspec.structs.replace(options, prepare=late_body)
         try:
-            created = await self._caller.call(call, options)
+            created = await caller.call(call, options)
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise

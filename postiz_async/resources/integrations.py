@@ -47,7 +47,7 @@ class Integrations:
         Retried: yes. Since v1.11.1.
         """
         if group is None:
-            return await self._channels.refresh()
+            return await self._channels.refresh(self._caller)
         return await self._caller.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
 
     async def groups(self) -> builtins.list[Customer]:
@@ -149,7 +149,8 @@ class Integrations:
                 it has some.
         """
         channel_id = _id(channel)
-        channels = {each.id: each for each in await self._channels.refresh()}
+        caller = self._caller.begun()
+        channels = {each.id: each for each in await self._channels.refresh(caller)}
         if channel_id not in channels:
             what = f"{channel_id!r} does not exist in this organisation"
             raise InvalidPostError([Problem("channel", what)])
@@ -159,7 +160,7 @@ class Integrations:
                 [Problem("channel", f"{name!r} is disabled in Postiz", hint="enable it there")]
             )
         try:
-            answer = await self._caller.call(Call(FIND_SLOT, params={"id": channel_id}))
+            answer = await caller.call(Call(FIND_SLOT, params={"id": channel_id}))
         except APITimeoutError as error:
             hint = (
                 f"Most likely {name!r} has no posting times, and the server searches without end: "

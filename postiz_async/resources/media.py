@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
+from postiz_async.durations import check_seconds
 from postiz_async.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
@@ -91,7 +93,8 @@ class Media:
         Raises:
             InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
             UploadError: the source failed or changed on its way, or the URL could not be
-                fetched; nothing was stored.
+                fetched, or not fast enough (1 KiB a second); nothing was stored.
+            ConfigurationError: `stall_timeout` is no number of seconds.
         """
         wishes = Wishes(
             progress=progress,
@@ -164,6 +167,7 @@ class Media:
             ExceptionGroup: of all that failed, after the others have ended. A note on each error
                 names its source.
         """
+        check_seconds("stall_timeout", stall_timeout)
         wishes = Wishes(
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
@@ -189,9 +193,12 @@ class Media:
         """Upload something; of URLs that are equal the first, which the others wait for."""
         if not wishes.reuse or not isinstance(source, str) or not is_url(source):
             return await upload(self._caller, source, wishes=wishes, shelf=self._shelf)
-        async with self._shelf.turn(source):
+        caller = self._caller.begun()
+        async with AsyncExitStack() as stack:
+            turn = stack.enter_async_context(self._shelf.turn(source))
+            await caller.time.bounded(turn, f"another upload of {shown(source)} had ended")
             if source not in fetched:
-                fetched[source] = await upload(self._caller, source, wishes=wishes)
+                fetched[source] = await upload(caller, source, wishes=wishes)
             return fetched[source]
 
     async def upload_from_url(self, url: str) -> StoredMedia:

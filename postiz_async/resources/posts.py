@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from postiz_async.durations import check_seconds
 from postiz_async.endpoints import (
     DELETE_POST,
     DELETE_POST_GROUP,
@@ -26,6 +28,7 @@ from postiz_async.errors import (
 from postiz_async.resources.browse import Watch, around, find_post, walk
 from postiz_async.resources.creating import Creating
 from postiz_async.resources.finding import find_posts, span_of
+from postiz_async.resources.notifications import Notifications
 from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
@@ -41,8 +44,6 @@ if TYPE_CHECKING:
         Post,
     )
     from postiz_async.resources.browse import Hint
-    from postiz_async.resources.notifications import Notifications
-    from postiz_async.vetting import Vetting
 
 __all__ = ["Posts"]
 
@@ -66,14 +67,11 @@ class Posts(Creating):
         self,
         caller: Caller,
         channels: Channels,
-        notifications: Notifications,
-        vetting: Vetting,
         hint: Hint,
         *,
         validates: bool,
     ) -> None:
-        super().__init__(caller, channels, vetting, validates=validates)
-        self._notifications = notifications
+        super().__init__(caller, channels, validates=validates)
         self._hint = hint
 
     # -------------------------------------------------------------- looking
@@ -89,10 +87,7 @@ class Posts(Creating):
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
         """
-        query = [("startDate", format_date(start)), ("endDate", format_date(end))]
-        if customer is not None:
-            query.append(("customer", customer))
-        return (await self._caller.call(Call(LIST_POSTS, query=tuple(query)))).posts
+        return await _list(self._caller, start=start, end=end, customer=customer)
 
     def iter(
         self,
@@ -142,8 +137,7 @@ class Posts(Creating):
         Raises:
             NotFoundError: it is not listed there.
         """
-        first, last = around(self._caller.clock.time())
-        return await find_post(self.list, post_id, start or first, end or last)
+        return await _find(self._caller.begun(), post_id, start, end)
 
     async def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
@@ -179,7 +173,8 @@ class Posts(Creating):
         Args:
             post_id: the post.
             at: the moment it is scheduled for, exactly as it was sent.
-            timeout: seconds to wait; None for as long as it takes.
+            timeout: seconds to wait, looks included; None for what the client's options say,
+                which is as long as it takes.
 
         Costs no quota since v2.19.0.
 
@@ -188,9 +183,13 @@ class Posts(Creating):
                 that time tells it.
             NotFoundError: it was deleted or moved.
             APITimeoutError: it was not published within `timeout`.
+            ConfigurationError: `timeout` is no number of seconds.
         """
-        watch = Watch(self.list, self._notifications.iter, self._caller.clock, self._hint)
-        return await watch.until_published(post_id, at, timeout)
+        check_seconds("timeout", timeout, none=True)
+        caller = self._caller.begun(timeout=timeout)
+        messages = Notifications(caller).iter
+        watch = Watch(partial(_list, caller), messages, caller.clock, self._hint)
+        return await watch.until_published(post_id, at, caller.time)
 
     def look_again(self) -> None:
         """Let every `wait_published` of the client look now: something was published, perhaps.
@@ -266,19 +265,15 @@ class Posts(Creating):
         Raises:
             ServerError: the server failed and the post is still listed.
         """
+        caller = self._caller.begun()
         try:
-            await self._caller.call(Call(DELETE_POST, params={"id": post_id}))
+            await caller.call(Call(DELETE_POST, params={"id": post_id}))
         except (ServerError, NotFoundError):
-            if await self._is_listed(post_id):
-                raise
-            return False
-        return True
-
-    async def _is_listed(self, post_id: str) -> bool:
-        try:
-            await self.get(post_id)
-        except NotFoundError:
-            return False
+            try:
+                await _find(caller, post_id)
+            except NotFoundError:
+                return False
+            raise
         return True
 
     async def delete_group(self, group: str) -> None:
@@ -287,3 +282,20 @@ class Posts(Creating):
         Costs no quota. Retried: yes. Since v2.18.0.
         """
         await self._caller.call(Call(DELETE_POST_GROUP, params={"group": group}))
+
+
+async def _list(
+    caller: Caller, *, start: datetime, end: datetime, customer: str | None = None
+) -> list[Post]:
+    query = [("startDate", format_date(start)), ("endDate", format_date(end))]
+    if customer is not None:
+        query.append(("customer", customer))
+    return (await caller.call(Call(LIST_POSTS, query=tuple(query)))).posts
+
+
+async def _find(
+    caller: Caller, post_id: str, start: datetime | None = None, end: datetime | None = None
+) -> Post:
+    """The post with this id; raises what `Posts.get` raises."""
+    first, last = around(caller.clock.time())
+    return await find_post(partial(_list, caller), post_id, start or first, end or last)

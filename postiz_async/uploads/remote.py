@@ -3,15 +3,21 @@
 A URL may come from a stranger. So nothing but http and https is followed, and no connection is
 made to an address that is not public: each one is judged when its socket is made, after the name
 was looked up and after each redirect. No proxy is used, for it would look the name up itself.
+
+Nor may a stranger hold an upload up: a server that keeps it waiting for more than `LONGEST`, or
+that sends less than `LEAST_RATE` while it is waited for, is given up. What the upload spends on
+its way to Postiz is not counted.
 """
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from postiz_async.errors import UploadError
+from postiz_async.durations import in_seconds
+from postiz_async.errors import UploadError, describe_seconds
 from postiz_async.transport import fetch
 from postiz_async.uploads.addresses import is_public, shown
 from postiz_async.uploads.looking import refuse
@@ -20,12 +26,26 @@ from postiz_async.uploads.sources import HEAD, Source
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection
 
+    from postiz_async.clock import Clock
     from postiz_async.transport import Fetched
     from postiz_async.uploads.sources import Sink
 
 __all__ = ["Remote"]
 
 MAX_REDIRECTS = 5
+
+LEAST_RATE = 1024
+"""Bytes a second that are expected, on the average of `RATE_OVER` seconds of waiting."""
+
+RATE_OVER = 30.0
+"""Seconds; at least those that a source may be silent."""
+
+ANSWERS_WITHIN = 120.0
+"""Seconds to the head of an answer, redirects included; at least those of silence."""
+
+LONGEST = 3600.0
+"""Seconds of waiting for one file."""
+
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -37,26 +57,33 @@ class Remote(Source):
         allow_private: whether it may lead to addresses that are not public; or the names of the
             hosts that may.
         stall_timeout: seconds without a byte after which it is given up.
+        clock: measures how slow it is.
     """
 
     can_be_hashed = False
 
     def __init__(
-        self, url: str, *, allow_private: bool | Collection[str], stall_timeout: float
+        self,
+        url: str,
+        *,
+        allow_private: bool | Collection[str],
+        stall_timeout: float,
+        clock: Clock,
     ) -> None:
         self.name = shown(url)
         self._url = url
         self._allow_private = allow_private
         self._stall_timeout = stall_timeout
+        self._clock = clock
         self._opened: AsyncExitStack | None = None
         self._fetched: Fetched | None = None
         self._looked_at: list[bytes] = []
 
     async def look(self) -> bytes:
-        fetched = await self._fetch()
-        self.size = fetched.size
+        self._fetched = await self._fetch()
+        self.size = self._fetched.size
         head = b""
-        async for chunk in fetched.chunks:
+        async for chunk in self._fetched.chunks:
             self._looked_at.append(chunk)
             head += chunk
             if len(head) >= HEAD:
@@ -68,7 +95,6 @@ class Remote(Source):
         self._fetched, self._looked_at = None, []
         if fetched is None:
             fetched = await self._fetch()
-            self._fetched = None
         for chunk in begun:
             digest.update(chunk)
             yield chunk
@@ -82,6 +108,44 @@ class Remote(Source):
             await opened.aclose()
 
     async def _fetch(self) -> Fetched:
+        """The answer to the URL, whose bytes have to come fast enough."""
+        began, most = self._clock.monotonic(), max(ANSWERS_WITHIN, self._stall_timeout)
+        with self._clock.move_on_after(most):
+            fetched = await self._followed()
+            waited = self._clock.monotonic() - began
+            return replace(fetched, chunks=self._watched(fetched, waited))
+        raise UploadError(
+            f"{self.name} had not begun to answer after {in_seconds(most)}. Give another address, "
+            "or fetch the file yourself and upload it from there."
+        )
+
+    async def _watched(self, fetched: Fetched, waited: float) -> AsyncGenerator[bytes]:
+        """The bytes of an answer, for whose head it was waited that many seconds."""
+        clock, over = self._clock, max(RATE_OVER, self._stall_timeout)
+        size, slow, received = 0, 0.0, 0
+        asked = clock.monotonic()
+        async for chunk in fetched.chunks:
+            seconds = clock.monotonic() - asked
+            size, waited = size + len(chunk), waited + seconds
+            slow, received = slow + seconds, received + len(chunk)
+            if slow >= over:
+                if received < LEAST_RATE * slow:
+                    raise self._too_slow(received, slow, size)
+                slow, received = 0.0, 0
+            if waited > LONGEST:
+                raise self._too_slow(size, waited, size)
+            yield chunk
+            asked = clock.monotonic()
+
+    def _too_slow(self, received: int, seconds: float, size: int) -> UploadError:
+        return UploadError(
+            f"{self.name} is too slow: {received:,} bytes in {describe_seconds(seconds)} of "
+            f"waiting, given up after {size:,}. At least {LEAST_RATE:,} a second are expected, and "
+            f"the whole file within {describe_seconds(LONGEST)}. Try again later, or fetch the "
+            "file yourself and upload it from there."
+        )
+
+    async def _followed(self) -> Fetched:
         """Follow the URL to an answer that is none of redirection."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
@@ -102,7 +166,6 @@ class Remote(Source):
                 continue
             if fetched.status != 200:
                 raise UploadError(f"{shown(url)} answered {fetched.status}, not with a file.")
-            self._fetched = fetched
             return fetched
         raise UploadError(
             f"{self.name} redirects more than {MAX_REDIRECTS} times. Give the address of the file."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from dataclasses import replace as endpoint_with
 from functools import partial
@@ -15,6 +15,7 @@ import anyio
 import msgspec
 from msgspec.structs import replace
 
+from postiz_async.durations import check_seconds
 from postiz_async.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart
 from postiz_async.errors import (
     APIConnectionError,
@@ -182,6 +183,8 @@ async def upload(
         shelf: what was uploaded lately.
     """
     wishes = wishes or Wishes()
+    check_seconds("stall_timeout", wishes.stall_timeout)
+    caller = caller.begun()
     if is_url(value):
         url = cast("str", value)
         medium = await _by_server(caller, url)
@@ -190,7 +193,10 @@ async def upload(
         from postiz_async.uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
 
         source: Source = Remote(
-            url, allow_private=wishes.allow_private, stall_timeout=wishes.stall_timeout
+            url,
+            allow_private=wishes.allow_private,
+            stall_timeout=wishes.stall_timeout,
+            clock=caller.clock,
         )
     else:
         source = await open_local(
@@ -206,7 +212,8 @@ async def upload(
 async def _upload(
     caller: Caller, source: Source, wishes: Wishes, facts: FileFacts | None, shelf: Shelf | None
 ) -> Media:
-    head = await source.look() if facts is None else b""
+    time, looked = caller.time, f"{source.name} was looked at"
+    head = await time.bounded(source.look(), looked) if facts is None else b""
     mime = kind_of(head, source.name) if facts is None else facts.mime
     if source.size is not None:
         check_size(source.size, mime, source.name)
@@ -215,7 +222,8 @@ async def _upload(
     sha256 = facts.sha256 if facts is not None else None
     width, height = (facts.width, facts.height) if facts is not None else (0, 0)
     if facts is None:
-        width, height = await in_thread(partial(pixels_of, mime, source.path or BytesIO(head)))
+        pixels = in_thread(partial(pixels_of, mime, source.path or BytesIO(head)))
+        width, height = await time.bounded(pixels, looked)
 
     async def send() -> Media:
         small = source.size is None or source.size <= HASHED
@@ -232,8 +240,10 @@ async def _upload(
     if sha256 is None:
         if not (wishes.hash_first or wishes.cache or shelf.may_have(source.size)):
             return await send()
-        sha256 = await source.sha256()
-    async with shelf.turn(sha256):
+        sha256 = await time.bounded(source.sha256(), looked)
+    async with AsyncExitStack() as stack:
+        turn = stack.enter_async_context(shelf.turn(sha256))
+        await time.bounded(turn, f"another upload of {source.name} had ended")
         return await shelf.find(sha256, wishes.cache) or await send()
 
 

@@ -22,6 +22,8 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
     max_body: int = MIB
     """Bytes of the answer's body that are read, unpacked."""
+    expires: float | None = None
+    """When its caller gives up also while it waits to be sent, on the clock's `monotonic()`."""
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url})"  # the headers have the key

@@ -50,6 +50,7 @@ def encode(
     user_agent: str,
     timeout: float | None,
     headers: tuple[tuple[str, str], ...] = (),
+    expires: float | None = None,
 ) -> WireRequest:
     """The HTTP request of a call. `headers` are added to our own and cannot replace them.
 
@@ -70,8 +71,8 @@ def encode(
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
     headers = (*own, *_added(headers))
-    endpoint = call.endpoint
-    return WireRequest(endpoint.method, url, headers, body, timeout, endpoint.max_body)
+    end = call.endpoint
+    return WireRequest(end.method, url, headers, body, timeout, end.max_body, expires)
 
 
 _OUR_HEADERS = {

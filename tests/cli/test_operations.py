@@ -40,6 +40,17 @@ def test_create_needs_a_moment_and_only_one(cli: Cli, server: Server) -> None:
     assert server.state["creates"] == before
 
 
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1"])
+def test_a_wait_that_is_none_is_refused_before_anything_is_uploaded(
+    cli: Cli, server: Server, wait: str
+) -> None:
+    how = ("--channel", "c", "--at", AT, f"--max-wait={wait}", "--media", "missing.png")
+    result = cli("posts", "create", "x", *how)
+    assert result.code == 2
+    assert f"--max-wait is {float(wait)!r}, which is no time to wait." in result.err
+    assert server.state["creates"] == 0
+
+
 def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:
     assert post in cli("posts", "list", *RANGE).out
     assert cli("posts", "get", post, "--json").document["content"] == "A post"

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
-from samples import PNG
+from samples import MP4, PNG
 from upload_lab import sha
 
 from postiz_async.client import Postiz
+from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, InvalidPostError, UploadError
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
+from postiz_async.testing import sandbox_client
 from postiz_async.uploads.addresses import is_public, shown
 
 if TYPE_CHECKING:
@@ -374,13 +376,93 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
 
 
 async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
-    sandbox: Sandbox, postiz: Postiz, other: Web
+    sandbox: Sandbox, other: Web
 ) -> None:
-    upload = postiz.media.upload(f"{other.url}/trickle.png", allow_private=True, stall_timeout=0.1)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await upload
-    assert (sandbox.uploads, other.seen) == ((), Counter({"trickle.png": 1}))
+    async with (
+        serve(sandbox) as served,
+        Postiz(api_key="sandbox", base_url=served.url) as postiz,
+    ):
+        url = f"{other.url}/trickle.png"
+        upload = postiz.media.upload(url, allow_private=True, stall_timeout=0.1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await upload
+        with pytest.raises(TimeoutError):
+            await postiz.with_options(timeout=0.3).media.upload(url, allow_private=True)
+    assert (sandbox.uploads, other.seen) == ((), Counter({"trickle.png": 2}))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("trickle.png", ("is too slow", "At least 1,024 a second are expected")),
+        ("drip.png", ("is too slow", "At least 1,024 a second are expected")),
+        ("drip-head.png", ("had not begun to answer after 120 s",)),
+        ("slow.png", ("is too slow", "the whole file within 1 h 00 min")),
+    ],
+)
+async def test_a_stranger_who_drips_is_given_up(name: str, words: tuple[str, ...]) -> None:
+    """The stranger moves the clock."""
+    clock = JumpingClock()
+    async with Sandbox(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
+        with clock.hold():
+            async with dripping(name, clock) as url:
+                with pytest.raises(UploadError) as caught:
+                    await postiz.media.upload(url, allow_private=True)
+    for word in (*words, url):
+        assert word in str(caught.value)
+    assert sandbox.uploads == ()
+
+
+async def test_a_stranger_who_is_slow_and_not_too_slow_is_listened_to() -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock) as sandbox, sandbox_client(sandbox) as postiz:
+        with clock.hold():
+            async with dripping("fair.png", clock) as url:
+                await postiz.media.upload(url, allow_private=True)
+    assert [stored.size for stored in sandbox.uploads] == [len(PNG) + 500 * 2_000]
+    assert clock.monotonic() >= 499
+
+
+DRIPS = {  # what comes at once, what comes then, all the time, and in how many seconds
+    "trickle.png": (b"Content-Length: 10000000\r\n\r\n" + DATA, b"\0", 1.0),
+    "drip.png": (b"\r\n", b"\x89", 1.0),
+    "drip-head.png": (b"X-Long: ", b"x", 1.0),
+    "slow.png": (b"\r\n" + MP4, bytes(100_000), 50.0),
+    "fair.png": (b"Content-Length: %d\r\n\r\n" % (len(PNG) + 1_000_000) + PNG, bytes(2_000), 1.0),
+}
+
+
+@asynccontextmanager
+async def dripping(name: str, clock: JumpingClock) -> AsyncGenerator[str]:
+    """A server from which some bytes come now and then."""
+    start, piece, seconds = DRIPS[name]
+    tasks: set[asyncio.Task[object]] = set()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n" + start)
+            while not writer.is_closing():
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+                clock.advance(seconds)
+        except OSError:  # the reader has given up
+            pass
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{name}"
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_repetition_fetches_anew(sandbox: Sandbox, postiz: Postiz, other: Web) -> None:

@@ -59,6 +59,7 @@ async def _page_and_webhook(session: ClientSession) -> None:
     assert (await call(session, "POST", "/hooks/secret", data=b""))[0] == 204
     status, body = await call(session, "GET", "/announcements/unknown")
     assert (status, body["detail"]) == (404, "there is no ticket 'unknown' in this outbox")
+    assert (await call(session, "GET", "/announcements/unknown?wait=nan"))[0] == 422
 
 
 async def _hand_over(session: ClientSession, channel: str, wait: float) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Numbers of seconds that callers give, judged where they come in. PURE."""
+
+from __future__ import annotations
+
+import math
+
+from postiz_async.errors import ConfigurationError
+
+__all__ = ["check_seconds", "in_seconds"]
+
+
+def check_seconds(
+    name: str, value: object, *, zero: bool = False, endless: bool = False, none: bool = False
+) -> None:
+    """Refuse what is no usable number of seconds.
+
+    Args:
+        name: the argument, as its caller knows it.
+        value: what was given.
+        zero: whether 0 means something.
+        endless: whether infinity does.
+        none: whether None does.
+
+    Raises:
+        ConfigurationError: it is no number, NaN, negative, or 0, infinite or None where that
+            means nothing. The text has name and value.
+    """
+    if value is None and none:
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        is_large_enough = value >= 0 if zero else value > 0  # NaN is neither
+        if is_large_enough and (_is_finite(value) or (endless and value == math.inf)):
+            return
+    least = "0 or more" if zero else "more than 0"
+    further = [text for text, fits in (("math.inf", endless), ("None", none)) if fits]
+    also = f", or {' or '.join(further)}" if further else ""
+    raise ConfigurationError(
+        f"{name} is {value!r}, which is no time to wait. Give a finite number of seconds, "
+        f"{least}{also}."
+    )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def in_seconds(seconds: float) -> str:
+    """A duration to a hundredth of a second, as it would be typed: `2 s`, `0.35 s`."""
+    return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
