@@ -116,11 +116,6 @@ class Scheduler:
         return known is not None and known.gate is not None
 
     @property
-    def is_stranded(self) -> bool:
-        """Whether the event loop in which its connections live has ended."""
-        return self._loop.is_closed()
-
-    @property
     def under_way(self) -> int:
         """Calls that were made and have not ended."""
         return self._under_way
@@ -348,8 +343,8 @@ class Scheduler:
         self._knows_of_others = True
         log.warning(
             "others spend the create requests of this organisation: %d in this window beside our "
-            "%d. Clients and processes of yours should share one quota store (quota=SqliteStore("
-            "...) or RedisStore(...), or one PostizPool), or they run into lock-outs.",
+            "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+            "RedisStore(...)), or they run into lock-outs.",
             after.foreign,
             after.own,
         )

@@ -86,18 +86,10 @@ class RedisStore:
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
-        self._place = self._where, options.get("db", 0)
         self._secrets = [str(options[key]) for key in ("password", "username") if options.get(key)]
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Two stores are one when they keep states in one database of one server."""
-        return self._place == other._place if isinstance(other, RedisStore) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._place)
 
     async def read(self, name: str) -> Versioned:
         return (await self._run(name, ["read", 0, b"", LIFETIME]))[1]
