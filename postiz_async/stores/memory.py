@@ -182,14 +182,17 @@ class LocalLedger:
         entry = self._entry
         with _Guard.lock:
             now = self._clock.monotonic()
-            current = entry.ledger = quota.expire(entry.ledger, now)
+            current = entry.ledger
+            if current.flights:
+                current = entry.ledger = quota.expire(current, now)
             verdict = ask(self._as_ours(current), now)
             if isinstance(verdict, Wait):
                 return verdict
             entry.ledger, token = quota.reserve(current, now, expires=now + lifetime, urgent=urgent)
             self._ledgers.keep(entry, now)
-            others = self._others()
-        self._tell(others)
+            others = self._others() if entry.listeners else ()
+        if others:
+            self._tell(others)
         return token
 
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
@@ -199,12 +202,12 @@ class LocalLedger:
                 now = self._clock.monotonic()
                 entry.ledger = event(entry.ledger, now)
                 entry.changed_at = self._clock.time()
-                self._ledgers.keep(entry, now)
-                others = self._others()
+                others = self._others() if entry.listeners else ()
         except LookupError:
             log.warning("a create took longer than its reservation and counts as spent")
         else:
-            self._tell(others)
+            if others:
+                self._tell(others)
 
     def _as_ours(self, ledger: Ledger) -> Ledger:
         """The ledger with our reserve: how much bulk work leaves alone is each client's choice."""
@@ -212,13 +215,13 @@ class LocalLedger:
             return ledger
         return replace(ledger, reserve=self._reserve)
 
-    def _others(self) -> list[tuple[LocalLedger, _Listener]]:
+    def _others(self) -> tuple[tuple[LocalLedger, _Listener], ...]:
         """Who else waits for a change. The lock is held."""
-        listeners = self._entry.listeners
-        return [each for each in listeners.items() if each[0] is not self] if listeners else []
+        listeners = self._entry.listeners.items()
+        return tuple(listener for listener in listeners if listener[0] is not self)
 
-    def _tell(self, listeners: list[tuple[LocalLedger, _Listener]]) -> None:
-        for home, (loop, changed) in listeners:
+    def _tell(self, others: tuple[tuple[LocalLedger, _Listener], ...]) -> None:
+        for home, (loop, changed) in others:
             try:
                 loop.call_soon_threadsafe(changed)
             except RuntimeError:  # its event loop has ended, and with it all who waited

@@ -332,6 +332,50 @@ async def test_a_redis_that_goes_and_comes_back() -> None:
         await store.aclose()
 
 
+@needs_redis
+@pytest.mark.parametrize(("address", "most"), [("", 32), ("?max_connections=3", 3)])
+async def test_many_calls_at_once_wait_for_a_connection(address: str, most: int) -> None:
+    with redis_server() as server:
+        control = redis_client.Redis(port=server.port)
+        before = (await control.info("stats"))["total_connections_received"]
+        store = RedisStore(server.url + address)
+        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(1600)))
+        assert all(done for done, _ in swaps)
+        opened = (await control.info("stats"))["total_connections_received"] - before
+        assert opened <= most
+        await store.aclose()
+        await control.aclose()
+
+
+async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postiz_async.stores.redis.WAIT", 0.05)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        store = RedisStore(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0?max_connections=1")
+        first = asyncio.create_task(store.read("first"))
+        await asyncio.sleep(0)  # it has the only connection now
+        assert "none of its 1 connections was free within 0.05 s" in await refusal(store)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+@needs_redis
+async def test_who_is_cancelled_while_waiting_for_a_connection_takes_none() -> None:
+    with redis_server() as server:
+        store = RedisStore(server.url + "?max_connections=2")
+        for round_ in range(20):
+            calls = [asyncio.create_task(store.read(f"{n}")) for n in range(20)]
+            for _ in range(round_):
+                await asyncio.sleep(0)
+            for call in calls[::2]:
+                call.cancel()
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert not [each for each in done[1::2] if isinstance(each, BaseException)]
+        await store.aclose()
+
+
 async def test_a_redis_that_does_not_answer() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
