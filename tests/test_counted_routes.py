@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import Postiz, QuotaWaitError
+from postiz_async import Postiz, PostizError, QuotaWaitError
 from postiz_async.clock import JumpingClock
 from postiz_async.endpoints import CREATE_POST, LIST_POSTS
 from postiz_async.sandbox import Sandbox
@@ -111,6 +111,40 @@ async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
             await look(postiz)
         await asyncio.gather(*(look(postiz) for _ in range(40)))
         assert clock.monotonic() < 10, "nobody waited for a window"
+
+
+@pytest.mark.parametrize(("status", "is_counted"), [(200, False), (400, True)])
+async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
+    status: int, *, is_counted: bool
+) -> None:
+    """A refusal may come from a proxy, which knows nothing of the throttle behind it."""
+    async with Sandbox(clock=JumpingClock(), limit=5, release="v2.18.0") as sandbox:
+
+        class Beyond:
+            """The second answer is somebody else's."""
+
+            asked = 0
+
+            async def send(self, request: WireRequest) -> WireResponse:
+                self.asked += 1
+                if self.asked == 2:
+                    return WireResponse(status, {"content-type": "application/json"}, b"[]")
+                return await SandboxTransport(sandbox).send(request)
+
+            async def aclose(self) -> None:
+                """There is nothing to close."""
+
+        async with Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=sandbox.clock,
+            transport=Beyond(),
+        ) as postiz:
+            await look(postiz)
+            assert postiz.scheduler.is_counted(LIST_POSTS.name)
+            with suppress(PostizError):
+                await look(postiz)
+            assert postiz.scheduler.is_counted(LIST_POSTS.name) is is_counted
 
 
 async def test_counted_reads_of_two_clients_share_a_store() -> None:

@@ -9,9 +9,10 @@ import sqlite3
 import subprocess
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import asyncio as redis_client
@@ -20,7 +21,7 @@ from redis_server import find_redis, redis_server
 from postiz_async import StoreError
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores.redis import LIFETIME, PREFIX, RedisStore
-from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.stores.sqlite import SqliteStore, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,60 @@ async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert "The disk is full: make room" in said
     assert (await store.read("name")).value == b"state"
     await store.aclose()
+
+
+async def test_a_file_that_an_earlier_release_made_is_used(tmp_path: Path) -> None:
+    """Its marks and its table are promises: these numbers never change without a migration."""
+    path = tmp_path / "quota.sqlite"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("PRAGMA application_id = 1349483121")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "CREATE TABLE ledgers "
+            "(name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT"
+        )
+        connection.execute("INSERT INTO ledgers VALUES ('name', 3, x'ff')")
+    connection.close()
+    store = SqliteStore(path)
+    assert (await store.read("name"))[:2] == (b"\xff", 3)
+    await store.aclose()
+
+
+def test_a_write_of_another_process_is_waited_for(tmp_path: Path) -> None:
+    connection = open_shared(tmp_path / "quota.sqlite", 1, 1, "CREATE TABLE t (x)")
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "times", "opens"),
+    [
+        (sqlite3.SQLITE_BUSY, 2, True),
+        (sqlite3.SQLITE_BUSY | 2 << 8, 1, True),  # while somebody recovers it
+        (sqlite3.SQLITE_IOERR, 1, False),
+    ],
+)
+def test_two_that_make_a_file_at_once_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, times: int, *, opens: bool
+) -> None:
+    """Of two that switch to WAL at once SQLite fails one, whatever the time to wait."""
+    left = [times]
+
+    class Beaten(sqlite3.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            if "journal_mode = WAL" in arguments[0] and left[0]:
+                left[0] -= 1
+                error = sqlite3.OperationalError("another one was quicker")
+                error.sqlite_errorcode = code
+                raise error
+            return super().execute(*arguments)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Beaten))
+    with nullcontext() if opens else pytest.raises(sqlite3.OperationalError):
+        open_shared(tmp_path / "quota.sqlite", 1, 1, "CREATE TABLE t (x)").close()
+    assert left == [0]
 
 
 @contextmanager
