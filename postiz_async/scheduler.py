@@ -27,6 +27,7 @@ from postiz_async.keepers import Keepers
 from postiz_async.landing import landed, shows_others
 from postiz_async.lanes import Priority, Request
 from postiz_async.options import time_out
+from postiz_async.quota import SILENT
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
 from postiz_async.shields import to_the_end
@@ -248,7 +249,7 @@ class Scheduler:
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (time_out(call, options) or 0.0),
+                lifetime=PREPARE_SECONDS + (time_out(call, options) or SILENT),
             )
             token = await self._admitted(gate, request, options.trace)
             response = await self._fly(gate, call, options, token)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
 from postiz_async.clock import JumpingClock
-from postiz_async.endpoints import CREATE_POST, LIST_POSTS
+from postiz_async.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport, sandbox_client
@@ -111,6 +112,28 @@ async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
             await look(postiz)
         await asyncio.gather(*(look(postiz) for _ in range(40)))
         assert clock.monotonic() < 10, "nobody waited for a window"
+
+
+async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock, limit=30, release="v2.18.0") as sandbox:
+        way = SandboxTransport(sandbox, latency=100.0)
+        async with sandbox_client(sandbox, transport=way) as postiz:
+
+            async def upload(number: int, after: float) -> None:
+                await clock.sleep(after)
+                await postiz.media.upload(PNG + bytes([number]))
+
+            await upload(0, 0)
+            await upload(1, 0)
+            began = clock.monotonic()
+            await asyncio.gather(*(upload(number, 40.0 * number) for number in (2, 3, 4)))
+            assert clock.monotonic() < began + 700
+            gate = postiz.scheduler._routes[UPLOAD_FILE.name].gate
+            assert gate is not None
+            ledger = gate.home.ledger
+            assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
+    assert "longer than its reservation" not in caplog.text
 
 
 @pytest.mark.parametrize(("status", "is_counted"), [(200, False), (400, True)])
