@@ -83,8 +83,9 @@ class Postiz(OpenClient):
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.
-        clock: another notion of time, for tests and demos; its clients share a quota of their own.
-        transport: another way to the server, for tests; its clients share a quota of their own.
+        clock: another notion of time, for tests and demos. Without `quota`, clients on one such
+            clock share the quota with each other only.
+        transport: another way to the server, for tests; those that are given it share likewise.
 
     Raises:
         ConfigurationError: the key, the URL or another setting cannot be used.

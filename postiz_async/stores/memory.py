@@ -39,9 +39,14 @@ log = logging.getLogger("postiz_async.quota")
 
 
 class _Guard:
-    """The lock of all that is in this module."""
+    """The lock of all that is in this module.
 
-    lock = threading.Lock()
+    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
+    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
+    so this slot counts as spent when its time is over.
+    """
+
+    lock = threading.RLock()
 
 
 class MemoryStore:
@@ -257,7 +262,7 @@ def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
 
 def _after_fork() -> None:
     """In a child process: a thread that is only in the parent may have held the lock."""
-    _Guard.lock = threading.Lock()
+    _Guard.lock = threading.RLock()
     for ledgers in _ledgers.values():
         ledgers.forked()
 

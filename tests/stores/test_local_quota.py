@@ -344,6 +344,23 @@ def test_an_event_loop_that_ended_is_told_nothing() -> None:
     assert set(told) == {"changed"}
 
 
+async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
+    """It runs in whatever thread allocates memory, also in one that takes a slot just now."""
+    clock = JumpingClock()
+    dropped, home = homes(clock)
+    token = await taken(dropped)
+
+    def collects(*_: object) -> Grant:
+        with pytest.raises(StopIteration):
+            dropped.land(lambda ledger, _: quota.released(ledger, token)).send(None)
+        return Grant()
+
+    assert isinstance(await home.take(collects, lifetime=60.0), int)
+    clock.advance(60)
+    await home.refresh()
+    assert home.ledger.flights == ()
+
+
 # ------------------------------------------------------------------ remembering
 
 
