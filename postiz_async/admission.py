@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.clock import Clock
+    from postiz_async.homes import LedgerHome
     from postiz_async.lanes import Request
-    from postiz_async.ledgers import LedgerHome
     from postiz_async.pacing import Pacer
 
 __all__ = ["Gate", "GateOpenError"]
@@ -76,6 +76,7 @@ class Gate:
         self._clock = clock
         self._pacer = pacer
         self._stirred = 0
+        self._listens = False
         self._overtakes = 0
         self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
         self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
@@ -104,10 +105,8 @@ class Gate:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether it knows nothing that a fresh one would not: nobody waits, no window runs."""
-        ledger, now = self.home.ledger, self.home.now()
-        window = now < max(ledger.ends_before + quota.MARGIN, ledger.blocked_until)
-        return not (self._queue or ledger.flights or ledger.log or window)
+        """Whether a fresh one would do as well: nobody waits, and no window runs."""
+        return not self._queue and self.home.ledger.is_at_rest(self.home.now())
 
     # -------------------------------------------------------------- showing
 
@@ -139,6 +138,7 @@ class Gate:
         """
         changed = asyncio.Event()
         self._watchers.add(changed)
+        self._listen()
         last: Quota | None = None
         try:
             while not self._is_closed:
@@ -150,6 +150,7 @@ class Gate:
                 await self._until_changed(changed, view, poll)
         finally:
             self._watchers.discard(changed)
+            self._unlisten()
 
     async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
         """Sleep until somebody stirs, time alone changes the view, or it is time to look."""
@@ -198,6 +199,7 @@ class Gate:
         finally:
             self._queue.remove(ticket)
             self._impatient.discard(ticket)
+            self._unlisten()
             self.wake_head()
 
     async def _granted(self, ticket: _Ticket) -> int:
@@ -214,9 +216,21 @@ class Gate:
                 self._count_overtaking(ticket)
                 return verdict
             self._refuse_long_wait(ticket, verdict)
-            if self._stirred == stirred:
+            if not self._listen() and self._stirred == stirred:
                 self._tell_watchers()
                 await self._wait(ticket, verdict)
+
+    def _listen(self) -> bool:
+        """Be told of changes by other clients; whether that begins now, so that one was missed."""
+        begins = not self._listens and self.home.listen(self.stir)
+        self._listens |= begins
+        return begins
+
+    def _unlisten(self) -> None:
+        """Nobody need be told of anything while nobody waits."""
+        if self._listens and not (self._queue or self._watchers):
+            self._listens = False
+            self.home.unlisten()
 
     def _ticket(self, request: Request) -> _Ticket:
         due = math.inf if request.due is None else request.due

@@ -27,7 +27,6 @@ from postiz_async.resources.browse import Hint
 from postiz_async.scheduler import Scheduler
 from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
-from postiz_async.twins import Twins
 from postiz_async.uploads import Shelf
 
 if TYPE_CHECKING:
@@ -67,8 +66,10 @@ class Postiz(OpenClient):
         base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
         organization: a name of yours for the organisation. Keys and tokens of one organisation
             spend one quota, and with one name they share one ledger; None: the key is the name.
-        quota: a store that shares the quota with other clients of the key and remembers it:
-            `MemoryStore`, `SqliteStore` or `RedisStore`. It stays open when the client closes.
+        quota: a store that shares the quota with other processes and remembers it:
+            `SqliteStore` or `RedisStore`. It stays open when the client closes. None: all
+            clients of this process that are given none share it, in all threads and event loops,
+            also one after the other; `MemoryStore()` keeps those apart that are given it.
         slots_without_store: slots of each window that this client sets aside in the store, to
             spend them while the store is away; 0: then nothing is spent (`StoreError`).
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
@@ -84,8 +85,9 @@ class Postiz(OpenClient):
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.
-        clock: another notion of time, for tests and demos.
-        transport: another way to the server, for tests.
+        clock: another notion of time, for tests and demos. Without `quota`, clients on one such
+            clock share the quota with each other only.
+        transport: another way to the server, for tests; those that are given it share likewise.
 
     Raises:
         ConfigurationError: the key, the URL or another setting cannot be used.
@@ -132,6 +134,7 @@ class Postiz(OpenClient):
             fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
             clock=clock,
             store=quota if self._own_store is None else self._own_store,
+            transport=transport,
             slots_without_store=slots_without_store,
             smooth=pacing == "smooth",
         )
@@ -162,11 +165,6 @@ class Postiz(OpenClient):
         return self._api is not None
 
     @property
-    def can_send(self) -> bool:
-        """Whether it is open, in an event loop that has not ended."""
-        return self._api is not None and not self.scheduler.is_stranded
-
-    @property
     def calls_under_way(self) -> int:
         """Calls that were made and have not ended, those that wait for a slot among them."""
         return self.scheduler.under_way if self._api is not None else 0
@@ -179,7 +177,6 @@ class Postiz(OpenClient):
         self._transport = self._given_transport or make_transport()
         try:
             self._api = self._assembled(self._transport)
-            self._warn_of_twins()
             if self._outbox_options is not None:
                 self._outbox = await self._opened_outbox(self._outbox_options)
         except BaseException:
@@ -202,23 +199,12 @@ class Postiz(OpenClient):
         shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
         return Api(caller, Channels(), shelf, Hint(), validates=self._validate)
 
-    def _warn_of_twins(self) -> None:
-        if _twins.enter(self, self._shares_with):
-            log.warning(
-                "two open clients spend the quota of one key at %s and share nothing: use one "
-                "client, a PostizPool, or give both the same quota store",
-                self._identity.root,
-            )
-
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
 
         outbox = Outbox(self, options)
         await outbox.open()
         return outbox
-
-    def _shares_with(self, other: Postiz) -> bool:
-        return self._gates.shares_with(other._gates)
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -242,7 +228,6 @@ class Postiz(OpenClient):
 
     async def _disconnect(self, drain: float) -> None:
         api = self._api
-        _twins.leave(self)
         try:
             if api is not None:
                 await api.caller.scheduler.drain(drain)
@@ -384,9 +369,6 @@ def _store_beside(outbox: OutboxOptions) -> QuotaStore:
     from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
 
     return SqliteStore(f"{outbox.path}.quota")
-
-
-_twins: Twins[Postiz] = Twins()
 
 
 def _need_asyncio() -> None:

@@ -7,19 +7,14 @@ store.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Protocol
-
-from postiz_async import quota
-from postiz_async.quota import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postiz_async.clock import Clock
-    from postiz_async.quota import Grant, Ledger
+    from postiz_async.quota import Grant, Ledger, Wait
 
-__all__ = ["LedgerHome", "OwnLedger"]
+__all__ = ["LedgerHome"]
 
 
 class LedgerHome(Protocol):
@@ -41,6 +36,19 @@ class LedgerHome(Protocol):
         """
         ...
 
+    def listen(self, changed: Callable[[], object]) -> bool:
+        """Call `changed` in the running event loop when somebody else changes the state.
+
+        Returns:
+            Whether that begins now: what changed just before was not told. False also where
+            nobody tells, and `look_again_in` says when to look.
+        """
+        ...
+
+    def unlisten(self) -> None:
+        """Nobody waits for changes any more."""
+        ...
+
     @property
     def changed_at(self) -> float | None:
         """Wall time, in seconds since the epoch, of the last change; None if there was none."""
@@ -51,7 +59,7 @@ class LedgerHome(Protocol):
         ...
 
     def recall(self, ledger: Ledger) -> None:
-        """Start from a state that was written down elsewhere, if nothing newer is known."""
+        """Start from a state that was written down elsewhere, if nothing is known that holds."""
         ...
 
     async def take(
@@ -71,42 +79,3 @@ class LedgerHome(Protocol):
     async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """End a reservation: change the state by `event`."""
         ...
-
-
-class OwnLedger:
-    """The ledger of a client that shares it with nobody."""
-
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self.ledger = ledger
-        self.changed_at: float | None = None
-        self._clock = clock
-
-    def now(self) -> float:
-        return self._clock.monotonic()
-
-    def look_again_in(self) -> float:
-        return math.inf
-
-    async def refresh(self) -> None:
-        """There is nobody else."""
-
-    def recall(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-
-    async def take(
-        self,
-        ask: Callable[[Ledger, float], Grant | Wait],
-        *,
-        lifetime: float,
-        urgent: bool = False,
-    ) -> int | Wait:
-        del lifetime  # this process is the only holder
-        verdict = ask(self.ledger, self.now())
-        if isinstance(verdict, Wait):
-            return verdict
-        self.ledger, token = quota.reserve(self.ledger, self.now(), urgent=urgent)
-        return token
-
-    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
-        self.ledger = event(self.ledger, self.now())
-        self.changed_at = self._clock.time()

@@ -42,10 +42,10 @@ class Keepers:
         kept = [state for state in states if state is not None]
         await home.refresh()
         ledger = home.ledger
-        if not kept or ledger.window_known or ledger.flights:
+        now, wall = home.now(), self._clock.time()
+        if not kept or not ledger.is_at_rest(now):
             return
         newest = max(kept, key=lambda state: state.as_of)
-        now, wall = home.now(), self._clock.time()
         home.recall(keeping.restore(newest, now, wall, reserve_slots=ledger.reserve))
 
     async def keep(self, home: LedgerHome) -> None:

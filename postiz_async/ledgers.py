@@ -1,4 +1,4 @@
-"""Where a ledger lives: in this process, or in a store that others share."""
+"""A ledger that lives in a store, which other processes share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from postiz_async import quota, sharing
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.homes import LedgerHome, OwnLedger
 from postiz_async.quota import SETTLE, Wait, Why
 from postiz_async.sharing import Aside, State
 from postiz_async.shields import to_the_end
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     _Note = tuple[Callable[[Ledger, float], Ledger], float]
 
-__all__ = ["LedgerHome", "OwnLedger", "SharedLedger"]
+__all__ = ["SharedLedger"]
 
 log = logging.getLogger("postiz_async.quota")
 
@@ -119,6 +118,14 @@ class SharedLedger:
             return POLL
         # one of ours whose end could not be noted is over when it expires
         return max(POLL, min((flight.expires for flight in flights), default=math.inf) - now)
+
+    def listen(self, changed: Callable[[], object]) -> bool:
+        """No store tells of changes."""
+        del changed
+        return False
+
+    def unlisten(self) -> None:
+        """There is nothing to end."""
 
     async def refresh(self) -> None:
         async with self._turn:

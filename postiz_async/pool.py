@@ -39,6 +39,7 @@ class _Tenant(Postiz):
     def __init__(
         self,
         gates: dict[str, Gate],
+        given_transport: Transport | None,
         *,
         api_key: str,
         base_url: str,
@@ -69,7 +70,7 @@ class _Tenant(Postiz):
             clock=clock,
             transport=transport,
         )
-        self._gates = replace(self._gates, pool=gates)
+        self._gates = replace(self._gates, pool=gates, transport=given_transport)
 
     @property
     def outbox(self) -> Outbox:
@@ -144,6 +145,7 @@ class PostizPool:
         self._make = partial(
             _Tenant,
             self._gates,
+            transport,
             quota=quota,
             slots_without_store=slots_without_store,
             pacing=pacing,

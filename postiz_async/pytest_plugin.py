@@ -3,10 +3,13 @@
 * `postiz_sandbox`: a Postiz in memory, on a clock that jumps (`postiz_async.testing.LocalPostiz`).
 * `postiz_server`: a Postiz over HTTP on loopback (`ServedPostiz`), for programs that make their own
   client or are not asynchronous.
+
+Each test begins as a new process does, with an unknown quota.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
     from postiz_async.testing import LocalPostiz
 
 __all__ = ["ServedPostiz", "postiz_sandbox", "postiz_server"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Forget what the clients of a test learnt: the next one's server may have the same address."""
+    if "postiz_async.stores.memory" not in sys.modules:
+        return
+    from postiz_async.clock import SystemClock  # noqa: PLC0415  (only when it is used)
+    from postiz_async.stores.memory import ledgers_of_process  # noqa: PLC0415
+
+    ledgers_of_process(SystemClock()).forget()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from postiz_async.keepers import Keepers
 from postiz_async.landing import landed, shows_others
 from postiz_async.lanes import Priority, Request
 from postiz_async.options import time_out
+from postiz_async.quota import SILENT
 from postiz_async.retry import Outcome, next_wait
 from postiz_async.routes import Route
 from postiz_async.shields import to_the_end
@@ -114,11 +115,6 @@ class Scheduler:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
         known = self._routes.get(route)
         return known is not None and known.gate is not None
-
-    @property
-    def is_stranded(self) -> bool:
-        """Whether the event loop in which its connections live has ended."""
-        return self._loop.is_closed()
 
     @property
     def under_way(self) -> int:
@@ -262,7 +258,7 @@ class Scheduler:
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (time_out(call, time) or 0.0),
+                lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
             )
             token = await self._admitted(gate, request, time, options.trace)
             response = await self._fly(gate, call, options, time, token)
@@ -361,8 +357,8 @@ class Scheduler:
         self._knows_of_others = True
         log.warning(
             "others spend the create requests of this organisation: %d in this window beside our "
-            "%d. Clients and processes of yours should share one quota store (quota=SqliteStore("
-            "...) or RedisStore(...), or one PostizPool), or they run into lock-outs.",
+            "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+            "RedisStore(...)), or they run into lock-outs.",
             after.foreign,
             after.own,
         )

@@ -103,18 +103,23 @@ def sandbox_client(
     sandbox: Sandbox,
     *,
     latency: float | Callable[[], float] = 0.0,
+    transport: SandboxTransport | None = None,
     quota: QuotaStore | None = None,
     pacing: Literal["burst", "smooth"] = "burst",
     reserve: int | None = None,
     validate: bool = True,
     outbox: OutboxOptions | Path | str | None = None,
 ) -> Postiz:
-    """A client of the sandbox's first organisation, on the sandbox's clock."""
+    """A client of the sandbox's first organisation, on the sandbox's clock.
+
+    Clients with one `transport` share the quota, as in one process. One without has a transport of
+    its own, with this `latency`, and is as in a process of its own.
+    """
     return Postiz(
         api_key=sandbox.organization.api_key,
         base_url="http://sandbox.invalid",
         clock=sandbox.clock,
-        transport=SandboxTransport(sandbox, latency=latency),
+        transport=transport or SandboxTransport(sandbox, latency=latency),
         quota=quota,
         pacing=pacing,
         reserve=reserve,
@@ -138,6 +143,7 @@ class LocalPostiz:
         self.clock = JumpingClock()
         self.sandbox = Sandbox(api_key=api_key, clock=self.clock, limit=limit, release=release)
         self._clients = 0
+        self._ways: dict[float, SandboxTransport] = {}
 
     def add_channel(self, provider: str, *, name: str | None = None) -> Integration:
         """Connect a channel."""
@@ -166,13 +172,18 @@ class LocalPostiz:
         quota: QuotaStore | None = None,
         outbox: OutboxOptions | Path | str | None = None,
     ) -> AsyncGenerator[Postiz]:
-        """An open client. `latency` is in seconds of the clock, each way."""
+        """An open client. `latency` is in seconds of the clock, each way.
+
+        Clients of one latency share the quota, as the clients of a process do; with
+        `quota=MemoryStore()` a client is as in a process of its own.
+        """
         async with AsyncExitStack() as stack:
             if not self._clients:
                 await self.sandbox.__aenter__()
             self._clients += 1
             stack.push_async_exit(self._left)
-            client = sandbox_client(self.sandbox, latency=latency, quota=quota, outbox=outbox)
+            way = self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
+            client = sandbox_client(self.sandbox, transport=way, quota=quota, outbox=outbox)
             yield await stack.enter_async_context(client)
 
     async def _left(

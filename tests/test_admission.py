@@ -71,7 +71,41 @@ async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
             it.postiz.with_options(deadline=datetime(2030, 1, 1))  # noqa: DTZ001
 
 
+async def test_bulk_is_told_at_once_how_long_slots_are_held_for_interactive_calls() -> None:
+    async with lab(limit=5, reserve=3, latency=0.1) as it:
+        await it.create(0)
+        await it.create(1, priority=BULK)
+        with pytest.raises(QuotaWaitError) as caught:
+            await it.create(2, priority=BULK, max_wait=60.0)
+        assert it.clock.monotonic() < 1, "it did not wait in vain"
+        assert 3500 < caught.value.retry_after < 3600, "until the window closes"
+        await it.create(3, max_wait=0)
+
+
+async def test_a_job_that_announces_nothing_has_ended_when_no_create_follows_for_ten_seconds() -> (
+    None
+):
+    async with lab(limit=5, reserve=3, latency=0.1) as it:
+        await it.create(0)
+        last = it.start(1, priority=BULK), it.start(2, priority=BULK)
+        await last[0]
+        ended = it.clock.monotonic()
+        await last[1]
+        assert it.clock.monotonic() == pytest.approx(ended + 10.2), "slots are held until then"
+
+
 # ------------------------------------------------------------------ seeing
+
+
+async def test_the_end_of_a_window_is_a_change_though_nobody_calls() -> None:
+    async with lab(limit=3) as it:
+        await it.create(0)
+        changes = it.postiz.quota_changes()
+        assert (await anext(changes)).remaining == 2
+        later = await anext(changes)
+        assert (later.remaining, later.resets_in) == (2, None), "what it leaves is not known yet"
+        assert it.clock.monotonic() == pytest.approx(3600, abs=5)
+        await changes.aclose()
 
 
 async def test_the_stream_of_changes_tells_what_happens() -> None:

@@ -17,14 +17,12 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizError,
-    PostizPool,
     Priority,
     QuotaWaitError,
 )
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
-from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 from postiz_async.wire import WireRequest, WireResponse
@@ -123,57 +121,6 @@ def test_without_asyncio_nothing_is_opened() -> None:
     opening = Postiz(api_key=KEY).open()
     with pytest.raises(ConfigurationError, match="runs on asyncio"):
         opening.send(None)
-
-
-async def test_two_clients_of_one_key_that_share_nothing_are_warned_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with Sandbox(clock=JumpingClock()) as sandbox:
-        first = sandbox_client(sandbox)
-        async with first, sandbox_client(sandbox):
-            (record,) = caplog.records
-            assert "share nothing" in record.message
-            async with sandbox_client(sandbox):
-                assert len(caplog.records) == 1
-        caplog.clear()
-        async with sandbox_client(sandbox):
-            assert not caplog.records, "the others are closed"
-            async with first:
-                assert len(caplog.records) == 1, "it is news again"
-
-
-async def test_clients_of_one_key_that_share_are_not_warned(
-    caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    store, path = MemoryStore(), tmp_path / "quota.sqlite"
-    async with Sandbox(clock=JumpingClock()) as sandbox:
-        async with (
-            sandbox_client(sandbox, quota=store),
-            sandbox_client(sandbox, quota=store),
-            Postiz(api_key="another", base_url="http://sandbox.invalid"),
-            PostizPool(base_url="http://sandbox.invalid", quota=store) as pool,
-        ):
-            await pool.client(sandbox.organization.api_key)
-        async with (
-            sandbox_client(sandbox, quota=SqliteStore(path)),
-            sandbox_client(sandbox, quota=SqliteStore(str(path))),
-        ):
-            pass
-        assert not caplog.records
-
-
-def test_a_client_whose_event_loop_ended_is_nobodys_twin(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    local = LocalPostiz()
-
-    async def opened() -> Postiz:
-        return await sandbox_client(local.sandbox).open()
-
-    forgotten = asyncio.run(opened())
-    asyncio.run(opened())
-    assert not caplog.records
-    assert forgotten.is_open
 
 
 async def test_a_call_that_waits_at_closing_fails() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from samples import PNG
 
-from postiz_async import Postiz, QuotaWaitError
+from postiz_async import Postiz, PostizError, QuotaWaitError
 from postiz_async.clock import JumpingClock
-from postiz_async.endpoints import CREATE_POST, LIST_POSTS
+from postiz_async.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport, sandbox_client
@@ -111,6 +112,62 @@ async def test_an_updated_server_that_counts_no_more_is_noticed() -> None:
             await look(postiz)
         await asyncio.gather(*(look(postiz) for _ in range(40)))
         assert clock.monotonic() < 10, "nobody waited for a window"
+
+
+async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock, limit=30, release="v2.18.0") as sandbox:
+        way = SandboxTransport(sandbox, latency=100.0)
+        async with sandbox_client(sandbox, transport=way) as postiz:
+
+            async def upload(number: int, after: float) -> None:
+                await clock.sleep(after)
+                await postiz.media.upload(PNG + bytes([number]))
+
+            await upload(0, 0)
+            await upload(1, 0)
+            began = clock.monotonic()
+            await asyncio.gather(*(upload(number, 40.0 * number) for number in (2, 3, 4)))
+            assert clock.monotonic() < began + 700
+            gate = postiz.scheduler._routes[UPLOAD_FILE.name].gate
+            assert gate is not None
+            ledger = gate.home.ledger
+            assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
+    assert "longer than its reservation" not in caplog.text
+
+
+@pytest.mark.parametrize(("status", "is_counted"), [(200, False), (400, True)])
+async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
+    status: int, *, is_counted: bool
+) -> None:
+    """A refusal may come from a proxy, which knows nothing of the throttle behind it."""
+    async with Sandbox(clock=JumpingClock(), limit=5, release="v2.18.0") as sandbox:
+
+        class Beyond:
+            """The second answer is somebody else's."""
+
+            asked = 0
+
+            async def send(self, request: WireRequest) -> WireResponse:
+                self.asked += 1
+                if self.asked == 2:
+                    return WireResponse(status, {"content-type": "application/json"}, b"[]")
+                return await SandboxTransport(sandbox).send(request)
+
+            async def aclose(self) -> None:
+                """There is nothing to close."""
+
+        async with Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=sandbox.clock,
+            transport=Beyond(),
+        ) as postiz:
+            await look(postiz)
+            assert postiz.scheduler.is_counted(LIST_POSTS.name)
+            with suppress(PostizError):
+                await look(postiz)
+            assert postiz.scheduler.is_counted(LIST_POSTS.name) is is_counted
 
 
 async def test_counted_reads_of_two_clients_share_a_store() -> None:

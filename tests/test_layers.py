@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "clock", "shields"),
     ("durations", "models"),
     ("lanes", "retry", "quota", "providers"),
-    ("keeping", "shown", "homes", "twins"),
+    ("keeping", "shown", "homes"),
     ("endpoints", "content", "events", "flight", "stores", "sharing", "stalls", "pacing"),
     ("texts", "validation"),
     ("wire",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -215,13 +214,19 @@ async def test_a_pool_that_is_cancelled_while_it_drains_is_closed(
         await transport.send(WireRequest("GET", served.url, (), None, 1.0))
 
 
-async def test_clients_of_one_pool_are_no_twins(caplog: pytest.LogCaptureFixture) -> None:
-    servers = Servers("a")
-    with caplog.at_level(logging.WARNING):
-        async with pool_of(servers) as pool:
-            await pool.client("a", organization="x")
-            await pool.client("b", organization="x")
-    assert not caplog.records
+async def test_a_pool_forgets_organisations_whose_window_is_over() -> None:
+    keys = [f"k{number}" for number in range(6)]
+    servers = Servers(*keys)
+    channels = {key: channel_of(box) for key, box in servers.sandboxes.items()}
+    async with pool_of(servers, keep=2) as pool:
+        for key in keys:
+            await post(await pool.client(key), channels[key], "x")
+        assert len(pool._gates) == 6, "their windows run, and who comes back must know that"
+        servers.clock.advance(3610)
+        for key in keys[:3]:
+            await post(await pool.client(key), channels[key], "x")
+        assert len(pool._gates) <= 4
+        assert (await (await pool.client(keys[0])).quota()).remaining == 2
 
 
 async def test_a_pool_has_no_outbox_and_says_what_to_do() -> None:

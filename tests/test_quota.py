@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from postiz_async import keeping, quota
 from postiz_async.keeping import Kept
-from postiz_async.quota import Flight, Grant, Hit, Ledger, Reading, Wait, Why
+from postiz_async.quota import Flight, Grant, Hit, Ledger, Outlook, Reading, Wait, Why
 from postiz_async.sharing import Aside, State, beside, reunited, written_again
 
 if TYPE_CHECKING:
@@ -501,6 +502,24 @@ def test_headers_that_vanish_in_the_middle_of_a_window_do_not_refill_it() -> Non
     assert quota.free_slots(ledger, 14) == 0
 
 
+def test_the_log_has_no_more_than_a_window_of_calls() -> None:
+    ledger = known(20, log=hits(*range(20)))
+    ledger = call(ledger, 3500, 3500.1, Reading(30, 9, 100.0))
+    assert len(ledger.log) == 21
+    ledger = call(ledger, 3700, 3700.1, Reading(30, 29, HOUR))
+    assert [hit.sent for hit in ledger.log] == [3500, 3700]
+
+
+@pytest.mark.parametrize(("lost_until", "own"), [(3610.0, 1), (3611.0, 2)])
+def test_a_lost_call_is_ours_in_a_new_window_while_a_reading_may_not_include_it(
+    lost_until: float, own: int
+) -> None:
+    ledger = known(0, unseen=(lost_until,))
+    ledger = call(ledger, 3610, 3610.1, Reading(30, 29, HOUR))
+    assert ledger.own == own
+    assert ledger.unseen == ((lost_until,) if own == 2 else ())
+
+
 def test_a_lost_call_takes_a_place_in_the_log() -> None:
     ledger, token = quota.reserve(by_log(limit=1), 0)
     ledger = quota.lost(ledger, token, 5)
@@ -563,6 +582,25 @@ def test_a_slot_that_a_reading_has_seen_come_back_is_not_counted_twice() -> None
     ledger = lived(0, 3000, 3100, 3605, limit=4)
     ledger = call(ledger, 6600.05, 6600.2, Reading(4, 1, 605.0))
     assert quota.free_slots(ledger, 6603) == 1
+
+
+def test_of_calls_that_overlap_each_reading_of_a_sliding_log_gives_back_what_came_back() -> None:
+    ledger = known(0, limit=4, sliding=True, own=1, log=hits(0.5, 3000), ends_before=9000.0)
+    ledger, tokens = take(replace(ledger, ends_after=8999.0), 3700, 2)
+    ledger = quota.answered(ledger, tokens[0], 3701, Reading(4, 1, 4000.0))
+    assert ledger.remaining == 1, "that of 0 came back, and the reading says as much"
+    ledger = quota.answered(ledger, tokens[1], 3702, Reading(4, 1, 4000.0))
+    assert ledger.remaining == 1, "and it came back once"
+    assert [hit.sent for hit in ledger.log] == [2999.5, 3700, 3700]
+
+
+@pytest.mark.parametrize(("now", "left"), [(99.75, True), (100.0, False)])
+def test_a_reading_has_seen_those_go_that_were_sent_a_window_before(
+    now: float, *, left: bool
+) -> None:
+    old = Hit(100 - HOUR, 101 - HOUR)
+    ledger = known(1, limit=4, sliding=True, log=(old,), ends_after=700.0, ends_before=800.0)
+    assert (old in call(ledger, now, now, Reading(4, 1, 700.0)).log) is left
 
 
 def test_a_lost_call_does_not_come_back_in_a_sliding_log() -> None:
@@ -645,6 +683,57 @@ def test_a_refusal_without_retry_after_pauses_longer_and_longer() -> None:
     assert pauses == [32, 62, 122, 242, 482, 902, 902]
     ledger = call(ledger, now, now + 1, Reading(30, 12, 1000.0))
     assert ledger.guesses == 0
+
+
+def test_after_a_refusal_all_that_is_left_of_the_window_is_experience() -> None:
+    ledger = known(
+        5,
+        foreign=4,
+        hidden=1,
+        sudden=2,
+        urgent=3,
+        own=5,
+        unseen=(7, 8),
+        log=hits(1, 2),
+        guesses=2,
+        past_foreign=10.0,
+        past_urgent=20.0,
+        past_hours=1.0,
+        read_at=1800.0,
+    )
+    ledger, token = quota.reserve(ledger, 1900)
+    assert quota.refused(ledger, token, 1901, 3600.0) == Ledger(
+        limit=30,
+        limit_read=True,
+        reserve=3,
+        blocked_until=1901 + HOUR + 2,
+        read_at=1800.0,
+        answered_at=0.0,
+        tokens=1,
+        accounted=ledger.accounted,
+        past_foreign=10 * 0.9 + (4 + 1 - 1),  # one more: somebody else went over
+        past_urgent=20 * 0.9 + 3,
+        past_hours=1 * 0.9 + 0.5,
+        past_rivals=1,
+    )
+
+
+def test_the_first_answer_after_a_lock_out_opens_a_window() -> None:
+    ledger, token = quota.reserve(known(5), 10)
+    ledger = quota.refused(ledger, token, 11, 3600.0)
+    ledger = call(ledger, 3613, 3613.2, Reading(30, 29, HOUR))
+    assert (ledger.ends_after, ledger.ends_before) == (3613 + HOUR - 1, 3613.2 + HOUR)
+    assert quota.free_slots(ledger, 3614) == 29
+
+
+def test_a_pause_that_is_a_proxys_changes_the_pace_and_nothing_else() -> None:
+    ledger, token = quota.reserve(known(5, own=2), 10, expires=99.0)
+    paused = quota.refused(ledger, token, 11, None)
+    spent = quota.lost(ledger, token, 11)
+    assert paused == replace(spent, blocked_until=11 + 30 + 2, guesses=1, cap=1)
+    ledger, _ = quota.reserve(paused, 43)
+    assert quota.decide(paused, 43, urgent=True) == GRANT, "one goes"
+    assert quota.decide(ledger, 43, urgent=True) == Wait(INF, Why.IN_FLIGHT), "alone"
 
 
 def test_a_refusal_that_is_not_the_throttlers_leaves_the_window_as_it_was() -> None:
@@ -764,6 +853,37 @@ def test_after_the_clock_was_set_back_nobody_waits_longer_than_a_window(blocked:
     assert quota.decide(ledger, 50 + HOUR + 2, urgent=True) == GRANT
 
 
+def test_when_the_clock_is_set_back_nothing_is_ahead_of_it() -> None:
+    """By 1,000 seconds: what was at 1,500 was at 500, and what was at 900 stays."""
+    ledger = known(
+        7,
+        ends_after=5000.0,
+        ends_before=5001.0,
+        read_at=1500.0,
+        answered_at=1501.0,
+        blocked_until=6000.0,
+        unseen=(900.0, 2400.0),
+        flights=(Flight(0, 1400.0, alone=False, expires=6000.0), Flight(1, 400.0, alone=True)),
+        log=(Hit(900.0, 901.0), Hit(1400.0, 2400.0, sure=False)),
+    )
+    assert quota.set_back(ledger, 1000.0) == replace(
+        ledger,
+        ends_after=1000.0,
+        ends_before=1000 + HOUR,
+        hearsay=True,
+        read_at=1000.0,
+        answered_at=1000.0,
+        blocked_until=1000 + HOUR + 2,
+        unseen=(900.0, 1720.0),
+        flights=(
+            Flight(0, 1000.0, alone=False, expires=1000 + HOUR),
+            Flight(1, 400.0, alone=True, expires=1000 + HOUR),
+        ),
+        log=(Hit(900.0, 901.0), Hit(1000.0, 1720.0, sure=False)),
+    )
+    assert not quota.set_back(Ledger(), 0).hearsay, "there is no window to doubt"
+
+
 def test_an_answer_of_a_window_that_still_runs_is_believed_though_the_clock_was_set_back() -> None:
     ledger = call(known(20, ends_after=9000.0, ends_before=9001.0), 100, 100.2, Reading(30, 7, 600))
     assert (quota.free_slots(ledger, 101), ledger.ends_before) == (7, 700.2)
@@ -852,6 +972,28 @@ def test_nonsense_locks_nobody_out(kept: Kept) -> None:
     assert quota.forecast(ledger, 0.0, 3) < 5 * HOUR
 
 
+# ------------------------------------------------------------------ what a state says
+
+
+@pytest.mark.parametrize(
+    ("limit", "held"), [(1, 1), (10, 1), (11, 2), (30, 3), (90, 9), (100, 10), (1000, 100)]
+)
+def test_a_tenth_of_the_limit_is_held_unless_it_is_told_otherwise(limit: int, held: int) -> None:
+    assert Ledger(limit=limit).held == held
+    assert [Ledger(limit=limit, reserve=number).held for number in (0, 5)] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("sudden", "own", "rivals"),
+    [(0, 3, 0), (1, 3, 0), (1, 0, 0), (2, 3, 1), (3, 3, 1), (4, 3, 2), (2, 0, 2), (99, 3, 4)],
+)
+def test_others_burst_as_we_do_when_more_than_one_call_comes(
+    sudden: int, own: int, rivals: int
+) -> None:
+    assert known(20, sudden=sudden, own=own).rivals == rivals
+    assert known(20, sudden=sudden, own=own, past_rivals=3).rivals == max(3, rivals)
+
+
 # ------------------------------------------------------------------ forecast, free slots
 
 
@@ -885,6 +1027,23 @@ def test_nonsense_locks_nobody_out(kept: Kept) -> None:
 )
 def test_forecast(ledger: Ledger, now: float, ahead: int, moment: float) -> None:
     assert quota.forecast(ledger, now, ahead) == pytest.approx(moment)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "now", "outlook"),
+    [
+        (Ledger(), 5, Outlook(5, 30, 30, 5 + HOUR, by_window=True)),
+        (Ledger(flights=flying(1)), 5, Outlook(5, 29, 29, 5 + HOUR, by_window=True)),
+        (known(7), 5, Outlook(5, 7, 7, 3600, by_window=True)),
+        (known(7, past_rivals=2), 5, Outlook(5, 5, 5, 3600, by_window=True)),
+        (known(2, own=20, flights=flying(2)), 5, Outlook(5, 0, 2, 3600, by_window=True)),
+        (known(0, blocked_until=50), 5, Outlook(50, 30, 30, 50 + HOUR, by_window=True)),
+        (by_log(log=hits(1, 2, 3)), 5, Outlook(5, 27, 27, -INF, by_window=False)),
+        (known(7, sliding=True), 5, Outlook(5, 7, 7, 3600, by_window=False)),
+    ],
+)
+def test_outlook(ledger: Ledger, now: float, outlook: Outlook) -> None:
+    assert quota.outlook(ledger, now) == outlook
 
 
 @pytest.mark.parametrize(

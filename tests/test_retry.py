@@ -58,5 +58,6 @@ def test_500_is_often_lasting_so_a_read_is_repeated_once_and_a_change_never() ->
 
 def test_a_server_that_asks_for_time_gets_it_or_the_caller_is_told() -> None:
     assert wait(Outcome.BUSY, Replay.SAFE, retry_after=30.0) == 30.0
+    assert wait(Outcome.BUSY, Replay.SAFE, retry_after=60.0) == 60.0
     assert wait(Outcome.BUSY, Replay.SAFE, retry_after=0.0) == 0.0
     assert wait(Outcome.BUSY, Replay.SAFE, retry_after=61.0) is None

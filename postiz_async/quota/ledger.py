@@ -224,6 +224,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """
         return max(self.past_rivals, self.bursting)
 
+    def is_at_rest(self, now: float) -> bool:
+        """Whether nothing that is known holds any more: a fresh ledger would do as well."""
+        over = now >= max(self.ends_before + MARGIN, self.blocked_until)
+        return over and not self.flights and not self.live(now)
+
     def is_live(self, hit: Hit, now: float) -> bool:
         """Whether a call of ours may still occupy a slot."""
         return hit.until + self.window + MARGIN > now

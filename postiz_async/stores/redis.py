@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+import anyio
+
 from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import Versioned
 
@@ -19,6 +21,12 @@ __all__ = ["RedisStore"]
 PREFIX = "postiz-async:"
 TIMEOUT = 5.0
 """Seconds to connect and to wait for an answer."""
+
+CONNECTIONS = 32
+"""Connections at most, if the address has no `max_connections`; Redis does one thing at a time."""
+
+WAIT = 20.0
+"""Seconds to wait for one of them while all are in use."""
 
 LIFETIME = 3 * 24 * 3600
 """Seconds after which a state that nobody touches is forgotten; longer than any window."""
@@ -83,21 +91,14 @@ class RedisStore:
         self._redis = _client(url)
         self._script = self._redis.register_script(_SCRIPT)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._free: anyio.Semaphore | None = None
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
-        self._place = self._where, options.get("db", 0)
         self._secrets = [str(options[key]) for key in ("password", "username") if options.get(key)]
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Two stores are one when they keep states in one database of one server."""
-        return self._place == other._place if isinstance(other, RedisStore) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._place)
 
     async def read(self, name: str) -> Versioned:
         return (await self._run(name, ["read", 0, b"", LIFETIME]))[1]
@@ -113,7 +114,8 @@ class RedisStore:
     ) -> tuple[bool, Versioned]:
         from redis.exceptions import RedisError  # noqa: PLC0415  (an extra)
 
-        self._settle_in_loop()
+        free = self._settled_in_loop()
+        await self._one_of(free)
         try:
             answer = await cast(
                 "Awaitable[list[Any]]", self._script(keys=[PREFIX + name], args=arguments)
@@ -122,13 +124,31 @@ class RedisStore:
             time = int(seconds) + int(micros) / 1e6
             return bool(done), Versioned(bytes(value) or None, int(version), time)
         except (RedisError, OSError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"The quota in Redis at {self._where} cannot be used: {self._reason(error)}\n"
-                "  Nothing is sent: without it, what other processes spent is not known."
-            ) from None
+            raise self._trouble(self._reason(error)) from None
+        finally:
+            free.release()
 
-    def _settle_in_loop(self) -> None:
-        """Connections belong to the event loop in which they were made."""
+    async def _one_of(self, free: anyio.Semaphore) -> None:
+        """Wait for a connection while all are in use."""
+        with anyio.move_on_after(WAIT):
+            await free.acquire()
+            return
+        raise self._trouble(
+            f"none of its {self._most()} connections was free within {WAIT:g} s. Is the network or "
+            "the server overloaded? max_connections=... at the end of the address allows more."
+        )
+
+    def _trouble(self, reason: str) -> StoreError:
+        return StoreError(
+            f"The quota in Redis at {self._where} cannot be used: {reason}\n"
+            "  Nothing is sent: without it, what other processes spent is not known."
+        )
+
+    def _most(self) -> int:
+        return self._redis.connection_pool.max_connections
+
+    def _settled_in_loop(self) -> anyio.Semaphore:
+        """How many connections are free; they belong to the event loop that made them."""
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
             if not self._loop.is_closed():
@@ -138,7 +158,11 @@ class RedisStore:
                 )
             self._redis = _client(self._url)
             self._script = self._redis.register_script(_SCRIPT)
+            self._free = None
         self._loop = loop
+        if self._free is None:
+            self._free = anyio.Semaphore(self._most())
+        return self._free
 
     def _reason(self, error: Exception) -> str:
         """What is wrong and what to do. Some servers answer with what they were sent."""
@@ -166,6 +190,7 @@ def _client(url: str) -> Redis:
         _check_address(url)
         return connect(
             url,
+            max_connections=CONNECTIONS,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),

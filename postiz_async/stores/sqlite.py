@@ -62,15 +62,6 @@ class SqliteStore:
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
 
-    def __eq__(self, other: object) -> bool:
-        """Two stores are one when they keep states in one file."""
-        if not isinstance(other, SqliteStore):
-            return NotImplemented
-        return self.path.absolute() == other.path.absolute()
-
-    def __hash__(self) -> int:
-        return hash(self.path.absolute())
-
     async def read(self, name: str) -> Versioned:
         return await self._do(lambda c: _read(c, name))
 

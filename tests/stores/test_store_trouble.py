@@ -9,9 +9,10 @@ import sqlite3
 import subprocess
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis import asyncio as redis_client
@@ -20,7 +21,7 @@ from redis_server import find_redis, redis_server
 from postiz_async import StoreError
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores.redis import LIFETIME, PREFIX, RedisStore
-from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.stores.sqlite import SqliteStore, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,60 @@ async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert "The disk is full: make room" in said
     assert (await store.read("name")).value == b"state"
     await store.aclose()
+
+
+async def test_a_file_that_an_earlier_release_made_is_used(tmp_path: Path) -> None:
+    """Its marks and its table are promises: these numbers never change without a migration."""
+    path = tmp_path / "quota.sqlite"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("PRAGMA application_id = 1349483121")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "CREATE TABLE ledgers "
+            "(name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT"
+        )
+        connection.execute("INSERT INTO ledgers VALUES ('name', 3, x'ff')")
+    connection.close()
+    store = SqliteStore(path)
+    assert (await store.read("name"))[:2] == (b"\xff", 3)
+    await store.aclose()
+
+
+def test_a_write_of_another_process_is_waited_for(tmp_path: Path) -> None:
+    connection = open_shared(tmp_path / "quota.sqlite", 1, 1, "CREATE TABLE t (x)")
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "times", "opens"),
+    [
+        (sqlite3.SQLITE_BUSY, 2, True),
+        (sqlite3.SQLITE_BUSY | 2 << 8, 1, True),  # while somebody recovers it
+        (sqlite3.SQLITE_IOERR, 1, False),
+    ],
+)
+def test_two_that_make_a_file_at_once_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, times: int, *, opens: bool
+) -> None:
+    """Of two that switch to WAL at once SQLite fails one, whatever the time to wait."""
+    left = [times]
+
+    class Beaten(sqlite3.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            if "journal_mode = WAL" in arguments[0] and left[0]:
+                left[0] -= 1
+                error = sqlite3.OperationalError("another one was quicker")
+                error.sqlite_errorcode = code
+                raise error
+            return super().execute(*arguments)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Beaten))
+    with nullcontext() if opens else pytest.raises(sqlite3.OperationalError):
+        open_shared(tmp_path / "quota.sqlite", 1, 1, "CREATE TABLE t (x)").close()
+    assert left == [0]
 
 
 @contextmanager
@@ -329,6 +384,50 @@ async def test_a_redis_that_goes_and_comes_back() -> None:
     with redis_server(port=server.port):
         assert (await store.read("name"))[:2] == (None, 0), "this one keeps nothing on disk"
         assert (await store.swap("name", 0, b"again"))[0]
+        await store.aclose()
+
+
+@needs_redis
+@pytest.mark.parametrize(("address", "most"), [("", 32), ("?max_connections=3", 3)])
+async def test_many_calls_at_once_wait_for_a_connection(address: str, most: int) -> None:
+    with redis_server() as server:
+        control = redis_client.Redis(port=server.port)
+        before = (await control.info("stats"))["total_connections_received"]
+        store = RedisStore(server.url + address)
+        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(1600)))
+        assert all(done for done, _ in swaps)
+        opened = (await control.info("stats"))["total_connections_received"] - before
+        assert opened <= most
+        await store.aclose()
+        await control.aclose()
+
+
+async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postiz_async.stores.redis.WAIT", 0.05)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        store = RedisStore(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0?max_connections=1")
+        first = asyncio.create_task(store.read("first"))
+        await asyncio.sleep(0)  # it has the only connection now
+        assert "none of its 1 connections was free within 0.05 s" in await refusal(store)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+@needs_redis
+async def test_who_is_cancelled_while_waiting_for_a_connection_takes_none() -> None:
+    with redis_server() as server:
+        store = RedisStore(server.url + "?max_connections=2")
+        for round_ in range(20):
+            calls = [asyncio.create_task(store.read(f"{n}")) for n in range(20)]
+            for _ in range(round_):
+                await asyncio.sleep(0)
+            for call in calls[::2]:
+                call.cancel()
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert not [each for each in done[1::2] if isinstance(each, BaseException)]
         await store.aclose()
 
 

@@ -1,0 +1,563 @@
+"""Clients of one process that are given no store: one quota, in all threads and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from quota_lab import NotebookKeeper
+
+from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
+from postiz_async.admission import Gate
+from postiz_async.clock import JumpingClock, SystemClock
+from postiz_async.keeping import keep
+from postiz_async.lanes import Priority, Request
+from postiz_async.quota import Grant, Ledger, Reading
+from postiz_async.sandbox import Sandbox
+from postiz_async.stores.memory import LocalLedger, LocalLedgers, MemoryStore, ledgers_of_process
+from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from postiz_async.clock import Clock
+    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.wire import WireRequest, WireResponse
+
+FOR_EVER = 300.0
+"""Seconds after which a thread is taken to hang."""
+
+HOUR = 3600.0
+URL = "http://sandbox.invalid"
+
+
+def grant(*_: object) -> Grant:
+    return Grant()
+
+
+def reads(token: int, limit: int, left: int) -> Callable[[Ledger, float], Ledger]:
+    """An answer to the call with this token."""
+    reading = Reading(limit, left, HOUR)
+    return lambda ledger, now: quota.answered(ledger, token, now, reading)
+
+
+def homes(clock: Clock, count: int = 2) -> list[LocalLedger]:
+    ledgers = LocalLedgers()
+    return [ledgers.home("name", Ledger(), clock) for _ in range(count)]
+
+
+async def taken(home: LocalLedger, lifetime: float = 60.0) -> int:
+    token = await home.take(grant, lifetime=lifetime)
+    assert isinstance(token, int)
+    return token
+
+
+# ------------------------------------------------------------------ a web handler
+
+
+def handle(server: ServedPostiz, channel: str, number: int) -> str:
+    """What a handler of a synchronous framework does for each request, in a thread of its own."""
+
+    async def work() -> str:
+        async with Postiz(api_key=server.api_key, base_url=server.url) as postiz:
+            at = datetime.now(UTC) + timedelta(days=2)
+            try:
+                await postiz.posts.draft(NewPost(channel, f"post {number}"), at=at, max_wait=0)
+            except QuotaWaitError:
+                return "told to wait"
+            return "stored"
+
+    return asyncio.run(work())
+
+
+def test_a_handler_that_opens_a_client_for_each_request_remembers_the_window(
+    postiz_server: ServedPostiz,
+) -> None:
+    channel = postiz_server.sandbox.add_integration("telegram").id
+    said = [handle(postiz_server, channel, number) for number in range(36)]
+    assert said == ["stored"] * 30 + ["told to wait"] * 6
+    assert postiz_server.sandbox.refusals == 0
+
+
+def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPostiz) -> None:
+    channel = postiz_server.sandbox.add_integration("telegram").id
+
+    async def patient(number: int) -> None:
+        async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
+            at = datetime.now(UTC) + timedelta(days=2)
+            await postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+
+    with ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(asyncio.run, patient(number)) for number in range(30)]
+        for call in calls:
+            call.result(FOR_EVER)
+        late = [threads.submit(handle, postiz_server, channel, n) for n in range(30, 38)]
+        assert {call.result(FOR_EVER) for call in late} == {"told to wait"}
+    assert len(postiz_server.sandbox.posts) == 30
+    assert postiz_server.sandbox.refusals == 0
+
+
+# ------------------------------------------------------------------ who shares with whom
+
+
+async def test_a_key_at_one_server_is_one_quota_and_a_store_of_its_own_is_another() -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock, limit=5) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        way = SandboxTransport(sandbox)
+        key = sandbox.organization.api_key
+        client = partial(Postiz, clock=clock, transport=way)
+        async with (
+            client(api_key=key, base_url=URL) as one,
+            client(api_key=f" Bearer {key}", base_url=f"{URL}/public/v1/") as same,
+            client(api_key="another", base_url=URL) as key_of_another,
+            client(api_key=key, base_url="http://elsewhere.invalid") as elsewhere,
+            client(api_key=key, base_url=URL, organization="acme") as named,
+            client(api_key="another", base_url=URL, organization="acme") as namesake,
+            client(api_key=key, base_url=URL, quota=MemoryStore()) as apart,
+            sandbox_client(sandbox) as another_way,
+            PostizPool(base_url=URL, clock=clock, transport=way) as pool,
+        ):
+            for each in (one, named):
+                await each.posts.draft(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+            views = {
+                "same": await same.quota(),
+                "key of another": await key_of_another.quota(),
+                "elsewhere": await elsewhere.quota(),
+                "namesake": await namesake.quota(),
+                "apart": await apart.quota(),
+                "another way": await another_way.quota(),
+                "pool": await (await pool.client(key)).quota(),
+                "pool, by name": await (await pool.client("third", organization="acme")).quota(),
+            }
+        assert {name: view.remaining for name, view in views.items()} == {
+            "same": 4,
+            "key of another": None,
+            "elsewhere": None,
+            "namesake": 3,
+            "apart": None,
+            "another way": None,
+            "pool": 4,
+            "pool, by name": 3,
+        }
+
+
+def test_each_clock_and_each_transport_has_ledgers_of_its_own() -> None:
+    clocks, ways = (JumpingClock(), JumpingClock(), SystemClock()), (None, Canned(), Canned())
+    different = {id(ledgers_of_process(clock, way)) for clock in clocks for way in ways}
+    assert len(different) == 9
+    again = {id(ledgers_of_process(clock, way)) for clock in clocks for way in ways}
+    assert again == different
+    assert ledgers_of_process(SystemClock()) is ledgers_of_process(SystemClock())
+
+
+class Canned:
+    """A transport; nothing is sent by it."""
+
+    async def send(self, _: WireRequest) -> WireResponse:
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def test_with_a_clock_its_ledgers_go() -> None:
+    for _ in range(3):  # each may stand where the one before stood
+        clock = JumpingClock()
+        home = ledgers_of_process(clock).home("name", Ledger(), clock)
+        assert home.ledger == Ledger()
+        await taken(home)
+        del clock, home
+        gc.collect()
+
+
+def test_a_transport_whose_end_cannot_be_seen_shares_with_nobody() -> None:
+    class Slotted:
+        __slots__ = ()
+
+    way, clock = Slotted(), SystemClock()
+    assert ledgers_of_process(clock, way) is not ledgers_of_process(clock, way)
+
+
+async def test_each_client_leaves_its_own_reserve() -> None:
+    ledgers, clock = LocalLedgers(), JumpingClock()
+    careful = ledgers.home("name", Ledger(reserve=9), clock)
+    greedy = ledgers.home("name", Ledger(reserve=0), clock)
+    await careful.land(reads(await taken(greedy), 30, 9))
+    assert (careful.ledger.reserve, greedy.ledger.reserve) == (9, 0)
+    assert careful.ledger.remaining == greedy.ledger.remaining == 9
+    for home, granted in ((careful, False), (greedy, True)):
+        verdict = await home.take(partial(quota.decide, urgent=False), lifetime=60.0)
+        assert isinstance(verdict, int) is granted
+
+
+# ------------------------------------------------------------------ waiting
+
+
+def request(clock: Clock, max_wait: float | None = None) -> Request:
+    since = clock.monotonic()
+    return Request(
+        lane=Priority.INTERACTIVE, posts=1, since=since, max_wait=max_wait, lifetime=60.0
+    )
+
+
+def test_who_waits_in_another_event_loop_is_woken_by_an_answer() -> None:
+    clock = SystemClock()
+    one, two = homes(clock)
+    waits = threading.Event()
+
+    async def waiting() -> int:
+        gate = Gate(two, clock)
+        call = asyncio.create_task(gate.admit(request(clock)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert gate.waiting == 1
+        waits.set()
+        return await asyncio.wait_for(call, FOR_EVER)
+
+    async def answered() -> None:
+        token = await taken(one, lifetime=10 * FOR_EVER)
+        with ThreadPoolExecutor(1) as threads:
+            call = threads.submit(asyncio.run, waiting())
+            assert waits.wait(FOR_EVER)
+            await one.land(reads(token, 30, 29))
+            assert call.result(FOR_EVER) == token + 1
+
+    asyncio.run(answered())
+
+
+async def test_a_slot_given_back_by_another_client_is_taken_without_looking_for_it() -> None:
+    clock = JumpingClock()
+    one, two = homes(clock)
+    token = await taken(one)
+    gate = Gate(two, clock)
+    call = asyncio.create_task(gate.admit(request(clock)))
+    await clock.sleep(20)
+    await one.land(lambda ledger, _: quota.released(ledger, token))
+    assert await call == token + 1
+    assert clock.monotonic() == 20
+
+
+async def test_who_waits_is_refused_when_another_client_finds_the_window_used_up() -> None:
+    clock = JumpingClock()
+    one, two = homes(clock)
+    token = await taken(one)
+    gate = Gate(two, clock)
+    call = asyncio.create_task(gate.admit(request(clock, max_wait=50)))
+    await clock.sleep(20)
+    await one.land(reads(token, 30, 0))
+    with pytest.raises(QuotaWaitError) as caught:
+        await call
+    assert clock.monotonic() == 20
+    assert caught.value.retry_after == pytest.approx(HOUR + 2, abs=1)
+
+
+async def test_a_call_whose_client_is_gone_is_spent_when_its_time_is_over() -> None:
+    clock = JumpingClock()
+    gone, home = homes(clock)
+    await taken(gone, lifetime=60.0)
+    gate = Gate(home, clock)
+    assert isinstance(await gate.admit(request(clock)), int)
+    assert clock.monotonic() == 60
+    assert len(home.ledger.unseen) == 1
+    clock.advance(60)
+    await home.refresh()
+    assert home.ledger.flights == ()
+
+
+async def test_an_answer_after_that_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    clock = JumpingClock()
+    slow, home = homes(clock)
+    token = await taken(slow, lifetime=60.0)
+    clock.advance(61)
+    await home.refresh()
+    before = home.ledger
+    await slow.land(reads(token, 30, 29))
+    assert home.ledger == before
+    assert "took longer than its reservation" in caplog.text
+
+
+async def test_changes_of_another_client_are_seen_at_once() -> None:
+    clock = JumpingClock()
+    one, two = homes(clock)
+    gate = Gate(two, clock)
+    changes = gate.changes(poll=None)
+    assert (await anext(changes)).in_flight == 0
+    token = await taken(one)
+    assert (await anext(changes)).in_flight == 1
+    await one.land(reads(token, 30, 29))
+    seen = await anext(changes)
+    assert (seen.in_flight, seen.remaining) == (0, 29)
+    assert clock.monotonic() == 0
+    await changes.aclose()
+
+
+async def test_an_idle_client_is_not_told_of_anything() -> None:
+    clock = JumpingClock()
+    one, two = homes(clock)
+    told: list[str] = []
+    assert two.listen(lambda: told.append("changed"))
+    assert not two.listen(lambda: told.append("again")), "it is told already"
+    token = await taken(one)
+    await asyncio.sleep(0)
+    assert told == ["changed"]
+    two.unlisten()
+    await one.land(reads(token, 30, 29))
+    await asyncio.sleep(0)
+    assert told == ["changed"]
+    gate = Gate(two, clock)
+    call = asyncio.create_task(gate.admit(request(clock)))
+    changes = gate.changes(poll=None)
+    await anext(changes)
+    await call
+    assert two.listen(lambda: None) is False, "somebody watches yet"
+    await changes.aclose()
+    assert two.listen(lambda: None), "nobody waits or watches any more"
+
+
+def test_an_event_loop_that_ended_is_told_nothing() -> None:
+    one, two, three = homes(SystemClock(), 3)
+    told: list[str] = []
+
+    async def listening(home: LocalLedger) -> None:
+        home.listen(lambda: told.append("changed"))
+
+    async def changing() -> None:
+        await listening(three)
+        await one.land(reads(await taken(one), 30, 29))
+        await asyncio.sleep(0)
+        assert two.listen(lambda: None), "its entry is gone"
+
+    asyncio.run(listening(two))
+    asyncio.run(changing())
+    assert set(told) == {"changed"}
+
+
+async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
+    """It runs in whatever thread allocates memory, also in one that takes a slot just now."""
+    clock = JumpingClock()
+    dropped, home = homes(clock)
+    token = await taken(dropped)
+
+    def collects(*_: object) -> Grant:
+        with pytest.raises(StopIteration):
+            dropped.land(lambda ledger, _: quota.released(ledger, token)).send(None)
+        return Grant()
+
+    assert isinstance(await home.take(collects, lifetime=60.0), int)
+    clock.advance(60)
+    await home.refresh()
+    assert home.ledger.flights == ()
+
+
+# ------------------------------------------------------------------ remembering
+
+
+async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
+    clock = JumpingClock()
+    one, two = homes(clock)
+    kept = Ledger(limit=7, ends_after=HOUR, ends_before=HOUR, remaining=3)
+    two.recall(kept)
+    assert one.ledger.limit == 7, "nothing was known"
+    token = await taken(one)
+    await one.land(lambda ledger, now: quota.refused(ledger, token, now, HOUR))
+    assert not one.ledger.window_known
+    two.recall(kept)
+    assert one.ledger.blocked_until > HOUR
+
+
+async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met() -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock, limit=5) as sandbox:
+        way = SandboxTransport(sandbox)
+        async with sandbox_client(sandbox, transport=way) as postiz:
+            scheduler = postiz.scheduler
+            token = await scheduler.gate.home.take(grant, lifetime=60.0)
+            assert isinstance(token, int)
+            await scheduler.gate.home.land(
+                lambda ledger, now: quota.refused(ledger, token, now, HOUR)
+            )
+        async with sandbox_client(sandbox, transport=way) as postiz:
+            keeper = NotebookKeeper([])
+            open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
+            await keeper.save(keep(open_window, clock.monotonic(), clock.time()))
+            postiz.scheduler.keepers.append(keeper)
+            await postiz.scheduler.recall()
+            assert (await postiz.quota()).blocked
+
+
+async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_used() -> None:
+    ledgers, clock = LocalLedgers(), JumpingClock()
+    used = ledgers.home("used", Ledger(), clock)
+    await used.land(reads(await taken(used), 90, 89))
+    for number in range(5_000):
+        home = ledgers.home(f"{number}", Ledger(), clock)
+        await home.land(reads(await taken(home), 30, 29))
+    del home
+    gc.collect()
+    assert len(ledgers) == 5_001
+    clock.advance(HOUR + 10)
+    still = ledgers.home("still", Ledger(), clock)
+    await still.land(reads(await taken(still), 30, 29))
+    gc.collect()
+    assert len(ledgers) == 2
+    assert ledgers.home("used", Ledger(), clock).ledger.limit == 90
+    del still
+    gc.collect()
+    assert ledgers.home("still", Ledger(), clock).ledger.remaining == 29, "its window runs"
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        Ledger(ends_after=HOUR, ends_before=HOUR),
+        Ledger(blocked_until=HOUR),
+        Ledger(log=(quota.Hit(0.0, 0.0),), headerless=True),
+        Ledger(flights=(quota.Flight(1, 0.0, alone=True),)),
+    ],
+)
+def test_what_holds_yet_is_not_at_rest(ledger: Ledger) -> None:
+    assert not ledger.is_at_rest(HOUR - 1)
+    assert ledger.is_at_rest(HOUR + quota.MARGIN) is not bool(ledger.flights)
+
+
+async def test_what_was_forgotten_is_what_nobody_uses() -> None:
+    ledgers, clock = LocalLedgers(), JumpingClock()
+    used, unused = (ledgers.home(name, Ledger(), clock) for name in ("used", "unused"))
+    for home in (used, unused):
+        await home.land(reads(await taken(home), 30, 29))
+    del home, unused
+    ledgers.forget()
+    gc.collect()
+    assert ledgers.home("unused", Ledger(), clock).ledger == Ledger()
+    assert ledgers.home("used", Ledger(), clock).ledger is used.ledger
+
+
+TWICE = """
+import asyncio
+import pytest
+from postiz_async.clock import SystemClock
+from postiz_async.quota import Grant, Ledger
+from postiz_async.stores.memory import ledgers_of_process
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(number):
+    clock = SystemClock()
+    home = ledgers_of_process(clock).home("name", Ledger(), clock)
+    assert home.ledger == Ledger()
+    asyncio.run(home.take(lambda *_: Grant(), lifetime=60.0))
+    assert home.ledger != Ledger()
+"""
+
+
+def test_each_test_begins_with_an_unknown_quota(tmp_path: Path) -> None:
+    (tmp_path / "test_twice.py").write_text(TWICE, encoding="utf-8")
+    (tmp_path / "pytest.ini").touch()
+    command = [sys.executable, "-m", "pytest", "-q", "test_twice.py"]
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=FOR_EVER, check=False
+    )
+    assert "2 passed" in run.stdout, run.stdout
+
+
+# ------------------------------------------------------------------ threads and processes
+
+
+def test_of_many_threads_that_take_together_each_gets_its_own_slot() -> None:
+    clock = SystemClock()
+    everybody = homes(clock, 8)
+    together = threading.Barrier(len(everybody))
+
+    async def work(home: LocalLedger) -> list[int]:
+        together.wait(FOR_EVER)
+        return [await taken(home) for _ in range(200)]
+
+    before = sys.getswitchinterval()
+    with ExitStack() as stack:
+        stack.callback(sys.setswitchinterval, before)
+        sys.setswitchinterval(1e-6)
+        threads = stack.enter_context(ThreadPoolExecutor(len(everybody)))
+        calls = [threads.submit(asyncio.run, work(home)) for home in everybody]
+        tokens = [token for call in calls for token in call.result(FOR_EVER)]
+    assert sorted(tokens) == list(range(1600))
+    assert len(everybody[0].ledger.flights) == 1600
+
+
+def test_of_many_threads_that_swap_in_a_memory_store_one_wins() -> None:
+    store = MemoryStore()
+    together = threading.Barrier(8)
+
+    async def work(mine: bytes) -> int:
+        together.wait(FOR_EVER)
+        return sum([(await store.swap("a", version, mine))[0] for version in range(500)])
+
+    before = sys.getswitchinterval()
+    with ExitStack() as stack:
+        stack.callback(sys.setswitchinterval, before)
+        sys.setswitchinterval(1e-6)
+        threads = stack.enter_context(ThreadPoolExecutor(8))
+        calls = [threads.submit(asyncio.run, work(bytes([number]))) for number in range(8)]
+        won = sum(call.result(FOR_EVER) for call in calls)
+    assert won == asyncio.run(store.read("a")).version
+
+
+FORK = """
+import asyncio, os, signal, sys, threading
+from postiz_async.clock import SystemClock
+from postiz_async.quota import Flight, Grant, Ledger
+from postiz_async.stores.memory import MemoryStore, ledgers_of_process
+
+clock = SystemClock()
+home = ledgers_of_process(clock).home("name", Ledger(), clock)
+store = MemoryStore()
+holds, go = threading.Event(), threading.Event()
+
+def slow(*_):
+    holds.set()
+    go.wait()
+    return Grant()
+
+thread = threading.Thread(target=asyncio.run, args=(home.take(slow, lifetime=60.0),))
+
+async def child():
+    token = await home.take(lambda *_: Grant(), lifetime=60.0)
+    assert token == 1, token
+    assert (await store.swap("a", 0, b"x"))[0]
+
+async def parent():
+    told = []
+    home.listen(lambda: told.append(1))
+    assert await home.take(lambda *_: Grant(), lifetime=60.0) == 0
+    thread.start()
+    holds.wait()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(200)
+        await child()
+        os._exit(0)
+    return pid
+
+pid = asyncio.run(parent())
+status = os.waitpid(pid, 0)[1]
+go.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_process_does_not_wait_for_a_lock_that_a_thread_of_its_parent_held() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=FOR_EVER, check=False)
+    assert run.returncode == 0, run.stderr
