@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -211,8 +212,9 @@ _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LO
 """What releases of OpenSSL call an answer in plain HTTP."""
 
 
-def _speaks_no_tls(cause: aiohttp.ClientConnectorSSLError) -> bool:
-    return getattr(cause.os_error, "reason", None) in _NO_TLS
+def _speaks_no_tls(cause: BaseException) -> bool:
+    error = cause.__cause__
+    return isinstance(error, ssl.SSLError) and error.reason in _NO_TLS
 
 
 @lru_cache(maxsize=256)
