@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-W", "error", "-m", "postiz_async"]
-PATIENCE = 30.0
+PATIENCE = 240.0
+"""Seconds after which something that was waited for is given up, on however busy a machine."""
 
 _DROPPED = (
     *("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PATIENCE
 
 from postiz_async import transport as transport_module
 from postiz_async.endpoints import FilePart
@@ -62,7 +63,7 @@ async def listening(handler: Handler) -> AsyncGenerator[str]:
         yield f"http://{host}:{port}"
 
 
-def request(url: str, *, timeout: float | None = 5.0, **changes: object) -> WireRequest:
+def request(url: str, *, timeout: float | None = PATIENCE, **changes: object) -> WireRequest:
     method = str(changes.get("method", "GET"))
     body = changes.get("body")
     assert body is None or isinstance(body, bytes | FilePart)
@@ -207,7 +208,7 @@ async def test_an_idle_connection_is_closed_before_the_server_does(
     transport = AiohttpTransport()
     async with listening(handler) as url:
         await transport.send(request(url))
-        await asyncio.wait_for(left.wait(), 3)
+        await asyncio.wait_for(left.wait(), PATIENCE)
     await transport.aclose()
 
 
@@ -364,7 +365,7 @@ async def test_a_refusal_in_the_middle_of_an_upload_is_read(transport: AiohttpTr
     opened: list[int] = []
     async with listening(handler) as url:
         body = part([b"x" * 60_000] * 400, opened)
-        response = await transport.send(request(url, method="POST", body=body, timeout=10.0))
+        response = await transport.send(request(url, method="POST", body=body, timeout=PATIENCE))
     assert response.status == 413
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
-from processes import ended, sandbox_process, start
+from processes import PATIENCE, ended, sandbox_process, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_fault_strikes_and_the_run_gets_over_it(tmp_path: Path) -> None:
         sandbox_process(tmp_path / "sandbox", *options) as server,
         ended(start(["run", str(file), "--json"], tmp_path, server.environment)) as process,
     ):
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert server.struck == {"reset": 1}
         assert [post["content"] for post in server.posts] == ["Hello"]
@@ -49,6 +49,6 @@ def test_time_outs_on_the_clock_of_the_sandbox(tmp_path: Path) -> None:
     with sandbox_process(tmp_path / "sandbox", *options) as server:
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
         with ended(start(["run", str(file), "--json"], tmp_path, environment)) as process:
-            process.communicate(timeout=25)
+            process.communicate(timeout=PATIENCE)
         assert len(server.posts) <= 1
         assert server.struck == {"hang": 1}

