@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -142,9 +143,16 @@ def start(
     )
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+async def until(holds: Callable[[], object]) -> None:
     """Look again and again until something holds."""
-    until = time.monotonic() + PATIENCE
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """The same where there is no event loop; `what` is told when it never does."""
+    end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < until, f"waited in vain until {what}"
+        assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.01)

@@ -4,6 +4,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PATIENCE
 from redis_server import RedisServer, redis_server, why_no_redis
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def real_redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def redis_url(real_redis: RedisServer) -> str:
     """The address of an empty database of a real Redis."""
-    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=PATIENCE) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16) == b"+OK\r\n"
     return real_redis.url

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
+from processes import PATIENCE, until
 from samples import PNG
 from upload_lab import sha
 
@@ -328,10 +329,14 @@ async def test_what_is_no_picture_of_a_sensible_size_is_not_stored(
 async def test_what_trickles_is_ended_by_the_patience_of_its_caller(
     sandbox: Sandbox, postiz: Postiz, other: Web
 ) -> None:
-    upload = postiz.media.upload(f"{other.url}/trickle.png", allow_private=True, stall_timeout=0.1)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await upload
+    url = f"{other.url}/trickle.png"
+    upload = asyncio.create_task(
+        postiz.media.upload(url, allow_private=True, stall_timeout=PATIENCE)
+    )
+    await until(lambda: other.seen)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
     assert (sandbox.uploads, other.seen) == ((), Counter({"trickle.png": 1}))
 
 

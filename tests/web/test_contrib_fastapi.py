@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
-from processes import PATIENCE
-from web_lab import call, serving, until
+from processes import PATIENCE, until
+from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
 from postiz_async.clock import AcceleratedClock

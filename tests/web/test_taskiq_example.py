@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import PATIENCE, child_environment
+from processes import PATIENCE, child_environment, until
 from redis_server import redis_server, why_no_redis
-from web_lab import until
 
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
