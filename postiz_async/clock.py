@@ -29,7 +29,7 @@ import anyio
 import anyio.to_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sized
 
 __all__ = ["AcceleratedClock", "Anchor", "Clock", "JumpingClock", "SystemClock", "Timer"]
 
@@ -198,6 +198,9 @@ class AcceleratedClock(Clock):
 _IDLE_TURNS = 64
 """Turns of the event loop without a new timer after which everybody is taken to wait."""
 
+_QUIET = _IDLE_TURNS // 2
+"""What a turn counts in which nobody else had anything to do."""
+
 _THREAD_POLL = 0.0005
 """Real seconds between two looks while a worker thread runs."""
 
@@ -228,6 +231,7 @@ class JumpingClock(Clock):
         self._activity = 0
         self._holds = 0
         self._watched: asyncio.AbstractEventLoop | None = None
+        self._start_of_watch: asyncio.Task[None] | None = None
 
     def time(self) -> float:
         return self._start + self._monotonic
@@ -264,24 +268,35 @@ class JumpingClock(Clock):
         loop = asyncio.get_running_loop()
         if self._watched is not loop:
             self._watched = loop
-            loop.call_soon(self._watch, loop, self._activity, 0)
+            self._start_of_watch = loop.create_task(self._begin_watch(loop))
         return alarm
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, activity: int, idle: int) -> None:
+    async def _begin_watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask for the limiter of threads, of which anyio with sniffio tells tasks only."""
+        threads = anyio.to_thread.current_default_thread_limiter()
+        self._watch(loop, threads, self._activity, 0)
+
+    def _watch(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        threads: anyio.CapacityLimiter,
+        activity: int,
+        idle: int,
+    ) -> None:
         """Count idle turns of the loop; ring when there were enough."""
         while self._alarms and self._alarms[0][2].callback is None:
             heapq.heappop(self._alarms)
         if not self._alarms or self._watched is not loop:
             self._watched = None if self._watched is loop else self._watched
             return
-        if self._holds or _threads_running():
-            loop.call_later(_THREAD_POLL, self._watch, loop, self._activity, 0)
+        if self._holds or threads.borrowed_tokens:
+            loop.call_later(_THREAD_POLL, self._watch, loop, threads, self._activity, 0)
             return
-        idle = idle + 1 if activity == self._activity else 0
+        idle = idle + (_QUIET if _is_quiet(loop) else 1) if activity == self._activity else 0
         if idle >= _IDLE_TURNS:
             self._ring()
             idle = 0
-        loop.call_soon(self._watch, loop, self._activity, idle)
+        loop.call_soon(self._watch, loop, threads, self._activity, idle)
 
     def _ring(self) -> None:
         when, _, alarm = heapq.heappop(self._alarms)
@@ -292,5 +307,7 @@ class JumpingClock(Clock):
         callback()
 
 
-def _threads_running() -> bool:
-    return anyio.to_thread.current_default_thread_limiter().borrowed_tokens > 0
+def _is_quiet(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether no callback but the running one is ready; only asyncio's own loops tell."""
+    ready: Sized | None = getattr(loop, "_ready", None)
+    return ready is not None and not ready

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from recorded import Exchange, Recorded, is_whole
 from samples import PNG
 
@@ -14,8 +18,21 @@ if TYPE_CHECKING:
 
 _RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
 
-settings.register_profile("long", max_examples=3_000)
+# Without compiled files each worker rewrites the asserts of all test files, for seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Journals sync each step to the disk, which no test looks at: a kill is not a loss of power.
+_MEMORY = Path("/dev/shm")  # noqa: S108
+_ENOUGH = 2 * 1024**3
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+    tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
+
+_NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", max_examples=50, **_NO_CLOCK)
+settings.register_profile("long", max_examples=3_000, **_NO_CLOCK)
 """For tests that say nothing of their number of examples: `--hypothesis-profile=long`."""
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

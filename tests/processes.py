@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-W", "error", "-m", "postiz_async"]
-PATIENCE = 30.0
+PATIENCE = 240.0
+"""Seconds after which something that was waited for is given up, on however busy a machine."""
 
 _DROPPED = (
     *("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"),
@@ -141,9 +143,16 @@ def start(
     )
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+async def until(holds: Callable[[], object]) -> None:
     """Look again and again until something holds."""
-    until = time.monotonic() + PATIENCE
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """The same where there is no event loop; `what` is told when it never does."""
+    end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < until, f"waited in vain until {what}"
+        assert time.monotonic() < end, f"waited in vain until {what}"
         time.sleep(0.01)

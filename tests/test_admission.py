@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from processes import PATIENCE
 from quota_lab import lab
 
 from postiz_async.admission import OVERTAKES
@@ -135,7 +136,7 @@ async def test_the_stream_of_changes_tells_what_happens() -> None:
         await it.clock.sleep(4000)
         assert len(seen) == before, "time alone says nothing new after the window's end"
         await it.postiz.aclose()
-        await asyncio.wait_for(watching, 1)
+        await asyncio.wait_for(watching, PATIENCE)
         await it.postiz.open()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import selectors
 import time
 
 import anyio.to_thread
@@ -23,11 +24,50 @@ async def test_it_jumps_to_the_next_moment_that_anybody_waits_for() -> None:
             await clock.sleep(pause)
             seen.append((name, clock.monotonic()))
 
-    began = time.monotonic()
     await asyncio.gather(sleeper("a", 3600, 3600), sleeper("b", 10, 5000), sleeper("c", 86_400))
     assert seen == [("b", 10), ("a", 3600), ("b", 5010), ("a", 7200), ("c", 86_400)]
     assert clock.time() == 1000 + 86_400
-    assert time.monotonic() - began < 2
+
+
+class CountingSelector(selectors.SelectSelector):
+    """Of an event loop; it is asked once a turn."""
+
+    turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.turns += 1
+        return super().select(timeout)
+
+
+def test_a_jump_costs_a_few_turns_of_the_event_loop() -> None:
+    selector = CountingSelector()
+
+    async def sleep_often() -> None:
+        clock = JumpingClock()
+        for _ in range(100):
+            await clock.sleep(60)
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        runner.run(sleep_often())
+    assert selector.turns < 100 * 8
+
+
+async def test_it_jumps_where_callbacks_are_not_taken_for_tasks() -> None:
+    pytest.importorskip("sniffio", reason="anyio asks sniffio where it is installed")
+    clock = JumpingClock()
+    rung = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(clock.call_at, 60.0, rung.set)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    assert rung.is_set()
+    assert clock.monotonic() == 60
+
+
+async def test_two_clocks_jump_in_one_event_loop() -> None:
+    clocks = [JumpingClock(), JumpingClock()]
+    await asyncio.gather(*(clock.sleep(60) for clock in clocks for _ in range(3)))
+    assert [clock.monotonic() for clock in clocks] == [60, 60]
 
 
 async def test_it_stands_still_while_anybody_works() -> None:
@@ -158,10 +198,10 @@ async def test_a_block_is_left_when_its_time_is_over() -> None:
 
 async def test_the_real_clock_waits() -> None:
     clock = SystemClock()
-    began, wall = clock.monotonic(), clock.time()
+    began, wall = clock.monotonic(), time.time()
     await clock.sleep(0.01)
     assert clock.monotonic() - began >= 0.0099
-    assert clock.time() == pytest.approx(wall, abs=5)
+    assert wall <= clock.time() <= time.time()
     assert clock.speed == 1
 
 
@@ -175,19 +215,22 @@ async def test_a_timer_of_the_real_clock_can_be_cancelled() -> None:
 
 
 async def test_an_accelerated_clock_runs_faster() -> None:
-    clock = AcceleratedClock(3600)
-    began, real = clock.monotonic(), time.monotonic()
-    await clock.sleep(36)
-    passed, took = clock.monotonic() - began, time.monotonic() - real
-    assert passed >= 35.9
-    assert took < 5
+    clock = AcceleratedClock(3_600_000, anchor=Anchor(real=time.time(), shown=5000.0))
+    began = clock.monotonic()
+    await clock.sleep(36_000)  # ten hours, if it were not
+    assert clock.monotonic() - began >= 35_900
+    earliest = time.time()
+    shown = clock.time()
+    latest = time.time()
+    passed = (shown - 5000) / 3_600_000
+    assert earliest - 1e-3 <= clock.anchor.real + passed <= latest + 1e-3
 
 
-async def test_processes_with_one_anchor_agree() -> None:
+def test_processes_with_one_anchor_agree() -> None:
     first = AcceleratedClock(100, anchor=Anchor(real=1000.0, shown=5000.0))
     second = AcceleratedClock(100, anchor=first.anchor)
-    assert second.time() == pytest.approx(first.time(), abs=100)
-    assert first.time() == pytest.approx(5000 + (time.time() - 1000) * 100, abs=100)
+    before = first.time()
+    assert before <= second.time() <= first.time()
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import PATIENCE
 
 from postiz_async.fairness import Turns
 
@@ -38,14 +39,14 @@ async def test_no_owner_holds_all_turns() -> None:
     more = asyncio.create_task(turns.take("big"))
     await asyncio.sleep(0)
     assert not more.done(), "a quarter is left to others"
-    await asyncio.wait_for(turns.take("small"), 1)
+    await asyncio.wait_for(turns.take("small"), PATIENCE)
     turns.give_back("big")
-    await asyncio.wait_for(more, 1)
+    await asyncio.wait_for(more, PATIENCE)
 
 
 async def test_one_turn_can_be_had_even_alone() -> None:
     turns = Turns(1)
-    await asyncio.wait_for(turns.take("a"), 1)
+    await asyncio.wait_for(turns.take("a"), PATIENCE)
 
 
 async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
@@ -57,7 +58,7 @@ async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     turns.give_back("a")
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, PATIENCE)
 
 
 async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None:
@@ -69,7 +70,7 @@ async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, PATIENCE)
 
 
 @given(
@@ -101,11 +102,12 @@ def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, st
             await asyncio.sleep(0)
         await _all_end(*waiting)
         for _ in range(max(1, capacity - capacity // 4)):
-            await asyncio.wait_for(turns.take("z"), 1)
+            await asyncio.wait_for(turns.take("z"), PATIENCE)
 
     asyncio.run(life())
 
 
 async def _all_end(*tasks: Awaitable[str]) -> None:
-    for result in await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 1):
+    every = asyncio.gather(*tasks, return_exceptions=True)
+    for result in await asyncio.wait_for(every, PATIENCE):
         assert isinstance(result, str | asyncio.CancelledError)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import pytest
+from processes import PATIENCE
 
 from postiz_async.batch.source import COLUMNS, read_campaign
 from postiz_async.sandbox import Sandbox
@@ -64,11 +65,11 @@ def postiz() -> Generator[tuple[Sandbox, str]]:
     thread = threading.Thread(target=anyio.run, args=(run,))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE)
         yield sandbox, urls[0]
     finally:
         leave.set()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize(("name", "text"), blocks("python"), ids=[n for n, _ in blocks("python")])

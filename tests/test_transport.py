@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import structs
+from processes import PATIENCE
+from quota_lab import VirtualLoop
 
 from postiz_async import Integration, NewPost, Postiz
 from postiz_async import transport as transport_module
@@ -67,7 +69,7 @@ async def listening(handler: Handler) -> AsyncGenerator[str]:
         yield f"http://{host}:{port}"
 
 
-def request(url: str, *, timeout: float | None = 5.0, **changes: object) -> WireRequest:
+def request(url: str, *, timeout: float | None = PATIENCE, **changes: object) -> WireRequest:
     method = str(changes.get("method", "GET"))
     body = changes.get("body")
     assert body is None or isinstance(body, bytes | FilePart)
@@ -212,7 +214,7 @@ async def test_an_idle_connection_is_closed_before_the_server_does(
     transport = AiohttpTransport()
     async with listening(handler) as url:
         await transport.send(request(url))
-        await asyncio.wait_for(left.wait(), 3)
+        await asyncio.wait_for(left.wait(), PATIENCE)
     await transport.aclose()
 
 
@@ -405,7 +407,7 @@ async def test_a_refusal_in_the_middle_of_an_upload_is_read(transport: AiohttpTr
     opened: list[int] = []
     async with listening(handler) as url:
         body = part([b"x" * 60_000] * 400, opened)
-        response = await transport.send(request(url, method="POST", body=body, timeout=10.0))
+        response = await transport.send(request(url, method="POST", body=body, timeout=PATIENCE))
     assert response.status == 413
 
 
@@ -428,23 +430,34 @@ async def test_an_upload_that_stalls_ends(transport: AiohttpTransport, size: int
     assert re.search(rf"{what} for 0\.[23]\d* s after [\d,]+ bytes of an upload\.", str(error))
 
 
-async def test_a_slow_reader_is_waited_for(transport: AiohttpTransport) -> None:
-    """One chunk takes several times as long as a stall may: bytes move all the same."""
+def test_a_slow_reader_is_waited_for() -> None:
+    """All of it takes many times as long as a stall may: bytes move all the same."""
+    moments: list[float] = []
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await read_head(reader)
         found = re.search(r"content-length: (\d+)", head.lower())
         assert found is not None
         left = int(found[1])
+        moments.append(asyncio.get_running_loop().time())
         while left:
             left -= len(await reader.read(250_000))
             await asyncio.sleep(0.02)
+        moments.append(asyncio.get_running_loop().time())
         writer.write(ok())
 
-    async with listening(slow) as url:
-        body = part([b"x" * 12_000_000], [])
-        response = await transport.send(request(url, method="POST", body=body, timeout=None))
-    assert response.status == 200
+    async def upload() -> None:
+        transport = AiohttpTransport()
+        async with listening(slow) as url:
+            body = part([b"x" * 12_000_000], [])
+            response = await transport.send(request(url, method="POST", body=body, timeout=None))
+        await transport.aclose()
+        assert response.status == 200
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(upload())
+    began, ended = moments
+    assert ended - began > 4 * 0.2
 
 
 async def test_a_source_that_stalls_is_named_as_the_cause(transport: AiohttpTransport) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
+from processes import until
 
 from postiz_async.batch.outcomes import Outcome
 from postiz_async.cli.app import app
@@ -304,9 +305,10 @@ async def test_lines_where_there_is_no_terminal(
             await asyncio.sleep(0.05)
             assert capsys.readouterr().out == ""  # nothing happens
             await batch.run_all(on_outcome=display.saw)
-            await asyncio.sleep(0.05)
+            said: list[str] = []
+            await until(lambda: said.append(capsys.readouterr().out) or "all sent" in said[-1])
         display.stopping()
-    *lines, last = capsys.readouterr().out.splitlines()
+    *lines, last = "".join([*said, capsys.readouterr().out]).splitlines()
     assert re.fullmatch(
         r"9/9 requests, 9 posts stored; quota: \d of 3 left(, next window in [0-9:]+)?; all sent",
         lines[-1],
@@ -334,5 +336,4 @@ async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
         async with display:
             store.is_away = True
             await display.saw(Outcome(1, "ref", State.STORED, "id", ""))
-            await asyncio.sleep(0.05)
-    assert "1 post stored; quota: not read yet" in capsys.readouterr().out
+            await until(lambda: "1 post stored; quota: not read yet" in capsys.readouterr().out)

@@ -263,6 +263,6 @@ def test_the_demo(home: Path) -> None:
     seen = document["sandbox"]
     assert (seen["posts"], seen["creates"], seen["refusals"]) == (225, 94, 0)
     assert seen["uploads"] == 17
-    assert 3 <= seen["hours"] < 4  # 94 requests at 30 an hour, and what a slow machine adds
+    assert seen["hours"] >= 3  # 94 requests at 30 an hour; a slow machine adds some
     assert "Traceback" not in err
     assert not list(home.iterdir())  # it keeps nothing

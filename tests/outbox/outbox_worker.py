@@ -22,7 +22,7 @@ from postiz_async.stores.sqlite import SqliteStore
 def clock_of(url: str) -> AcceleratedClock:
     """The clock that the sandbox runs on."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{url}/sandbox/clock", timeout=30) as answer:
+    with opener.open(f"{url}/sandbox/clock", timeout=240) as answer:
         says = json.load(answer)
     return AcceleratedClock(says["speed"], anchor=Anchor(says["real"], says["shown"]))
 

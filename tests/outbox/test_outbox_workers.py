@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import pytest
 from outbox_lab import OutboxLab
+from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
 from postiz_async.models.posts import CreatePost, PostItem
@@ -234,7 +235,7 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
 
     def slowly(*arguments: Any, **options: Any) -> object:
         opening.set()
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
         return open_shared(*arguments, **options)
 
     async def start() -> None:
@@ -288,7 +289,7 @@ async def test_cancelled_while_it_drains_everything_is_closed(
         closing = asyncio.create_task(postiz.aclose())
         await asyncio.sleep(0.05)
         closing.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(asyncio.CancelledError):
                 await closing
             with pytest.raises(PostizError):

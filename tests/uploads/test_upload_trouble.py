@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from processes import PATIENCE
 from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
 
@@ -229,7 +230,7 @@ async def test_an_upload_that_reads_a_silent_pipe_can_be_cancelled(local: Postiz
         await asyncio.sleep(0.02)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, PATIENCE)
         os.close(start)  # lets the reading thread go, which closing the file waits for
 
 
@@ -256,7 +257,7 @@ async def test_an_upload_that_is_cancelled_while_its_file_is_opened_closes_it(
 
     def slow_check(checked: Path) -> None:
         opening.set()
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
         check_path(checked)
 
     monkeypatch.setattr(sources, "check_path", slow_check)
@@ -265,7 +266,7 @@ async def test_an_upload_that_is_cancelled_while_its_file_is_opened_closes_it(
     monkeypatch.setattr(os, "fstat", lambda fd: opened.append(fd) or fstat(fd))
     async with sandbox_client(sandbox_in_memory) as postiz:
         task = asyncio.create_task(postiz.media.upload(path))
-        await anyio.to_thread.run_sync(opening.wait, 30)
+        await anyio.to_thread.run_sync(opening.wait, PATIENCE)
         task.cancel()
         asyncio.get_running_loop().call_later(0.05, go.set)
         with pytest.raises(asyncio.CancelledError):
@@ -290,7 +291,7 @@ class Busy:
         def slowly(*arguments: Any, **options: Any) -> Any:
             self.at_work = True
             self.begun.set()
-            assert self.go.wait(30)
+            assert self.go.wait(PATIENCE)
             try:
                 return work(*arguments, **options)
             finally:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
-from web_lab import call, serving, until
+from processes import PATIENCE, until
+from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
 from postiz_async.clock import AcceleratedClock
@@ -160,7 +161,7 @@ async def test_what_runs_after_the_answer_is_not_cancelled(sandbox: Sandbox) -> 
     made.app.add_api_route("/echo", echo, methods=["POST"])
     async with serving(made.app) as session:
         assert await call(session, "GET", "/quick", headers={"Connection": "close"}) == (200, "ok")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await done.wait()
         assert await call(session, "POST", "/echo", data=BytesIO(b"x" * 3_000_000)) == (
             200,

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import child_environment
-from redis_server import find_redis, redis_server
-from web_lab import PATIENCE, until
+from processes import PATIENCE, child_environment, until
+from redis_server import redis_server, why_no_redis
 
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
@@ -29,7 +28,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_app"
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own"),
-    pytest.mark.skipif(find_redis() is None, reason="there is no redis-server"),
+    pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis()),
 ]
 
 

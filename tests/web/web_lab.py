@@ -7,21 +7,18 @@ import os
 import signal
 import socket
 import sys
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from aiohttp import ClientError, ClientSession
-from processes import child_environment
+from processes import PATIENCE, child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
     from fastapi import FastAPI
-
-PATIENCE = 30.0
 
 
 @asynccontextmanager
@@ -73,25 +70,17 @@ async def workers(
 
 
 async def _until_up(session: ClientSession, process: asyncio.subprocess.Process) -> None:
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            async with session.get("/health"):
-                return
-        except ClientError:
-            assert process.returncode is None, "uvicorn ended"
-            assert time.monotonic() < until, "uvicorn did not start"
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                async with session.get("/health"):
+                    return
+            except ClientError:
+                assert process.returncode is None, "uvicorn ended"
+                await asyncio.sleep(0.05)
 
 
 async def call(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any]:
     """Status and JSON of an answer."""
     async with session.request(method, path, **options) as answer:
         return answer.status, await answer.json() if answer.status != 204 else None
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Look again and again until something holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
