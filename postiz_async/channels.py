@@ -107,10 +107,8 @@ class Channels:
             await self.refresh(caller)  # shared, it would wait for the quota by one max_wait only
             return
         ours = _terms(caller.options)
-        fits = (terms for terms in self._look_ups if terms == ours or terms.timeout is None)
-        theirs = next(fits, ours)
-        if theirs != ours:
-            look_up = self._look_ups[theirs]
+        theirs = (each for each in self._look_ups.values() if each.terms.timeout is None)
+        if ours not in self._look_ups and (look_up := next(theirs, None)) is not None:
             await self._wait(caller, look_up)
             if look_up.task.exception() is None:
                 return
