@@ -156,8 +156,14 @@ class AiohttpTransport:
             proxy=proxy.url if proxy is not None else None,
             proxy_headers=to_proxy if is_tunnel else None,
         ) as response:
-            content, is_cut = await _read(response, request.max_body)
-            return _response(response, content, secrets, is_cut=is_cut)
+            most = request.max_body
+            further = max(map(len, secrets), default=0) * LONGEST_ESCAPE
+            content, is_cut = await _read(response, most + further)
+            headers, content = _redacted(response, content, secrets)
+            if is_cut:  # maybe in the middle of a secret
+                content = content[: len(content) - further]
+            is_cut |= len(content) > most
+            return WireResponse(response.status, headers, content[:most], is_cut)
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -182,21 +188,17 @@ async def _once(
         raise _BrokenError(type(cause).__name__) from cause
 
 
-def _response(
-    response: aiohttp.ClientResponse, content: bytes, secrets: Sequence[Secret], *, is_cut: bool
-) -> WireResponse:
-    """The answer with the names of its headers in lower case, without secrets anywhere."""
+def _redacted(
+    response: aiohttp.ClientResponse, content: bytes, secrets: Sequence[Secret]
+) -> tuple[dict[str, str], bytes]:
+    """The headers by their names in lower case, and the body; without secrets anywhere."""
     seen = b"\n".join([*chain.from_iterable(response.raw_headers), content])
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    if redact(seen, secrets) is not seen:
-        content = redact(content, secrets)
-        headers = {
-            redact_text(name, secrets).lower(): redact_text(value, secrets)
-            for name, value in response.headers.items()
-        }
-    if is_cut and secrets:  # maybe in the middle of one
-        content = content[: -max(map(len, secrets)) * LONGEST_ESCAPE]
-    return WireResponse(response.status, headers, content, is_cut)
+    headers = response.headers.items()
+    if redact(seen, secrets) is seen:  # as nearly always
+        return {name.lower(): value for name, value in headers}, content
+    return {
+        redact_text(name, secrets).lower(): redact_text(value, secrets) for name, value in headers
+    }, redact(content, secrets)
 
 
 def _shown(request: WireRequest, cause: BaseException, secrets: Sequence[Secret]) -> BaseException:

@@ -18,7 +18,6 @@ import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
-from postiz_async import transport as transport_module
 from postiz_async.clock import AcceleratedClock
 from postiz_async.doctor import examine
 from postiz_async.endpoints import FilePart
@@ -361,14 +360,26 @@ async def test_an_answer_that_breaks_leads_to_no_key(
     assert not [form for form in forms(key) if form in caplog.text]
 
 
+@pytest.mark.parametrize("status", [200, 500])
 @KEYS
-async def test_an_answer_that_is_too_large_leads_to_no_key(
-    key: str, monkeypatch: pytest.MonkeyPatch
+async def test_an_answer_that_is_cut_in_the_middle_of_the_key_has_no_part_of_it(
+    key: str, status: int
 ) -> None:
-    monkeypatch.setattr(transport_module, "MAX_BODY", 1_000)
-    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"ECHO" * 99
-    async with listening(saying(answer)) as url, client(key, url) as postiz:  # type: ignore[arg-type]
-        await failure_of(postiz.integrations.list, key)
+    """Also where a form of it that is longer begins before all that is read ends."""
+    transport = AiohttpTransport()
+    for before in (60, 80, 99, 100, 470):
+        body = b"x" * before + key.encode() + b"x" * 9_000
+
+        async def handler(_: Heard, writer: asyncio.StreamWriter, body: bytes = body) -> None:
+            writer.write(f"HTTP/1.1 {status} OK\r\nConnection: close\r\n\r\n".encode() + body)
+
+        async with listening(handler) as url:
+            sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 5.0, 100)
+            answer = await transport.send(sent)
+        assert answer.is_cut
+        assert (b"x" * before + b"***" + b"x" * 99).startswith(answer.body)
+        assert 50 <= len(answer.body) <= 100
+    await transport.aclose()
 
 
 @asynccontextmanager
