@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import queue
 import sqlite3
 import stat
 import sys
+import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from postiz_async.delivery.journal import Journal
 from postiz_async.delivery.lock import FileLock
 from postiz_async.models.media import Media
 from postiz_async.sandbox import Sandbox
+from postiz_async.sandbox.http import serve
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
 from postiz_async.uploads import cache
@@ -231,21 +235,52 @@ async def test_names_that_a_uri_would_take_apart_are_names(tmp_path: Path) -> No
     assert len(names(tmp_path)) == 5
 
 
-def test_what_a_command_writes_is_its_users_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
-) -> None:
-    from postiz_async.cli.app import run  # noqa: PLC0415  (imports all commands)
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a campaign, and a server and a place for state for commands in this process."""
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
+    urls: queue.Queue[str] = queue.Queue()
 
+    async def main() -> None:
+        async with Sandbox(api_key="a-key-of-mine") as sandbox, serve(sandbox) as served:
+            sandbox.add_integration("mastodon", id="c1")
+            urls.put(served.url)
+            await over.wait()
+
+    server = threading.Thread(target=lambda: loop.run_until_complete(main()))
+    server.start()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("POSTIZ_API_KEY", "a-key-of-nobody")
-    monkeypatch.setenv("POSTIZ_API_URL", "http://127.0.0.1:1")
-    if sys.platform == "darwin":
-        pytest.skip("the folder of state is elsewhere")
-    folder = tmp_path / "state" / "postiz-async"
-    assert run(["quota", "--spend-one"]) == 2
-    assert mode(folder) == 0o700
-    assert (folder / "quota.sqlite").exists()
-    folder.chmod(0o755)
-    assert run(["quota", "--spend-one"]) == 2
-    assert open_to_others(tmp_path) == {}
+    monkeypatch.setenv("POSTIZ_API_KEY", "a-key-of-mine")
+    monkeypatch.setenv("POSTIZ_API_URL", urls.get(timeout=120))
+    (tmp_path / "work").mkdir(0o755)
+    (tmp_path / "work" / "c.csv").write_text(
+        "integration,date,content\nc1,2099-01-20 09:00Z,Hello\n"
+    )
+    yield tmp_path / "work"
+    loop.call_soon_threadsafe(over.set)
+    server.join(120)
+    loop.close()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the folder of state is elsewhere")
+def test_what_commands_write_is_their_users_alone(commands: Path, umask: int) -> None:
+    from postiz_async.cli.app import run  # noqa: PLC0415  (imports all commands)
+
+    state = commands.parent / "state" / "postiz-async"
+    file = commands / "c.csv"
+    there = names(commands)
+    assert run(["run", str(file)]) == 0
+    assert run(["report", str(file), "--csv", str(commands / "r.csv")]) == 0
+    days = ["--start", "2099-01-19", "--end", "2099-01-21"]
+    assert run(["export", *days, "--to", str(commands / "out.jsonl")]) == 0
+    made = names(commands) - there
+    assert {"c.journal", "c.result.csv", "c.report.html", "r.csv", "out.jsonl"} <= made
+    assert {name: oct(mode(commands / name)) for name in made} == dict.fromkeys(made, "0o600")
+    assert mode(state) == 0o700
+    assert open_to_others(state) == {}
+    state.chmod(0o755)  # as an earlier version left it
+    (commands / "c.result.csv").chmod(0o644)  # as somebody does who wants others to look at it
+    assert run(["run", str(file)]) == 0
+    assert mode(state) == 0o700
+    assert mode(commands / "c.result.csv") == 0o644
