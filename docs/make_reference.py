@@ -32,6 +32,7 @@ SECTIONS = {
         "events:Attempt",
         "events:CallStarted",
         "events:CallEnded",
+        "redaction:Secret",
     ),
     "Resources": (
         "resources.posts:Posts",

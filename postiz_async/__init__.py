@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings
     from postiz_async.outbox.tickets import OutboxOptions, Ticket
     from postiz_async.pool import PostizPool
+    from postiz_async.redaction import Secret
     from postiz_async.shown import Quota
     from postiz_async.validation import MediaFacts, validate
 
@@ -102,6 +103,7 @@ __all__ = [
     "RawAnswer",
     "RawSettings",
     "Reading",
+    "Secret",
     "ServerError",
     "StoreError",
     "Text",
@@ -162,6 +164,7 @@ _HOMES = {
     "models.settings": ("RawSettings",),
     "outbox.tickets": ("OutboxOptions", "Ticket"),
     "pool": ("PostizPool",),
+    "redaction": ("Secret",),
     "lanes": ("Priority",),
     "shown": ("Quota",),
     "validation": ("MediaFacts", "validate"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async import wire
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from postiz_async.events import AttemptHook
     from postiz_async.options import CallOptions, CallTime
     from postiz_async.quota import Reading
+    from postiz_async.redaction import Secret
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
 
@@ -30,10 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, and where: the API root, the key (in no repr), the user agent."""
+    """Who calls, and where: the API root, the key, the user agent."""
 
     root: str
-    key: str = field(repr=False)
+    key: Secret
     user_agent: str
 
 

@@ -23,6 +23,7 @@ from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.gates import Gates
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
+from postiz_async.redaction import Secret
 from postiz_async.resources.browse import Hint
 from postiz_async.scheduler import Scheduler
 from postiz_async.shields import to_the_end
@@ -62,7 +63,8 @@ class Postiz(OpenClient):
             channels = await postiz.integrations.list()
 
     Args:
-        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`.
+        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`. As a `Secret`
+            it is not shown among the local variables of your own frames either.
         base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
         organization: a name of yours for the organisation. Keys and tokens of one organisation
             spend one quota, and with one name they share one ledger; None: the key is the name.
@@ -96,7 +98,7 @@ class Postiz(OpenClient):
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         base_url: str | None = None,
         organization: str | None = None,
         quota: QuotaStore | None = None,
@@ -113,7 +115,7 @@ class Postiz(OpenClient):
         clock: Clock | None = None,
         transport: Transport | None = None,
     ) -> None:
-        key = api_key if api_key is not None else os.environ.get("POSTIZ_API_KEY", "")
+        api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
             raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
@@ -123,8 +125,9 @@ class Postiz(OpenClient):
             )
         check_seconds("drain", drain, zero=True, endless=True)
         check_seconds("window", window)
-        self._identity = Identity(wire.api_root(url), wire.clean_key(key), "")
-        self.quota_name = ledger_name(self._identity.root, organization or self._identity.key)
+        self._identity = Identity(wire.api_root(url), wire.clean_key(api_key), "")
+        key = self._identity.key
+        self.quota_name = ledger_name(self._identity.root, organization or key.reveal())
         """The name of the quota that its creates spend, which tells neither server nor key."""
         options = _outbox_options(outbox)
         self._own_store = _store_beside(options) if options and quota is None else None
@@ -196,7 +199,7 @@ class Postiz(OpenClient):
             on_call=self._on_call,
         )
         caller = Caller(scheduler)
-        shelf = Shelf(self._clock, ledger_name(identity.root, identity.key))
+        shelf = Shelf(self._clock, ledger_name(identity.root, identity.key.reveal()))
         return Api(caller, Channels(), shelf, Hint(), validates=self._validate)
 
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:

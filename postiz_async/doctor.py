@@ -21,6 +21,7 @@ from postiz_async.errors import (
     PostizError,
     UnexpectedAnswerError,
 )
+from postiz_async.redaction import Secret
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
@@ -64,7 +65,7 @@ class _Patient:
     transport: Transport
     clock: Clock
     root: str
-    key: str
+    key: Secret
 
     async def ask(self, endpoint: Endpoint[T], **params: str) -> WireResponse:
         request = wire.encode(
@@ -83,13 +84,13 @@ def candidates(base_url: str) -> list[str]:
     parts = urlsplit(root)
     host = f"{parts.scheme}://{parts.netloc}"
     others = [f"{host}/public/v1", f"{host}/api/public/v1"]
-    if (parts.hostname or "").endswith("postiz.com"):
+    if f".{parts.hostname}".endswith(".postiz.com"):  # whole labels: the key is sent there
         others = [wire.api_root(wire.CLOUD_URL)]
     return list(dict.fromkeys([root, *others]))
 
 
 async def examine(
-    transport: Transport, clock: Clock, *, api_key: str, base_url: str
+    transport: Transport, clock: Clock, *, api_key: str | Secret, base_url: str
 ) -> list[Finding]:
     """Look at everything that usually goes wrong.
 
@@ -102,6 +103,7 @@ async def examine(
     Raises:
         ConfigurationError: there is no key at all, or the URL is no web address.
     """
+    api_key = Secret.of(api_key)
     key = wire.clean_key(api_key)
     findings = [_key_form(api_key, key)]
     patients = [_Patient(transport, clock, root, key) for root in candidates(base_url)]
@@ -121,16 +123,17 @@ async def examine(
     return findings
 
 
-def _key_form(given: str, key: str) -> Finding:
-    if key[:4] in {"pca_", "pcs_"}:
-        what = "client id" if key[:4] == "pca_" else "client secret"
+def _key_form(given: Secret, key: Secret) -> Finding:
+    kind = key.reveal()[:4]
+    if kind in {"pca_", "pcs_"}:
+        what = "client id" if kind == "pca_" else "client secret"
         advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
         return Finding("key form", Verdict.WRONG, f"this is the {what} of an application", advice)
-    if given.strip()[:7].lower() == "bearer ":
+    if given.reveal().strip()[:7].lower() == "bearer ":
         text = "begins with Bearer, which this client removes"
         return Finding("key form", Verdict.WARNING, text, "Postiz wants the bare key.")
-    kind = "an OAuth access token" if key.startswith("pos_") else "an organisation's API key"
-    return Finding("key form", Verdict.FINE, f"looks like {kind}")
+    what = "an OAuth access token" if kind == "pos_" else "an organisation's API key"
+    return Finding("key form", Verdict.FINE, f"looks like {what}")
 
 
 async def _address(

@@ -12,17 +12,18 @@ code works once: after a lost answer start again.
 
 from __future__ import annotations
 
+import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import msgspec
-
 from postiz_async import wire
 from postiz_async.client import make_transport
-from postiz_async.endpoints import OAUTH_TOKEN, Call
-from postiz_async.errors import AuthenticationError, ConfigurationError
+from postiz_async.endpoints import OAUTH_TOKEN
+from postiz_async.errors import AuthenticationError, ConfigurationError, PostizError
+from postiz_async.redaction import Secret, stripped
+from postiz_async.wire import WireRequest
 
 if TYPE_CHECKING:
     from postiz_async.models.oauth import Token
@@ -32,13 +33,6 @@ __all__ = ["OAuth", "check_callback", "new_state"]
 
 FRONT_URL = "https://platform.postiz.com"
 """The web page of the hosted service."""
-
-
-class _Exchange(msgspec.Struct):
-    grant_type: str
-    code: str
-    client_id: str
-    client_secret: str
 
 
 def new_state() -> str:
@@ -75,15 +69,18 @@ class OAuth:
 
     Args:
         client_id: begins with `pca_`.
-        client_secret: begins with `pcs_`; in no representation.
+        client_secret: begins with `pcs_`; kept as a `Secret`.
         front_url: the web page of Postiz.
         base_url: its backend, as for `Postiz`.
     """
 
     client_id: str
-    client_secret: str = field(default="", repr=False)
+    client_secret: str | Secret = ""
     front_url: str = FRONT_URL
     base_url: str = wire.CLOUD_URL
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
 
     def authorize_url(self, state: str) -> str:
         """Where to send the user. The redirect address is the one stored with the application."""
@@ -100,18 +97,38 @@ class OAuth:
         """
         if not self.client_secret:
             raise ConfigurationError("There is no client secret.")
-        body = _Exchange("authorization_code", code, self.client_id, self.client_secret)
-        root = wire.api_root(self.base_url).removesuffix("/public/v1")
-        request = wire.encode(
-            Call(OAUTH_TOKEN, body=wire.encode_body(body)),
-            root=root,
-            key="",
-            user_agent="postiz-async",
-            timeout=OAUTH_TOKEN.timeout,
-        )
+        request = self._request(Secret(code))
+        del code
         used = transport or make_transport()
         try:
             return wire.decode(OAUTH_TOKEN, await used.send(request))
+        except PostizError as error:
+            raise stripped(error)  # noqa: B904  (the same; a frame below has the token)
         finally:
             if transport is None:
                 await used.aclose()
+
+    def _request(self, code: Secret) -> WireRequest:
+        secret = Secret.of(self.client_secret)
+        body = Secret(
+            json.dumps(
+                {
+                    "grant_type": "authorization_code",
+                    "code": code.reveal(),
+                    "client_id": self.client_id,
+                    "client_secret": secret.reveal(),
+                }
+            )
+        )
+        return WireRequest(
+            OAUTH_TOKEN.method,
+            wire.api_root(self.base_url).removesuffix("/public/v1") + OAUTH_TOKEN.path,
+            (
+                ("User-Agent", "postiz-async"),
+                ("Accept", "application/json"),
+                ("Content-Type", "application/json"),
+            ),
+            body,
+            OAUTH_TOKEN.timeout,
+            secrets=(code, secret),
+        )

@@ -16,6 +16,7 @@ from postiz_async.clock import SystemClock
 from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.fairness import FairTransport, Turns
+from postiz_async.redaction import Secret
 from postiz_async.shields import to_the_end
 from postiz_async.stores import ledger_name
 
@@ -41,7 +42,7 @@ class _Tenant(Postiz):
         gates: dict[str, Gate],
         given_transport: Transport | None,
         *,
-        api_key: str,
+        api_key: Secret,
         base_url: str,
         organization: str | None,
         quota: QuotaStore | None,
@@ -165,7 +166,7 @@ class PostizPool:
         return len(self._clients)
 
     async def client(
-        self, api_key: str, *, organization: str | None = None, base_url: str | None = None
+        self, api_key: str | Secret, *, organization: str | None = None, base_url: str | None = None
     ) -> Postiz:
         """The open client of a key. The pool closes it.
 
@@ -179,7 +180,7 @@ class PostizPool:
             ConfigurationError: the pool is not open in this event loop, or the key or the URL
                 cannot be used.
         """
-        transport = self._transport
+        api_key, transport = Secret.of(api_key), self._transport
         if transport is None:
             raise ConfigurationError(
                 "This pool is not open. Use it as `async with PostizPool() as pool:`."
@@ -191,8 +192,8 @@ class PostizPool:
             )
         root = self._root if base_url is None else wire.api_root(base_url)
         key = wire.clean_key(api_key)
-        quota_name = ledger_name(root, organization or key)
-        place = ledger_name(root, key), quota_name
+        quota_name = ledger_name(root, organization or key.reveal())
+        place = ledger_name(root, key.reveal()), quota_name
         client = self._clients.pop(place, None)
         if client is None or not client.is_open:
             fair = FairTransport(transport, self._turns, quota_name, self._clock)

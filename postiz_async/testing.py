@@ -21,6 +21,7 @@ from postiz_async.durations import in_seconds
 from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError
 from postiz_async.models.integrations import Integration
+from postiz_async.redaction import Secret
 from postiz_async.sandbox import ConnectionLost, Request, Sandbox, UploadedFile
 from postiz_async.wire import WireRequest, WireResponse
 
@@ -77,12 +78,17 @@ class SandboxTransport:
 async def _arrive(request: WireRequest) -> Request:
     """The request as a server sees it."""
     parts = urlsplit(request.url)
-    headers = {name.lower(): value for name, value in request.headers}
+    headers = {
+        name.lower(): value.reveal() if isinstance(value, Secret) else value
+        for name, value in request.headers
+    }
     upload: UploadedFile | None = None
     body = b""
     if isinstance(request.body, FilePart):
         upload = await _upload(request.body)
         headers["content-type"] = "multipart/form-data; boundary=in-memory"
+    elif isinstance(request.body, Secret):
+        body = request.body.reveal().encode()
     elif request.body is not None:
         body = request.body
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))

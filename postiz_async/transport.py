@@ -7,9 +7,8 @@ import ssl
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -19,17 +18,21 @@ from postiz_async.endpoints import FilePart
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
-    ConfigurationError,
     Delivery,
+    PostizError,
     UploadError,
 )
+from postiz_async.proxies import Proxies
+from postiz_async.redaction import Secret, bare, redact, redact_text, stripped
 from postiz_async.stalls import Watch
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from aiohttp.abc import AbstractStreamWriter
+
+    from postiz_async.proxies import Proxy
 
 __all__ = ["AiohttpTransport", "Fetched", "Transport", "fetch"]
 
@@ -44,6 +47,14 @@ STALL_TIMEOUT = 60.0
 
 PIECE = 64 * 1024
 """Bytes of an upload that are handed over at a time."""
+
+
+SHORTEST_SECRET = 8
+"""Characters of a secret that is looked for in answers: shorter ones may be words of the answer."""
+
+
+LONGEST_ESCAPE = 8
+"""Bytes that a character of a secret takes at most, in the forms in which it is looked for."""
 
 
 class Transport(Protocol):
@@ -69,6 +80,8 @@ class AiohttpTransport:
     Proxies are taken from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) when it is made;
     a password for the server in a .netrc file is not, because the API key takes its place.
 
+    Whatever comes back is free of the secrets that were sent, and no exception leads to them.
+
     Args:
         connections: connections kept at most.
         speed: how many times as fast as the machine's the clock runs that time-outs are meant on.
@@ -76,8 +89,7 @@ class AiohttpTransport:
 
     def __init__(self, *, connections: int = 100, speed: float = 1.0) -> None:
         self._speed = speed
-        self._proxies = _proxies()
-        self._routes: dict[tuple[str, str], str | None] = {}
+        self._proxies = Proxies()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -88,47 +100,70 @@ class AiohttpTransport:
     async def send(self, request: WireRequest) -> WireResponse:
         if self._session.closed:
             raise APIConnectionError("The client is closed.", delivery=Delivery.NOT_SENT)
+        proxy = self._proxies.on_the_way_to(request.url)
+        carried = request.carried()
+        if proxy is not None:
+            carried += proxy.secrets
+        secrets = [each for each in carried if len(each) >= SHORTEST_SECRET]
+        try:
+            return await self._exchange(request, proxy, secrets)
+        except BaseException as cause:  # noqa: BLE001  (it is raised again)
+            error = _shown(request, cause, secrets)
+        try:
+            raise error  # not above: there the cause would come along, and what it has seen
+        finally:
+            del error
+
+    async def _exchange(
+        self, request: WireRequest, proxy: Proxy | None, secrets: Sequence[Secret]
+    ) -> WireResponse:
+        """Send and read. Exceptions from here have the key in their tracebacks."""
         if not isinstance(request.body, FilePart):
-            return await self._send(request, request.body)
+            body = request.body
+            data = body.reveal().encode() if isinstance(body, Secret) else body
+            return await self._send(request, data, proxy, secrets)
         chunks = request.body.open()
         watch = Watch(request.body.stall_timeout)
         try:
             with watch.over():
-                return await self._send(request, _multipart(request.body, chunks, watch))
+                form = _multipart(request.body, chunks, watch)
+                return await self._send(request, form, proxy, secrets)
             raise watch.verdict(_host(request))
         finally:
             with suppress(RuntimeError):  # a cancelled writer is about to close it
                 await chunks.aclose()
 
     async def _send(
-        self, request: WireRequest, data: bytes | aiohttp.MultipartWriter | None
+        self,
+        request: WireRequest,
+        data: bytes | aiohttp.MultipartWriter | None,
+        proxy: Proxy | None,
+        secrets: Sequence[Secret],
     ) -> WireResponse:
-        try:
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),  # as wire encoded it, to the letter
-                headers=dict(request.headers),
-                data=data,
-                allow_redirects=False,
-                timeout=_timeout(request.timeout, self._speed, watched=isinstance(data, _Form)),
-                proxy=self._proxy(request.url),
-            ) as response:
-                content, is_cut = await _read(response, request.max_body)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return WireResponse(response.status, headers, content, is_cut)
-        except (aiohttp.ClientError, OSError, ValueError) as cause:
-            raise _connection_error(request, cause) from cause
-
-    def _proxy(self, url: str) -> str | None:
-        """The proxy on the way to the host of `url`, which is asked for once."""
-        if not self._proxies:
-            return None
-        parts = urlsplit(url)
-        server = (parts.scheme, parts.netloc)
-        if server not in self._routes:
-            direct = proxy_bypass(parts.netloc)
-            self._routes[server] = None if direct else self._proxies.get(parts.scheme)
-        return self._routes[server]
+        headers = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers
+        }
+        to_proxy = proxy.headers() if proxy is not None else {}
+        is_tunnel = request.url.startswith("https:")
+        async with self._session.request(
+            request.method,
+            URL(request.url, encoded=True),  # as wire encoded it, to the letter
+            headers=headers if is_tunnel else headers | to_proxy,
+            data=data,
+            allow_redirects=False,
+            timeout=_timeout(request.timeout, self._speed, watched=isinstance(data, _Form)),
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=to_proxy if is_tunnel else None,
+        ) as response:
+            most = request.max_body
+            further = max(map(len, secrets), default=0) * LONGEST_ESCAPE
+            content, is_cut = await _read(response, most + further)
+            headers, content = _redacted(response, content, secrets)
+            if is_cut:  # maybe in the middle of a secret
+                content = content[: len(content) - further]
+            is_cut |= len(content) > most
+            return WireResponse(response.status, headers, content[:most], is_cut)
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -153,31 +188,39 @@ async def _once(
         raise _BrokenError(type(cause).__name__) from cause
 
 
-def _proxies() -> dict[str, str]:
-    """The proxies of the environment by scheme.
-
-    Raises:
-        ConfigurationError: one is of a kind that cannot be used.
-    """
-    found = {scheme: url for scheme, url in getproxies().items() if scheme in {"http", "https"}}
-    for scheme, url in found.items():
-        found[scheme] = url if "://" in url else f"http://{url}"
-        kind = found[scheme].partition("://")[0]
-        if kind not in {"http", "https"}:
-            raise ConfigurationError(
-                f"The proxy in {scheme.upper()}_PROXY is a {kind} proxy; only http proxies can be "
-                "used. Change it, or add the server to NO_PROXY."
-            )
-    return found
+def _redacted(
+    response: aiohttp.ClientResponse, content: bytes, secrets: Sequence[Secret]
+) -> tuple[dict[str, str], bytes]:
+    """The headers by their names in lower case, and the body; without secrets anywhere."""
+    seen = b"\n".join([*chain.from_iterable(response.raw_headers), content])
+    headers = response.headers.items()
+    if redact(seen, secrets) is seen:  # as nearly always
+        return {name.lower(): value for name, value in headers}, content
+    return {
+        redact_text(name, secrets).lower(): redact_text(value, secrets) for name, value in headers
+    }, redact(content, secrets)
 
 
-def _connection_error(request: WireRequest, cause: Exception) -> APIConnectionError:
+def _shown(request: WireRequest, cause: BaseException, secrets: Sequence[Secret]) -> BaseException:
+    """What is raised for a fault, without anything that leads to the secrets."""
+    is_ours = isinstance(cause, PostizError)
+    if isinstance(cause, aiohttp.ClientError | OSError | ValueError) and not is_ours:
+        return _connection_error(request, cause, secrets)
+    return stripped(cause, secrets)
+
+
+def _connection_error(
+    request: WireRequest, cause: Exception, secrets: Sequence[Secret]
+) -> APIConnectionError:
     """What a fault below HTTP means, in words for people."""
     text, delivery = _fault(request, cause)
     is_late = isinstance(cause, (TimeoutError, aiohttp.ConnectionTimeoutError))
     kind = APITimeoutError if is_late else APIConnectionError
     hint = "`postiz-async doctor` looks for the cause."
-    return kind(text, delivery=delivery, hint=hint)
+    error = kind(redact_text(text, secrets), delivery=delivery, hint=hint)
+    below = cause.__cause__ if isinstance(cause, _BrokenError) else None
+    error.__cause__ = bare(below or cause, secrets)
+    return error
 
 
 def _fault(request: WireRequest, cause: Exception) -> tuple[str, Delivery]:
@@ -318,12 +361,12 @@ async def fetch(
     Raises:
         UploadError: no answer, or it broke off; from iterating over its chunks too.
     """
-    refused = False
+    host, refused, why = "", False, ""
 
     def make_socket(info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         nonlocal refused
         family, kind, protocol, _, place = info
-        if not may_connect(target.host or "", str(place[0])):
+        if not may_connect(host, str(place[0])):
             refused = True
             raise PermissionError(f"{place[0]} is not public")
         return socket.socket(family, kind, protocol)
@@ -340,36 +383,44 @@ async def fetch(
     ) as session:
         try:
             target = URL(url)  # parsed once: what is judged is what is asked
+            host = target.host or ""
             async with session.get(target, allow_redirects=False) as response:
                 location = response.headers.get("Location", "")
-                chunks = _chunks(response, name, stall_timeout)
+                chunks = _chunks(response.content, name, stall_timeout)
                 yield Fetched(response.status, location, response.content_length, chunks)
         except (aiohttp.ClientError, OSError, ValueError) as cause:
-            if refused:
-                raise UploadError(
-                    f"{name} leads to an address of a private network or of this machine, and was "
-                    "not fetched. If it is yours, say allow_private=True."
-                ) from None
-            raise _fetch_error(name, cause, stall_timeout) from None  # it tells the whole URL
+            why = _why_not(cause, stall_timeout)
+    if refused:
+        raise UploadError(
+            f"{name} leads to an address of a private network or of this machine, and was "
+            "not fetched. If it is yours, say allow_private=True."
+        )
+    if why:
+        raise _not_fetched(name, why)
 
 
 async def _chunks(
-    response: aiohttp.ClientResponse, name: str, stall_timeout: float
+    content: aiohttp.StreamReader, name: str, stall_timeout: float
 ) -> AsyncGenerator[bytes]:
     try:
-        async for chunk in response.content.iter_any():
+        async for chunk in content.iter_any():
             yield chunk
     except (aiohttp.ClientError, OSError, ValueError) as cause:
-        raise _fetch_error(name, cause, stall_timeout) from None
-
-
-def _fetch_error(name: str, cause: Exception, stall_timeout: float) -> UploadError:
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        why = f"no connection: {cause.strerror or cause}"
-    elif isinstance(cause, ValueError):
-        why = "it is no address"
-    elif isinstance(cause, TimeoutError):
-        why = f"it gave no byte for {stall_timeout:g} s"
+        why = _why_not(cause, stall_timeout)
     else:
-        why = f"its answer broke off ({type(cause).__name__})"
+        return
+    raise _not_fetched(name, why)
+
+
+def _why_not(cause: Exception, stall_timeout: float) -> str:
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return f"no connection: {cause.strerror or cause}"
+    if isinstance(cause, ValueError):
+        return "it is no address"
+    if isinstance(cause, TimeoutError):
+        return f"it gave no byte for {stall_timeout:g} s"
+    return f"its answer broke off ({type(cause).__name__})"
+
+
+def _not_fetched(name: str, why: str) -> UploadError:
     return UploadError(f"{name} could not be fetched: {why}. Is the address right and up?")

@@ -160,3 +160,24 @@ async def answers(response: WireResponse) -> dict[str, Finding]:
     return by_subject(
         await examine(Always(response), JumpingClock(), api_key="k", base_url="http://odd.invalid")
     )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "notpostiz.com",
+        "postiz.com.example.org",
+        "my-postiz.com",
+        "xpostiz.com:8443",
+        "postiz.community",
+    ],
+)
+def test_a_key_of_a_server_of_ones_own_is_not_sent_to_the_cloud(host: str) -> None:
+    assert all(f"//{host}/" in url for url in candidates(f"https://{host}"))
+
+
+@pytest.mark.parametrize(
+    "host", ["postiz.com", "www.postiz.com", "POSTIZ.com", "platform.postiz.com"]
+)
+def test_addresses_of_the_cloud_lead_to_its_api(host: str) -> None:
+    assert candidates(f"https://{host}")[-1] == "https://api.postiz.com/public/v1"

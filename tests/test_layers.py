@@ -11,8 +11,8 @@ import postiz_async
 ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
-    ("errors", "clock", "shields"),
-    ("durations", "models"),
+    ("errors", "clock", "shields", "redaction", "private_files"),
+    ("durations", "models", "proxies"),
     ("lanes", "retry", "quota", "providers"),
     ("keeping", "shown", "homes"),
     ("endpoints", "content", "events", "flight", "stores", "sharing", "stalls", "pacing"),
@@ -45,7 +45,7 @@ LATE_FROM_ABOVE = {("client", "batch")}
 
 PURE = {"quota", "keeping", "shown", "retry", "content", "compose", "wire", "flight", "endpoints"}
 PURE |= {"errors", "events", "landing", "lanes", "providers", "validation", "texts", "sharing"}
-PURE |= {"durations"}
+PURE |= {"durations", "redaction"}
 PURE_MODULES = {"delivery.marks", "delivery.matching", "batch.plan", "batch.rows", "batch.cells"}
 PURE_MODULES |= {"batch.kinds", "batch.html_text", "batch.html_calendar", "batch.html_windows"}
 PURE_MODULES |= {"batch.bodies", "batch.decisions", "batch.existing", "batch.isolating"}

@@ -25,7 +25,7 @@ from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import WireRequest
+from postiz_async.wire import Secret, WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,7 +49,7 @@ class Servers:
         }
 
     async def send(self, request: WireRequest) -> WireResponse:
-        key = str(dict(request.headers)["Authorization"])
+        key = Secret.of(dict(request.headers)["Authorization"]).reveal()
         if request.url.endswith("/posts"):
             self.order.append(key)
         return await self._ways[key].send(request)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async.cli.output import Output
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
+from postiz_async.cli.settings import Connection, Json, find_key, find_target, open_client
 from postiz_async.doctor import Finding, Verdict, examine
 from postiz_async.transport import AiohttpTransport
 
@@ -32,7 +31,7 @@ async def doctor(
     """Find out why the connection does not work: address, key, clock, age of the server."""
     output = Output(as_json=json)
     target = find_target(connection)
-    given_key = connection.api_key or os.environ.get("POSTIZ_API_KEY") or target.key
+    given_key, _, _ = find_key(connection)
     transport = AiohttpTransport()
     try:
         findings = await examine(transport, target.clock, api_key=given_key, base_url=target.root)

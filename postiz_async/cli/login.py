@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from postiz_async.cli.output import Output
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
+from postiz_async.redaction import Secret
 from postiz_async.wire import CLOUD_URL
 
 __all__ = ["app"]
@@ -38,7 +39,12 @@ async def exchange(
     *,
     client_id: ClientId,
     client_secret: Annotated[
-        str, Parameter(env_var="POSTIZ_CLIENT_SECRET", help="The client secret (pcs_...).")
+        Secret,
+        Parameter(
+            env_var="POSTIZ_CLIENT_SECRET",
+            help="The client secret (pcs_...).",
+            accepts_keys=False,
+        ),
     ],
     state: Annotated[str, Parameter(help="The state that was printed.")],
     url: Annotated[str, Parameter(help="The backend of Postiz.")] = CLOUD_URL,

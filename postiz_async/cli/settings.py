@@ -20,13 +20,15 @@ from cyclopts import Parameter
 from postiz_async.client import Postiz, make_transport
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.private_files import tighten
+from postiz_async.redaction import Secret
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.wire import CLOUD_URL, api_root, clean_key
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
 
-__all__ = ["Connection", "Json", "Target", "find_target", "open_client"]
+__all__ = ["Connection", "Json", "Target", "find_key", "find_target", "open_client"]
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -41,8 +43,11 @@ class Connection:
     """How to reach Postiz."""
 
     api_key: Annotated[
-        str | None,
-        Parameter(help="The API key; else POSTIZ_API_KEY, else the official CLI's login."),
+        Secret | None,
+        Parameter(
+            help="The API key; else POSTIZ_API_KEY, else the official CLI's login.",
+            accepts_keys=False,
+        ),
     ] = None
     url: Annotated[
         str | None,
@@ -62,7 +67,7 @@ class Target:
     """Resolved settings. `source` says where the key came from."""
 
     root: str
-    key: str
+    key: Secret
     source: str
     clock: Clock
     times_out_on_it: bool = False
@@ -85,16 +90,8 @@ def find_target(connection: Connection) -> Target:
     Raises:
         ConfigurationError: there is no key, or something cannot be used.
     """
-    login = _official_login()
-    candidates = (
-        (connection.api_key, "--api-key"),
-        (os.environ.get("POSTIZ_API_KEY"), "POSTIZ_API_KEY"),
-        (login.access_token, "~/.postiz/credentials.json"),
-    )
-    key, source = next(((key, source) for key, source in candidates if key), ("", ""))
-    url = connection.url or os.environ.get("POSTIZ_API_URL")
-    if not url and source.startswith("~"):
-        url = login.api_url
+    key, source, its_server = find_key(connection)
+    url = connection.url or os.environ.get("POSTIZ_API_URL") or its_server
     if not key:
         raise ConfigurationError(
             "There is no API key. You find it in Postiz under Settings > Developers > Public API. "
@@ -105,6 +102,15 @@ def find_target(connection: Connection) -> Target:
     wants_sandbox = connection.sandbox_clock or wanted in {"1", "timeouts"}
     clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
     return Target(root, clean_key(key), source, clock, wanted == "timeouts")
+
+
+def find_key(connection: Connection) -> tuple[Secret, str, str | None]:
+    """The key as it was given, where it came from, and the server that it was kept with, if any."""
+    key = connection.api_key or Secret(os.environ.get("POSTIZ_API_KEY", ""))
+    if key:
+        return key, "--api-key" if connection.api_key else "POSTIZ_API_KEY", None
+    login = _official_login()
+    return Secret(login.access_token or ""), "~/.postiz/credentials.json", login.api_url
 
 
 def json_object(name: str, text: str) -> dict[str, object]:
@@ -123,6 +129,7 @@ def json_object(name: str, text: str) -> dict[str, object]:
 async def open_client(target: Target) -> AsyncGenerator[Postiz]:
     """A client that shares the quota with the other commands of this user, now and later."""
     transport = make_transport(speed=target.clock.speed if target.times_out_on_it else 1.0)
+    tighten(state_folder())
     store = SqliteStore(state_folder() / "quota.sqlite")
     try:
         async with Postiz(

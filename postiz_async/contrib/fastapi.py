@@ -41,6 +41,7 @@ from postiz_async.contrib.web import (
 from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
 from postiz_async.pool import PostizPool
+from postiz_async.redaction import Secret
 from postiz_async.webhooks import parse
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def postiz_lifespan(
     app: FastAPI,
     client: Postiz | PostizPool | None = None,
     *,
-    quota: QuotaStore | Path | str | None = None,
+    quota: QuotaStore | Path | Secret | str | None = None,
     outbox: OutboxOptions | Path | str | None = None,
     max_wait: Budget = MAX_WAIT,
     drain: float = 0.0,
@@ -110,6 +111,8 @@ async def postiz_lifespan(
     check_seconds("drain", drain, zero=True, endless=True)
     if client is not None and (quota is not None or outbox is not None):
         raise ConfigurationError("Give quota and outbox to the client, or let it be made here.")
+    if isinstance(quota, str):
+        quota = Secret(quota)  # for all of the application's life in this frame
     async with AsyncExitStack() as stack:
         if client is None:
             store = open_store(quota) if quota is not None else None
@@ -199,7 +202,8 @@ def postiz_router(
     """Two routes: one that takes webhook deliveries, one that shows how things stand.
 
     Deliveries have no signature and are often empty, so one is a hint and no fact: it lets
-    `posts.wait_published` look at once. Make the path hard to guess, and give it to Postiz.
+    `posts.wait_published` look at once. Make the path hard to guess, and give it to Postiz; the
+    schema of the application (`/openapi.json`) does not tell it.
 
     Args:
         webhook: where Postiz delivers; None: nowhere.
@@ -207,7 +211,9 @@ def postiz_router(
     """
     router = APIRouter()
     if webhook is not None:
-        router.add_api_route(webhook, _delivered, methods=["POST"], status_code=204)
+        router.add_api_route(
+            webhook, _delivered, methods=["POST"], status_code=204, include_in_schema=False
+        )
     if health_path is not None:
         router.add_api_route(health_path, _healthy, methods=["GET"])
     return router

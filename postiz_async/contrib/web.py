@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -32,6 +32,7 @@ from postiz_async.errors import (
     UploadError,
 )
 from postiz_async.pool import PostizPool
+from postiz_async.redaction import Secret
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -62,11 +63,14 @@ STORE_RETRY = 5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whose Postiz a request uses; see `PostizPool.client`."""
+    """Whose Postiz a request uses; see `PostizPool.client`. The key is kept as a `Secret`."""
 
-    api_key: str = field(repr=False)
+    api_key: str | Secret
     organization: str | None = None
     base_url: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api_key", Secret.of(self.api_key))
 
 
 class RequestClient:
@@ -98,19 +102,22 @@ class RequestClient:
         return await self.client.quota()
 
 
-def open_store(where: QuotaStore | Path | str) -> QuotaStore:
+def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
     """A quota store by its address: `redis://...` for many hosts, else the path of a file.
 
     Raises:
         ConfigurationError: the address is one of Redis, and the extra is not installed.
     """
-    if not isinstance(where, str | Path):
-        return where
-    if not str(where).startswith(("redis://", "rediss://", "unix://")):
+    if isinstance(where, Path):
         return SqliteStore(where)
+    if not isinstance(where, str | Secret):
+        return where
+    where = Secret.of(where)  # the address of a Redis may have a password
+    if not where.reveal().startswith(("redis://", "rediss://", "unix://")):
+        return SqliteStore(where.reveal())
     from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (needs the extra)
 
-    return RedisStore(str(where))
+    return RedisStore(where)
 
 
 # ------------------------------------------------------------------ errors

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from postiz_async.errors import BatchError
+from postiz_async.private_files import PRIVATE, tighten
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,8 @@ class FileLock:
 def _acquired(path: Path) -> int | None:
     """A descriptor that holds the lock; None when somebody else holds it."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, PRIVATE)
+        tighten(path)  # who may read it could hold the lock
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
             raise BatchError(

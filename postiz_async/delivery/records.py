@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async import private_files
 from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION, migrate, read_version
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
@@ -189,7 +190,7 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
                 raise _damaged(path, fault)
             meta = read_meta(reader)
             _refuse_other_server(path, meta["base_url"], base_url)
-        connection = sqlite3.connect(path, check_same_thread=False)
+        connection = private_files.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -294,7 +295,7 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     """Make the file beside its place and move it there, so that it is whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
-    with closing(sqlite3.connect(fresh)) as connection:
+    with closing(private_files.connect(fresh)) as connection:
         connection.executescript(
             f"PRAGMA application_id = {APPLICATION_ID}; "
             f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import anyio
 
 from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.redaction import Secret, redact_text
 from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
@@ -86,16 +88,16 @@ class RedisStore:
         StoreError: from its methods, when Redis cannot be reached.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | Secret) -> None:
+        url = Secret.of(url)
         self._url = url
-        self._redis = _client(url)
+        self._redis, self._login = _client(url)
         self._script = self._redis.register_script(_SCRIPT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._free: anyio.Semaphore | None = None
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
-        self._secrets = [str(options[key]) for key in ("password", "username") if options.get(key)]
 
     def __repr__(self) -> str:
         return f"RedisStore({self._where!r})"
@@ -124,9 +126,10 @@ class RedisStore:
             time = int(seconds) + int(micros) / 1e6
             return bool(done), Versioned(bytes(value) or None, int(version), time)
         except (RedisError, OSError, ValueError, TypeError) as error:
-            raise self._trouble(self._reason(error)) from None
+            reason = self._reason(error)
         finally:
             free.release()
+        raise self._trouble(reason)  # not above: there the cause, with the password, comes along
 
     async def _one_of(self, free: anyio.Semaphore) -> None:
         """Wait for a connection while all are in use."""
@@ -156,7 +159,7 @@ class RedisStore:
                     "This RedisStore is used in another event loop, where its connections live. "
                     "Make one store for each event loop."
                 )
-            self._redis = _client(self._url)
+            self._redis, self._login = _client(self._url)
             self._script = self._redis.register_script(_SCRIPT)
             self._free = None
         self._loop = loop
@@ -171,12 +174,28 @@ class RedisStore:
             if any(part in shown for part in parts.split("|")):
                 return reason
         text = str(error) or type(error).__name__
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = redact_text(text, (self._login.password, self._login.user))
         return f"{text.rstrip('.')}. Is it running, and is the address right?"
 
 
-def _client(url: str) -> Redis:
+class _Login:
+    """Who is told to Redis: it asks when it connects, and so keeps no password."""
+
+    def __init__(self, user: Secret, password: Secret) -> None:
+        self.user = user
+        self.password = password
+
+    def get_credentials(self) -> tuple[str, ...]:
+        """What `AUTH` is sent with."""
+        both = (self.user, self.password) if self.user else (self.password,)
+        return tuple(each.reveal() for each in both)
+
+    async def get_credentials_async(self) -> tuple[str, ...]:
+        """The same."""
+        return self.get_credentials()
+
+
+def _client(url: Secret) -> tuple[Redis, _Login]:
     try:
         from redis.asyncio import Redis  # noqa: PLC0415  (an extra)
         from redis.asyncio.retry import Retry  # noqa: PLC0415  (an extra)
@@ -186,25 +205,36 @@ def _client(url: str) -> Redis:
             "A quota in Redis needs the redis extra: python -m pip install 'postiz-async[redis]'"
         ) from None
     connect = cast("Callable[..., Redis]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
-    try:
+    with suppress(ValueError):  # its text may have a part of the password
         _check_address(url)
-        return connect(
-            url,
+        client = connect(
+            url.reveal(),
             max_connections=CONNECTIONS,
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),
         )
-    except ValueError:  # its text may have a part of the password
-        raise ConfigurationError(
-            "The address of Redis cannot be used. It looks like redis://:password@host:6379/0; in "
-            "user and password all but letters, digits and -._~ is written as %XX."
-        ) from None
+        return client, _take_login(client)
+    raise ConfigurationError(
+        "The address of Redis cannot be used. It looks like redis://:password@host:6379/0; in "
+        "user and password all but letters, digits and -._~ is written as %XX."
+    )
 
 
-def _check_address(url: str) -> None:
+def _take_login(client: Redis) -> _Login:
+    """Take user and password out of the options of its connections."""
+    options = client.connection_pool.connection_kwargs
+    login = _Login(
+        Secret(options.pop("username", None) or ""), Secret(options.pop("password", None) or "")
+    )
+    if login.user or login.password:
+        options["credential_provider"] = login
+    return login
+
+
+def _check_address(url: Secret) -> None:
     """Refuse what would be taken apart in another way than it is meant."""
-    parts = urlsplit(url)
+    parts = urlsplit(url.reveal())
     if parts.scheme in {"redis", "rediss"} and "@" in parts.path + parts.query + parts.fragment:
         raise ValueError("a / ? or # in the password")
     if "decode_responses" in parts.query:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from postiz_async.errors import StoreError
+from postiz_async.private_files import connect, make_folder
 from postiz_async.shields import in_thread
 from postiz_async.stores import Versioned
 
@@ -47,7 +48,7 @@ class SqliteStore:
     """Keeps states in a SQLite file; put it on a local disk.
 
     Args:
-        path: the file; made when it is not there, and its folder with it.
+        path: the file; made when it is not there, and its folder with it, for its owner alone.
 
     Raises:
         StoreError: from its methods, when the file cannot be used, or is something else.
@@ -137,7 +138,7 @@ def open_shared(
     """Open a file of ours that several processes use, or make it.
 
     Args:
-        path: the file; its folder is made too.
+        path: the file; its folder is made too, both for their owner alone.
         application: the number that marks files of this kind.
         version: of its schema.
         schema: the statements that make it, with `;` between them.
@@ -147,10 +148,8 @@ def open_shared(
         StoreError: it is something else, or of another version. It is left as it is.
         sqlite3.Error: it cannot be used; see `explain`. So does an OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
-    )
+    make_folder(path.parent)
+    connection = connect(path, timeout=BUSY_MS / 1000, autocommit=True)
     try:
         connection.execute("BEGIN")  # all of it as of one moment, while another makes the file
         _is_new(connection, path, application, version)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from postiz_async.models.media import Media
+from postiz_async.private_files import connect, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +60,8 @@ def put(path: Path, owner: str, sha256: str, medium: Media, now: float, *, oldes
 
 def _with_file(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=_BUSY)) as file, file:
+        make_folder(path.parent)
+        with closing(connect(path, timeout=_BUSY)) as file, file:
             file.execute(_TABLE)
             return work(file)
     except (sqlite3.Error, OSError, msgspec.DecodeError) as error:

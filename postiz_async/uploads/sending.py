@@ -37,6 +37,7 @@ from postiz_async.wire import encode_body
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
     from pathlib import Path
+    from types import TracebackType
 
     from postiz_async.caller import Caller
     from postiz_async.models.media import Media
@@ -83,12 +84,17 @@ class Wishes:
 
 
 class _Part:
-    """A source on its way. `fault` is what went wrong on our side of it."""
+    """A source on its way. `fault` is what went wrong on our side of it.
+
+    `trace` is its traceback as far as our side goes: beyond are the frames that write the request,
+    and they have the key.
+    """
 
     def __init__(
         self, source: Source, mime: str, wishes: Wishes, *, sha256: str | None, wants_hash: bool
     ) -> None:
         self.fault: Exception | None = None
+        self.trace: TracebackType | None = None
         self.sent = 0
         self.sha256 = sha256
         self._wants_hash = wants_hash
@@ -119,7 +125,7 @@ class _Part:
                 async for chunk in chunks:
                     yield chunk
         except Exception as error:
-            self.fault = error
+            self.fault, self.trace = error, error.__traceback__
             raise
 
     async def _checked(self) -> AsyncGenerator[bytes]:
@@ -252,13 +258,13 @@ async def _send(caller: Caller, source: Source, part: _Part) -> Media:
         medium = await caller.call(Call(UPLOAD_FILE, file=part.as_file_part()))
     except PostizError as error:
         if part.fault is not None and part.fault is not error:
-            raise part.fault from error
+            raise part.fault.with_traceback(part.trace) from error
         retryable = isinstance(error, APIConnectionError | ServerError)
         if retryable and not part.can_repeat():
             error.args = (f"{error}\n  {_ONCE.format(name=source.name)}",)
         raise
     if part.fault is not None:
-        raise part.fault
+        raise part.fault.with_traceback(part.trace)
     return medium
 
 

@@ -3,7 +3,8 @@
 The only place that knows the API's JSON and header names.
 """
 
-from postiz_async.wire.address import CLOUD_URL, Secret, api_root, clean_key
+from postiz_async.redaction import Secret
+from postiz_async.wire.address import CLOUD_URL, api_root, clean_key
 from postiz_async.wire.answers import decode, failure, lacks_route, parse_date, transient
 from postiz_async.wire.messages import WireRequest, WireResponse
 from postiz_async.wire.observing import Cost, Observation, observe

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, quote, urlsplit
 
-from postiz_async.errors import (
-    ConfigurationError,
-)
+from postiz_async.errors import ConfigurationError
+from postiz_async.redaction import Secret
 
-__all__ = ["CLOUD_URL", "Secret", "api_root", "clean_key"]
+__all__ = ["CLOUD_URL", "api_root", "clean_key"]
 
 CLOUD_URL = "https://api.postiz.com"
 """The base URL of the hosted service."""
@@ -18,19 +17,9 @@ _PREFIX = "/public/v1"
 
 _BEARER = re.compile(r"^bearer(\s+|$)", re.IGNORECASE)
 
+_KEY = re.compile(r"[\x21-\x7e]+")
+
 _NO_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f\\]")
-
-
-class Secret(str):
-    """A text that shows itself to nobody who only looks: its `repr` is three stars.
-
-    So it stays out of the values of local variables that a traceback or an error reporter shows.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 def api_root(base_url: str) -> str:
@@ -79,19 +68,20 @@ def _ascii_host(parts: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host.encode("idna").decode()
 
 
-def clean_key(api_key: str) -> Secret:
+def clean_key(api_key: str | Secret) -> Secret:
     """The key as the server wants it: bare, without white space around it or `Bearer`.
 
     Raises:
         ConfigurationError: it is empty or has characters that no header can carry.
     """
-    key = Secret(_BEARER.sub("", api_key.strip()))
+    api_key = Secret.of(api_key)  # the error of a key that is wrong must not show it either
+    key = Secret(_BEARER.sub("", api_key.reveal().strip()))
     if not key:
         raise ConfigurationError(
             "There is no API key. Find it in Postiz under Settings > Developers > Public API, "
             "and pass api_key=... or set POSTIZ_API_KEY."
         )
-    if any(not 0x21 <= ord(char) <= 0x7E for char in key):
+    if not _KEY.fullmatch(key.reveal()):
         raise ConfigurationError(
             "The API key contains a space, a line break or a character outside ASCII. "
             "Copy it again from Postiz under Settings > Developers > Public API."

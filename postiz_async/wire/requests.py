@@ -19,6 +19,7 @@ from postiz_async.errors import (
 
 if TYPE_CHECKING:
     from postiz_async.endpoints import Call, FilePart
+    from postiz_async.redaction import Secret
 
 from postiz_async.wire.messages import WireRequest
 
@@ -46,7 +47,7 @@ def encode(
     call: Call[T],
     *,
     root: str,
-    key: str,
+    key: Secret | None,
     user_agent: str,
     timeout: float | None,
     headers: tuple[tuple[str, str], ...] = (),
@@ -63,16 +64,15 @@ def encode(
         path = path.replace("{" + name + "}", _segment(name, value))
     query = "&".join(f"{_quoted(key)}={_value(key, value)}" for key, value in call.query)
     url = f"{root}{path}?{query}" if query else f"{root}{path}"
-    own = [("User-Agent", user_agent), ("Accept", "application/json")]
-    if key:
-        own.insert(0, ("Authorization", key))
+    own: list[tuple[str, str | Secret]] = [("Authorization", key)] if key is not None else []
+    own += [("User-Agent", user_agent), ("Accept", "application/json")]
     body: bytes | FilePart | None = call.file
     if call.body is not None:
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
-    headers = (*own, *_added(headers))
+    sent = (*own, *_added(headers))
     end = call.endpoint
-    return WireRequest(end.method, url, headers, body, timeout, end.max_body, expires)
+    return WireRequest(end.method, url, sent, body, timeout, end.max_body, expires)
 
 
 _OUR_HEADERS = {

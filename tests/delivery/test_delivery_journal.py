@@ -428,6 +428,7 @@ async def test_a_journal_that_nobody_may_write_can_be_looked_at() -> None:
         path = Path(folder) / "campaign.journal"
         async with await open_journal(path) as journal:
             await journal.put([row("a")])
+        path.chmod(0o644)  # as somebody does who wants others to look at it
         with nobody_may_write(folder):
             assert len(read_summary(path).rows) == 1
             assert read_history(path) == ()

@@ -270,3 +270,12 @@ def run_lifespan() -> Callable[..., Awaitable[Any]]:
             return opened
 
     return run
+
+
+def test_the_path_of_the_webhook_is_not_in_the_schema() -> None:
+    """It has to be hard to guess; the schema is there for everybody."""
+    app = FastAPI()
+    app.include_router(postiz_router(webhook="/hooks/7d1c0a9e", health_path="/health"))
+    schema = app.openapi()
+    assert "7d1c0a9e" not in str(schema)
+    assert "/health" in schema["paths"]

@@ -1,0 +1,189 @@
+"""Secrets: a type that does not show them, and taking them out of what others repeat. PURE.
+
+A server, a firewall or a proxy may repeat what it was sent, in an answer, a redirect or a refusal.
+What comes back goes into errors, logs, journals and reports; so secrets are replaced by `***`
+before anything reads it. Here are the forms in which they come back.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["ForeignError", "Secret", "bare", "redact", "redact_text", "stripped"]
+
+E = TypeVar("E", bound=BaseException)
+
+MASK = "***"
+
+_MARKERS = (b"\\u00", b"\\", b"%", b"&")
+"""One of these is in each form with escapes; without it in a text there is none to look for."""
+
+
+class Secret:
+    """A text that shows itself to nobody who only looks: `str` and `repr` are three stars.
+
+    So it stays out of the local variables that an error reporter shows. It is kept in a closure,
+    because reporters also list the attributes of what they find. Two are equal when their texts
+    are, and one equals its text.
+    """
+
+    __slots__ = ("_forms", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text: Callable[[], str] = lambda: text
+        self._forms = cache(lambda: _forms_by_marker(text))
+
+    @classmethod
+    def of(cls, text: str | Secret) -> Secret:
+        """A text as a secret; what is one already stays as it is."""
+        return text if isinstance(text, Secret) else cls(text)
+
+    def reveal(self) -> str:
+        """The text. Call it inside the expression that needs it, never for a variable."""
+        return self._text()
+
+    def hide(self, data: bytes) -> bytes:
+        """The same bytes with `***` for each form of the secret; `data` itself if it has none."""
+        for marker, forms in self._forms():
+            if marker in data:
+                for form in forms:
+                    if form in data:
+                        data = data.replace(form, MASK.encode())
+        return data
+
+    def __len__(self) -> int:
+        return len(self._text())
+
+    def __eq__(self, other: object) -> bool:
+        return self._text() == (other._text() if isinstance(other, Secret) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._text())
+
+    def __repr__(self) -> str:
+        return MASK
+
+
+def redact(data: bytes, secrets: Iterable[Secret]) -> bytes:
+    """The same bytes without any of the secrets; `data` itself if it has none."""
+    for secret in secrets:
+        data = secret.hide(data)
+    return data
+
+
+def redact_text(text: str, secrets: Iterable[Secret]) -> str:
+    """The same text without any of the secrets."""
+    return redact(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+
+
+# ------------------------------------------------------------------ forms
+
+
+def _forms_by_marker(text: str) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+    """The forms of a secret, by what a text must have to have one of them; empty: nothing."""
+    found: dict[bytes, dict[bytes, None]] = {}
+    for form in _forms(text):
+        marker = next((marker for marker in _MARKERS if marker in form), b"")
+        found.setdefault(marker, {})[form] = None
+    return tuple((marker, tuple(forms)) for marker, forms in found.items())
+
+
+def _forms(text: str) -> Iterable[bytes]:
+    """How a secret may come back: as it is or in base64, escaped for URL, JSON, HTML, or for two.
+
+    The second is JSON: a text in a JSON answer that was escaped before.
+    """
+    if not text:
+        return
+    raw = text.encode("utf-8", "surrogatepass")
+    once = ["".join(escape % byte for byte in raw) for escape in ("%%%02X", "%%%02x")]
+    once += ["".join(escape % byte for byte in raw) for escape in ("\\u%04X", "\\u%04x")]
+    for plain in (text, *_in_base64(raw)):
+        once += [plain, *_in_json(plain), *_in_url(plain), *_in_html(plain)]
+    for form in once:
+        for twice in (form, *_in_json(form)):
+            yield twice.encode("utf-8", "surrogatepass")
+
+
+def _in_json(text: str) -> Iterable[str]:
+    quoted = json.dumps(text)[1:-1]
+    in_script = quoted.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    for form in (quoted, in_script):
+        yield form
+        yield form.replace("/", "\\/")
+
+
+def _in_url(text: str) -> Iterable[str]:
+    for safe in ("", "/", "!'()*", "!#$&'()*+,/:;=?@"):  # as libraries differ
+        form = quote(text, safe=safe, errors="surrogatepass")
+        yield form
+        yield re.sub("%..", lambda escape: escape[0].lower(), form)
+
+
+def _in_html(text: str) -> Iterable[str]:
+    yield html.escape(text)
+    yield html.escape(text, quote=False)
+
+
+def _in_base64(raw: bytes) -> Iterable[str]:
+    """What all texts with the secret have in common in base64, at each of the three alignments.
+
+    So `Bearer key` and `user:key` are found too. The characters that also hold bits of what is
+    before or after the secret are left out.
+    """
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        encoded = b64encode(bytes(before) + raw).decode()
+        inner = encoded[shared : (before + len(raw)) * 8 // 6]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
+
+
+# ------------------------------------------------------------------ exceptions
+
+
+class ForeignError(Exception):
+    """What was raised below this library: the name of its class, and its words."""
+
+
+def bare(error: BaseException, secrets: Iterable[Secret] = (), *, links: int = 8) -> Exception:
+    """A new exception that says the same, with the same chain of causes, and holds nothing.
+
+    Exceptions of other libraries have the request in their attributes, and in their tracebacks
+    whatever was a local variable on the way. Errors of the operating system keep their class.
+
+    Args:
+        error: the original.
+        secrets: what its words must not have.
+        links: how much of its chain is kept.
+    """
+    fresh: Exception
+    secrets = tuple(secrets)
+    if isinstance(error, OSError) and type(error).__module__ in {"builtins", "socket", "ssl"}:
+        words = [redact_text(a, secrets) if isinstance(a, str) else a for a in error.args[:2]]
+        fresh = type(error)(*words)
+    else:
+        fresh = ForeignError(f"{type(error).__name__}: {redact_text(str(error), secrets)}")
+    below = error.__cause__
+    if below is None and not error.__suppress_context__:
+        below = error.__context__
+    if below is not None and links > 1:
+        fresh.__cause__ = bare(below, secrets, links=links - 1)
+    return fresh
+
+
+def stripped(error: E, secrets: Iterable[Secret] = ()) -> E:
+    """The same exception, without its traceback and with a bare chain of causes."""
+    if error.__cause__ is not None:
+        error.__cause__ = bare(error.__cause__, secrets)
+    if error.__context__ is not None:
+        error.__context__ = bare(error.__context__, secrets)
+    return error.with_traceback(None)
