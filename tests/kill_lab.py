@@ -19,7 +19,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from processes import COMMAND, PATIENCE, child_environment, ended, sandbox_process, wait_until
+from processes import (
+    COMMAND,
+    PATIENCE,
+    child_environment,
+    ended,
+    launch,
+    sandbox_process,
+    wait_until,
+)
 from samples import PNG
 
 from postiz_async.delivery.findings import FOUND_UNSURE
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from processes import Server
+    from processes import Process, Server
 
     from postiz_async.delivery.journal import RowRecord
 
@@ -189,17 +197,10 @@ class Lane:
         """What is killed."""
         return [*COMMAND, "run", str(file), "--skip-invalid"]
 
-    def start(self, file: Path, server: Server) -> subprocess.Popen[str]:
+    def start(self, file: Path, server: Server) -> Process:
         self.tally.runs += 1
         environment = server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
-        return subprocess.Popen(
-            self.command(file),
-            env=child_environment(self.home, environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return launch(self.command(file), child_environment(self.home, environment))
 
     def _killed(self, file: Path, server: Server, *, spared: bool) -> bool:
         """Whether a run was still at work when it was killed; a spared one has planned by then."""

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from forked import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, "-W", "error", "-m", "postiz_async"]
+PYTHON = [sys.executable, "-W", "error"]
+COMMAND = [*PYTHON, "-m", "postiz_async"]
 PATIENCE = 240.0
 """Seconds after which something that was waited for is given up, on however busy a machine."""
 
@@ -27,6 +30,9 @@ _DROPPED = (
     *("POSTIZ_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_"),
     "PYTHONDONTWRITEBYTECODE",  # a start takes twice as long without
 )
+
+Process = subprocess.Popen[str] | Forked
+P = TypeVar("P", bound=Process)
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -85,7 +91,7 @@ class Server:
         return datetime.fromtimestamp(shown, UTC)
 
 
-def read_line(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> str:
+def read_line(process: Process, wanted: Callable[[str], bool]) -> str:
     """The first line of a process that is wanted."""
     assert process.stdout is not None
     seen = []
@@ -97,7 +103,7 @@ def read_line(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> 
 
 
 @contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+def ended(process: P) -> Iterator[P]:
     """End a process and its pipes with the block."""
     try:
         with process:
@@ -115,27 +121,27 @@ def sandbox_process(
 ) -> Iterator[Server]:
     """`postiz-async sandbox` on a free port, on a clock that starts the day before the sample."""
     home.mkdir(parents=True, exist_ok=True)
-    start = ["--port", "0", "--start", "2027-01-14T09:00", "--api-key", api_key]
-    with ended(
-        subprocess.Popen(
-            [*COMMAND, "sandbox", *start, *options],
-            env=child_environment(home),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    ) as process:
+    common = ["--port", "0", "--start", "2027-01-14T09:00", "--api-key", api_key]
+    with ended(start(["sandbox", *common, *options], home, {})) as process:
         line = read_line(process, lambda line: "POSTIZ_API_URL=" in line)
         url = line.partition("POSTIZ_API_URL=")[2].split()[0]
         yield Server(url, api_key)
 
 
-def start(
-    arguments: Sequence[str], home: Path, environment: Mapping[str, str]
-) -> subprocess.Popen[str]:
+def start(arguments: Sequence[str], home: Path, environment: Mapping[str, str]) -> Process:
     """The command line as a process with its output in pipes."""
+    return launch([*COMMAND, *arguments], child_environment(home, environment))
+
+
+def launch(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """A process with its output in pipes; our own programs are spared the start of Python."""
+    if "PYTHONIOENCODING" not in environment and sys.platform != "win32":
+        for python in ([*PYTHON, "-m"], PYTHON):
+            if list(command[: len(python)]) == python:
+                return Forked(command[len(python) :], environment)
     return subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=child_environment(home, environment),
+        command,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from processes import PATIENCE, child_environment, ended, sandbox_process, wait_until
+from processes import (
+    PATIENCE,
+    PYTHON,
+    Process,
+    child_environment,
+    ended,
+    launch,
+    sandbox_process,
+    wait_until,
+)
 
 LIMIT, SPEED = 10, 3_600
 WORKER = str(Path(__file__).with_name("outbox_worker.py"))
@@ -19,14 +27,9 @@ def test_killed_while_sending_nothing_is_lost_or_doubled(tmp_path: Path) -> None
     options = ("--limit", str(LIMIT), "--speed", str(SPEED))
     with sandbox_process(tmp_path / "sandbox", *options) as server:
 
-        def start(*numbers: int) -> subprocess.Popen[str]:
-            return subprocess.Popen(
-                [sys.executable, "-W", "error", WORKER, str(tmp_path), *map(str, numbers)],
-                env=child_environment(tmp_path, server.environment),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+        def start(*numbers: int) -> Process:
+            command = [*PYTHON, WORKER, str(tmp_path), *map(str, numbers)]
+            return launch(command, child_environment(tmp_path, server.environment))
 
         with ended(start(*range(12))) as victim:
             assert victim.stdout is not None

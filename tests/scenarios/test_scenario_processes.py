@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 import msgspec
 import pytest
-from processes import PATIENCE, child_environment
+from processes import PATIENCE, PYTHON, Process, child_environment, ended, launch
 from sending import date_of
 from worker import Job
 
@@ -36,7 +36,7 @@ class Deadly(Sandbox):
 
     def __init__(self, clock: Clock, window: float) -> None:
         super().__init__(clock=clock, limit=LIMIT, window=window, work_per_post=0.0)
-        self.victim: asyncio.subprocess.Process | None = None
+        self.victim: Process | None = None
         self.numbers: set[bytes] = set()
         """Of its posts. It is killed with one of them, once the window is known."""
 
@@ -44,10 +44,9 @@ class Deadly(Sandbox):
         text = re.search(rb"post (\d+)", request.body)
         is_its = text is not None and text[1] in self.numbers
         if self.victim is not None and is_its and self.creates:
-            # A second signal to a process that has ended would take its exit code from asyncio.
             victim, self.victim = self.victim, None
             victim.kill()
-            await victim.wait()
+            await anyio.to_thread.run_sync(victim.wait, PATIENCE)
         return await super().handle(request)
 
 
@@ -61,33 +60,24 @@ class Fleet:
     codes: list[int] = field(default_factory=list[int])
     said: list[str] = field(default_factory=list[str])
 
-    async def start(self, numbers: list[int]) -> asyncio.subprocess.Process:
+    def start(self, numbers: list[int]) -> Process:
         job = msgspec.json.encode(msgspec.structs.replace(self.job, numbers=numbers)).decode()
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", str(PROGRAM), job),
-            env=child_environment(self.folder),
-            stderr=asyncio.subprocess.PIPE,
-        )
+        return launch([*PYTHON, str(PROGRAM), job], child_environment(self.folder))
 
-    async def end(self, process: asyncio.subprocess.Process) -> int:
+    async def end(self, process: Process) -> int:
         """Wait until a process has ended by itself, or was killed."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                _, said = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        self.said.append(said.decode())
-        return await process.wait()
+        with ended(process):
+            _, said = await anyio.to_thread.run_sync(process.communicate, PATIENCE)
+        self.said.append(said)
+        return process.wait()
 
     async def run(self, numbers: list[int]) -> int:
-        return await self.end(await self.start(numbers))
+        return await self.end(self.start(numbers))
 
     async def run_victim(self, numbers: list[int]) -> int:
         """A process that is killed in flight, and its successor."""
         self.sandbox.numbers = {str(number).encode() for number in numbers}
-        self.sandbox.victim = process = await self.start(numbers)
+        self.sandbox.victim = process = self.start(numbers)
         assert await self.end(process) < 0
         return await self.run(numbers)
 

@@ -1,0 +1,131 @@
+"""Programs in processes of their own, without the start of one.
+
+Most of the time of a short program goes into importing what it needs. Here a process that has
+done so once is forked for each program: it has an environment, pipes and signals of its own and is
+killed like any other. Terminals, encodings and the start itself are tested with real starts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from functools import cache
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from multiprocessing.context import ForkServerContext
+
+__all__ = ["Forked"]
+
+_one_at_a_time = threading.Lock()
+"""multiprocessing reads the exit code of a process wherever another one is started."""
+
+
+@cache
+def _server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    needed = ["postiz_async.cli.app", "postiz_async.sandbox.http", "postiz_async.stores.redis"]
+    context.set_forkserver_preload(needed)
+    return context
+
+
+def _run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    out: connection.Connection,
+    err: connection.Connection,
+) -> None:
+    for number, end in ((1, out), (2, err)):
+        os.dup2(end.fileno(), number)
+        end.close()
+    sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8") for n in (1, 2))  # noqa: PTH123, SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    warnings.simplefilter("error")
+    sys.argv = list(arguments)
+    if arguments[0].endswith(".py"):
+        sys.path.insert(0, str(Path(arguments[0]).parent))
+        runpy.run_path(arguments[0], run_name="__main__")
+    else:
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+class Forked:
+    """What tests use of `subprocess.Popen`, for `python -W error` with these arguments.
+
+    Args:
+        arguments: the name of a module or the path of a program, and its arguments.
+        environment: all of it.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        pipes = [os.pipe(), os.pipe()]
+        ends = [connection.Connection(end, readable=False) for _, end in pipes]
+        self.stdout, self.stderr = (open(end, encoding="utf-8") for end, _ in pipes)  # noqa: PTH123, SIM115
+        given = (list(arguments), dict(environment), *ends)
+        with _one_at_a_time:
+            self._process = _server().Process(target=_run, args=given, daemon=True)
+            self._process.start()
+        for end in ends:
+            end.close()
+        self.pid = self._process.pid or 0
+        self._readers: list[threading.Thread] = []
+
+    @property
+    def returncode(self) -> int | None:
+        with _one_at_a_time:
+            return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        connection.wait([self._process.sentinel], timeout)
+        code = self.returncode
+        if code is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        with _one_at_a_time:
+            self._process.kill()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """All that it writes until its end."""
+        said = ["", ""]
+
+        def read(place: int, pipe: TextIO) -> None:
+            said[place] = pipe.read()
+
+        for place, pipe in enumerate((self.stdout, self.stderr)):
+            reader = threading.Thread(target=read, args=(place, pipe), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+        for reader in self._readers:
+            reader.join(timeout)
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
+        self.wait(timeout)
+        return said[0], said[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
