@@ -37,16 +37,15 @@ class Keepers:
         self._keepers.remove(keeper)
 
     async def recall(self, home: LedgerHome) -> None:
-        """Let a home take over the newest state that was kept, when it says more than its own."""
+        """Offer a home the newest state that was kept; it takes it if it knows nothing better."""
         states = [await keeper.load() for keeper in self._keepers]
         kept = [state for state in states if state is not None]
         await home.refresh()
-        ledger = home.ledger
-        now, wall = home.now(), self._clock.time()
-        if not kept or not ledger.is_at_rest(now):
+        if not kept:
             return
         newest = max(kept, key=lambda state: state.as_of)
-        home.recall(keeping.restore(newest, now, wall, reserve_slots=ledger.reserve))
+        now, wall = home.now(), self._clock.time()
+        home.recall(keeping.restore(newest, now, wall, reserve_slots=home.ledger.reserve))
 
     async def keep(self, home: LedgerHome) -> None:
         """Write the state down, the newest last.

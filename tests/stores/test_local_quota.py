@@ -272,6 +272,9 @@ async def test_a_call_whose_client_is_gone_is_spent_when_its_time_is_over() -> N
     assert clock.monotonic() == 60
     assert len(home.ledger.unseen) == 1
     clock.advance(60)
+    verdict = await home.take(quota.decide, lifetime=60.0)
+    assert verdict == 2, "nobody looked meanwhile"
+    clock.advance(60)
     await home.refresh()
     assert home.ledger.flights == ()
 
@@ -375,6 +378,37 @@ async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
     assert not one.ledger.window_known
     two.recall(kept)
     assert one.ledger.blocked_until > HOUR
+
+
+async def test_what_a_journal_knew_is_remembered_when_its_client_is_gone() -> None:
+    ledgers, clock = LocalLedgers(), JumpingClock()
+    home = ledgers.home("name", Ledger(), clock)
+    told: list[str] = []
+    other = ledgers.home("name", Ledger(), clock)
+    other.listen(lambda: told.append("changed"))
+    home.recall(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
+    await asyncio.sleep(0)
+    assert told == ["changed"]
+    other.unlisten()
+    del home, other
+    gc.collect()
+    assert ledgers.home("name", Ledger(), clock).ledger.remaining == 3
+
+
+async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itself() -> None:
+    clock = JumpingClock()
+    (home,) = homes(clock, 1)
+    told: list[str] = []
+    home.listen(lambda: told.append("changed"))
+    assert home.changed_at is None
+    clock.advance(5)
+    token = await home.take(grant, lifetime=60.0, urgent=True)
+    assert token == 0
+    assert home.ledger.urgent == 1
+    await home.land(reads(token, 30, 29))
+    assert home.changed_at == clock.time()
+    await asyncio.sleep(0)
+    assert told == []
 
 
 async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met() -> None:
@@ -533,6 +567,7 @@ thread = threading.Thread(target=asyncio.run, args=(home.take(slow, lifetime=60.
 async def child():
     token = await home.take(lambda *_: Grant(), lifetime=60.0)
     assert token == 1, token
+    assert not home._entry.listeners, "who listens is in the parent"
     assert (await store.swap("a", 0, b"x"))[0]
 
 async def parent():
