@@ -458,15 +458,47 @@ def _route(recorded: Recorded) -> Endpoint[Any] | None:
     return None
 
 
+def _paths(prefix: str, keys: str) -> set[str]:
+    return {f"{prefix}.{key}" for key in keys.split()}
+
+
+LEFT_OUT = {
+    # rows of the server's database; what of them means something to a caller is read
+    "list_posts": _paths(".posts.*.tags.*.tag", "orgId createdAt updatedAt deletedAt"),
+    "update_release_id": _paths(
+        "",
+        "publishDate organizationId integrationId content delay group title description "
+        "parentPostId settings image submittedForOrderId submittedForOrganizationId "
+        "approvedSubmitForOrder creationMethod lastMessageId intervalInDays error createdAt "
+        "updatedAt deletedAt",
+    ),
+    # the same, with the tokens of the network
+    "delete_integration": _paths(
+        "",
+        "internalId organizationId name picture providerIdentifier type token disabled "
+        "tokenExpiration refreshToken profile deletedAt createdAt updatedAt inBetweenSteps "
+        "refreshNeeded postingTimes customInstanceDetails customerId rootInternalId "
+        "additionalSettings",
+    ),
+    # null in every answer
+    "upload_file": {".originalName"},
+    "upload_from_url": {".originalName"},
+}
+"""Keys of answers that no struct has, by route, and why."""
+
+
 def _lost(sent: Any, read: Any, where: str = "") -> list[str]:
     """Paths of values that were sent and cannot be found again in what was read."""
     if isinstance(sent, list):
         pairs = zip(sent, read, strict=True)
-        return [path for n, (a, b) in enumerate(pairs) for path in _lost(a, b, f"{where}.{n}")]
+        return [path for a, b in pairs for path in _lost(a, b, f"{where}.*")]
     if isinstance(sent, dict) and isinstance(read, dict):
-        known = {key: value for key, value in sent.items() if key in read}
         return [
-            p for key, value in known.items() for p in _lost(value, read[key], f"{where}.{key}")
+            path
+            for key, value in sent.items()
+            for path in (
+                _lost(value, read[key], f"{where}.{key}") if key in read else [f"{where}.{key}"]
+            )
         ]
     if isinstance(sent, str) and isinstance(read, str) and sent != read:
         with suppress(ValueError):
@@ -476,19 +508,26 @@ def _lost(sent: Any, read: Any, where: str = "") -> list[str]:
 
 
 def test_every_recorded_success_decodes_without_loss(answers: list[Recorded]) -> None:
-    seen: set[str] = set()
+    seen: dict[str, set[str]] = {}
     for recorded in answers:
         endpoint = _route(recorded)
         if endpoint is None or not 200 <= recorded.status < 300:
             continue
         value = wire.decode(endpoint, recorded.response)
-        seen.add(endpoint.name)
+        lost = seen.setdefault(endpoint.name, set())
         if endpoint.reply is NoneType:
             assert value is None
             continue
         again = msgspec.json.decode(msgspec.json.encode(value))
-        assert _lost(recorded.body, again) == [], recorded.name
-    assert {"create_post", "list_posts", "upload_file", "list_integrations"} <= seen
+        lost.update(_lost(recorded.body, again))
+    assert {"create_post", "list_posts", "upload_file", "list_integrations"} <= seen.keys()
+    assert {name: lost for name, lost in seen.items() if lost} == LEFT_OUT
+
+
+def test_a_value_that_is_lost_is_seen() -> None:
+    sent = {"kept": 1, "gone": 2, "list": [{"kept": None, "gone": None, "other": "a"}]}
+    read = {"kept": 1, "list": [{"kept": None, "other": "b"}]}
+    assert _lost(sent, read) == [".gone", ".list.*.gone", ".list.*.other"]
 
 
 POST = {

@@ -136,10 +136,6 @@ class Lab:
                 Notification(each["id"], each["content"], each["link"], created_at)
             )
 
-    def has_gap_before(self, name: str) -> bool:
-        """Whether create calls before an exchange may be missing in the recording."""
-        return not self.topic.startswith("throttling") or "fill up" in name
-
     def moment_of(self, exchange: dict[str, Any]) -> float | None:
         """Time of an exchange of a scenario; each scenario begins with a new window."""
         if "t" not in exchange:
@@ -149,18 +145,22 @@ class Lab:
             self.scenario_began = self.clock.time()
         return float(self.scenario_began + exchange["t"])
 
-    def fill_up(self, key: str, remaining: int, reset: int) -> None:
-        """Count create calls until the next one leaves `remaining`, or begin a new window."""
-        throttle = self._throttle()
-        counter = f"create_post-{self.organizations[key].id}"
-        now = self.clock.monotonic()
-        window = throttle._windows.get(counter)
-        if window is None or throttle.limit - window.hits <= remaining:
-            throttle._windows.pop(counter, None)
-            window, now = None, now - (3600 - reset)
-        hits = 0 if window is None else window.hits
-        for _ in range(int(throttle.limit) - hits - remaining - 1):
-            throttle.hit(counter, now)
+    def count(self, key: str, creates: int) -> None:
+        """Creates that were not recorded."""
+        for _ in range(creates):
+            self._throttle().hit(self._counter(key), self.clock.monotonic())
+
+    def empty(self, key: str) -> None:
+        """The counter of an organisation was emptied."""
+        self._throttle()._windows.pop(self._counter(key), None)
+
+    def begin_window(self, key: str, reset: int) -> None:
+        """A window began, of which so many seconds are left by now, with one create."""
+        throttle, counter = self._throttle(), self._counter(key)
+        throttle.hit(counter, self.clock.monotonic() - (throttle.window - reset))
+
+    def _counter(self, key: str) -> str:
+        return f"create_post-{self.organizations[key].id}"
 
     def _throttle(self) -> RedisThrottle:
         throttle = self.sandbox._judge._throttle

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox_lab import ORGANIZATIONS, Lab, file_of, raw_body
+from uncounted import BEGUN_BEFORE, EMPTIED, UNRECORDED
 
 from postiz_async.sandbox import FormError, Request, Response
 from postiz_async.sandbox.envelope import compress
@@ -193,12 +194,14 @@ class Replay:
             self.lab.clock.advance(max(0.0, moment - self.lab.clock.time()))
 
     def _count_unrecorded(self, exchange: Exchange) -> None:
-        """Count the create calls that were made and not recorded."""
-        headers = exchange["response"]["headers"] or {}
-        if "X-RateLimit-Remaining" in headers and self.lab.has_gap_before(exchange["name"]):
-            remaining, reset = (int(headers[name]) for name in _RATE[1:3])
-            key = exchange["request"]["headers"]["Authorization"]
-            self.lab.fill_up(key, remaining, reset)
+        """Count the creates that were made and not recorded."""
+        place = (self.lab.topic, exchange["name"])
+        key = exchange["request"]["headers"].get("Authorization")
+        if place in EMPTIED:
+            self.lab.empty(key)
+        if place in BEGUN_BEFORE:
+            self.lab.begin_window(key, int(exchange["response"]["headers"]["X-RateLimit-Reset"]))
+        self.lab.count(key, UNRECORDED.get(self.lab.topic, {}).get(exchange["name"], 0))
 
     def _add_missing_posts(self, exchange: Exchange) -> None:
         body = exchange["response"]["body"]
