@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from weights_of_x import WEIGHTS
 
 from postiz_async.sandbox.addresses import addresses
 from postiz_async.sandbox.counting import counted_text, plain_length, weighted_length, x_length
@@ -69,6 +70,11 @@ def test_counted_text(content: str, counted: str) -> None:
     ],
 )
 def test_weights_of_x(text: str, weight: int) -> None:
+    assert weighted_length(text) == weight
+
+
+@pytest.mark.parametrize(("text", "weight"), WEIGHTS)
+def test_weights_of_glued_texts(text: str, weight: int) -> None:
     assert weighted_length(text) == weight
 
 
