@@ -10,6 +10,7 @@ from postiz_async.sandbox.dates import is_iso8601, iso, read_date
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.refusals import internal_error, invalid
 from postiz_async.sandbox.releases import HEAD
+from postiz_async.sandbox.rules import optional_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,8 +52,7 @@ def _range(call: Call) -> tuple[int, int]:
         for name, value in zip(names, values, strict=True)
         if not is_iso8601(value)
     ]
-    if [name for name, _ in call.request.query].count("customer") > 1:
-        messages.append("customer must be a string")
+    messages += optional_text("customer", call.request.query_value("customer"))
     if messages:
         raise invalid(messages)
     start, end = (read_date(cast("str", value)) for value in values)
