@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from postiz_async.providers import SettingsField
 
 
+NOT_FETCHED = "Request failed with status code 404"
+"""Of a picture that the server cannot measure, which nobody can know before."""
+
+
 def test_both_know_the_same_networks() -> None:
     assert set(PROVIDERS) == set(NETWORKS)
 
@@ -42,7 +46,8 @@ def test_the_tables_agree(name: str) -> None:
     assert (ours.counts == "x-weighted") == theirs.is_weighted
     assert set(ours.tools) == set(theirs.tools)
     assert bool(ours.defect) == theirs.is_broken
-    assert [rule.message for rule in ours.rules] == [rule.message for rule in theirs.rules]
+    messages = [rule.message for rule in theirs.rules if rule.message != NOT_FETCHED]
+    assert [rule.message for rule in ours.rules] == messages
     names = [field.name for field in fields_of(ours.settings)]
     in_any_release = dict.fromkeys(field.name for field in theirs.fields)
     assert names == list(in_any_release)
@@ -190,7 +195,7 @@ def test_the_verdicts_agree(oracle: Oracle, made: tuple[str, Mapping[str, object
     status, said = oracle.verdict(body)
     found = validate(body, channels=CHANNELS)
     errors = [problem for problem in found if problem.severity == "error"]
-    if status == 201:
+    if status == 201 or said == [NOT_FETCHED]:
         assert not errors
         return
     assert errors, (status, said)

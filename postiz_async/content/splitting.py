@@ -159,7 +159,8 @@ class _Cutter:
         self._limit = limit
         self._reached = 0
         """Characters of the last part, before it was cut back to a sentence; 0 is unknown."""
-        self._kept = _merged([*_found(_kept_in(content), source), *find_links(source)])
+        links = [(start, end) for start, end, _ in find_links(source)]
+        self._kept = _merged([*_found(_kept_in(content), source), *links])
         self._kept_starts = [start for start, _ in self._kept]
 
     def cut(self, fits: Callable[[str], bool]) -> Iterator[str]:

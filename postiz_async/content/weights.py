@@ -8,34 +8,51 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from postiz_async.content.emoji import EMOJI, SEQUENCE_SIGN
 from postiz_async.content.links import find_links
 
-__all__ = ["LINK_WEIGHT", "weighted_length"]
+if TYPE_CHECKING:
+    from postiz_async.content.links import Link
 
-LINK_WEIGHT = 23
-"""What any link weighs, however long."""
+__all__ = ["weighted_length"]
 
 _HEAVY = re.compile(r"[^\0-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]+")
 
 
 def weighted_length(text: str) -> int:
     """The weight of a text, in X's characters."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return len(text) + sum(link.weight - (link.end - link.start) for link in find_links(text))
+    text = unicodedata.normalize("NFC", text)
+    links = list(find_links(text))
+    if not links:
+        text, sequences = EMOJI.subn("", text) if SEQUENCE_SIGN.search(text) else (text, 0)
+        return 2 * sequences + _weight(text)
     total, end = 0, 0
-    for start, stop in find_links(text):
-        total += _weight(text[end:start]) + LINK_WEIGHT
+    for start, stop, weight in links:
+        total += _weight(text[end:start]) + weight
         end = stop
-    return total + _weight(text[end:])
+    return total + _weight(text[end:]) - _saved_by_emoji(text, links)
 
 
 def _weight(text: str) -> int:
+    """Each character for itself."""
     if text.isascii():
         return len(text)
-    sequences = 0
-    if SEQUENCE_SIGN.search(text):
-        text, sequences = EMOJI.subn("", text)
-    heavy = sum(run.end() - run.start() for run in _HEAVY.finditer(text))
-    return 2 * sequences + len(text) + heavy
+    return len(text) + sum(run.end() - run.start() for run in _HEAVY.finditer(text))
+
+
+def _saved_by_emoji(text: str, links: list[Link]) -> int:
+    """What sequences weigh less than their characters do; one that begins in a link is none."""
+    if not SEQUENCE_SIGN.search(text):
+        return 0
+    saved, rest = 0, iter(links)
+    link = next(rest, None)
+    for emoji in EMOJI.finditer(text):
+        while link and link.end <= emoji.start():
+            link = next(rest, None)
+        if not link or emoji.start() < link.start:
+            saved += _weight(emoji[0]) - 2
+    return saved

@@ -192,7 +192,7 @@ class Dribbble(ProviderSettings, frozen=True, kw_only=True, tag="dribbble"):
     title: Annotated[
         str,
         Meta(description="Title of the shot.", min_length=1),
-        Server(message="Title is required"),
+        Server(message="Title is required", message_of=("min_length",)),
     ]
     team: (
         Annotated[

@@ -78,7 +78,7 @@ def _broken_rule(
     if network is None:
         raise internal_error()
     settings = converted(merged, network.fields_in(release))
-    around = Surroundings(channel, network, release, state.pixels.get)
+    around = Surroundings(channel, network, release, state.pictures)
     return broken_rule(settings, entries, around, "The maximum characters is {}")
 
 

@@ -43,7 +43,10 @@ async def get_connect_url(state: State, call: Call) -> Response:
 
 def _check_plan(state: State, call: Call) -> None:
     allowed = call.organization.channels_allowed
-    if allowed is None or call.request.query_value("refresh") in call.organization.integrations:
+    refreshed = call.request.query_value("refresh")
+    if allowed is None or (
+        isinstance(refreshed, str) and refreshed in call.organization.integrations
+    ):
         return
     if len(call.organization.live_integrations()) >= allowed:
         raise plan_limit("channels", "add more channels", state.settings.host)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.addresses import addresses
@@ -24,6 +25,8 @@ _ADDRESS = 23
 _EMOJI = 2
 _HEAVY = re.compile("[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 """Counts two on X."""
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 _LINE = "[^\n\r\u2028\u2029]"
 _STRONG = re.compile(rf"<strong[^>]*>({_LINE}*?)</strong>")
@@ -84,15 +87,23 @@ def x_length(sanitized: str) -> int:
 def weighted_length(counted: str) -> int:
     """The weights of X: an address 23, an emoji 2, other characters 1 or 2."""
     text = unicodedata.normalize("NFC", counted)
+    units = _ASTRAL.sub(lambda found: _surrogates(found[0]), text)
+    places = list(accumulate((length(character) for character in text), initial=0))
+    weights = {
+        places[found.start()]: (places[found.end()], _EMOJI) for found in EMOJI.finditer(text)
+    }
+    weights |= {start: (end, _ADDRESS) for start, end in addresses(units)}
     total = spot = 0
-    for start, end in addresses(text):
-        total += _weight(text[spot:start]) + _ADDRESS
-        spot = end
-    return total + _weight(text[spot:])
+    while spot < len(units):
+        if spot in weights:
+            spot, weight = weights[spot]
+        else:
+            spot += 2 if _PAIR.match(units, spot) else 1
+            weight = 2 if _HEAVY.match(units[spot - 1]) else 1
+        total += weight
+    return total
 
 
-def _weight(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    rest, emoji = EMOJI.subn("", text)
-    return _EMOJI * emoji + len(rest) + len(_HEAVY.findall(rest))
+def _surrogates(character: str) -> str:
+    first, second = divmod(ord(character) - 0x10000, 0x400)
+    return chr(0xD800 + first) + chr(0xDC00 + second)

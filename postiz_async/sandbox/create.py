@@ -109,8 +109,10 @@ async def _store_all(state: State, call: Call, plan: _Plan) -> list[dict[str, st
 
 def _check_integrations(organization: Organization, body: Mapping[str, object]) -> None:
     posts = body.get("posts")
-    if not is_list(posts):
+    if not is_truthy(posts):
         raise bad_request("All posts must have an integration id")
+    if not is_list(posts):
+        raise internal_error()
     ids = [nested_value(post, "integration", "id") for post in posts]
     if not all(map(is_truthy, ids)):
         raise bad_request("All posts must have an integration id")
@@ -139,7 +141,7 @@ def _broken_rule(state: State, organization: Organization, post: NewPost) -> str
     network = network_in(release, channel.provider)
     if network is None:
         raise internal_error()
-    around = Surroundings(channel, network, release, state.pixels.get)
+    around = Surroundings(channel, network, release, state.pictures)
     return broken_rule(post.settings, _entries(post), around, _TOO_LONG)
 
 

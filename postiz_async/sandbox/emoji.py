@@ -1,4 +1,7 @@
-"""The emoji of version 11, which X counts as one each, however many characters they consist of."""
+"""The emoji of version 11 that consist of several characters, each of which X counts as one.
+
+Emoji of a single character weigh as much as any other of their character's range.
+"""
 
 from __future__ import annotations
 
@@ -6,52 +9,53 @@ import re
 
 __all__ = ["EMOJI"]
 
-_SINGLE = (
-    "\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3"
-    "\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2604\u260e\u2611\u2614"
-    "\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f\u2638-\u263a\u2640\u2642"
-    "\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699"
-    "\u269b\u269c\u26a0\u26a1\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf"
-    "\u26d1\u26d3\u26d4\u26e9\u26ea\u26f0-\u26f5\u26f7-\u26fa\u26fd\u2702\u2705\u2708-\u270d"
-    "\u270f\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747\u274c\u274e\u2753-\u2755"
-    "\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
-    "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f004\U0001f0cf\U0001f170\U0001f171\U0001f17e"
-    "\U0001f17f\U0001f18e\U0001f191-\U0001f19a\U0001f201\U0001f202\U0001f21a\U0001f22f"
-    "\U0001f232-\U0001f23a\U0001f250\U0001f251\U0001f300-\U0001f321\U0001f324-\U0001f393"
-    "\U0001f396\U0001f397\U0001f399-\U0001f39b\U0001f39e-\U0001f3f0\U0001f3f3-\U0001f3f5"
-    "\U0001f3f7-\U0001f4fd\U0001f4ff-\U0001f53d\U0001f549-\U0001f54e\U0001f550-\U0001f567"
-    "\U0001f56f\U0001f570\U0001f573-\U0001f57a\U0001f587\U0001f58a-\U0001f58d\U0001f590"
-    "\U0001f595\U0001f596\U0001f5a4\U0001f5a5\U0001f5a8\U0001f5b1\U0001f5b2\U0001f5bc"
+_WITH_SELECTOR = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf"
+    "\u23ed-\u23ef\u23f1\u23f2\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe"
+    "\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f"
+    "\u2638-\u263a\u2640\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267f"
+    "\u2692-\u2697\u2699\u269b\u269c\u26a0\u26a1\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5"
+    "\u26c8\u26cf\u26d1\u26d3\u26d4\u26e9\u26ea\u26f0-\u26f5\u26f7-\u26fa\u26fd\u2702\u2708\u2709"
+    "\u270c\u270d\u270f\u2712\u2714\u2716\u271d\u2721\u2733\u2734\u2744\u2747\u2757\u2763\u2764"
+    "\u27a1\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f004"
+    "\U0001f170\U0001f171\U0001f17e\U0001f17f\U0001f202\U0001f21a\U0001f22f\U0001f237\U0001f321"
+    "\U0001f324-\U0001f32c\U0001f336\U0001f37d\U0001f396\U0001f397\U0001f399-\U0001f39b"
+    "\U0001f39e\U0001f39f\U0001f3cb-\U0001f3ce\U0001f3d4-\U0001f3df\U0001f3f3\U0001f3f5\U0001f3f7"
+    "\U0001f43f\U0001f441\U0001f4fd\U0001f549\U0001f54a\U0001f56f\U0001f570\U0001f573-\U0001f579"
+    "\U0001f587\U0001f58a-\U0001f58d\U0001f590\U0001f5a5\U0001f5a8\U0001f5b1\U0001f5b2\U0001f5bc"
     "\U0001f5c2-\U0001f5c4\U0001f5d1-\U0001f5d3\U0001f5dc-\U0001f5de\U0001f5e1\U0001f5e3"
-    "\U0001f5e8\U0001f5ef\U0001f5f3\U0001f5fa-\U0001f64f\U0001f680-\U0001f6c5"
-    "\U0001f6cb-\U0001f6d2\U0001f6e0-\U0001f6e5\U0001f6e9\U0001f6eb\U0001f6ec\U0001f6f0"
-    "\U0001f6f3-\U0001f6f9\U0001f910-\U0001f93a\U0001f93c-\U0001f93e\U0001f940-\U0001f945"
-    "\U0001f947-\U0001f970\U0001f973-\U0001f976\U0001f97a\U0001f97c-\U0001f9a2"
-    "\U0001f9b0-\U0001f9b9\U0001f9c0-\U0001f9c2\U0001f9d0-\U0001f9ff"
+    "\U0001f5e8\U0001f5ef\U0001f5f3\U0001f5fa\U0001f6cb\U0001f6cd-\U0001f6cf\U0001f6e0-\U0001f6e5"
+    "\U0001f6e9\U0001f6f0\U0001f6f3"
 )
+"""Can be followed by the variation selector that asks for colour."""
 
 _TONE = "[\U0001f3fb-\U0001f3ff]"
 
 _TONED = (
-    "\u261d\u26f9\u270a-\u270d\U0001f385\U0001f3c2-\U0001f3c4\U0001f3c7\U0001f3ca-\U0001f3cc"
-    "\U0001f442\U0001f443\U0001f446-\U0001f450\U0001f466-\U0001f469\U0001f46e"
-    "\U0001f470-\U0001f478\U0001f47c\U0001f481-\U0001f483\U0001f485-\U0001f487\U0001f4aa"
-    "\U0001f574\U0001f575\U0001f57a\U0001f590\U0001f595\U0001f596\U0001f645-\U0001f647"
+    "\u261d\u26f7\u26f9\u270a-\u270d\U0001f385\U0001f3c2-\U0001f3c4\U0001f3c7"
+    "\U0001f3ca-\U0001f3cc\U0001f442\U0001f443\U0001f446-\U0001f450\U0001f466-\U0001f469"
+    "\U0001f46e\U0001f470-\U0001f478\U0001f47c\U0001f481-\U0001f483\U0001f485-\U0001f487"
+    "\U0001f4aa\U0001f574\U0001f575\U0001f57a\U0001f590\U0001f595\U0001f596\U0001f645-\U0001f647"
     "\U0001f64b-\U0001f64f\U0001f6a3\U0001f6b4-\U0001f6b6\U0001f6c0\U0001f6cc"
-    "\U0001f918-\U0001f91c\U0001f91e\U0001f91f\U0001f926\U0001f930-\U0001f939\U0001f93d"
-    "\U0001f93e\U0001f9b5\U0001f9b6\U0001f9b8\U0001f9b9\U0001f9d1-\U0001f9dd"
+    "\U0001f918-\U0001f91c\U0001f91e\U0001f91f\U0001f926\U0001f930-\U0001f939\U0001f93d\U0001f93e"
+    "\U0001f9b5\U0001f9b6\U0001f9b8\U0001f9b9\U0001f9d1-\U0001f9dd"
 )
 """Can have a skin tone."""
+
+_TONED_OR_WITH_SELECTOR = (
+    "\u261d\u26f7\u26f9\u270c\u270d\U0001f3cb\U0001f3cc\U0001f574\U0001f575\U0001f590"
+)
+"""Can have either, or both."""
 
 _ACTORS = (
     "\U0001f46e\U0001f471\U0001f473\U0001f477\U0001f481\U0001f482\U0001f486\U0001f487"
     "\U0001f645-\U0001f647\U0001f64b\U0001f64d\U0001f64e\U0001f6a3\U0001f6b4-\U0001f6b6"
-    "\U0001f926\U0001f937-\U0001f939\U0001f93d\U0001f93e\U0001f9b8\U0001f9b9"
+    "\U0001f926\U0001f935\U0001f937-\U0001f939\U0001f93d\U0001f93e\U0001f9b8\U0001f9b9"
     "\U0001f9d6-\U0001f9dd\U0001f3c3\U0001f3c4\U0001f3ca"
 )
 """Can be of a sex, and have a skin tone before it."""
 
-_BARE_ACTORS = "\u26f9\U0001f575\U0001f3cb\U0001f3cc"
+_BARE_ACTORS = "\u26f9\U0001f574\U0001f575\U0001f3cb\U0001f3cc"
 """The same, with a variation selector where there is no skin tone."""
 
 _GROUPS = "\U0001f46f\U0001f93c\U0001f9de\U0001f9df"
@@ -102,8 +106,8 @@ EMOJI = re.compile(
         (
             f"\U0001f3f4{_tags('gb')}(?:{_REGIONS})\U000e007f",
             f"\U0001f3f4{_JOINER}\u2620\ufe0f",
-            f"\U0001f3f3\ufe0f?{_JOINER}\U0001f308",
-            f"\U0001f441\ufe0f?{_JOINER}\U0001f5e8\ufe0f?",
+            f"\U0001f3f3\ufe0f{_JOINER}\U0001f308",
+            f"\U0001f441{_JOINER}\U0001f5e8",
             f"{_WOMAN}{_HEART}[{_MAN}{_WOMAN}]|{_MAN}{_HEART}{_MAN}",
             f"{_PARENTS}{_JOINER}{_CHILDREN}",
             f"[{_MAN}{_WOMAN}]{_TONE}?{_JOINER}(?:{_TOOLS})",
@@ -111,11 +115,11 @@ EMOJI = re.compile(
             f"[{_BARE_ACTORS}](?:\ufe0f|{_TONE}){_JOINER}[\u2640\u2642]\ufe0f",
             f"[{_GROUPS}]{_JOINER}[\u2640\u2642]\ufe0f",
             "[#*0-9]\ufe0f?\u20e3",
-            "[\u00a9\u00ae]\ufe0f",
             _flags(),
             f"[{_TONED}]{_TONE}",
-            f"[{_SINGLE}]\ufe0f?",
+            f"[{_TONED_OR_WITH_SELECTOR}]\ufe0f{_TONE}",
+            f"[{_WITH_SELECTOR}]\ufe0f",
         )
     )
 )
-"""One of them."""
+"""One of them, the longest first."""

@@ -1,4 +1,4 @@
-"""What is common to all answers: fixed headers, dates, tags, and compression."""
+"""What is common to all answers: fixed headers, who may read them, dates, tags, and compression."""
 
 from __future__ import annotations
 
@@ -9,23 +9,38 @@ import zlib
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from postiz_async.sandbox.exchange import Response
+from postiz_async.sandbox.exchange import Response, empty_response
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.exchange import Request
 
-__all__ = ["compress", "wrap"]
+__all__ = ["compress", "preflight", "wrap"]
 
 _EXPOSED = "reload,onboarding,activate,x-copilotkit-runtime-client-gql-version"
 _COMPRESS_FROM = 1024
 
 
-def wrap(request: Request, response: Response, now: float) -> Response:
-    """Give an answer of the API the headers that all of them have."""
+def preflight(request: Request) -> Response:
+    """What a browser is told before it sends a request of another origin's page."""
+    allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
+    asked = request.headers.get("access-control-request-headers")
+    if asked is not None:
+        allowed.append(("Access-Control-Allow-Headers", asked))
+    return empty_response(204, *allowed, ("Content-Length", "0"))
+
+
+def wrap(request: Request, response: Response, now: float, front_end: str) -> Response:
+    """Give an answer of the API the headers that all of them have.
+
+    Args:
+        request: What was asked.
+        response: The answer so far.
+        now: Seconds since the epoch.
+        front_end: The origin whose pages may read the answer.
+    """
     headers = [("X-Powered-By", "Express")]
-    origin = request.headers.get("origin")
-    if origin is not None:
-        headers.append(("Access-Control-Allow-Origin", origin))
+    if request.headers.get("origin") == front_end:
+        headers.append(("Access-Control-Allow-Origin", front_end))
     tag = entity_tag(response.body)
     unchanged = _is_unchanged(request, response, tag)
     has_body = bool(response.body) and not unchanged
@@ -40,7 +55,7 @@ def wrap(request: Request, response: Response, now: float) -> Response:
     if response.body:
         headers.append(("ETag", tag))
     headers.append(("Date", formatdate(now, usegmt=True)))
-    body = response.body if has_body else b""
+    body = response.body if has_body and request.method != "HEAD" else b""
     return Response(304 if unchanged else response.status, tuple(headers), body)
 
 
@@ -52,7 +67,7 @@ def entity_tag(body: bytes) -> str:
 
 def _is_unchanged(request: Request, response: Response, tag: str) -> bool:
     known = request.headers.get("if-none-match")
-    if known is None or request.method != "GET" or response.status != 200:
+    if known is None or request.method not in {"GET", "HEAD"} or response.status != 200:
         return False
     return known == "*" or tag in {each.strip() for each in known.split(",")}
 

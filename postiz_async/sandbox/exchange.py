@@ -84,9 +84,10 @@ class Request:
         """The content type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def query_value(self, name: str) -> str | None:
-        """The first value of a query parameter."""
-        return next((value for key, value in self.query if key == name), None)
+    def query_value(self, name: str) -> str | list[str] | None:
+        """The value of a query parameter; when it is repeated, all of them."""
+        values = [value for key, value in self.query if key == name]
+        return values if len(values) > 1 else next(iter(values), None)
 
 
 @dataclass(frozen=True, slots=True)

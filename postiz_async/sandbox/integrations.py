@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.dates import naive_iso
 from postiz_async.sandbox.exchange import Response, json_response
+from postiz_async.sandbox.refusals import internal_error
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.rows import Integration
@@ -29,6 +30,8 @@ async def list_integrations(state: State, call: Call) -> Response:
     group = call.request.query_value("group")
     if not state.settings.release.since(_SINCE_GROUP_FILTER):
         group = None
+    if isinstance(group, list):  # which is nothing that the database can look for
+        raise internal_error()
     integrations = call.organization.live_integrations()
     return json_response(200, [_entry(each) for each in integrations if _is_in(each, group)])
 

@@ -17,8 +17,9 @@ class Medium(NamedTuple):
     """One medium of an entry; `pixels` is its width and height where they are known."""
 
     path: str
-    has_thumbnail: bool = False
-    pixels: tuple[int, int] | None = None
+    has_thumbnail: bool
+    can_be_fetched: bool
+    pixels: tuple[int, int] | None
 
     @property
     def is_video(self) -> bool:
@@ -125,6 +126,15 @@ def _lacks_thumbnail(media: Sequence[Medium]) -> bool:
     return any(each.is_video and not each.has_thumbnail for each in media)
 
 
+def _cannot_be_fetched(media: Sequence[Medium]) -> bool:
+    return not all(each.can_be_fetched for each in media)
+
+
+def _several_cannot_be_fetched(media: Sequence[Medium]) -> bool:
+    """A single picture is not compared with any other, and so not fetched."""
+    return len(media) > 1 and _has_no_video(media) and _cannot_be_fetched(media)
+
+
 def _differs_in_size(media: Sequence[Medium]) -> bool:
     """Only pictures are compared, and only those whose size is known."""
     known = {each.pixels for each in media if each.pixels is not None}
@@ -170,6 +180,9 @@ _IS_ARTICLE = _setting("post_type", "article")
 _CAROUSEL = _flagged("post_as_images_carousel")
 _TRIAL = _flagged("is_trial_reel")
 _AUDIO = _given("audio.id")
+
+_NOT_FETCHED = "Request failed with status code 404"
+"""Of a picture that the server measures before it takes the post."""
 
 _CAROUSEL_WORDS = "Carousel can only be created with 2 or more images and no videos."
 
@@ -259,11 +272,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "If posting a video you can only have two media items",
             _first(_video_and_more_than_two),
         ),
+        Rule(_NOT_FETCHED, _first(_several_cannot_be_fetched)),
         Rule("Requires all images to have the same width and height", _first(_differs_in_size)),
     ),
     "dribbble": (
         Rule("Requires one item", _first(_other_than(1))),
         Rule("Does not support mp4 files", _first(_has_video)),
+        Rule(_NOT_FETCHED, _first(_cannot_be_fetched)),
         Rule("Invalid image size. Requires 400x300 or 800x600 px images.", _first(_has_odd_size)),
     ),
     "bluesky": (

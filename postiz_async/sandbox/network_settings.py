@@ -219,10 +219,9 @@ _GMB = (
 )
 
 
-def _named(name: str, words: str) -> Field:
-    """A text with one message for all that can be wrong with it."""
-    checks = (DEFINED, TEXT, min_length(1))
-    return Field(name, tuple(replace(check, words=words) for check in checks))
+_BOARD = tuple(
+    replace(check, words="Board is required") for check in (DEFINED, TEXT, min_length(1))
+)
 
 
 _CHAT_CHANNEL = (Field("channel", (TEXT, DEFINED, min_length(1))),)
@@ -259,10 +258,10 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("title", (max_length(100), TEXT), when=_given("title")),
         _url_if_given("link"),
         _text("dominant_color"),
-        _named("board", "Board is required"),
+        Field("board", _BOARD),
     ),
     "dribbble": (
-        _named("title", "Title is required"),
+        _required("title", min_length(1, "Title is required")),
         Field("team", (URL,), optional=True),
     ),
     "discord": _CHAT_CHANNEL,

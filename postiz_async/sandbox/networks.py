@@ -58,12 +58,18 @@ class Network:
 
 _BOTH = frozenset({"channel", "post"})
 _POST = frozenset({"post"})
+_LINKEDIN_ADVICE = "One video, or pictures; comments have text alone."
 
 _KNOWN = {
     "reddit": Network(10_000, tools={"subreddits": ("word",), "restrictions": ("subreddit",)}),
     "lemmy": Network(10_000, is_oauth=False, tools={"subreddits": ("word",)}),
     "youtube": Network(5000, analytics=_BOTH, advice="Exactly one video."),
-    "pinterest": Network(500, tools={"boards": ()}, analytics=_BOTH),
+    "pinterest": Network(
+        500,
+        tools={"boards": ()},
+        analytics=_BOTH,
+        advice="One to 5 pictures of one size, or one video with a picture as its cover.",
+    ),
     "dribbble": Network(40_000, tools={"teams": ()}, analytics=_POST),
     "tiktok": Network(
         2000,
@@ -74,6 +80,7 @@ _KNOWN = {
         2200,
         tools={"musicSearch": ("genre",), "locationSearch": ("q",)},
         analytics=_BOTH,
+        advice="One video, or up to 35 pictures.",
         since=HEAD,
     ),
     "discord": Network(1980, tools={"channels": ()}),
@@ -83,10 +90,19 @@ _KNOWN = {
     "x": Network(
         280, analytics=_BOTH, is_weighted=True, advice="At most 4 pictures or one video, or none."
     ),
-    "linkedin": Network(3000, describes_settings=False),
-    "linkedin-page": Network(3000, describes_settings=False, analytics=_BOTH),
-    "instagram": Network(2200, tools={"audioSearch": ("q", "type")}, analytics=_BOTH),
-    "instagram-standalone": Network(2200, analytics=_BOTH),
+    "linkedin": Network(3000, describes_settings=False, advice=_LINKEDIN_ADVICE),
+    "linkedin-page": Network(
+        3000, describes_settings=False, analytics=_BOTH, advice=_LINKEDIN_ADVICE
+    ),
+    "instagram": Network(
+        2200,
+        tools={"audioSearch": ("q", "type")},
+        analytics=_BOTH,
+        advice="At least one picture or video, at most 10; a story has one.",
+    ),
+    "instagram-standalone": Network(
+        2200, analytics=_BOTH, advice="At least one picture or video; a story has one."
+    ),
     "medium": Network(100_000, is_oauth=False, tools={"publications": ()}),
     "devto": Network(100_000, is_oauth=False, tools={"tags": (), "organizations": ()}),
     "wordpress": Network(
@@ -94,9 +110,13 @@ _KNOWN = {
     ),
     "hashnode": Network(10_000, is_oauth=False, tools={"tagsList": (), "publications": ()}),
     "listmonk": Network(100_000_000, is_oauth=False, tools={"list": (), "templates": ()}),
-    "gmb": Network(1500, analytics=_BOTH),
-    "wrapcast": Network(800, is_oauth=False, tools={"subreddits": ("word",)}),
-    "facebook": Network(63206, analytics=_BOTH),
+    "gmb": Network(1500, analytics=_BOTH, advice="One picture or none, and no video."),
+    "wrapcast": Network(
+        800, is_oauth=False, tools={"subreddits": ("word",)}, advice="Pictures only."
+    ),
+    "facebook": Network(
+        63206, analytics=_BOTH, advice="Text, pictures or a video; a story needs one of the latter."
+    ),
     "threads": Network(500, describes_settings=False, analytics=_BOTH),
     "mastodon": Network(500, describes_settings=False),
     "bluesky": Network(

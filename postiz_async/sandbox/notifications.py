@@ -37,13 +37,13 @@ async def list_notifications(state: State, call: Call) -> Response:  # noqa: ARG
     return json_response(200, answer | {"hasMore": (page + 1) * _LIMIT < len(newest_first)})
 
 
-def _page(text: str | None) -> int:
-    """Read the number that the text begins with."""
+def _page(text: str | list[str] | None) -> int:
+    """Read the number that the text begins with; of several texts, the first."""
     if text is None:
         return 0
-    found = _NUMBER.match(text)
+    found = _NUMBER.match(text if isinstance(text, str) else text[0])
     if found is None:
-        raise invalid(["page must not be less than 0", "page must be an integer number"])
+        raise invalid(["page must be a number conforming to the specified constraints"])
     page = int(found[1])
     if page < 0:
         raise invalid(["page must not be less than 0"])

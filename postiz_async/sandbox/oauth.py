@@ -43,11 +43,26 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     redirect_urls: tuple[str, ...]
 
-    def redirect_url(self, asked: str | None) -> str:
-        """Where the user comes back; only public clients choose among several."""
-        if self.client_secret is None and asked in self.redirect_urls:
-            return str(asked)
-        return self.redirect_urls[0]
+    def redirect_url(self, asked: object) -> str:
+        """Where the user comes back; only public clients choose among several.
+
+        Raises:
+            Refusal: A public client asked for another place.
+        """
+        if self.client_secret is not None or asked is None:
+            return self.redirect_urls[0]
+        if asked not in self.redirect_urls:
+            raise status_only(400, "Invalid redirect_uri")
+        return str(asked)
+
+    def check_challenge(self, challenge: object) -> None:
+        """Refuse a public client that has nothing to prove itself with later.
+
+        Raises:
+            Refusal: It has not.
+        """
+        if self.client_secret is None and not (isinstance(challenge, str) and challenge):
+            raise status_only(400, "code_challenge is required for this client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ async def describe(state: State, request: Request, body: object) -> Response:  #
         raise invalid(messages)
     app = _app(state, client_id)
     redirect_url = app.redirect_url(request.query_value("redirect_uri"))
+    app.check_challenge(request.query_value("code_challenge"))
     shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
     answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
     token = request.query_value("state")
@@ -124,6 +140,7 @@ async def authorize(state: State, request: Request, body: object) -> Response:
     given = as_mapping(body)
     app = _app(state, given.get("client_id"))
     redirect_url = app.redirect_url(_text(given, "redirect_uri"))
+    app.check_challenge(given.get("code_challenge"))
     answer: dict[str, str] = {"error": "access_denied"}
     if given.get("action") == "approve":
         # a new consent ends the former token at once, before the new code is even exchanged

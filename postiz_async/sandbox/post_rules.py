@@ -16,7 +16,7 @@ from postiz_async.sandbox.sanitize import has_text
 from postiz_async.sandbox.settings_rules import first_violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from postiz_async.sandbox.networks import Network
     from postiz_async.sandbox.releases import Release
@@ -50,13 +50,14 @@ class Surroundings(NamedTuple):
         channel: The channel of the post.
         network: The network of the channel.
         release: The release of the server.
-        pixels_of: Width and height of the picture at a path, where they are known.
+        pictures: The files that the server can fetch, by path, with width and height where they
+            are known.
     """
 
     channel: Integration
     network: Network
     release: Release
-    pixels_of: Callable[[str], tuple[int, int] | None]
+    pictures: Mapping[str, tuple[int, int] | None]
 
 
 def broken_rule(
@@ -79,7 +80,7 @@ def broken_rule(
     message = first_violation(settings, network.fields_in(around.release))
     if message is not None:
         return message
-    media = [[_medium(image, around.pixels_of) for image in entry.images] for entry in entries]
+    media = [[_medium(image, around.pictures) for image in entry.images] for entry in entries]
     draft = Draft(settings, media)
     message = next((rule.message for rule in network.rules if rule.is_broken(draft)), None)
     if message is not None:
@@ -90,10 +91,10 @@ def broken_rule(
     return too_long.replace("{}", str(limit)) if is_too_long else None
 
 
-def _medium(image: object, pixels_of: Callable[[str], tuple[int, int] | None]) -> Medium:
+def _medium(image: object, pictures: Mapping[str, tuple[int, int] | None]) -> Medium:
     path = str(to_text(nested_value(image, "path")))
     thumbnail = image.get("thumbnail") if is_mapping(image) else None
-    return Medium(path, is_truthy(thumbnail), pixels_of(path))
+    return Medium(path, is_truthy(thumbnail), path in pictures, pictures.get(path))
 
 
 def longest_text(

@@ -124,9 +124,12 @@ def find_route(
 ) -> tuple[Route | OpenRoute, dict[str, str]] | None:
     """Find the route of a path, still with its percent escapes, and its parameters.
 
+    What can be read can be asked for without its body too.
+
     Raises:
         Refusal: A parameter cannot be decoded.
     """
+    method = "GET" if method == "HEAD" else method
     for open_route in OPEN_ROUTES:
         found = (open_route.method, open_route.path) == (method, path.rstrip("/").lower())
         if found and release.since(open_route.since):

@@ -22,7 +22,6 @@ _MEDIA: dict[str, object] = {
     "type": "object",
     "required": ["id", "path"],
 }
-_PLAIN = {"text": "string", "number": "number", "boolean": "boolean"}
 
 
 def schema_of(fields: Iterable[Field]) -> dict[str, object]:
@@ -44,8 +43,6 @@ def _property(field: Field) -> dict[str, object]:
         schema = {"items": schema_of(field.fields), "type": "array"}
     elif field.fields:
         schema = schema_of(field.fields)
-    elif field.type in _PLAIN:
-        schema = {"type": _PLAIN[field.type]}
     for check in field.checks:
         schema |= check.schema
     return schema

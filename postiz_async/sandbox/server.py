@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.sandbox import fixtures
-from postiz_async.sandbox.envelope import wrap
+from postiz_async.sandbox.envelope import preflight, wrap
 from postiz_async.sandbox.exchange import ConnectionLost, Request, Response
 from postiz_async.sandbox.faults import Faults
 from postiz_async.sandbox.frontend import redirect_to_login
@@ -53,7 +53,8 @@ class Sandbox:
         storage: Where the counter lives; None for what the release uses.
         base: What the outside sees: the backend itself, or the official container, where the
             API is below `/api` and anything else belongs to the web front end.
-        host: Begins the paths of uploaded files; `serve` puts its own address here.
+        host: Begins the paths of uploaded files, and is the origin of the web front end, which
+            alone may read answers in a browser; `serve` puts its own address here.
         tags: Names of the tags that exist.
         work_per_post: Seconds that storing one post takes.
         upload_domain: Text that each media path must contain.
@@ -137,8 +138,11 @@ class Sandbox:
             if not path.startswith("/api/"):
                 return redirect_to_login()
             path = path.removeprefix("/api")
-        response = await self._judge.answer(request, path)
-        return wrap(request, response, self.clock.time())
+        if request.method == "OPTIONS":
+            response = preflight(request)
+        else:
+            response = await self._judge.answer(request, path)
+        return wrap(request, response, self.clock.time(), self.host)
 
     def _forget(self, task: asyncio.Task[Response]) -> None:
         self._tasks.discard(task)
@@ -255,7 +259,12 @@ class Sandbox:
         return fixtures.add_notification(self._state, owner, content, link)
 
     def add_remote_file(self, url: str, data: bytes) -> None:
-        """Put a file on the internet that the sandbox can fetch; its host is public then."""
+        """Put a file on the internet that the sandbox can fetch; its host is public then.
+
+        There is no other internet: each picture of a Dribbble post, and those of a pin that has
+        several, are fetched to be measured, and one that is neither uploaded nor put here refuses
+        the post.
+        """
         fixtures.add_remote_file(self._state, url, data)
 
     def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:

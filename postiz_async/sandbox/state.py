@@ -51,14 +51,14 @@ class State:
     oauth: OAuthState = field(default_factory=OAuthState)
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
     """The internet, by URL."""
-    pixels: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    """Width and height of the pictures that are known, by path."""
+    pictures: dict[str, tuple[int, int] | None] = field(
+        default_factory=dict[str, "tuple[int, int] | None"]
+    )
+    """Width and height of all files that can be fetched, by path, where they are known."""
 
     def measure(self, path: str, head: bytes) -> None:
-        """Remember how large a picture is, if the beginning of its file says so."""
-        size = pixels_of(head)
-        if size is not None:
-            self.pixels[path] = size
+        """Remember that there is a file, and how large the picture is, if its beginning says so."""
+        self.pictures[path] = pixels_of(head)
 
     @property
     def now(self) -> int:

@@ -68,7 +68,7 @@ def _violations_of_params(body: Mapping[str, object]) -> list[str]:
     return messages
 
 
-async def video_function(state: State, call: Call) -> Response:  # noqa: ARG001 - one shape for all
+async def video_function(state: State, call: Call) -> Response:
     """Look something up for a video."""
     body = as_mapping(call.body)
     names = ("identifier", "functionName")
@@ -79,5 +79,7 @@ async def video_function(state: State, call: Call) -> Response:  # noqa: ARG001 
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):
         raise status_only(400, f"Function {body['functionName']} not found on video instance")
+    if _SLIDES not in state.settings.video_types:  # they are told by who makes the videos
+        raise internal_error()
     voice = {"id": "v1", "name": "Anna", "preview_url": "https://voices.example/anna.mp3"}
     return json_response(201, {"voices": [voice]})

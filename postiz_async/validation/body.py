@@ -74,7 +74,12 @@ def _found(
 ) -> list[tuple[int, Mapping[str, object], Integration]]:
     """The posts whose channels are known; what is wrong with the others."""
     if not is_list(posts):
-        problems.append(Problem("posts", _NO_ID, hint="posts is no list", stage="channel"))
+        no_list = f"{shown(posts)} is no list"
+        problems.append(
+            Problem("posts", no_list, stage="failure")
+            if is_truthy(posts)
+            else Problem("posts", _NO_ID, hint=no_list, stage="channel")
+        )
         return []
     lost: list[Problem] = []
     found: list[tuple[int, Mapping[str, object], Integration]] = []

@@ -21,6 +21,7 @@ PACKAGES = [
     "ioredis@5",
     "reflect-metadata",
     "rxjs",
+    "twitter-text@3.1.0",
 ]
 
 _LINES = pytest.StashKey[list[str]]()
@@ -47,7 +48,7 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 @pytest.fixture
 def first_seed() -> int:
-    """The seed of the first trace; the others count up from it."""
+    """The seed of the first trace, from which the others count up, and of the fresh texts."""
     return int(os.environ.get("POSTIZ_CONFORMANCE_SEED") or secrets.randbits(32))
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from weights_of_x import WEIGHTS
 
 from postiz_async.content import (
     counted_text,
@@ -111,6 +112,11 @@ def test_what_x_weighs(text: str, weight: int) -> None:
     assert weighted_length(text) == weight
 
 
+@pytest.mark.parametrize(("text", "weight"), WEIGHTS)
+def test_what_x_weighs_of_glued_texts(text: str, weight: int) -> None:
+    assert weighted_length(text) == weight
+
+
 def test_on_x_the_larger_count_holds() -> None:
     assert length(FAMILY, "x-weighted") == len(FAMILY.encode("utf-16-le")) // 2 == 11
     assert length("日本", "x-weighted") == 4
@@ -118,7 +124,7 @@ def test_on_x_the_larger_count_holds() -> None:
 
 def test_each_link_is_found_where_it_is() -> None:
     text = "at example.com/a, (https://e.org/b?c=d#e) and t.co."
-    assert [text[start:end] for start, end in find_links(text)] == [
+    assert [text[link.start : link.end] for link in find_links(text)] == [
         "example.com/a",
         "https://e.org/b?c=d#e",
         "t.co",

@@ -181,6 +181,7 @@ async def test_the_server_takes_all_that_can_be_said(provider: str) -> None:
     settings = read_settings(provider, said)
     assert isinstance(settings, known.settings), settings
     to = local.add_channel(provider)
+    local.sandbox.add_remote_file(PHOTO.path, b"")  # Dribbble's is measured
     post = NewPost(to, "text", media=MEDIA.get(provider, ()), settings=settings)
     async with local.client() as postiz:
         send = postiz.posts.draft if known.defect else postiz.posts.schedule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Protocol
 
 import msgspec
@@ -40,6 +41,11 @@ def create(*posts: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The body of a create call."""
     body = {"type": "schedule", "date": "2030-01-15T10:00:00.000Z", "shortLink": False, "tags": []}
     return body | {"posts": list(posts or [item()])} | changes
+
+
+def png(width: int, height: int) -> bytes:
+    """The beginning of a picture of this size."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(40)
 
 
 def day(date: str = "2030-01-15") -> dict[str, str]:

@@ -7,6 +7,7 @@ import html
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from weights_of_x import WEIGHTS
 from work import calls_of
 
 from postiz_async.sandbox.addresses import addresses
@@ -69,6 +70,11 @@ def test_counted_text(content: str, counted: str) -> None:
     ],
 )
 def test_weights_of_x(text: str, weight: int) -> None:
+    assert weighted_length(text) == weight
+
+
+@pytest.mark.parametrize(("text", "weight"), WEIGHTS)
+def test_weights_of_glued_texts(text: str, weight: int) -> None:
     assert weighted_length(text) == weight
 
 

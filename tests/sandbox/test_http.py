@@ -213,3 +213,18 @@ async def test_serving_that_runs_out_of_time_closes_its_socket() -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.get(server.url)
+
+
+async def test_head_and_preflight(server: Served, http: aiohttp.ClientSession) -> None:
+    url = f"{server.api_url}/integrations"
+    async with http.get(url) as got, http.head(url) as response:
+        body = await got.read()
+        assert (response.status, await response.read()) == (200, b"")
+        assert response.headers["Content-Length"] == str(len(body))
+        assert response.headers["ETag"] == got.headers["ETag"]
+    asked = {"Origin": server.url, "Access-Control-Request-Method": "POST"}
+    async with http.options(url, headers=asked) as response:
+        assert (response.status, await response.read()) == (204, b"")
+        assert response.headers["Access-Control-Allow-Origin"] == server.url
+    async with http.get(url) as response:
+        assert response.status == 200, "the connection goes on"

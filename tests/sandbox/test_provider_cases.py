@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_calls import request
+from sandbox_calls import png, request
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
@@ -38,9 +38,8 @@ async def judge(case: dict[str, Any]) -> tuple[int, Any, Any]:
         channel = sandbox.add_integration(case["provider"], id="i1")
         extra = json.dumps(case["additional_settings"])
         sandbox.change_integration(channel.id, additional_settings=extra)
-        for path in re.findall(r"https://u.example/s\d+x\d+\.png", json.dumps(case["body"])):
-            width, height = map(int, re.findall(r"\d+", path))
-            sandbox._state.pixels[path] = (width, height)
+        for path, size in re.findall(r"(https://u\.example/(s\d+x\d+)?[^\"]*)", json.dumps(case)):
+            sandbox.add_remote_file(path, png(*map(int, size[1:].split("x"))) if size else b"")
         response = await sandbox.handle(request("POST", "/posts", case["body"]))
         body = response.json()
         if response.status == 201:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox_calls import create, item, request
+from sandbox_calls import create, item, png, request
 from sandbox_settings import MEDIA, SETTINGS, SUBREDDIT, media
 from work import counted_calls
 
@@ -42,6 +42,8 @@ async def post(
     async with Sandbox(clock=JumpingClock(), release=release) as sandbox:
         made = sandbox.add_integration(provider, id="i1", name="Mine")
         sandbox.change_integration(made.id, additional_settings=channel)
+        for name in MEDIA.get(provider, ()):
+            sandbox.add_remote_file(f"https://cdn.example.com/{name}", b"")
         if prepare is not None:
             prepare(sandbox)
         given: dict[str, Any] = {"settings": SETTINGS.get(provider, {})}
@@ -256,10 +258,6 @@ async def test_a_rule_on_media(
     old = await post(provider, settings=settings, value=value, release="v2.21.8")
     unreleased = provider == "tiktok-business"
     assert old[0].status == (400 if unreleased else 201)
-
-
-def png(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(40)
 
 
 @pytest.mark.parametrize(

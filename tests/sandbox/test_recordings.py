@@ -32,7 +32,6 @@ OUTSIDE = {
     ("reads", "users with super admin"): "search_users is not modelled",
     ("reads", "users with super admin, by email"): "search_users is not modelled",
     ("social-connect", "social: x"): KEYLESS,
-    ("video", "function: loadVoices"): KEYLESS,
 }
 
 

@@ -23,6 +23,7 @@ SAID: list[tuple[object, list[str]]] = [
     # the channels
     ([], ["All posts must have an integration id"]),
     (request() | {"posts": None}, ["All posts must have an integration id"]),
+    (request() | {"posts": {"0": post()}}, ["Internal server error"]),
     (request({}), ["All posts must have an integration id"]),
     (request(post(integration={"id": "i9"})), ["Integration with id i9 not found"]),
     # the body
@@ -263,6 +264,14 @@ SETTINGS: list[tuple[str, object, list[str]]] = [
             "collaborators.1.label must be a string",
         ],
     ),
+    (
+        "dribbble",
+        {},
+        ["title should not be null or undefined", "Title is required", "title must be a string"],
+    ),
+    ("dribbble", {"title": ""}, ["Title is required"]),
+    ("pinterest", {"board": ""}, ["Board is required"]),
+    ("pinterest", {}, ["Board is required"] * 3),
     (
         "medium",
         {"title": "tt", "subtitle": "ss", "tags": [{"value": "a", "label": "a"}] * 5},

@@ -1,0 +1,320 @@
+"""Answers that are not recorded, but were seen on the running server (contract/additions.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from sandbox_calls import MASTODON, Send, create, item, png, request
+
+from postiz_async.clock import JumpingClock
+from postiz_async.sandbox import Request, Response, Sandbox
+from postiz_async.sandbox.networks import NETWORKS
+
+ADVISED = {
+    *("x", "linkedin", "linkedin-page", "facebook", "instagram", "instagram-standalone"),
+    *("pinterest", "youtube", "tiktok", "tiktok-business", "bluesky", "gmb", "wrapcast"),
+}
+INTERNAL = {"statusCode": 500, "message": "Internal server error"}
+JSON = {"content-type": "application/json"}
+
+
+def picture(name: str) -> dict[str, str]:
+    return {"id": name, "path": f"https://cdn.example.com/{name}.png"}
+
+
+async def described(sandbox: Sandbox, provider: str) -> dict[str, Any]:
+    channel = sandbox.add_integration(provider)
+    response = await sandbox.handle(request("GET", f"/integration-settings/{channel.id}"))
+    output: dict[str, Any] = msgspec.json.decode(response.body)["output"]
+    return output
+
+
+@pytest.mark.parametrize("provider", NETWORKS)
+async def test_rules_in_words_are_told_for_some_networks(sandbox: Sandbox, provider: str) -> None:
+    rules = (await described(sandbox, provider))["rules"]
+    assert rules.strip() if provider in ADVISED else rules == ""
+
+
+@pytest.mark.parametrize("provider", ["instagram", "instagram-standalone"])
+async def test_a_trial_reel_has_no_type(sandbox: Sandbox, provider: str) -> None:
+    properties = (await described(sandbox, provider))["settings"]["properties"]
+    assert properties["is_trial_reel"] == {}
+    assert all(schema for name, schema in properties.items() if name != "is_trial_reel")
+
+
+@pytest.mark.parametrize(
+    ("settings", "messages"),
+    [
+        (
+            {},
+            [
+                "title should not be null or undefined",
+                "Title is required",
+                "title must be a string",
+            ],
+        ),
+        ({"title": ""}, ["Title is required"]),
+        ({"title": ["t"]}, ["Title is required", "title must be a string"]),
+    ],
+)
+async def test_own_words_replace_those_of_one_rule(
+    sandbox: Sandbox, settings: dict[str, object], messages: list[str]
+) -> None:
+    channel = sandbox.add_integration("dribbble")
+    body = create(item(to=channel.id, image=[picture("a")], settings=settings))
+    response = await sandbox.handle(request("POST", "/posts", body))
+    assert response.status == 400
+    assert response.json()["message"] == [f"posts.0.settings.{each}" for each in messages]
+
+
+async def test_a_page_that_is_no_number(send: Send) -> None:
+    response = await send("GET", "/notifications", page="abc")
+    assert response.status == 400
+    assert response.json()["message"] == [
+        "page must be a number conforming to the specified constraints"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "message"),
+    [
+        ("/public/v1/posts", "startDate", "startDate must be a valid ISO 8601 date string"),
+        ("/public/v1/posts", "endDate", "endDate must be a valid ISO 8601 date string"),
+        ("/public/v1/posts", "customer", "customer must be a string"),
+        ("/oauth/authorize", "client_id", "client_id must be a string"),
+        (
+            "/oauth/authorize",
+            "response_type",
+            "response_type must be one of the following values: code",
+        ),
+    ],
+)
+async def test_a_repeated_parameter_is_a_list(
+    sandbox: Sandbox, path: str, query: str, message: str
+) -> None:
+    given = {"startDate": "2030-01-01T00:00:00Z", "endDate": "2030-01-02T00:00:00Z"}
+    given |= {"customer": "c1", "client_id": "x", "response_type": "code"}
+    pairs = ((query, given[query]), *given.items())
+    response = await sandbox.handle(Request("GET", path, pairs, {"authorization": "sandbox"}))
+    assert response.status == 400
+    assert response.json()["message"] == [message]
+
+
+async def test_parameters_whose_repetition_is_not_looked_at(sandbox: Sandbox) -> None:
+    headers = {"authorization": "sandbox"}
+    pages = Request("GET", "/public/v1/notifications", (("page", "1"), ("page", "x")), headers)
+    assert (await sandbox.handle(pages)).json()["page"] == 1
+    days = (("date", "7"), ("date", "7"))
+    numbers = Request("GET", f"/public/v1/analytics/{MASTODON}", days, headers)
+    assert (await sandbox.handle(numbers)).json() == []
+
+
+# ------------------------------------------------------------------ methods and origins
+
+
+async def ask(sandbox: Sandbox, method: str, path: str, **headers: str) -> Response:
+    return await sandbox.handle(Request(method, path, (), headers))
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("integrations", "sandbox"), ("integrations", "wrong"), ("nope", "sandbox")],
+)
+async def test_head_is_a_get_without_its_body(sandbox: Sandbox, path: str, key: str) -> None:
+    asked = await ask(sandbox, "GET", f"/public/v1/{path}", authorization=key)
+    head = await ask(sandbox, "HEAD", f"/public/v1/{path}", authorization=key)
+    assert asked.body
+    assert head.body == b""
+    assert head.status == asked.status
+    different = {"ETag", "Content-Length"} if path == "nope" else set[str]()  # it names the method
+    for name in dict(asked.headers).keys() - different:
+        assert head.header(name) == asked.header(name), name
+    assert head.header("Content-Length") is not None
+
+
+async def test_head_asks_whether_an_answer_changed(sandbox: Sandbox) -> None:
+    path, key = "/public/v1/integrations", "sandbox"
+    tag = (await ask(sandbox, "GET", path, authorization=key)).header("ETag") or ""
+    again = await ask(sandbox, "HEAD", path, **{"authorization": key, "if-none-match": tag})
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/public/v1/posts", "/public/v1/nope", "/oauth/token"])
+async def test_a_preflight_asks_for_no_key(sandbox: Sandbox, path: str) -> None:
+    origin = "http://localhost:4200"
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    asked |= {"access-control-request-headers": "authorization,content-type"}
+    response = await ask(sandbox, "OPTIONS", path, **asked)
+    assert (response.status, response.body) == (204, b"")
+    assert response.header("Access-Control-Allow-Origin") == origin
+    assert "POST" in (response.header("Access-Control-Allow-Methods") or "")
+    assert response.header("Access-Control-Allow-Headers") == "authorization,content-type"
+    assert response.header("X-RateLimit-Limit") is None
+    assert sandbox.creates == []
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        ("http://localhost:4200", True),
+        ("http://localhost:4201", False),
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+async def test_only_the_own_front_end_may_read_answers(
+    sandbox: Sandbox, method: str, origin: str, *, is_allowed: bool
+) -> None:
+    path = "/public/v1/is-connected"
+    response = await ask(sandbox, method, path, origin=origin, authorization="sandbox")
+    assert response.status == (200 if method == "GET" else 204)
+    allowed = response.header("Access-Control-Allow-Origin")
+    assert allowed == (origin if is_allowed else None)
+    assert "Origin" in (response.header("Vary") or "")
+
+
+# ------------------------------------------------------------------ OAuth of public clients
+
+
+async def registered(sandbox: Sandbox) -> str:
+    body = {"client_name": "CLI", "redirect_uris": ["http://127.0.0.1:8123/cb"]}
+    call = Request("POST", "/oauth/register", (), JSON, msgspec.json.encode(body))
+    return str((await sandbox.handle(call)).json()["client_id"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, None),
+        ({"code_challenge": None}, "code_challenge is required for this client"),
+        ({"redirect_uri": "http://127.0.0.1:8123/other"}, "Invalid redirect_uri"),
+        ({"redirect_uri": "https://evil.example/cb"}, "Invalid redirect_uri"),
+    ],
+)
+async def test_what_a_public_client_has_to_say(
+    sandbox: Sandbox, method: str, changes: dict[str, str | None], message: str | None
+) -> None:
+    asked = {"client_id": await registered(sandbox), "response_type": "code", "state": "s"}
+    asked |= {"redirect_uri": "http://127.0.0.1:8123/cb", "code_challenge": "w" * 43} | changes
+    said = {name: value for name, value in asked.items() if value is not None}
+    if method == "GET":
+        call = Request("GET", "/oauth/authorize", tuple(said.items()))
+    else:
+        headers = JSON | {"auth": sandbox.organization.session}
+        body = msgspec.json.encode(said | {"action": "approve"})
+        call = Request("POST", "/oauth/authorize", (), headers, body)
+    response = await sandbox.handle(call)
+    if message is None:
+        assert response.status == (200 if method == "GET" else 201)
+    else:
+        assert response.status == 400
+        assert response.json() == {"statusCode": 400, "message": message}
+
+
+async def test_an_app_with_a_secret_needs_neither(sandbox: Sandbox) -> None:
+    app = sandbox.add_oauth_app("Reader", "https://app.example/callback")
+    query = (("client_id", app.client_id), ("response_type", "code"), ("redirect_uri", "https://x"))
+    response = await sandbox.handle(Request("GET", "/oauth/authorize", query))
+    assert response.json()["app"]["redirectUrl"] == "https://app.example/callback"
+
+
+# ------------------------------------------------------------------ 500 and 400 without much said
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/posts/{}/release-id", {"releaseId": "7"}),
+        ("GET", "/analytics/{}", None),
+        ("DELETE", "/integrations/{}", None),
+    ],
+)
+@pytest.mark.parametrize("is_foreign", [False, True], ids=["unknown", "foreign"])
+async def test_bare_500s_that_mean_not_found(
+    sandbox: Sandbox, send: Send, method: str, path: str, body: object, *, is_foreign: bool
+) -> None:
+    wanted = "unknown"
+    if is_foreign:
+        other = sandbox.add_organization("other")
+        channel = sandbox.add_integration("x", organization=other)
+        made = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
+        response = await sandbox.handle(request("POST", "/posts", made, key="other"))
+        wanted = response.json()[0]["postId"] if path.startswith("/posts") else channel.id
+    response = await send(method, path.format(wanted), body)
+    assert (response.status, response.json()) == (500, INTERNAL)
+
+
+@pytest.mark.parametrize("posts", [{}, {"0": item()}, "posts", 1, True])
+async def test_posts_that_are_no_list(send: Send, posts: object) -> None:
+    response = await send("POST", "/posts", create() | {"posts": posts})
+    assert (response.status, response.json()) == (500, INTERNAL)
+    assert response.header("X-RateLimit-Limit"), "it is counted"
+
+
+@pytest.mark.parametrize("body", [{}, create() | {"posts": None}])
+async def test_no_posts_at_all(send: Send, body: object) -> None:
+    response = await send("POST", "/posts", body)
+    assert response.status == 400
+    assert response.json()["message"] == "All posts must have an integration id"
+
+
+async def test_a_server_without_video_generators() -> None:
+    async with Sandbox(clock=JumpingClock(), video_types=()) as sandbox:
+        body = {"type": "veo3", "output": "vertical", "customParams": {"prompt": "p", "images": []}}
+        response = await sandbox.handle(request("POST", "/generate-video", body))
+        assert response.status == 400
+        assert response.json()["message"] == ["type must be any of: "]
+
+        asked = {"identifier": "image-text-slides", "functionName": "loadVoices", "params": {}}
+        response = await sandbox.handle(request("POST", "/video/function", asked))
+        assert (response.status, response.json()) == (500, INTERNAL)
+
+
+# ------------------------------------------------------------------ pictures that are fetched
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "names", "known", "message"),
+    [
+        ("pinterest", {"board": "b"}, "ab", "ab", None),
+        ("pinterest", {"board": "b"}, "ab", "a", "Request failed with status code 404"),
+        ("pinterest", {"board": "b"}, "a", "", None),
+        ("dribbble", {"title": "t"}, "a", "a", None),
+        ("dribbble", {"title": "t"}, "a", "", "Request failed with status code 404"),
+        ("dribbble", {"title": "t"}, "ab", "", "Requires one item"),
+    ],
+)
+async def test_pictures_that_the_server_cannot_fetch(
+    sandbox: Sandbox,
+    provider: str,
+    settings: dict[str, object],
+    names: str,
+    known: str,
+    message: str | None,
+) -> None:
+    channel = sandbox.add_integration(provider, name="Mine")
+    for name in known:
+        sandbox.add_remote_file(picture(name)["path"], png(400, 300))
+    body = create(item(to=channel.id, image=[picture(name) for name in names], settings=settings))
+    response = await sandbox.handle(request("POST", "/posts", body))
+    if message is None:
+        assert response.status == 201
+        return
+    refused = {"statusCode": 400, "provider": provider, "name": "Mine", "message": message}
+    assert (response.status, response.json()) == (400, refused)
+    drafted = await sandbox.handle(request("POST", "/posts", body | {"type": "draft"}))
+    assert drafted.status == 201, "drafts are not looked at again"
+
+
+async def test_an_uploaded_picture_can_be_fetched(sandbox: Sandbox) -> None:
+    sandbox.add_remote_file("https://cdn.example.com/a.png", png(800, 600))
+    body = {"url": "https://cdn.example.com/a.png"}
+    uploaded = (await sandbox.handle(request("POST", "/upload-from-url", body))).json()
+    channel = sandbox.add_integration("dribbble")
+    media = [{"id": uploaded["id"], "path": uploaded["path"]}]
+    made = create(item(to=channel.id, image=media, settings={"title": "t"}))
+    assert (await sandbox.handle(request("POST", "/posts", made))).status == 201
