@@ -108,7 +108,7 @@ def _candidates(units: str, spot: int, end: int) -> Iterator[re.Match[str]]:
 
 def _end_of_host(units: str, start: int, end: int) -> int | None:
     """The longest beginning of the labels that ends in a known domain, if there is one."""
-    tops = []
+    tops: list[int] = []
     while label := _LABEL.match(units, start, end):
         start = label.end()
         if "_" not in label[0]:
