@@ -32,6 +32,7 @@ from postiz_async.batch.bodies import build_body
 from postiz_async.batch.rows import CampaignRow
 from postiz_async.clock import JumpingClock
 from postiz_async.delivery.journal import Journal, RowRecord
+from postiz_async.delivery.marks import client_ref
 from postiz_async.models.posts import CreatePost
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
@@ -177,7 +178,13 @@ def _bodies(batch: Batch) -> Iterator[tuple[bytes, tuple[str, ...]]]:
     channels = {row.ref: channel for row in batch.rows for channel in batch.channels
                 if channel.id == row.integration}  # fmt: skip
     for request in batch.requests:
-        body = build_body(request, request.date, campaign="c", channels=channels, medium=_no_medium)
+        body = build_body(
+            request,
+            request.date,
+            client_ref=lambda row: client_ref("c", row.ref),
+            channels=channels,
+            medium=_no_medium,
+        )
         yield msgspec.json.encode(body), tuple(row.ref for row in request.rows)
 
 

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from processes import (
@@ -30,11 +30,10 @@ from processes import (
 )
 from samples import PNG
 
-from postiz_async.delivery.findings import FOUND_UNSURE
 from postiz_async.delivery.journal import State, read_summary
-from postiz_async.delivery.marks import CLIENT_REF, client_ref
+from postiz_async.delivery.marks import CLIENT_REF, row_ref
 from postiz_async.delivery.mending import MAY_LACK, UNSEEN_END
-from postiz_async.delivery.records import connect, read_meta
+from postiz_async.delivery.records import ADOPTED_UNSURE, FOUND_UNSURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -255,7 +254,7 @@ class Lane:
             self.tally.states["never planned"] += len(records)
             return
         summary = read_summary(journal_of(file))
-        marks = client_refs(journal_of(file), server.url, records)
+        marks = client_refs(file.name, records)
         posts: dict[str, list[dict[str, Any]]] = {}
         for post in server.posts:
             posts.setdefault(str(post["settings"].get(CLIENT_REF)), []).append(post)
@@ -298,18 +297,24 @@ def rows_of(file: Path) -> Sequence[RowRecord]:
     return read_summary(journal).rows if journal.exists() else ()
 
 
-NAMED = {MAY_LACK, UNSEEN_END, FOUND_UNSURE}
+NAMED = {MAY_LACK, UNSEEN_END, FOUND_UNSURE, ADOPTED_UNSURE}
 """What a row says of a post that may be half made."""
 
 OPEN = {State.PLANNED, State.SENDING, State.UNKNOWN}
 
 
-def client_refs(journal: Path, server: str, records: Sequence[dict[str, Any]]) -> dict[str, str]:
+def client_refs(name: str, records: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The mark of each row's post, by ref."""
-    connection = connect(journal, "campaign.jsonl", f"{server}/public/v1")
-    campaign_id = read_meta(connection)["campaign_id"]
-    connection.close()
-    return {record["ref"]: client_ref(campaign_id, record["ref"]) for record in records}
+    return {
+        record["ref"]: row_ref(
+            name,
+            record["ref"],
+            channel=record["integration"],
+            date=datetime.fromisoformat(record["date"]).astimezone(UTC),
+            texts=("text", record["content"], *record.get("thread", ())),
+        )
+        for record in records
+    }
 
 
 def campaign(

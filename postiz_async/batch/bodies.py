@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from postiz_async.compose import build_item
-from postiz_async.delivery.marks import CLIENT_REF, client_ref
+from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.models.posts import CreatePost, NewPost, TagRef
 from postiz_async.wire import format_date
 
@@ -31,7 +31,7 @@ def build_body(
     request: PlannedRequest,
     moment: datetime,
     *,
-    campaign: str,
+    client_ref: Callable[[Row], str],
     channels: Mapping[str, Integration],
     medium: Callable[[str], Media],
 ) -> CreatePost:
@@ -40,7 +40,7 @@ def build_body(
     Args:
         request: the rows.
         moment: the marked date.
-        campaign: the id of the journal's campaign.
+        client_ref: the mark of a row's post.
         channels: by ref.
         medium: the uploaded medium of a name in the campaign.
     """
@@ -57,7 +57,7 @@ def build_body(
             build_item(
                 new_post(row),
                 channels[row.ref],
-                extra_settings=[(CLIENT_REF, client_ref(campaign, row.ref))],
+                extra_settings=[(CLIENT_REF, client_ref(row))],
             )
             for row in request.rows
         ],

@@ -46,16 +46,29 @@ class Origin:
     name: Path
     journal: Path
     folder: Path
+    campaign: str
+    """With which its posts are marked."""
+    is_named: bool = False
+    """Whether somebody gave the campaign that name."""
     media_root: MediaRoot = ()
 
     @classmethod
-    def of(cls, source: Source, journal: Path | str | None, media_root: MediaRoot = ()) -> Origin:
-        """Where a campaign and its journal lie.
+    def of(
+        cls,
+        source: Source,
+        journal: Path | str | None,
+        campaign: str | None = None,
+        media_root: MediaRoot = (),
+    ) -> Origin:
+        """Where a campaign and its journal lie, and its name.
 
         Raises:
-            ConfigurationError: rows that come from no file have no journal.
+            ConfigurationError: rows that come from no file have no journal, or the name is empty.
             BatchError: the campaign or its journal can be no file, or they are the same.
         """
+        if campaign is not None and not campaign.strip():
+            raise ConfigurationError("The campaign's name is empty. Say which, or leave it away.")
+        is_named = campaign is not None
         if isinstance(source, str | Path):
             path = Path(source)
             place = journal_path(path) if journal is None else _named(journal)
@@ -64,14 +77,17 @@ class Origin:
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
-            return cls(path, path, place, path.parent, media_root)
+            said = campaign or path.name
+            return cls(path, path, place, path.parent, said, is_named, media_root)
         if journal is None:
             raise ConfigurationError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
                 "killed finds out which posts are stored, so that none is lost or stored twice."
             )
         place = _named(journal)
-        return cls(source, place.with_suffix(""), place, Path(), media_root)
+        name = place.with_suffix("")
+        said = campaign or name.name
+        return cls(source, name, place, Path(), said, is_named, media_root)
 
 
 def journal_path(campaign: Path) -> Path:
@@ -116,7 +132,8 @@ async def check_campaign(
     """
     folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
     campaign = await read_source(origin.source, origin.name, reading=reading)
-    records = await recorded(origin.journal, postiz.base_url)
+    asked = origin.campaign if origin.is_named else None
+    records = await recorded(origin.journal, postiz.base_url, asked)
     prints = {ref: record.fingerprint for ref, record in records.items()}
     campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
     listed = await postiz.integrations.list()

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from postiz_async.delivery.records import SentRequest
     from postiz_async.models.integrations import Integration
 
-__all__ = ["as_sent", "is_changed", "is_done", "is_unsent", "new_records", "with_changes"]
+__all__ = [
+    "as_sent",
+    "is_changed",
+    "is_done",
+    "is_unsent",
+    "is_unstored",
+    "new_records",
+    "with_changes",
+]
 
 _CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
 
@@ -37,6 +45,12 @@ def is_done(row: Row, record: RowRecord | None, choices: Choices) -> bool:
     """Nothing of this row has to be read again."""
     in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
     return not in_flight and not is_unsent(row, record, choices)
+
+
+def is_unstored(record: RowRecord | None) -> bool:
+    """Whether a row is known, is not stored, and is in no request with an open outcome."""
+    unstored = {State.PLANNED, State.SKIPPED, State.LATE, State.REFUSED, State.UNDECIDED}
+    return record is not None and record.state in unstored
 
 
 def is_changed(row: Row, record: RowRecord | None) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from postiz_async.batch.choices import Choices
+    from postiz_async.batch.other_runs import OtherRuns
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal
@@ -33,5 +34,6 @@ class Job:
     outage: Outage
     size_of: Callable[[Row], int]
     choices: Choices
+    others: OtherRuns
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""

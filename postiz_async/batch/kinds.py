@@ -97,6 +97,13 @@ _FINDINGS = (
         "Postiz.",
     ),
     Kind(
+        Finding.DEDUPLICATED,
+        "~",
+        "open",
+        "The post was stored more than once, as by two hosts at a time; the others were deleted. "
+        "Nothing has to be done.",
+    ),
+    Kind(
         Finding.HIDDEN,
         "◊",
         "warn",

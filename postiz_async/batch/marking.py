@@ -23,11 +23,15 @@ class Marking:
 
     With exact seconds a request goes without a mark, unless one of its posts says what another
     of the same second says: then their posts could not be told apart.
+
+    Args:
+        exact_seconds: see above.
+        first: the milliseconds to begin with, other ones on each host.
     """
 
-    def __init__(self, *, exact_seconds: bool) -> None:
+    def __init__(self, *, exact_seconds: bool, first: int) -> None:
         self._exact = exact_seconds
-        self._marks = MillisecondMarks()
+        self._marks = MillisecondMarks(first=first)
         self._said: set[tuple[datetime, str, str]] = set()
 
     def take(self, moment: datetime) -> None:

@@ -10,9 +10,9 @@ from postiz_async.errors import PostizError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.delivery.journal import State
+    from postiz_async.delivery.journal import RowRecord, State
 
-__all__ = ["Outcome", "first_error"]
+__all__ = ["Outcome", "first_error", "outcome_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Outcome:
     state: State
     post_id: str | None = None
     note: str = ""
+
+
+def outcome_of(record: RowRecord) -> Outcome:
+    """What became of a row, as the journal knows it."""
+    return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -6,6 +6,7 @@ without its publishing job gets one. Of a post that was stored twice by us the d
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,21 +16,24 @@ from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.mending import Mending
-from postiz_async.delivery.patience import Outage
+from postiz_async.delivery.patience import PAUSES, Outage
 from postiz_async.delivery.removal import delete_whole
 from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
+from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
 from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.journal import RowRecord
+    from postiz_async.delivery.journal import RowRecord, SentRequest
     from postiz_async.delivery.sweep import Intent, Suspect, Verdict
     from postiz_async.models.posts import Post
 
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
+
+log = logging.getLogger("postiz_async.batch")
 
 _AROUND = timedelta(days=366)
 """How far before the first and after the last date a post that somebody moved is looked for."""
@@ -111,6 +115,65 @@ async def sweep_journal(
             may be half made are left to the look-up in any case, as far as only it can mend them.
         delete_doubles: see `reconcile`.
     """
+    look = await _look(postiz, journal, with_open=with_open)
+    doomed = look.doomed
+    if doomed:  # nothing is deleted that one look alone shows: another host may be at it too
+        look = await _look(postiz, journal, with_open=with_open)
+        doomed &= look.doomed
+    rows, listed = look.rows, look.listed.posts
+    found = suspects(look.verdicts, look.requests, rows, listed.values())
+    unsure = await _make_whole(postiz, found)
+    left = {r for each in look.in_doubt if not unsure.isdisjoint(each.refs) for r in each.refs}
+    verdicts = [each for each in look.keeping_own(unsure) if each.ref not in left]
+    doubles = {
+        verdict.post.id: verdict.post
+        for verdict in verdicts
+        if verdict.post is not None and verdict.post.id in doomed and verdict.ref not in unsure
+    }
+    removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
+    await journal.found(judged(rows, verdicts, removed=removed, unsure=unsure))
+    summed = _summed(verdicts, rows, lacking_tags(verdicts, intents(look.requests)))
+    return replace(summed, doubles=len(doubles.keys() - removed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a journal says, what the server lists, and what is to be said of both."""
+
+    rows: Mapping[str, RowRecord]
+    in_doubt: Sequence[SentRequest]
+    requests: Sequence[SentRequest]
+    listed: Calendar
+    verdicts: Sequence[Verdict]
+
+    @property
+    def doomed(self) -> set[str]:
+        """Ids of the doubles that may be deleted."""
+        return {v.post.id for v in self.verdicts if v.may_delete and v.post is not None}
+
+    def keeping_own(self, unsure: Collection[str]) -> list[Verdict]:
+        """The verdicts, where a row's own post stays beside one that may be half made.
+
+        Args:
+            unsure: refs of rows whose adopted post may be half made.
+        """
+        firsts = {v.ref: v.post for v in self.verdicts if v.fate is Fate.ADOPTED}
+        return [self._keeping_own(each, firsts, unsure) for each in self.verdicts]
+
+    def _keeping_own(
+        self, verdict: Verdict, firsts: Mapping[str, Post | None], unsure: Collection[str]
+    ) -> Verdict:
+        own = self.listed.posts.get(self.rows[verdict.ref].post_id or "")
+        if own is None or verdict.ref not in unsure or verdict.ref not in firsts:
+            return verdict
+        if verdict.fate is Fate.ADOPTED:
+            return replace(verdict, fate=Fate.FINE, post=own)
+        if verdict.post is not None and verdict.post.id == own.id:
+            return replace(verdict, post=firsts[verdict.ref], may_delete=False)
+        return verdict
+
+
+async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Look:
     rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
         held = {ref for request in in_doubt for ref in request.refs}
@@ -119,16 +182,15 @@ async def sweep_journal(
     sent = intents(requests)
     channels = {channel.id for channel in await postiz.integrations.list()}
     listed = await _listed(postiz, rows, sent, channels)
-    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
-    verdicts = sweep(rows.values(), sent, listed.posts.values(), channels=channels, now=now)
-    unsure = await _make_whole(postiz, suspects(verdicts, requests, rows))
-    left = {ref for each in in_doubt if not unsure.isdisjoint(each.refs) for ref in each.refs}
-    verdicts = [verdict for verdict in verdicts if verdict.ref not in left]
-    doubles = [v.post for v in verdicts if v.may_delete and v.post is not None]
-    removed = await _remove(postiz, doubles) if delete_doubles else set[str]()
-    await journal.found(judged(rows, verdicts, removed=removed, unsure=unsure))
-    summed = _summed(verdicts, rows, lacking_tags(verdicts, sent))
-    return replace(summed, doubles=len({post.id for post in doubles} - removed))
+    verdicts = sweep(
+        rows.values(),
+        sent,
+        listed.posts.values(),
+        channels=channels,
+        now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
+        copies={copy.post_id for copy in await journal.copies()},
+    )
+    return _Look(rows, in_doubt, requests, listed, verdicts)
 
 
 async def _listed(
@@ -141,9 +203,11 @@ async def _listed(
     calendar = Calendar(postiz.posts.list)
     ours = [intent for intent in sent if intent.item.integration.id in channels]
     moments = [intent.moment for intent in ours]
-    moved = [datetime.fromtimestamp(rows[i.ref].date, UTC) for i in ours if i.ref in rows]
+    here = [rows[intent.ref] for intent in ours if intent.ref in rows]
+    dates = {row.date for row in here} | {row.moved_from for row in here} - {None}
+    moved = [datetime.fromtimestamp(date, UTC) for date in dates if date is not None]
     await calendar.look([*moments, *moved])
-    ids = [id_ for i in ours if i.ref in rows and (id_ := rows[i.ref].post_id) is not None]
+    ids = [row.post_id for row in here if row.post_id is not None]
     if ids:
         await calendar.search(ids, min(moments) - _AROUND, max(moments) + _AROUND)
     return calendar
@@ -160,10 +224,25 @@ async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
 
 
 async def _remove(postiz: Postiz, doubles: Iterable[Post]) -> set[str]:
+    """Delete doubles, by their own groups. Returns the ids of those that are gone.
+
+    What is deleted twice, as when another host does it too or an answer is lost, is gone once.
+    """
     removed: set[str] = set()
     for post in doubles:
-        await delete_whole(postiz.posts, post)
-        removed.add(post.id)
+        for pause in (*PAUSES[:2], None):
+            try:
+                await delete_whole(postiz.posts, post)
+            except NotFoundError:
+                removed.add(post.id)
+                break
+            except (APIConnectionError, ServerError) as error:
+                log.warning("the double %s could not be deleted: %s", post.id, error)
+                if pause is not None:
+                    await postiz.clock.sleep(pause)
+            else:
+                removed.add(post.id)
+                break
     return removed
 
 

@@ -31,6 +31,15 @@ class Report:
         return all(row.state in fine and row.finding is not Finding.STUCK for row in self.rows)
 
     @property
+    def doubled(self) -> int:
+        """Rows of which Postiz has more than one post, as far as was looked and is not undone.
+
+        Those of which a further post bears the row's mark, and those that equal a post of somebody
+        else. Doubles that were deleted, and what was sent once more on purpose, do not count.
+        """
+        return sum(row.finding in {Finding.DOUBLED, Finding.EQUAL} for row in self.rows)
+
+    @property
     def open(self) -> int:
         """Rows that a further run would still work on."""
         return sum(

@@ -1,4 +1,4 @@
-"""The journal of an earlier run: whose it is, and what is in Postiz where there is none."""
+"""The journal of an earlier run: whose it is, what it accounts for, what is new to it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,37 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from postiz_async.batch.decisions import new_records, with_changes
-from postiz_async.batch.existing import (
-    adopted_body,
-    adopted_record,
-    already_there,
-    how_to_go_on,
-    may_move,
-)
-from postiz_async.batch.reconcile import sweep_journal
+from postiz_async.batch.existing import Past
 from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.sweep import intents
 from postiz_async.errors import BatchError
 from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from postiz_async.batch.check import Checked
-    from postiz_async.batch.choices import Choices
     from postiz_async.batch.rows import Row
     from postiz_async.batch.source import Campaign
-    from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal, RowRecord
-    from postiz_async.delivery.listing import Calendar
     from postiz_async.models.integrations import Integration
-    from postiz_async.models.posts import Post
 
-__all__ = ["adopt", "find_existing", "recorded", "refuse_foreign", "write_rows"]
+__all__ = ["past_of", "recorded", "refuse_foreign", "write_rows"]
 
 
-async def recorded(journal: Path, base_url: str) -> dict[str, RowRecord]:
+async def recorded(
+    journal: Path, base_url: str, campaign: str | None = None
+) -> dict[str, RowRecord]:
     """What the journal of an earlier run says by ref, if there is one.
 
+    Args:
+        journal: its path.
+        base_url: of the client.
+        campaign: the name that was asked for; None for that of the journal.
+
     Raises:
-        BatchError: it belongs to another server, or cannot be read.
+        BatchError: it belongs to another server or another campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(os.path.exists, journal):
         return {}
@@ -51,6 +48,12 @@ async def recorded(journal: Path, base_url: str) -> dict[str, RowRecord]:
         raise BatchError(
             f"The journal {journal} belongs to {summary.base_url}, and this client "
             f"calls {base_url}. Use another --journal for another server."
+        )
+    if campaign is not None and summary.campaign != campaign:
+        raise BatchError(
+            f"The journal {journal} is of the campaign {summary.campaign!r}, and this run says "
+            f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
+            "--campaign (campaign=) away to go on with it, or use another --journal."
         )
     return {record.ref: record for record in summary.rows}
 
@@ -85,44 +88,24 @@ def refuse_foreign(
         )
 
 
-async def find_existing(
-    rows: Sequence[Row], checked: Checked, calendar: Calendar, choices: Choices, journal: Path
-) -> dict[str, Post]:
-    """The rows that no journal knows and that are in Postiz, by ref, to be taken over.
+async def past_of(journal: Journal | None, campaign: str, refs: Collection[str]) -> Past:
+    """What a journal accounts for; nothing, where there is none yet.
 
-    Raises:
-        BatchError: there are some, and nobody said what to do with them.
+    Args:
+        journal: that is open.
+        campaign: its name where there is none.
+        refs: of the rows of the campaign; what is gone from it may be in it under another ref.
     """
-    if choices.existing == "again" or not rows:
-        return {}
-    slacks = {row.ref: may_move(row, choices.align) for row in rows}
-    await calendar.look(row.date + by * slacks[row.ref] for row in rows for by in (-1, 0, 1))
-    here = {row.ref for row in checked.campaign.rows}  # what is gone from it may be here renamed
-    ours = {record.post_id for ref, record in checked.records.items() if ref in here}
-    posts = [post for post in calendar.posts.values() if post.id not in ours]
-    there = already_there(rows, checked.channels, posts, choices.align)
-    if there and choices.existing == "refuse":
-        raise BatchError(how_to_go_on(there, rows, journal, is_new=not checked.records))
-    return there
-
-
-async def adopt(
-    postiz: Postiz, journal: Journal, checked: Checked, there: Mapping[str, Post]
-) -> list[RowRecord]:
-    """Take rows over, and those that were in doubt and turn out to be stored.
-
-    Returns:
-        The rows that were taken over because they were in Postiz already.
-    """
-    records = await journal.rows()
-    if any(record.state is State.UNDECIDED for record in records.values()):
-        await sweep_journal(postiz, journal, with_open=False)
-    channels = checked.channels
-    rows = [row for row in checked.campaign.rows if row.ref in there and row.ref not in records]
-    taken = [adopted_record(row, there[row.ref], channels[row.ref]) for row in rows]
-    bodies = [adopted_body(row, there[row.ref], channels[row.ref]) for row in rows]
-    await journal.adopt(taken, bodies)
-    return taken
+    if journal is None:
+        return Past(campaign, campaign)
+    rows, sent = await journal.rows(), intents(await journal.requests(adopted=False))
+    return Past(
+        journal.campaign,
+        journal.campaign_id,
+        frozenset(r.post_id for ref, r in rows.items() if r.post_id is not None and ref in refs),
+        tuple(await journal.copies()),
+        tuple(intent for intent in sent if intent.ref in refs),
+    )
 
 
 async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) -> None:

@@ -15,7 +15,7 @@ import anyio
 from postiz_async.batch.decisions import new_records
 from postiz_async.batch.isolating import Halving, Refusals
 from postiz_async.batch.media import MediaUploads
-from postiz_async.batch.outcomes import Outcome, first_error
+from postiz_async.batch.outcomes import Outcome, first_error, outcome_of
 from postiz_async.batch.plan import Limits, PlannedRequest, plan
 from postiz_async.batch.sending import Refused, Sender, Stored, TooLate, may_return
 from postiz_async.delivery.journal import State
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.job import Job
     from postiz_async.batch.rows import Row
     from postiz_async.batch.sending import Fate
-    from postiz_async.delivery.journal import SentRequest
+    from postiz_async.delivery.journal import RowRecord, SentRequest
 
 __all__ = ["Runner"]
 
@@ -59,6 +59,7 @@ class Runner:
         self._look_up = LookUp(job.postiz, job.journal, self._fence, job.outage)
         self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
         self._sender = Sender(job, self._fence, self._media.medium)
+        job.others.on_taken = self._taken
 
     async def run(
         self,
@@ -171,6 +172,12 @@ class Runner:
         self._refusals.stored(self.job.channels[row.ref].id for row in rows)
         for row in rows:
             await self._on_outcome(Outcome(row.number, row.ref, State.STORED, fate.ids[row.ref]))
+
+    async def _taken(self, records: Sequence[RowRecord]) -> None:
+        """Rows that another run has stored."""
+        self._look_up.taken.update(r.post_id for r in records if r.post_id is not None)
+        for record in records:
+            await self._on_outcome(outcome_of(record))
 
     async def _too_late(self, request: PlannedRequest) -> None:
         """Rows that had moved to an earlier date get their own back; the others are late."""

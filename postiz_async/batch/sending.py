@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -86,8 +87,12 @@ class Lost:
 Fate: TypeAlias = Stored | Refused | TooLate | Lost
 
 
-class _LateError(Exception):
-    """The request's date has passed; nothing was sent."""
+class _UnsentError(Exception):
+    """A request must not leave any more; nothing was sent."""
+
+    def __init__(self, fate: Fate | None) -> None:
+        super().__init__()
+        self.fate = fate
 
 
 class Sender:
@@ -100,7 +105,8 @@ class Sender:
     """
 
     def __init__(self, job: Job, fence: Fence, medium: Callable[[str], Media]) -> None:
-        self.marks = Marking(exact_seconds=job.choices.exact_seconds)
+        first = random.randint(1, 999)  # noqa: S311
+        self.marks = Marking(exact_seconds=job.choices.exact_seconds, first=first)
         self._job = job
         self._fence = fence
         self._medium = medium
@@ -108,9 +114,24 @@ class Sender:
     async def send(self, request: PlannedRequest) -> Fate:
         """Send a request, and write down what became of it as far as that is known.
 
+        Rows that another run has stored meanwhile are taken over and are not in its fate.
+
         Raises:
             PostizError: the job has to stop.
         """
+        others = self._job.others
+        fate: Fate | None = None
+        try:
+            while fate is None:
+                request = await others.give_way(request)
+                fate = await self._send(request) if request.rows else Stored(request, {})
+        finally:
+            others.over()
+        await others.tell()
+        return fate
+
+    async def _send(self, request: PlannedRequest) -> Fate | None:
+        """The same; None if it was not sent because another run comes first."""
         number, sent_at = 0, 0.0
         body: CreatePost | None = None
 
@@ -121,6 +142,8 @@ class Sender:
             """
             nonlocal request, number, body, sent_at
             departure.check()
+            if body is None:
+                request = await self._without_stored(request)
             if self._is_late(request):
                 request = await self._shifted(request, number)
                 number, body = 0, None
@@ -139,9 +162,9 @@ class Sender:
             created = await self._job.outage.create(
                 lambda departure: self._create(request, partial(prepare, departure))
             )
-        except _LateError:
+        except _UnsentError as end:
             await self._set_aside(request, number)
-            return TooLate(request)
+            return end.fate
         except InvalidPostError as error:
             await self._set_aside(request, number)
             return Refused(request, error.problems[0].message, is_size=True)
@@ -157,7 +180,17 @@ class Sender:
         ids = [post.post_id for post in created]
         stored = dict(zip(refs_of(request), ids, strict=True))
         await self._job.journal.settle(number, stored=stored, others={})
+        await self._job.others.answered(request, stored)
         return Stored(request, stored)
+
+    async def _without_stored(self, request: PlannedRequest) -> PlannedRequest:
+        """A request that may leave now, without what another run has stored of it."""
+        request = await self._job.others.before(request)
+        if not request.rows:
+            raise _UnsentError(Stored(request, {}))
+        if self._job.others.comes_first(request):
+            raise _UnsentError(None)
+        return request
 
     def _refused(
         self, request: PlannedRequest, error: BadRequestError | PayloadTooLargeError, sent_at: float
@@ -215,7 +248,7 @@ class Sender:
         """A late request with its later date, if the user wants that."""
         late, now = self._job.choices.late, self._job.postiz.scheduler.server_time()
         if not isinstance(late, timedelta) or any(may_return(row, now) for row in request.rows):
-            raise _LateError
+            raise _UnsentError(TooLate(request))
         await self._set_aside(request, number)
         then = math.ceil(now + late.total_seconds())
         date = datetime.fromtimestamp(then, UTC)
@@ -234,7 +267,7 @@ class Sender:
         return build_body(
             request,
             moment,
-            campaign=self._job.journal.campaign_id,
+            client_ref=self._job.others.client_refs,
             channels=self._job.channels,
             medium=self._medium,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,16 +14,24 @@ import anyio
 from postiz_async.batch.afterwards import Afterwards
 from postiz_async.batch.checking import Origin, check_campaign, journal_path, reading_of
 from postiz_async.batch.choices import Choices, checked_late
-from postiz_async.batch.decisions import as_sent, is_changed, is_unsent, with_changes
+from postiz_async.batch.decisions import (
+    as_sent,
+    is_changed,
+    is_unsent,
+    is_unstored,
+    with_changes,
+)
+from postiz_async.batch.existing import ClientRefs
 from postiz_async.batch.job import Job
-from postiz_async.batch.outcomes import Outcome, first_error
+from postiz_async.batch.other_runs import OtherRuns
+from postiz_async.batch.outcomes import Outcome, first_error, outcome_of
 from postiz_async.batch.plan import Limits
 from postiz_async.batch.planning import AHEAD, Moment, Planner
 from postiz_async.batch.reconcile import sweep_journal
-from postiz_async.batch.resuming import adopt, find_existing, recorded, write_rows
+from postiz_async.batch.resuming import past_of, write_rows
 from postiz_async.batch.runner import Runner
 from postiz_async.batch.tolerance import checked_align, read_align
-from postiz_async.delivery.journal import Journal, RowRecord
+from postiz_async.delivery.journal import Journal, RowRecord, State
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.patience import Outage
 from postiz_async.endpoints import LIST_POSTS
@@ -83,6 +92,9 @@ class Batch(Afterwards):
         journal: where it is written down what became of each row; beside the file if None. Rows
             that come from no file need one, because without it a run that was killed could
             neither go on nor be started again without storing posts twice.
+        campaign: its name, with which its posts are marked, the same on every host that runs it;
+            that of the file, without its folder, if None, and that of the journal for rows that
+            come from no file. A journal keeps the name that it was made with.
         timezone: the zone of dates without one.
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
         media_root: a folder, or several, from which the campaign may take media beside its own
@@ -97,14 +109,17 @@ class Batch(Afterwards):
         on_doubt: what to do with a row whose answer was lost and whose date comes before its
             absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
             there are signs of its absence, at the risk of publishing it twice.
-        existing: what to do with rows that no journal knows and that are in Postiz already:
-            `refuse` stops before anything is sent, `adopt` takes them over as stored, `again`
-            sends them once more.
+        existing: what to do with rows that no journal knows and that are in Postiz already, and
+            with equal posts that do not bear the mark of a row: `refuse` stops before they are
+            sent, `adopt` takes them over as stored, `again` sends the rows once more. What an
+            earlier run or another host stored of a row that the journal knows is taken over
+            without a word.
         exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
 
     Raises:
         ConfigurationError: `late` or `align` is no time that rows can move by, rows that come
-            from no file have no journal, or a media root is no folder.
+            from no file have no journal, a media root is no folder, or the campaign's name is
+            empty.
         BatchError: the campaign or the journal cannot be used.
         InvalidPostError: from `plan` and `run`, with all problems.
     """
@@ -115,6 +130,7 @@ class Batch(Afterwards):
         source: Source,
         *,
         journal: Path | str | None = None,
+        campaign: str | None = None,
         timezone: str | None = None,
         reading: Reading | None = None,
         media_root: MediaRoot = (),
@@ -126,7 +142,7 @@ class Batch(Afterwards):
         exact_seconds: bool = False,
     ) -> None:
         self._postiz = postiz
-        self._origin = Origin.of(source, journal, media_root)
+        self._origin = Origin.of(source, journal, campaign, media_root)
         self.path = self._origin.name
         self.journal_path = self._origin.journal
         self._reading = reading_of(timezone, reading)
@@ -320,8 +336,7 @@ class Batch(Afterwards):
     ) -> None:
         with send:
             for record in self._adopted:
-                adopted = (record.number, record.ref, record.state, record.post_id, record.note)
-                await send.send(Outcome(*adopted))
+                await send.send(outcome_of(record))
             lost = await journal.open_requests()
             known = self._checked.channels  # of rows that are not done
             rows = {row.ref: row for row in self._valid() if row.ref in known}
@@ -360,32 +375,62 @@ class Batch(Afterwards):
     async def _open_job(self) -> Job:
         outage = Outage.of(self._postiz)
         calendar = Calendar(outage.patient(self._postiz.posts.list))
-        known = await recorded(self.journal_path, self._postiz.base_url)
-        fresh = [row for row in self._unsent() if row.ref not in known]
-        there = await find_existing(
-            fresh, self._checked, calendar, self._choices, self.journal_path
-        )
-        if self._journal is None:
-            self._journal = await Journal.open(
-                self.journal_path, campaign=self.path.name, base_url=self._postiz.base_url
-            )
-        self._adopted = await adopt(self._postiz, self._journal, self._checked, there)
-        # another run may have used the journal between our look at it and our lock
-        self._know(replace(self._checked, records=await self._journal.rows()))
-        await write_rows(self._journal, self._checked, self._unsent())
-        self._postiz.scheduler.keepers.append(self._journal)
+        if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
+            journal = await self._open_journal()
+            records = await journal.rows()
+            if any(record.state is State.UNDECIDED for record in records.values()):
+                await sweep_journal(self._postiz, journal, with_open=False)
+                records = await journal.rows()
+            self._know(replace(self._checked, records=records))
+        others = await self._look_for_rows(calendar)
+        journal = await self._open_journal()
+        self._adopted = await others.write_down(journal)
+        # another run may have made the journal between our look for it and our lock
+        self._know(replace(self._checked, records=await journal.rows()))
+        await write_rows(journal, self._checked, self._unsent())
+        self._postiz.scheduler.keepers.append(journal)
         try:
             await self._postiz.scheduler.recall()
         finally:
-            self._postiz.scheduler.keepers.remove(self._journal)
+            self._postiz.scheduler.keepers.remove(journal)
         return Job(
             postiz=self._postiz,
-            journal=self._journal,
+            journal=journal,
             channels=self._checked.channels,
             facts=self._checked.facts,
             calendar=calendar,
             outage=outage,
             size_of=self._checked.size_of,
             choices=self._choices,
-            media=await self._journal.uploads(),
+            others=others,
+            media=await journal.uploads(),
         )
+
+    async def _open_journal(self) -> Journal:
+        """The journal, made if it is not there."""
+        if self._journal is None:
+            self._journal = await Journal.open(
+                self.journal_path, campaign=self._origin.campaign, base_url=self._postiz.base_url
+            )
+        return self._journal
+
+    async def _look_for_rows(self, calendar: Calendar) -> OtherRuns:
+        """Look in Postiz for the rows that the journal does not call stored."""
+        checked = self._checked
+        by_id = {channel.id: channel for channel in checked.listed}
+        recorded = {ref: by_id.get(record.channel) for ref, record in checked.records.items()}
+        channels = {ref: channel for ref, channel in recorded.items() if channel is not None}
+        channels |= checked.channels
+        here = {row.ref for row in checked.campaign.rows}
+        past = await past_of(self._journal, self._origin.campaign, here)
+        refs = ClientRefs(past, checked.campaign.rows, channels)
+        others = OtherRuns(self._postiz, self._choices, past, refs, self.journal_path, here)
+        to_send = {row.ref for row in self._unsent()}
+        rows = [
+            row
+            for row in self._valid()
+            if row.ref in channels
+            and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
+        ]
+        await others.at_start(rows, calendar, known=checked.records.keys(), to_send=to_send)
+        return others

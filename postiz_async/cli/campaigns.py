@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -49,6 +50,7 @@ from postiz_async.errors import (
 )
 
 if TYPE_CHECKING:
+    from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
     from postiz_async.keeping import Kept
@@ -73,6 +75,13 @@ MediaRoots = Annotated[
         help="A folder from which media may be taken beside the campaign's own; may be repeated.",
     ),
 ]
+Name = Annotated[
+    str | None,
+    Parameter(
+        help="The campaign's name, the same on every host that runs it; that of the file unless "
+        "said."
+    ),
+]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
@@ -84,6 +93,7 @@ async def plan(
     /,
     *,
     journal: JournalOption = None,
+    campaign: Name = None,
     media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
@@ -98,6 +108,7 @@ async def plan(
         postiz.batch(
             file,
             journal=journal,
+            campaign=campaign,
             reading=find_reading(read_as),
             media_root=media_root or (),
             align=align,
@@ -146,11 +157,12 @@ class Choices:
         ),
     ] = "skip"
     adopt: Annotated[
-        bool, Parameter(help="Take over rows that no journal knows and that are in Postiz already.")
+        bool,
+        Parameter(
+            help="Take over rows that are in Postiz already, though the journal does not know it."
+        ),
     ] = False
-    again: Annotated[
-        bool, Parameter(help="Send rows that no journal knows although they are in Postiz already.")
-    ] = False
+    again: Annotated[bool, Parameter(help="Send such rows once more.")] = False
     exact_seconds: Annotated[
         bool,
         Parameter(
@@ -166,6 +178,7 @@ async def run(
     /,
     *,
     journal: JournalOption = None,
+    campaign: Name = None,
     media_root: MediaRoots = None,
     align: Align = "0",
     choices: Choices = Choices(),
@@ -189,6 +202,7 @@ async def run(
         postiz.batch(
             file,
             journal=journal,
+            campaign=campaign,
             reading=find_reading(read_as),
             media_root=media_root or (),
             align=align,
@@ -220,7 +234,7 @@ async def run(
         )
     if code:
         return code
-    return 0 if report.complete and not batch.problems else 1
+    return 0 if report.complete and not report.doubled and not batch.problems else 1
 
 
 def _existing(*, adopt: bool, again: bool) -> Existing:
@@ -269,7 +283,10 @@ async def _run_if_open(
         unclear = (State.SENDING, State.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
         if not (batch.requests or report.open or batch.has_news):
-            why = "" if report.complete else f" Why: postiz-async status {batch.path}"
+            if not report.complete or report.doubled:
+                report = await _looked_again(batch)
+            is_fine = report.complete and not report.doubled
+            why = "" if is_fine else f" Why: postiz-async status {batch.path}"
             output.say(f"Nothing is left to send: {standing(report)}.{why}")
             return 0
     if looked_up:
@@ -302,6 +319,13 @@ async def _run_if_open(
     where = standing(await batch.report())
     output.say(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
+
+
+async def _looked_again(batch: Batch) -> Report:
+    """The report of a batch that has nothing to send, after a look at what others did since."""
+    with suppress(*_PASSING):  # what was known before is told then
+        await batch.run_all()
+    return await batch.report()
 
 
 async def run_batch(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.records import Finding, State
+from postiz_async.delivery.records import FOUND, FOUND_UNSURE, UNSURE, Finding, State
 from postiz_async.delivery.sweep import Fate
 from postiz_async.resources.finding import stored_at
 
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["FOUND_UNSURE", "day_and_time", "judged"]
 
-FOUND = "found in Postiz afterwards"
-FOUND_UNSURE = f"{FOUND}; it may lack its thread or not be published"
-
 _FINDINGS = {
     Fate.DOUBLED: Finding.DOUBLED,
     Fate.DELETED: Finding.DELETED,
+    Fate.EQUAL: Finding.EQUAL,
     Fate.MOVED: Finding.MOVED,
     Fate.HIDDEN: Finding.HIDDEN,
-    Fate.EQUAL: Finding.EQUAL,
 }
+_WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
 """The weightiest first."""
-
-_OF_A_SWEEP = set(_FINDINGS.values())
 
 
 def judged(
@@ -60,16 +56,21 @@ def judged(
 
 
 def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str], note: str) -> RowRecord:
-    findings = [_FINDINGS[verdict.fate] for verdict in said if verdict.fate in _FINDINGS]
+    findings = [_finding(each, removed) for each in said if each.fate in _FINDINGS]
     texts = [text for verdict in said if (text := _text(verdict, removed))]
     for verdict in said:
         row = _adopted(row, verdict, note)
     if findings:
-        weightiest = min(findings, key=list(_FINDINGS.values()).index)
+        weightiest = min(findings, key=_WEIGHT.index)
         return replace(row, finding=weightiest, remark="; ".join(texts))
-    if row.finding in _OF_A_SWEEP:
+    if row.finding in _WEIGHT:
         return replace(row, finding=Finding.NOTHING, remark="")
     return row
+
+
+def _finding(verdict: Verdict, removed: Collection[str]) -> Finding:
+    is_gone = verdict.fate is Fate.DOUBLED and verdict.post and verdict.post.id in removed
+    return Finding.DEDUPLICATED if is_gone else _FINDINGS[verdict.fate]
 
 
 def _adopted(row: RowRecord, verdict: Verdict, note: str) -> RowRecord:
@@ -80,6 +81,8 @@ def _adopted(row: RowRecord, verdict: Verdict, note: str) -> RowRecord:
     row = row if second == int(row.date) else replace(row, date=second)
     if verdict.fate is Fate.ADOPTED:
         return replace(row, state=State.STORED, post_id=verdict.post.id, note=note)
+    if verdict.fate is Fate.FINE and row.note in UNSURE and note == FOUND:
+        return replace(row, note=UNSURE[row.note])
     return row
 
 

@@ -3,6 +3,11 @@
 Each step is one transaction. An intent (the request's marked body) is on the disk before its
 first byte is sent, the outcome after its answer. Whoever opens the journal later finds each row
 either planned, or with an outcome, or inside a request whose outcome has to be looked up.
+
+SQLite writes to a file beside it first (`-wal`). That is moved into the journal with the plan and
+with each outcome of a request, so that the journal alone is whole and may be moved or copied
+between two runs, also after a kill. A copy that is older than what was sent is no danger: a run
+looks in Postiz for the rows that its journal calls planned.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import msgspec
 from postiz_async.delivery.lock import FileLock
 from postiz_async.delivery.records import (
     Account,
+    Copy,
     Finding,
     RowRecord,
     SentRequest,
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import CreatePost
 
 __all__ = [
+    "Copy",
     "Finding",
     "Journal",
     "RowRecord",
@@ -66,7 +73,11 @@ class Journal:
         self._connection = connection
         self._lock = lock
         self._turn = anyio.Lock()
-        self.campaign_id = read_meta(connection)["campaign_id"]
+        meta = read_meta(connection)
+        self.campaign = meta["campaign"]
+        """Its name, with which the posts of its rows are marked."""
+        self.campaign_id = meta["campaign_id"]
+        """What they were marked with by versions that wrote schema 3 and before."""
 
     @classmethod
     async def open(cls, path: Path, *, campaign: str, base_url: str) -> Journal:
@@ -115,12 +126,20 @@ class Journal:
     ) -> None:
         await self.aclose()
 
-    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run one transaction in a thread; it is whole or not at all, also when cancelled."""
+    async def _do(self, work: Callable[[sqlite3.Connection], T], *, whole: bool = False) -> T:
+        """Run one transaction in a thread; it is whole or not at all, also when cancelled.
+
+        Args:
+            work: what is done in it.
+            whole: move it into the journal's own file, so that the file alone tells of it.
+        """
 
         def transaction() -> T:
             with self._connection:
-                return work(self._connection)
+                done = work(self._connection)
+            if whole:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return done
 
         try:
             with anyio.CancelScope(shield=True):
@@ -151,7 +170,8 @@ class Journal:
                 "moved_from = NULL "
                 "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided')",
                 values,
-            )
+            ),
+            whole=True,
         )
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
@@ -246,15 +266,19 @@ class Journal:
                 [(state.value, note, ref) for ref, (state, note) in others.items()],
             )
 
-        await self._do(work)
+        await self._do(work, whole=True)
 
     async def open_requests(self) -> list[SentRequest]:
         """The requests whose outcome is not known."""
         return await self._do(partial(read_requests, only_open=True))
 
-    async def requests(self) -> list[SentRequest]:
-        """All requests that may have been sent, adopted posts included, oldest first."""
-        return await self._do(partial(read_requests, only_open=False))
+    async def requests(self, *, adopted: bool = True) -> list[SentRequest]:
+        """All requests that may have been sent, oldest first.
+
+        Args:
+            adopted: also what stands for posts that were taken over.
+        """
+        return await self._do(partial(read_requests, only_open=False, adopted=adopted))
 
     async def account(self) -> Account:
         """The posts and moments that this job accounts for, as `Accounts`."""
@@ -278,12 +302,16 @@ class Journal:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 
         The bodies count as requests in which the rows were sent, though this job never sent them.
-        A row that was known as one of these posts gives way.
+        A row that was known as one of these posts gives way; one that is stored, or in a request
+        whose outcome is not known, stays as it is.
         """
 
         def work(c: sqlite3.Connection) -> None:
             for row, body in zip(rows, bodies, strict=True):
-                c.execute("DELETE FROM rows WHERE post_id = ?", (row.post_id,))
+                known = c.execute("SELECT state FROM rows WHERE ref = ?", (row.ref,)).fetchone()
+                if known is not None and known[0] not in _UNSENT:
+                    continue
+                c.execute("DELETE FROM rows WHERE post_id = ? OR ref = ?", (row.post_id, row.ref))
                 values = (msgspec.json.encode(body), msgspec.json.encode((row.ref,)), row.date)
                 cursor = c.execute(
                     "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",
@@ -296,7 +324,19 @@ class Journal:
                     (*_head(row), cursor.lastrowid, row.post_id, row.note, row.moved_from),
                 )
 
-        await self._do(work)
+        await self._do(work, whole=True)
+
+    async def copies(self) -> list[Copy]:
+        """Posts that equal those of rows and are meant to stay beside them."""
+        query = "SELECT post_id, ref, mark FROM copies ORDER BY post_id"
+        return await self._do(lambda c: [Copy(*values) for values in c.execute(query)])
+
+    async def leave(self, copies: Iterable[Copy]) -> None:
+        """Note posts that equal those of rows and are meant to stay beside them."""
+        values = [(copy.post_id, copy.ref, copy.mark) for copy in copies]
+        await self._do(
+            lambda c: c.executemany("INSERT OR IGNORE INTO copies VALUES (?, ?, ?)", values)
+        )
 
     # -------------------------------------------------------------- what happened beside it
 
@@ -352,6 +392,9 @@ class Journal:
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))
 
+
+_UNSENT = {"planned", "refused", "late", "skipped", "undecided"}
+"""States of rows that are in no request, as far as is known."""
 
 _MOVE = (
     "UPDATE rows SET moved_from = nullif(coalesce(moved_from, date), :date), date = :date "

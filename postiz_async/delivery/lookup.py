@@ -25,8 +25,10 @@ import anyio
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
 from postiz_async.delivery.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
+from postiz_async.delivery.records import FOUND_UNSURE
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
+from postiz_async.resources.finding import stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -161,16 +163,19 @@ class LookUp:
         moved = await self._moved_elsewhere(sent, missing - gone)
         stored = {place: post.id for place, post in (posts | moved).items()}
         self.taken.update(stored.values())
-        last = max(stored, default=-1)
+        others = {n for n, post in moved.items() if _is_of_another_run(sent, post)}
+        notes = dict.fromkeys(others, FOUND_UNSURE)
+        last = max(stored.keys() - others, default=-1)
         if last not in posts or await self._accounts.has_stored(stored[last]):
-            return Found(stored, {}, gone)  # what is written down as stored is left as it is
+            return Found(stored, notes, gone)  # what is written down as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
         end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
         if end == "removed":
             del stored[last]
-        lacks = {last: MAY_LACK if has_failed else UNSEEN_END}
-        return Found(stored, lacks if end == "unsure" else {}, gone)
+        if end == "unsure":
+            notes[last] = MAY_LACK if has_failed else UNSEEN_END
+        return Found(stored, notes, gone)
 
     async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
         """The places whose channels are not there any more: nothing of them is listed."""
@@ -234,6 +239,15 @@ class LookUp:
         by_id = {post.id: post for post in listed if post.id not in self.taken}
         found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
+
+
+def _is_of_another_run(sent: SentRequest, post: Post) -> bool:
+    """Whether a post of a row that lies elsewhere came there by another request than this one.
+
+    People move a post to a date without milliseconds, or with those that it has.
+    """
+    put, at = parse_date(sent.body.date), stored_at(post)
+    return at.microsecond not in {0, put.microsecond}
 
 
 def _ends_with_thread(sent: SentRequest) -> bool:

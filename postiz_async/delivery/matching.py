@@ -10,9 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.delivery.marks import CLIENT_REF, listed_ref
 from postiz_async.resources.finding import same_text, stored_at
 from postiz_async.wire import parse_date
 
@@ -107,7 +105,7 @@ def match_moved(
 def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection[datetime]) -> bool:
     if post.settings is not None:
         mark = item.settings.get(CLIENT_REF)
-        return mark is not None and mark == _listed_ref(post.settings)
+        return mark is not None and mark == listed_ref(post.settings)
     made = made_at(post.id)
     return (
         made is not None
@@ -127,16 +125,8 @@ def made_at(post_id: str) -> float | None:
 def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
     """Whether a post that is listed at the instant of a request may be this one of its posts."""
     if post.settings is not None:
-        return item.settings.get(CLIENT_REF) == _listed_ref(post.settings)
+        return item.settings.get(CLIENT_REF) == listed_ref(post.settings)
     if post.integration is None or post.integration.id != item.integration.id:
         return False
     text = item.value[0].content
     return post.content == text or short or "<" in text
-
-
-def _listed_ref(settings: str) -> object:
-    try:
-        values = msgspec.json.decode(settings, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    return values.get(CLIENT_REF, "")

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "migrate", "read_version"]
+__all__ = ["COPIES", "MIGRATIONS", "SCHEMA_VERSION", "migrate", "read_version"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _link_name_and_date_asked_for(connection: sqlite3.Connection) -> None:
@@ -23,7 +23,19 @@ def _link_name_and_date_asked_for(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE rows ADD COLUMN moved_from REAL")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _link_name_and_date_asked_for}
+def _copies(connection: sqlite3.Connection) -> None:
+    connection.execute(COPIES)
+
+
+COPIES = (
+    "CREATE TABLE copies (post_id TEXT PRIMARY KEY, ref TEXT NOT NULL, mark TEXT NOT NULL) STRICT"
+)
+"""Posts that equal a row's and stay beside it, because it was to be sent once more."""
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    2: _link_name_and_date_asked_for,
+    3: _copies,
+}
 """By the version that they start from; each leads to the next."""
 
 

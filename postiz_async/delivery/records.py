@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-import uuid
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async import private_files
-from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION, migrate, read_version
+from postiz_async.delivery.migrations import (
+    COPIES,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    migrate,
+    read_version,
+)
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
 from postiz_async.models.posts import CreatePost
@@ -27,6 +32,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "ADOPTED",
+    "ADOPTED_UNSURE",
+    "FOUND",
+    "FOUND_UNSURE",
+    "UNSURE",
+    "Account",
+    "Copy",
     "Finding",
     "RowRecord",
     "SentRequest",
@@ -42,7 +54,7 @@ __all__ = [
 ]
 
 APPLICATION_ID = 0x506F7A6A
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
     ref TEXT PRIMARY KEY,
@@ -70,6 +82,7 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
+{COPIES};
 """
 
 
@@ -112,12 +125,24 @@ class Finding(StrEnum):
     """Somebody deleted the post in Postiz."""
     DOUBLED = "doubled"
     """It is stored more than once."""
+    DEDUPLICATED = "deduplicated"
+    """It was stored more than once; the others were deleted."""
     EQUAL = "equal"
-    """Somebody else stored an equal post at the same moment."""
+    """Another post at the same moment says the same, and does not bear its mark."""
     HIDDEN = "hidden"
     """Its channel is gone, and Postiz does not list posts of such channels."""
     STUCK = "stuck"
     """Its date is over and Postiz has not published it."""
+
+
+_LACKS = "it may lack its thread or not be published"
+FOUND = "found in Postiz afterwards"
+FOUND_UNSURE = f"{FOUND}; {_LACKS}"
+ADOPTED = "was in Postiz already"
+ADOPTED_UNSURE = f"{ADOPTED}; {_LACKS}"
+
+UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
+"""Notes of rows whose post may be half made, and what they become when it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +176,15 @@ class Account:
 
     post_ids: frozenset[str]
     moments: frozenset[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A post that equals a row's and is meant to stay beside it; `mark` is its `client_ref`."""
+
+    post_id: str
+    ref: str
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +262,9 @@ def read_summary(path: Path) -> Summary:
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     """What a journal is about: `campaign`, `campaign_id`, `base_url`.
 
+    The campaign's name is what its posts are marked with. Up to schema 3 that was `campaign_id`,
+    a number at random.
+
     Raises:
         KeyError: one of them is not there.
     """
@@ -264,9 +301,12 @@ def _row(  # in the order of the columns
     return RowRecord(ref, number, fingerprint, channel, date, *where)
 
 
-def read_requests(connection: sqlite3.Connection, *, only_open: bool) -> list[SentRequest]:
-    """The requests, oldest first: all, or those whose outcome is not known."""
-    where = "WHERE state = 'open' " if only_open else ""
+def read_requests(
+    connection: sqlite3.Connection, *, only_open: bool, adopted: bool = True
+) -> list[SentRequest]:
+    """The requests, oldest first: all, those that were sent, or those whose outcome is open."""
+    where = "" if adopted else "WHERE state != 'adopted' "
+    where = "WHERE state = 'open' " if only_open else where
     cursor = connection.execute(
         f"SELECT id, body, refs, sent_at FROM requests {where}ORDER BY id"  # noqa: S608
     )
@@ -300,7 +340,7 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
             f"PRAGMA application_id = {APPLICATION_ID}; "
             f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"
         )
-        values = {"campaign": campaign, "campaign_id": uuid.uuid4().hex, "base_url": base_url}
+        values = {"campaign": campaign, "campaign_id": campaign, "base_url": base_url}
         with connection:
             connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
     fresh.replace(path)
@@ -398,6 +438,7 @@ def _damaged(path: Path, why: object) -> BatchError:
             "sent. See whether the disk is full or read-only, and run again."
         )
     return BatchError(
-        f"The journal {path} is damaged or no journal ({why}); it was left as it is. "
-        "Restore it from a backup. Without it nobody knows which rows were sent."
+        f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "
+        "the files beside it (-wal, -shm) away, put an older copy in its place if there is one, "
+        "and run again with --adopt: rows that were sent since are looked for in Postiz."
     )

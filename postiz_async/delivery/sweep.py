@@ -5,6 +5,7 @@
 | a post  | listed, same date                       | FINE                               |
 | a post  | listed elsewhere, or milliseconds gone  | MOVED, with its date               |
 | a post  | nowhere, but another one has our mark   | ADOPTED                            |
+| a post  | listed, and to be deleted as a double   | ADOPTED: the one that stays        |
 | a post  | nowhere                                 | DELETED                            |
 | no post | one has our mark                        | ADOPTED                            |
 | any     | a further one has our mark              | DOUBLED, perhaps to be deleted     |
@@ -13,20 +14,29 @@
 
 Nothing of it is ever sent again. Only a double is deleted, and only when it is surely ours,
 untouched and not due soon.
+
+Several hosts may run a campaign, each with a journal of its own, and sweep at the same time. So
+which post of a row stays does not depend on the journal: of those that bear its mark, the one that
+was stored first (the lowest id). That one is never deleted, whatever else is, so that no two hosts
+can delete each other's. Where the server lists no marks (up to v2.23.0) nothing is deleted.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.marks import CLIENT_REF
+from msgspec.structs import replace
+
+from postiz_async.delivery.marks import CLIENT_REF, listed_ref
 from postiz_async.delivery.matching import is_post
+from postiz_async.delivery.records import UNSURE
 from postiz_async.resources.finding import same_text, stored_at
-from postiz_async.wire import parse_date
+from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,6 +50,7 @@ __all__ = [
     "Intent",
     "Suspect",
     "Verdict",
+    "are_whole",
     "intents",
     "lacking_tags",
     "suspects",
@@ -122,6 +133,7 @@ def sweep(
     *,
     channels: Collection[str],
     now: datetime,
+    copies: Collection[str] = (),
 ) -> list[Verdict]:
     """Hold rows against what is listed.
 
@@ -131,12 +143,14 @@ def sweep(
         listed: posts around the dates of the rows, and wherever the missing ones may be.
         channels: ids of those that exist; of others nothing is listed.
         now: the time of the server.
+        copies: ids of posts that equal those of rows and are meant to stay beside them.
 
     Returns:
         At most one verdict for each row that was ever sent, then those on further posts.
     """
     by_ref: dict[str, RowRecord] = {row.ref: row for row in rows}
-    look = _Look({post.id: post for post in listed}, by_ref, sent, now)
+    posts = {post.id: post for post in listed if post.id not in copies}
+    look = _Look(posts, by_ref, sent, now)
     verdicts: list[Verdict] = []
     extras: list[Verdict] = []
     for ref, tries in look.tries.items():
@@ -144,16 +158,21 @@ def sweep(
             if by_ref[ref].post_id is not None:
                 verdicts.append(Verdict(Fate.HIDDEN, ref))
             continue
-        kept = look.own(ref)
-        others = look.marked[ref]
-        if kept is not None:
-            verdicts.append(look.own_verdict(by_ref[ref], kept))
-        elif others:
-            kept, *others = others
-            verdicts.append(Verdict(Fate.ADOPTED, ref, kept))
-        elif by_ref[ref].post_id is not None:
-            verdicts.append(Verdict(Fate.DELETED, ref))
-        extras += look.doubles(ref, kept, others)
+        own, first = look.own(ref), next(iter(look.marked[ref]), None)
+        is_surplus = own is not None and look.may_delete(ref, own, first)
+        kept = first if own is None or is_surplus else own
+        if kept is None:
+            if by_ref[ref].post_id is not None:
+                verdicts.append(Verdict(Fate.DELETED, ref))
+            continue
+        verdicts.append(
+            look.own_verdict(by_ref[ref], kept) if kept is own else Verdict(Fate.ADOPTED, ref, kept)
+        )
+        extras += (
+            Verdict(Fate.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
+            for post in look.all_of(ref)
+            if post is not kept
+        )
     return [*verdicts, *extras, *look.equals()]
 
 
@@ -161,23 +180,58 @@ def suspects(
     verdicts: Iterable[Verdict],
     requests: Iterable[SentRequest],
     rows: Mapping[str, RowRecord],
+    listed: Iterable[Post] = (),
 ) -> list[Suspect]:
-    """Which of the posts that are adopted may be half made, see `mending`.
+    """Which of the posts that are adopted, now or before, may be half made, see `mending`.
 
     The posts of a request are made one after another, so all but the last that is there are whole.
     """
-    adopted = {v.ref: v.post for v in verdicts if v.fate is Fate.ADOPTED and v.post is not None}
-    found: list[Suspect] = []
+    said = {verdict.ref: verdict for verdict in verdicts if verdict.fate in _HELD}
+    adopted = {ref: v.post for ref, v in said.items() if v.fate is Fate.ADOPTED and v.post}
+    found: dict[str, Suspect] = {}
+    last: dict[str, tuple[SentRequest, int]] = {}
     for sent in requests:
         moment = parse_date(sent.body.date)
+        last |= {ref: (sent, place) for place, ref in enumerate(sent.refs)}
         for place, ref in reversed(list(enumerate(sent.refs))):
             row, post = rows.get(ref), adopted.get(ref)
             if post is not None and stored_at(post) == moment:
-                found.append(Suspect(ref, sent, place, post))
+                found[ref] = Suspect(ref, sent, place, post)
                 break
             if row is not None and row.post_id is not None and row.request == sent.id:
                 break
-    return found
+    own = {row.post_id for row in rows.values() if row.note not in UNSURE}
+    whole = are_whole(listed, own)
+    moments = {parse_date(sent.body.date) for sent, _ in last.values()}
+    for ref, verdict in said.items():
+        post, row = verdict.post, rows[ref]
+        is_new = verdict.fate is Fate.ADOPTED and stored_at(post) not in moments if post else False
+        if post is None or post.id in whole or not (is_new or row.note in UNSURE):
+            continue
+        sent, place = last[ref]
+        body = replace(sent.body, date=format_date(stored_at(post)))
+        found.setdefault(ref, Suspect(ref, replaced(sent, body=body), place, post))
+    return list(found.values())
+
+
+_HELD = {Fate.FINE, Fate.ADOPTED}
+
+
+def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
+    """Ids of posts of other runs that are surely whole, with their thread and publishing job.
+
+    The server makes the posts of a request one after another, and those of a request share an
+    instant; so all are whole but the last.
+
+    Args:
+        listed: posts.
+        own: ids of those that this run stored; they say nothing of the requests of others.
+    """
+    by_instant: defaultdict[datetime, list[str]] = defaultdict(list)
+    for post in listed:
+        if post.id not in own:
+            by_instant[stored_at(post)].append(post.id)
+    return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
 def lacking_tags(verdicts: Iterable[Verdict], sent: Iterable[Intent]) -> Counter[str]:
@@ -210,39 +264,56 @@ class _Look:
 
     def __post_init__(self) -> None:
         by_moment: defaultdict[datetime, list[Intent]] = defaultdict(list)
+        by_mark: dict[object, list[Intent]] = {}
         for intent in self.sent:
             if intent.ref in self.rows:
                 self.tries.setdefault(intent.ref, []).append(intent)
-                if CLIENT_REF in intent.item.settings:  # what was adopted bears no mark of ours
+                if CLIENT_REF in intent.item.settings:  # what somebody else stored bears none
                     by_moment[intent.moment].append(intent)
+                    by_mark.setdefault(intent.item.settings[CLIENT_REF], []).append(intent)
         known = {row.post_id for row in self.rows.values()}
         for post in sorted(self.posts.values(), key=lambda post: post.id):
-            if post.id in known:
-                continue
-            ref = self._owner(post, by_moment.get(stored_at(post), []))
-            if ref is None:
-                self.foreign.append(post)
+            mark = listed_ref(post.settings)
+            if post.settings is None:
+                if post.id in known:
+                    continue
+                ref = self._owner(post, by_moment.get(stored_at(post), []))
             else:
+                ref = next((i.ref for i in by_mark.get(mark, ()) if _is_of(i, post)), None)
+            if ref is not None:
                 self.marked[ref].append(post)
+            elif post.id not in known:
+                self.foreign.append(post)
 
     def own(self, ref: str) -> Post | None:
         """The listed post that the journal knows as this row's."""
         return self.posts.get(self.rows[ref].post_id or "")
 
     def own_verdict(self, row: RowRecord, post: Post) -> Verdict:
-        """Whether a row's post is where its request put it, to the millisecond."""
-        tries = self.tries[row.ref]
+        """Whether a row's post is where its request put it, to the millisecond.
+
+        Another host's post of the row has other milliseconds, and is there as well.
+        """
+        tries, at = self.tries[row.ref], stored_at(post)
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
-        if stored_at(post) == put:
+        is_anothers = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
+        if at == put or (is_anothers and _second(at) == _second(put)):
             return Verdict(Fate.FINE, row.ref, post)
         return Verdict(Fate.MOVED, row.ref, post, put_at=put)
 
-    def doubles(self, ref: str, kept: Post | None, others: Sequence[Post]) -> Iterator[Verdict]:
-        """The posts that are one too many."""
-        for post in others:
-            group = kept.group if kept is not None else None
-            may_delete = post.group not in {None, group} and self._is_untouched(ref, post)
-            yield Verdict(Fate.DOUBLED, ref, post, may_delete=may_delete)
+    def all_of(self, ref: str) -> list[Post]:
+        """The posts of a row, the first stored first."""
+        own = self.own(ref)
+        posts = {post.id: post for post in self.marked[ref]}
+        return list(posts.values() if own is None else ({own.id: own} | posts).values())
+
+    def may_delete(self, ref: str, post: Post, first: Post | None) -> bool:
+        """Whether a post is one too many, and may go because the first stored one stays."""
+        if first is None or post.id == first.id or post.settings is None:
+            return False
+        is_marked = any(post.id == each.id for each in self.marked[ref])
+        is_apart = post.group not in {None, first.group}
+        return is_marked and is_apart and self._is_untouched(ref, post)
 
     def equals(self) -> Iterator[Verdict]:
         """Posts of others that say the same as a row, on its channel in its second."""
@@ -267,16 +338,24 @@ class _Look:
         return self.own(ref) is not None or bool(self.marked.get(ref))
 
     def _is_untouched(self, ref: str, post: Post) -> bool:
+        """Whether nobody edited it, and it is not about to be published.
+
+        Milliseconds are kept by no web page, so a post that has them is where a program put it.
+        """
+        at = stored_at(post)
         return (
             post.state in _UNPUBLISHED
-            and stored_at(post) > self.now + DUE_SOON
-            and any(
-                not intent.short_link and intent.moment == stored_at(post) and _says(intent, post)
-                for intent in self.tries[ref]
-            )
-            # without either mark it may be somebody else's equal post
-            and (post.settings is not None or stored_at(post).microsecond > 0)
+            and at > self.now + DUE_SOON
+            and any(not i.short_link and _says(i, post) for i in self.tries[ref])
+            and (at.microsecond > 0 or any(i.moment == at for i in self.tries[ref]))
         )
+
+
+def _is_of(intent: Intent, post: Post) -> bool:
+    """Whether a post with the mark of a row may be the row's, wherever and edited as it may be."""
+    is_there = post.integration is not None and post.integration.id == intent.item.integration.id
+    is_then = _second(stored_at(post)) == _second(intent.moment)
+    return is_there and (is_then or _says(intent, post))
 
 
 def _says(intent: Intent, post: Post) -> bool:

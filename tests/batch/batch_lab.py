@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import math
 import shutil
@@ -183,6 +184,16 @@ class Lab:
         for path in source.glob("campaign.journal*"):
             if not path.name.endswith((".lock", "-shm")):
                 shutil.copy(path, target / path.name)
+
+    def host(self, name: str) -> Lab:
+        """Another host: the same server, and a folder of its own with the same campaign file."""
+        other = copy.copy(self)
+        other.folder = self.folder / name
+        other.folder.mkdir()
+        other.path = other.folder / self.path.name
+        other.journal = other.folder / self.journal.name
+        shutil.copy(self.path, other.path)
+        return other
 
     # -------------------------------------------------------------- what came of it
 

@@ -200,6 +200,52 @@ async def test_a_double_that_is_due_soon_is_reported(lab: Lab, channels: list[st
     assert len(lab.sandbox.posts) == 4
 
 
+async def test_another_hosts_earlier_double_stays_and_becomes_the_rows(
+    lab: Lab, channels: list[str]
+) -> None:
+    """So that no two hosts delete each other's: the one that was stored first stays."""
+    lab.write(rows(channels, 6))
+    await lab.run()
+    own = ids(lab)["post 2"]
+    earlier = earlier_copy(lab, own)
+    found, records = await look(lab)
+    assert found.counts == {"fine": 5, "adopted": 1, "doubled": 1}
+    assert records["post 2"].post_id == earlier
+    assert records["post 2"].finding is Finding.DEDUPLICATED
+    assert f"{own} was deleted" in records["post 2"].remark
+    lab.assert_each_once(f"post {n}" for n in range(6))
+    assert (await look(lab))[0].is_fine
+
+
+async def test_a_whole_post_is_not_deleted_for_another_hosts_half_thread(
+    lab: Lab, channels: list[str]
+) -> None:
+    """That host died in the middle of its request: only it could tell that its post is whole."""
+    records = rows(channels, 6)
+    records[2]["thread"] = ["second"]
+    lab.write(records)
+    await lab.run()
+    own = ids(lab)["post 2"]
+    half = earlier_copy(lab, own)
+    for _ in range(2):
+        found, records = await look(lab)
+        assert found.counts["doubled"] == 1
+        assert records["post 2"].post_id == own
+        assert records["post 2"].finding is Finding.DOUBLED
+        assert f"is stored twice, as {half} too" in records["post 2"].remark
+        assert len(lab.sandbox.posts) == 7
+
+
+def earlier_copy(lab: Lab, post_id: str) -> str:
+    """What another host stored of the same row a moment before, without a thread."""
+    posts = lab.sandbox.organization.posts
+    post = posts.get(post_id)
+    at = post.date + (1 if post.date % 1_000 < 999 else -1)
+    double = structs.replace(post, id="a" + post_id, group="another", date=at)
+    posts.put(double)
+    return double.id
+
+
 @pytest.mark.parametrize("milliseconds", [0, 1])
 async def test_an_equal_post_of_somebody_else_is_left_alone(
     lab: Lab, channels: list[str], milliseconds: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,3 +149,34 @@ def test_the_key_is_in_no_file(server: Server, file: Path) -> None:
     assert any(path.name.startswith("quota") for path in paths)
     for path in paths:
         assert server.api_key.encode() not in path.read_bytes()
+
+
+def test_of_a_campaign_of_another_name(
+    cli: Cli, server: Server, file: Path, tmp_path: Path
+) -> None:
+    """A journal keeps the name with which its posts are marked."""
+    journal = file.with_suffix(".journal")
+    told = ("is of the campaign 'c.csv', and this run says 'spring'",)
+    for verb in ("plan", "run"):
+        refused_and_untouched(cli, server, journal, verb, file, "--campaign", "spring", told=told)
+    assert cli("run", file, "--campaign", "c.csv").code == 0
+    moved = file.rename(tmp_path / "d.csv")
+    assert cli("run", moved, "--journal", journal).code == 0
+    named = write_campaign(tmp_path / "e.csv", ("mastodon", LATER, f"Another {tmp_path}"))
+    assert cli("run", named, "--campaign", "spring").code == 0
+    assert cli("status", named).out.startswith("spring at ")
+
+
+def test_what_is_late_here_and_stored_elsewhere_is_no_failure(cli: Cli, file: Path) -> None:
+    """Another host stored it in time; there is nothing to send, and the run looks all the same."""
+    with closing(sqlite3.connect(file.with_suffix(".journal"))) as connection, connection:
+        forget = "UPDATE rows SET state = 'late', post_id = NULL, request = NULL WHERE number = 3"
+        connection.execute(forget)
+        connection.execute("DELETE FROM requests")
+    assert cli("status", file).code == 1
+    result = cli("run", file)
+    assert (result.code, result.out.splitlines()[0]) == (
+        0,
+        "Nothing is left to send: 30 stored of 30 rows.",
+    )
+    assert cli("status", file).code == 0

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from postiz_async.delivery.history import read_history
-from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Copy, Journal, RowRecord, State, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.keeping import Kept
 from postiz_async.models.media import Media
@@ -90,6 +90,65 @@ async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
     summary = read_summary(path)
     assert (summary.base_url, summary.campaign, summary.requests) == (SERVER, "campaign.csv", 2)
     assert summary.kept == kept
+
+
+async def test_the_file_alone_tells_of_each_outcome(journal: Journal, path: Path) -> None:
+    """It may be moved or copied after a kill, without the `-wal` that SQLite leaves beside it."""
+    alone = path.with_name("alone.journal")
+    await journal.put([row("a"), row("b")])
+    number = await journal.intend(BODY, ("a",), 1.0)
+    await journal.settle(number, stored={"a": "cm1"}, others={})
+    shutil.copy(path, alone)
+    assert [each.post_id for each in read_summary(alone).rows] == ["cm1", None]
+    stored = row("b", state=State.STORED, post_id="cm2")
+    await journal.adopt([stored], [BODY])
+    shutil.copy(path, alone)
+    assert [each.post_id for each in read_summary(alone).rows] == ["cm1", "cm2"]
+
+
+async def test_an_older_copy_is_not_mixed_with_what_lies_beside_it(path: Path) -> None:
+    """Somebody puts a backup in the place of a journal whose process was killed."""
+    backup = path.with_name("backup")
+    journal = await open_journal(path)
+    await journal.put([row(f"r{n}", n) for n in range(50)])
+    for n in range(2):
+        request = await journal.intend(BODY, (f"r{n}",), 1.0)
+        await journal.settle(request, stored={f"r{n}": f"cm{n}"}, others={})
+        if n == 0:
+            shutil.copy(path, backup)
+    beside = path.with_name(path.name + "-wal").read_bytes()
+    await journal.aclose()  # which takes it away; a kill would have left it
+    path.with_name(path.name + "-wal").write_bytes(beside)
+    shutil.copy(backup, path)
+    async with await open_journal(path) as restored:
+        rows = await restored.rows()
+        assert [rows[f"r{n}"].post_id for n in range(2)] == ["cm0", None]
+        assert len(rows) == 50
+
+
+async def test_what_is_taken_over_does_not_undo_what_is_stored_or_in_doubt(
+    journal: Journal,
+) -> None:
+    await journal.put([row(ref) for ref in "abc"])
+    stored = await journal.intend(BODY, ("a",), 1.0)
+    await journal.settle(stored, stored={"a": "cm1"}, others={})
+    await journal.intend(BODY, ("b",), 2.0)
+    taken = [row(ref, state=State.STORED, post_id=f"other-{ref}") for ref in "abcd"]
+    await journal.adopt(taken, [BODY] * 4)
+    rows = await journal.rows()
+    assert [rows[ref].post_id for ref in "abcd"] == ["cm1", None, "other-c", "other-d"]
+    assert rows["b"].state is State.SENDING
+    assert len(await journal.requests()) == 4
+    assert len(await journal.requests(adopted=False)) == 2
+
+
+async def test_posts_that_stay_beside_rows_are_remembered(path: Path) -> None:
+    copies = [Copy("cm1", "a", "mark"), Copy("cm2", "a")]
+    async with await open_journal(path) as journal:
+        await journal.leave(copies)
+        await journal.leave(copies[:1])
+    async with await open_journal(path) as journal:
+        assert await journal.copies() == copies
 
 
 async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
@@ -262,6 +321,7 @@ def as_version_2(path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for column in ("link", "name", "moved_from"):
             connection.execute(f"ALTER TABLE rows DROP COLUMN {column}")
+        connection.execute("DROP TABLE copies")
         connection.execute("PRAGMA user_version = 2")
 
 

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async.delivery.marks import CLIENT_REF, MillisecondMarks, client_ref
+from postiz_async.delivery.marks import (
+    CLIENT_REF,
+    MillisecondMarks,
+    client_ref,
+    listed_ref,
+    row_ref,
+)
 from postiz_async.delivery.matching import made_at, match_moved, match_request
 from postiz_async.delivery.records import SentRequest
 from postiz_async.models.posts import (
@@ -229,3 +235,28 @@ def test_a_client_ref_is_short_stable_and_of_its_campaign() -> None:
     assert ref.isalnum()
     assert "plug-" not in ref
     assert len({client_ref(c, r) for c in ("a", "b") for r in ("1", "2")}) == 4
+
+
+def test_the_mark_of_a_row_is_that_of_its_campaign_and_of_what_it_is() -> None:
+    """So that hosts agree, and another campaign of that name has others under the same refs."""
+    same: dict[str, Any] = {"channel": "c1", "date": MOMENT, "texts": ("text", "a", "b")}
+    marks = [
+        row_ref("c.csv", "1", **same),
+        row_ref("d.csv", "1", **same),
+        row_ref("c.csv", "2", **same),
+        row_ref("c.csv", "1", **same | {"channel": "c2"}),
+        row_ref("c.csv", "1", **same | {"date": MOMENT + timedelta(days=7)}),
+        row_ref("c.csv", "1", **same | {"texts": ("text", "a")}),
+        row_ref("c.csv", "1", **same | {"texts": ("text", "ab")}),
+        row_ref("c.csv", "1", **same, copy=2),
+        row_ref("c.csv", "1", **same, copy=3),
+    ]
+    assert len(set(marks)) == len(marks)
+    assert {len(mark) for mark in marks} == {12}
+    assert marks[0] == "wfzfxknaxquv"  # else hosts of two versions do not know each other
+
+
+@pytest.mark.parametrize("settings", [None, "", "{", "[]", '{"client_ref": 1}', "[" * 99_999])
+def test_settings_without_a_mark_of_a_row(settings: str | None) -> None:
+    assert listed_ref(settings) == ""
+    assert listed_ref('{"client_ref": "abc"}') == "abc"

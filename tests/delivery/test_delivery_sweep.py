@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from postiz_async.delivery.findings import judged
 from postiz_async.delivery.marks import CLIENT_REF
 from postiz_async.delivery.records import Finding, RowRecord, SentRequest, State
-from postiz_async.delivery.sweep import Fate, intents, sweep
+from postiz_async.delivery.sweep import Fate, are_whole, intents, sweep
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,
@@ -140,7 +141,9 @@ class World:
         elif known is not None:
             self._expect(ref, Fate.DELETED)
         if is_ours and listed:
-            self._expect(ref, Fate.DOUBLED, may_delete=extra == "double")
+            # without marks two campaigns may have put equal posts there
+            may_delete = extra == "double" and self.lists_settings
+            self._expect(ref, Fate.DOUBLED, may_delete=may_delete)
         if extra == "foreign":
             self._expect(ref, Fate.EQUAL)
 
@@ -261,3 +264,165 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
     fates = Counter(verdict.fate for verdict in world.sweep(rng))
     assert fates[Fate.ADOPTED] == min(count, stored)
     assert fates[Fate.DOUBLED] == max(0, stored - count)
+
+
+# ------------------------------------------------------------------ several hosts
+
+TOUCHES = ("plain", "edited", "moved", "published", "no milliseconds", "of the same group")
+
+
+@dataclass
+class Hosts:
+    """One campaign on several hosts, each with a journal of its own, and what is listed."""
+
+    worlds: list[World]
+    listed: list[Post] = field(default_factory=list)
+
+    def add(self, stored: Sequence[tuple[int, str]]) -> None:
+        """One row, and the posts of it: by which host, and what became of them."""
+        number = len(self.worlds[0].rows) + 1
+        ref, second = f"r{number}", FIRST + timedelta(minutes=30 * number)
+        items = PostItem(
+            integration=IntegrationRef(id="c1"),
+            value=[ContentItem(content=f"text {number}")],
+            settings={CLIENT_REF: f"mark{number}"},
+        )
+        own: dict[int, Post] = {}
+        for host, touch in stored:
+            moment = second.replace(microsecond=1_000 * (host + 1))
+            post = self.worlds[0].post(items, moment, group=f"{ref}-{len(self.listed)}")
+            self.listed.append(_touched(post, touch, ref))
+            own[host] = self.listed[-1]
+        for host, world in enumerate(self.worlds):
+            body = CreatePost(
+                type="schedule",
+                date=format_date(second.replace(microsecond=1_000 * (host + 1))),
+                posts=[items],
+            )
+            world.requests.append(SentRequest(number, body, (ref,), 0.0))
+            known = own[host].id if host in own else None
+            state = State.UNKNOWN if known is None else State.STORED
+            date = second.timestamp()
+            world.rows.append(RowRecord(ref, number, "f", "c1", date, state, number, known))
+
+    def look(self, host: int, listed: Sequence[Post]) -> list[Verdict]:
+        world = self.worlds[host]
+        sent = intents(world.requests)
+        return sweep(world.rows, sent, listed, channels={"c1"}, now=NOW)
+
+
+def _touched(post: Post, touch: str, ref: str) -> Post:
+    if touch == "edited":
+        return replace(post, content="other words")
+    if touch == "moved":
+        return replace(post, publish_date=post.publish_date + timedelta(days=2))
+    if touch == "published":
+        return replace(post, state="PUBLISHED")
+    if touch == "no milliseconds":
+        return replace(post, publish_date=post.publish_date.replace(microsecond=0))
+    return replace(post, group=ref) if touch == "of the same group" else post
+
+
+host_rows = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(TOUCHES)), max_size=4), max_size=6
+)
+
+
+def on_hosts(history: Sequence[Sequence[tuple[int, str]]]) -> Hosts:
+    hosts = Hosts([World(lists_settings=True) for _ in range(3)])
+    for stored in history:
+        hosts.add(stored)
+    return hosts
+
+
+@given(host_rows, st.data())
+def test_hosts_that_sweep_at_once_never_delete_the_last_post_of_a_row(
+    history: list[list[tuple[int, str]]], data: st.DataObject
+) -> None:
+    """Whatever each of them sees: posts may be listed late, or be deleted by another already."""
+    hosts = on_hosts(history)
+    deleted: set[str] = set()
+    for host in range(3):
+        unseen = (
+            data.draw(st.sets(st.sampled_from([p.id for p in hosts.listed])))
+            if (hosts.listed)
+            else set()
+        )
+        seen = [p for p in hosts.listed if p.id not in unseen and p.id not in deleted]
+        deleted |= {v.post.id for v in hosts.look(host, seen) if v.may_delete and v.post}
+    for number, stored in enumerate(history, 1):
+        posts = [p for p in hosts.listed if f'mark{number}"' in (p.settings or "")]
+        assert len(posts) == len(stored)
+        assert not stored or any(post.id not in deleted for post in posts)
+
+
+@given(host_rows, st.randoms())
+def test_hosts_agree_on_the_post_that_stays(
+    history: list[list[tuple[int, str]]], rng: random.Random
+) -> None:
+    """Where nobody touched anything one post stays, and the row of each host is that post."""
+    plain = [[(host, "plain") for host, _ in stored] for stored in history]
+    hosts = on_hosts(plain)
+    doomed = []
+    for host in range(3):
+        rng.shuffle(hosts.listed)
+        verdicts = hosts.look(host, hosts.listed)
+        doomed.append({v.post.id for v in verdicts if v.may_delete and v.post})
+        rows = _by_ref(hosts.worlds[host])
+        rows |= {row.ref: row for row in judged(rows, verdicts, removed=doomed[-1])}
+        for number, stored in enumerate(plain, 1):
+            posts = sorted(p.id for p in hosts.listed if f'mark{number}"' in (p.settings or ""))
+            row = rows[f"r{number}"]
+            assert row.post_id == (posts[0] if posts else None)
+            assert row.finding is (Finding.DEDUPLICATED if len(stored) > 1 else Finding.NOTHING)
+            assert doomed[-1] >= set(posts[1:])
+    assert doomed[0] == doomed[1] == doomed[2]
+    assert len(hosts.listed) - len(doomed[0]) == sum(bool(stored) for stored in plain)
+
+
+def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
+    hosts = on_hosts([[(0, "plain"), (1, "plain"), (2, "edited")]])
+    verdicts = hosts.look(0, hosts.listed)
+    (removed,) = {v.post.id for v in verdicts if v.may_delete and v.post}
+    (row,) = judged(_by_ref(hosts.worlds[0]), verdicts, removed={removed})
+    assert row.finding is Finding.DOUBLED
+    assert f"{removed} was deleted" in row.remark
+    assert "delete one of them in Postiz" in row.remark
+
+
+@pytest.mark.parametrize("change", [{"content": "other words"}, {"integration": None}])
+def test_a_mark_alone_makes_no_post_ours(change: dict[str, object]) -> None:
+    """Neither adopted nor called a double: another channel, or other words at another time."""
+    hosts = on_hosts([[(0, "plain"), (1, "moved")]])
+    (theirs,) = [post for post in hosts.listed if post.publish_date.day != FIRST.day]
+    others = [post for post in hosts.listed if post is not theirs]
+    verdicts = hosts.look(0, [*others, replace(theirs, **change)])
+    assert [verdict.fate for verdict in verdicts] == [Fate.FINE]
+    verdicts = hosts.look(2, [replace(theirs, **change)])
+    assert verdicts == []
+
+
+def test_what_is_meant_to_stay_beside_a_row_is_not_spoken_of() -> None:
+    world = made([("c1", "fine", "foreign"), ("c1", "fine", "double")], lists_settings=True)
+    copies = {post.id for post in world.listed} - {row.post_id for row in world.rows}
+    verdicts = sweep(
+        world.rows,
+        intents(world.requests),
+        world.listed,
+        channels={"c1"},
+        now=NOW,
+        copies=copies,
+    )
+    assert [verdict.fate for verdict in verdicts] == [Fate.FINE, Fate.FINE]
+
+
+def test_the_last_post_of_each_request_of_others_may_be_half_made() -> None:
+    hosts = on_hosts([])
+    world = hosts.worlds[0]
+    moments = [FIRST, FIRST, FIRST, FIRST + timedelta(milliseconds=1)]
+    body = PostItem(
+        integration=IntegrationRef(id="c1"), value=[ContentItem(content="a")], settings={}
+    )
+    posts = [world.post(body, moment) for moment in moments]
+    assert are_whole(posts) == {posts[0].id, posts[1].id}
+    assert are_whole(posts, own={posts[2].id}) == {posts[0].id}

@@ -67,12 +67,15 @@ class JournalMachine(RuleBasedStateMachine):
         self.open: dict[int, tuple[str, ...]] = {}
         self.former: tuple[dict[str, RowRecord], dict[int, tuple[str, ...]]] = ({}, {})
         self.wal_before = 0
+        self.is_whole = False
+        """Whether the last step was the outcome of a request, which the journal alone tells of."""
         self.posts = 0
         self.requests = 0
 
     def do(self, work: Coroutine[object, object, T]) -> T:
         self.former = (dict(self.rows), dict(self.open))
         self.wal_before = self.wal_size
+        self.is_whole = False
         return self.loop.run(work)  # type: ignore[arg-type]
 
     @property
@@ -167,6 +170,7 @@ class JournalMachine(RuleBasedStateMachine):
     ) -> None:
         self.open[number] = refs
         self.do(self.journal.settle(number, stored=stored, others=others))
+        self.is_whole = True
         del self.open[number]
         for ref, post_id in stored.items():
             row = self.rows[ref]
@@ -235,6 +239,12 @@ class JournalMachine(RuleBasedStateMachine):
         if size > self.wal_before:
             self._reborn(self.wal_before + int((size - self.wal_before) * share))
             self.rows, self.open = self.former
+
+    @rule()
+    @precondition(lambda self: self.is_whole)
+    def moved_without_what_lies_beside_it(self) -> None:
+        """A kill leaves a `-wal` beside the journal; the journal alone tells of each outcome."""
+        self._reborn(0)
 
     def _reborn(self, wal_size: int | None) -> None:
         old, old_wal = self.path, self.wal
