@@ -30,6 +30,7 @@ if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY
 
 _NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("suite", max_examples=50, **_NO_CLOCK)
+settings.register_profile("thorough", max_examples=400, **_NO_CLOCK)
 settings.register_profile("long", max_examples=3_000, **_NO_CLOCK)
 """For tests that say nothing of their number of examples: `--hypothesis-profile=long`."""
 settings.load_profile("suite")
