@@ -56,6 +56,7 @@ class Origin:
             ConfigurationError: rows that come from no file have no journal.
             BatchError: the campaign or its journal can be no file, or they are the same.
         """
+        roots = media_root if isinstance(media_root, str | Path) else tuple(media_root)
         if isinstance(source, str | Path):
             path = Path(source)
             place = journal_path(path) if journal is None else _named(journal)
@@ -64,14 +65,14 @@ class Origin:
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
-            return cls(path, path, place, path.parent, media_root)
+            return cls(path, path, place, path.parent, roots)
         if journal is None:
             raise ConfigurationError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
                 "killed finds out which posts are stored, so that none is lost or stored twice."
             )
         place = _named(journal)
-        return cls(source, place.with_suffix(""), place, Path(), media_root)
+        return cls(source, place.with_suffix(""), place, Path(), roots)
 
 
 def journal_path(campaign: Path) -> Path:
