@@ -69,6 +69,7 @@ class Origin:
         if campaign is not None and not campaign.strip():
             raise ConfigurationError("The campaign's name is empty. Say which, or leave it away.")
         is_named = campaign is not None
+        roots = media_root if isinstance(media_root, str | Path) else tuple(media_root)
         if isinstance(source, str | Path):
             path = Path(source)
             place = journal_path(path) if journal is None else _named(journal)
@@ -78,7 +79,7 @@ class Origin:
                     "is the campaign, rename it to .csv or .jsonl."
                 )
             said = campaign or path.name
-            return cls(path, path, place, path.parent, said, is_named, media_root)
+            return cls(path, path, place, path.parent, said, is_named, roots)
         if journal is None:
             raise ConfigurationError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
@@ -87,7 +88,7 @@ class Origin:
         place = _named(journal)
         name = place.with_suffix("")
         said = campaign or name.name
-        return cls(source, name, place, Path(), said, is_named, media_root)
+        return cls(source, name, place, Path(), said, is_named, roots)
 
 
 def journal_path(campaign: Path) -> Path:
