@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -33,9 +35,12 @@ from postiz_async.batch.existing import (
 )
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.batch.resuming import past_of
+from postiz_async.caller import Caller
 from postiz_async.delivery.sweep import are_whole
-from postiz_async.endpoints import LIST_POSTS
-from postiz_async.errors import BatchError, PostizError
+from postiz_async.endpoints import LIST_POSTS, Call
+from postiz_async.errors import APIConnectionError, BatchError, ServerError
+from postiz_async.options import CallOptions
+from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Copy, Journal, RowRecord
     from postiz_async.delivery.listing import Calendar
+    from postiz_async.delivery.patience import Outage
     from postiz_async.models.posts import Post
 
 __all__ = ["OtherRuns"]
@@ -57,7 +63,7 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for what another run stores, before it counts as quiet."""
 
 LOOK_SECONDS = 10.0
-"""What a look may take while a slot is held; then the request goes without."""
+"""What a look may take while a slot is held; then the request goes without it."""
 
 BURST = 60.0
 """Seconds without a create after which the next is alone until it is answered."""
@@ -77,6 +83,7 @@ class OtherRuns:
 
     Args:
         postiz: an open client.
+        outage: of the job; a look that fails begins one.
         choices: of the user.
         past: what the journal accounts for.
         client_refs: of the campaign.
@@ -87,6 +94,7 @@ class OtherRuns:
     def __init__(
         self,
         postiz: Postiz,
+        outage: Outage,
         choices: Choices,
         past: Past,
         client_refs: ClientRefs,
@@ -97,6 +105,8 @@ class OtherRuns:
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
         """Is told by `tell` of rows that were taken over while the job ran."""
         self._postiz = postiz
+        self._outage = outage
+        self._once = Caller(postiz.scheduler, CallOptions(retry=False))
         self._choices = choices
         self._past = past
         self._path = path
@@ -202,19 +212,27 @@ class OtherRuns:
         else:
             with self._postiz.clock.move_on_after(LOOK_SECONDS):
                 await self._first_over.wait()
-        return await self._without_stored(request)
+        try:
+            return await self._without_stored(request)
+        except (APIConnectionError, ServerError) as error:
+            self._outage.failed(error)  # nothing leaves before it is over
+            return request
 
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         """Look back after the first answer of a burst, for what another run stored meanwhile."""
         if not self._looked_back:
             self._looked_back = True
-            posts = await self._listed(request.rows)
-            asked = [row.at(row.asked_for) for row in request.rows]
-            found = self._find(asked, posts, await self._past_by_now())
-            twins = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
-            if any(post.id < ids[ref] for ref, post in twins):
-                self._another_is_at_work()
+            with suppress(APIConnectionError, ServerError):  # the next look will see it
+                await self._look_back(request, ids)
         self.over()
+
+    async def _look_back(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        posts = await self._listed(request.rows)
+        asked = [row.at(row.asked_for) for row in request.rows]
+        found = self._find(asked, posts, await self._past_by_now())
+        twins = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
+        if any(post.id < ids[ref] for ref, post in twins):
+            self._another_is_at_work()
 
     async def tell(self) -> None:
         """Tell of the rows that were taken over."""
@@ -236,7 +254,7 @@ class OtherRuns:
             return request
         async with self._turn:
             for pause in PAUSES:
-                request = await self._without_stored(request)
+                request = await self._outage.read(partial(self._without_stored, request))
                 if not self.comes_first(request):
                     return request
                 await self._postiz.clock.sleep(pause)
@@ -269,19 +287,17 @@ class OtherRuns:
         return await past_of(self._journal, self._past.campaign, self._here)
 
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
-        """What is listed where rows may be; nothing when the server cannot be asked now."""
-        scheduler = self._postiz.scheduler
+        """What is listed where rows may be, as far as the server says it in time."""
         posts: dict[str, Post] = {}
+        scheduler = self._postiz.scheduler
         if scheduler.is_counted(LIST_POSTS.name):
             return []
         now = datetime.fromtimestamp(scheduler.server_time(), UTC)
-        try:
-            with self._postiz.clock.move_on_after(LOOK_SECONDS):
-                for start, end in _spans(rows, self._choices.align, now):
-                    for post in await self._postiz.posts.list(start=start, end=end):
-                        posts[post.id] = post
-        except PostizError as error:
-            log.info("what other runs store could not be looked at: %s", error)
+        with self._postiz.clock.move_on_after(LOOK_SECONDS):
+            for start, end in _spans(rows, self._choices.align, now):
+                query = (("startDate", format_date(start)), ("endDate", format_date(end)))
+                listed = await self._once.call(Call(LIST_POSTS, query=query))
+                posts |= {post.id: post for post in listed.posts}
         return list(posts.values())
 
 

@@ -141,9 +141,9 @@ class Sender:
             A request is as old as its last attempt: what is late then is late from there.
             """
             nonlocal request, number, body, sent_at
-            departure.check()
             if body is None:
                 request = await self._without_stored(request)
+            departure.check()
             if self._is_late(request):
                 request = await self._shifted(request, number)
                 number, body = 0, None

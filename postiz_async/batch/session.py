@@ -382,7 +382,7 @@ class Batch(Afterwards):
                 await sweep_journal(self._postiz, journal, with_open=False)
                 records = await journal.rows()
             self._know(replace(self._checked, records=records))
-        others = await self._look_for_rows(calendar)
+        others = await self._look_for_rows(calendar, outage)
         journal = await self._open_journal()
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
@@ -414,7 +414,7 @@ class Batch(Afterwards):
             )
         return self._journal
 
-    async def _look_for_rows(self, calendar: Calendar) -> OtherRuns:
+    async def _look_for_rows(self, calendar: Calendar, outage: Outage) -> OtherRuns:
         """Look in Postiz for the rows that the journal does not call stored."""
         checked = self._checked
         by_id = {channel.id: channel for channel in checked.listed}
@@ -424,7 +424,7 @@ class Batch(Afterwards):
         here = {row.ref for row in checked.campaign.rows}
         past = await past_of(self._journal, self._origin.campaign, here)
         refs = ClientRefs(past, checked.campaign.rows, channels)
-        others = OtherRuns(self._postiz, self._choices, past, refs, self.journal_path, here)
+        others = OtherRuns(self._postiz, outage, self._choices, past, refs, self.journal_path, here)
         to_send = {row.ref for row in self._unsent()}
         rows = [
             row
