@@ -189,6 +189,84 @@ async def test_no_answer_in_time_is_a_time_out_of_unknown_fate(
     assert str(error) == f"{error.message} `postiz-async doctor` looks for the cause."
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Silence of this many seconds ends an answer that has no time-out of its own."""
+    monkeypatch.setattr(transport_module, "STALL_TIMEOUT", 0.2)
+    return 0.2
+
+
+def pausing(seconds: float | None) -> Handler:
+    """A server that begins its answer and goes on after a while, or never."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_head(reader)
+        if "multipart" in head:
+            await reader.readuntil(b"--\r\n")
+        writer.write(ok(b"{}")[:-1])
+        await writer.drain()
+        await (reader.read() if seconds is None else asyncio.sleep(seconds))
+        writer.write(b"}")
+        await writer.drain()
+
+    return handler
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_answer_without_a_time_out_ends_when_nothing_comes_any_more() -> None:
+    transport = AiohttpTransport(speed=1.25)  # of no other test, whose time-outs are kept
+    async with listening(pausing(None)) as url:
+        error = await failure_of(transport, request(url, timeout=None))
+        assert isinstance(error, APITimeoutError)
+        assert error.message == f"{url} did not answer."
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("has_upload", [False, True])
+async def test_silence_is_no_matter_where_something_else_looks_at_the_time(
+    impatient: float, *, has_upload: bool
+) -> None:
+    """A time-out of the call, or of an upload that stalls."""
+    transport = AiohttpTransport(speed=1.5)
+    body = replace(part([b"bytes"], []), stall_timeout=30.0) if has_upload else None
+    timeout = None if has_upload else 30.0
+    async with listening(pausing(3 * impatient)) as url:
+        sent = request(url, timeout=timeout, method="POST" if has_upload else "GET", body=body)
+        response = await transport.send(sent)
+    await transport.aclose()
+    assert (response.status, response.body) == (200, b"{}")
+
+
+@pytest.mark.parametrize(("connections", "calls"), [(2, 6), (None, 120)])
+async def test_no_more_connections_than_asked_for(connections: int | None, calls: int) -> None:
+    transport = AiohttpTransport(**({} if connections is None else {"connections": connections}))
+    most = connections or 100
+    there, full, rest = 0, asyncio.Event(), asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal there
+        await read_head(reader)
+        there += 1
+        if there >= most:
+            full.set()
+        await rest.wait()
+        writer.write(ok(b"{}", "Connection: close"))
+        await writer.drain()
+
+    async with listening(handler) as url:
+        sent = [
+            asyncio.create_task(transport.send(request(url, timeout=None))) for _ in range(calls)
+        ]
+        await full.wait()
+        for _ in range(1_000):  # whatever else wants to connect has its chance
+            await asyncio.sleep(0)
+        assert there == most
+        rest.set()
+        await asyncio.gather(*sent)
+    assert there == calls
+    await transport.aclose()
+
+
 async def test_a_redirect_is_handed_up_and_not_followed(transport: AiohttpTransport) -> None:
     heads: list[str] = []
     answer = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /auth\r\nContent-Length: 0\r\n\r\n"

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from postiz_async.batch.align import Span, arrange, tightened
 from postiz_async.batch.plan import Leeway, Limits, lower_bound, plan
 from postiz_async.batch.rows import Row
 
@@ -296,3 +297,47 @@ def test_dates_at_the_end_of_time_can_be_planned(day: int) -> None:
     late = datetime(9999, 12, 31, 23, tzinfo=UTC) - timedelta(days=day - 1)
     rows = [structs.replace(row(n, 0), date=late + timedelta(minutes=n)) for n in range(3)]
     assert len(Campaign(rows, leeway=leeway(60 * 24 * 7)).plan()) in {1, 3}
+
+
+def test_small_posts_count_one_by_one_in_the_bound() -> None:
+    """Fifteen posts of one byte: ten go in a request."""
+    campaign = Campaign([row(n, 0) for n in range(15)], limits=Limits(body=10, posts=1_000))
+    moving = structs.replace(campaign.rows[0], date=START + timedelta(minutes=1))
+    campaign = replace(campaign, rows=[moving, *campaign.rows[1:]])
+    assert campaign.bound() == len(campaign.plan()) == 2
+
+
+def test_two_posts_of_less_than_half_a_request_fit_into_one() -> None:
+    rows, limits = [row(1, 0), row(2, 1)], Limits(body=100, posts=10)
+    for size, requests in ((40, 1), (50, 1), (51, 2)):
+        campaign = Campaign(rows, limits=limits, sizes={"r1": size, "r2": size})
+        assert campaign.bound() == len(campaign.plan()) == requests
+
+
+def test_what_does_not_fit_does_not_yet_end_a_request() -> None:
+    """Of eleven posts whose sizes are the limit; found by trying what gives up sooner."""
+    given = [
+        *[(5, 3, 0, 1, 43, "a"), (2, 0, 1, -2, 31, "b"), (4, 2, 2, 0, 46, "c")],
+        *[(2, 0, 3, -2, 36, "d"), (2, 0, 4, -2, 37, "c"), (3, 0, 5, -3, 9, "e")],
+        *[(3, 0, 6, -3, 49, "f"), (10, 6, 7, 2, 17, "g"), (5, 1, 8, -3, 34, "h")],
+        *[(8, 3, 9, -2, 48, "i"), (2, 2, 10, 2, 48, "e")],
+    ]
+    assert len(arrange(tightened([Span(*each) for each in given]), Limits(body=50))) == 9
+
+
+def test_a_moved_post_does_not_come_out_in_the_minute_of_one_that_stays() -> None:
+    """Post 4 of channel `a` would best go at 10, where post 1 of that channel is already."""
+    still = [row(n, 10, channel, tolerance=timedelta(0)) for n, channel in ((1, "a"), (2, "b"))]
+    rows = [
+        *still,
+        row(3, 10, "c", tolerance=timedelta(0)),
+        row(4, 12, "a"),
+        row(5, 10),
+        row(6, 10),
+    ]
+    dates = dates_of(Campaign(rows, limits=Limits(body=10_000, posts=3)).plan())
+    at = {number: minute for request in dates for number, minute in request}
+    assert len(dates) == 2
+    assert at[4] == at[5] == at[6]
+    assert at[1] == 10
+    assert at[4] != 10

@@ -48,6 +48,7 @@ def test_one_guilty_of_many_is_found_with_the_fewest_requests(
 ) -> None:
     guilty = data.draw(st.integers(0, count - 1))
     search, sent, stored = Halving(tuple(map(a_row, range(count)))), 0, set[int]()
+    assert not search.is_fruitful
     while group := search.group:
         sent += 1
         assert len({row.number for row in (*group, *search.others)} | stored) == count
@@ -57,6 +58,7 @@ def test_one_guilty_of_many_is_found_with_the_fewest_requests(
             stored |= {row.number for row in group}
             search.stored()
     assert [row.number for row in search.suspects] == [guilty]
+    assert search.is_fruitful == bool(stored)
     assert stored | {row.number for row in search.unknown} == set(range(count)) - {guilty}
     assert sent <= math.ceil(math.log2(count))
 
@@ -169,6 +171,15 @@ def test_a_channel_is_paused_after_refusals_in_a_row_with_the_same_words() -> No
     (remark,) = seen.remarks({"a": "Our page"}, {"a": 7})
     assert "'Our page' was paused after 3 refusals" in remark
     assert "7 of its posts were not sent" in remark
+
+
+def test_refusals_without_a_word_are_counted_like_others() -> None:
+    refusals = Refusals()
+    for _ in range(IN_A_ROW - 1):
+        refusals.refused(["a"], "")
+    assert refusals.paused == {}
+    refusals.refused(["a"], "")
+    assert refusals.paused == {"a": ""}
 
 
 def test_other_words_or_a_stored_post_begin_anew() -> None:

@@ -170,3 +170,9 @@ def test_drafts_and_posts_for_now_are_never_late() -> None:
     for kind in ("draft", "now"):
         requests = requests_of(40, hours=-1, kind=kind)  # type: ignore[arg-type]
         assert forecast(requests, Ledger(), 0.0, START.timestamp()).late == ()
+
+
+def test_what_leaves_at_its_very_date_is_not_late() -> None:
+    assert forecast(requests_of(1, hours=0), Ledger(), 0.0, START.timestamp()).late == ()
+    (late,) = forecast(requests_of(1, hours=0), Ledger(), 0.0, START.timestamp() + 0.001).late
+    assert late.number == 0

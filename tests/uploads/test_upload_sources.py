@@ -14,6 +14,7 @@ from upload_lab import WebUpload, sha, stream_of
 
 from postiz_async.errors import InvalidPostError, UploadError
 from postiz_async.sandbox import Fault, Sandbox
+from postiz_async.uploads.sources import CHUNK, Nobody, open_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,3 +199,61 @@ async def test_a_film_of_a_stream_is_a_film(local: Postiz) -> None:
     media = await local.media.upload(stream_of([MP4[:9], MP4[9:], bytes(1000)]))
     assert media.path.endswith(".mp4")
     assert (media.width, media.height) == (0, 0)
+
+
+# ------------------------------------------------------------------ sources by themselves
+
+
+async def test_what_is_no_source_says_what_one_is() -> None:
+    with pytest.raises(InvalidPostError) as caught:
+        await open_local(7, stall_timeout=1.0)  # type: ignore[arg-type]
+    (problem,) = caught.value.problems
+    assert problem.message == "an object of type int cannot be uploaded"
+    assert problem.hint == (
+        "give a path, bytes, a binary file, an async iterator of bytes, or a URL"
+    )
+
+
+async def test_others_have_their_turn_between_the_pieces_of_bytes() -> None:
+    source = await open_local(bytes(CHUNK * 4), stall_timeout=1.0)
+    turns, seen = 0, list[int]()
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for _ in source.chunks(Nobody()):
+        seen.append(turns)
+    task.cancel()
+    assert len(seen) == 4
+    assert len(set(seen)) == 4, "the other task ran between any two of them"
+
+
+async def test_a_file_that_stands_behind_its_end_has_nothing_to_give() -> None:
+    file = io.BytesIO(b"0123456789")
+    file.seek(100)
+    source = await open_local(file, stall_timeout=1.0)
+    assert source.size == 0
+    assert [chunk async for chunk in source.chunks(Nobody())] == []
+
+
+async def test_a_file_that_was_closed_meanwhile_cannot_be_rewound() -> None:
+    file = io.BytesIO(DATA)
+    file.name = "holiday.png"  # type: ignore[attr-defined]
+    source = await open_local(file, stall_timeout=1.0)
+    file.close()
+    with pytest.raises(UploadError, match=r"^holiday\.png cannot be rewound: I/O operation"):
+        await source.look()
+
+
+async def test_a_file_of_this_machine_knows_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    for given in (path, str(path)):
+        source = await open_local(given, stall_timeout=1.0)
+        assert (source.path, source.name, source.size) == (path, str(path), len(PNG))
+        await source.aclose()
+    assert (await open_local(PNG, stall_timeout=1.0)).path is None

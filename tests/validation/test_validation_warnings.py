@@ -11,6 +11,7 @@ from postiz_async.validation import MediaFacts, validate
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 REPLY = {"who_can_reply_post": "everyone"}
+LEMMY = {"subreddit": [{"value": {"subreddit": "rust", "id": "1", "title": "tt"}}]}
 
 REGRETTED: dict[str, tuple[str, object, str, str]] = {
     "misspelt type": ("mastodon", request(type="Draft"), "type", "'Draft' is no type"),
@@ -145,6 +146,24 @@ REGRETTED: dict[str, tuple[str, object, str, str]] = {
         "posts.0.settings.text_format_preset_id",
         "130",
     ),
+    "preset and picture": (
+        "facebook",
+        request(post(entry("a", PICTURE), settings={"text_format_preset_id": "1"})),
+        "posts.0.settings.text_format_preset_id",
+        "without media",
+    ),
+    "video on MeWe": (
+        "mewe",
+        request(post(entry("a", VIDEO), settings={"postType": "timeline"})),
+        "posts.0.value.0.image",
+        "no videos",
+    ),
+    "two pictures on Lemmy": (
+        "lemmy",
+        request(post(entry("a", PICTURE, PICTURE), settings=LEMMY)),
+        "posts.0.value.0.image",
+        "only the first picture",
+    ),
     "draft": (
         "mastodon",
         request(post(entry("a" * 501)), type="draft"),
@@ -167,6 +186,23 @@ def test_what_is_accepted_and_regretted(name: str) -> None:
 def test_nothing_is_regretted_in_a_good_request() -> None:
     plain = post(settings=REPLY | {"__type": "x", "client_ref": "abc", "plug-like": {}})
     assert warnings("x", request(plain, type="update", date="2030-01-01T10:00:00.001+02:00")) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "settings"),
+    [
+        ("x", entry("a", VIDEO), REPLY),
+        ("x", entry("a", *[PICTURE] * 4), REPLY),
+        ("mewe", entry("a", PICTURE), {"postType": "timeline"}),
+        ("lemmy", entry("a", PICTURE), LEMMY),
+        ("facebook", entry("a" * 130), {"text_format_preset_id": "1"}),
+        ("facebook", entry("a" * 131, VIDEO), {}),
+    ],
+)
+def test_what_is_just_good_enough_is_not_regretted(
+    provider: str, given: object, settings: object
+) -> None:
+    assert warnings(provider, request(post(given, settings=settings))) == []
 
 
 @pytest.mark.parametrize("past", ["error", "warning"])
