@@ -364,7 +364,7 @@ async def status(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
-    code = 0 if report.complete else 1
+    code = 0 if report.complete and not report.doubled else 1
     if json:
         head = {"server": summary.base_url, "campaign": summary.campaign}
         output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})

@@ -99,6 +99,7 @@ def report_object(report: Report) -> dict[str, object]:
         "counts": report.counts,
         "requests": report.requests,
         "complete": report.complete,
+        "doubled": report.doubled,
     }
 
 

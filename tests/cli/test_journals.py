@@ -180,3 +180,22 @@ def test_what_is_late_here_and_stored_elsewhere_is_no_failure(cli: Cli, file: Pa
         "Nothing is left to send: 30 stored of 30 rows.",
     )
     assert cli("status", file).code == 0
+
+
+def test_an_equal_post_that_the_run_cannot_account_for_is_no_success(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    row = ("mastodon", LATER, f"Good morning {tmp_path}")
+    assert cli("run", write_campaign(tmp_path / "theirs.csv", row, row)).code == 0
+    ours = write_campaign(tmp_path / "ours.csv", row)
+    assert cli("run", ours).code == 2  # it is there already, and nobody said what to do
+    result = cli("run", ours, "--adopt", "--json")
+    assert result.code == 1
+    assert (result.document["complete"], result.document["doubled"]) == (True, 1)
+    assert result.document["rows"][0]["finding"] == "equal"
+    assert cli("status", ours).code == 1
+    assert cli("run", ours).code == 1
+    on_purpose = write_campaign(tmp_path / "on-purpose.csv", row)
+    assert cli("run", on_purpose, "--again").code == 0
+    assert cli("run", on_purpose).code == 0
+    assert cli("status", on_purpose).code == 0
