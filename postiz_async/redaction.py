@@ -28,6 +28,10 @@ _MARKERS = (b"\\u00", b"\\", b"%", b"&")
 """One of these is in each form with escapes; without it in a text there is none to look for."""
 
 
+_SHORTEST_BASE64 = 8
+"""Characters of base64 that are looked for; shorter ones stand in other words by chance."""
+
+
 class Secret:
     """A text that shows itself to nobody who only looks: `str` and `repr` are three stars.
 
@@ -143,8 +147,9 @@ def _in_base64(raw: bytes) -> Iterable[str]:
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = b64encode(bytes(before) + raw).decode()
         inner = encoded[shared : (before + len(raw)) * 8 // 6]
-        yield inner
-        yield inner.replace("+", "-").replace("/", "_")
+        if len(inner) >= _SHORTEST_BASE64:
+            yield inner
+            yield inner.replace("+", "-").replace("/", "_")
 
 
 # ------------------------------------------------------------------ exceptions

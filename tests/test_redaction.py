@@ -90,6 +90,12 @@ def test_any_text_can_be_a_secret_and_any_text_be_freed_of_it(text: str) -> None
     Secret(text).hide(b"%\\u00&\\")
 
 
+@pytest.mark.parametrize("short", ["", "q", "qz", "qzj", "qzjx"])
+def test_a_short_secret_takes_nothing_else_with_it(short: str) -> None:
+    text = "The server said: invalid username-password pair or user is disabled."
+    assert redact_text(text, [Secret(short)]) == text
+
+
 # ------------------------------------------------------------------ exceptions
 
 
