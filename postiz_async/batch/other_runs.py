@@ -118,6 +118,7 @@ class OtherRuns:
         self._refs: set[str] = set()
         """Rows that were taken over."""
         self._gives_way = False
+        self._has_said_so = False
         self._turn = anyio.Lock()
         self._burst_ends = -math.inf
         self._looked_back = False
@@ -262,7 +263,8 @@ class OtherRuns:
         return request
 
     def _another_is_at_work(self) -> None:
-        if not self._gives_way:
+        if not self._has_said_so:
+            self._has_said_so = True
             log.warning(
                 "another run of this campaign is storing its posts at the same time; this one "
                 "gives way to it"
@@ -279,7 +281,8 @@ class OtherRuns:
             if self._taken:
                 self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):
-                self._untold += await self.write_down(self._journal)
+                taken = await self.write_down(self._journal)
+                self._untold += taken  # not before: meanwhile others may have told of those there
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
     async def _past_by_now(self) -> Past:

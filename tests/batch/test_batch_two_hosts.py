@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from postiz_async.batch.outcomes import Outcome
     from postiz_async.batch.report import Report
 
 SERVER = "http://sandbox.invalid/public/v1"
@@ -228,6 +229,31 @@ async def test_two_hosts_that_start_at_the_same_moment(
         stored = sum(create.posts for create in lab.sandbox.creates if create.status == 201)
         bursts = 1 if limit == 30 else 4  # one in each window of the quota
         assert stored <= COUNT + 6 * bursts  # no more than the first request of each
+
+
+async def test_each_row_is_told_of_once_and_so_is_the_other_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab = Lab(tmp_path, limit=30)
+    lab.latency = 0.0
+    channel = {"integration": lab.channel("telegram")}
+    lab.write(channel | {"content": f"post {n}", "date": at(72 + n // 3)} for n in range(120))
+    hosts = [lab, lab.host("b")]
+    told: list[Counter[str]] = [Counter(), Counter()]
+
+    async def run(host: Lab, told: Counter[str]) -> None:
+        async def saw(outcome: Outcome) -> None:
+            told[outcome.ref] += 1
+
+        async with host.client() as postiz, host.batch(postiz) as batch:
+            assert (await batch.run_all(saw)).complete
+
+    async with lab.sandbox:
+        await asyncio.gather(*map(run, hosts, told))
+    assert [set(each.values()) for each in told] == [{1}, {1}]
+    assert [len(each) for each in told] == [120, 120]
+    said = caplog.text.count("another run of this campaign is storing its posts")
+    assert 1 <= said <= 2, "each host says it once"
 
 
 async def test_hosts_with_files_of_other_names_share_a_campaign(lab: Lab) -> None:
