@@ -352,10 +352,15 @@ class _Look:
 
 
 def _is_of(intent: Intent, post: Post) -> bool:
-    """Whether a post with the mark of a row may be the row's, wherever and edited as it may be."""
+    """Whether a post with the mark of a row is the row's, and no copy that somebody made of it.
+
+    It is at the row's date, however edited, or says the same where a program put it (see
+    `_is_untouched`), as another host does that moved the date to share a request.
+    """
+    at = stored_at(post)
     is_there = post.integration is not None and post.integration.id == intent.item.integration.id
-    is_then = _second(stored_at(post)) == _second(intent.moment)
-    return is_there and (is_then or _says(intent, post))
+    is_then = _second(at) == _second(intent.moment)
+    return is_there and (is_then or (at.microsecond > 0 and _says(intent, post)))
 
 
 def _says(intent: Intent, post: Post) -> bool:

@@ -390,9 +390,16 @@ def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
     assert "delete one of them in Postiz" in row.remark
 
 
-@pytest.mark.parametrize("change", [{"content": "other words"}, {"integration": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": "other words"},
+        {"integration": None},
+        {"publish_date": FIRST + timedelta(days=7)},  # the web page keeps no milliseconds
+    ],
+)
 def test_a_mark_alone_makes_no_post_ours(change: dict[str, object]) -> None:
-    """Neither adopted nor called a double: another channel, or other words at another time."""
+    """Another channel, other words at another time, a copy that somebody made for next week."""
     hosts = on_hosts([[(0, "plain"), (1, "moved")]])
     (theirs,) = [post for post in hosts.listed if post.publish_date.day != FIRST.day]
     others = [post for post in hosts.listed if post is not theirs]
