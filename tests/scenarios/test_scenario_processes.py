@@ -124,11 +124,11 @@ async def fleet(store: str, folder: Path, *, speed: float, window: float) -> Asy
 async def test_processes_that_share_and_one_is_killed_in_flight(
     kind: str, processes: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """A window of a minute takes three seconds here; a dead call is given up after one of them."""
+    """A window of a minute takes six seconds here; a dead call is given up after two of them."""
     store = str(tmp_path / "quota.sqlite")
     if kind == "redis":
         store = request.getfixturevalue("redis_url")
-    async with fleet(store, tmp_path, speed=20, window=60) as it:
+    async with fleet(store, tmp_path, speed=10, window=60) as it:
         shares = [list(range(24))[place::processes] for place in range(processes)]
         codes = await asyncio.gather(
             it.run_victim(shares[0]), *(it.run(share) for share in shares[1:])
