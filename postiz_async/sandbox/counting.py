@@ -17,7 +17,7 @@ from postiz_async.sandbox.fields import length
 from postiz_async.sandbox.sanitize import reserialize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["counted_text", "plain_length", "weighted_length", "x_length"]
 
@@ -88,20 +88,25 @@ def weighted_length(counted: str) -> int:
     """The weights of X: an address 23, an emoji 2, other characters 1 or 2."""
     text = unicodedata.normalize("NFC", counted)
     units = _ASTRAL.sub(lambda found: _surrogates(found[0]), text)
-    places = list(accumulate((length(character) for character in text), initial=0))
-    weights = {
-        places[found.start()]: (places[found.end()], _EMOJI) for found in EMOJI.finditer(text)
-    }
-    weights |= {start: (end, _ADDRESS) for start, end in addresses(units)}
+    places: Sequence[int] = range(len(text) + 1)
+    if len(units) > len(text):
+        places = list(accumulate(map(length, text), initial=0))
+    whole = {places[found.start()]: (places[found.end()], _EMOJI) for found in EMOJI.finditer(text)}
+    whole |= {start: (end, _ADDRESS) for start, end in addresses(units)}
     total = spot = 0
-    while spot < len(units):
-        if spot in weights:
-            spot, weight = weights[spot]
-        else:
-            spot += 2 if _PAIR.match(units, spot) else 1
-            weight = 2 if _HEAVY.match(units[spot - 1]) else 1
-        total += weight
-    return total
+    for start in sorted(whole):
+        if start >= spot:  # what begins in the middle of something was counted with it
+            end, weight = whole[start]
+            total += _one_by_one(units[spot:start]) + weight
+            spot = end
+    return total + _one_by_one(units[spot:])
+
+
+def _one_by_one(units: str) -> int:
+    if units.isascii():
+        return len(units)
+    rest, pairs = _PAIR.subn("", units)
+    return 2 * pairs + len(rest) + len(_HEAVY.findall(rest))
 
 
 def _surrogates(character: str) -> str:

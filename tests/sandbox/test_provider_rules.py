@@ -500,4 +500,4 @@ async def test_a_verdict_is_little_work() -> None:
             call = request("POST", "/posts", create(*[new] * posts))
             with counted_calls() as calls:
                 assert (await sandbox.handle(call)).status == 201
-            assert calls.count < 1_000 + 4_000 * posts
+            assert calls.count < 1_000 + 2_000 * posts
