@@ -308,8 +308,13 @@ class _Look:
         return list(posts.values() if own is None else ({own.id: own} | posts).values())
 
     def may_delete(self, ref: str, post: Post, first: Post | None) -> bool:
-        """Whether a post is one too many, and may go because the first stored one stays."""
+        """Whether a post is one too many, and may go because the first stored one stays.
+
+        The first has to go out as the other would: somebody may have made a draft of it.
+        """
         if first is None or post.id == first.id or post.settings is None:
+            return False
+        if first.state not in {post.state, "PUBLISHED"}:
             return False
         is_marked = any(post.id == each.id for each in self.marked[ref])
         is_apart = post.group not in {None, first.group}

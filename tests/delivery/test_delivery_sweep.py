@@ -380,6 +380,20 @@ def test_hosts_agree_on_the_post_that_stays(
     assert len(hosts.listed) - len(doomed[0]) == sum(bool(stored) for stored in plain)
 
 
+@pytest.mark.parametrize(
+    ("state", "is_deleted"),
+    [("QUEUE", True), ("PUBLISHED", True), ("DRAFT", False), ("ERROR", False)],
+)
+def test_a_double_stays_where_the_first_will_not_go_out(state: str, *, is_deleted: bool) -> None:
+    """As when somebody saw both in Postiz and made a draft of one."""
+    hosts = on_hosts([[(0, "plain"), (1, "plain")]])
+    first, second = hosts.listed
+    listed = [replace(first, state=state), second]
+    for host in range(3):
+        doomed = {v.post.id for v in hosts.look(host, listed) if v.may_delete and v.post}
+        assert doomed == ({second.id} if is_deleted else set())
+
+
 def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
     hosts = on_hosts([[(0, "plain"), (1, "plain"), (2, "edited")]])
     verdicts = hosts.look(0, hosts.listed)
