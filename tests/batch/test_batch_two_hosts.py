@@ -261,7 +261,8 @@ async def test_hosts_with_files_of_other_names_share_a_campaign(lab: Lab) -> Non
     other.path = other.path.rename(other.folder / "copy-of-it.jsonl")
     reports = await asyncio.gather(lab.run(campaign="spring"), other.run(campaign="spring"))
     assert all(report.complete for report in reports)
-    lab.assert_each_once(TEXTS) if lab.sandbox.refusals == 0 else None
+    if lab.sandbox.refusals == 0:  # hosts that share no quota store may meet a 429
+        lab.assert_each_once(TEXTS)
     assert lab.contents() == Counter(TEXTS)
 
 
