@@ -31,14 +31,14 @@ import aiohttp
 import msgspec
 
 from postiz_async import Created, CreatePost, Postiz, Priority, quota
-from postiz_async.admission import Gate
+from postiz_async.admission import AdmissionQueue
 from postiz_async.clock import SystemClock
 from postiz_async.compose import encode_create
 from postiz_async.endpoints import Call, Endpoint, Replay
-from postiz_async.lanes import Request
+from postiz_async.lanes import SlotRequest
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 from postiz_async.options import CallOptions
-from postiz_async.quota import Ledger, Reading
+from postiz_async.quota import Ledger, RateHeaders
 from postiz_async.stores.memory import LocalLedgers
 from postiz_async.wire import WireRequest, WireResponse, format_date
 
@@ -219,16 +219,16 @@ def spread(times: list[float]) -> tuple[float, float, float]:
 def used_up(now: float) -> Ledger:
     """A window without a free slot."""
     ledger, token = quota.reserve(Ledger(), now)
-    return quota.answered(ledger, token, now, Reading(30, 0, 3600.0))
+    return quota.answered(ledger, token, now, RateHeaders(30, 0, 3600.0))
 
 
 def wide_open(now: float) -> Ledger:
     """A window in which all may go that are measured."""
     ledger, token = quota.reserve(Ledger(), now)
-    return quota.answered(ledger, token, now, Reading(10 * STEPS, 9 * STEPS, 3600.0))
+    return quota.answered(ledger, token, now, RateHeaders(10 * STEPS, 9 * STEPS, 3600.0))
 
 
-def _answered(ledger: Ledger, now: float, *, token: int, left: Reading) -> Ledger:
+def _answered(ledger: Ledger, now: float, *, token: int, left: RateHeaders) -> Ledger:
     return quota.answered(ledger, token, now, left)
 
 
@@ -243,7 +243,7 @@ class Queue:
         self.clock = SystemClock()
         now = self.clock.monotonic()
         self.home = LocalLedgers().home("organisation", used_up(now), self.clock)
-        self.gate = Gate(self.home, self.clock)
+        self.gate = AdmissionQueue(self.home, self.clock)
         self.waiting: list[asyncio.Task[int]] = []
         self._max_wait = max_wait
 
@@ -251,7 +251,7 @@ class Queue:
         self.waiting.append(asyncio.create_task(self._admit()))
 
     def _admit(self) -> Coroutine[object, object, int]:
-        request = Request(
+        request = SlotRequest(
             lane=Priority.BULK,
             posts=1,
             since=self.clock.monotonic(),
@@ -289,17 +289,17 @@ class Queue:
 
     async def go(self) -> list[float]:
         """Seconds from an answer to the next one's admission, and until its answer is noted."""
-        await self.home.land(lambda _, now: wide_open(now))
+        await self.home.settle(lambda _, now: wide_open(now))
         times: list[float] = []
         until = time.perf_counter() + GO_SECONDS
         while len(times) < STEPS and time.perf_counter() < until:
             begun = time.perf_counter()
-            self.gate.stir()
+            self.gate.state_changed()
             token = await self.waiting[len(times)]
-            left = Reading(10 * STEPS, 9 * STEPS - len(times) - 1, 3600.0)
-            await self.home.land(partial(_answered, token=token, left=left))
+            left = RateHeaders(10 * STEPS, 9 * STEPS - len(times) - 1, 3600.0)
+            await self.home.settle(partial(_answered, token=token, left=left))
             times.append(time.perf_counter() - begun)
-        await self.home.land(lambda _, now: used_up(now))
+        await self.home.settle(lambda _, now: used_up(now))
         return times
 
     async def end(self) -> None:

@@ -40,10 +40,10 @@ from aiolimiter import AsyncLimiter
 from postiz_async import Postiz, quota
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, StoreError
-from postiz_async.lanes import Request as Ticket
+from postiz_async.lanes import SlotRequest as Ticket
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.quota import Grant, Ledger, Reading
-from postiz_async.sandbox import Fault, Request, Sandbox
+from postiz_async.quota import Grant, Ledger, RateHeaders
+from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
@@ -431,7 +431,7 @@ class Stage:
     async def _knock(self) -> bool:
         """An empty create of somebody else; says whether it was counted and not refused."""
         headers = {"authorization": "sandbox", "content-type": "application/json"}
-        request = Request("POST", "/public/v1/posts", (), headers, b"{}")
+        request = HttpRequest("POST", "/public/v1/posts", (), headers, b"{}")
         return (await self.sandbox.handle(request)).status != 429
 
     async def _neighbours(self, start: float) -> None:
@@ -480,7 +480,7 @@ class Stage:
     async def _work(self, clients: list[Postiz], hold: Mortal, until: float) -> bool:
         """Work with these processes until the job is done, or until they are killed."""
         if self.scene.believed is not None:
-            clients[0].scheduler.gate.home.recall(Ledger(limit=self.scene.believed))
+            clients[0].scheduler.gate.handle.restore(Ledger(limit=self.scene.believed))
         gate = clients[0].scheduler.gate
         if len(clients) == 1:  # one that knows what is to come says so, as a batch does
             gate.announcers += 1
@@ -786,7 +786,7 @@ def decision_cost() -> tuple[float, float]:
     """Microseconds of one decision, and of a call's whole path through the ledger."""
     ledger = Ledger(limit=90, past_foreign=3.0, past_hours=5.0)
     ledger, token = quota.reserve(ledger, 0.0)
-    ledger = quota.answered(ledger, token, 0.2, Reading(90, 89, 3600.0))
+    ledger = quota.answered(ledger, token, 0.2, RateHeaders(90, 89, 3600.0))
     rounds = 20_000
     best = math.inf
     for _ in range(5):
@@ -801,7 +801,7 @@ def decision_cost() -> tuple[float, float]:
         while isinstance(quota.decide(path, 1.0, urgent=True), Grant):
             path, token = quota.reserve(path, 1.0)
             left -= 1
-            path = quota.answered(path, token, 1.2, Reading(90, left, 3599.0))
+            path = quota.answered(path, token, 1.2, RateHeaders(90, left, 3599.0))
         best = min(best, (time.perf_counter() - begun) / 89)
     return decision, best * 1e6
 

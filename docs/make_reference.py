@@ -36,7 +36,7 @@ SECTIONS = {
     ),
     "Resources": (
         "resources.posts:Posts",
-        "resources.media:Media",
+        "resources.media:MediaResource",
         "resources.integrations:Integrations",
         "resources.analytics:Analytics",
         "resources.notifications:Notifications",
@@ -67,7 +67,7 @@ SECTIONS = {
     "Batches": (
         "batch.session:Batch",
         "batch.rows:CampaignRow",
-        "batch.reading:Reading",
+        "batch.reading:ReadOptions",
         "batch.plan:Forecast",
         "batch.outcomes:Outcome",
         "batch.report:Report",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers, texts
-    from postiz_async.batch.reading import Reading
+    from postiz_async.batch.reading import ReadOptions
     from postiz_async.batch.rows import CampaignRow
     from postiz_async.caller import RawAnswer
     from postiz_async.client import Postiz
@@ -102,7 +102,7 @@ __all__ = [
     "RateLimitError",
     "RawAnswer",
     "RawSettings",
-    "Reading",
+    "ReadOptions",
     "Secret",
     "ServerError",
     "StoreError",
@@ -117,7 +117,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "batch.reading": ("Reading",),
+    "batch.reading": ("ReadOptions",),
     "batch.rows": ("CampaignRow",),
     "caller": ("RawAnswer",),
     "client": ("Postiz",),

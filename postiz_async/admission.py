@@ -23,20 +23,20 @@ from sortedcontainers import SortedKeyList
 
 from postiz_async import quota
 from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
-from postiz_async.flight import FlightBudget
+from postiz_async.flight import ConcurrencyLimit
 from postiz_async.lanes import Priority
-from postiz_async.quota import Grant, Ledger, Wait, Why
+from postiz_async.quota import Grant, Ledger, Wait, WaitReason
 from postiz_async.shown import Queued, Quota, show
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.clock import Clock
-    from postiz_async.homes import LedgerHome
-    from postiz_async.lanes import Request
+    from postiz_async.homes import LedgerHandle
+    from postiz_async.lanes import SlotRequest
     from postiz_async.pacing import Pacer
 
-__all__ = ["Gate", "GateOpenError"]
+__all__ = ["AdmissionQueue", "QueueReleasedError"]
 
 
 OVERTAKES = 9
@@ -52,21 +52,21 @@ class _Ticket:
     """A place in the queue."""
 
     key: tuple[float, float, float]
-    request: Request
+    request: SlotRequest
     give_up_at: float
     wake: asyncio.Future[None] | None = None
 
 
-class GateOpenError(Exception):
+class QueueReleasedError(Exception):
     """The route is not counted any more: go without a slot. Never leaves the scheduler."""
 
 
-class Gate:
+class AdmissionQueue:
     """Lets calls go, one by one, as the ledger and the pacer allow."""
 
-    def __init__(self, home: LedgerHome, clock: Clock, pacer: Pacer | None = None) -> None:
-        self.home = home
-        self.budget = FlightBudget()
+    def __init__(self, home: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
+        self.handle = home
+        self.budget = ConcurrencyLimit()
         self.expected = 0
         """Bulk creates announced and not yet queued; see `expect`."""
         self.announcers = 0
@@ -96,17 +96,17 @@ class Gate:
 
     def bulk_left(self, posts: int) -> None:
         """A bulk create with so many posts was sent."""
-        self.budget = self.budget.took_off(posts)
+        self.budget = self.budget.started(posts)
 
     def bulk_ended(self, posts: int, seconds: float | None) -> None:
         """A bulk create came back after `seconds`; None: it was lost, or never sent."""
-        self.budget = self.budget.landed(posts, seconds)
+        self.budget = self.budget.ended(posts, seconds)
         self._quiet_from = min(self._quiet_from, self._clock.monotonic() + QUIET)
 
     @property
     def is_at_rest(self) -> bool:
         """Whether a fresh one would do as well: nobody waits, and no window runs."""
-        return not self._queue and self.home.ledger.is_at_rest(self.home.now())
+        return not self._queue and self.handle.ledger.is_at_rest(self.handle.now())
 
     # -------------------------------------------------------------- showing
 
@@ -119,11 +119,11 @@ class Gate:
         """The quota as users see it."""
         urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
         return show(
-            self.home.ledger,
-            self.home.now(),
+            self.handle.ledger,
+            self.handle.now(),
             queued=Queued(interactive=urgent, bulk=len(self._queue) - urgent),
             next_in=self.leaves_in(urgent + 1),
-            as_of=self.home.changed_at,
+            as_of=self.handle.changed_at,
         )
 
     def leaves_in(self, place: int) -> float:
@@ -167,11 +167,11 @@ class Gate:
             if timer is not None:
                 timer.cancel()
         if self._clock.monotonic() >= look:
-            await self.home.refresh()
+            await self.handle.refresh()
 
     # -------------------------------------------------------------- waiting
 
-    async def admit(self, request: Request) -> int:
+    async def admit(self, request: SlotRequest) -> int:
         """Wait for a slot and take it. Cancelling gives the place to the next.
 
         Returns:
@@ -205,7 +205,7 @@ class Gate:
     async def _granted(self, ticket: _Ticket) -> int:
         while True:
             if self._is_open:
-                raise GateOpenError
+                raise QueueReleasedError
             if self._is_closed:
                 raise ConfigurationError(
                     "The client was closed while this call waited for the quota; nothing was sent."
@@ -222,7 +222,7 @@ class Gate:
 
     def _listen(self) -> bool:
         """Be told of changes by other clients; whether that begins now, so that one was missed."""
-        begins = not self._listens and self.home.listen(self.stir)
+        begins = not self._listens and self.handle.listen(self.state_changed)
         self._listens |= begins
         return begins
 
@@ -230,9 +230,9 @@ class Gate:
         """Nobody need be told of anything while nobody waits."""
         if self._listens and not (self._queue or self._watchers):
             self._listens = False
-            self.home.unlisten()
+            self.handle.unlisten()
 
-    def _ticket(self, request: Request) -> _Ticket:
+    def _ticket(self, request: SlotRequest) -> _Ticket:
         due = math.inf if request.due is None else request.due
         order = (int(request.lane), due, next(self._arrivals))
         return _Ticket(order, request, request.give_up_at)
@@ -256,17 +256,17 @@ class Gate:
     async def _take(self, ticket: _Ticket) -> int | Wait:
         """A slot for the head of the queue, or how long to wait; others wait for their turn."""
         if self._head() is not ticket:
-            return Wait(math.inf, Why.IN_FLIGHT)
+            return Wait(math.inf, WaitReason.IN_FLIGHT)
         if ticket.request.is_bulk and not self.budget.admits(ticket.request.posts):
-            return Wait(math.inf, Why.IN_FLIGHT)
+            return Wait(math.inf, WaitReason.IN_FLIGHT)
         if self._pacer is not None:
-            verdict = self._verdict(ticket, self.home.ledger, self.home.now())
-            pause = self._pacer.wait(self.home.ledger)
+            verdict = self._verdict(ticket, self.handle.ledger, self.handle.now())
+            pause = self._pacer.wait(self.handle.ledger)
             if isinstance(verdict, Wait) or pause > 0:
-                paced = Wait(self.home.now() + pause, Why.PACED)
+                paced = Wait(self.handle.now() + pause, WaitReason.PACED)
                 return paced if isinstance(verdict, Grant) else verdict
-            await self._pacer.use(self.home.ledger)
-        return await self.home.take(
+            await self._pacer.use(self.handle.ledger)
+        return await self.handle.take(
             lambda ledger, now: self._verdict(ticket, ledger, now),
             lifetime=ticket.request.lifetime,
             urgent=not ticket.request.is_bulk,
@@ -290,7 +290,7 @@ class Gate:
 
     def _at_home(self, moment: float) -> float:
         """A moment of our clock on the clock of the ledger."""
-        return moment - self._clock.monotonic() + self.home.now()
+        return moment - self._clock.monotonic() + self.handle.now()
 
     async def _wait(self, ticket: _Ticket, verdict: Wait) -> None:
         """Sleep until woken or something may have changed; the head then looks at a shared state.
@@ -299,8 +299,8 @@ class Gate:
         """
         now = self._clock.monotonic()
         is_head = self._head() is ticket
-        look = now + self.home.look_again_in() if is_head else math.inf
-        until = min(verdict.until - self.home.now() + now, look, ticket.give_up_at)
+        look = now + self.handle.look_again_in() if is_head else math.inf
+        until = min(verdict.until - self.handle.now() + now, look, ticket.give_up_at)
         if now < self._quiet_from:
             until = min(until, self._quiet_from)
         ticket.wake = asyncio.get_running_loop().create_future()
@@ -314,9 +314,9 @@ class Gate:
             if timer is not None:
                 timer.cancel()
         if look < math.inf:
-            await self.home.refresh()
+            await self.handle.refresh()
 
-    def open_wide(self) -> None:
+    def release_all(self) -> None:
         """There is nothing to wait for any more: everybody may go without a slot."""
         self._is_open = True
         for ticket in self._queue:
@@ -336,7 +336,7 @@ class Gate:
             _wake(self._head())
         self._tell_watchers()
 
-    def stir(self) -> None:
+    def state_changed(self) -> None:
         """The state changed: the head may go, and whoever waits too long now is told."""
         self.wake_head()
         if not (self._impatient and self._is_later()):
@@ -353,7 +353,7 @@ class Gate:
 
         Who moves up by one has one free slot less before him, so mostly none does.
         """
-        ledger, now = self.home.ledger, self.home.now()
+        ledger, now = self.handle.ledger, self.handle.now()
         seen = quota.outlook(ledger, now)
         one_by_one = not seen.by_window or self._pacer is not None
         moved = (-(seen.free + self._shift), -(seen.likely + self._shift))
@@ -377,10 +377,10 @@ class Gate:
 
     def _leaves_at(self, ahead: int) -> float:
         """When a call with so many before it can leave, as far as is known, on our clock."""
-        now = self.home.now()
-        wait = quota.forecast(self.home.ledger, now, ahead) - now
+        now = self.handle.now()
+        wait = quota.forecast(self.handle.ledger, now, ahead) - now
         if self._pacer is not None:
-            wait = max(wait, self._pacer.wait(self.home.ledger, ahead))
+            wait = max(wait, self._pacer.wait(self.handle.ledger, ahead))
         return wait + self._clock.monotonic()
 
     def _before(self, key: tuple[float, float, float]) -> int:
@@ -394,15 +394,15 @@ class Gate:
         now = self._clock.monotonic()
         expected = self._leaves_at(self._before(ticket.key))
         if self._head() is ticket and verdict.until < math.inf:
-            expected = max(expected, verdict.until - self.home.now() + now)
+            expected = max(expected, verdict.until - self.handle.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
             return
-        latency = self.home.ledger.latency if expected <= now else 0.0
+        latency = self.handle.ledger.latency if expected <= now else 0.0
         retry_after = max(expected - now, latency)
         raise QuotaWaitError(self._long_wait_message(ticket, retry_after), retry_after=retry_after)
 
     def _long_wait_message(self, ticket: _Ticket, wait: float) -> str:
-        ledger, now = self.home.ledger, self.home.now()
+        ledger, now = self.handle.ledger, self.handle.now()
         free = quota.free_slots(ledger, now)
         if now < ledger.blocked_until:
             state = "The organisation is locked out after a 429"

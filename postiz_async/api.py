@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from postiz_async.caller import Caller, with_raw_answers
+from postiz_async.caller import BoundScheduler, with_raw_answers
 from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.lanes import Priority
 from postiz_async.options import CallOptions
 from postiz_async.resources.analytics import Analytics
 from postiz_async.resources.integrations import Integrations
-from postiz_async.resources.media import Media
+from postiz_async.resources.media import MediaResource
 from postiz_async.resources.notifications import Notifications
 from postiz_async.resources.posts import Posts
-from postiz_async.vetting import Vetting
+from postiz_async.vetting import Preflight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from postiz_async.caller import RawAnswer
     from postiz_async.channels import Channels
     from postiz_async.clock import Clock
-    from postiz_async.gates import Gates
-    from postiz_async.resources.browse import Hint
+    from postiz_async.gates import QueueFactory
+    from postiz_async.resources.browse import WakeSignal
     from postiz_async.scheduler import Scheduler
     from postiz_async.shown import Quota
-    from postiz_async.uploads import Shelf
+    from postiz_async.uploads import UploadCache
 
 __all__ = ["Api", "OpenClient"]
 
@@ -41,30 +41,36 @@ class Api:
     """The resources of the API, each call made with the same options."""
 
     def __init__(
-        self, caller: Caller, channels: Channels, shelf: Shelf, hint: Hint, *, validates: bool
+        self,
+        caller: BoundScheduler,
+        channels: Channels,
+        shelf: UploadCache,
+        hint: WakeSignal,
+        *,
+        validates: bool,
     ) -> None:
         self.caller = caller
         self._channels = channels
         self._shelf = shelf
         self._hint = hint
         self._validates = validates
-        self.vetting = Vetting(caller, channels)
+        self.vetting = Preflight(caller, channels)
         self.notifications = Notifications(caller)
         self.posts = Posts(caller, channels, hint, validates=validates)
-        self.media = Media(caller, shelf)
+        self.media = MediaResource(caller, shelf)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
-        caller = Caller(self.caller.scheduler, options)
+        caller = BoundScheduler(self.caller.scheduler, options)
         return Api(caller, self._channels, self._shelf, self._hint, validates=self._validates)
 
 
 class OpenClient:
     """What a client does once it is open."""
 
-    def __init__(self, clock: Clock, gates: Gates) -> None:
+    def __init__(self, clock: Clock, gates: QueueFactory) -> None:
         self._clock = clock
         self._gates = gates
         self._api: Api | None = None
@@ -80,7 +86,7 @@ class OpenClient:
         return self._opened.posts
 
     @property
-    def media(self) -> Media:
+    def media(self) -> MediaResource:
         """Upload pictures and videos, generate videos."""
         return self._opened.media
 
@@ -158,7 +164,7 @@ class OpenClient:
         return await with_raw_answers(call)
 
     @property
-    def vetting(self) -> Vetting:
+    def vetting(self) -> Preflight:
         """What judges requests before they are sent; for other parts of this package."""
         return self._opened.vetting
 
@@ -178,7 +184,7 @@ class OpenClient:
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
         scheduler = self.scheduler
-        await scheduler.gate.home.refresh()
+        await scheduler.gate.handle.refresh()
         return scheduler.gate.view()
 
     def quota_changes(self) -> AsyncGenerator[Quota]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postiz_async.endpoints import Call
     from postiz_async.events import AttemptHook
     from postiz_async.options import CallOptions, CallTime
-    from postiz_async.quota import Reading
+    from postiz_async.quota import RateHeaders
     from postiz_async.redaction import Secret
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
@@ -110,7 +110,7 @@ class Attempts:
         started: float,
         response: WireResponse | None,
         error: Exception | None,
-        reading: Reading | None = None,
+        reading: RateHeaders | None = None,
     ) -> None:
         """Tell the log and the hook of an attempt; cheap when nobody listens."""
         if self._hook is None and not log.isEnabledFor(logging.INFO):

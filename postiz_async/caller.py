@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postiz_async.scheduler import Scheduler
     from postiz_async.wire import WireResponse
 
-__all__ = ["Caller", "RawAnswer", "with_raw_answers"]
+__all__ = ["BoundScheduler", "RawAnswer", "with_raw_answers"]
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
     return RawAnswer(value, last.status, last.headers, last.body)
 
 
-class Caller:
+class BoundScheduler:
     """Makes calls with the options of a client or a view of it.
 
     Args:
@@ -91,7 +91,7 @@ class Caller:
         """What a call has that begins now, or all of those that share it."""
         return self._time or CallTime(self.clock, self.options.timeout)
 
-    def begun(self, *, timeout: float | None = None) -> Caller:
+    def begun(self, *, timeout: float | None = None) -> BoundScheduler:
         """For one call of the user: all that it causes shares one time, which runs from now.
 
         Args:
@@ -100,7 +100,7 @@ class Caller:
         if self._time is not None and timeout is None:
             return self
         seconds = self.options.timeout if timeout is None else timeout
-        return Caller(self.scheduler, self.options, CallTime(self.clock, seconds))
+        return BoundScheduler(self.scheduler, self.options, CallTime(self.clock, seconds))
 
     async def call(self, call: Call[T], options: CallOptions | None = None) -> T:
         """Make a call, with other options than the client's if given."""

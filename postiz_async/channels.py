@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from postiz_async.caller import Caller
+from postiz_async.caller import BoundScheduler
 from postiz_async.endpoints import CHANNEL_SETTINGS, LIST_INTEGRATIONS, Call
 from postiz_async.errors import APIStatusError
-from postiz_async.shields import to_the_end
+from postiz_async.shields import run_to_completion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,18 +69,20 @@ class Channels:
         self._look_ups: dict[_Terms, _LookUp] = {}
         self._told: dict[str, _Told] = {}
 
-    async def refresh(self, caller: Caller) -> list[Integration]:
+    async def refresh(self, caller: BoundScheduler) -> list[Integration]:
         """Ask the server."""
         listed = await caller.call(Call(LIST_INTEGRATIONS))
         self._by_id = {channel.id: channel for channel in listed}
         self._read_at = caller.clock.monotonic()
         return list(self._by_id.values())
 
-    async def find(self, caller: Caller, channel_id: str) -> Integration | None:
+    async def find(self, caller: BoundScheduler, channel_id: str) -> Integration | None:
         """The channel with this id, or None if the server does not know it."""
         return (await self.of(caller, [channel_id])).get(channel_id)
 
-    async def of(self, caller: Caller, channel_ids: Iterable[str]) -> dict[str, Integration]:
+    async def of(
+        self, caller: BoundScheduler, channel_ids: Iterable[str]
+    ) -> dict[str, Integration]:
         """Those of the channels that the server knows, by id."""
         wanted = set(channel_ids)
         if self._is_stale(caller) or not wanted <= self._by_id.keys():
@@ -95,13 +97,13 @@ class Channels:
         self._by_id.pop(channel_id, None)
         self._told.pop(channel_id, None)
 
-    def _is_stale(self, caller: Caller) -> bool:
+    def _is_stale(self, caller: BoundScheduler) -> bool:
         now = caller.clock.monotonic()
         return self._read_at is None or now - self._read_at > MAX_AGE
 
     # -------------------------------------------------------------- one look-up for many
 
-    async def _renewed(self, caller: Caller) -> None:
+    async def _renewed(self, caller: BoundScheduler) -> None:
         """Wait for a look-up that others began; without one, or when it fails, for our own."""
         if caller.scheduler.is_counted(LIST_INTEGRATIONS.name):
             await self.refresh(caller)  # shared, it would wait for the quota by one max_wait only
@@ -116,9 +118,9 @@ class Channels:
         await self._wait(caller, look_up)
         look_up.task.result()  # raises
 
-    def _begun(self, caller: Caller, terms: _Terms) -> _LookUp:
+    def _begun(self, caller: BoundScheduler, terms: _Terms) -> _LookUp:
         """A look-up of its own, which the time of none of its callers bounds."""
-        free = Caller(caller.scheduler, replace(caller.options, timeout=terms.timeout))
+        free = BoundScheduler(caller.scheduler, replace(caller.options, timeout=terms.timeout))
         task = asyncio.create_task(self.refresh(free), name="postiz_async.channels")
         look_up = self._look_ups[terms] = _LookUp(terms, task)
 
@@ -130,7 +132,7 @@ class Channels:
         task.add_done_callback(ended)
         return look_up
 
-    async def _wait(self, caller: Caller, look_up: _LookUp) -> None:
+    async def _wait(self, caller: BoundScheduler, look_up: _LookUp) -> None:
         """Wait until it has ended, as long as there is time; whoever leaves last ends it."""
         task = look_up.task
         look_up.waiting += 1
@@ -141,7 +143,7 @@ class Channels:
             if not look_up.waiting and not task.done():
                 self._forget(look_up)
                 task.cancel()
-                await to_the_end(_ended(task))
+                await run_to_completion(_ended(task))
 
     def _forget(self, look_up: _LookUp) -> None:
         if self._look_ups.get(look_up.terms) is look_up:
@@ -149,7 +151,7 @@ class Channels:
 
     # -------------------------------------------------------------- rules of a channel
 
-    async def told(self, caller: Caller, channel_id: str) -> ChannelSettings | None:
+    async def told(self, caller: BoundScheduler, channel_id: str) -> ChannelSettings | None:
         """What the server says about posts of a channel; None where it does not tell."""
         now = caller.clock.monotonic()
         last, headers = self._told.get(channel_id), caller.options.headers
@@ -174,7 +176,7 @@ async def _ended(task: asyncio.Task[list[Integration]]) -> None:
     await asyncio.wait([task])
 
 
-async def _asked(caller: Caller, channel_id: str) -> ChannelSettings | None:
+async def _asked(caller: BoundScheduler, channel_id: str) -> ChannelSettings | None:
     call = Call(CHANNEL_SETTINGS, params={"id": channel_id})
     try:
         return (await caller.call(call)).output

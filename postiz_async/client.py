@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Literal
 from postiz_async import wire
 from postiz_async.api import Api, OpenClient
 from postiz_async.attempts import Identity
-from postiz_async.caller import Caller
+from postiz_async.caller import BoundScheduler
 from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
 from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
-from postiz_async.gates import Gates
+from postiz_async.gates import QueueFactory
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
 from postiz_async.redaction import Secret
-from postiz_async.resources.browse import Hint
+from postiz_async.resources.browse import WakeSignal
 from postiz_async.scheduler import Scheduler
-from postiz_async.shields import to_the_end
+from postiz_async.shields import run_to_completion
 from postiz_async.stores import ledger_name
-from postiz_async.uploads import Shelf
+from postiz_async.uploads import UploadCache
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from postiz_async.batch.choices import Existing, Late, OnDoubt
     from postiz_async.batch.exporting import Exported, Naming
     from postiz_async.batch.media_files import MediaRoot
-    from postiz_async.batch.reading import Reading
+    from postiz_async.batch.reading import ReadOptions
     from postiz_async.batch.session import Batch
-    from postiz_async.batch.source import Source
+    from postiz_async.batch.source import CampaignSource
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
     from postiz_async.outbox.box import Outbox
@@ -132,7 +132,7 @@ class Postiz(OpenClient):
         options = _outbox_options(outbox)
         self._own_store = _store_beside(options) if options and quota is None else None
         clock = clock if clock is not None else SystemClock()
-        gates = Gates(
+        gates = QueueFactory(
             name=self.quota_name,
             fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
             clock=clock,
@@ -193,14 +193,14 @@ class Postiz(OpenClient):
             transport=transport,
             clock=self._clock,
             identity=identity,
-            gate_of=self._gates.gate,
+            gate_of=self._gates.queue,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
             on_call=self._on_call,
         )
-        caller = Caller(scheduler)
-        shelf = Shelf(self._clock, ledger_name(identity.root, identity.key.reveal()))
-        return Api(caller, Channels(), shelf, Hint(), validates=self._validate)
+        caller = BoundScheduler(scheduler)
+        shelf = UploadCache(self._clock, ledger_name(identity.root, identity.key.reveal()))
+        return Api(caller, Channels(), shelf, WakeSignal(), validates=self._validate)
 
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
@@ -245,9 +245,9 @@ class Postiz(OpenClient):
             self._gates.shut(api.caller.scheduler)
         async with AsyncExitStack() as stack:
             if self._own_store is not None:
-                stack.push_async_callback(to_the_end, self._own_store.aclose())
+                stack.push_async_callback(run_to_completion, self._own_store.aclose())
             if transport is not None and transport is not self._given_transport:
-                stack.push_async_callback(to_the_end, transport.aclose())
+                stack.push_async_callback(run_to_completion, transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -279,12 +279,12 @@ class Postiz(OpenClient):
 
     def batch(
         self,
-        source: Source,
+        source: CampaignSource,
         *,
         journal: Path | str | None = None,
         campaign: str | None = None,
         timezone: str | None = None,
-        reading: Reading | None = None,
+        reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
         align: timedelta | str = "0",
         late: Late = "skip",

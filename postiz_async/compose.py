@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
-from postiz_async.content import faults, misfits, misfits_of_body, misfits_of_request
+from postiz_async.content import faults, input_type_problems, misfits_of_body, misfits_of_request
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     MAX_BODY,
@@ -35,7 +35,7 @@ from postiz_async.wire import encode_body, format_date, parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from postiz_async.content.misfits import Misfit
+    from postiz_async.content.misfits import InputTypeProblem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
@@ -94,7 +94,7 @@ def refuse_other_body(body: CreatePost) -> None:
     _refuse(misfits_of_body(body))
 
 
-def _refuse(found: Iterable[Misfit]) -> None:
+def _refuse(found: Iterable[InputTypeProblem]) -> None:
     problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
     if problems:
         raise InvalidPostError(problems)
@@ -102,7 +102,7 @@ def _refuse(found: Iterable[Misfit]) -> None:
 
 def misfit(post: NewPost, place: int) -> Problem | None:
     """What of a new post is of another type than it is declared, or None."""
-    found = next(misfits(post), None)
+    found = next(input_type_problems(post), None)
     if found is None:
         return None
     return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async.transport import Transport
     from postiz_async.wire import WireResponse
 
-__all__ = ["Finding", "Verdict", "candidates", "examine"]
+__all__ = ["CheckResult", "CheckStatus", "candidates", "examine"]
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
 )
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How good a finding is."""
 
     FINE = "fine"
@@ -51,11 +51,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at, and what to change when it is not fine."""
 
     subject: str
-    verdict: Verdict
+    verdict: CheckStatus
     text: str
     advice: str = ""
 
@@ -91,7 +91,7 @@ def candidates(base_url: str) -> list[str]:
 
 async def examine(
     transport: Transport, clock: Clock, *, api_key: str | Secret, base_url: str
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Look at everything that usually goes wrong.
 
     Args:
@@ -117,32 +117,36 @@ async def examine(
             break
     if here is None:
         advice = "Open the address in a browser: it has to be your Postiz."
-        findings.append(Finding("API", Verdict.WRONG, "found at none of these addresses", advice))
-    elif findings[-2].verdict is Verdict.FINE:
+        findings.append(
+            CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
+        )
+    elif findings[-2].verdict is CheckStatus.FINE:
         findings.append(await _server(here))
     return findings
 
 
-def _key_form(given: Secret, key: Secret) -> Finding:
+def _key_form(given: Secret, key: Secret) -> CheckResult:
     kind = key.reveal()[:4]
     if kind in {"pca_", "pcs_"}:
         what = "client id" if kind == "pca_" else "client secret"
         advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
-        return Finding("key form", Verdict.WRONG, f"this is the {what} of an application", advice)
+        return CheckResult(
+            "key form", CheckStatus.WRONG, f"this is the {what} of an application", advice
+        )
     if given.reveal().strip()[:7].lower() == "bearer ":
         text = "begins with Bearer, which this client removes"
-        return Finding("key form", Verdict.WARNING, text, "Postiz wants the bare key.")
+        return CheckResult("key form", CheckStatus.WARNING, text, "Postiz wants the bare key.")
     what = "an OAuth access token" if kind == "pos_" else "an organisation's API key"
-    return Finding("key form", Verdict.FINE, f"looks like {what}")
+    return CheckResult("key form", CheckStatus.FINE, f"looks like {what}")
 
 
 async def _address(
     patient: _Patient, *, is_given: bool
-) -> tuple[Finding, bool, WireResponse | None]:
+) -> tuple[CheckResult, bool, WireResponse | None]:
     subject = f"address {patient.root}"
 
-    def wrong(text: str, advice: str = "") -> tuple[Finding, bool, WireResponse | None]:
-        return Finding(subject, Verdict.WRONG, text, advice), False, None
+    def wrong(text: str, advice: str = "") -> tuple[CheckResult, bool, WireResponse | None]:
+        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, None
 
     try:
         response = await patient.ask(endpoints.IS_CONNECTED)
@@ -165,42 +169,44 @@ async def _address(
     except PostizError as error:
         return wrong(str(error))
     if is_given:
-        return Finding(subject, Verdict.FINE, "answers as the API"), True, response
+        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
     advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
-    return Finding(subject, Verdict.WARNING, "here is the API", advice), True, response
+    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
 
 
-def _key_accepted(response: WireResponse) -> Finding:
+def _key_accepted(response: WireResponse) -> CheckResult:
     try:
         is_accepted = wire.decode(endpoints.IS_CONNECTED, response).connected
     except AuthenticationError as error:
-        return Finding("key", Verdict.WRONG, f"refused: {error.text}", error.hint)
+        return CheckResult("key", CheckStatus.WRONG, f"refused: {error.text}", error.hint)
     if not is_accepted:
-        return Finding("key", Verdict.WRONG, "the server says that it is not connected")
-    return Finding("key", Verdict.FINE, "accepted")
+        return CheckResult("key", CheckStatus.WRONG, "the server says that it is not connected")
+    return CheckResult("key", CheckStatus.FINE, "accepted")
 
 
-def _skew(response: WireResponse, clock: Clock) -> Finding:
+def _skew(response: WireResponse, clock: Clock) -> CheckResult:
     server_time = wire.observe(response, now=clock.time()).server_time
     if server_time is None:
-        return Finding("clock", Verdict.WARNING, "the server does not tell its time")
+        return CheckResult("clock", CheckStatus.WARNING, "the server does not tell its time")
     skew = server_time - clock.time()
     if abs(skew) <= MAX_SKEW:
-        return Finding(
-            "clock", Verdict.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
+        return CheckResult(
+            "clock", CheckStatus.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
         )
     text = f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} yours"
-    return Finding("clock", Verdict.WARNING, text, "Let both set their clocks from the network.")
+    return CheckResult(
+        "clock", CheckStatus.WARNING, text, "Let both set their clocks from the network."
+    )
 
 
-async def _server(patient: _Patient) -> Finding:
+async def _server(patient: _Patient) -> CheckResult:
     try:
         return await _age(patient)
     except APIConnectionError as broken:
-        return Finding("server", Verdict.WRONG, broken.message)
+        return CheckResult("server", CheckStatus.WRONG, broken.message)
 
 
-async def _age(patient: _Patient) -> Finding:
+async def _age(patient: _Patient) -> CheckResult:
     """The oldest and newest release that the server's routes allow."""
     at_least = "v1.62.0"
     too_new: list[str] = []
@@ -217,13 +223,13 @@ async def _age(patient: _Patient) -> Finding:
     older = f", older than {min(too_new, key=_release)}" if too_new else ""
     text = f"Postiz {at_least} or newer{older}"
     if throttles_reads:
-        return Finding(
+        return CheckResult(
             "server",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             f"{text}; it limits reads too",
             "Update Postiz: since v2.19.0 only create requests are limited.",
         )
-    return Finding("server", Verdict.FINE, text)
+    return CheckResult("server", CheckStatus.FINE, text)
 
 
 def _release(name: str) -> tuple[int, ...]:

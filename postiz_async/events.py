@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from postiz_async.quota import Reading
+    from postiz_async.quota import RateHeaders
 
 __all__ = ["Attempt", "AttemptHook", "CallEnded", "CallHook", "CallStarted", "Trace"]
 
@@ -27,7 +27,7 @@ class Attempt:
     seconds: float
     status: int | None = None
     error: str | None = None
-    reading: Reading | None = None
+    reading: RateHeaders | None = None
     call: int = 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-__all__ = ["FlightBudget"]
+__all__ = ["ConcurrencyLimit"]
 
 MAX_CREATES = 4
 """Bulk creates in flight at once."""
@@ -26,7 +26,7 @@ BELIEVED_RATE = 20.0
 """Posts a second of one request, assumed before anything was measured."""
 
 
-class FlightBudget(msgspec.Struct, frozen=True):
+class ConcurrencyLimit(msgspec.Struct, frozen=True):
     """What bulk may have in flight: posts and creates, and what one request may carry."""
 
     max_posts: int = 100
@@ -40,11 +40,11 @@ class FlightBudget(msgspec.Struct, frozen=True):
             return True
         return self.creates < MAX_CREATES and self.posts + posts <= self.max_posts
 
-    def took_off(self, posts: int) -> FlightBudget:
+    def started(self, posts: int) -> ConcurrencyLimit:
         """A create with `posts` posts leaves."""
         return replace(self, posts=self.posts + posts, creates=self.creates + 1)
 
-    def landed(self, posts: int, seconds: float | None) -> FlightBudget:
+    def ended(self, posts: int, seconds: float | None) -> ConcurrencyLimit:
         """A create came back after `seconds`; None when it was lost or never sent."""
         down = replace(self, posts=self.posts - posts, creates=self.creates - 1)
         if seconds is None:

@@ -6,23 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postiz_async.admission import Gate
+from postiz_async.admission import AdmissionQueue
 from postiz_async.ledgers import SharedLedger
 from postiz_async.pacing import Pacer
 from postiz_async.stores.memory import ledgers_of_process
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
-    from postiz_async.homes import LedgerHome
+    from postiz_async.homes import LedgerHandle
     from postiz_async.quota import Ledger
     from postiz_async.scheduler import Scheduler
     from postiz_async.stores import QuotaStore
 
-__all__ = ["Gates"]
+__all__ = ["QueueFactory"]
 
 
 @dataclass(slots=True, kw_only=True)
-class Gates:
+class QueueFactory:
     """Makes the gates of one client, each time that it is opened."""
 
     name: str
@@ -36,10 +36,10 @@ class Gates:
     """The way to the server that the client or its pool was given, if one was."""
     slots_without_store: int = 0
     smooth: bool = False
-    pool: dict[str, Gate] | None = None
+    pool: dict[str, AdmissionQueue] | None = None
     """The gates of all clients of a pool, which closes them; None: it is in none."""
 
-    def gate(self, route: str) -> Gate:
+    def queue(self, route: str) -> AdmissionQueue:
         """The gate of a route; "" is the create route."""
         if self.pool is None:
             return self._made(route)
@@ -48,11 +48,13 @@ class Gates:
             self.pool[name] = self._made(route)
         return self.pool[name]
 
-    def _made(self, route: str) -> Gate:
+    def _made(self, route: str) -> AdmissionQueue:
         paced = self.smooth and not route and math.isfinite(self.clock.speed)
-        return Gate(self._home(route), self.clock, Pacer(self.clock.speed) if paced else None)
+        return AdmissionQueue(
+            self._handle(route), self.clock, Pacer(self.clock.speed) if paced else None
+        )
 
-    def _home(self, route: str) -> LedgerHome:
+    def _handle(self, route: str) -> LedgerHandle:
         name = f"{self.name}.{route}" if route else self.name
         if self.store is None:
             return ledgers_of_process(self.clock, self.transport).home(name, self.fresh, self.clock)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from postiz_async.quota import Grant, Ledger, Wait
 
-__all__ = ["LedgerHome"]
+__all__ = ["LedgerHandle"]
 
 
-class LedgerHome(Protocol):
+class LedgerHandle(Protocol):
     """Holds one ledger."""
 
     @property
@@ -58,7 +58,7 @@ class LedgerHome(Protocol):
         """Look at the state again."""
         ...
 
-    def recall(self, ledger: Ledger) -> None:
+    def restore(self, ledger: Ledger) -> None:
         """Start from a state that was written down elsewhere, if nothing is known that holds."""
         ...
 
@@ -76,6 +76,6 @@ class LedgerHome(Protocol):
         """
         ...
 
-    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+    async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """End a reservation: change the state by `event`."""
         ...

@@ -12,31 +12,31 @@ from postiz_async.errors import PostizError
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
-    from postiz_async.homes import LedgerHome
-    from postiz_async.stores import Keeper
+    from postiz_async.homes import LedgerHandle
+    from postiz_async.stores import SnapshotStore
 
-__all__ = ["Keepers"]
+__all__ = ["Persistence"]
 
 log = logging.getLogger("postiz_async")
 
 
-class Keepers:
+class Persistence:
     """Those who write the ledger of the create route down, one state after the other."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._keepers: list[Keeper] = []
+        self._keepers: list[SnapshotStore] = []
         self._turn = anyio.Lock()
 
-    def append(self, keeper: Keeper) -> None:
+    def append(self, keeper: SnapshotStore) -> None:
         """Write each state down there too."""
         self._keepers.append(keeper)
 
-    def remove(self, keeper: Keeper) -> None:
+    def remove(self, keeper: SnapshotStore) -> None:
         """Write nothing more down there."""
         self._keepers.remove(keeper)
 
-    async def recall(self, home: LedgerHome) -> None:
+    async def restore(self, home: LedgerHandle) -> None:
         """Offer a home the newest state that was kept; it takes it if it knows nothing better."""
         states = [await keeper.load() for keeper in self._keepers]
         kept = [state for state in states if state is not None]
@@ -45,9 +45,9 @@ class Keepers:
             return
         newest = max(kept, key=lambda state: state.as_of)
         now, wall = home.now(), self._clock.time()
-        home.recall(keeping.restore(newest, now, wall, reserve_slots=home.ledger.reserve))
+        home.restore(keeping.restore_snapshot(newest, now, wall, reserve_slots=home.ledger.reserve))
 
-    async def keep(self, home: LedgerHome) -> None:
+    async def save(self, home: LedgerHandle) -> None:
         """Write the state down, the newest last.
 
         Raises:
@@ -57,11 +57,13 @@ class Keepers:
             return
         async with self._turn:
             for keeper in tuple(self._keepers):
-                await keeper.save(keeping.keep(home.ledger, home.now(), self._clock.time()))
+                await keeper.save(
+                    keeping.take_snapshot(home.ledger, home.now(), self._clock.time())
+                )
 
-    async def keep_answer(self, home: LedgerHome) -> None:
+    async def save_answer(self, home: LedgerHandle) -> None:
         """Keep what an answer said. The answer itself matters more than a failing keeper."""
         try:
-            await self.keep(home)
+            await self.save(home)
         except (OSError, PostizError) as error:
             log.warning("the state of the quota is not kept; the next create will try: %s", error)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async.quota import MARGIN, SETTLE, SILENT, WINDOW, Hit, Ledger
+from postiz_async.quota import MARGIN, SETTLE, SILENT, WINDOW, Ledger, LoggedCall
 
-__all__ = ["Kept", "keep", "restore"]
+__all__ = ["Snapshot", "restore_snapshot", "take_snapshot"]
 
 RESTART_MARGIN = 30.0
 """Seconds added to a kept window end, because the wall clock may have been set meanwhile."""
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A ledger on disk, in wall time (seconds since the epoch), so that a restart is no probe.
 
     `unseen` has an entry for each call that `remaining` may not include, those in flight among
@@ -33,17 +33,17 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     past_hours: float = 0.0
     sliding: bool = False
     headerless: bool = False
-    log: tuple[Hit, ...] = ()
+    log: tuple[LoggedCall, ...] = ()
 
 
-def keep(ledger: Ledger, now: float, wall: float) -> Kept:
+def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
     """The ledger as a value that can be written down. Its calls in flight count as spent."""
     shift = wall - now
     until = now + SETTLE
-    flying = tuple(Hit(flight.sent, until, sure=False) for flight in ledger.flights)
+    flying = tuple(LoggedCall(flight.sent, until, sure=False) for flight in ledger.flights)
     unseen = (*ledger.unseen, *(until for _ in flying))
     known = now < ledger.ends_before + MARGIN
-    return Kept(
+    return Snapshot(
         as_of=wall,
         limit=ledger.limit,
         limit_read=ledger.limit_read,
@@ -61,7 +61,9 @@ def keep(ledger: Ledger, now: float, wall: float) -> Kept:
     )
 
 
-def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = None) -> Ledger:
+def restore_snapshot(
+    kept: Snapshot, now: float, wall: float, *, reserve_slots: int | None = None
+) -> Ledger:
     """A ledger from what an earlier process wrote down.
 
     A window end or lock-out further ahead than one window is nonsense and taken as unknown.
@@ -85,7 +87,7 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         sliding=kept.sliding,
         headerless=kept.headerless,
         log=tuple(
-            Hit(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=False)
+            LoggedCall(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=False)
             for hit in kept.log
         ),
     )
@@ -98,12 +100,12 @@ def restore(kept: Kept, now: float, wall: float, *, reserve_slots: int | None = 
         ledger,
         ends_after=kept.window_end + early - RESTART_MARGIN,
         ends_before=kept.window_end + late,
-        hearsay=True,
+        from_snapshot=True,
         remaining=remaining,
         own=limit - remaining + len(kept.unseen),
         read_at=kept.as_of + early,
     )
 
 
-def _moved(hit: Hit, shift: float) -> Hit:
-    return Hit(hit.sent + shift, hit.until + shift, hit.sure)
+def _moved(hit: LoggedCall, shift: float) -> LoggedCall:
+    return LoggedCall(hit.sent + shift, hit.until + shift, hit.sure)

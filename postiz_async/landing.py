@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from postiz_async.quota import Ledger
     from postiz_async.wire import Observation
 
-__all__ = ["landed", "shows_others"]
+__all__ = ["settled", "shows_others"]
 
 
-def landed(
+def settled(
     ledger: Ledger,
     now: float,
     token: int,

@@ -9,7 +9,7 @@ import msgspec
 
 from postiz_async.errors import describe_seconds
 
-__all__ = ["Priority", "Request"]
+__all__ = ["Priority", "SlotRequest"]
 
 
 class Priority(IntEnum):
@@ -23,7 +23,7 @@ class Priority(IntEnum):
     BULK = 10
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
     Within a lane the earliest `due` goes first. It is refused when it cannot leave within

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from postiz_async import quota, sharing
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.quota import SETTLE, Wait, Why
-from postiz_async.sharing import Aside, State
-from postiz_async.shields import to_the_end
+from postiz_async.quota import SETTLE, Wait, WaitReason
+from postiz_async.sharing import Aside, SharedState
+from postiz_async.shields import run_to_completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class SharedLedger:
         self._offset = 0.0
         self._version: int | None = None
         self._state = self._begun(ledger)
-        self._written: State | None = None
+        self._written: SharedState | None = None
         """The last state of which we know that it was in the store."""
         self._mine: set[int] = set()
         self._unnoted: list[_Note] = []
@@ -136,7 +136,7 @@ class SharedLedger:
                     raise
                 self._fails(error)
 
-    def recall(self, ledger: Ledger) -> None:
+    def restore(self, ledger: Ledger) -> None:
         """The store knows better, unless it has nothing yet."""
         if not self._version and self._written is None:
             self._state = self._begun(ledger)
@@ -184,7 +184,9 @@ class SharedLedger:
             done = await self._swap(reserved)
         except asyncio.CancelledError:
             if self._state.ledger is reserved:
-                await to_the_end(self._change(lambda ledger, _: quota.released(ledger, token)))
+                await run_to_completion(
+                    self._change(lambda ledger, _: quota.released(ledger, token))
+                )
             raise
         if done:
             self._mine.add(token)
@@ -209,14 +211,14 @@ class SharedLedger:
             raise error
         verdict = ask(lone, now)
         if isinstance(verdict, Wait):
-            if verdict.why is Why.WINDOW:
+            if verdict.why is WaitReason.WINDOW:
                 raise StoreError(f"{error}\n  Nothing is left of the slots set aside for this.")
             return verdict
         expires = now + lifetime
         self._lone, token = quota.reserve(lone, now, expires=expires, urgent=urgent)
         return token
 
-    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+    async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """As `LedgerHome.land`. A store that fails is logged, and told when it is back.
 
         Whoever of this process writes next writes it too; mostly there is nothing left to do then.
@@ -235,7 +237,7 @@ class SharedLedger:
                 elif self._outage is None:
                     await self._change(lambda ledger, _: ledger)
 
-        await to_the_end(work())
+        await run_to_completion(work())
 
     def _landed_alone(self, event: Callable[[Ledger, float], Ledger]) -> bool:
         """Whether the event was about a call that the store does not know of."""
@@ -275,10 +277,10 @@ class SharedLedger:
 
     # -------------------------------------------------------------- the store
 
-    def _begun(self, ledger: Ledger) -> State:
+    def _begun(self, ledger: Ledger) -> SharedState:
         """A first state. Its tokens are no other state's, so that none can be mistaken."""
         lineage = secrets.randbits(48)
-        return State(ledger=replace(ledger, tokens=lineage), lineage=lineage)
+        return SharedState(ledger=replace(ledger, tokens=lineage), lineage=lineage)
 
     def _current(self) -> Ledger:
         """The state from which the next is made, with what could not be told to the store."""
@@ -314,12 +316,12 @@ class SharedLedger:
     def _in_use(self) -> bool:
         return self._lone is not None and bool(self._lone.flights)
 
-    def _next(self, ledger: Ledger) -> State:
+    def _next(self, ledger: Ledger) -> SharedState:
         """The state to write, with what this process holds of it."""
         others, mine = self._others(ledger), self._aside()
         if self._slots and not self._in_use():
             mine = sharing.set_aside(ledger, others, mine, self._slots, self.now())
-        return State(
+        return SharedState(
             ledger=ledger,
             lineage=self._state.lineage,
             asides=(*others, mine) if mine.slots else others,
@@ -351,9 +353,9 @@ class SharedLedger:
             self._saw(kept)
             return False
 
-        return await to_the_end(work())
+        return await run_to_completion(work())
 
-    def _wrote(self, state: State, kept: Versioned) -> None:
+    def _wrote(self, state: SharedState, kept: Versioned) -> None:
         self._state = self._written = state
         self._version = kept.version
         self._tell_time(kept)
@@ -370,7 +372,7 @@ class SharedLedger:
             self._found(sharing.decode(self._name, kept.value), kept.time)
         self._version = kept.version
 
-    def _found(self, state: State, time: float | None) -> None:
+    def _found(self, state: SharedState, time: float | None) -> None:
         if time is not None:
             state = sharing.not_ahead(state, time)
         else:

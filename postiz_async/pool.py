@@ -17,14 +17,14 @@ from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError
 from postiz_async.fairness import FairTransport, Turns
 from postiz_async.redaction import Secret
-from postiz_async.shields import to_the_end
+from postiz_async.shields import run_to_completion
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.admission import Gate
+    from postiz_async.admission import AdmissionQueue
     from postiz_async.clock import Clock
     from postiz_async.events import AttemptHook, CallHook
     from postiz_async.outbox.box import Outbox
@@ -39,7 +39,7 @@ class _Tenant(Postiz):
 
     def __init__(
         self,
-        gates: dict[str, Gate],
+        gates: dict[str, AdmissionQueue],
         given_transport: Transport | None,
         *,
         api_key: Secret,
@@ -140,7 +140,7 @@ class PostizPool:
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(connections)
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, AdmissionQueue] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
         self._clock = clock if clock is not None else SystemClock()
         self._make = partial(
@@ -245,7 +245,7 @@ class PostizPool:
                 gate.close()
             self._gates.clear()
             if transport is not None and transport is not self._given_transport:
-                await to_the_end(transport.aclose())
+                await run_to_completion(transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()

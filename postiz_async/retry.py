@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["MAX_ATTEMPTS", "Outcome", "Replay", "next_wait"]
+__all__ = ["MAX_ATTEMPTS", "FailureKind", "Replay", "next_wait"]
 
 MAX_ATTEMPTS = 4
 """Attempts at one call, the first included."""
@@ -32,7 +32,7 @@ class Replay(Enum):
     """Possibly a second effect: never repeated blindly."""
 
 
-class Outcome(Enum):
+class FailureKind(Enum):
     """How an attempt failed."""
 
     NOT_SENT = "not sent"
@@ -48,7 +48,7 @@ class Outcome(Enum):
 
 
 def next_wait(
-    outcome: Outcome,
+    outcome: FailureKind,
     *,
     attempt: int,
     replay: Replay,
@@ -72,9 +72,9 @@ def next_wait(
     return ceiling * (0.5 + 0.5 * jitter)
 
 
-def _may_repeat(outcome: Outcome, replay: Replay, attempt: int) -> bool:
-    if outcome in {Outcome.NOT_SENT, Outcome.KEY_LOOKUP}:
+def _may_repeat(outcome: FailureKind, replay: Replay, attempt: int) -> bool:
+    if outcome in {FailureKind.NOT_SENT, FailureKind.KEY_LOOKUP}:
         return True
     if replay is Replay.ONCE:
         return False
-    return outcome is not Outcome.BROKEN or (replay is Replay.SAFE and attempt == 1)
+    return outcome is not FailureKind.BROKEN or (replay is Replay.SAFE and attempt == 1)

@@ -15,17 +15,17 @@ from postiz_async import quota
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postiz_async.admission import Gate
-    from postiz_async.quota import Ledger, Reading
+    from postiz_async.admission import AdmissionQueue
+    from postiz_async.quota import Ledger, RateHeaders
 
-__all__ = ["Route"]
+__all__ = ["RouteState"]
 
 
-class Route:
+class RouteState:
     """What is known about the counter of one route."""
 
     def __init__(self) -> None:
-        self.gate: Gate | None = None
+        self.gate: AdmissionQueue | None = None
         """Its calls pass here; None while it seems to be free."""
         self._loose = 0
         self._all_back = asyncio.Event()
@@ -41,13 +41,15 @@ class Route:
         if not self._loose:
             self._all_back.set()
 
-    async def settled(self) -> Gate | None:
+    async def settled(self) -> AdmissionQueue | None:
         """The gate, as soon as it shows all calls: those are back that left before it was found."""
         while self.gate is not None and self._loose:
             await self._all_back.wait()
         return self.gate
 
-    async def counts(self, sent: float, reading: Reading, make_gate: Callable[[], Gate]) -> None:
+    async def counts(
+        self, sent: float, reading: RateHeaders, make_gate: Callable[[], AdmissionQueue]
+    ) -> None:
         """An answer to a call that no ledger knew of carries rate headers.
 
         Args:
@@ -56,17 +58,17 @@ class Route:
             make_gate: makes the gate with the route's ledger.
         """
         gate = self.gate = self.gate or make_gate()
-        await gate.home.land(lambda ledger, now: _read(ledger, sent, now, reading))
-        gate.stir()
+        await gate.handle.settle(lambda ledger, now: _read(ledger, sent, now, reading))
+        gate.state_changed()
 
     def is_free(self) -> None:
         """An answer without rate headers: whoever waits may go."""
         gate, self.gate = self.gate, None
         if gate is not None:
-            gate.open_wide()
+            gate.release_all()
 
 
-def _read(ledger: Ledger, sent: float, now: float, reading: Reading) -> Ledger:
+def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledger:
     """The ledger with a reading of a call that left without asking, perhaps not alone."""
     ledger, first = quota.reserve(ledger, sent)
     ledger, other = quota.reserve(ledger, sent)

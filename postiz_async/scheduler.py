@@ -14,7 +14,7 @@ import msgspec
 from aiolimiter import AsyncLimiter
 
 from postiz_async import wire
-from postiz_async.admission import GateOpenError
+from postiz_async.admission import QueueReleasedError
 from postiz_async.attempts import Attempts
 from postiz_async.errors import (
     APIConnectionError,
@@ -23,20 +23,20 @@ from postiz_async.errors import (
     Delivery,
     describe_seconds,
 )
-from postiz_async.keepers import Keepers
-from postiz_async.landing import landed, shows_others
-from postiz_async.lanes import Priority, Request
+from postiz_async.keepers import Persistence
+from postiz_async.landing import settled, shows_others
+from postiz_async.lanes import Priority, SlotRequest
 from postiz_async.options import time_out
 from postiz_async.quota import SILENT
-from postiz_async.retry import Outcome, next_wait
-from postiz_async.routes import Route
-from postiz_async.shields import to_the_end
-from postiz_async.telling import told
+from postiz_async.retry import FailureKind, next_wait
+from postiz_async.routes import RouteState
+from postiz_async.shields import run_to_completion
+from postiz_async.telling import traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postiz_async.admission import Gate
+    from postiz_async.admission import AdmissionQueue
     from postiz_async.attempts import Identity
     from postiz_async.clock import Clock
     from postiz_async.endpoints import Call
@@ -75,18 +75,18 @@ class Scheduler:
         transport: Transport,
         clock: Clock,
         identity: Identity,
-        gate_of: Callable[[str], Gate],
+        gate_of: Callable[[str], AdmissionQueue],
         politeness: float | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.keepers = Keepers(clock)
+        self.keepers = Persistence(clock)
         """Where the state of the create route is written down beyond this process."""
         self.gate = gate_of("")
         self._gate_of = gate_of
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self._on_call = on_call
         self._polite = _limiter(politeness, clock.speed)
@@ -101,11 +101,11 @@ class Scheduler:
     @property
     def ledger(self) -> Ledger:
         """The state of the create route as it was last seen."""
-        return self.gate.home.ledger
+        return self.gate.handle.ledger
 
     async def recall(self) -> None:
         """Take over the newest state that the keepers have, when it says more than ours."""
-        await self.keepers.recall(self.gate.home)
+        await self.keepers.restore(self.gate.handle)
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
@@ -161,7 +161,7 @@ class Scheduler:
             if self._on_call is None:
                 return await self._call(call, options, time)
             root, clock, gate = self.identity.root, self.clock, self.gate
-            with told(
+            with traced(
                 self._on_call, call, root=root, clock=clock, queued=lambda: gate.waiting
             ) as trace:
                 return await self._call(call, msgspec.structs.replace(options, trace=trace), time)
@@ -192,7 +192,7 @@ class Scheduler:
             except APIConnectionError as error:
                 cause: Exception = error
                 never_sent = error.delivery is Delivery.NOT_SENT
-                failed = Outcome.NOT_SENT if never_sent else Outcome.NO_ANSWER
+                failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
             else:
                 trouble = wire.transient(response, call.endpoint.meanings)
                 if trouble is None:
@@ -214,12 +214,12 @@ class Scheduler:
 
     async def _attempt(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
-        route = self._routes.setdefault(call.endpoint.name, Route())
+        route = self._routes.setdefault(call.endpoint.name, RouteState())
         turn = "other calls of its route had come back"
         while (gate := await time.bounded(route.settled(), turn)) is not None:
             try:
                 return await self._counted(gate, call, options, time)
-            except GateOpenError:
+            except QueueReleasedError:
                 continue
         if self._polite is not None:
             await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
@@ -233,7 +233,7 @@ class Scheduler:
             route.is_back()
         return response
 
-    def _found_counter(self, call: Call[T]) -> Gate:
+    def _found_counter(self, call: Call[T]) -> AdmissionQueue:
         name = call.endpoint.name
         log.warning(
             "%s is counted by this server too, as by old releases: its calls wait for its quota",
@@ -247,11 +247,11 @@ class Scheduler:
         return await self._counted(self.gate, call, options, time)
 
     async def _counted(
-        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
         while True:
-            request = Request(
+            request = SlotRequest(
                 lane=options.priority,
                 posts=call.posts,
                 since=self.clock.monotonic() - time.waited,
@@ -261,14 +261,14 @@ class Scheduler:
                 lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
             )
             token = await self._admitted(gate, request, time, options.trace)
-            response = await self._fly(gate, call, options, time, token)
+            response = await self._send_reserved(gate, call, options, time, token)
             if response.status != 429:
                 return response
-            left = gate.home.ledger.blocked_until - gate.home.now()
+            left = gate.handle.ledger.blocked_until - gate.handle.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _admitted(
-        self, gate: Gate, request: Request, time: CallTime, trace: Trace | None
+        self, gate: AdmissionQueue, request: SlotRequest, time: CallTime, trace: Trace | None
     ) -> int:
         asked = self.clock.monotonic()
         try:
@@ -279,8 +279,8 @@ class Scheduler:
             if trace is not None:
                 trace.waited += waited
 
-    async def _fly(
-        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime, token: int
+    async def _send_reserved(
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
@@ -291,25 +291,25 @@ class Scheduler:
         try:
             await self._keep_or_release(gate, token)
             sent = self._sent(gate, call, options, time, token)
-            response = await (to_the_end(sent) if options.finish else sent)
+            response = await (run_to_completion(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
         finally:
             if bulk:
                 gate.bulk_ended(call.posts, seconds)
-            gate.stir()
+            gate.state_changed()
 
-    async def _keep_or_release(self, gate: Gate, token: int) -> None:
+    async def _keep_or_release(self, gate: AdmissionQueue, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
             if gate is self.gate:
-                await self.keepers.keep(gate.home)
+                await self.keepers.save(gate.handle)
         except BaseException:
-            await self._land(gate, token, None, sent=False)
+            await self._settle(gate, token, None, sent=False)
             raise
 
     async def _sent(
-        self, gate: Gate, call: Call[T], options: CallOptions, time: CallTime, token: int
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
         sent = False
@@ -320,21 +320,21 @@ class Scheduler:
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)
-            await self._land(gate, token, None, sent=reached, silent=silent)
+            await self._settle(gate, token, None, sent=reached, silent=silent)
             raise
         except BaseException:
-            await self._land(gate, token, None, sent=sent)
+            await self._settle(gate, token, None, sent=sent)
             raise
-        await self._land(gate, token, seen, sent=True)
+        await self._settle(gate, token, seen, sent=True)
         if gate is self.gate:
-            await self.keepers.keep_answer(gate.home)
+            await self.keepers.save_answer(gate.handle)
         elif seen.reading is None and response.status < 400:
             self._routes[call.endpoint.name].is_free()
         return response
 
-    async def _land(
+    async def _settle(
         self,
-        gate: Gate,
+        gate: AdmissionQueue,
         token: int,
         seen: Observation | None,
         *,
@@ -344,11 +344,11 @@ class Scheduler:
         """Tell the ledger how a reservation ended."""
 
         def event(ledger: Ledger, now: float) -> Ledger:
-            return landed(ledger, now, token, seen, sent=sent, silent=silent)
+            return settled(ledger, now, token, seen, sent=sent, silent=silent)
 
-        before = gate.home.ledger
-        await gate.home.land(event)
-        self._look_for_others(before, gate.home.ledger)
+        before = gate.handle.ledger
+        await gate.handle.settle(event)
+        self._look_for_others(before, gate.handle.ledger)
 
     def _look_for_others(self, before: Ledger, after: Ledger) -> None:
         """Say once that somebody else spends this quota, whom sharing a store would help."""

@@ -23,11 +23,11 @@ from msgspec.structs import replace
 
 from postiz_async import keeping, quota
 from postiz_async.errors import StoreError
-from postiz_async.quota import Flight, Hit, Ledger
+from postiz_async.quota import Flight, Ledger, LoggedCall
 
 __all__ = [
     "Aside",
-    "State",
+    "SharedState",
     "alone",
     "beside",
     "decode",
@@ -66,7 +66,7 @@ class Aside(msgspec.Struct, frozen=True):
     until: float
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class SharedState(msgspec.Struct, frozen=True, kw_only=True):
     """What is in a store: the ledger, the slots set aside, and by whose clocks times were taken."""
 
     schema: int = SCHEMA
@@ -87,19 +87,19 @@ class _Version(msgspec.Struct):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(State)
+_decoder = msgspec.msgpack.Decoder(SharedState)
 _versions = msgspec.msgpack.Decoder(_Version)
 
 
 # ------------------------------------------------------------------ as bytes
 
 
-def encode(state: State) -> bytes:
+def encode(state: SharedState) -> bytes:
     """A state as bytes for a store."""
     return _encoder.encode(state)
 
 
-def decode(name: str, value: bytes) -> State:
+def decode(name: str, value: bytes) -> SharedState:
     """A state from a store.
 
     Raises:
@@ -152,7 +152,7 @@ def beside(ledger: Ledger, asides: tuple[Aside, ...]) -> Ledger:
     spent = [aside for aside in asides for _ in range(aside.slots)]
     if not spent:
         return ledger
-    hits = (Hit(aside.made, aside.until, sure=False) for aside in spent)
+    hits = (LoggedCall(aside.made, aside.until, sure=False) for aside in spent)
     return replace(
         ledger,
         accounted=False,
@@ -194,7 +194,9 @@ def within(lone: Ledger, aside: Aside) -> Ledger:
     """The same ledger held to the slots set aside, whatever an answer says is free."""
     left = aside.slots - len(lone.log) + len(lone.unseen)
     remaining = max(0, min(lone.remaining, left))
-    return replace(lone, remaining=remaining, foreign=0, hidden=0, sudden=0, past_rivals=0)
+    return replace(
+        lone, remaining=remaining, foreign=0, ignored_hits=0, burst_hits=0, past_rivals=0
+    )
 
 
 def told(ledger: Ledger, lone: Ledger) -> Ledger:
@@ -212,13 +214,13 @@ def told(ledger: Ledger, lone: Ledger) -> Ledger:
 # ------------------------------------------------------------------ lost states, other clocks
 
 
-def written_again(seen: State, lineage: int) -> State:
+def written_again(seen: SharedState, lineage: int) -> SharedState:
     """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
     ledger = replace(seen.ledger, cap=1, tokens=lineage, accounted=False)
     return replace(seen, ledger=ledger, lineage=lineage)
 
 
-def reunited(seen: State, found: State, mine: set[int]) -> State:
+def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedState:
     """A state that others made anew, with what we know of the one that was lost.
 
     Args:
@@ -247,7 +249,7 @@ def _flights(ours: Ledger, theirs: Ledger, mine: set[int]) -> tuple[Flight, ...]
     return tuple(replace(flight, alone=False) for flight in (*theirs.flights, *added))
 
 
-def not_ahead(state: State, now: float) -> State:
+def not_ahead(state: SharedState, now: float) -> SharedState:
     """A state by the clock of its store, which shows `now` and may have been set back since."""
     ledger = state.ledger
     latest = max([ledger.read_at, *(flight.sent for flight in ledger.flights)])
@@ -261,7 +263,7 @@ def not_ahead(state: State, now: float) -> State:
     return replace(state, ledger=quota.set_back(ledger, now), asides=asides)
 
 
-def on_this_clock(state: State, boot: str, now: float, wall: float) -> State:
+def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> SharedState:
     """A state by the clocks of a host, on the clock that this host has now.
 
     Each start of a machine begins a new monotonic clock. Where nothing tells one start from the
@@ -275,6 +277,6 @@ def on_this_clock(state: State, boot: str, now: float, wall: float) -> State:
     if is_same:
         return state
     ledger = beside(state.ledger, state.asides)
-    kept = keeping.keep(ledger, state.monotonic, state.wall)
-    restored = keeping.restore(kept, now, wall, reserve_slots=ledger.reserve)
+    kept = keeping.take_snapshot(ledger, state.monotonic, state.wall)
+    restored = keeping.restore_snapshot(kept, now, wall, reserve_slots=ledger.reserve)
     return replace(state, ledger=replace(restored, tokens=ledger.tokens), asides=())

@@ -15,12 +15,12 @@ import anyio.to_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["in_thread", "to_the_end"]
+__all__ = ["in_thread", "run_to_completion"]
 
 T = TypeVar("T")
 
 
-async def to_the_end(work: Coroutine[object, object, T]) -> T:
+async def run_to_completion(work: Coroutine[object, object, T]) -> T:
     """Await `work` to its end; a cancelled caller is let go then, with the error of `work` if any.
 
     Raises:

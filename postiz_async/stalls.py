@@ -13,7 +13,7 @@ from postiz_async.errors import APITimeoutError, UploadError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["STORE_RATE", "Watch"]
+__all__ = ["STORE_RATE", "StallWatchdog"]
 
 STORE_RATE = 1024 * 1024
 """Bytes a second that a server is trusted to store: so long is the answer to an upload awaited."""
@@ -25,7 +25,7 @@ class Writer(Protocol):
     output_size: int
 
 
-class Watch:
+class StallWatchdog:
     """Ends an upload in which no byte moves, from its source or to the server.
 
     aiohttp's own time-outs do not run while a body is written. What counts is not what was

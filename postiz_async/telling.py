@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postiz_async.endpoints import Call
     from postiz_async.events import Attempt, AttemptHook, CallHook
 
-__all__ = ["tell_attempt", "told"]
+__all__ = ["tell_attempt", "traced"]
 
 log = logging.getLogger("postiz_async")
 
@@ -25,7 +25,7 @@ _Event = TypeVar("_Event")
 
 
 @contextmanager
-def told(
+def traced(
     hook: CallHook, call: Call[_T], *, root: str, clock: Clock, queued: Callable[[], int]
 ) -> Generator[Trace]:
     """Tell of the beginning and the end of what happens inside.

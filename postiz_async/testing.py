@@ -22,7 +22,7 @@ from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError
 from postiz_async.models.integrations import Integration
 from postiz_async.redaction import Secret
-from postiz_async.sandbox import ConnectionLost, Request, Sandbox, UploadedFile
+from postiz_async.sandbox import ConnectionLost, HttpRequest, Sandbox, UploadedFile
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class SandboxTransport:
         """There is nothing to close."""
 
 
-async def _arrive(request: WireRequest) -> Request:
+async def _arrive(request: WireRequest) -> HttpRequest:
     """The request as a server sees it."""
     parts = urlsplit(request.url)
     headers = {
@@ -92,7 +92,7 @@ async def _arrive(request: WireRequest) -> Request:
     elif request.body is not None:
         body = request.body
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(request.method, parts.path, query, headers, body, upload)
+    return HttpRequest(request.method, parts.path, query, headers, body, upload)
 
 
 async def _upload(part: FilePart) -> UploadedFile:

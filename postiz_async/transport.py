@@ -24,7 +24,7 @@ from postiz_async.errors import (
 )
 from postiz_async.proxies import Proxies
 from postiz_async.redaction import Secret, bare, redact, redact_text, stripped
-from postiz_async.stalls import Watch
+from postiz_async.stalls import StallWatchdog
 from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class AiohttpTransport:
             data = body.reveal().encode() if isinstance(body, Secret) else body
             return await self._send(request, data, proxy, secrets)
         chunks = request.body.open()
-        watch = Watch(request.body.stall_timeout)
+        watch = StallWatchdog(request.body.stall_timeout)
         try:
             with watch.over():
                 form = _multipart(request.body, chunks, watch)
@@ -299,7 +299,7 @@ class _Form(aiohttp.MultipartWriter):
     """The body of an upload."""
 
 
-def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> _Form:
+def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchdog) -> _Form:
     form = _Form("form-data")
     payload = _FileBody(part, chunks, watch)
     payload.set_content_disposition("form-data", name="file", filename=part.filename)
@@ -310,7 +310,7 @@ def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> _
 class _FileBody(aiohttp.payload.AsyncIterablePayload):
     """A file on its way, piece by piece and with its length, if that is known."""
 
-    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: Watch) -> None:
+    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchdog) -> None:
         super().__init__(chunks, content_type=part.content_type)
         self._size = part.size
         self._chunks = chunks

@@ -18,17 +18,17 @@ from postiz_async.validation.hints import MISSING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.channels import Channels
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import ChannelSettings, Integration
     from postiz_async.models.posts import CreatePost
     from postiz_async.validation import MediaFacts
 
-__all__ = ["Vetting"]
+__all__ = ["Preflight"]
 
 
-class Vetting:
+class Preflight:
     """Judges requests with the channels of one key.
 
     Args:
@@ -36,7 +36,7 @@ class Vetting:
         channels: what is known already.
     """
 
-    def __init__(self, caller: Caller, channels: Channels) -> None:
+    def __init__(self, caller: BoundScheduler, channels: Channels) -> None:
         self._caller = caller
         self._channels = channels
 

@@ -30,7 +30,7 @@ from processes import (
 )
 from samples import PNG
 
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, row_ref
 from postiz_async.delivery.mending import MAY_LACK, UNSEEN_END
 from postiz_async.delivery.records import ADOPTED_UNSURE, FOUND_UNSURE
@@ -222,7 +222,7 @@ class Lane:
         self._look_for_traceback(err)
         self.tally.kills += was_working
         states = Counter(row.state for row in rows_of(file))
-        self.tally.open_rows += states[State.SENDING] + states[State.UNKNOWN]
+        self.tally.open_rows += states[RowState.SENDING] + states[RowState.UNKNOWN]
         return was_working or process.returncode != 0
 
     def finish(self, file: Path, server: Server) -> None:
@@ -269,7 +269,7 @@ class Lane:
         self, record: dict[str, Any], row: RowRecord | None, posts: Sequence[dict[str, Any]]
     ) -> None:
         what = f"campaign {self.tally.campaigns} of seed {self.seed}: {record}: {row}: {posts}"
-        is_stored = row is not None and row.state is State.STORED
+        is_stored = row is not None and row.state is RowState.STORED
         if len(posts) > 1:
             self.tally.doubled.append(what)
         elif is_stored and not posts:
@@ -282,7 +282,7 @@ class Lane:
             )
             if post["id"] != row.post_id or not (is_whole or row.note in NAMED):
                 self.tally.wrong.append(what)
-        elif posts and (row is None or row.state is not State.UNDECIDED):
+        elif posts and (row is None or row.state is not RowState.UNDECIDED):
             self.tally.wrong.append(what)
 
 
@@ -300,7 +300,7 @@ def rows_of(file: Path) -> Sequence[RowRecord]:
 NAMED = {MAY_LACK, UNSEEN_END, FOUND_UNSURE, ADOPTED_UNSURE}
 """What a row says of a post that may be half made."""
 
-OPEN = {State.PLANNED, State.SENDING, State.UNKNOWN}
+OPEN = {RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN}
 
 
 def client_refs(name: str, records: Sequence[dict[str, Any]]) -> dict[str, str]:

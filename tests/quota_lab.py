@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from postiz_async import Postiz
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.sandbox import Fault, Request, Sandbox
+from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.testing import SandboxTransport
 from postiz_async.wire import format_date
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from postiz_async.clock import Timer
-    from postiz_async.keeping import Kept
+    from postiz_async.keeping import Snapshot
     from postiz_async.models.posts import Created
     from postiz_async.sandbox.faults import FaultKind
     from postiz_async.stores import QuotaStore
@@ -62,7 +62,7 @@ class Lab:
         """Creates of somebody else on the same key."""
         headers = {"authorization": "sandbox", "content-type": "application/json"}
         for _ in range(count):
-            request = Request("POST", "/public/v1/posts", (), headers, b"{}")
+            request = HttpRequest("POST", "/public/v1/posts", (), headers, b"{}")
             await self.sandbox.handle(request)
 
     def fault(self, kind: FaultKind, **options: object) -> None:
@@ -150,13 +150,13 @@ class NotebookKeeper:
 
     def __init__(self, notes: list[object], *, broken: int = 0) -> None:
         self.notes = notes
-        self.kept: Kept | None = None
+        self.kept: Snapshot | None = None
         self.broken = broken
 
-    async def load(self) -> Kept | None:
+    async def load(self) -> Snapshot | None:
         return self.kept
 
-    async def save(self, kept: Kept) -> None:
+    async def save(self, kept: Snapshot) -> None:
         await asyncio.sleep(0)
         if self.broken:
             self.broken -= 1

@@ -27,7 +27,7 @@ from postiz_async.errors import (
     QuotaWaitError,
     ServerError,
 )
-from postiz_async.sandbox import Fault, Request, Sandbox
+from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.testing import SandboxTransport
 from postiz_async.wire import WireResponse
 
@@ -192,7 +192,7 @@ async def test_time_before_a_wait_for_the_quota_is_part_of_it_and_time_behind_to
 async def test_a_lock_out_is_no_part_of_the_timeout_either() -> None:
     async with stage(limit=1) as it:
         headers = {"authorization": "sandbox", "content-type": "application/json"}
-        await it.way.sandbox.handle(Request("POST", "/public/v1/posts", (), headers, b"{}"))
+        await it.way.sandbox.handle(HttpRequest("POST", "/public/v1/posts", (), headers, b"{}"))
         await it.schedule(it.postiz.with_options(timeout=5))
         assert it.way.sandbox.refusals == 1
         assert it.now > 3600

@@ -131,7 +131,7 @@ async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixtur
             assert clock.monotonic() < began + 700
             gate = postiz.scheduler._routes[UPLOAD_FILE.name].gate
             assert gate is not None
-            ledger = gate.home.ledger
+            ledger = gate.handle.ledger
             assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
     assert "longer than its reservation" not in caplog.text
 

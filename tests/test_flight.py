@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async.flight import MAX_CREATES, MAX_POSTS, MIN_POSTS, FlightBudget
+from postiz_async.flight import MAX_CREATES, MAX_POSTS, MIN_POSTS, ConcurrencyLimit
 
 
-def flown(budget: FlightBudget, posts: int, seconds: float | None) -> FlightBudget:
-    return budget.took_off(posts).landed(posts, seconds)
+def flown(budget: ConcurrencyLimit, posts: int, seconds: float | None) -> ConcurrencyLimit:
+    return budget.started(posts).ended(posts, seconds)
 
 
 def test_one_alone_may_always_leave() -> None:
-    assert FlightBudget().admits(10_000)
-    assert FlightBudget(max_posts=MIN_POSTS).admits(500)
+    assert ConcurrencyLimit().admits(10_000)
+    assert ConcurrencyLimit(max_posts=MIN_POSTS).admits(500)
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_one_alone_may_always_leave() -> None:
 def test_posts_and_creates_are_bounded(
     *, posts: int, creates: int, more: int, admitted: bool
 ) -> None:
-    assert FlightBudget(posts=posts, creates=creates).admits(more) is admitted
+    assert ConcurrencyLimit(posts=posts, creates=creates).admits(more) is admitted
 
 
 def test_what_lands_is_not_in_flight_any_more() -> None:
-    budget = FlightBudget().took_off(30).took_off(20)
+    budget = ConcurrencyLimit().started(30).started(20)
     assert (budget.posts, budget.creates) == (50, 2)
-    budget = budget.landed(30, 6.0).landed(20, None)
+    budget = budget.ended(30, 6.0).ended(20, None)
     assert (budget.posts, budget.creates) == (0, 0)
 
 
@@ -53,11 +53,11 @@ def test_what_lands_is_not_in_flight_any_more() -> None:
 def test_quick_answers_let_more_go_and_slow_ones_halve_it(
     posts: int, seconds: float | None, most: int
 ) -> None:
-    assert flown(FlightBudget(), posts, seconds).max_posts == most
+    assert flown(ConcurrencyLimit(), posts, seconds).max_posts == most
 
 
 def test_the_budget_has_bounds() -> None:
-    budget = FlightBudget()
+    budget = ConcurrencyLimit()
     for _ in range(50):
         budget = flown(budget, 300, 1.0)
     assert budget.max_posts == MAX_POSTS
@@ -67,8 +67,8 @@ def test_the_budget_has_bounds() -> None:
 
 
 def test_a_request_carries_what_the_server_does_in_fifteen_seconds() -> None:
-    assert FlightBudget().request_posts == 300
-    budget = FlightBudget()
+    assert ConcurrencyLimit().request_posts == 300
+    budget = ConcurrencyLimit()
     for _ in range(30):
         budget = flown(budget, 100, 20.0)
     assert budget.request_posts == pytest.approx(75, abs=1)
@@ -78,16 +78,16 @@ def test_a_request_carries_what_the_server_does_in_fifteen_seconds() -> None:
 
 
 def test_few_posts_and_lost_answers_say_nothing_about_the_rate() -> None:
-    budget = flown(FlightBudget(), 9, 60.0)
-    assert flown(budget, 100, None).rate == FlightBudget().rate
+    budget = flown(ConcurrencyLimit(), 9, 60.0)
+    assert flown(budget, 100, None).rate == ConcurrencyLimit().rate
 
 
 def test_a_rate_is_never_so_low_that_nothing_could_be_sent() -> None:
-    budget = FlightBudget()
+    budget = ConcurrencyLimit()
     for _ in range(200):
         budget = flown(budget, 10, 10_000.0)
     assert budget.request_posts == 1
 
 
 def test_an_answer_in_no_time_is_no_division_by_zero() -> None:
-    assert flown(FlightBudget(), 100, 0.0).rate > 1000
+    assert flown(ConcurrencyLimit(), 100, 0.0).rate > 1000

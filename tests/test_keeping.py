@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.keeping import Kept, keep, restore
-from postiz_async.quota import Flight, Hit, Ledger
+from postiz_async.keeping import Snapshot, restore_snapshot, take_snapshot
+from postiz_async.quota import Flight, Ledger, LoggedCall
 
 NOW, WALL = 5000.0, 1_800_000_000.0
 """When it is written down, on both clocks."""
@@ -23,7 +23,7 @@ around = st.integers(-8000, 8000).map(lambda seconds: NOW + seconds / 4)
 ahead = st.integers(-8, 14_400).map(lambda quarters: NOW + quarters / 4)
 experience = st.integers(0, 99).map(lambda number: number / 8)
 past_hits = st.builds(
-    lambda sent, took, sure: Hit(sent, sent + took, sure),
+    lambda sent, took, sure: LoggedCall(sent, sent + took, sure),
     around,
     st.sampled_from([0.0, 0.25, 30.0, 720.0]),
     st.booleans(),
@@ -47,8 +47,8 @@ ledgers = st.builds(
     accounted=st.booleans(),
     own=st.integers(0, 9),
     foreign=st.integers(0, 9),
-    hidden=st.integers(0, 9),
-    sudden=st.integers(0, 9),
+    ignored_hits=st.integers(0, 9),
+    burst_hits=st.integers(0, 9),
     past_rivals=st.integers(0, 4),
     urgent=st.integers(0, 9),
     past_foreign=experience,
@@ -70,10 +70,10 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
     ledger: Ledger, elapsed: int, reserve: int | None
 ) -> None:
     now = LATER + elapsed / 4
-    kept = msgspec.json.decode(msgspec.json.encode(keep(ledger, NOW, WALL)), type=Kept)
-    restored = restore(kept, now, WALL + elapsed / 4, reserve_slots=reserve)
+    kept = msgspec.json.decode(msgspec.json.encode(take_snapshot(ledger, NOW, WALL)), type=Snapshot)
+    restored = restore_snapshot(kept, now, WALL + elapsed / 4, reserve_slots=reserve)
 
-    flying = [Hit(flight.sent, NOW + 30, sure=False) for flight in ledger.flights]
+    flying = [LoggedCall(flight.sent, NOW + 30, sure=False) for flight in ledger.flights]
     unseen = [*ledger.unseen, *(hit.until for hit in flying)]
     expected = {
         "limit": ledger.limit,
@@ -86,7 +86,7 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
         "sliding": ledger.sliding,
         "headerless": ledger.headerless,
         "log": tuple(
-            Hit(min(moved(hit.sent), now), min(moved(hit.until), now) + LATE, sure=False)
+            LoggedCall(min(moved(hit.sent), now), min(moved(hit.until), now) + LATE, sure=False)
             for hit in (*ledger.log, *flying)
         ),
     }
@@ -97,7 +97,7 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
         expected |= {
             "ends_after": moved(ledger.ends_before) - LATE,
             "ends_before": moved(ledger.ends_before) + LATE,
-            "hearsay": True,
+            "from_snapshot": True,
             "remaining": remaining,
             "own": ledger.limit - remaining + len(unseen),
             "read_at": moved(NOW),
@@ -106,15 +106,17 @@ def test_of_every_field_the_next_process_knows_what_it_may_rely_on(
 
 
 def test_what_was_not_written_down_is_not_known() -> None:
-    kept = msgspec.json.decode(b'{"as_of":1800000000.0,"limit":90}', type=Kept)
-    assert restore(kept, NOW, WALL) == Ledger(limit=90)
-    assert restore(msgspec.structs.replace(kept, window_end=WALL), NOW, WALL).remaining == 0
+    kept = msgspec.json.decode(b'{"as_of":1800000000.0,"limit":90}', type=Snapshot)
+    assert restore_snapshot(kept, NOW, WALL) == Ledger(limit=90)
+    assert (
+        restore_snapshot(msgspec.structs.replace(kept, window_end=WALL), NOW, WALL).remaining == 0
+    )
 
 
 @pytest.mark.parametrize(("now", "known"), [(5001.75, True), (5002.0, False)])
 def test_a_window_is_over_when_a_call_could_leave(now: float, *, known: bool) -> None:
     ledger = Ledger(ends_after=5000.0, ends_before=5000.0)
-    assert (keep(ledger, now, WALL).window_end is not None) is known
+    assert (take_snapshot(ledger, now, WALL).window_end is not None) is known
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_window_is_over_when_a_call_could_leave(now: float, *, known: bool) ->
 )
 def test_an_end_further_ahead_than_a_window_is_nonsense(end: float, *, holds: bool) -> None:
     """So is one that is over; of a window that was just read and a fresh lock-out neither is."""
-    kept = Kept(as_of=WALL, limit=30, window_end=WALL + end, blocked_until=WALL + end)
-    restored = restore(kept, NOW, WALL)
+    kept = Snapshot(as_of=WALL, limit=30, window_end=WALL + end, blocked_until=WALL + end)
+    restored = restore_snapshot(kept, NOW, WALL)
     assert restored.window_known is holds
     assert (restored.blocked_until == NOW + end + LATE) is holds

@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import quota
-from postiz_async.landing import landed
-from postiz_async.quota import Ledger, Reading, Wait
+from postiz_async.landing import settled
+from postiz_async.quota import Ledger, RateHeaders, Wait
 from postiz_async.wire import Cost, Observation
 
 SENT, NOW = 100.0, 101.0
-READING = Reading(30, 20, 1800.0)
+READING = RateHeaders(30, 20, 1800.0)
 
 
 def reserved() -> tuple[Ledger, int]:
     """A ledger in the middle of a window of which 25 slots are left, and one of them taken."""
     ledger, first = quota.reserve(Ledger(), SENT - 10)
-    ledger = quota.answered(ledger, first, SENT - 9, Reading(30, 25, 1810.0))
+    ledger = quota.answered(ledger, first, SENT - 9, RateHeaders(30, 25, 1810.0))
     return quota.reserve(ledger, SENT)
 
 
 def free_after(seen: Observation | None, *, sent: bool = True) -> int:
     ledger, token = reserved()
-    after = landed(ledger, NOW, token, seen, sent=sent)
+    after = settled(ledger, NOW, token, seen, sent=sent)
     assert not after.flights, "a reservation ends in exactly one way"
     return quota.free_slots(after, NOW)
 
@@ -51,7 +51,7 @@ def test_a_counted_answer_without_headers_counts_as_spent() -> None:
 def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
     ledger, token = reserved()
     refused = Observation(Cost.REFUSED, None, 600.0)
-    after = landed(ledger, NOW, token, refused, sent=True)
+    after = settled(ledger, NOW, token, refused, sent=True)
     assert not after.flights
     verdict = quota.decide(after, NOW, urgent=True, backlog=None)
     assert isinstance(verdict, Wait)
@@ -60,6 +60,6 @@ def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
 
 def test_a_silent_server_may_carry_the_call_out_yet() -> None:
     ledger, token = reserved()
-    broken = landed(ledger, NOW, token, None, sent=True)
-    silent = landed(ledger, NOW, token, None, sent=True, silent=True)
+    broken = settled(ledger, NOW, token, None, sent=True)
+    silent = settled(ledger, NOW, token, None, sent=True, silent=True)
     assert max(silent.unseen) > max(broken.unseen)

@@ -7,7 +7,7 @@ import pytest
 
 from postiz_async import AuthenticationError, BadRequestError, ConfigurationError, Postiz
 from postiz_async.oauth import OAuth, check_callback, new_state
-from postiz_async.sandbox import Request, Sandbox
+from postiz_async.sandbox import HttpRequest, Sandbox
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 
@@ -50,7 +50,7 @@ async def consent(sandbox: Sandbox, client_id: str, state: str) -> str:
     """What the consent page does when the user agrees; returns where it sends the browser."""
     body = msgspec.json.encode({"client_id": client_id, "state": state, "action": "approve"})
     headers = {"auth": sandbox.organization.session, "content-type": "application/json"}
-    answer = await sandbox.handle(Request("POST", "/oauth/authorize", (), headers, body))
+    answer = await sandbox.handle(HttpRequest("POST", "/oauth/authorize", (), headers, body))
     return msgspec.convert(answer.json(), dict[str, str])["redirect"]
 
 

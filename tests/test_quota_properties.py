@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from postiz_async import keeping, quota
-from postiz_async.quota import Grant, Ledger, Reading, Why
+from postiz_async.quota import Grant, Ledger, RateHeaders, WaitReason
 
 HOUR = 3600.0
 SLOWEST = 28.0
@@ -37,7 +37,7 @@ class FixedWindow:
     ends: float = -1.0
     block_ends: float = -1.0
 
-    def hit(self, at: float) -> Reading | float:
+    def hit(self, at: float) -> RateHeaders | float:
         """What the answer says: a reading, or after how many seconds to come again."""
         if at > self.ends:
             self.hits, self.ends = 0, at + HOUR
@@ -46,7 +46,7 @@ class FixedWindow:
             self.block_ends = at + HOUR
         if at <= self.block_ends:
             return _whole(self.block_ends - at)
-        return Reading(self.limit, self.limit - self.hits, _whole(self.ends - at))
+        return RateHeaders(self.limit, self.limit - self.hits, _whole(self.ends - at))
 
 
 @dataclass
@@ -58,7 +58,7 @@ class SlidingLog:
     mark: float = -1.0
     block_ends: float = -1.0
 
-    def hit(self, at: float) -> Reading | float:
+    def hit(self, at: float) -> RateHeaders | float:
         if at > self.mark:
             self.mark = at + HOUR
         if at <= self.block_ends:
@@ -70,7 +70,7 @@ class SlidingLog:
         if len(self.log) > self.limit:
             self.block_ends = at + HOUR
             return HOUR
-        return Reading(self.limit, self.limit - len(self.log), _whole(self.mark - at))
+        return RateHeaders(self.limit, self.limit - len(self.log), _whole(self.mark - at))
 
 
 def _whole(seconds: float) -> float:
@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
         self.ahead = 0.0  # the client's monotonic clock less ours
         self.wall = 1e9  # the client's wall clock less ours
         self.stepped = 0.0
-        self.kept = keeping.keep(self.ledger, self.mine, self.now + self.wall)
+        self.kept = keeping.take_snapshot(self.ledger, self.mine, self.now + self.wall)
         self.life = 0
         self.events: list[tuple[float, int, int, int, object]] = []
         self.ids = itertools.count()
@@ -215,7 +215,7 @@ class Life(RuleBasedStateMachine):
         self.stepped = step
         self.ahead += 12_345.0
         wall = self.now + self.wall
-        self.ledger = keeping.restore(self.kept, self.mine, wall, reserve_slots=self.held)
+        self.ledger = keeping.restore_snapshot(self.kept, self.mine, wall, reserve_slots=self.held)
         self.block_known = -1.0
 
     @precondition(lambda self: self.others)
@@ -281,12 +281,12 @@ class Life(RuleBasedStateMachine):
 
     def arrive(self, life: int, token: int, what: object) -> None:
         answer = self.server.hit(self.now)
-        if not isinstance(answer, Reading) and not self.others:
+        if not isinstance(answer, RateHeaders) and not self.others:
             raise AssertionError("429, and nobody else uses the key")
         if what is None or life != self.life:
             return
         fate, down = what
-        if not isinstance(answer, Reading):
+        if not isinstance(answer, RateHeaders):
             self.later(down, token, "refused", answer)
         elif fate == "answer lost":
             self.later(down, token, "lost")
@@ -310,7 +310,7 @@ class Life(RuleBasedStateMachine):
 
     def keep(self) -> None:
         self.stepped = 0.0
-        self.kept = keeping.keep(self.ledger, self.mine, self.now + self.wall)
+        self.kept = keeping.take_snapshot(self.ledger, self.mine, self.now + self.wall)
 
 
 def test_a_ledger_keeps_the_laws_through_any_life() -> None:
@@ -331,7 +331,7 @@ def after_first_answer(server: FixedWindow, ledger: Ledger, now: float) -> Ledge
     """One call went alone and read the counter."""
     ledger, first = quota.reserve(ledger, now)
     reading = server.hit(now)
-    assert isinstance(reading, Reading)
+    assert isinstance(reading, RateHeaders)
     return quota.answered(ledger, first, now, reading)
 
 
@@ -349,7 +349,7 @@ def test_nobody_is_told_that_a_window_is_used_up_while_a_slot_is_left(
         server.hit(now)
     ledger = after_first_answer(server, ledger, now)
     under_way: list[int] = []
-    answers: list[tuple[int, Reading]] = []
+    answers: list[tuple[int, RateHeaders]] = []
     # at the end all that is under way comes back, and whoever waited asks again
     rest = [("arrive", 0), ("answer", 0), ("ask", 0)] * len(steps)
     for what, place in [*steps, *rest]:
@@ -363,16 +363,16 @@ def test_nobody_is_told_that_a_window_is_used_up_while_a_slot_is_left(
                 under_way.append(token)
                 assert taken < limit
             elif taken < limit:
-                assert verdict.why is Why.IN_FLIGHT
+                assert verdict.why is WaitReason.IN_FLIGHT
                 assert soon, "or callers who do not wait long would be refused"
                 assert ledger.flights
             elif not answers:
-                assert verdict.why is Why.WINDOW
+                assert verdict.why is WaitReason.WINDOW
                 assert not soon
         elif what == "arrive" and under_way:
             token = under_way.pop(place % len(under_way))
             reading = server.hit(now)
-            assert isinstance(reading, Reading)
+            assert isinstance(reading, RateHeaders)
             answers.append((token, reading))
         elif what == "answer" and answers:
             token, reading = answers.pop(place % len(answers))
@@ -389,7 +389,7 @@ def test_alone_what_was_never_sent_is_free_however_many_answers_are_lost(
     server, ledger, now = FixedWindow(limit), Ledger(limit=limit, reserve=0), 1000.0
     ledger = after_first_answer(server, ledger, now)
     under_way: list[int] = []
-    answers: list[tuple[int, Reading]] = []
+    answers: list[tuple[int, RateHeaders]] = []
     stray, sent = 0, 1
     rest = [("arrive", 0), ("answer", 0)] * len(steps)
     for what, place in [*steps, *rest]:
@@ -402,7 +402,7 @@ def test_alone_what_was_never_sent_is_free_however_many_answers_are_lost(
                 assert sent <= limit
         elif what == "arrive" and under_way:
             reading = server.hit(now)
-            assert isinstance(reading, Reading), "429, and nobody else uses the key"
+            assert isinstance(reading, RateHeaders), "429, and nobody else uses the key"
             answers.append((under_way.pop(place % len(under_way)), reading))
         elif what == "lose" and under_way:  # it may arrive yet
             ledger = quota.lost(ledger, under_way.pop(place % len(under_way)), now)

@@ -3,22 +3,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.retry import MAX_ATTEMPTS, Outcome, Replay, next_wait
+from postiz_async.retry import MAX_ATTEMPTS, FailureKind, Replay, next_wait
 
-outcomes = st.sampled_from(Outcome)
+outcomes = st.sampled_from(FailureKind)
 replays = st.sampled_from(Replay)
 jitters = st.floats(0, 1)
 attempts = st.integers(1, 6)
 asked = st.none() | st.floats(0, 100_000)
 
 
-def wait(outcome: Outcome, replay: Replay, attempt: int = 1, **more: float) -> float | None:
+def wait(outcome: FailureKind, replay: Replay, attempt: int = 1, **more: float) -> float | None:
     return next_wait(outcome, attempt=attempt, replay=replay, jitter=1.0, **more)
 
 
 @given(outcomes, attempts, replays, jitters, asked)
 def test_every_wait_is_bounded_and_so_are_the_attempts(
-    outcome: Outcome, attempt: int, replay: Replay, jitter: float, retry_after: float | None
+    outcome: FailureKind, attempt: int, replay: Replay, jitter: float, retry_after: float | None
 ) -> None:
     seconds = next_wait(
         outcome, attempt=attempt, replay=replay, jitter=jitter, retry_after=retry_after
@@ -30,34 +30,34 @@ def test_every_wait_is_bounded_and_so_are_the_attempts(
 
 @given(outcomes, attempts, jitters, asked)
 def test_what_may_happen_twice_is_repeated_only_when_it_surely_did_not_happen(
-    outcome: Outcome, attempt: int, jitter: float, retry_after: float | None
+    outcome: FailureKind, attempt: int, jitter: float, retry_after: float | None
 ) -> None:
     seconds = next_wait(
         outcome, attempt=attempt, replay=Replay.ONCE, jitter=jitter, retry_after=retry_after
     )
-    if outcome not in {Outcome.NOT_SENT, Outcome.KEY_LOOKUP}:
+    if outcome not in {FailureKind.NOT_SENT, FailureKind.KEY_LOOKUP}:
         assert seconds is None
 
 
 def test_pauses_grow_and_are_spread() -> None:
-    pauses = [wait(Outcome.BUSY, Replay.SAFE, attempt) for attempt in (1, 2, 3)]
+    pauses = [wait(FailureKind.BUSY, Replay.SAFE, attempt) for attempt in (1, 2, 3)]
     assert pauses == [0.5, 1.0, 2.0]
-    assert next_wait(Outcome.BUSY, attempt=1, replay=Replay.SAFE, jitter=0.0) == 0.25
+    assert next_wait(FailureKind.BUSY, attempt=1, replay=Replay.SAFE, jitter=0.0) == 0.25
 
 
 def test_reads_and_the_same_end_state_are_repeated_after_a_lost_answer() -> None:
     for replay in (Replay.SAFE, Replay.IDEMPOTENT):
-        assert wait(Outcome.NO_ANSWER, replay) is not None
+        assert wait(FailureKind.NO_ANSWER, replay) is not None
 
 
 def test_500_is_often_lasting_so_a_read_is_repeated_once_and_a_change_never() -> None:
-    assert wait(Outcome.BROKEN, Replay.SAFE) is not None
-    assert wait(Outcome.BROKEN, Replay.SAFE, 2) is None
-    assert wait(Outcome.BROKEN, Replay.IDEMPOTENT) is None
+    assert wait(FailureKind.BROKEN, Replay.SAFE) is not None
+    assert wait(FailureKind.BROKEN, Replay.SAFE, 2) is None
+    assert wait(FailureKind.BROKEN, Replay.IDEMPOTENT) is None
 
 
 def test_a_server_that_asks_for_time_gets_it_or_the_caller_is_told() -> None:
-    assert wait(Outcome.BUSY, Replay.SAFE, retry_after=30.0) == 30.0
-    assert wait(Outcome.BUSY, Replay.SAFE, retry_after=60.0) == 60.0
-    assert wait(Outcome.BUSY, Replay.SAFE, retry_after=0.0) == 0.0
-    assert wait(Outcome.BUSY, Replay.SAFE, retry_after=61.0) is None
+    assert wait(FailureKind.BUSY, Replay.SAFE, retry_after=30.0) == 30.0
+    assert wait(FailureKind.BUSY, Replay.SAFE, retry_after=60.0) == 60.0
+    assert wait(FailureKind.BUSY, Replay.SAFE, retry_after=0.0) == 0.0
+    assert wait(FailureKind.BUSY, Replay.SAFE, retry_after=61.0) is None

@@ -20,7 +20,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
-from postiz_async.keeping import Kept
+from postiz_async.keeping import Snapshot
 from postiz_async.sandbox import Sandbox
 from postiz_async.scheduler import Priority
 from postiz_async.testing import SandboxTransport
@@ -350,8 +350,8 @@ async def test_the_state_is_kept_before_each_create_and_after_each_answer() -> N
         with_keeper(it, notes)
         await it.create(0)
         await it.create(1)
-        kept = [note for note in notes if isinstance(note, Kept)]
-        assert [isinstance(note, Kept) for note in notes] == [True, False, True] * 2
+        kept = [note for note in notes if isinstance(note, Snapshot)]
+        assert [isinstance(note, Snapshot) for note in notes] == [True, False, True] * 2
         assert [len(note.unseen) for note in kept] == [1, 0, 1, 0]
         assert [note.remaining for note in kept] == [0, 2, 2, 1]
 

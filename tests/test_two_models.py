@@ -20,7 +20,7 @@ from postiz_async.models.integrations import Integration
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers.fields import fields_of
 from postiz_async.providers.table import required_defaults
-from postiz_async.sandbox import Request, Sandbox
+from postiz_async.sandbox import HttpRequest, Sandbox
 from postiz_async.sandbox.networks import NETWORKS
 from postiz_async.validation import server_message, validate
 
@@ -166,7 +166,7 @@ class Oracle:
 
     def verdict(self, body: object) -> tuple[int, list[str]]:
         raw = json.dumps(body).encode()
-        request = Request("POST", "/public/v1/posts", (), self._headers, raw)
+        request = HttpRequest("POST", "/public/v1/posts", (), self._headers, raw)
         answer = self._runner.run(self._sandbox.handle(request))
         if answer.status == 201:
             return 201, []

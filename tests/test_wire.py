@@ -33,7 +33,7 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from postiz_async.retry import Outcome
+from postiz_async.retry import FailureKind
 from postiz_async.wire import Cost, Secret, WireResponse
 
 if TYPE_CHECKING:
@@ -762,14 +762,14 @@ def test_every_recorded_create_is_observed_as_its_headers_say(answers: list[Reco
         (answer(200, {}), None),
         (answer(400, {"msg": "x"}), None),
         (answer(401, {"msg": "x"}), None),
-        (answer(401, b""), Outcome.KEY_LOOKUP),
-        (answer(429, b""), Outcome.BUSY),
-        (answer(502, b""), Outcome.BUSY),
-        (answer(504, b""), Outcome.BUSY),
-        (answer(500, b""), Outcome.BROKEN),
+        (answer(401, b""), FailureKind.KEY_LOOKUP),
+        (answer(429, b""), FailureKind.BUSY),
+        (answer(502, b""), FailureKind.BUSY),
+        (answer(504, b""), FailureKind.BUSY),
+        (answer(500, b""), FailureKind.BROKEN),
     ],
 )
-def test_what_a_repetition_can_mend(response: WireResponse, expected: Outcome | None) -> None:
+def test_what_a_repetition_can_mend(response: WireResponse, expected: FailureKind | None) -> None:
     found = wire.transient(response)
     assert (found[0] if found else None) is expected
 

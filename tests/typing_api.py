@@ -32,7 +32,7 @@ from postiz_async.batch.confirm import Waited
 from postiz_async.batch.exporting import Exported
 from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.plan import Forecast
-from postiz_async.batch.reading import Reading
+from postiz_async.batch.reading import ReadOptions
 from postiz_async.batch.report import Report
 from postiz_async.models.analytics import Metric, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
@@ -117,7 +117,7 @@ async def batch(postiz: Postiz) -> None:
 
 
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
-    reading = Reading(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
+    reading = ReadOptions(columns={"Text": "content"}, date_format="%d.%m.%Y %H:%M")
     async with postiz.batch(rows, journal="rows.journal", reading=reading) as job:
         assert_type(await job.run_all(), Report)
     async with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async.batch.dates import Fault, find_zone, read_wall, to_moment
+from postiz_async.batch.dates import DateProblem, find_zone, read_wall, to_moment
 from postiz_async.batch.rows import COLUMNS, Row
 from postiz_async.batch.templates import Template
 from postiz_async.batch.tolerance import MOST, read_span
@@ -73,7 +73,7 @@ def _is_deep(value: object, levels: int) -> bool:
     return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
-def foreign_byte(text: str) -> Fault | None:
+def foreign_byte(text: str) -> DateProblem | None:
     """The first byte of a text that is no UTF-8, as the decoder left it there."""
     found = None if text.isascii() else _BYTE.search(text)
     if found is None:
@@ -81,7 +81,7 @@ def foreign_byte(text: str) -> Fault | None:
     byte = ord(found[0]) - 0xDC00
     meant = bytes([byte]).decode("cp1252", "ignore")
     guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
-    return Fault(
+    return DateProblem(
         f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
         "save the file as UTF-8 (in Excel: CSV UTF-8)",
     )
@@ -236,7 +236,7 @@ class RowReader:
             self._wrong("timezone", f"{shown(name)!r} is no time zone", "Europe/Berlin")
             return None
         moment = to_moment(wall.replace(microsecond=0), zone)
-        if isinstance(moment, Fault):
+        if isinstance(moment, DateProblem):
             self._wrong("date", f"{raw!r} {moment.message}", moment.hint)
             return None
         return moment

@@ -21,7 +21,7 @@ from postiz_async.batch.check import (
 )
 from postiz_async.batch.decisions import is_done
 from postiz_async.batch.media_files import MediaFolders
-from postiz_async.batch.reading import Reading
+from postiz_async.batch.reading import ReadOptions
 from postiz_async.batch.resuming import recorded, refuse_foreign
 from postiz_async.batch.rows import keep_refs
 from postiz_async.batch.source import read_source
@@ -30,9 +30,9 @@ from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
-    from postiz_async.batch.choices import Choices
+    from postiz_async.batch.choices import BatchOptions
     from postiz_async.batch.media_files import MediaRoot
-    from postiz_async.batch.source import Source
+    from postiz_async.batch.source import CampaignSource
     from postiz_async.client import Postiz
 
 __all__ = ["Origin", "check_campaign", "journal_path", "reading_of"]
@@ -42,7 +42,7 @@ __all__ = ["Origin", "check_campaign", "journal_path", "reading_of"]
 class Origin:
     """Where a campaign comes from: its rows, its name, its journal, the folders of its media."""
 
-    source: Source
+    source: CampaignSource
     name: Path
     journal: Path
     folder: Path
@@ -55,7 +55,7 @@ class Origin:
     @classmethod
     def of(
         cls,
-        source: Source,
+        source: CampaignSource,
         journal: Path | str | None,
         campaign: str | None = None,
         media_root: MediaRoot = (),
@@ -109,20 +109,20 @@ def _named(journal: Path | str) -> Path:
     return place
 
 
-def reading_of(timezone: str | None, reading: Reading | None) -> Reading:
+def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
     """How a campaign is read.
 
     Raises:
         ConfigurationError: two time zones are given.
     """
-    said = reading if reading is not None else Reading()
+    said = reading if reading is not None else ReadOptions()
     if timezone and said.timezone and timezone != said.timezone:
         raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
     return structs.replace(said, timezone=timezone or said.timezone)
 
 
 async def check_campaign(
-    postiz: Postiz, origin: Origin, reading: Reading, choices: Choices
+    postiz: Postiz, origin: Origin, reading: ReadOptions, choices: BatchOptions
 ) -> Checked:
     """Read a campaign, its media, the channels, and the journal of an earlier run.
 

@@ -10,14 +10,14 @@ from typing import Literal, TypeAlias
 from postiz_async.delivery.choices import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["Choices", "Existing", "Late", "OnDoubt", "checked_late", "read_late"]
+__all__ = ["BatchOptions", "Existing", "Late", "OnDoubt", "checked_late", "read_late"]
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """Rows that are in Postiz when there is no journal: stop, take them over, or send them again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class BatchOptions:
     """All of them."""
 
     late: Late = "skip"
@@ -30,7 +30,7 @@ class Choices:
 
 
 _SHIFT = re.compile(r"shift=(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_TOLERANCE_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def read_late(text: str) -> Late:
@@ -46,4 +46,4 @@ def read_late(text: str) -> Late:
     match = _SHIFT.fullmatch(text)
     if match is None:
         raise ConfigurationError(f"late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
-    return checked_late(timedelta(**{_UNITS[match[2]]: int(match[1])}))
+    return checked_late(timedelta(**{_TOLERANCE_UNITS[match[2]]: int(match[1])}))

@@ -22,7 +22,7 @@ from postiz_async.batch.outcomes import Outcome
 from postiz_async.batch.reconcile import sweep_journal
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.patience import Outage
-from postiz_async.delivery.records import Finding, State
+from postiz_async.delivery.records import Finding, RowState
 from postiz_async.endpoints import LIST_POSTS
 from postiz_async.errors import describe_seconds
 from postiz_async.resources.publishing import FIRST_POLL, messages_since, next_pause, reason
@@ -123,11 +123,11 @@ class _Wait:
         requests = await self._journal.requests()
         drafts = {ref for sent in requests if sent.body.type == "draft" for ref in sent.refs}
         for ref, row in rows.items():
-            if row.state is State.PUBLISHED:
+            if row.state is RowState.PUBLISHED:
                 self._ended["published"] += 1
-            elif row.state is State.FAILED:
+            elif row.state is RowState.FAILED:
                 self._ended["failed"] += 1
-            elif row.state is State.STORED and ref not in drafts:
+            elif row.state is RowState.STORED and ref not in drafts:
                 if row.finding in _GONE:
                     self._ended["gone"] += 1
                 else:
@@ -195,9 +195,9 @@ class _Wait:
         for row in due:
             post = posts[row.ref]
             if post.state == "PUBLISHED":
-                ended.append(_settled(row, State.PUBLISHED, "", post.release_url or ""))
+                ended.append(_settled(row, RowState.PUBLISHED, "", post.release_url or ""))
             elif post.state == "ERROR":
-                ended.append(_settled(row, State.FAILED, reason(post, messages), ""))
+                ended.append(_settled(row, RowState.FAILED, reason(post, messages), ""))
             elif post.state == "DRAFT":
                 del self._waiting[row.ref]
             elif self._looked_at >= row.date + self._patience:
@@ -237,7 +237,7 @@ class _Wait:
         self._ended["gone"] += 1
 
 
-def _settled(row: RowRecord, state: State, note: str, link: str) -> RowRecord:
+def _settled(row: RowRecord, state: RowState, note: str, link: str) -> RowRecord:
     """A row in a final state; that it was stuck is history."""
     row = replace(row, state=state, note=note or row.note, link=link)
     if row.finding is Finding.STUCK:

@@ -12,14 +12,14 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["Fault", "check_date_format", "find_zone", "read_wall", "to_moment"]
+__all__ = ["DateProblem", "check_date_format", "find_zone", "read_wall", "to_moment"]
 
 _DATE = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.0+)?\s?(Z|[+-]\d{2}:?\d{2})?"
 )
 
 
-class Fault(NamedTuple):
+class DateProblem(NamedTuple):
     """What is wrong with a cell, and what to do."""
 
     message: str
@@ -79,7 +79,7 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
         return None
 
 
-def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | Fault:
+def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
     """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
     try:
         if wall.tzinfo is not None:
@@ -87,7 +87,7 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | Fault:
     except OverflowError:
         return _TOO_FAR
     if zone is None:
-        return Fault("has no time zone", "add an offset, a timezone column, or --timezone")
+        return DateProblem("has no time zone", "add an offset, a timezone column, or --timezone")
     if not 1 < wall.year < 9999:
         return _TOO_FAR
     first, second = wall.replace(tzinfo=zone, fold=0), wall.replace(tzinfo=zone, fold=1)
@@ -95,10 +95,10 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | Fault:
         return first.astimezone(UTC)
     back = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
     what = "exists twice" if back == wall else "does not exist"
-    return Fault(
+    return DateProblem(
         f"{what} in {zone}, because the clocks change",
         "write it with an offset, like 2027-03-28T01:30:00+01:00",
     )
 
 
-_TOO_FAR = Fault("is too far away", "")
+_TOO_FAR = DateProblem("is too far away", "")

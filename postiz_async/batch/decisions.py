@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.records import Finding, RowRecord, State
+from postiz_async.delivery.records import Finding, RowRecord, RowState
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from postiz_async.batch.choices import Choices
+    from postiz_async.batch.choices import BatchOptions
     from postiz_async.batch.rows import Row
     from postiz_async.delivery.records import SentRequest
     from postiz_async.models.integrations import Integration
@@ -29,33 +29,39 @@ __all__ = [
 _CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
 
 
-def is_unsent(row: Row, record: RowRecord | None, choices: Choices) -> bool:
+def is_unsent(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
     """Whether a row is to be sent."""
-    if record is None or record.state in {State.PLANNED, State.SKIPPED}:
+    if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
         return True
-    if record.state is State.LATE and choices.late != "skip":
+    if record.state is RowState.LATE and choices.late != "skip":
         return True
-    if record.state is State.UNDECIDED and choices.on_doubt == "send":
+    if record.state is RowState.UNDECIDED and choices.on_doubt == "send":
         return True
     is_edited = record.fingerprint != row.fingerprint
-    return is_edited and record.state in {State.REFUSED, State.LATE, State.UNDECIDED}
+    return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
 
 
-def is_done(row: Row, record: RowRecord | None, choices: Choices) -> bool:
+def is_done(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
     """Nothing of this row has to be read again."""
-    in_flight = record is not None and record.state in {State.SENDING, State.UNKNOWN}
+    in_flight = record is not None and record.state in {RowState.SENDING, RowState.UNKNOWN}
     return not in_flight and not is_unsent(row, record, choices)
 
 
 def is_unstored(record: RowRecord | None) -> bool:
     """Whether a row is known, is not stored, and is in no request with an open outcome."""
-    unstored = {State.PLANNED, State.SKIPPED, State.LATE, State.REFUSED, State.UNDECIDED}
+    unstored = {
+        RowState.PLANNED,
+        RowState.SKIPPED,
+        RowState.LATE,
+        RowState.REFUSED,
+        RowState.UNDECIDED,
+    }
     return record is not None and record.state in unstored
 
 
 def is_changed(row: Row, record: RowRecord | None) -> bool:
     """Whether the file says something else than what is stored."""
-    if record is None or record.state not in {State.STORED, State.PUBLISHED, State.FAILED}:
+    if record is None or record.state not in {RowState.STORED, RowState.PUBLISHED, RowState.FAILED}:
         return False
     return record.fingerprint != row.fingerprint
 

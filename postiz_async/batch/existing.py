@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from postiz_async.delivery.marks import CLIENT_REF, client_ref, listed_ref, row_ref
-from postiz_async.delivery.records import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, State
+from postiz_async.delivery.records import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.resources.finding import same_text, stored_at
 from postiz_async.texts import render
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ClientRefs",
     "Decision",
-    "Found",
     "Past",
+    "StoredRows",
     "Taken",
     "adopted_body",
     "adopted_record",
@@ -115,7 +115,7 @@ class ClientRefs:
 
 
 @dataclass(slots=True)
-class Found:
+class StoredRows:
     """Posts of rows by ref, the first stored first: surely theirs, and equal only."""
 
     ours: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
@@ -134,7 +134,7 @@ def find_rows(
     client_refs: ClientRefs,
     past: Past,
     align: timedelta = timedelta(0),
-) -> Found:
+) -> StoredRows:
     """What of these rows, which the journal does not call stored, is in Postiz.
 
     Args:
@@ -146,7 +146,7 @@ def find_rows(
     """
     gone = past.post_ids | {copy.post_id for copy in past.copies}
     posts = {p.id: p for p in sorted(listed, key=lambda p: p.id) if p.id not in gone}
-    found = Found()
+    found = StoredRows()
     if not posts:
         return found
     by_mark = {mark: row.ref for row in rows for mark in client_refs.known(row)}
@@ -191,7 +191,7 @@ class Decision:
 
 
 def decide(
-    found: Found, existing: Existing, *, known: Collection[str], to_send: Collection[str]
+    found: StoredRows, existing: Existing, *, known: Collection[str], to_send: Collection[str]
 ) -> Decision:
     """What is to be done with rows that are in Postiz.
 
@@ -340,7 +340,7 @@ def adopted_record(taken: Taken) -> RowRecord:
         row.fingerprint,
         channel.id,
         stored_at(post).timestamp(),
-        State.STORED,
+        RowState.STORED,
         post_id=post.id,
         note=ADOPTED if taken.is_whole or not taken.is_ours else ADOPTED_UNSURE,
         name=row.integration,

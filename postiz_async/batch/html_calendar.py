@@ -17,9 +17,9 @@ from postiz_async.batch.kinds import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from postiz_async.batch.kinds import Kind
+    from postiz_async.batch.kinds import RowLabel
 
-__all__ = ["LONGEST", "MOST_CHANNELS", "Entry", "calendar", "chip", "legend"]
+__all__ = ["LONGEST", "MOST_CHANNELS", "CalendarEntry", "calendar", "chip", "legend"]
 
 LONGEST = 100
 """Lines of a calendar at most; what is longer is shown by week, then by month."""
@@ -37,18 +37,18 @@ _GAP = 3
 """Empty days in a row above which they are one line."""
 
 
-class Entry(NamedTuple):
+class CalendarEntry(NamedTuple):
     """A post in the calendar."""
 
     day: date
     channel: str
-    kind: Kind
+    kind: RowLabel
 
 
 _Cells = dict[date, dict[str, Counter[str]]]
 
 
-def calendar(entries: Sequence[Entry], *, anchors: bool) -> str:
+def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
     """A calendar as an HTML table.
 
     Args:
@@ -155,7 +155,7 @@ def _chips(counts: Mapping[str, int] | None) -> str:
     return "".join(chip(kind, counts[name]) for name, kind in KINDS.items() if name in counts)
 
 
-def chip(kind: Kind, number: int) -> str:
+def chip(kind: RowLabel, number: int) -> str:
     """`✓ 3` in the colour of the kind."""
     what = f"{number:,} {kind.name}"
     return f'<span class="chip {kind.tone}" title="{what}">{kind.sign}&#8239;{number:,}</span>'

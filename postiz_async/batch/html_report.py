@@ -16,20 +16,20 @@ from string import Template
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from postiz_async.batch.html_calendar import Entry, calendar, chip, legend
+from postiz_async.batch.html_calendar import CalendarEntry, calendar, chip, legend
 from postiz_async.batch.html_text import cut, safe
 from postiz_async.batch.html_windows import MOST_BARS, chart
 from postiz_async.batch.kinds import KINDS, findings, kind_of
 from postiz_async.batch.report import make_report
 from postiz_async.delivery.history import windows
-from postiz_async.delivery.records import State
+from postiz_async.delivery.records import RowState
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from postiz_async.batch.facts import Facts
-    from postiz_async.batch.kinds import Kind
+    from postiz_async.batch.kinds import RowLabel
     from postiz_async.delivery.history import Window
     from postiz_async.delivery.records import RowRecord
 
@@ -47,9 +47,9 @@ _FEW, _REASONS = 12, 8
 _TEXT, _WHY = 90, 400
 """Characters that are shown of a text of a post, and of a reason."""
 
-_DONE = (State.STORED, State.PUBLISHED)
-_OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
-_ALWAYS = (State.STORED, State.REFUSED, State.LATE, State.UNDECIDED)
+_DONE = (RowState.STORED, RowState.PUBLISHED)
+_OPEN = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
+_ALWAYS = (RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)
 """Counts that are shown even when they are none."""
 
 _URGENCY = ("bad", "doubt", "warn", "open")
@@ -141,7 +141,7 @@ def _moved(facts: Facts) -> Iterator[str]:
         yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
 
 
-def _verdict(facts: Facts, states: Mapping[State, int]) -> str:
+def _verdict(facts: Facts, states: Mapping[RowState, int]) -> str:
     total, done = len(facts.rows), sum(states[state] for state in _DONE)
     waiting = sum(states[state] for state in _OPEN)
     if not total:
@@ -150,7 +150,7 @@ def _verdict(facts: Facts, states: Mapping[State, int]) -> str:
         said = "The post is stored" if total == 1 else f"All {total:,} posts are stored"
     else:
         said = f"{done:,} of {_count(total, 'post')} stored"
-    out = states[State.PUBLISHED]
+    out = states[RowState.PUBLISHED]
     said += f", {out:,} of them published." if 0 < out < total else "."
     if out == total:
         said = "The post is published." if total == 1 else f"All {total:,} posts are published."
@@ -160,11 +160,11 @@ def _verdict(facts: Facts, states: Mapping[State, int]) -> str:
     return said + (f" {_count(needing, 'post')} to look at." if needing else "")
 
 
-def _tiles(facts: Facts, kinds: Mapping[str, int], states: Mapping[State, int]) -> Iterator[str]:
+def _tiles(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, int]) -> Iterator[str]:
     yield _tile("", len(facts.rows), "rows")
-    for name in dict.fromkeys((State.STORED.value, *KINDS)):
+    for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
         kind, number = KINDS[name], kinds.get(name, 0)
-        if name == State.STORED:  # what is published is stored as well
+        if name == RowState.STORED:  # what is published is stored as well
             yield _tile(kind.tone, sum(states[state] for state in _DONE), f"{kind.sign} stored")
         elif number or name in _ALWAYS:
             yield _tile(kind.tone, number, f"{kind.sign} {name}")
@@ -192,7 +192,7 @@ def _troubles(facts: Facts) -> str:
     return f"<section><h2>What to look at</h2>{groups}</section>"
 
 
-def _trouble(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
+def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
     return (
         f'<div class="trouble {kind.tone}"><h3>{chip(kind, len(rows))} {kind.name}</h3>'
         f"<p>{html.escape(kind.advice)}</p>{_reasons(kind, rows)}{_trouble_rows(facts, kind, rows)}"
@@ -200,7 +200,7 @@ def _trouble(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
     )
 
 
-def _reasons(kind: Kind, rows: Sequence[RowRecord]) -> str:
+def _reasons(kind: RowLabel, rows: Sequence[RowRecord]) -> str:
     """What many rows have in common."""
     counts = Counter(_why(kind, row) for row in rows)
     if len(rows) <= _FEW or len(counts) == len(rows):
@@ -218,7 +218,7 @@ def _reasons(kind: Kind, rows: Sequence[RowRecord]) -> str:
     )
 
 
-def _trouble_rows(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
+def _trouble_rows(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
     shown = rows[:TROUBLES]
     lines = "".join(_trouble_line(facts, kind, row) for row in shown)
     text = (
@@ -236,7 +236,7 @@ def _trouble_rows(facts: Facts, kind: Kind, rows: Sequence[RowRecord]) -> str:
     return f"<details><summary>{name}</summary>{table}{rest}</details>"
 
 
-def _trouble_line(facts: Facts, kind: Kind, row: RowRecord) -> str:
+def _trouble_line(facts: Facts, kind: RowLabel, row: RowRecord) -> str:
     return (
         f'<tr><td class="n">{row.number}</td><td class="d">{facts.moment(row.date)}</td>'
         f"<td>{cut(facts.channel(row), _TEXT)}</td>"
@@ -245,7 +245,7 @@ def _trouble_line(facts: Facts, kind: Kind, row: RowRecord) -> str:
     )
 
 
-def _why(kind: Kind, row: RowRecord) -> str:
+def _why(kind: RowLabel, row: RowRecord) -> str:
     return row.note if kind.name == row.state else row.remark
 
 
@@ -254,7 +254,8 @@ def _why(kind: Kind, row: RowRecord) -> str:
 
 def _calendar(facts: Facts) -> str:
     entries = [
-        Entry(facts.at(row.date).date(), facts.channel(row), kind_of(row)) for row in facts.rows
+        CalendarEntry(facts.at(row.date).date(), facts.channel(row), kind_of(row))
+        for row in facts.rows
     ]
     signs = legend(entry.kind.name for entry in entries)
     table = calendar(entries, anchors=len(facts.rows) <= LISTED)

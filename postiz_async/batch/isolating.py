@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.rows import Row
 
-__all__ = ["IN_A_ROW", "Halving", "Refusals"]
+__all__ = ["IN_A_ROW", "Bisection", "Refusals"]
 
 IN_A_ROW = 3
 """Requests that were refused for one channel with the same words, after which it is paused."""
@@ -18,7 +18,7 @@ IN_A_ROW = 3
 _DETAILS = re.compile(r"\d+|\bposts?\.[\w.]+")
 
 
-class Halving:
+class Bisection:
     """Finds the guilty one of some rows that were refused together.
 
     Half of the suspects are sent. If they are stored, the guilty one is among the others, which

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from postiz_async.batch.choices import Choices
+    from postiz_async.batch.choices import BatchOptions
     from postiz_async.batch.other_runs import OtherRuns
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
@@ -33,7 +33,7 @@ class Job:
     calendar: Calendar
     outage: Outage
     size_of: Callable[[Row], int]
-    choices: Choices
+    choices: BatchOptions
     others: OtherRuns
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.caller import Caller
+from postiz_async.caller import BoundScheduler
 from postiz_async.errors import (
     BadRequestError,
     BatchError,
@@ -102,7 +102,7 @@ class MediaUploads:
 
     async def _upload(self, sha: str, name: str) -> None:
         facts = self._facts[name]
-        caller = Caller(self._postiz.scheduler)
+        caller = BoundScheduler(self._postiz.scheduler)
         try:
             media = await self._outage.read(lambda: upload(caller, facts.path, facts=facts))
         except (BadRequestError, PayloadTooLargeError) as error:

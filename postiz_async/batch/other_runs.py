@@ -35,7 +35,7 @@ from postiz_async.batch.existing import (
 )
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.batch.resuming import past_of
-from postiz_async.caller import Caller
+from postiz_async.caller import BoundScheduler
 from postiz_async.delivery.sweep import are_whole
 from postiz_async.endpoints import LIST_POSTS, Call
 from postiz_async.errors import APIConnectionError, BatchError, ServerError
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from postiz_async.batch.choices import Choices
-    from postiz_async.batch.existing import ClientRefs, Found, Past
+    from postiz_async.batch.choices import BatchOptions
+    from postiz_async.batch.existing import ClientRefs, Past, StoredRows
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Copy, Journal, RowRecord
@@ -95,7 +95,7 @@ class OtherRuns:
         self,
         postiz: Postiz,
         outage: Outage,
-        choices: Choices,
+        choices: BatchOptions,
         past: Past,
         client_refs: ClientRefs,
         path: Path,
@@ -106,7 +106,7 @@ class OtherRuns:
         """Is told by `tell` of rows that were taken over while the job ran."""
         self._postiz = postiz
         self._outage = outage
-        self._once = Caller(postiz.scheduler, CallOptions(retry=False))
+        self._once = BoundScheduler(postiz.scheduler, CallOptions(retry=False))
         self._choices = choices
         self._past = past
         self._path = path
@@ -194,7 +194,7 @@ class OtherRuns:
             for ref, (post, is_ours) in decision.take.items()
         ]
 
-    def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> Found:
+    def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
         align = self._choices.align
         return find_rows(rows, posts, client_refs=self.client_refs, past=past, align=align)
 

@@ -10,7 +10,7 @@ from postiz_async.errors import PostizError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.delivery.journal import RowRecord, State
+    from postiz_async.delivery.journal import RowRecord, RowState
 
 __all__ = ["Outcome", "first_error", "outcome_of"]
 
@@ -21,7 +21,7 @@ class Outcome:
 
     row: int
     ref: str
-    state: State
+    state: RowState
     post_id: str | None = None
     note: str = ""
 

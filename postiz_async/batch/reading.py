@@ -17,13 +17,13 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["Reading", "Rules", "rules_of"]
+__all__ = ["ReadOptions", "Rules", "rules_of"]
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a campaign is to be read, where it is not as the columns have it.
 
-        Reading(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
+        ReadOptions(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
 
     Args:
         columns: the campaign's column by the name in the file; an empty one leaves it out.
@@ -46,7 +46,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A `Reading` that was checked; names in small letters, zones found."""
+    """A `ReadOptions` that was checked; names in small letters, zones found."""
 
     columns: Mapping[str, str]
     defaults: Mapping[str, str]
@@ -60,7 +60,7 @@ class Rules:
         return self.zones.get(integration.strip().casefold(), self.zone)
 
 
-def rules_of(reading: Reading) -> Rules:
+def rules_of(reading: ReadOptions) -> Rules:
     """Check how a campaign is to be read.
 
     Raises:

@@ -18,7 +18,7 @@ from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.mending import Mending
 from postiz_async.delivery.patience import PAUSES, Outage
 from postiz_async.delivery.removal import delete_whole
-from postiz_async.delivery.sweep import Fate, intents, lacking_tags, suspects, sweep
+from postiz_async.delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
 from postiz_async.shields import in_thread
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import RowRecord, SentRequest
-    from postiz_async.delivery.sweep import Intent, Suspect, Verdict
+    from postiz_async.delivery.sweep import Intent, Suspect, SweepResult
     from postiz_async.models.posts import Post
 
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
@@ -69,7 +69,7 @@ class Reconciled:
     @property
     def is_fine(self) -> bool:
         """Whether all that was stored is where it was put, once."""
-        return set(self.counts) <= {Fate.FINE.value, Fate.ADOPTED.value}
+        return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
 
 
 async def reconcile(
@@ -137,43 +137,43 @@ async def sweep_journal(
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Comparison:
     """What a journal says, what the server lists, and what is to be said of both."""
 
     rows: Mapping[str, RowRecord]
     in_doubt: Sequence[SentRequest]
     requests: Sequence[SentRequest]
     listed: Calendar
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[SweepResult]
 
     @property
     def doomed(self) -> set[str]:
         """Ids of the doubles that may be deleted."""
         return {v.post.id for v in self.verdicts if v.may_delete and v.post is not None}
 
-    def keeping_own(self, unsure: Collection[str]) -> list[Verdict]:
+    def keeping_own(self, unsure: Collection[str]) -> list[SweepResult]:
         """The verdicts, where a row's own post stays beside one that may be half made.
 
         Args:
             unsure: refs of rows whose adopted post may be half made.
         """
-        firsts = {v.ref: v.post for v in self.verdicts if v.fate is Fate.ADOPTED}
+        firsts = {v.ref: v.post for v in self.verdicts if v.fate is SweepState.ADOPTED}
         return [self._keeping_own(each, firsts, unsure) for each in self.verdicts]
 
     def _keeping_own(
-        self, verdict: Verdict, firsts: Mapping[str, Post | None], unsure: Collection[str]
-    ) -> Verdict:
+        self, verdict: SweepResult, firsts: Mapping[str, Post | None], unsure: Collection[str]
+    ) -> SweepResult:
         own = self.listed.posts.get(self.rows[verdict.ref].post_id or "")
         if own is None or verdict.ref not in unsure or verdict.ref not in firsts:
             return verdict
-        if verdict.fate is Fate.ADOPTED:
-            return replace(verdict, fate=Fate.FINE, post=own)
+        if verdict.fate is SweepState.ADOPTED:
+            return replace(verdict, fate=SweepState.FINE, post=own)
         if verdict.post is not None and verdict.post.id == own.id:
             return replace(verdict, post=firsts[verdict.ref], may_delete=False)
         return verdict
 
 
-async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Look:
+async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Comparison:
     rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
         held = {ref for request in in_doubt for ref in request.refs}
@@ -190,7 +190,7 @@ async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Look:
         now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
         copies={copy.post_id for copy in await journal.copies()},
     )
-    return _Look(rows, in_doubt, requests, listed, verdicts)
+    return _Comparison(rows, in_doubt, requests, listed, verdicts)
 
 
 async def _listed(
@@ -247,12 +247,14 @@ async def _remove(postiz: Postiz, doubles: Iterable[Post]) -> set[str]:
 
 
 def _summed(
-    verdicts: Sequence[Verdict], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
+    verdicts: Sequence[SweepResult], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
 ) -> Reconciled:
     counts = {
         fate.value: number
-        for fate in Fate
+        for fate in SweepState
         if (number := sum(verdict.fate is fate for verdict in verdicts))
     }
-    hidden = {rows[verdict.ref].channel for verdict in verdicts if verdict.fate is Fate.HIDDEN}
+    hidden = {
+        rows[verdict.ref].channel for verdict in verdicts if verdict.fate is SweepState.HIDDEN
+    }
     return Reconciled(counts, tuple(sorted(hidden)), lacking)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from postiz_async.batch.dialects import csv_line
-from postiz_async.delivery.journal import Finding, RowRecord, State
+from postiz_async.delivery.journal import Finding, RowRecord, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every row is stored, and none was refused or stuck when it was due."""
-        fine = {State.STORED, State.PUBLISHED}
+        fine = {RowState.STORED, RowState.PUBLISHED}
         return all(row.state in fine and row.finding is not Finding.STUCK for row in self.rows)
 
     @property
@@ -44,7 +44,7 @@ class Report:
         """Rows that a further run would still work on."""
         return sum(
             self.counts.get(state.value, 0)
-            for state in (State.PLANNED, State.SENDING, State.UNKNOWN)
+            for state in (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
         )
 
     def troubles(self) -> list[RowRecord]:
@@ -53,7 +53,7 @@ class Report:
         Those that are neither stored nor still to be sent, those that their network refused, and
         those that people or the clock moved, deleted, doubled or changed.
         """
-        fine = {State.STORED, State.PUBLISHED, State.PLANNED, State.SENDING}
+        fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
         return [row for row in self.rows if row.state not in fine or row.finding]
 
     def moved(self) -> list[RowRecord]:
@@ -62,7 +62,7 @@ class Report:
             row
             for row in self.rows
             if row.moved_from is not None
-            and row.state is not State.PLANNED
+            and row.state is not RowState.PLANNED
             and row.finding is Finding.NOTHING
         ]
 

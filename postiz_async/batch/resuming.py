@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from postiz_async.batch.decisions import new_records, with_changes
 from postiz_async.batch.existing import Past
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.delivery.sweep import intents
 from postiz_async.errors import BatchError
 from postiz_async.shields import in_thread
@@ -117,6 +117,6 @@ async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) 
     await journal.renumber(
         {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
     )
-    gone = [ref for ref, r in records.items() if ref not in here and r.state is State.PLANNED]
-    await journal.mark(gone, State.SKIPPED, "not in the campaign file any more")
+    gone = [ref for ref, r in records.items() if ref not in here and r.state is RowState.PLANNED]
+    await journal.mark(gone, RowState.SKIPPED, "not in the campaign file any more")
     await journal.found(with_changes(rows, records))

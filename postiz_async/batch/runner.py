@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeGuard
 import anyio
 
 from postiz_async.batch.decisions import new_records
-from postiz_async.batch.isolating import Halving, Refusals
+from postiz_async.batch.isolating import Bisection, Refusals
 from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.outcomes import Outcome, first_error, outcome_of
 from postiz_async.batch.plan import Limits, PlannedRequest, plan
-from postiz_async.batch.sending import Refused, Sender, Stored, TooLate, may_return
-from postiz_async.delivery.journal import State
+from postiz_async.batch.sending import Refused, RequestSender, Stored, TooLate, may_return
+from postiz_async.delivery.journal import RowState
 from postiz_async.delivery.lookup import Fence, LookUp
 from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.flight import MAX_CREATES
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.job import Job
     from postiz_async.batch.rows import Row
-    from postiz_async.batch.sending import Fate
+    from postiz_async.batch.sending import SendResult
     from postiz_async.delivery.journal import RowRecord, SentRequest
 
 __all__ = ["Runner"]
@@ -58,7 +58,7 @@ class Runner:
         """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(job.postiz, job.journal, self._fence, job.outage)
         self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
-        self._sender = Sender(job, self._fence, self._media.medium)
+        self._sender = RequestSender(job, self._fence, self._media.medium)
         job.others.on_taken = self._taken
 
     async def run(
@@ -121,9 +121,9 @@ class Runner:
         if fate is not None:
             await self._go_on(fate)
         if rest:
-            await self._again(rest)
+            await self._replan(rest)
 
-    async def _go_on(self, fate: Fate) -> None:
+    async def _go_on(self, fate: SendResult) -> None:
         """Do what follows when a sender is free again."""
         if isinstance(fate, Stored):
             await self._stored(fate)
@@ -153,7 +153,7 @@ class Runner:
             if refusal is None:
                 good.append(row)
             else:
-                await self._end([row], State.REFUSED, refusal)
+                await self._end([row], RowState.REFUSED, refusal)
         return PlannedRequest(tuple(good))
 
     async def _without_paused(self, request: PlannedRequest) -> PlannedRequest:
@@ -163,7 +163,7 @@ class Runner:
         if not stay:
             return request
         self._unsent.update(self.job.channels[row.ref].id for row in stay)
-        await self._end(stay, State.PLANNED, _PAUSED)
+        await self._end(stay, RowState.PLANNED, _PAUSED)
         return PlannedRequest(tuple(row for row in request.rows if row not in stay))
 
     async def _stored(self, fate: Stored) -> None:
@@ -171,7 +171,7 @@ class Runner:
         rows = fate.request.rows
         self._refusals.stored(self.job.channels[row.ref].id for row in rows)
         for row in rows:
-            await self._on_outcome(Outcome(row.number, row.ref, State.STORED, fate.ids[row.ref]))
+            await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, fate.ids[row.ref]))
 
     async def _taken(self, records: Sequence[RowRecord]) -> None:
         """Rows that another run has stored."""
@@ -185,9 +185,9 @@ class Runner:
         back = tuple(row.at(row.asked_for) for row in request.rows if may_return(row, now))
         gone = tuple(row for row in request.rows if not may_return(row, now))
         if gone and self.job.choices.late == "skip":
-            await self._end(gone, State.LATE, "its date passed before a slot was free")
+            await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
-        await self._again((*back, *gone))
+        await self._replan((*back, *gone))
 
     # -------------------------------------------------------------- refused
 
@@ -198,11 +198,11 @@ class Runner:
             await self._refuse(rows, refused.text)
         elif guilty:
             await self._refuse([rows[place] for place in sorted(guilty)], refused.text)
-            await self._again(tuple(r for place, r in enumerate(rows) if place not in guilty))
+            await self._replan(tuple(r for place, r in enumerate(rows) if place not in guilty))
         elif refused.is_size:
             half = len(rows) // 2
-            await self._again(rows[:half])
-            await self._again(rows[half:])
+            await self._replan(rows[:half])
+            await self._replan(rows[half:])
         else:
             await self._search(refused)
 
@@ -217,11 +217,11 @@ class Runner:
                 rest = (*search.unknown, *rest)
                 fruitless = 0 if search.is_fruitful else fruitless + 1
                 size = len(rest) if fruitless < _FRUITLESS else 1
-                found, rest = await self._grope(rest, size, tasks)
+                found, rest = await self._send_growing(rest, size, tasks)
 
-    async def _halve(self, refused: Refused, tasks: TaskGroup) -> Halving:
+    async def _halve(self, refused: Refused, tasks: TaskGroup) -> Bisection:
         """Find one guilty row; what does not tell anything of it is seen to in a task."""
-        search, text = Halving(refused.request.rows), refused.text
+        search, text = Bisection(refused.request.rows), refused.text
         while search.group:
             fate = await self._attempt(search.group)
             if _is_unnamed(fate):
@@ -232,12 +232,12 @@ class Runner:
                 search.stored()
             else:
                 tasks.start_soon(self._go_on, fate)
-                tasks.start_soon(self._again, search.others)
-                return Halving(())
+                tasks.start_soon(self._replan, search.others)
+                return Bisection(())
         await self._refuse(search.suspects, text)
         return search
 
-    async def _grope(
+    async def _send_growing(
         self, rows: tuple[Row, ...], size: int, tasks: TaskGroup
     ) -> tuple[Refused | None, tuple[Row, ...]]:
         """Send rows of which nothing is known, more at a time as long as they are stored.
@@ -257,7 +257,7 @@ class Runner:
                 tasks.start_soon(self._go_on, fate)
         return None, ()
 
-    async def _attempt(self, rows: tuple[Row, ...]) -> Fate:
+    async def _attempt(self, rows: tuple[Row, ...]) -> SendResult:
         """Send rows as one request when a sender is free."""
         self._fence.coming += 1
         await self._senders.acquire()
@@ -268,10 +268,10 @@ class Runner:
             self._fence.coming -= 1
 
     async def _refuse(self, rows: Sequence[Row], text: str) -> None:
-        await self._end(rows, State.REFUSED, text)
+        await self._end(rows, RowState.REFUSED, text)
         self._refusals.refused([self.job.channels[row.ref].id for row in rows], text)
 
-    async def _again(self, rows: tuple[Row, ...]) -> None:
+    async def _replan(self, rows: tuple[Row, ...]) -> None:
         """Send rows that were in a request before; they may differ in their dates now."""
         limits = Limits(posts=self.job.postiz.scheduler.gate.budget.request_posts)
         requests = plan(rows, self.job.size_of, limits)
@@ -297,22 +297,24 @@ class Runner:
             found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
         except (APIConnectionError, ServerError):
             if self._is_in_doubt(sent):
-                await self._settle(sent, dict.fromkeys(sent.refs, (State.UNDECIDED, _UNSEEN)))
+                await self._settle(sent, dict.fromkeys(sent.refs, (RowState.UNDECIDED, _UNSEEN)))
             raise
         stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
         notes = {sent.refs[place]: note for place, note in found.notes.items()}
-        fate = (State.UNDECIDED, _IN_DOUBT) if self._is_in_doubt(sent) else (State.PLANNED, "")
+        fate = (
+            (RowState.UNDECIDED, _IN_DOUBT) if self._is_in_doubt(sent) else (RowState.PLANNED, "")
+        )
         others = {
-            ref: fate if ref in rows else (State.SKIPPED, _GONE)
+            ref: fate if ref in rows else (RowState.SKIPPED, _GONE)
             for ref in sent.refs
             if ref not in stored
         }
-        others |= {sent.refs[place]: (State.UNDECIDED, _HIDDEN) for place in found.gone}
+        others |= {sent.refs[place]: (RowState.UNDECIDED, _HIDDEN) for place in found.gone}
         await self._settle(sent, others, stored, notes, rows)
-        again = tuple(rows[ref] for ref, (state, _) in others.items() if state is State.PLANNED)
+        again = tuple(rows[ref] for ref, (state, _) in others.items() if state is RowState.PLANNED)
         if again:
             await self.job.journal.put(new_records(again, self.job.channels))
-            await self._again(again)
+            await self._replan(again)
 
     def _is_in_doubt(self, sent: SentRequest) -> bool:
         """Whether a request's date passed before its absence was proved, and nobody said send."""
@@ -321,15 +323,15 @@ class Runner:
     async def _settle(
         self,
         sent: SentRequest,
-        others: Mapping[str, tuple[State, str]],
+        others: Mapping[str, tuple[RowState, str]],
         stored: Mapping[str, str] = _NONE,
         notes: Mapping[str, str] = _NONE,
         rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
         """Write down what became of a lost request, and tell of all that has ended."""
         await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
-        ended = {ref: (State.STORED, notes.get(ref, "")) for ref in stored}
-        ended |= {ref: end for ref, end in others.items() if end[0] is State.UNDECIDED}
+        ended = {ref: (RowState.STORED, notes.get(ref, "")) for ref in stored}
+        ended |= {ref: end for ref, end in others.items() if end[0] is RowState.UNDECIDED}
         for ref, (state, note) in ended.items():
             number = rows[ref].number if ref in rows else 0
             await self._on_outcome(Outcome(number, ref, state, stored.get(ref), note))
@@ -351,7 +353,7 @@ class Runner:
             self._sender.marks.lost(sent)
         calendar.posts.clear()
 
-    async def _end(self, rows: Sequence[Row], state: State, note: str) -> None:
+    async def _end(self, rows: Sequence[Row], state: RowState, note: str) -> None:
         await self.job.journal.mark([row.ref for row in rows], state, note)
         for row in rows:
             await self._on_outcome(Outcome(row.number, row.ref, state, None, note))
@@ -373,6 +375,6 @@ _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date;
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
 
 
-def _is_unnamed(fate: Fate) -> TypeGuard[Refused]:
+def _is_unnamed(fate: SendResult) -> TypeGuard[Refused]:
     """Whether a request was refused for one of its posts, and nothing says which."""
     return isinstance(fate, Refused) and not fate.guilty and not fate.is_size

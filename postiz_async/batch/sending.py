@@ -14,7 +14,7 @@ from postiz_async.batch.bodies import build_body, guilty_places
 from postiz_async.batch.marking import Marking
 from postiz_async.batch.plan import PlannedRequest
 from postiz_async.delivery.findings import day_and_time
-from postiz_async.delivery.journal import State
+from postiz_async.delivery.journal import RowState
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, CreatePost
 
-__all__ = ["Fate", "Lost", "Refused", "Sender", "Stored", "TooLate", "may_return"]
+__all__ = ["Lost", "Refused", "RequestSender", "SendResult", "Stored", "TooLate", "may_return"]
 
 _OF_POSTS = {400, 406, 413, 415, 422}
 """Statuses that say something of the posts; any other refusal would meet every request."""
@@ -84,18 +84,18 @@ class Lost:
     is_broken: bool
 
 
-Fate: TypeAlias = Stored | Refused | TooLate | Lost
+SendResult: TypeAlias = Stored | Refused | TooLate | Lost
 
 
 class _UnsentError(Exception):
     """A request must not leave any more; nothing was sent."""
 
-    def __init__(self, fate: Fate | None) -> None:
+    def __init__(self, fate: SendResult | None) -> None:
         super().__init__()
         self.fate = fate
 
 
-class Sender:
+class RequestSender:
     """Sends the requests of one job.
 
     Args:
@@ -111,7 +111,7 @@ class Sender:
         self._fence = fence
         self._medium = medium
 
-    async def send(self, request: PlannedRequest) -> Fate:
+    async def send(self, request: PlannedRequest) -> SendResult:
         """Send a request, and write down what became of it as far as that is known.
 
         Rows that another run has stored meanwhile are taken over and are not in its fate.
@@ -120,7 +120,7 @@ class Sender:
             PostizError: the job has to stop.
         """
         others = self._job.others
-        fate: Fate | None = None
+        fate: SendResult | None = None
         try:
             while fate is None:
                 request = await others.give_way(request)
@@ -130,7 +130,7 @@ class Sender:
         await others.tell()
         return fate
 
-    async def _send(self, request: PlannedRequest) -> Fate | None:
+    async def _send(self, request: PlannedRequest) -> SendResult | None:
         """The same; None if it was not sent because another run comes first."""
         number, sent_at = 0, 0.0
         body: CreatePost | None = None
@@ -220,7 +220,7 @@ class Sender:
     async def _set_aside(self, request: PlannedRequest, number: int) -> None:
         """The request was proved not stored: its rows are planned again."""
         if number:
-            others = dict.fromkeys(refs_of(request), (State.PLANNED, ""))
+            others = dict.fromkeys(refs_of(request), (RowState.PLANNED, ""))
             await self._job.journal.settle(number, stored={}, others=others)
 
     async def _lost(
@@ -228,7 +228,7 @@ class Sender:
     ) -> Lost:
         """Raises the cause when too many answers were lost one after the other."""
         log.info("the answer to request %d was lost: %s", number, error)
-        await self._job.journal.mark(refs_of(request), State.UNKNOWN, "its answer was lost")
+        await self._job.journal.mark(refs_of(request), RowState.UNKNOWN, "its answer was lost")
         cause = error.__cause__
         if isinstance(cause, APIConnectionError | ServerError) and self._job.outage.is_lasting:
             raise cause

@@ -13,7 +13,7 @@ import anyio
 
 from postiz_async.batch.afterwards import Afterwards
 from postiz_async.batch.checking import Origin, check_campaign, journal_path, reading_of
-from postiz_async.batch.choices import Choices, checked_late
+from postiz_async.batch.choices import BatchOptions, checked_late
 from postiz_async.batch.decisions import (
     as_sent,
     is_changed,
@@ -31,7 +31,7 @@ from postiz_async.batch.reconcile import sweep_journal
 from postiz_async.batch.resuming import past_of, write_rows
 from postiz_async.batch.runner import Runner
 from postiz_async.batch.tolerance import checked_align, read_align
-from postiz_async.delivery.journal import Journal, RowRecord, State
+from postiz_async.delivery.journal import Journal, RowRecord, RowState
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.patience import Outage
 from postiz_async.endpoints import LIST_POSTS
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from postiz_async.batch.media_files import MediaRoot
     from postiz_async.batch.plan import Forecast, PlannedRequest
     from postiz_async.batch.planning import Arrangement
-    from postiz_async.batch.reading import Reading
+    from postiz_async.batch.reading import ReadOptions
     from postiz_async.batch.report import Report
-    from postiz_async.batch.source import Row, Source
+    from postiz_async.batch.source import CampaignSource, Row
     from postiz_async.client import Postiz
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
@@ -127,12 +127,12 @@ class Batch(Afterwards):
     def __init__(
         self,
         postiz: Postiz,
-        source: Source,
+        source: CampaignSource,
         *,
         journal: Path | str | None = None,
         campaign: str | None = None,
         timezone: str | None = None,
-        reading: Reading | None = None,
+        reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
         align: timedelta | str = "0",
         late: Late = "skip",
@@ -146,7 +146,7 @@ class Batch(Afterwards):
         self.path = self._origin.name
         self.journal_path = self._origin.journal
         self._reading = reading_of(timezone, reading)
-        self._choices = Choices(
+        self._choices = BatchOptions(
             late=checked_late(late),
             on_doubt=on_doubt,
             existing=existing,
@@ -227,7 +227,7 @@ class Batch(Afterwards):
     @property
     def _planner(self) -> Planner:
         scheduler, clock = self._postiz.scheduler, self._postiz.clock
-        home = scheduler.gate.home
+        home = scheduler.gate.handle
         return Planner(
             size_of=self._checked.size_of,
             limits=Limits(posts=scheduler.gate.budget.request_posts),
@@ -280,7 +280,7 @@ class Batch(Afterwards):
             InvalidPostError: the campaign has problems.
         """
         self._refuse_problems()
-        await self._postiz.scheduler.gate.home.refresh()
+        await self._postiz.scheduler.gate.handle.refresh()
         planner, rows, align = self._planner, self._unsent(), self._choices.align
         self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
         return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
@@ -378,7 +378,7 @@ class Batch(Afterwards):
         if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
             journal = await self._open_journal()
             records = await journal.rows()
-            if any(record.state is State.UNDECIDED for record in records.values()):
+            if any(record.state is RowState.UNDECIDED for record in records.values()):
                 await sweep_journal(self._postiz, journal, with_open=False)
                 records = await journal.rows()
             self._know(replace(self._checked, records=records))

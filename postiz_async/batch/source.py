@@ -23,7 +23,7 @@ from postiz_async.batch.dialects import (
     open_campaign,
     without_escape,
 )
-from postiz_async.batch.reading import Reading, rules_of
+from postiz_async.batch.reading import ReadOptions, rules_of
 from postiz_async.batch.rows import COLUMNS, EXPORT_ONLY, CampaignRow, Row, with_refs
 from postiz_async.errors import BatchError, Problem
 
@@ -32,11 +32,19 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.reading import Rules
 
-__all__ = ["COLUMNS", "MAX_ROWS", "Campaign", "Row", "Source", "read_campaign", "read_source"]
+__all__ = [
+    "COLUMNS",
+    "MAX_ROWS",
+    "Campaign",
+    "CampaignSource",
+    "Row",
+    "read_campaign",
+    "read_source",
+]
 
 Given: TypeAlias = CampaignRow | Mapping[str, object]
 Record: TypeAlias = tuple[int, Mapping[str, object]]
-Source: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
+CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
 """Where a campaign comes from: a file, or rows that a program makes."""
 
 MAX_ROWS = 1_000_000
@@ -59,7 +67,7 @@ class Campaign:
 
 
 def read_campaign(
-    path: Path, *, timezone: str | None = None, reading: Reading | None = None
+    path: Path, *, timezone: str | None = None, reading: ReadOptions | None = None
 ) -> Campaign:
     """Read a CSV or JSONL file.
 
@@ -82,7 +90,9 @@ def read_campaign(
     return collector.campaign(path)
 
 
-async def read_source(source: Source, path: Path, *, reading: Reading | None = None) -> Campaign:
+async def read_source(
+    source: CampaignSource, path: Path, *, reading: ReadOptions | None = None
+) -> Campaign:
     """Read a campaign from wherever it comes; row numbers of a program's rows begin at 1.
 
     Args:
@@ -107,8 +117,8 @@ async def read_source(source: Source, path: Path, *, reading: Reading | None = N
     return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
 
 
-def _rules(timezone: str | None, reading: Reading | None) -> Rules:
-    said = reading if reading is not None else Reading()
+def _rules(timezone: str | None, reading: ReadOptions | None) -> Rules:
+    said = reading if reading is not None else ReadOptions()
     if timezone and said.timezone and timezone != said.timezone:
         raise BatchError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
     return rules_of(structs.replace(said, timezone=timezone or said.timezone))

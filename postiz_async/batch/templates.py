@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, cast
 
-from postiz_async.batch.dates import Fault
+from postiz_async.batch.dates import DateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Template:
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         self.fields = fields
-        self.faults: list[Fault] = []
+        self.faults: list[DateProblem] = []
 
     def fill(self, text: str) -> str:
         """The text with its fields filled in."""
@@ -62,5 +62,5 @@ class Template:
         return f"do you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
 
     def _wrong(self, message: str, hint: str) -> str:
-        self.faults.append(Fault(message, hint))
+        self.faults.append(DateProblem(message, hint))
         return ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.rows import Row
     from postiz_async.errors import Problem
     from postiz_async.models.posts import PostItem, PostType
-    from postiz_async.vetting import Vetting
+    from postiz_async.vetting import Preflight
 
 __all__ = ["column_of", "verdicts"]
 
@@ -38,7 +38,7 @@ _ROOM = 60_000
 """Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
 
 
-async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Vetting) -> list[Problem]:
+async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Preflight) -> list[Problem]:
     """What the server would refuse, and what would be regretted, row by row.
 
     Args:
@@ -93,7 +93,7 @@ class _Group:
     def clear(self) -> None:
         self.rows, self.items, self.size = [], [], 0
 
-    async def judge(self, checked: Checked, vetting: Vetting) -> list[Problem]:
+    async def judge(self, checked: Checked, vetting: Preflight) -> list[Problem]:
         first = self.rows[0]
         kind: PostType = "draft" if first.type == "draft" else "schedule"
         tags, short = first.tags, first.short_link

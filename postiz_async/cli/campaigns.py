@@ -27,7 +27,7 @@ from postiz_async.cli.output import Output, count, moment, problem_objects
 from postiz_async.cli.progress import RunDisplay
 from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.reconciling import say_changed
-from postiz_async.cli.reporting import Html, write_html
+from postiz_async.cli.reporting import HtmlOption, write_html
 from postiz_async.cli.reports import (
     channel_table,
     report_object,
@@ -38,7 +38,7 @@ from postiz_async.cli.reports import (
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.cli.stopping import SIGNAL_EXIT, run_until_stopped
 from postiz_async.cli.waiting import wait_until_published
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import (
     APIConnectionError,
     BatchError,
@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from postiz_async.batch.report import Report
     from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
-    from postiz_async.keeping import Kept
+    from postiz_async.keeping import Snapshot
 
 __all__ = ["plan", "run", "run_batch", "status"]
 
-Campaign = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
+CampaignFile = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
 JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]
@@ -89,7 +89,7 @@ _PASSING = (APIConnectionError, ServerError, QuotaError)
 
 
 async def plan(
-    file: Campaign,
+    file: CampaignFile,
     /,
     *,
     journal: JournalOption = None,
@@ -139,7 +139,7 @@ def _zone(name: str | None) -> tzinfo | None:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Choices:
+class CampaignOptions:
     """What is to be done with rows that are not plain."""
 
     late: Annotated[
@@ -174,14 +174,14 @@ class Choices:
 
 
 async def run(
-    file: Campaign,
+    file: CampaignFile,
     /,
     *,
     journal: JournalOption = None,
     campaign: Name = None,
     media_root: MediaRoots = None,
     align: Align = "0",
-    choices: Choices = Choices(),
+    choices: CampaignOptions = CampaignOptions(),
     wait_published: Annotated[
         bool,
         Parameter(
@@ -189,7 +189,7 @@ async def run(
             "over its date."
         ),
     ] = False,
-    html: Html = None,
+    html: HtmlOption = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
@@ -280,7 +280,7 @@ async def _run_if_open(
     looked_up = 0
     if batch.is_resumed:
         report = await batch.report()
-        unclear = (State.SENDING, State.UNKNOWN)
+        unclear = (RowState.SENDING, RowState.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
         if not (batch.requests or report.open or batch.has_news):
             if not report.complete or report.doubled:
@@ -353,7 +353,7 @@ def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
 
 
 async def status(
-    file: Campaign,
+    file: CampaignFile,
     /,
     *,
     journal: JournalOption = None,
@@ -382,7 +382,7 @@ async def status(
     return code
 
 
-def _quota_object(kept: Kept | None) -> dict[str, object] | None:
+def _quota_object(kept: Snapshot | None) -> dict[str, object] | None:
     if kept is None or not kept.limit_read:
         return None
     as_of = datetime.fromtimestamp(kept.as_of, UTC)

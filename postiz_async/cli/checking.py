@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async.cli.campaigns import Campaign, MediaRoots
+from postiz_async.cli.campaigns import CampaignFile, MediaRoots
 from postiz_async.cli.output import Output, count, printable, problem_objects
 from postiz_async.cli.reading import ReadAs, find_reading
 from postiz_async.cli.settings import Connection, Json, find_target, open_client
@@ -28,7 +28,7 @@ _SHOWN = 40
 
 
 async def validate(
-    file: Campaign,
+    file: CampaignFile,
     /,
     *,
     media_root: MediaRoots = None,

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output
 from postiz_async.cli.settings import Connection, Json, find_key, find_target, open_client
-from postiz_async.doctor import Finding, Verdict, examine
+from postiz_async.doctor import CheckResult, CheckStatus, examine
 from postiz_async.transport import AiohttpTransport
 
 __all__ = ["doctor"]
 
-_STYLES = {Verdict.FINE: "green", Verdict.WARNING: "yellow", Verdict.WRONG: "bold red"}
+_STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus.WRONG: "bold red"}
 
 
 async def doctor(
@@ -37,17 +37,19 @@ async def doctor(
         findings = await examine(transport, target.clock, api_key=given_key, base_url=target.root)
     finally:
         await transport.aclose()
-    findings.insert(0, Finding("settings", Verdict.FINE, f"the key comes from {target.source}"))
-    is_well = all(finding.verdict is not Verdict.WRONG for finding in findings)
+    findings.insert(
+        0, CheckResult("settings", CheckStatus.FINE, f"the key comes from {target.source}")
+    )
+    is_well = all(finding.verdict is not CheckStatus.WRONG for finding in findings)
     if spend_one and is_well:
         async with open_client(target) as postiz:
             await postiz.posts.probe()
             view = await postiz.quota()
         text = f"{view.remaining} of {view.limit} create requests left"
-        findings.append(Finding("quota", Verdict.FINE, text))
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
     elif not spend_one:
         text = "not looked at: reads do not show it (--spend-one costs one request)"
-        findings.append(Finding("quota", Verdict.FINE, text))
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
     if json:
         output.json(findings)
     else:
@@ -55,16 +57,16 @@ async def doctor(
     return 0 if is_well or _found(findings) else 2
 
 
-def _found(findings: list[Finding]) -> bool:
+def _found(findings: list[CheckResult]) -> bool:
     """Whether the API was found, at another address than the one that was given, and works."""
-    accepted = any(f.subject == "key" and f.verdict is Verdict.FINE for f in findings)
+    accepted = any(f.subject == "key" and f.verdict is CheckStatus.FINE for f in findings)
     only_addresses = all(
-        f.subject.startswith("address") for f in findings if f.verdict is Verdict.WRONG
+        f.subject.startswith("address") for f in findings if f.verdict is CheckStatus.WRONG
     )
     return accepted and only_addresses
 
 
-def _show(output: Output, findings: list[Finding]) -> None:
+def _show(output: Output, findings: list[CheckResult]) -> None:
     for finding in findings:
         line = Text()
         line.append(f"{finding.verdict.value:8}", _STYLES[finding.verdict])

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from postiz_async.batch.dialects import is_json
 from postiz_async.batch.exporting import Form, Naming, Which, export_posts, gathered
 from postiz_async.cli.output import Output, count
-from postiz_async.cli.ranges import End, Start, State, day_range
+from postiz_async.cli.ranges import EndOption, Start, StateOption, day_range
 from postiz_async.cli.settings import Connection, find_target, open_client
 from postiz_async.errors import InvalidPostError, Problem
 
@@ -21,8 +21,8 @@ __all__ = ["export"]
 async def export(
     *,
     start: Start = None,
-    end: End = None,
-    state: State = None,
+    end: EndOption = None,
+    state: StateOption = None,
     integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     channels: Annotated[

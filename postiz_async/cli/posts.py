@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from postiz_async.batch.check import Resolver
 from postiz_async.cli.export import export
 from postiz_async.cli.output import Output, confirm, count, short_moment
-from postiz_async.cli.ranges import End, Start, State, aware, day_range
+from postiz_async.cli.ranges import EndOption, Start, StateOption, aware, day_range
 from postiz_async.cli.settings import (
     Connection,
     Json,
@@ -42,8 +42,8 @@ Yes = Annotated[bool, Parameter(help="Do not ask.")]
 async def list_posts(
     *,
     start: Start = None,
-    end: End = None,
-    state: State = None,
+    end: EndOption = None,
+    state: StateOption = None,
     integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,

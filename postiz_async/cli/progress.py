@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async.cli.output import Output, clock_time, count, near_moment
-from postiz_async.delivery.journal import State
+from postiz_async.delivery.journal import RowState
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RunDisplay:
         self._postiz = postiz
         self._batch = batch
         self._zone = zone
-        self._states: Counter[State] = Counter()
+        self._states: Counter[RowState] = Counter()
         requests = batch.requests
         self._requests = len(requests)
         self._media = batch.media_files
@@ -137,7 +137,7 @@ class RunDisplay:
         quota = await self._quota()
         parts = [
             f"{self._requests_done}/{count(self._requests, 'request')}",
-            f"{count(self._states[State.STORED], 'post')} stored",
+            f"{count(self._states[RowState.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
         return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
@@ -170,12 +170,12 @@ class RunDisplay:
             return "all sent"
         return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
 
-    def _troubles(self) -> list[tuple[State, int]]:
-        states = (State.REFUSED, State.LATE, State.UNDECIDED)
+    def _troubles(self) -> list[tuple[RowState, int]]:
+        states = (RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)
         return [(state, self._states[state]) for state in states if self._states[state]]
 
     def _posts_text(self) -> Text:
-        text = Text(f"{self._states[State.STORED]:,} stored", style="green")
+        text = Text(f"{self._states[RowState.STORED]:,} stored", style="green")
         for state, number in self._troubles():
             text.append(f"   {number:,} {state.value}", style="red")
         return text

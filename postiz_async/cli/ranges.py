@@ -10,13 +10,13 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from postiz_async.client import Postiz
 
-__all__ = ["End", "Start", "State", "aware", "day_range"]
+__all__ = ["EndOption", "Start", "StateOption", "aware", "day_range"]
 
 Start = Annotated[
     datetime | None, Parameter(help="First moment (UTC unless it has a zone); today.")
 ]
-End = Annotated[datetime | None, Parameter(help="Last moment; 30 days after the first.")]
-State = Annotated[
+EndOption = Annotated[datetime | None, Parameter(help="Last moment; 30 days after the first.")]
+StateOption = Annotated[
     Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"] | None, Parameter(help="Only in this state.")
 ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from postiz_async.batch.reading import Reading
+from postiz_async.batch.reading import ReadOptions
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class ReadAs:
     ] = False
 
 
-def find_reading(said: ReadAs) -> Reading:
+def find_reading(said: ReadAs) -> ReadOptions:
     """What was said, as the batch takes it.
 
     Raises:
         ConfigurationError: something has no `=`, or is said twice.
     """
-    return Reading(
+    return ReadOptions(
         columns=_pairs("--column", said.column, "Text=content", str.rpartition),
         defaults=_pairs("--default", said.default, "tags=news", str.partition),
         date_format=said.date_format,

@@ -27,12 +27,12 @@ from postiz_async.errors import BatchError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async.batch.reading import Reading
+    from postiz_async.batch.reading import ReadOptions
     from postiz_async.batch.rows import Row
 
-__all__ = ["Html", "report", "write_html"]
+__all__ = ["HtmlOption", "report", "write_html"]
 
-Html = Annotated[
+HtmlOption = Annotated[
     Path | None, Parameter(help="Write what became of the campaign as a page for the browser.")
 ]
 
@@ -121,7 +121,7 @@ async def write_html(
     output.say(f"The report for the browser: {to}")
 
 
-def _rows(file: Path, reading: Reading) -> tuple[Row, ...]:
+def _rows(file: Path, reading: ReadOptions) -> tuple[Row, ...]:
     """The rows of the campaign; none if the file is gone or is the journal."""
     try:
         return read_campaign(file, reading=reading).rows

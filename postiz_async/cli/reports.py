@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from postiz_async.cli.output import Output, count, moment
-from postiz_async.delivery.journal import State
+from postiz_async.delivery.journal import RowState
 from postiz_async.delivery.replacing import replace_file
 from postiz_async.errors import describe_seconds
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["channel_table", "report_object", "show_report", "standing", "write_result"]
 
 MAX_TROUBLES = 30
-_ORDER = {state.value: place for place, state in enumerate(State)}
+_ORDER = {state.value: place for place, state in enumerate(RowState)}
 
 
 def show_report(
@@ -59,7 +59,7 @@ def show_report(
 
 def _trouble(row: RowRecord, zone: tzinfo | None) -> tuple[str | Text, ...]:
     fate = Text(f"{row.state.value}, {row.finding.value}" if row.finding else row.state.value)
-    fate.stylize("yellow" if row.state is State.STORED else "red")
+    fate.stylize("yellow" if row.state is RowState.STORED else "red")
     why = "; ".join(text for text in (row.note, row.remark) if text)
     return str(row.number), fate, row.name or row.channel, moment(row.date, zone), why
 
@@ -67,7 +67,7 @@ def _trouble(row: RowRecord, zone: tzinfo | None) -> tuple[str | Text, ...]:
 def standing(report: Report) -> str:
     """`220 stored, 3 refused, 2 planned of 225 rows`."""
     states = sorted(report.counts, key=lambda state: _ORDER.get(state, len(_ORDER)))
-    stored = State.STORED.value
+    stored = RowState.STORED.value
     states = [stored, *(state for state in states if state != stored)]
     counts = ", ".join(f"{report.counts.get(state, 0):,} {state}" for state in states)
     found = Counter(row.finding.value for row in report.rows if row.finding)
@@ -112,7 +112,9 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     by_channel: dict[str, Counter[str]] = {}
     for row in rows:
         by_channel.setdefault(row.name or row.channel, Counter())[row.state.value] += 1
-    states = [state.value for state in State if any(state.value in c for c in by_channel.values())]
+    states = [
+        state.value for state in RowState if any(state.value in c for c in by_channel.values())
+    ]
     output.table(
         ["channel", *states],
         [(name, *(str(counts[s] or "-") for s in states)) for name, counts in by_channel.items()],

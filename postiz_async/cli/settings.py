@@ -77,7 +77,7 @@ class Target:
         return f"<Target {self.root}, key from {self.source}>"
 
 
-class _Login(msgspec.Struct, rename="camel"):
+class _KeyFile(msgspec.Struct, rename="camel"):
     """What the official command line keeps after its login."""
 
     access_token: str | None = None
@@ -156,12 +156,12 @@ def state_folder() -> Path:
     return Path(base) / "postiz-async"
 
 
-def _official_login() -> _Login:
+def _official_login() -> _KeyFile:
     try:
         path = Path.home() / ".postiz" / "credentials.json"
-        return msgspec.json.decode(path.read_bytes(), type=_Login)
+        return msgspec.json.decode(path.read_bytes(), type=_KeyFile)
     except (OSError, RuntimeError, msgspec.DecodeError):
-        return _Login()
+        return _KeyFile()
 
 
 def _sandbox_clock(root: str) -> Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postiz_async.content.counting import Counts, counted_text, length, utf16_length
 from postiz_async.content.faults import faults
-from postiz_async.content.misfits import misfits, misfits_of_body, misfits_of_request
+from postiz_async.content.misfits import input_type_problems, misfits_of_body, misfits_of_request
 from postiz_async.content.previewing import Preview, preview
 from postiz_async.content.publishing import Editor, published_text
 from postiz_async.content.rendering import is_sent_as_it_is, render
@@ -17,9 +17,9 @@ __all__ = [
     "Preview",
     "counted_text",
     "faults",
+    "input_type_problems",
     "is_sent_as_it_is",
     "length",
-    "misfits",
     "misfits_of_body",
     "misfits_of_request",
     "preview",

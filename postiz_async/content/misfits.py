@@ -18,7 +18,7 @@ from postiz_async.models.settings import ProviderSettings, RawSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Misfit", "misfits", "misfits_of_body", "misfits_of_request"]
+__all__ = ["InputTypeProblem", "input_type_problems", "misfits_of_body", "misfits_of_request"]
 
 _CHANNELS = (str, Integration)
 _SETTINGS = (ProviderSettings, RawSettings, Mapping)
@@ -27,7 +27,7 @@ _CONTENTS = "a str, Text, Markdown or Html is wanted"
 _UPLOAD = "upload it first: await postiz.media.upload(...)"
 
 
-class Misfit(NamedTuple):
+class InputTypeProblem(NamedTuple):
     """What is wrong where; `where` begins with a dot, and is empty for the post itself."""
 
     where: str
@@ -35,7 +35,7 @@ class Misfit(NamedTuple):
     hint: str
 
 
-def misfits(post: object) -> Iterator[Misfit]:
+def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     """What is wrong with a post, in the order of its fields."""
     if not isinstance(post, NewPost):
         yield _misfit("", post, "a NewPost is wanted")
@@ -49,13 +49,13 @@ def misfits(post: object) -> Iterator[Misfit]:
     yield from _thread(post.thread)
 
 
-def misfits_of_body(body: object) -> Iterator[Misfit]:
+def misfits_of_body(body: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the body of a request; its fields are not looked at."""
     hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
     yield from _one(".body", body, CreatePost, hint)
 
 
-def misfits_of_request(at: object, tags: object) -> Iterator[Misfit]:
+def misfits_of_request(at: object, tags: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the moment and the tags of a request."""
     yield from _one(".at", at, datetime, "a datetime with a time zone is wanted")
     yield from _listed(".tags", tags, "a list of texts is wanted")
@@ -63,7 +63,7 @@ def misfits_of_request(at: object, tags: object) -> Iterator[Misfit]:
         yield from _one(f".tags.{place}", tag, str, "a text is wanted")
 
 
-def _content(where: str, content: object) -> Iterator[Misfit]:
+def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
     if isinstance(content, str):
         return
     if not isinstance(content, Text | Markdown | Html):
@@ -75,7 +75,7 @@ def _content(where: str, content: object) -> Iterator[Misfit]:
             yield from _mention(f"{where}.mentions.{place}", mention)
 
 
-def _mention(where: str, mention: object) -> Iterator[Misfit]:
+def _mention(where: str, mention: object) -> Iterator[InputTypeProblem]:
     if not isinstance(mention, Mention):
         yield _misfit(where, mention, "a Mention is wanted")
         return
@@ -83,13 +83,13 @@ def _mention(where: str, mention: object) -> Iterator[Misfit]:
     yield from _one(f"{where}.name", mention.name, str, "a str is wanted")
 
 
-def _media(where: str, media: object) -> Iterator[Misfit]:
+def _media(where: str, media: object) -> Iterator[InputTypeProblem]:
     yield from _listed(where, media, "a list of Media is wanted")
     for place, medium in enumerate(_items(media)):
         yield from _one(f"{where}.{place}", medium, Media, _UPLOAD)
 
 
-def _thread(thread: object) -> Iterator[Misfit]:
+def _thread(thread: object) -> Iterator[InputTypeProblem]:
     yield from _listed(".thread", thread, "a list of parts is wanted")
     for place, part in enumerate(_items(thread)):
         where = f".thread.{place}"
@@ -101,12 +101,14 @@ def _thread(thread: object) -> Iterator[Misfit]:
         yield from _one(f"{where}.delay", part.delay, (int, float), "a number of minutes is wanted")
 
 
-def _one(where: str, value: object, kinds: type | tuple[type, ...], hint: str) -> Iterator[Misfit]:
+def _one(
+    where: str, value: object, kinds: type | tuple[type, ...], hint: str
+) -> Iterator[InputTypeProblem]:
     if not isinstance(value, kinds):
         yield _misfit(where, value, hint)
 
 
-def _listed(where: str, value: object, hint: str) -> Iterator[Misfit]:
+def _listed(where: str, value: object, hint: str) -> Iterator[InputTypeProblem]:
     if not _is_listed(value):
         yield _misfit(where, value, hint)
 
@@ -119,8 +121,8 @@ def _items(value: object) -> Iterable[object]:
     return cast("Sequence[object]", value) if _is_listed(value) else ()
 
 
-def _misfit(where: str, value: object, hint: str) -> Misfit:
-    return Misfit(where, f"is {_named(value)}", hint)
+def _misfit(where: str, value: object, hint: str) -> InputTypeProblem:
+    return InputTypeProblem(where, f"is {_named(value)}", hint)
 
 
 def _named(value: object) -> str:

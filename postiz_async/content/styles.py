@@ -21,7 +21,7 @@ _BOLD = {
 }
 _LOW_LINE = "\u0332"
 _UNDERLINED = {ord(letter): letter + _LOW_LINE for letter in string.ascii_letters + string.digits}
-_ENTITY = re.compile(r"(&(?:amp|nbsp|quot|#39|lt|gt);)")
+_STYLED_ENTITY = re.compile(r"(&(?:amp|nbsp|quot|#39|lt|gt);)")
 
 
 def bold(text: str) -> str:
@@ -35,7 +35,7 @@ def underlined(text: str) -> str:
 
 
 def _outside_of_entities(text: str, table: dict[int, int] | dict[int, str]) -> str:
-    pieces = _ENTITY.split(text)
+    pieces = _STYLED_ENTITY.split(text)
     return "".join(
         piece if number % 2 else piece.translate(table) for number, piece in enumerate(pieces)
     )

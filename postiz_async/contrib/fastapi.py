@@ -72,7 +72,7 @@ LONGEST_DELIVERY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _AppState:
     client: Postiz | PostizPool
     max_wait: Budget
 
@@ -120,16 +120,16 @@ async def postiz_lifespan(
                 stack.push_async_callback(store.aclose)
             client = Postiz(quota=store, outbox=outbox, drain=drain)
         await stack.enter_async_context(client)
-        app.state.postiz_async = _State(client, max_wait)
+        app.state.postiz_async = _AppState(client, max_wait)
         try:
             yield client
         finally:
             del app.state.postiz_async
 
 
-def _state(request: Request) -> _State:
+def _state(request: Request) -> _AppState:
     found = getattr(request.app.state, "postiz_async", None)
-    if not isinstance(found, _State):
+    if not isinstance(found, _AppState):
         raise ConfigurationError(
             "The application has no Postiz client: enter postiz_lifespan(app) in its lifespan."
         )

@@ -7,24 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.records import FOUND, FOUND_UNSURE, UNSURE, Finding, State
-from postiz_async.delivery.sweep import Fate
+from postiz_async.delivery.records import FOUND, FOUND_UNSURE, UNSURE, Finding, RowState
+from postiz_async.delivery.sweep import SweepState
 from postiz_async.resources.finding import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from postiz_async.delivery.records import RowRecord
-    from postiz_async.delivery.sweep import Verdict
+    from postiz_async.delivery.sweep import SweepResult
 
 __all__ = ["FOUND_UNSURE", "day_and_time", "judged"]
 
 _FINDINGS = {
-    Fate.DOUBLED: Finding.DOUBLED,
-    Fate.DELETED: Finding.DELETED,
-    Fate.EQUAL: Finding.EQUAL,
-    Fate.MOVED: Finding.MOVED,
-    Fate.HIDDEN: Finding.HIDDEN,
+    SweepState.DOUBLED: Finding.DOUBLED,
+    SweepState.DELETED: Finding.DELETED,
+    SweepState.EQUAL: Finding.EQUAL,
+    SweepState.MOVED: Finding.MOVED,
+    SweepState.HIDDEN: Finding.HIDDEN,
 }
 _WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
 """The weightiest first."""
@@ -32,7 +32,7 @@ _WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
 
 def judged(
     rows: Mapping[str, RowRecord],
-    verdicts: Iterable[Verdict],
+    verdicts: Iterable[SweepResult],
     *,
     removed: Collection[str] = (),
     unsure: Collection[str] = (),
@@ -45,7 +45,7 @@ def judged(
         removed: ids of the doubles that were deleted.
         unsure: refs of rows whose adopted post may be half made.
     """
-    by_ref: defaultdict[str, list[Verdict]] = defaultdict(list)
+    by_ref: defaultdict[str, list[SweepResult]] = defaultdict(list)
     for verdict in verdicts:
         by_ref[verdict.ref].append(verdict)
     notes = dict.fromkeys(unsure, FOUND_UNSURE)
@@ -55,7 +55,9 @@ def judged(
     return [row for ref, row in after.items() if row != rows[ref]]
 
 
-def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str], note: str) -> RowRecord:
+def _row(
+    row: RowRecord, said: Sequence[SweepResult], removed: Collection[str], note: str
+) -> RowRecord:
     findings = [_finding(each, removed) for each in said if each.fate in _FINDINGS]
     texts = [text for verdict in said if (text := _text(verdict, removed))]
     for verdict in said:
@@ -68,37 +70,41 @@ def _row(row: RowRecord, said: Sequence[Verdict], removed: Collection[str], note
     return row
 
 
-def _finding(verdict: Verdict, removed: Collection[str]) -> Finding:
-    is_gone = verdict.fate is Fate.DOUBLED and verdict.post and verdict.post.id in removed
+def _finding(verdict: SweepResult, removed: Collection[str]) -> Finding:
+    is_gone = verdict.fate is SweepState.DOUBLED and verdict.post and verdict.post.id in removed
     return Finding.DEDUPLICATED if is_gone else _FINDINGS[verdict.fate]
 
 
-def _adopted(row: RowRecord, verdict: Verdict, note: str) -> RowRecord:
+def _adopted(row: RowRecord, verdict: SweepResult, note: str) -> RowRecord:
     """The row with the post and the date that the server has; the mark is no part of a date."""
-    if verdict.post is None or verdict.fate not in {Fate.FINE, Fate.MOVED, Fate.ADOPTED}:
+    if verdict.post is None or verdict.fate not in {
+        SweepState.FINE,
+        SweepState.MOVED,
+        SweepState.ADOPTED,
+    }:
         return row
     second = int(stored_at(verdict.post).timestamp())
     row = row if second == int(row.date) else replace(row, date=second)
-    if verdict.fate is Fate.ADOPTED:
-        return replace(row, state=State.STORED, post_id=verdict.post.id, note=note)
-    if verdict.fate is Fate.FINE and row.note in UNSURE and note == FOUND:
+    if verdict.fate is SweepState.ADOPTED:
+        return replace(row, state=RowState.STORED, post_id=verdict.post.id, note=note)
+    if verdict.fate is SweepState.FINE and row.note in UNSURE and note == FOUND:
         return replace(row, note=UNSURE[row.note])
     return row
 
 
-def _text(verdict: Verdict, removed: Collection[str]) -> str:
-    if verdict.fate is Fate.DELETED:
+def _text(verdict: SweepResult, removed: Collection[str]) -> str:
+    if verdict.fate is SweepState.DELETED:
         return "deleted in Postiz; it is not sent again"
-    if verdict.fate is Fate.HIDDEN:
+    if verdict.fate is SweepState.HIDDEN:
         return "its channel is gone from Postiz, so it is not listed any more"
     if verdict.post is None:
         return ""
     post = verdict.post
-    if verdict.fate is Fate.EQUAL:
+    if verdict.fate is SweepState.EQUAL:
         return f"somebody else stored an equal post at the same moment: {post.id}; it is left alone"
-    if verdict.fate is Fate.DOUBLED and post.id in removed:
+    if verdict.fate is SweepState.DOUBLED and post.id in removed:
         return f"was stored twice; {post.id} was deleted"
-    if verdict.fate is Fate.DOUBLED:
+    if verdict.fate is SweepState.DOUBLED:
         return f"is stored twice, as {post.id} too; delete one of them in Postiz"
     return _moved(verdict.put_at, stored_at(post)) if verdict.put_at is not None else ""
 

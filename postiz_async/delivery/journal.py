@@ -28,8 +28,8 @@ from postiz_async.delivery.records import (
     Copy,
     Finding,
     RowRecord,
+    RowState,
     SentRequest,
-    State,
     Summary,
     connect,
     read_kept,
@@ -40,7 +40,7 @@ from postiz_async.delivery.records import (
 )
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.shields import in_thread, to_the_end
+from postiz_async.shields import in_thread, run_to_completion
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.keeping import Kept
+    from postiz_async.keeping import Snapshot
     from postiz_async.models.posts import CreatePost
 
 __all__ = [
@@ -56,8 +56,8 @@ __all__ = [
     "Finding",
     "Journal",
     "RowRecord",
+    "RowState",
     "SentRequest",
-    "State",
     "Summary",
     "read_summary",
 ]
@@ -104,7 +104,7 @@ class Journal:
 
     async def aclose(self) -> None:
         """Close the file and let go of the lock."""
-        await to_the_end(self._close_in_turn())
+        await run_to_completion(self._close_in_turn())
 
     async def _close_in_turn(self) -> None:
         async with self._turn:
@@ -179,7 +179,7 @@ class Journal:
         values = [(number, ref) for ref, number in numbers.items()]
         await self._do(lambda c: c.executemany("UPDATE rows SET number = ? WHERE ref = ?", values))
 
-    async def mark(self, refs: Iterable[str], state: State, note: str = "") -> None:
+    async def mark(self, refs: Iterable[str], state: RowState, note: str = "") -> None:
         """Give rows a state; those that are stored stay so."""
         values = [(state.value, note, ref) for ref in refs]
         await self._do(
@@ -208,7 +208,7 @@ class Journal:
         def work(c: sqlite3.Connection) -> int:
             for ref in refs:
                 row = c.execute("SELECT state FROM rows WHERE ref = ?", (ref,)).fetchone()
-                if row is None or row[0] != State.PLANNED.value:
+                if row is None or row[0] != RowState.PLANNED.value:
                     what = row[0] if row else "unknown"
                     raise BatchError(f"Row {ref} is {what}, not planned; it is not sent again.")
             cursor = c.execute(
@@ -218,7 +218,7 @@ class Journal:
             number = int(cursor.lastrowid or 0)
             c.executemany(
                 "UPDATE rows SET state = ?, request = ?, note = '' WHERE ref = ?",
-                [(State.SENDING.value, number, ref) for ref in refs],
+                [(RowState.SENDING.value, number, ref) for ref in refs],
             )
             if date is not None:
                 c.executemany(_MOVE, [{"date": date, "ref": ref} for ref in refs])
@@ -237,7 +237,7 @@ class Journal:
         request: int,
         *,
         stored: Mapping[str, str],
-        others: Mapping[str, tuple[State, str]],
+        others: Mapping[str, tuple[RowState, str]],
         notes: Mapping[str, str] | None = None,
     ) -> None:
         """Write down the outcome of a request. A second one is not believed.
@@ -257,7 +257,7 @@ class Journal:
             c.executemany(
                 "UPDATE rows SET state = ?, post_id = ?, note = ? WHERE ref = ?",
                 [
-                    (State.STORED.value, post_id, said.get(ref, ""), ref)
+                    (RowState.STORED.value, post_id, said.get(ref, ""), ref)
                     for ref, post_id in stored.items()
                 ],
             )
@@ -383,11 +383,11 @@ class Journal:
             lambda c: c.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?)", (sha256, value))
         )
 
-    async def load(self) -> Kept | None:
+    async def load(self) -> Snapshot | None:
         """The quota's state, as a `Keeper`."""
         return await self._do(read_kept)
 
-    async def save(self, kept: Kept) -> None:
+    async def save(self, kept: Snapshot) -> None:
         """Keep the quota's state, as a `Keeper`."""
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from postiz_async.delivery.records import Account, SentRequest
     from postiz_async.models.posts import Post
 
-__all__ = ["Accounts", "Fence", "Found", "LookUp"]
+__all__ = ["Accounts", "Fence", "LookUp", "LookUpResult"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -93,7 +93,7 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookUpResult:
     """What is stored of a request: place to post id, and notes on some of the places.
 
     `gone` are the places of which nothing can be known, because their channels are deleted.
@@ -139,7 +139,7 @@ class LookUp:
         age: float | None = None,
         is_broken: bool = False,
         hurry: bool = False,
-    ) -> Found:
+    ) -> LookUpResult:
         """What is stored of a request, when that is certain.
 
         Args:
@@ -167,7 +167,9 @@ class LookUp:
         notes = dict.fromkeys(others, FOUND_UNSURE)
         last = max(stored.keys() - others, default=-1)
         if last not in posts or await self._accounts.has_stored(stored[last]):
-            return Found(stored, notes, gone)  # what is written down as stored is left as it is
+            return LookUpResult(
+                stored, notes, gone
+            )  # what is written down as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
         end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
@@ -175,7 +177,7 @@ class LookUp:
             del stored[last]
         if end == "unsure":
             notes[last] = MAY_LACK if has_failed else UNSEEN_END
-        return Found(stored, notes, gone)
+        return LookUpResult(stored, notes, gone)
 
     async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
         """The places whose channels are not there any more: nothing of them is listed."""

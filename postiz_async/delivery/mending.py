@@ -36,7 +36,7 @@ UNSEEN_END = (
     "its thread or not be published"
 )
 
-End: TypeAlias = Literal["whole", "unsure", "removed"]
+RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
 
 
 class Mending:
@@ -46,7 +46,9 @@ class Mending:
         self._postiz = postiz
         self._outage = outage
 
-    async def mend(self, sent: SentRequest, place: int, post: Post, *, has_ended: bool) -> End:
+    async def mend(
+        self, sent: SentRequest, place: int, post: Post, *, has_ended: bool
+    ) -> RepairResult:
         """Make the last post of a request whole.
 
         Args:
@@ -70,10 +72,10 @@ class Mending:
             return "unsure"
         return await self._in_time(sent, lambda: self._delete(post))
 
-    async def _restart(self, sent: SentRequest, post: Post) -> End | None:
+    async def _restart(self, sent: SentRequest, post: Post) -> RepairResult | None:
         """Give a post the publishing job that it may lack; None when the server has no way to."""
 
-        async def restart() -> End | None:
+        async def restart() -> RepairResult | None:
             try:
                 await self._postiz.posts.set_status(post.id, "schedule")
             except BadRequestError:
@@ -84,17 +86,19 @@ class Mending:
 
         return await self._in_time(sent, restart)
 
-    async def _delete(self, post: Post) -> End:
+    async def _delete(self, post: Post) -> RepairResult:
         await delete_whole(self._postiz.posts, post)
         return "removed"
 
-    async def _in_time(self, sent: SentRequest, call: Callable[[], Awaitable[T]]) -> T | End:
+    async def _in_time(
+        self, sent: SentRequest, call: Callable[[], Awaitable[T]]
+    ) -> T | RepairResult:
         """Call, again while Postiz is away, but `unsure` when the date of the post is near.
 
         From then on it may be published already, and would be published again.
         """
 
-        async def unless_due() -> T | End:
+        async def unless_due() -> T | RepairResult:
             return "unsure" if self._is_due_soon(sent) else await call()
 
         return await self._outage.read(unless_due)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 
-from postiz_async.caller import Caller
+from postiz_async.caller import BoundScheduler
 from postiz_async.endpoints import IS_CONNECTED, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -77,7 +77,7 @@ class _AgainError(Exception):
     """The call is to be made again when the outage is over."""
 
 
-class _State(Enum):
+class _PauseState(Enum):
     UP = "up"
     DOWN = "down"
     TRIAL = "trial"
@@ -133,7 +133,7 @@ class Outage:
         self._log = log
         self._waits_for = waits_for
         self._gives_up = gives_up
-        self._state = _State.UP
+        self._state = _PauseState.UP
         self._failures = 0
         self._creates_fail = False
         self._error: PostizError | None = None
@@ -153,7 +153,7 @@ class Outage:
         gives_up: bool = True,
     ) -> Outage:
         """One that asks Postiz by the cheapest route that looks up the key, once each time."""
-        once = Caller(postiz.scheduler, CallOptions(retry=False))
+        once = BoundScheduler(postiz.scheduler, CallOptions(retry=False))
         return cls(
             postiz.clock,
             lambda: once.call(Call(IS_CONNECTED)),
@@ -166,7 +166,7 @@ class Outage:
     def pauses_for(self) -> float:
         """Seconds in which nothing is sent for certain."""
         left = self._until - self._clock.monotonic()
-        return max(0.0, left) if self._state is _State.DOWN else 0.0
+        return max(0.0, left) if self._state is _PauseState.DOWN else 0.0
 
     @property
     def is_lasting(self) -> bool:
@@ -175,7 +175,7 @@ class Outage:
 
     def admits(self, *, is_trial: bool) -> bool:
         """Whether a create may leave now."""
-        return self._state is _State.UP or (self._state is _State.TRIAL and is_trial)
+        return self._state is _PauseState.UP or (self._state is _PauseState.TRIAL and is_trial)
 
     # -------------------------------------------------------------- calls
 
@@ -225,10 +225,10 @@ class Outage:
         while True:
             await self._passable()
             try:
-                if self._state is _State.UP:
+                if self._state is _PauseState.UP:
                     return await self._attempt(call, Departure(self, is_trial=False))
                 async with self._trial:
-                    if self._state is _State.TRIAL:
+                    if self._state is _PauseState.TRIAL:
                         return await self._attempt(call, Departure(self, is_trial=True))
             except _AgainError:
                 continue
@@ -255,22 +255,22 @@ class Outage:
 
     def failed(self, error: PostizError) -> None:
         """Something else failed that everybody has to wait for."""
-        if self._state is not _State.DOWN:
+        if self._state is not _PauseState.DOWN:
             self._failed(error, self.turn, is_create=False)
 
     def carried_out(self) -> None:
         """A create whose answer was lost was carried out: Postiz did not fail at it."""
         self._creates_fail = False
-        if self._state is _State.TRIAL:
+        if self._state is _PauseState.TRIAL:
             self._up()
 
     # -------------------------------------------------------------- states
 
     async def _passable(self) -> None:
         """Wait until calls may leave; one of those that wait asks."""
-        while self._state is _State.DOWN:
+        while self._state is _PauseState.DOWN:
             async with self._asking:
-                if self._state is _State.DOWN:
+                if self._state is _PauseState.DOWN:
                     await self._look()
 
     async def _look(self) -> None:
@@ -293,10 +293,10 @@ class Outage:
                 self._failed(error, turn, is_create=False)
                 return
         if turn == self.turn:
-            self._change(_State.TRIAL)
+            self._change(_PauseState.TRIAL)
 
     def _failed(self, error: PostizError, turn: int, *, is_create: bool) -> None:
-        if turn == self.turn or self._state is not _State.UP:
+        if turn == self.turn or self._state is not _PauseState.UP:
             self._creates_fail |= is_create
         if turn != self.turn:
             return
@@ -305,16 +305,16 @@ class Outage:
         self._until = now + pause_after(error, self._failures)
         self._error = error
         self.trouble = str(error).partition("\n")[0]
-        if self._state is _State.UP:
+        if self._state is _PauseState.UP:
             self._began, self._first_turn = now, self.turn + 1
             self._log.warning("paused until Postiz is back: %s", self.trouble)
         else:
             left = describe_seconds(self._until - now)
             self._log.info("not back yet, next look in %s: %s", left, self.trouble)
-        self._change(_State.DOWN)
+        self._change(_PauseState.DOWN)
 
     def _answered(self, turn: int, *, is_create: bool) -> None:
-        has_left_since = self._state is not _State.UP and turn > self._first_turn
+        has_left_since = self._state is not _PauseState.UP and turn > self._first_turn
         if has_left_since and (is_create or not self._creates_fail):
             self._up()
 
@@ -323,9 +323,9 @@ class Outage:
         self._log.warning("goes on after a pause of %s", lasted)
         self._failures, self._creates_fail = 0, False
         self._error, self.trouble = None, ""
-        self._change(_State.UP)
+        self._change(_PauseState.UP)
 
-    def _change(self, state: _State) -> None:
+    def _change(self, state: _PauseState) -> None:
         self._state = state
         self.turn += 1
         self._changed.set()

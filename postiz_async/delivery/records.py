@@ -24,7 +24,7 @@ from postiz_async.delivery.migrations import (
     read_version,
 )
 from postiz_async.errors import BatchError
-from postiz_async.keeping import Kept
+from postiz_async.keeping import Snapshot
 from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ __all__ = [
     "Copy",
     "Finding",
     "RowRecord",
+    "RowState",
     "SentRequest",
-    "State",
     "Summary",
     "connect",
     "open_reader",
@@ -86,7 +86,7 @@ CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) S
 """
 
 
-class State(StrEnum):
+class RowState(StrEnum):
     """What became of a row."""
 
     PLANNED = "planned"
@@ -159,7 +159,7 @@ class RowRecord:
     fingerprint: str
     channel: str
     date: float
-    state: State = State.PLANNED
+    state: RowState = RowState.PLANNED
     request: int | None = None
     post_id: str | None = None
     note: str = ""
@@ -205,7 +205,7 @@ class Summary:
     campaign: str
     rows: tuple[RowRecord, ...]
     requests: int
-    kept: Kept | None
+    kept: Snapshot | None
 
 
 def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
@@ -297,7 +297,17 @@ def _row(  # in the order of the columns
     name: str,
     moved_from: float | None,
 ) -> RowRecord:
-    where = (State(state), request, post_id, note, Finding(finding), remark, link, name, moved_from)
+    where = (
+        RowState(state),
+        request,
+        post_id,
+        note,
+        Finding(finding),
+        remark,
+        link,
+        name,
+        moved_from,
+    )
     return RowRecord(ref, number, fingerprint, channel, date, *where)
 
 
@@ -321,10 +331,10 @@ def read_requests(
     ]
 
 
-def read_kept(connection: sqlite3.Connection) -> Kept | None:
+def read_kept(connection: sqlite3.Connection) -> Snapshot | None:
     """The state of the quota, if it was ever kept."""
     row = connection.execute("SELECT kept FROM quota WHERE id = 1").fetchone()
-    return msgspec.json.decode(row[0], type=Kept) if row else None
+    return msgspec.json.decode(row[0], type=Snapshot) if row else None
 
 
 _FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DUE_SOON",
-    "Fate",
     "Intent",
     "Suspect",
-    "Verdict",
+    "SweepResult",
+    "SweepState",
     "are_whole",
     "intents",
     "lacking_tags",
@@ -63,7 +63,7 @@ DUE_SOON = timedelta(minutes=10)
 _UNPUBLISHED = {"QUEUE", "DRAFT"}
 
 
-class Fate(StrEnum):
+class SweepState(StrEnum):
     """What a look at the server shows of a row or of one more post."""
 
     FINE = "fine"
@@ -88,14 +88,14 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SweepResult:
     """The fate of a row, and the post that it is about.
 
     `put_at` is only of a MOVED: where it was put. `may_delete` is only of a DOUBLED: `post` is
     the one too many.
     """
 
-    fate: Fate
+    fate: SweepState
     ref: str
     post: Post | None = None
     put_at: datetime | None = None
@@ -134,7 +134,7 @@ def sweep(
     channels: Collection[str],
     now: datetime,
     copies: Collection[str] = (),
-) -> list[Verdict]:
+) -> list[SweepResult]:
     """Hold rows against what is listed.
 
     Args:
@@ -151,25 +151,27 @@ def sweep(
     by_ref: dict[str, RowRecord] = {row.ref: row for row in rows}
     posts = {post.id: post for post in listed if post.id not in copies}
     look = _Look(posts, by_ref, sent, now)
-    verdicts: list[Verdict] = []
-    extras: list[Verdict] = []
+    verdicts: list[SweepResult] = []
+    extras: list[SweepResult] = []
     for ref, tries in look.tries.items():
         if not any(try_.item.integration.id in channels for try_ in tries):
             if by_ref[ref].post_id is not None:
-                verdicts.append(Verdict(Fate.HIDDEN, ref))
+                verdicts.append(SweepResult(SweepState.HIDDEN, ref))
             continue
         own, first = look.own(ref), next(iter(look.marked[ref]), None)
         is_surplus = own is not None and look.may_delete(ref, own, first)
         kept = first if own is None or is_surplus else own
         if kept is None:
             if by_ref[ref].post_id is not None:
-                verdicts.append(Verdict(Fate.DELETED, ref))
+                verdicts.append(SweepResult(SweepState.DELETED, ref))
             continue
         verdicts.append(
-            look.own_verdict(by_ref[ref], kept) if kept is own else Verdict(Fate.ADOPTED, ref, kept)
+            look.own_verdict(by_ref[ref], kept)
+            if kept is own
+            else SweepResult(SweepState.ADOPTED, ref, kept)
         )
         extras += (
-            Verdict(Fate.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
+            SweepResult(SweepState.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
             for post in look.all_of(ref)
             if post is not kept
         )
@@ -177,7 +179,7 @@ def sweep(
 
 
 def suspects(
-    verdicts: Iterable[Verdict],
+    verdicts: Iterable[SweepResult],
     requests: Iterable[SentRequest],
     rows: Mapping[str, RowRecord],
     listed: Iterable[Post] = (),
@@ -187,7 +189,7 @@ def suspects(
     The posts of a request are made one after another, so all but the last that is there are whole.
     """
     said = {verdict.ref: verdict for verdict in verdicts if verdict.fate in _HELD}
-    adopted = {ref: v.post for ref, v in said.items() if v.fate is Fate.ADOPTED and v.post}
+    adopted = {ref: v.post for ref, v in said.items() if v.fate is SweepState.ADOPTED and v.post}
     found: dict[str, Suspect] = {}
     last: dict[str, tuple[SentRequest, int]] = {}
     for sent in requests:
@@ -205,7 +207,9 @@ def suspects(
     moments = {parse_date(sent.body.date) for sent, _ in last.values()}
     for ref, verdict in said.items():
         post, row = verdict.post, rows[ref]
-        is_new = verdict.fate is Fate.ADOPTED and stored_at(post) not in moments if post else False
+        is_new = (
+            verdict.fate is SweepState.ADOPTED and stored_at(post) not in moments if post else False
+        )
         if post is None or post.id in whole or not (is_new or row.note in UNSURE):
             continue
         sent, place = last[ref]
@@ -214,7 +218,7 @@ def suspects(
     return list(found.values())
 
 
-_HELD = {Fate.FINE, Fate.ADOPTED}
+_HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
 def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
@@ -234,7 +238,7 @@ def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> froze
     return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
-def lacking_tags(verdicts: Iterable[Verdict], sent: Iterable[Intent]) -> Counter[str]:
+def lacking_tags(verdicts: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:
     """Tags that posts were sent with and do not have, with the number of those posts.
 
     Postiz drops tags that it does not know, and no route lists those that it knows.
@@ -242,7 +246,7 @@ def lacking_tags(verdicts: Iterable[Verdict], sent: Iterable[Intent]) -> Counter
     wanted = {intent.ref: intent.tags for intent in sent}
     lacking: Counter[str] = Counter()
     for verdict in verdicts:
-        if verdict.post is not None and verdict.fate in {Fate.FINE, Fate.ADOPTED}:
+        if verdict.post is not None and verdict.fate in {SweepState.FINE, SweepState.ADOPTED}:
             there = {tag.tag.name for tag in verdict.post.tags}
             lacking.update(set(wanted.get(verdict.ref, ())) - there)
     return lacking
@@ -289,7 +293,7 @@ class _Look:
         """The listed post that the journal knows as this row's."""
         return self.posts.get(self.rows[ref].post_id or "")
 
-    def own_verdict(self, row: RowRecord, post: Post) -> Verdict:
+    def own_verdict(self, row: RowRecord, post: Post) -> SweepResult:
         """Whether a row's post is where its request put it, to the millisecond.
 
         Another host's post of the row has other milliseconds, and is there as well.
@@ -298,8 +302,8 @@ class _Look:
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
         is_anothers = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
         if at == put or (is_anothers and _second(at) == _second(put)):
-            return Verdict(Fate.FINE, row.ref, post)
-        return Verdict(Fate.MOVED, row.ref, post, put_at=put)
+            return SweepResult(SweepState.FINE, row.ref, post)
+        return SweepResult(SweepState.MOVED, row.ref, post, put_at=put)
 
     def all_of(self, ref: str) -> list[Post]:
         """The posts of a row, the first stored first."""
@@ -320,7 +324,7 @@ class _Look:
         is_apart = post.group not in {None, first.group}
         return is_marked and is_apart and self._is_untouched(ref, post)
 
-    def equals(self) -> Iterator[Verdict]:
+    def equals(self) -> Iterator[SweepResult]:
         """Posts of others that say the same as a row, on its channel in its second."""
         by_second: defaultdict[tuple[str, datetime], list[Intent]] = defaultdict(list)
         for tries in self.tries.values():
@@ -331,7 +335,7 @@ class _Look:
             alike = by_second.get((channel, _second(stored_at(post))), [])
             twin = next((intent for intent in alike if _says(intent, post)), None)
             if twin is not None:
-                yield Verdict(Fate.EQUAL, twin.ref, post)
+                yield SweepResult(SweepState.EQUAL, twin.ref, post)
 
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
         """The row whose mark a post carries: first one that misses its post, then any."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from postiz_async.compose import encode_create
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
-from postiz_async.delivery.records import State
+from postiz_async.delivery.records import RowState
 from postiz_async.durations import check_seconds
 from postiz_async.errors import (
     APIConnectionError,
@@ -27,9 +27,9 @@ from postiz_async.errors import (
 )
 from postiz_async.models.integrations import Integration
 from postiz_async.outbox.file import OutboxFile
-from postiz_async.outbox.sender import Sender
+from postiz_async.outbox.sender import OutboxSender
 from postiz_async.outbox.tickets import OVER, OutboxOptions, Ticket
-from postiz_async.shields import to_the_end
+from postiz_async.shields import run_to_completion
 from postiz_async.validation import validate
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from postiz_async.client import Postiz
     from postiz_async.models.posts import CreatePost, NewPost, PostType
-    from postiz_async.outbox.tickets import Entry
+    from postiz_async.outbox.tickets import OutboxEntry
 
 __all__ = ["Outbox"]
 
@@ -62,7 +62,7 @@ class Outbox:
         self._clock = postiz.clock
         self._options = options
         self._file = OutboxFile(Path(options.path), postiz.quota_name, uuid.uuid4().hex)
-        self._sender = Sender(postiz, self._file, options, self._tell)
+        self._sender = OutboxSender(postiz, self._file, options, self._tell)
         self._waiters: defaultdict[str, set[anyio.Event]] = defaultdict(set)
         self._scope = anyio.CancelScope()
         self._task: asyncio.Task[None] | None = None
@@ -108,7 +108,7 @@ class Outbox:
         finally:
             self._scope.cancel()
             try:
-                await to_the_end(self._ended())
+                await run_to_completion(self._ended())
             finally:
                 await self._file.aclose()
 
@@ -244,7 +244,7 @@ class Outbox:
         self._tell(ticket_id)
         return done
 
-    async def counts(self) -> Mapping[State, int]:
+    async def counts(self) -> Mapping[RowState, int]:
         """How many tickets are in which state, of all processes that share file and quota."""
         return await self._file.counts()
 
@@ -253,14 +253,14 @@ class Outbox:
         """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
         return self._sender.outage.trouble
 
-    async def _entry(self, ticket_id: str) -> Entry:
+    async def _entry(self, ticket_id: str) -> OutboxEntry:
         entry = await self._file.get(ticket_id)
         if entry is None:
             raise NotFoundError(f"there is no ticket {ticket_id!r} in this outbox", status_code=404)
         return entry
 
-    async def _ticket(self, entry: Entry) -> Ticket:
-        waits = entry.state is State.PLANNED
+    async def _ticket(self, entry: OutboxEntry) -> Ticket:
+        waits = entry.state is RowState.PLANNED
         return Ticket(
             id=entry.id,
             state=entry.state,
@@ -270,7 +270,7 @@ class Outbox:
             reason=self.trouble if waits else entry.note,
         )
 
-    async def _leaves_in(self, entry: Entry) -> float:
+    async def _leaves_in(self, entry: OutboxEntry) -> float:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before."""
         gate = self._postiz.scheduler.gate
         before = await self._file.ahead(entry) + gate.view().queued.interactive

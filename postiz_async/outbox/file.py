@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from postiz_async.delivery.marks import MillisecondMarks
-from postiz_async.delivery.records import Account, State
+from postiz_async.delivery.records import Account, RowState
 from postiz_async.errors import BatchError, StoreError
 from postiz_async.outbox.table import (
     APPLICATION_ID,
@@ -27,7 +27,7 @@ from postiz_async.outbox.table import (
     read_entry,
     to_column,
 )
-from postiz_async.outbox.tickets import Entry
+from postiz_async.outbox.tickets import OutboxEntry
 from postiz_async.outbox.workers import Workers
 from postiz_async.shields import in_thread
 from postiz_async.stores.sqlite import explain, open_shared
@@ -142,7 +142,7 @@ class OutboxFile:
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._run(lambda: self._transact(work))
 
-    def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
+    def _select(self, where: str, values: tuple[object, ...]) -> list[OutboxEntry]:
         return [read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -172,7 +172,7 @@ class OutboxFile:
 
     async def put(
         self, ticket: str, body: CreatePost, due: float, *, dated: bool, owned: bool
-    ) -> Entry:
+    ) -> OutboxEntry:
         """Write a hand-over down; when this returns it would survive a loss of power."""
         ids = (None,) * len(body.posts)
         owner = self.worker if owned else ""
@@ -188,17 +188,17 @@ class OutboxFile:
             )
 
         number = await self._do(work)
-        return Entry(
-            number, ticket, owner, State.PLANNED, due, dated, body, ids, None, None, ""
+        return OutboxEntry(
+            number, ticket, owner, RowState.PLANNED, due, dated, body, ids, None, None, ""
         )  # fmt: skip
 
-    async def get(self, ticket: str) -> Entry | None:
+    async def get(self, ticket: str) -> OutboxEntry | None:
         """The hand-over with this ticket, or None."""
         values = (ticket, self._quota)
         found = await self._run(lambda: self._select("WHERE id = ? AND quota = ?", values))
         return found[0] if found else None
 
-    async def ahead(self, entry: Entry) -> int:
+    async def ahead(self, entry: OutboxEntry) -> int:
         """How many hand-overs leave before this one."""
 
         def work() -> int:
@@ -211,7 +211,7 @@ class OutboxFile:
 
         return await self._run(work)
 
-    async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[Entry]]:
+    async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[OutboxEntry]]:
         """What this worker has to do: everything in doubt, and of the rest the earliest.
 
         Before that it takes over what nobody owns, or whose owner is dead.
@@ -224,7 +224,7 @@ class OutboxFile:
             How many were taken over, and the entries that are not known.
         """
 
-        def work() -> tuple[int, list[Entry]]:
+        def work() -> tuple[int, list[OutboxEntry]]:
             adopted = self._adopt()
             numbers = self._numbers(_DOUBTFUL, -1) + self._numbers(_PLANNED, most)
             fresh = [number for number in numbers if number not in known]
@@ -236,14 +236,14 @@ class OutboxFile:
         cursor = self._connected().execute(query, (self._quota, self.worker, most))
         return [number for (number,) in cursor]
 
-    async def counts(self) -> dict[State, int]:
+    async def counts(self) -> dict[RowState, int]:
         """How many hand-overs are in which state, of all workers."""
 
-        def work() -> dict[State, int]:
+        def work() -> dict[RowState, int]:
             cursor = self._connected().execute(
                 "SELECT state, count(*) FROM entries WHERE quota = ? GROUP BY state", (self._quota,)
             )
-            return {State(state): count for state, count in cursor}
+            return {RowState(state): count for state, count in cursor}
 
         return await self._run(work)
 
@@ -278,7 +278,7 @@ class OutboxFile:
     # -------------------------------------------------------------- sending
 
     async def intend(
-        self, entry: Entry, at: datetime, used: Iterable[datetime], wall: float
+        self, entry: OutboxEntry, at: datetime, used: Iterable[datetime], wall: float
     ) -> CreatePost | None:
         """Mark a request and write down that it is about to be sent; None: it must not be.
 
@@ -307,7 +307,7 @@ class OutboxFile:
 
         return await self._do(work)
 
-    async def repeat(self, entry: Entry, wall: float) -> None:
+    async def repeat(self, entry: OutboxEntry, wall: float) -> None:
         """The same request is about to be sent once more."""
         await self._do(
             lambda c: c.execute(
@@ -341,7 +341,7 @@ class OutboxFile:
 
         return await self._run(work)
 
-    async def doubt(self, entry: Entry) -> None:
+    async def doubt(self, entry: OutboxEntry) -> None:
         """The answer to its request was lost."""
         await self._do(
             lambda c: c.execute(
@@ -352,7 +352,7 @@ class OutboxFile:
         )
 
     async def plan_again(
-        self, entry: Entry, *, post_ids: tuple[str | None, ...], due: float | None = None
+        self, entry: OutboxEntry, *, post_ids: tuple[str | None, ...], due: float | None = None
     ) -> None:
         """What is not stored of it was proved not stored: it is to be sent, perhaps later."""
         await self._do(
@@ -365,7 +365,12 @@ class OutboxFile:
         )
 
     async def end(
-        self, entry: Entry, state: State, note: str, post_ids: tuple[str | None, ...], wall: float
+        self,
+        entry: OutboxEntry,
+        state: RowState,
+        note: str,
+        post_ids: tuple[str | None, ...],
+        wall: float,
     ) -> None:
         """Write down how it ended."""
         await self._do(

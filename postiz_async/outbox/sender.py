@@ -17,7 +17,7 @@ import anyio
 
 from postiz_async.delivery.lookup import Fence, LookUp
 from postiz_async.delivery.patience import Outage, PausedError
-from postiz_async.delivery.records import SentRequest, State
+from postiz_async.delivery.records import RowState, SentRequest
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from postiz_async.delivery.patience import Departure
     from postiz_async.models.posts import Created, CreatePost
     from postiz_async.outbox.file import OutboxFile
-    from postiz_async.outbox.tickets import Entry, OutboxOptions
+    from postiz_async.outbox.tickets import OutboxEntry, OutboxOptions
 
-__all__ = ["Sender"]
+__all__ = ["OutboxSender"]
 
 log = logging.getLogger("postiz_async.outbox")
 
@@ -73,7 +73,7 @@ class _NotNowError(Exception):
     """It is not to be sent: the hand-over was withdrawn."""
 
 
-class Sender:
+class OutboxSender:
     """Works for one worker of an outbox.
 
     Args:
@@ -131,7 +131,7 @@ class Sender:
                 with self.clock.move_on_after(look):
                     await self._work.wait()
 
-    async def _take_stock(self) -> list[Entry]:
+    async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
         adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
         if adopted:
@@ -140,10 +140,10 @@ class Sender:
             self._idle.set()
         return entries
 
-    async def _step(self, entry: Entry) -> None:
+    async def _step(self, entry: OutboxEntry) -> None:
         """Take one entry one step further; after an error it is found in the file again."""
         try:
-            if entry.state is State.PLANNED:
+            if entry.state is RowState.PLANNED:
                 await self._send(entry)
             else:
                 await self._find_out(entry)
@@ -157,7 +157,7 @@ class Sender:
 
     # -------------------------------------------------------------- sending
 
-    async def _send(self, entry: Entry) -> None:
+    async def _send(self, entry: OutboxEntry) -> None:
         """Send it when it is its turn, and write down what comes of it."""
         attempt = _Attempt(entry)
         self._fence.coming += 1
@@ -166,13 +166,13 @@ class Sender:
         except _NotNowError:
             await self._set_aside(attempt)
         except _LateError:
-            await self._end(attempt.entry, State.LATE, "its date passed before a slot was free")
+            await self._end(attempt.entry, RowState.LATE, "its date passed before a slot was free")
         except InvalidPostError as error:
-            await self._end(attempt.entry, State.REFUSED, error.problems[0].message)
+            await self._end(attempt.entry, RowState.REFUSED, error.problems[0].message)
         except (BadRequestError, PayloadTooLargeError) as error:
             if isinstance(error, BadRequestError):  # too large is said before the server looks
                 self._fence.answered(attempt.sent_at)
-            await self._end(attempt.entry, State.REFUSED, error.text)
+            await self._end(attempt.entry, RowState.REFUSED, error.text)
         except DeliveryUnknownError as error:
             log.info("the answer to hand-over %s was lost: %s", entry.id, error)
             await self._file.doubt(attempt.entry)
@@ -182,7 +182,7 @@ class Sender:
         else:
             self._fence.answered(attempt.sent_at)
             ids = {place: post.post_id for place, post in enumerate(created)}
-            await self._end(attempt.entry, State.STORED, "", attempt.entry.with_stored(ids))
+            await self._end(attempt.entry, RowState.STORED, "", attempt.entry.with_stored(ids))
         finally:
             self._fence.coming -= 1
         if attempt.is_lost:
@@ -227,8 +227,8 @@ class Sender:
             raise
 
     async def _intent(
-        self, entry: Entry, request: CreatePost | None, used: Sequence[datetime]
-    ) -> tuple[Entry, CreatePost]:
+        self, entry: OutboxEntry, request: CreatePost | None, used: Sequence[datetime]
+    ) -> tuple[OutboxEntry, CreatePost]:
         """Freeze mark and body with the first intent; a repetition sends the same.
 
         Raises:
@@ -248,7 +248,7 @@ class Sender:
             raise _NotNowError
         return entry, request
 
-    async def _moments_around(self, entry: Entry) -> list[datetime]:
+    async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
         """The moments that others use in the second of its date; looked up while that is free."""
         if not entry.is_dated or self._postiz.scheduler.is_counted("list_posts"):
             return []
@@ -256,14 +256,14 @@ class Sender:
         last = second + timedelta(milliseconds=999)
         return [stored_at(p) for p in await self._postiz.posts.list(start=second, end=last)]
 
-    def _date_of(self, entry: Entry) -> float:
+    def _date_of(self, entry: OutboxEntry) -> float:
         return entry.due if entry.is_dated else self._postiz.scheduler.server_time()
 
-    def _is_late(self, entry: Entry) -> bool:
+    def _is_late(self, entry: OutboxEntry) -> bool:
         is_over = entry.due <= self._postiz.scheduler.server_time()
         return entry.is_dated and is_over and self._options.late != "send"
 
-    async def _shifted(self, entry: Entry) -> Entry:
+    async def _shifted(self, entry: OutboxEntry) -> OutboxEntry:
         """A late entry with its later date, if the user wants that."""
         late = self._options.late
         if not isinstance(late, timedelta):
@@ -271,7 +271,7 @@ class Sender:
         due = math.ceil(self._postiz.scheduler.server_time() + late.total_seconds())
         await self._file.plan_again(entry, post_ids=entry.post_ids, due=due)
         latest = await self._file.get(entry.id)
-        if latest is None or latest.state is not State.PLANNED:
+        if latest is None or latest.state is not RowState.PLANNED:
             raise _NotNowError
         return latest
 
@@ -282,7 +282,11 @@ class Sender:
             attempt.request = None
 
     async def _end(
-        self, entry: Entry, state: State, note: str, ids: tuple[str | None, ...] | None = None
+        self,
+        entry: OutboxEntry,
+        state: RowState,
+        note: str,
+        ids: tuple[str | None, ...] | None = None,
     ) -> None:
         now = self.clock.time()
         await self._file.end(entry, state, note, entry.post_ids if ids is None else ids, now)
@@ -290,7 +294,7 @@ class Sender:
     # -------------------------------------------------------------- lost answers
 
     async def _find_out(
-        self, entry: Entry, *, is_broken: bool = False, age: float | None = None
+        self, entry: OutboxEntry, *, is_broken: bool = False, age: float | None = None
     ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
         assert entry.sent is not None  # noqa: S101  (as the file's states promise)
@@ -301,11 +305,11 @@ class Sender:
         ids = entry.with_stored(dict(found.stored))
         note = "; ".join(found.notes.values())
         if None not in ids:
-            await self._end(entry, State.STORED, note, ids)
+            await self._end(entry, RowState.STORED, note, ids)
         elif found.gone:
-            await self._end(entry, State.UNDECIDED, _HIDDEN, ids)
+            await self._end(entry, RowState.UNDECIDED, _HIDDEN, ids)
         elif self._look_up.is_over(sent) and not hurry:
-            await self._end(entry, State.UNDECIDED, _IN_DOUBT, ids)
+            await self._end(entry, RowState.UNDECIDED, _IN_DOUBT, ids)
         else:
             await self._file.plan_again(entry, post_ids=ids)
 
@@ -317,7 +321,7 @@ class _Attempt:
     With `is_lost` its answer was lost, with `is_broken` because the server failed.
     """
 
-    entry: Entry
+    entry: OutboxEntry
     request: CreatePost | None = None
     sent_at: float = 0.0
     is_lost: bool = False

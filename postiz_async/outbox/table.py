@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from postiz_async.delivery.records import State
+from postiz_async.delivery.records import RowState
 from postiz_async.models.posts import CreatePost
-from postiz_async.outbox.tickets import Entry
+from postiz_async.outbox.tickets import OutboxEntry
 
 __all__ = [
     "APPLICATION_ID",
@@ -67,14 +67,14 @@ def encode(value: object) -> bytes:
 _Row = tuple[int, str, str, str, float, int, bytes, bytes, bytes | None, float | None, str]
 
 
-def read_entry(row: _Row) -> Entry:
+def read_entry(row: _Row) -> OutboxEntry:
     """The hand-over in a row of `SELECT`."""
     number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
-    return Entry(
+    return OutboxEntry(
         number,
         ticket,
         owner,
-        State(state),
+        RowState(state),
         due,
         bool(dated),
         msgspec.json.decode(body, type=CreatePost),

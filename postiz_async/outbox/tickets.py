@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from postiz_async.delivery.choices import checked_late
-from postiz_async.delivery.records import State
+from postiz_async.delivery.records import RowState
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from postiz_async.delivery.choices import Late, OnDoubt
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["OVER", "Entry", "OutboxOptions", "Ticket"]
+__all__ = ["OVER", "OutboxEntry", "OutboxOptions", "Ticket"]
 
-OVER = frozenset({State.STORED, State.REFUSED, State.LATE, State.SKIPPED, State.UNDECIDED})
+OVER = frozenset(
+    {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
+)
 """The states that do not change any more."""
 
 
@@ -67,7 +69,7 @@ class Ticket:
     """
 
     id: str
-    state: State
+    state: RowState
     at: datetime | None
     leaves_in: float
     post_ids: tuple[str, ...] = ()
@@ -80,7 +82,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """A hand-over as the file has it.
 
     `due` is in seconds since the epoch: its date, or the moment of the hand-over when it
@@ -90,7 +92,7 @@ class Entry:
     number: int
     id: str
     owner: str
-    state: State
+    state: RowState
     due: float
     is_dated: bool
     body: CreatePost

@@ -67,7 +67,7 @@ from postiz_async.providers.rules import (
 )
 from postiz_async.providers.table import (
     PROVIDERS,
-    Settings,
+    AnySettings,
     default_settings,
     missing_without_defaults,
     provider_of,
@@ -88,6 +88,7 @@ from postiz_async.providers.video import (
 __all__ = [
     "PROVIDERS",
     "VK",
+    "AnySettings",
     "ArticleTag",
     "Bluesky",
     "Collaborator",
@@ -127,7 +128,6 @@ __all__ = [
     "RedditFlair",
     "RedditPost",
     "RedditTarget",
-    "Settings",
     "SettingsField",
     "Skool",
     "Slack",

@@ -18,7 +18,7 @@ from postiz_async.models.media import Media
 from postiz_async.providers.rules import (
     Check,
     Condition,
-    Kind,
+    FieldKind,
     Scalar,
     SettingsField,
 )
@@ -53,7 +53,7 @@ def fields_of(settings: type[msgspec.Struct]) -> tuple[SettingsField, ...]:
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):
-    kind: Kind
+    kind: FieldKind
     enum: tuple[str, ...] = ()
     fields: tuple[SettingsField, ...] = ()
     item: Literal["object", "number"] | None = None
@@ -107,7 +107,7 @@ def _annotation(hint: object) -> tuple[object, Meta, Server]:
     return inner, meta, server
 
 
-_PLAIN: dict[object, Kind] = {str: "string", bool: "boolean", int: "number", float: "number"}
+_PLAIN: dict[object, FieldKind] = {str: "string", bool: "boolean", int: "number", float: "number"}
 
 
 def _shape(hint: object) -> _Shape:
@@ -138,7 +138,7 @@ def _usual(shape: _Shape, meta: Meta, server: Server) -> Sequence[tuple[object, 
     listed: Sequence[tuple[object, Check]] = [(True, "list"), (True, "nested")]
     if shape.item == "number":
         listed = [(True, "each_number"), (True, "list")]
-    bounds: dict[Kind, Sequence[tuple[object, Check]]] = {
+    bounds: dict[FieldKind, Sequence[tuple[object, Check]]] = {
         "string": [
             (meta.pattern, "pattern"),
             (meta.max_length, "max_length"),

@@ -112,7 +112,7 @@ def _lines(fields: Iterable[SettingsField], before: str) -> Iterator[FieldLine]:
         meaning = field.description
         if field.unreleased:
             meaning += " Not in a release yet."
-        yield FieldLine(name, _kind(field), _needed(field), _bounds(field), meaning.strip())
+        yield FieldLine(name, _kind(field), _is_needed(field), _bounds(field), meaning.strip())
         yield from _lines(field.fields, f"{name}.")
 
 
@@ -124,7 +124,7 @@ def _kind(field: SettingsField) -> str:
     return f"list of {field.item}s" if field.kind == "list" else field.kind
 
 
-def _needed(field: SettingsField) -> str:
+def _is_needed(field: SettingsField) -> str:
     if field.required_when is not None:
         needed = f"when {_condition(field.required_when)}"
     elif field.advised_when is not None:

@@ -15,7 +15,7 @@ from postiz_async.models.settings import ProviderSettings
 __all__ = [
     "Check",
     "Condition",
-    "Kind",
+    "FieldKind",
     "Limit",
     "MediaRule",
     "Provider",
@@ -24,7 +24,7 @@ __all__ = [
     "SettingsField",
 ]
 
-Kind = Literal["string", "number", "boolean", "enum", "list", "object"]
+FieldKind = Literal["string", "number", "boolean", "enum", "list", "object"]
 """What JSON a field holds; `enum` is a string of a closed set."""
 
 Check = Literal[
@@ -200,7 +200,7 @@ class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     attribute: str
-    kind: Kind
+    kind: FieldKind
     checks: tuple[Check, ...]
     description: str = ""
     required: bool = False

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROVIDERS",
-    "Settings",
+    "AnySettings",
     "closest_provider",
     "default_settings",
     "missing_without_defaults",
@@ -81,7 +81,7 @@ __all__ = [
     "write_settings",
 ]
 
-Settings: TypeAlias = (
+AnySettings: TypeAlias = (
     X
     | Threads
     | Mastodon
@@ -214,7 +214,7 @@ def _medium(value: object) -> object:
 
 def read_settings(
     provider: str, settings: str | bytes | Mapping[str, object]
-) -> Settings | RawSettings:
+) -> AnySettings | RawSettings:
     """The settings of a stored post, as JSON text or a mapping. Never fails.
 
     Keys that the struct does not know are left out. `RawSettings` for an unknown provider and for
@@ -223,7 +223,7 @@ def read_settings(
     values = _object(settings) if isinstance(settings, str | bytes) else settings
     try:
         plain = cast("dict[str, object]", _without_nulls(values))
-        known: Settings = msgspec.convert({**plain, "__type": provider}, Settings)
+        known: AnySettings = msgspec.convert({**plain, "__type": provider}, AnySettings)
     except (msgspec.ValidationError, RecursionError):
         return RawSettings(provider, values)
     return known

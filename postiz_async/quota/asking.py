@@ -13,11 +13,11 @@ from postiz_async.quota.ledger import (
     RELEASE,
     SETTLE,
     Grant,
-    Hit,
     Ledger,
+    LoggedCall,
     Outlook,
     Wait,
-    Why,
+    WaitReason,
 )
 
 __all__ = ["decide", "forecast", "free_slots", "outlook"]
@@ -36,7 +36,7 @@ def decide(
             fit into what is free, nothing is held back for callers who may never come.
     """
     if now < ledger.blocked_until:
-        return Wait(ledger.blocked_until, Why.BLOCKED)
+        return Wait(ledger.blocked_until, WaitReason.BLOCKED)
     if _must_read(ledger, now):
         return _decide_probe(ledger, now)
     if ledger.headerless or ledger.sliding:
@@ -45,11 +45,13 @@ def decide(
     spared = rivals if urgent else 2 * rivals
     if free <= spared:
         if ledger.flights and ledger.unclaimed > spared:
-            return Wait(math.inf, Why.IN_FLIGHT)  # their answers tell whether there is one more
-        return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
+            return Wait(
+                math.inf, WaitReason.IN_FLIGHT
+            )  # their answers tell whether there is one more
+        return Wait(ledger.ends_before + MARGIN, WaitReason.WINDOW)
     most = max(1, free // (2 + 2 * rivals)) if rivals else ledger.cap
     if len(ledger.flights) >= min(most, ledger.cap):
-        return Wait(math.inf, Why.IN_FLIGHT)
+        return Wait(math.inf, WaitReason.IN_FLIGHT)
     return Grant() if urgent else _decide_bulk(ledger, now, free, backlog)
 
 
@@ -61,9 +63,9 @@ def _must_read(ledger: Ledger, now: float) -> bool:
 def _decide_probe(ledger: Ledger, now: float) -> Grant | Wait:
     """One call alone reads the counter."""
     if ledger.flights:
-        return Wait(math.inf, Why.PROBE)
+        return Wait(math.inf, WaitReason.PROBE)
     start = _probe_from(ledger, now)
-    return Wait(start, Why.WINDOW) if start > now else Grant()
+    return Wait(start, WaitReason.WINDOW) if start > now else Grant()
 
 
 def _probe_from(ledger: Ledger, now: float) -> float:
@@ -85,9 +87,9 @@ def _decide_bulk(ledger: Ledger, now: float, free: int, backlog: int | None) -> 
     if ledger.pending and free <= 1 + len(ledger.unseen):
         settled = _settled_at(ledger, now)
         if settled > now:
-            return Wait(settled, Why.IN_FLIGHT)
+            return Wait(settled, WaitReason.IN_FLIGHT)
     if now >= ledger.ends_after - MARGIN:
-        return Wait(ledger.ends_before + MARGIN, Why.WINDOW)
+        return Wait(ledger.ends_before + MARGIN, WaitReason.WINDOW)
     if free > _kept(ledger, free, backlog):
         return Grant()
     return _decide_held(ledger, now, free)
@@ -109,20 +111,24 @@ def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
     """A bulk call asks for a slot that is held back: only shortly before the window closes."""
     closing = ledger.ends_after - _release(ledger)
     if now < closing:
-        return Wait(closing, Why.RESERVED)
+        return Wait(closing, WaitReason.RESERVED)
     rate = _rate(ledger, _foreign(ledger))
     if ledger.read_at < closing:
         others = _quantile(rate * (now - ledger.read_at))
         if not ledger.flights and free > max(others, _last_slot(ledger)):
             return Grant()
-        return Wait(math.inf if ledger.flights else ledger.ends_before + MARGIN, Why.RESERVED)
+        return Wait(
+            math.inf if ledger.flights else ledger.ends_before + MARGIN, WaitReason.RESERVED
+        )
     hurries = ledger.ends_after - now <= 1.5 * free * ledger.latency and not ledger.rivals
     if ledger.flights and not hurries:
-        return Wait(math.inf, Why.RESERVED)  # one by one while there is time: each reads exactly
+        return Wait(
+            math.inf, WaitReason.RESERVED
+        )  # one by one while there is time: each reads exactly
     others = _quantile(rate * (ledger.ends_before - ledger.read_at))
     if free > max(others, _last_slot(ledger)):
         return Grant()
-    return Wait(ledger.ends_before + MARGIN, Why.RESERVED)
+    return Wait(ledger.ends_before + MARGIN, WaitReason.RESERVED)
 
 
 def _decide_by_log(
@@ -131,12 +137,12 @@ def _decide_by_log(
     """No window to go by: our own log says when slots come back, one by one."""
     free = free_slots(ledger, now)
     if free <= 0:
-        return Wait(_next_return(ledger, now), Why.WINDOW)
+        return Wait(_next_return(ledger, now), WaitReason.WINDOW)
     if len(ledger.flights) >= ledger.cap:
-        return Wait(math.inf, Why.IN_FLIGHT)
+        return Wait(math.inf, WaitReason.IN_FLIGHT)
     if urgent or free > _kept_by_log(ledger, free, backlog):
         return Grant()
-    return Wait(_next_return(ledger, now), Why.RESERVED)
+    return Wait(_next_return(ledger, now), WaitReason.RESERVED)
 
 
 def _kept_by_log(ledger: Ledger, free: int, backlog: int | None) -> int:
@@ -262,7 +268,7 @@ def _quantile(mean: float) -> int:
     return k
 
 
-def _returns(ledger: Ledger, hits: list[Hit]) -> list[float]:
+def _returns(ledger: Ledger, hits: list[LoggedCall]) -> list[float]:
     """When the slots of `hits` have surely come back."""
     return [hit.until + ledger.window + MARGIN for hit in hits]
 

@@ -15,9 +15,9 @@ from postiz_async.quota.ledger import (
     SETTLE,
     SILENT,
     Flight,
-    Hit,
     Ledger,
-    Reading,
+    LoggedCall,
+    RateHeaders,
 )
 
 __all__ = ["answered", "expire", "lost", "refused", "released", "reserve", "set_back", "unread"]
@@ -53,15 +53,15 @@ def released(ledger: Ledger, token: int) -> Ledger:
     return _land(ledger, token)[0]
 
 
-def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger:
+def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _land(ledger, token)
     if flight.sent > now:
         ledger, flight = set_back(ledger, now), replace(flight, sent=now)
-    hit = Hit(flight.sent, now)
+    hit = LoggedCall(flight.sent, now)
     reset = min(reading.reset, ledger.window)  # a window that is longer than a window is none
     lo, hi = flight.sent + reset - 1.0, now + reset
-    if not ledger.hearsay and hi < ledger.ends_after - ledger.window / 2:
+    if not ledger.from_snapshot and hi < ledger.ends_after - ledger.window / 2:
         if lo <= now:
             return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
         ledger = set_back(ledger, now)  # its window still runs, so it is ours
@@ -70,7 +70,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
         ledger = _open_window(ledger, flight, now, reading)
     else:
         ledger = _read_again(ledger, flight, now, reading)
-    lo, hi = _narrow(ledger, lo, hi, fresh=is_new or ledger.hearsay)
+    lo, hi = _narrow(ledger, lo, hi, fresh=is_new or ledger.from_snapshot)
     is_newest = flight.sent >= ledger.read_at
     ledger = replace(
         ledger,
@@ -78,7 +78,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: Reading) -> Ledger
         limit_read=True,
         ends_after=lo,
         ends_before=hi,
-        hearsay=False,
+        from_snapshot=False,
         read_at=max(ledger.read_at, flight.sent),
         unseen=tuple(moment for moment in ledger.unseen if moment > flight.sent),
         headerless=False,
@@ -97,7 +97,7 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
         headerless=True,
         guesses=0,
     )
-    return _pace(_logged(ledger, Hit(flight.sent, now), now), flight, now)
+    return _pace(_logged(ledger, LoggedCall(flight.sent, now), now), flight, now)
 
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
@@ -147,7 +147,7 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
     ledger, flight = _land(ledger, token)
     until = now + (SILENT if silent else SETTLE)
     ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
-    return _logged(ledger, Hit(flight.sent, until, sure=False), now)
+    return _logged(ledger, LoggedCall(flight.sent, until, sure=False), now)
 
 
 def expire(ledger: Ledger, now: float) -> Ledger:
@@ -169,7 +169,7 @@ def set_back(ledger: Ledger, now: float) -> Ledger:
         ledger,
         ends_after=min(ledger.ends_after, now),
         ends_before=min(ledger.ends_before, latest),
-        hearsay=ledger.window_known,
+        from_snapshot=ledger.window_known,
         read_at=min(ledger.read_at, now),
         answered_at=min(ledger.answered_at, now),
         blocked_until=min(ledger.blocked_until, latest + MARGIN),
@@ -178,7 +178,9 @@ def set_back(ledger: Ledger, now: float) -> Ledger:
             replace(flight, sent=min(flight.sent, now), expires=min(flight.expires, latest))
             for flight in ledger.flights
         ),
-        log=tuple(Hit(min(h.sent, now), min(h.until, now + SILENT), h.sure) for h in ledger.log),
+        log=tuple(
+            LoggedCall(min(h.sent, now), min(h.until, now + SILENT), h.sure) for h in ledger.log
+        ),
     )
 
 
@@ -196,7 +198,7 @@ def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
     raise LookupError(f"reservation {token} is not open")
 
 
-def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
+def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders) -> Ledger:
     """The first reading of a window we knew nothing of."""
     found = max(0, reading.limit - reading.remaining - 1)
     ours = sum(hit.sure and hit.sent + ledger.window > now for hit in ledger.log)
@@ -207,20 +209,22 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: Reading) -
         sliding = True
     log = _unexpired(ledger, now) if sliding else ledger.log
     own = 1 + sum(moment > flight.sent for moment in ledger.unseen)  # those may come in it yet
-    ledger = replace(_fold(ledger), own=own, foreign=found, hidden=found, sliding=sliding, log=log)
+    ledger = replace(
+        _fold(ledger), own=own, foreign=found, ignored_hits=found, sliding=sliding, log=log
+    )
     return replace(ledger, remaining=reading.remaining, accounted=True)
 
 
-def _began(ledger: Ledger, flight: Flight, reading: Reading) -> bool:
+def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
     """Whether this very call began the window, so that none of a fixed window is in it.
 
     A call in the millisecond in which a window ends prolongs it with all its hits.
     """
-    clear = ledger.window_known and not ledger.hearsay and not ledger.unseen
+    clear = ledger.window_known and not ledger.from_snapshot and not ledger.unseen
     return clear and reading.reset >= ledger.window and flight.sent >= ledger.ends_before + MARGIN
 
 
-def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) -> Ledger:
+def _read_again(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders) -> Ledger:
     """A further reading of the window we are in."""
     remaining, log = ledger.remaining, ledger.log
     if ledger.sliding:
@@ -235,10 +239,12 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: Reading) ->
     if sudden <= 0 or now - ledger.answered_at > BURST_PAUSE or ledger.cap <= 1:
         return ledger
     # others burst with us: no steady traffic
-    return replace(ledger, hidden=ledger.hidden + sudden, sudden=ledger.sudden + sudden)
+    return replace(
+        ledger, ignored_hits=ledger.ignored_hits + sudden, burst_hits=ledger.burst_hits + sudden
+    )
 
 
-def _unexpired(ledger: Ledger, now: float) -> tuple[Hit, ...]:
+def _unexpired(ledger: Ledger, now: float) -> tuple[LoggedCall, ...]:
     """The hits that a reading at `now` has not yet seen go; the others would count twice."""
     return tuple(hit for hit in ledger.log if hit.sent + ledger.window > now)
 
@@ -258,7 +264,7 @@ def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
     return replace(ledger, cap=cap, latency=latency, answered_at=now)
 
 
-def _logged(ledger: Ledger, hit: Hit, now: float) -> Ledger:
+def _logged(ledger: Ledger, hit: LoggedCall, now: float) -> Ledger:
     recent = ledger.log  # a sliding log needs those that came back, until a reading includes them
     if recent and not ledger.sliding and not ledger.is_live(recent[0], now):
         recent = tuple(ledger.live(now))
@@ -279,8 +285,8 @@ def _fold(ledger: Ledger) -> Ledger:
         past_rivals=ledger.bursting if ledger.own >= 3 else ledger.past_rivals,
         own=0,
         foreign=0,
-        hidden=0,
-        sudden=0,
+        ignored_hits=0,
+        burst_hits=0,
         urgent=0,
     )
 

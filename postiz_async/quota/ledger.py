@@ -44,7 +44,7 @@ LOCK_GUESS, LOCK_GUESS_MAX = 30.0, 900.0
 """Pause after a 429 without Retry-After: not the throttler's; doubled each time, bounded."""
 
 
-class Why(Enum):
+class WaitReason(Enum):
     """Why a call has to wait."""
 
     BLOCKED = "the organisation is locked out"
@@ -63,7 +63,7 @@ class Wait(msgspec.Struct, frozen=True):
     """Ask again at `until` (monotonic seconds; infinity: after the next answer)."""
 
     until: float
-    why: Why
+    why: WaitReason
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Outlook(msgspec.Struct, frozen=True):
     by_window: bool
 
 
-class Reading(msgspec.Struct, frozen=True):
+class RateHeaders(msgspec.Struct, frozen=True):
     """What a counted answer says: calls per window, calls left, seconds to its end."""
 
     limit: int
@@ -99,7 +99,7 @@ class Flight(msgspec.Struct, frozen=True):
     """When a holder that was not heard of again is taken for dead."""
 
 
-class Hit(msgspec.Struct, frozen=True, array_like=True):
+class LoggedCall(msgspec.Struct, frozen=True, array_like=True):
     """A call of ours that the server counted between `sent` and `until`; if not `sure`, maybe."""
 
     sent: float
@@ -120,7 +120,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     ends_after: float = -math.inf
     ends_before: float = -math.inf
     """The window ends between these two moments; -inf: unknown."""
-    hearsay: bool = False
+    from_snapshot: bool = False
     """An earlier process read the window, and the wall clock may have been set since."""
     remaining: int = 0
     """Calls left in the window when last read."""
@@ -144,9 +144,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the last window was opened by a reading and `own` counts all of ours since."""
     own: int = 0
     foreign: int = 0
-    hidden: int = 0
+    ignored_hits: int = 0
     """Hits in this window: ours, of others, and of others but no sign of steady traffic."""
-    sudden: int = 0
+    burst_hits: int = 0
     """Those of others that came while we were bursting."""
     past_rivals: int = 0
     """Clients that burst with us in the window before."""
@@ -161,7 +161,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The server keeps a sliding log (older releases): slots come back one by one."""
     headerless: bool = False
     """Answers carry no rate headers (a proxy strips them): only our own log is known."""
-    log: tuple[Hit, ...] = ()
+    log: tuple[LoggedCall, ...] = ()
     """Our calls of the last window length."""
 
     @property
@@ -195,7 +195,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         if not self.unseen or self.flights:
             return free
         # the reading may include what was lost before it; alone, our own count says more
-        alone = self.accounted and not (self.sudden or self.has_company)
+        alone = self.accounted and not (self.burst_hits or self.has_company)
         return max(free, self.unclaimed) if alone else free
 
     @property
@@ -206,14 +206,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def steady(self) -> int:
         """Hits of others in this window that are a sign of steady traffic."""
-        return max(0, self.foreign - self.hidden)
+        return max(0, self.foreign - self.ignored_hits)
 
     @property
     def bursting(self) -> int:
         """Others that burst in this window as we do."""
-        if self.sudden < 2:  # one is chance
+        if self.burst_hits < 2:  # one is chance
             return 0
-        return min(MOST_RIVALS, math.ceil(self.sudden / max(1, self.own)))
+        return min(MOST_RIVALS, math.ceil(self.burst_hits / max(1, self.own)))
 
     @property
     def rivals(self) -> int:
@@ -229,10 +229,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         over = now >= max(self.ends_before + MARGIN, self.blocked_until)
         return over and not self.flights and not self.live(now)
 
-    def is_live(self, hit: Hit, now: float) -> bool:
+    def is_live(self, hit: LoggedCall, now: float) -> bool:
         """Whether a call of ours may still occupy a slot."""
         return hit.until + self.window + MARGIN > now
 
-    def live(self, now: float) -> list[Hit]:
+    def live(self, now: float) -> list[LoggedCall]:
         """Our calls that may still occupy a slot."""
         return [hit for hit in self.log if self.is_live(hit, now)]

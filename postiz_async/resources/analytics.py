@@ -8,7 +8,7 @@ from postiz_async.endpoints import CHANNEL_ANALYTICS, POST_ANALYTICS, Call
 from postiz_async.models.analytics import Metric, Missing, PostAnalytics
 
 if TYPE_CHECKING:
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.models.integrations import Integration
 
 __all__ = ["Analytics"]
@@ -20,7 +20,7 @@ class Analytics:
     Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
     """
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: BoundScheduler) -> None:
         self._caller = caller
 
     async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import Post
     from postiz_async.options import CallTime
 
-__all__ = ["Hint", "Watch", "around", "find_post", "walk"]
+__all__ = ["PublishWatcher", "WakeSignal", "around", "find_post", "walk"]
 
 FIRST_CHUNK = timedelta(days=7)
 """The length of the first list; the others adapt to the answers."""
@@ -96,7 +96,7 @@ def around(moment: float) -> tuple[datetime, datetime]:
     return today - SEARCHED, today + SEARCHED
 
 
-class Hint:
+class WakeSignal:
     """Wakes everybody who waits for a publication."""
 
     def __init__(self) -> None:
@@ -116,13 +116,13 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class PublishWatcher:
     """Looks at a post until its network has answered."""
 
     list_posts: ListPosts
     notifications: Callable[[], AsyncIterator[Notification]]
     clock: Clock
-    hint: Hint
+    hint: WakeSignal
 
     async def until_published(self, post_id: str, at: datetime, time: CallTime) -> Post:
         """The post once it is published; raises what `posts.wait_published` raises."""

@@ -34,13 +34,13 @@ from postiz_async.errors import (
 )
 from postiz_async.models.posts import NewPost, ThreadPart
 from postiz_async.validation import MediaFacts
-from postiz_async.vetting import Vetting
+from postiz_async.vetting import Preflight
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.channels import Channels
     from postiz_async.models.posts import Created, CreatePost, PostItem, PostType
     from postiz_async.options import CallOptions
@@ -64,7 +64,7 @@ class _How:
 class Creating:
     """The part of `postiz.posts` that creates."""
 
-    def __init__(self, caller: Caller, channels: Channels, *, validates: bool) -> None:
+    def __init__(self, caller: BoundScheduler, channels: Channels, *, validates: bool) -> None:
         self._caller = caller
         self._channels = channels
         self._validates = validates
@@ -214,7 +214,7 @@ class Creating:
 
     async def _compose(
         self,
-        caller: Caller,
+        caller: BoundScheduler,
         kind: PostType,
         posts: tuple[NewPost, ...],
         at: datetime,
@@ -239,7 +239,7 @@ class Creating:
 
     async def _vet(
         self,
-        caller: Caller,
+        caller: BoundScheduler,
         body: CreatePost,
         wanted: bool | None,  # noqa: FBT001
         media: Mapping[str, MediaFacts] | None = None,
@@ -274,12 +274,14 @@ class Creating:
         return await self._problems(self._caller.begun(), body, media)
 
     async def _problems(
-        self, caller: Caller, body: CreatePost, media: Mapping[str, MediaFacts] | None
+        self, caller: BoundScheduler, body: CreatePost, media: Mapping[str, MediaFacts] | None
     ) -> builtins.list[Problem]:
         now = datetime.fromtimestamp(caller.server_time(), UTC)
-        return await Vetting(caller, self._channels).problems(body, media=media, now=now)
+        return await Preflight(caller, self._channels).problems(body, media=media, now=now)
 
-    async def _items(self, caller: Caller, posts: tuple[NewPost, ...]) -> builtins.list[PostItem]:
+    async def _items(
+        self, caller: BoundScheduler, posts: tuple[NewPost, ...]
+    ) -> builtins.list[PostItem]:
         problems = [] if posts else [Problem("posts", "there is none")]
         items: builtins.list[PostItem] = []
         for place, post in enumerate(posts):
@@ -346,7 +348,7 @@ class Creating:
 
     async def _create(
         self,
-        caller: Caller,
+        caller: BoundScheduler,
         body: CreatePost,
         options: CallOptions,
         prepare: Callable[[], Awaitable[CreatePost]] | None = None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.channels import Channels
     from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 
@@ -34,7 +34,7 @@ __all__ = ["Integrations"]
 class Integrations:
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota."""
 
-    def __init__(self, caller: Caller, channels: Channels) -> None:
+    def __init__(self, caller: BoundScheduler, channels: Channels) -> None:
         self._caller = caller
         self._channels = channels
 

@@ -20,8 +20,8 @@ from postiz_async.uploads import (
     STALL_TIMEOUT,
     URL_SUFFIXES,
     Progress,
+    UploadOptions,
     UploadSource,
-    Wishes,
     fetch_by_server,
     is_url,
     upload,
@@ -33,12 +33,12 @@ from postiz_async.wire import encode_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
-    from postiz_async.uploads import Shelf
+    from postiz_async.uploads import UploadCache
 
-__all__ = ["Media"]
+__all__ = ["MediaResource"]
 
 
 class _VideoFunction(msgspec.Struct, rename="camel"):
@@ -47,10 +47,10 @@ class _VideoFunction(msgspec.Struct, rename="camel"):
     params: Mapping[str, object]
 
 
-class Media:
+class MediaResource:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
-    def __init__(self, caller: Caller, shelf: Shelf) -> None:
+    def __init__(self, caller: BoundScheduler, shelf: UploadCache) -> None:
         self._caller = caller
         self._shelf = shelf
 
@@ -96,7 +96,7 @@ class Media:
                 fetched, or not fast enough (1 KiB a second); nothing was stored.
             ConfigurationError: `stall_timeout` is no number of seconds.
         """
-        wishes = Wishes(
+        wishes = UploadOptions(
             progress=progress,
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
@@ -168,7 +168,7 @@ class Media:
                 names its source.
         """
         check_seconds("stall_timeout", stall_timeout)
-        wishes = Wishes(
+        wishes = UploadOptions(
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
             allow_private=allow_private,
@@ -188,7 +188,7 @@ class Media:
         return results
 
     async def _once(
-        self, source: UploadSource, wishes: Wishes, fetched: dict[str, StoredMedia]
+        self, source: UploadSource, wishes: UploadOptions, fetched: dict[str, StoredMedia]
     ) -> StoredMedia:
         """Upload something; of URLs that are equal the first, which the others wait for."""
         if not wishes.reuse or not isinstance(source, str) or not is_url(source):

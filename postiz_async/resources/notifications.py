@@ -9,7 +9,7 @@ from postiz_async.endpoints import LIST_NOTIFICATIONS, Call
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.models.notifications import Notification, NotificationPage
 
 __all__ = ["Notifications"]
@@ -18,7 +18,7 @@ __all__ = ["Notifications"]
 class Notifications:
     """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: BoundScheduler) -> None:
         self._caller = caller
 
     async def page(self, number: int = 0) -> NotificationPage:

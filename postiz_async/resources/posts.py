@@ -25,7 +25,7 @@ from postiz_async.errors import (
     Problem,
     ServerError,
 )
-from postiz_async.resources.browse import Watch, around, find_post, walk
+from postiz_async.resources.browse import PublishWatcher, around, find_post, walk
 from postiz_async.resources.creating import Creating
 from postiz_async.resources.finding import find_posts, span_of
 from postiz_async.resources.notifications import Notifications
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.channels import Channels
     from postiz_async.errors import Marks
     from postiz_async.models.posts import (
         MissingRelease,
         Post,
     )
-    from postiz_async.resources.browse import Hint
+    from postiz_async.resources.browse import WakeSignal
 
 __all__ = ["Posts"]
 
@@ -65,9 +65,9 @@ class Posts(Creating):
 
     def __init__(
         self,
-        caller: Caller,
+        caller: BoundScheduler,
         channels: Channels,
-        hint: Hint,
+        hint: WakeSignal,
         *,
         validates: bool,
     ) -> None:
@@ -188,7 +188,7 @@ class Posts(Creating):
         check_seconds("timeout", timeout, none=True)
         caller = self._caller.begun(timeout=timeout)
         messages = Notifications(caller).iter
-        watch = Watch(partial(_list, caller), messages, caller.clock, self._hint)
+        watch = PublishWatcher(partial(_list, caller), messages, caller.clock, self._hint)
         return await watch.until_published(post_id, at, caller.time)
 
     def look_again(self) -> None:
@@ -285,7 +285,7 @@ class Posts(Creating):
 
 
 async def _list(
-    caller: Caller, *, start: datetime, end: datetime, customer: str | None = None
+    caller: BoundScheduler, *, start: datetime, end: datetime, customer: str | None = None
 ) -> list[Post]:
     query = [("startDate", format_date(start)), ("endDate", format_date(end))]
     if customer is not None:
@@ -294,7 +294,7 @@ async def _list(
 
 
 async def _find(
-    caller: Caller, post_id: str, start: datetime | None = None, end: datetime | None = None
+    caller: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
 ) -> Post:
     """The post with this id; raises what `Posts.get` raises."""
     first, last = around(caller.clock.time())

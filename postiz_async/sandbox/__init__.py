@@ -16,30 +16,30 @@ the clock, so that the two cannot share a mistake.
 from postiz_async.sandbox.exchange import (
     ConnectionLost,
     FormError,
-    Request,
+    HttpRequest,
     Response,
     UploadedFile,
 )
 from postiz_async.sandbox.faults import Fault, FaultKind
 from postiz_async.sandbox.organization import Organization
-from postiz_async.sandbox.rows import Customer, Integration, Media
+from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, MediaRow
 from postiz_async.sandbox.server import Sandbox
-from postiz_async.sandbox.views import CreateRecord, StoredPost, ThreadPart
+from postiz_async.sandbox.views import CreateRecord, StoredPost, ThreadRow
 
 __all__ = [
     "ConnectionLost",
     "CreateRecord",
-    "Customer",
+    "CustomerRow",
     "Fault",
     "FaultKind",
     "FormError",
-    "Integration",
-    "Media",
+    "HttpRequest",
+    "IntegrationRow",
+    "MediaRow",
     "Organization",
-    "Request",
     "Response",
     "Sandbox",
     "StoredPost",
-    "ThreadPart",
+    "ThreadRow",
     "UploadedFile",
 ]

@@ -12,8 +12,8 @@ from postiz_async.sandbox.refusals import internal_error
 from postiz_async.sandbox.rules import to_number
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.rows import Integration
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import IntegrationRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["get_analytics", "get_post_analytics"]
 
@@ -22,7 +22,7 @@ _LABELS = ("Impressions", "Likes", "Comments")
 _SEVERAL = 90
 
 
-async def get_analytics(state: State, call: Call) -> Response:
+async def get_analytics(state: SandboxState, call: ReceivedCall) -> Response:
     """Numbers of a channel, day by day."""
     integration = call.organization.live_integration(call.params["integration"])
     if integration is None:
@@ -32,7 +32,7 @@ async def get_analytics(state: State, call: Call) -> Response:
     return json_response(200, _series(state, call, integration.id, _days(call)))
 
 
-async def get_post_analytics(state: State, call: Call) -> Response:
+async def get_post_analytics(state: SandboxState, call: ReceivedCall) -> Response:
     """Numbers of a published post, as of today."""
     post = call.organization.posts.get(call.params["postId"])
     if post is None or post.deleted_at is not None or post.release_id is None:
@@ -45,16 +45,18 @@ async def get_post_analytics(state: State, call: Call) -> Response:
     return json_response(200, _series(state, call, post.id, 1))
 
 
-def _network(integration: Integration) -> Network:
+def _network(integration: IntegrationRow) -> Network:
     return NETWORKS.get(integration.provider, Network(0))
 
 
-def _days(call: Call) -> int:
+def _days(call: ReceivedCall) -> int:
     days = to_number(call.request.query_value("date"))
     return min(days, _SEVERAL) if isinstance(days, int) and days > 0 else 0
 
 
-def _series(state: State, call: Call, key: str, days: int) -> list[dict[str, object]]:
+def _series(
+    state: SandboxState, call: ReceivedCall, key: str, days: int
+) -> list[dict[str, object]]:
     today = state.now // _DAY * _DAY
     dates = [day_of(today - back * _DAY) for back in reversed(range(days))]
     return [

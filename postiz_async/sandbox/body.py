@@ -11,7 +11,7 @@ from postiz_async.sandbox.json_text import MalformedJSONError, read_json
 from postiz_async.sandbox.refusals import bad_request, internal_error, status_only
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.exchange import Request
+    from postiz_async.sandbox.exchange import HttpRequest
 
 __all__ = ["BODY_LIMIT", "is_parsed", "read_body"]
 
@@ -28,12 +28,12 @@ _CODECS = {
 }
 
 
-def is_parsed(request: Request) -> bool:
+def is_parsed(request: HttpRequest) -> bool:
     """Whether the server looks at a body of this type at all."""
     return request.media_type in {"application/json", _FORM}
 
 
-def read_body(request: Request) -> object:
+def read_body(request: HttpRequest) -> object:
     """Decode the body.
 
     Returns:
@@ -58,7 +58,7 @@ def read_body(request: Request) -> object:
         raise internal_error() from error
 
 
-def _inflate(request: Request) -> bytes:
+def _inflate(request: HttpRequest) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding == "identity":
         return request.body
@@ -72,7 +72,7 @@ def _inflate(request: Request) -> bytes:
         raise bad_request(str(error)) from error
 
 
-def _codec(request: Request) -> str:
+def _codec(request: HttpRequest) -> str:
     found = _CHARSET.search(request.headers.get("content-type", ""))
     charset = found.group(1).lower() if found else "utf-8"
     if charset not in _CODECS:

@@ -10,7 +10,7 @@ from postiz_async.sandbox.dates import iso, naive_iso
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.json_text import read_json, write_json
 from postiz_async.sandbox.networks import network_in
-from postiz_async.sandbox.post_rules import EMPTY, Entry, Surroundings, broken_rule, is_empty
+from postiz_async.sandbox.post_rules import EMPTY, PostEntry, Surroundings, broken_rule, is_empty
 from postiz_async.sandbox.publishing import store_post
 from postiz_async.sandbox.refusals import bad_request, internal_error, invalid, not_found
 from postiz_async.sandbox.rules import as_mapping, defined, is_list, is_mapping, to_text
@@ -18,8 +18,8 @@ from postiz_async.sandbox.settings_rules import converted
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.rows import Post
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import PostRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["change_status", "get_missing", "update_release_id", "update_settings"]
 
@@ -27,7 +27,7 @@ _STATES = {"draft": "DRAFT", "schedule": "QUEUE"}
 _LISTS_MISSING = {"tiktok", "tiktok-business"}
 
 
-async def change_status(state: State, call: Call) -> Response:
+async def change_status(state: SandboxState, call: ReceivedCall) -> Response:
     """Make a post a draft, or schedule it, even when it is published or deleted."""
     status = as_mapping(call.body).get("status")
     new_state = _STATES.get(status) if isinstance(status, str) else None
@@ -43,7 +43,7 @@ async def change_status(state: State, call: Call) -> Response:
     return json_response(200, {"id": post.id, "state": new_state})
 
 
-async def update_settings(state: State, call: Call) -> Response:
+async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
     """Merge settings into those of a post that is not published yet."""
     given = as_mapping(call.body).get("settings")
     if not is_mapping(given):
@@ -64,11 +64,11 @@ async def update_settings(state: State, call: Call) -> Response:
 
 
 def _broken_rule(
-    state: State, organization: Organization, post: Post, merged: dict[str, object]
+    state: SandboxState, organization: Organization, post: PostRow, merged: dict[str, object]
 ) -> str | None:
     """What is wrong with a post that has these settings."""
     rows = [post, *organization.posts.comments_of(post)]
-    entries = [Entry(row.content, _images(row)) for row in rows]
+    entries = [PostEntry(row.content, _images(row)) for row in rows]
     if any(map(is_empty, entries)):
         return EMPTY
     if post.state == "DRAFT":
@@ -82,12 +82,12 @@ def _broken_rule(
     return broken_rule(settings, entries, around, "The maximum characters is {}")
 
 
-def _images(post: Post) -> list[object]:
+def _images(post: PostRow) -> list[object]:
     images = read_json(post.image)
     return images if is_list(images) else []
 
 
-def _changeable(state: State, call: Call) -> Post:
+def _changeable(state: SandboxState, call: ReceivedCall) -> PostRow:
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
         raise not_found("Post not found")
@@ -102,7 +102,7 @@ def _changeable(state: State, call: Call) -> Post:
     return post
 
 
-async def update_release_id(state: State, call: Call) -> Response:
+async def update_release_id(state: SandboxState, call: ReceivedCall) -> Response:
     """Say which item of the platform a post became, where the server does not know it."""
     given = as_mapping(call.body)
     text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
@@ -115,7 +115,7 @@ async def update_release_id(state: State, call: Call) -> Response:
     return json_response(200, _row(call.organization, changed))
 
 
-def _row(organization: Organization, post: Post) -> dict[str, object]:
+def _row(organization: Organization, post: PostRow) -> dict[str, object]:
     """The whole row, as the database has it."""
     row: dict[str, object] = {
         "id": post.id,
@@ -148,7 +148,7 @@ def _row(organization: Organization, post: Post) -> dict[str, object]:
     return row
 
 
-async def get_missing(state: State, call: Call) -> Response:
+async def get_missing(state: SandboxState, call: ReceivedCall) -> Response:
     """Items of the channel that the post may have become."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":

@@ -15,8 +15,8 @@ from postiz_async.sandbox.refusals import internal_error, plain, plan_limit
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.rows import Integration
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import IntegrationRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["delete_integration", "get_connect_url"]
 
@@ -24,7 +24,7 @@ _STATE_LENGTH = 6
 _TOKEN_LIFE = 10 * 365 * 86_400_000
 
 
-async def get_connect_url(state: State, call: Call) -> Response:
+async def get_connect_url(state: SandboxState, call: ReceivedCall) -> Response:
     """Where a user goes to connect a channel; for some networks a state and no address."""
     _check_plan(state, call)
     provider = call.params["integration"]
@@ -41,7 +41,7 @@ async def get_connect_url(state: State, call: Call) -> Response:
     return json_response(200, {"url": url})
 
 
-def _check_plan(state: State, call: Call) -> None:
+def _check_plan(state: SandboxState, call: ReceivedCall) -> None:
     allowed = call.organization.channels_allowed
     refreshed = call.request.query_value("refresh")
     if allowed is None or (
@@ -52,7 +52,7 @@ def _check_plan(state: State, call: Call) -> None:
         raise plan_limit("channels", "add more channels", state.settings.host)
 
 
-async def delete_integration(state: State, call: Call) -> Response:
+async def delete_integration(state: SandboxState, call: ReceivedCall) -> Response:
     """Delete a channel and its posts; doing it again is fine."""
     integration = call.organization.integrations.get(call.params["id"])
     if integration is None:
@@ -66,12 +66,12 @@ async def delete_integration(state: State, call: Call) -> Response:
     return json_response(200, _row(call.organization, deleted))
 
 
-def _posting_times(integration: Integration) -> str:
+def _posting_times(integration: IntegrationRow) -> str:
     times = ", ".join(write_json({"time": time}) for time in integration.posting_times)
     return f"[{times}]"
 
 
-def _row(organization: Organization, integration: Integration) -> dict[str, object]:
+def _row(organization: Organization, integration: IntegrationRow) -> dict[str, object]:
     """The whole row, secrets included, as the database has it."""
     customer = integration.customer
     deleted_at = integration.deleted_at

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from postiz_async.sandbox.create_rules import (
+    CreateInput,
     NewEntry,
-    NewPost,
     Rulebook,
     has_lists_within,
     read_posts,
@@ -21,7 +21,7 @@ from postiz_async.sandbox.dates import naive_iso, read_date
 from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.json_text import write_json
 from postiz_async.sandbox.networks import network_in
-from postiz_async.sandbox.post_rules import EMPTY, Entry, Surroundings, broken_rule, is_empty
+from postiz_async.sandbox.post_rules import EMPTY, PostEntry, Surroundings, broken_rule, is_empty
 from postiz_async.sandbox.publishing import store_post
 from postiz_async.sandbox.refusals import (
     Refusal,
@@ -31,14 +31,14 @@ from postiz_async.sandbox.refusals import (
     post_refused,
 )
 from postiz_async.sandbox.releases import HEAD
-from postiz_async.sandbox.rows import Post
+from postiz_async.sandbox.rows import PostRow
 from postiz_async.sandbox.rules import as_mapping, is_list, is_truthy, nested_value, to_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["create_post"]
 
@@ -58,10 +58,10 @@ class _Plan:
     interval: int | None
     tags: tuple[str, ...]
     creation_method: str
-    posts: list[NewPost]
+    posts: list[CreateInput]
 
 
-async def create_post(state: State, call: Call) -> Response:
+async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
     """Judge the whole request, then store its posts one after another."""
     body = as_mapping(call.body)
     _check_integrations(call.organization, body)
@@ -84,11 +84,11 @@ async def create_post(state: State, call: Call) -> Response:
     return json_response(201, created)
 
 
-async def _store_all(state: State, call: Call, plan: _Plan) -> list[dict[str, str]]:
+async def _store_all(state: SandboxState, call: ReceivedCall, plan: _Plan) -> list[dict[str, str]]:
     """Store post by post, each in its time, up to the first that cannot be stored."""
     created: list[dict[str, str]] = []
 
-    def store(post: NewPost) -> None:
+    def store(post: CreateInput) -> None:
         root = _store(state, call.organization, plan, post)
         created.append({"postId": root, "integration": post.integration_id})
 
@@ -124,7 +124,7 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
 
 
 def _look_again(
-    state: State, organization: Organization, posts: list[NewPost], *, is_draft: bool
+    state: SandboxState, organization: Organization, posts: list[CreateInput], *, is_draft: bool
 ) -> None:
     """Judge post by post what the rules of the fields do not see."""
     for post in posts:
@@ -136,7 +136,7 @@ def _look_again(
             raise _refused(organization, post, message)
 
 
-def _broken_rule(state: State, organization: Organization, post: NewPost) -> str | None:
+def _broken_rule(state: SandboxState, organization: Organization, post: CreateInput) -> str | None:
     channel, release = organization.integrations[post.integration_id], state.settings.release
     network = network_in(release, channel.provider)
     if network is None:
@@ -145,17 +145,17 @@ def _broken_rule(state: State, organization: Organization, post: NewPost) -> str
     return broken_rule(post.settings, _entries(post), around, _TOO_LONG)
 
 
-def _entries(post: NewPost) -> list[Entry]:
-    return [Entry(entry.content, entry.images) for entry in post.entries]
+def _entries(post: CreateInput) -> list[PostEntry]:
+    return [PostEntry(entry.content, entry.images) for entry in post.entries]
 
 
-def _refused(organization: Organization, post: NewPost, message: str) -> Refusal:
+def _refused(organization: Organization, post: CreateInput, message: str) -> Refusal:
     channel = organization.integrations[post.integration_id]
     return post_refused(channel.provider, channel.name, message)
 
 
 def _check_republish(
-    organization: Organization, body: Mapping[str, object], posts: list[NewPost]
+    organization: Organization, body: Mapping[str, object], posts: list[CreateInput]
 ) -> None:
     if str(body.get("type")) in {"draft", "update"} or is_truthy(body.get("republish")):
         return
@@ -172,7 +172,10 @@ def _check_republish(
 
 
 def _plan(
-    state: State, organization: Organization, body: Mapping[str, object], posts: list[NewPost]
+    state: SandboxState,
+    organization: Organization,
+    body: Mapping[str, object],
+    posts: list[CreateInput],
 ) -> _Plan:
     interval = to_number(body.get("inter"))
     return _Plan(
@@ -185,7 +188,7 @@ def _plan(
     )
 
 
-def _date(state: State, body: Mapping[str, object]) -> int:
+def _date(state: SandboxState, body: Mapping[str, object]) -> int:
     if body.get("type") == "now":
         return state.now // _MINUTE * _MINUTE
     date = read_date(str(body["date"]))
@@ -201,12 +204,17 @@ def _tags(organization: Organization, tags: object) -> tuple[str, ...]:
 
 
 def _store(
-    state: State, organization: Organization, plan: _Plan, post: NewPost, *, half: bool = False
+    state: SandboxState,
+    organization: Organization,
+    plan: _Plan,
+    post: CreateInput,
+    *,
+    half: bool = False,
 ) -> str:
     """Store a post with its comments and its job, or of these the root alone; returns its id."""
     group = state.ids.uuid()
     settings = write_json(post.settings)
-    rows: list[Post] = []
+    rows: list[PostRow] = []
     for entry in post.entries[: 1 if half else None]:
         row = _row(state, organization, plan, post, entry)
         parent_id = rows[0].id if rows else None
@@ -219,12 +227,12 @@ def _store(
 
 
 def _row(
-    state: State, organization: Organization, plan: _Plan, post: NewPost, entry: NewEntry
-) -> Post:
+    state: SandboxState, organization: Organization, plan: _Plan, post: CreateInput, entry: NewEntry
+) -> PostRow:
     former = organization.posts.get(entry.id) if entry.id else None
     new_state = _STATES.get(plan.type, "QUEUE")
     keeps_job = former is not None and former.has_job
-    row = former or Post(
+    row = former or PostRow(
         id=state.new_row_id(),
         integration_id=post.integration_id,
         content="",
@@ -251,12 +259,12 @@ def _row(
     )
 
 
-def _is_broken(post: NewPost) -> bool:
+def _is_broken(post: CreateInput) -> bool:
     """Half a surrogate pair and NUL are no text for the database."""
     return any(_NO_TEXT.search(entry.content) for entry in post.entries)
 
 
-def _replace_group(state: State, organization: Organization, group: str) -> None:
+def _replace_group(state: SandboxState, organization: Organization, group: str) -> None:
     """A group given by the client names posts that the new ones replace."""
     for row in organization.posts.live_in_group(group):
         organization.posts.put(replace(row, deleted_at=state.now, has_job=False))

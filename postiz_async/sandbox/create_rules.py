@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from postiz_async.sandbox.releases import Release
-    from postiz_async.sandbox.rows import Integration
+    from postiz_async.sandbox.rows import IntegrationRow
 
-__all__ = ["NewEntry", "NewPost", "Rulebook", "has_lists_within", "read_posts", "violations"]
+__all__ = ["CreateInput", "NewEntry", "Rulebook", "has_lists_within", "read_posts", "violations"]
 
 _EMPTY = " If images do not exist, content must be a non-empty string."
 
@@ -53,7 +53,7 @@ class NewEntry(msgspec.Struct, frozen=True):
     delay: int
 
 
-class NewPost(msgspec.Struct, frozen=True):
+class CreateInput(msgspec.Struct, frozen=True):
     """One item of `posts`."""
 
     integration_id: str
@@ -73,7 +73,7 @@ class Rulebook:
     """
 
     release: Release
-    channels: Mapping[str, Integration]
+    channels: Mapping[str, IntegrationRow]
     upload_domain: str | None = None
 
     def provider_of(self, item: Mapping[str, object]) -> str:
@@ -91,7 +91,7 @@ def has_lists_within(body: Mapping[str, object]) -> bool:
     )
 
 
-def read_posts(body: Mapping[str, object], book: Rulebook) -> list[NewPost]:
+def read_posts(body: Mapping[str, object], book: Rulebook) -> list[CreateInput]:
     """The items of a body without violations."""
     return [_read_post(item, book) for item in _items(body["posts"])]
 
@@ -115,9 +115,9 @@ def _read_settings(item: Mapping[str, object], book: Rulebook) -> dict[str, obje
     return converted(as_mapping(given), fields) | {"__type": provider}
 
 
-def _read_post(item: Mapping[str, object], book: Rulebook) -> NewPost:
+def _read_post(item: Mapping[str, object], book: Rulebook) -> CreateInput:
     group = to_text(item.get("group"))
-    return NewPost(
+    return CreateInput(
         integration_id=_integration_id(item),
         entries=[_read_entry(entry) for entry in _items(item["value"])],
         settings=_read_settings(item, book),

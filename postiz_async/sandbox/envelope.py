@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from postiz_async.sandbox.exchange import Response, empty_response
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.exchange import Request
+    from postiz_async.sandbox.exchange import HttpRequest
 
 __all__ = ["compress", "preflight", "wrap"]
 
@@ -20,7 +20,7 @@ _EXPOSED = "reload,onboarding,activate,x-copilotkit-runtime-client-gql-version"
 _COMPRESS_FROM = 1024
 
 
-def preflight(request: Request) -> Response:
+def preflight(request: HttpRequest) -> Response:
     """What a browser is told before it sends a request of another origin's page."""
     allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
     asked = request.headers.get("access-control-request-headers")
@@ -29,7 +29,7 @@ def preflight(request: Request) -> Response:
     return empty_response(204, *allowed, ("Content-Length", "0"))
 
 
-def wrap(request: Request, response: Response, now: float, front_end: str) -> Response:
+def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:
     """Give an answer of the API the headers that all of them have.
 
     Args:
@@ -65,14 +65,14 @@ def entity_tag(body: bytes) -> str:
     return f'W/"{len(body):x}-{digest[:27].decode()}"'
 
 
-def _is_unchanged(request: Request, response: Response, tag: str) -> bool:
+def _is_unchanged(request: HttpRequest, response: Response, tag: str) -> bool:
     known = request.headers.get("if-none-match")
     if known is None or request.method not in {"GET", "HEAD"} or response.status != 200:
         return False
     return known == "*" or tag in {each.strip() for each in known.split(",")}
 
 
-def compress(request: Request, response: Response) -> Response:
+def compress(request: HttpRequest, response: Response) -> Response:
     """Compress a body that is worth it, when the client accepts it."""
     accepted = request.headers.get("accept-encoding", "").lower()
     if len(response.body) < _COMPRESS_FROM:

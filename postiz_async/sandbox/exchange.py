@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectionLost",
     "FormError",
-    "Request",
+    "HttpRequest",
     "Response",
     "UploadedFile",
     "empty_response",
@@ -55,7 +55,7 @@ class FormError:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """A request as it arrives.
 
     Attributes:

@@ -35,8 +35,8 @@ __all__ = [
     "TEXT",
     "TOTAL_OF_LABELS",
     "URL",
-    "Check",
-    "Field",
+    "FieldCheck",
+    "FieldRule",
     "FieldType",
     "at_least",
     "at_most",
@@ -55,7 +55,7 @@ _BEGINNING: Version = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FieldCheck:
     """One rule on a value.
 
     Attributes:
@@ -72,7 +72,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldRule:
     """A field of the settings, or of an object within them.
 
     Attributes:
@@ -89,11 +89,11 @@ class Field:
     """
 
     name: str
-    checks: tuple[Check, ...] = ()
+    checks: tuple[FieldCheck, ...] = ()
     type: FieldType = "text"
     optional: bool = False
     when: Callable[[Mapping[str, object]], bool] | None = None
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldRule, ...] = ()
     is_many: bool = False
     since: Version = _BEGINNING
     until: Version | None = None
@@ -127,7 +127,7 @@ class Field:
         return value if conversion is None else conversion(value)
 
 
-def _convert_nested(value: object, fields: tuple[Field, ...]) -> object:
+def _convert_nested(value: object, fields: tuple[FieldRule, ...]) -> object:
     if is_list(value):
         return [item if is_list(item) else _convert_nested(item, fields) for item in value]
     if not is_mapping(value):
@@ -141,7 +141,7 @@ _CONVERSIONS: dict[str, Callable[[object], object]] = {
     "number": to_number,
     "boolean": to_boolean,
 }
-_MEDIA = tuple(map(Field, ("id", "path", "alt", "thumbnail")))
+_MEDIA = tuple(map(FieldRule, ("id", "path", "alt", "thumbnail")))
 
 
 def length(value: str) -> int:
@@ -171,91 +171,93 @@ def _is_short_enough(tags: object) -> bool:
 _ALL_LABELS = 500
 _NUMBER_WORDS = "must be a number conforming to the specified constraints"
 
-DEFINED = Check(
+DEFINED = FieldCheck(
     _is_there, "{} should not be null or undefined", {"not": {"type": "null"}}, needs_value=True
 )
-TEXT = Check(lambda value: isinstance(value, str), "{} must be a string", {"type": "string"})
-BOOLEAN = Check(
+TEXT = FieldCheck(lambda value: isinstance(value, str), "{} must be a string", {"type": "string"})
+BOOLEAN = FieldCheck(
     lambda value: isinstance(value, bool), "{} must be a boolean value", {"type": "boolean"}
 )
-NUMBER = Check(_is_finite, f"{{}} {_NUMBER_WORDS}", {"type": "number"})
-NUMBERS = Check(
+NUMBER = FieldCheck(_is_finite, f"{{}} {_NUMBER_WORDS}", {"type": "number"})
+NUMBERS = FieldCheck(
     _are_numbers,
     f"each value in {{}} {_NUMBER_WORDS}",
     {"items": {"type": "number"}, "type": "array"},
 )
-LIST = Check(is_list, "{} must be an array", {"type": "array"})
-URL = Check(is_url, "{} must be a URL address", {"format": "url", "type": "string"})
-TOTAL_OF_LABELS = Check(
+LIST = FieldCheck(is_list, "{} must be an array", {"type": "array"})
+URL = FieldCheck(is_url, "{} must be a URL address", {"format": "url", "type": "string"})
+TOTAL_OF_LABELS = FieldCheck(
     _is_short_enough,
     f"The maximum allowed is {_ALL_LABELS} characters in total for all tags.",
     {"$ref": "#/definitions/Array"},
 )
 
 
-def one_of(*values: str) -> Check:
+def one_of(*values: str) -> FieldCheck:
     """One of a few texts."""
     words = f"{{}} must be one of the following values: {', '.join(values)}"
-    return Check(lambda value: value in values, words, {"type": "string", "enum": list(values)})
+    return FieldCheck(
+        lambda value: value in values, words, {"type": "string", "enum": list(values)}
+    )
 
 
-def min_length(limit: int, words: str = "") -> Check:
+def min_length(limit: int, words: str = "") -> FieldCheck:
     """Text of at least so many UTF-16 units."""
-    return Check(
+    return FieldCheck(
         lambda value: isinstance(value, str) and length(value) >= limit,
         words or f"{{}} must be longer than or equal to {limit} characters",
         {"minLength": limit, "type": "string"},
     )
 
 
-def max_length(limit: int) -> Check:
+def max_length(limit: int) -> FieldCheck:
     """Text of at most so many UTF-16 units."""
-    return Check(
+    return FieldCheck(
         lambda value: isinstance(value, str) and length(value) <= limit,
         f"{{}} must be shorter than or equal to {limit} characters",
         {"maxLength": limit, "type": "string"},
     )
 
 
-def matches(pattern: re.Pattern[str], words: str) -> Check:
+def matches(pattern: re.Pattern[str], words: str) -> FieldCheck:
     """Text that a pattern matches as a whole."""
-    return Check(
+    return FieldCheck(
         lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None,
         words,
         {"pattern": pattern.pattern.replace("/", r"\/"), "type": "string"},
     )
 
 
-def at_least(limit: int) -> Check:
+def at_least(limit: int) -> FieldCheck:
     """A number that is not smaller."""
-    return Check(
+    return FieldCheck(
         lambda value: _is_finite(value) and value >= limit,
         f"{{}} must not be less than {limit}",
         {"minimum": limit, "type": "number"},
     )
 
 
-def at_most(limit: int) -> Check:
+def at_most(limit: int) -> FieldCheck:
     """A number that is not greater."""
-    return Check(
+    return FieldCheck(
         lambda value: _is_finite(value) and value <= limit,
         f"{{}} must not be greater than {limit}",
         {"maximum": limit, "type": "number"},
     )
 
 
-def min_items(limit: int) -> Check:
+def min_items(limit: int) -> FieldCheck:
     """A list of at least so many items."""
-    return Check(
+    return FieldCheck(
         lambda value: is_list(value) and len(value) >= limit,
         f"{{}} must contain at least {limit} elements",
         {"minItems": limit, "type": "array"},
     )
 
 
-def max_items(limit: int) -> Check:
+def max_items(limit: int) -> FieldCheck:
     """A list of at most so many items."""
-    return Check(
+    return FieldCheck(
         lambda value: is_list(value) and len(value) <= limit,
         f"{{}} must contain no more than {limit} elements",
         {"maxItems": limit, "type": "array"},

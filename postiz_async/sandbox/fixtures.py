@@ -13,10 +13,10 @@ from postiz_async.sandbox.exchange import UploadedFile
 from postiz_async.sandbox.oauth import OAuthApp
 from postiz_async.sandbox.organization import Organization
 from postiz_async.sandbox.publishing import store_post
-from postiz_async.sandbox.rows import Customer, Integration, Notification, Tag
+from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.state import State
+    from postiz_async.sandbox.state import SandboxState
 
 __all__ = [
     "add_integration",
@@ -33,7 +33,7 @@ __all__ = [
 _HEAD = 8 * 1024
 
 
-def add_organization(state: State, api_key: str, name: str | None) -> Organization:
+def add_organization(state: SandboxState, api_key: str, name: str | None) -> Organization:
     """Add an organisation.
 
     Raises:
@@ -49,7 +49,7 @@ def add_organization(state: State, api_key: str, name: str | None) -> Organizati
 
 
 def add_integration(
-    state: State,
+    state: SandboxState,
     organization: Organization,
     provider: str,
     *,
@@ -57,7 +57,7 @@ def add_integration(
     name: str | None,
     disabled: bool,
     customer: str | None,
-) -> Integration:
+) -> IntegrationRow:
     """Add a channel, and its group when that is new.
 
     Raises:
@@ -68,7 +68,7 @@ def add_integration(
     count = sum(each.provider == provider for each in organization.integrations.values())
     name = name or f"My {provider}" + (f" {count + 1}" if count else "")
     new_id = integration_id or state.new_row_id()
-    integration = Integration(
+    integration = IntegrationRow(
         id=new_id,
         provider=provider,
         name=name,
@@ -84,27 +84,29 @@ def add_integration(
     return integration
 
 
-def _customer(state: State, organization: Organization, name: str | None) -> Customer | None:
+def _customer(
+    state: SandboxState, organization: Organization, name: str | None
+) -> CustomerRow | None:
     if name is None:
         return None
     for known in organization.customers.values():
         if known.name == name:
             return known
-    customer = Customer(state.ids.uuid(), name)
+    customer = CustomerRow(state.ids.uuid(), name)
     organization.customers[customer.id] = customer
     return customer
 
 
-def add_tag(state: State, organization: Organization, name: str) -> Tag:
+def add_tag(state: SandboxState, organization: Organization, name: str) -> TagRow:
     """Add a tag that posts may carry."""
-    tag = Tag(state.ids.uuid(), name, "#ff0000", state.now)
+    tag = TagRow(state.ids.uuid(), name, "#ff0000", state.now)
     organization.tags[tag.id] = tag
     return tag
 
 
 def change_integration(
-    state: State, integration_id: str, changes: dict[str, object]
-) -> Integration:
+    state: SandboxState, integration_id: str, changes: dict[str, object]
+) -> IntegrationRow:
     """Change a channel of any organisation.
 
     Raises:
@@ -118,7 +120,7 @@ def change_integration(
     raise LookupError(f"no channel {integration_id!r}")
 
 
-def change_post(state: State, post_id: str, changes: dict[str, object]) -> None:
+def change_post(state: SandboxState, post_id: str, changes: dict[str, object]) -> None:
     """Change a row of any organisation.
 
     Raises:
@@ -133,15 +135,15 @@ def change_post(state: State, post_id: str, changes: dict[str, object]) -> None:
 
 
 def add_notification(
-    state: State, organization: Organization, content: str, link: str | None
-) -> Notification:
+    state: SandboxState, organization: Organization, content: str, link: str | None
+) -> NotificationRow:
     """Add a notification."""
-    notification = Notification(state.ids.uuid(), content, link, state.now)
+    notification = NotificationRow(state.ids.uuid(), content, link, state.now)
     organization.notifications.append(notification)
     return notification
 
 
-def add_remote_file(state: State, url: str, data: bytes) -> None:
+def add_remote_file(state: SandboxState, url: str, data: bytes) -> None:
     """Put a file on the internet of the sandbox."""
     digest = hashlib.sha256(data).hexdigest()
     name = urlsplit(url).path.rpartition("/")[2]
@@ -149,7 +151,7 @@ def add_remote_file(state: State, url: str, data: bytes) -> None:
     state.measure(url, data[:_HEAD])
 
 
-def add_oauth_app(state: State, name: str, redirect_url: str) -> OAuthApp:
+def add_oauth_app(state: SandboxState, name: str, redirect_url: str) -> OAuthApp:
     """Add an application of the ordinary kind, with a secret."""
     app = OAuthApp(
         client_id=f"pca_{state.ids.letters(32)}",

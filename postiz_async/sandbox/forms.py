@@ -21,7 +21,7 @@ _DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]*)", re.IGNORECASE | r
 _PARAMETER = re.compile(r';\s*(\w+)\*?=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
 
 
-class _File:
+class _ReceivedFile:
     def __init__(self, field: str, filename: str) -> None:
         self.field = field
         self._filename = filename
@@ -55,8 +55,8 @@ class FormReader:
         # the first delimiter may stand at the very beginning, without a line before it
         self._buffer = b"\r\n"
         self._step: Callable[[], bool] = self._read_part
-        self._part: _File | None = None
-        self._file: _File | None = None
+        self._part: _ReceivedFile | None = None
+        self._file: _ReceivedFile | None = None
         self._ended = False
 
     def feed(self, data: bytes) -> None:
@@ -119,7 +119,7 @@ class FormReader:
         }
         if not parameters.get("filename"):
             return
-        self._part = _File(parameters.get("name", ""), parameters["filename"])
+        self._part = _ReceivedFile(parameters.get("name", ""), parameters["filename"])
         if self._file is not None:
             self._error = FormError(f"Unexpected field - {self._part.field}")
         self._file = self._part

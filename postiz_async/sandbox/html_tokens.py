@@ -17,7 +17,7 @@ from postiz_async.sandbox.html_names import ESCAPABLE_RAW_TEXT, RAW_TEXT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EndTag", "StartTag", "Token", "tokenize"]
+__all__ = ["EndTag", "HtmlToken", "StartTag", "tokenize"]
 
 _ATTRIBUTE = re.compile(
     r"""
@@ -48,11 +48,11 @@ class EndTag:
     name: str
 
 
-Token = StartTag | EndTag | str
+HtmlToken = StartTag | EndTag | str
 """A tag, or text with its entities decoded."""
 
 
-def tokenize(text: str) -> Iterator[Token]:
+def tokenize(text: str) -> Iterator[HtmlToken]:
     """Cut `text` into tokens; comments and declarations are left out.
 
     Text comes in pieces: two tokens of text may follow each other.
@@ -75,7 +75,7 @@ def tokenize(text: str) -> Iterator[Token]:
             yield html.unescape(raw) if token.name in ESCAPABLE_RAW_TEXT else raw
 
 
-def _read_markup(text: str, spot: int) -> tuple[Token | None, int]:
+def _read_markup(text: str, spot: int) -> tuple[HtmlToken | None, int]:
     """Read what begins with `<` at `spot`; returns it and where to go on."""
     if text.startswith("<!--", spot):
         return None, _after(text, "-->", spot + 4)
@@ -90,7 +90,7 @@ def _read_markup(text: str, spot: int) -> tuple[Token | None, int]:
     return "<", spot + 1
 
 
-def _read_tag(text: str, name: re.Match[str], *, is_end: bool) -> tuple[Token | None, int]:
+def _read_tag(text: str, name: re.Match[str], *, is_end: bool) -> tuple[HtmlToken | None, int]:
     attributes: dict[str, str] = {}
     spot = name.end()
     while (end := _TAG_END.match(text, spot)) is None:

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from postiz_async.sandbox.body import BODY_LIMIT
 from postiz_async.sandbox.control import control
 from postiz_async.sandbox.envelope import compress
-from postiz_async.sandbox.exchange import ConnectionLost, Request, Response
+from postiz_async.sandbox.exchange import ConnectionLost, HttpRequest, Response
 from postiz_async.sandbox.forms import FormReader
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def _to_http(response: Response) -> web.Response:
     return web.Response(status=response.status, headers=headers, body=response.body)
 
 
-async def _from_http(http_request: web.Request) -> Request:
+async def _from_http(http_request: web.Request) -> HttpRequest:
     headers = {name.lower(): value for name, value in http_request.headers.items()}
-    request = Request(
+    request = HttpRequest(
         method=http_request.method,
         path=http_request.rel_url.raw_path,
         query=tuple(http_request.rel_url.query.items()),

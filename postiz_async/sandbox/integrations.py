@@ -10,8 +10,8 @@ from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.refusals import internal_error
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.rows import Integration
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import IntegrationRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["find_slot", "is_connected", "list_groups", "list_integrations"]
 
@@ -20,12 +20,12 @@ _MINUTE = 60_000
 _SINCE_GROUP_FILTER = (2, 21, 9)
 
 
-async def is_connected(state: State, call: Call) -> Response:  # noqa: ARG001 - one shape for all
+async def is_connected(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
     """Says that the key works, nothing else."""
     return json_response(200, {"connected": True})
 
 
-async def list_integrations(state: State, call: Call) -> Response:
+async def list_integrations(state: SandboxState, call: ReceivedCall) -> Response:
     """The channels, or those of one group."""
     group = call.request.query_value("group")
     if not state.settings.release.since(_SINCE_GROUP_FILTER):
@@ -36,11 +36,11 @@ async def list_integrations(state: State, call: Call) -> Response:
     return json_response(200, [_entry(each) for each in integrations if _is_in(each, group)])
 
 
-def _is_in(integration: Integration, group: str | None) -> bool:
+def _is_in(integration: IntegrationRow, group: str | None) -> bool:
     return not group or (integration.customer is not None and integration.customer.id == group)
 
 
-def _entry(integration: Integration) -> dict[str, object]:
+def _entry(integration: IntegrationRow) -> dict[str, object]:
     entry: dict[str, object] = {
         "id": integration.id,
         "name": integration.name,
@@ -54,13 +54,13 @@ def _entry(integration: Integration) -> dict[str, object]:
     return entry
 
 
-async def list_groups(state: State, call: Call) -> Response:  # noqa: ARG001 - one shape for all
+async def list_groups(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
     """The groups of channels."""
     groups = call.organization.customers.values()
     return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
 
 
-async def find_slot(state: State, call: Call) -> Response:
+async def find_slot(state: SandboxState, call: ReceivedCall) -> Response:
     """The earliest posting time of the channel at which nobody has a post."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None or integration.disabled or not integration.posting_times:

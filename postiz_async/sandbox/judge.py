@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.body import read_body
-from postiz_async.sandbox.exchange import Request, Response
+from postiz_async.sandbox.exchange import HttpRequest, Response
 from postiz_async.sandbox.faults import Faults, after_work, before_judging, before_work
 from postiz_async.sandbox.publishing import catch_up
 from postiz_async.sandbox.refusals import Refusal, plain, plan_limit, status_only, unknown_route
 from postiz_async.sandbox.routes import OpenRoute, Route, find_route
 from postiz_async.sandbox.rules import is_list
-from postiz_async.sandbox.state import Call
+from postiz_async.sandbox.state import ReceivedCall
 from postiz_async.sandbox.views import CreateRecord
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.state import State
-    from postiz_async.sandbox.throttle import Throttle, Verdict
+    from postiz_async.sandbox.state import SandboxState
+    from postiz_async.sandbox.throttle import Throttle, ThrottleDecision
 
 __all__ = ["Judge", "Tally"]
 
@@ -38,13 +38,13 @@ class Tally:
 class Judge:
     """Answers requests, one after another or many at a time."""
 
-    def __init__(self, state: State, throttle: Throttle, faults: Faults) -> None:
+    def __init__(self, state: SandboxState, throttle: Throttle, faults: Faults) -> None:
         self._state = state
         self._throttle = throttle
         self._faults = faults
         self.tally = Tally()
 
-    async def answer(self, request: Request, path: str) -> Response:
+    async def answer(self, request: HttpRequest, path: str) -> Response:
         """Answer a request to `path`, as the backend sees it.
 
         Raises:
@@ -62,7 +62,7 @@ class Judge:
 
     async def _serve(
         self,
-        request: Request,
+        request: HttpRequest,
         path: str,
         route: Route | OpenRoute,
         params: dict[str, str],
@@ -77,7 +77,7 @@ class Judge:
         verdict = self._count(request, path, route, organization)
         if verdict is not None and not verdict.allowed:
             return self._refuse(route, verdict)
-        call = Call(request, organization, params, body, fault)
+        call = ReceivedCall(request, organization, params, body, fault)
         response = await self._work(route, call)
         if route.name == "create_post":
             self._record(response)
@@ -86,7 +86,7 @@ class Judge:
             response = Response(response.status, headers, response.body)
         return response if fault is None else await after_work(fault, self._state.clock, response)
 
-    def _authenticate(self, request: Request) -> Organization:
+    def _authenticate(self, request: HttpRequest) -> Organization:
         key = request.headers.get("authorization", "")
         if not key:
             raise plain(401, "No API Key found")
@@ -103,8 +103,8 @@ class Judge:
         return organization
 
     def _count(
-        self, request: Request, path: str, route: Route, organization: Organization
-    ) -> Verdict | None:
+        self, request: HttpRequest, path: str, route: Route, organization: Organization
+    ) -> ThrottleDecision | None:
         """Count the request where its route is limited."""
         if not self._state.settings.release.throttles(request.method, path):
             return None
@@ -112,14 +112,14 @@ class Judge:
         now = self._state.clock.monotonic()
         return self._throttle.hit(f"{route.name}-{organization.id}", now)
 
-    def _refuse(self, route: Route, verdict: Verdict) -> Response:
+    def _refuse(self, route: Route, verdict: ThrottleDecision) -> Response:
         self.tally.refusals += 1
         refusal = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
         if route.name == "create_post":
             self._record(refusal)
         return Response(refusal.status, (*verdict.headers, *refusal.headers), refusal.body)
 
-    async def _work(self, route: Route, call: Call) -> Response:
+    async def _work(self, route: Route, call: ReceivedCall) -> Response:
         try:
             if call.fault is not None:
                 await before_work(call.fault, self._state.clock)

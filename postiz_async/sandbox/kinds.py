@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Kind", "kind_of"]
+__all__ = ["FileKind", "kind_of"]
 
 IMAGE_LIMIT = 10 * 1024**2
 VIDEO_LIMIT = 1024**3
@@ -23,24 +23,24 @@ _OTHER_BRANDS = (b"qt", b"mif1", b"msf1", b"hei", b"hev", b"crx", b"M4", b"F4", 
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A type that can be uploaded: its extension and how large a file may be."""
 
     extension: str
     limit: int = IMAGE_LIMIT
 
 
-def kind_of(head: bytes) -> Kind | None:
+def kind_of(head: bytes) -> FileKind | None:
     """The type of a file that begins with `head`; None for all that is refused."""
     for signature, extension in _SIGNATURES:
         if head.startswith(signature):
-            return Kind(extension)
+            return FileKind(extension)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return Kind("webp")
+        return FileKind("webp")
     return _boxed_kind(head[8:12]) if head[4:8] == b"ftyp" else None
 
 
-def _boxed_kind(brand: bytes) -> Kind | None:
+def _boxed_kind(brand: bytes) -> FileKind | None:
     if brand in {b"avif", b"avis"}:
-        return Kind("avif")
-    return None if brand.startswith(_OTHER_BRANDS) else Kind("mp4", VIDEO_LIMIT)
+        return FileKind("avif")
+    return None if brand.startswith(_OTHER_BRANDS) else FileKind("mp4", VIDEO_LIMIT)

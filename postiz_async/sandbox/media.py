@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.dates import day_of
 from postiz_async.sandbox.exchange import FormError, Response, json_response
-from postiz_async.sandbox.kinds import Kind, kind_of
+from postiz_async.sandbox.kinds import FileKind, kind_of
 from postiz_async.sandbox.refusals import bad_request, invalid, plain
-from postiz_async.sandbox.rows import Media
+from postiz_async.sandbox.rows import MediaRow
 from postiz_async.sandbox.rules import MISSING, as_mapping, defined, to_text
 from postiz_async.sandbox.urls import EXTENSION_RULE, has_media_extension
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["store_media", "upload", "upload_from_url"]
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
 
 
-async def upload(state: State, call: Call) -> Response:
+async def upload(state: SandboxState, call: ReceivedCall) -> Response:
     """Store the file of a multipart form."""
     file = call.request.file
     if isinstance(file, FormError):
@@ -38,7 +38,7 @@ async def upload(state: State, call: Call) -> Response:
     return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
 
 
-async def upload_from_url(state: State, call: Call) -> Response:
+async def upload_from_url(state: SandboxState, call: ReceivedCall) -> Response:
     """Fetch a file from the part of the internet that the sandbox was given."""
     url = to_text(as_mapping(call.body).get("url", MISSING))
     messages = _violations(state, url)
@@ -55,7 +55,7 @@ async def upload_from_url(state: State, call: Call) -> Response:
     return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
 
 
-def _violations(state: State, url: object) -> list[str]:
+def _violations(state: SandboxState, url: object) -> list[str]:
     absent = defined("url", url)
     messages = list(absent)
     if not has_media_extension(url):
@@ -71,9 +71,9 @@ def _violations(state: State, url: object) -> list[str]:
 
 
 def store_media(
-    state: State,
+    state: SandboxState,
     organization: Organization,
-    kind: Kind,
+    kind: FileKind,
     size: int,
     sha256: str,
     head: bytes = b"",
@@ -82,7 +82,7 @@ def store_media(
     name = f"{state.ids.file_name()}.{kind.extension}"
     folder = day_of(state.now).replace("-", "/")
     path = f"{state.settings.host}/uploads/{folder}/{name}"
-    media = Media(state.ids.uuid(), name, path, size, sha256)
+    media = MediaRow(state.ids.uuid(), name, path, size, sha256)
     organization.media[media.id] = media
     state.measure(path, head)
     answer = {"id": media.id, "name": media.name, "originalName": None, "path": media.path}

@@ -10,10 +10,10 @@ from postiz_async.sandbox.rules import is_list, is_truthy, nested_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["RULES", "Draft", "Medium", "Rule", "is_flag"]
+__all__ = ["RULES", "Draft", "MediaItem", "Rule", "is_flag"]
 
 
-class Medium(NamedTuple):
+class MediaItem(NamedTuple):
     """One medium of an entry; `pixels` is its width and height where they are known."""
 
     path: str
@@ -37,7 +37,7 @@ class Draft:
     """A post as the rules see it: settings in their declared types, and the media of each entry."""
 
     settings: Mapping[str, object]
-    entries: Sequence[Sequence[Medium]]
+    entries: Sequence[Sequence[MediaItem]]
 
     def setting(self, path: str) -> object:
         """Follow dotted keys."""
@@ -62,11 +62,11 @@ def is_flag(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _first(fails: Callable[[Sequence[Medium]], bool]) -> Callable[[Draft], bool]:
+def _first(fails: Callable[[Sequence[MediaItem]], bool]) -> Callable[[Draft], bool]:
     return lambda draft: fails(draft.entries[0])
 
 
-def _every(fails: Callable[[Sequence[Medium]], bool]) -> Callable[[Draft], bool]:
+def _every(fails: Callable[[Sequence[MediaItem]], bool]) -> Callable[[Draft], bool]:
     return lambda draft: any(map(fails, draft.entries))
 
 
@@ -82,79 +82,79 @@ def _given(path: str) -> Callable[[Draft], bool]:
     return lambda draft: is_truthy(draft.setting(path))
 
 
-def _fewer_than(count: int) -> Callable[[Sequence[Medium]], bool]:
+def _fewer_than(count: int) -> Callable[[Sequence[MediaItem]], bool]:
     return lambda media: len(media) < count
 
 
-def _more_than(count: int) -> Callable[[Sequence[Medium]], bool]:
+def _more_than(count: int) -> Callable[[Sequence[MediaItem]], bool]:
     return lambda media: len(media) > count
 
 
-def _other_than(count: int) -> Callable[[Sequence[Medium]], bool]:
+def _other_than(count: int) -> Callable[[Sequence[MediaItem]], bool]:
     return lambda media: len(media) != count
 
 
-def _has_video(media: Sequence[Medium]) -> bool:
+def _has_video(media: Sequence[MediaItem]) -> bool:
     return any(each.is_video for each in media)
 
 
-def _has_no_video(media: Sequence[Medium]) -> bool:
+def _has_no_video(media: Sequence[MediaItem]) -> bool:
     return not _has_video(media)
 
 
-def _has_mp4_file(media: Sequence[Medium]) -> bool:
+def _has_mp4_file(media: Sequence[MediaItem]) -> bool:
     return any(each.is_mp4_file for each in media)
 
 
-def _begins_with_picture(media: Sequence[Medium]) -> bool:
+def _begins_with_picture(media: Sequence[MediaItem]) -> bool:
     return not media[0].is_video
 
 
-def _video_has_company(media: Sequence[Medium]) -> bool:
+def _video_has_company(media: Sequence[MediaItem]) -> bool:
     return len(media) > 1 and _has_video(media)
 
 
-def _lacks_cover(media: Sequence[Medium]) -> bool:
+def _lacks_cover(media: Sequence[MediaItem]) -> bool:
     return bool(media) and all(each.is_video for each in media) and len(media) != 2
 
 
-def _video_and_more_than_two(media: Sequence[Medium]) -> bool:
+def _video_and_more_than_two(media: Sequence[MediaItem]) -> bool:
     return _has_video(media) and len(media) > 2
 
 
-def _lacks_thumbnail(media: Sequence[Medium]) -> bool:
+def _lacks_thumbnail(media: Sequence[MediaItem]) -> bool:
     return any(each.is_video and not each.has_thumbnail for each in media)
 
 
-def _cannot_be_fetched(media: Sequence[Medium]) -> bool:
+def _cannot_be_fetched(media: Sequence[MediaItem]) -> bool:
     return not all(each.can_be_fetched for each in media)
 
 
-def _several_cannot_be_fetched(media: Sequence[Medium]) -> bool:
+def _several_cannot_be_fetched(media: Sequence[MediaItem]) -> bool:
     """A single picture is not compared with any other, and so not fetched."""
     return len(media) > 1 and _has_no_video(media) and _cannot_be_fetched(media)
 
 
-def _differs_in_size(media: Sequence[Medium]) -> bool:
+def _differs_in_size(media: Sequence[MediaItem]) -> bool:
     """Only pictures are compared, and only those whose size is known."""
     known = {each.pixels for each in media if each.pixels is not None}
     return _has_no_video(media) and len(known) > 1
 
 
-def _has_odd_size(media: Sequence[Medium]) -> bool:
+def _has_odd_size(media: Sequence[MediaItem]) -> bool:
     return any(each.pixels not in {None, (400, 300), (800, 600)} for each in media)
 
 
-def _is_no_cover(media: Sequence[Medium]) -> bool:
+def _is_no_cover(media: Sequence[MediaItem]) -> bool:
     # one of the kinds is misspelt on the server
     return bool(media) and not any(kind in media[0].path for kind in ("png", "jpg", "jpef", "gif"))
 
 
-def _more_pictures_than_30(media: Sequence[Medium]) -> bool:
+def _more_pictures_than_30(media: Sequence[MediaItem]) -> bool:
     return sum(not each.is_mp4_file for each in media) > 30
 
 
-def _more_videos_than_1(media: Sequence[Medium]) -> bool:
+def _more_videos_than_1(media: Sequence[MediaItem]) -> bool:
     return sum(each.is_mp4_file for each in media) > 1
 
 

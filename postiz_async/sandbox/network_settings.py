@@ -15,7 +15,7 @@ from postiz_async.sandbox.fields import (
     TEXT,
     TOTAL_OF_LABELS,
     URL,
-    Field,
+    FieldRule,
     at_least,
     at_most,
     matches,
@@ -32,39 +32,39 @@ from postiz_async.sandbox.urls import LOOSE_URL
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from postiz_async.sandbox.fields import Check
+    from postiz_async.sandbox.fields import FieldCheck
 
 __all__ = ["FIELDS"]
 
 
-def _text(name: str, *checks: Check) -> Field:
+def _text(name: str, *checks: FieldCheck) -> FieldRule:
     """An optional text."""
-    return Field(name, (*checks, TEXT), optional=True)
+    return FieldRule(name, (*checks, TEXT), optional=True)
 
 
-def _required(name: str, *checks: Check) -> Field:
+def _required(name: str, *checks: FieldCheck) -> FieldRule:
     """A text whose absence has a message of its own."""
-    return Field(name, (DEFINED, *checks, TEXT))
+    return FieldRule(name, (DEFINED, *checks, TEXT))
 
 
-def _choice(name: str, *values: str) -> Field:
-    return Field(name, (one_of(*values),), optional=True)
+def _choice(name: str, *values: str) -> FieldRule:
+    return FieldRule(name, (one_of(*values),), optional=True)
 
 
-def _flag(name: str) -> Field:
-    return Field(name, (BOOLEAN,), "boolean")
+def _flag(name: str) -> FieldRule:
+    return FieldRule(name, (BOOLEAN,), "boolean")
 
 
-def _optional_flag(name: str) -> Field:
-    return Field(name, (BOOLEAN,), "boolean", optional=True)
+def _optional_flag(name: str) -> FieldRule:
+    return FieldRule(name, (BOOLEAN,), "boolean", optional=True)
 
 
-def _media(name: str) -> Field:
-    return Field(name, type="media", optional=True)
+def _media(name: str) -> FieldRule:
+    return FieldRule(name, type="media", optional=True)
 
 
-def _volume(name: str) -> Field:
-    return Field(name, (at_most(100), at_least(0), NUMBER), "number", optional=True)
+def _volume(name: str) -> FieldRule:
+    return FieldRule(name, (at_most(100), at_least(0), NUMBER), "number", optional=True)
 
 
 def _equals(name: str, value: str) -> Callable[[Mapping[str, object]], bool]:
@@ -85,17 +85,17 @@ def _has_canonical(settings: Mapping[str, object]) -> bool:
     return is_truthy(url) and not (isinstance(url, str) and "(post:" in url)
 
 
-def _url_if_given(name: str) -> Field:
-    return Field(name, (URL,), when=_given(name))
+def _url_if_given(name: str) -> FieldRule:
+    return FieldRule(name, (URL,), when=_given(name))
 
 
 _LOOSE_URL = matches(LOOSE_URL, "Invalid URL")
-_CANONICAL = Field("canonical", (_LOOSE_URL,), when=_has_canonical)
-_WORD_TAG = (Field("value", (TEXT,)), Field("label", (TEXT,)))
+_CANONICAL = FieldRule("canonical", (_LOOSE_URL,), when=_has_canonical)
+_WORD_TAG = (FieldRule("value", (TEXT,)), FieldRule("label", (TEXT,)))
 
 
-def _tags(*checks: Check, optional: bool = False) -> Field:
-    return Field("tags", checks, "list", optional=optional, fields=_WORD_TAG, is_many=True)
+def _tags(*checks: FieldCheck, optional: bool = False) -> FieldRule:
+    return FieldRule("tags", checks, "list", optional=optional, fields=_WORD_TAG, is_many=True)
 
 
 _IS_ARTICLE = _equals("post_type", "article")
@@ -107,18 +107,18 @@ _COMMUNITY = matches(
 _WHO = one_of("everyone", "following", "mentionedUsers", "subscribers", "verified")
 
 _X = (
-    Field("community", (_COMMUNITY,), optional=True),
-    Field("who_can_reply_post", (_WHO,), until=HEAD),
-    Field("who_can_reply_post", (_WHO,), when=lambda each: not _IS_ARTICLE(each), since=HEAD),
-    Field("post_type", (one_of("post", "article"),), optional=True, since=HEAD),
-    Field(
+    FieldRule("community", (_COMMUNITY,), optional=True),
+    FieldRule("who_can_reply_post", (_WHO,), until=HEAD),
+    FieldRule("who_can_reply_post", (_WHO,), when=lambda each: not _IS_ARTICLE(each), since=HEAD),
+    FieldRule("post_type", (one_of("post", "article"),), optional=True, since=HEAD),
+    FieldRule(
         "article_title",
         (min_length(1, "Article title is required"), TEXT),
         when=_IS_ARTICLE,
         since=HEAD,
     ),
-    Field("article_status", (one_of("draft", "published"),), when=_IS_ARTICLE, since=HEAD),
-    Field("article_cover", type="media", optional=True, since=HEAD),
+    FieldRule("article_status", (one_of("draft", "published"),), when=_IS_ARTICLE, since=HEAD),
+    FieldRule("article_cover", type="media", optional=True, since=HEAD),
     _optional_flag("made_with_ai"),
     _optional_flag("paid_partnership"),
 )
@@ -129,9 +129,9 @@ _SUBREDDIT = (
     _required("subreddit", min_length(2)),
     _required("title", min_length(2)),
     _required("type", min_length(2)),
-    Field("url", (_LOOSE_URL, DEFINED, URL), when=_is_link),
-    Field("is_flair_required", (DEFINED, BOOLEAN), "boolean"),
-    Field(
+    FieldRule("url", (_LOOSE_URL, DEFINED, URL), when=_is_link),
+    FieldRule("is_flair_required", (DEFINED, BOOLEAN), "boolean"),
+    FieldRule(
         "flair",
         (DEFINED,),
         "object",
@@ -147,18 +147,18 @@ _COMMUNITY_OF_LEMMY = (
 )
 
 
-def _communities(fields: tuple[Field, ...]) -> Field:
-    value = Field("value", (DEFINED,), "object", fields=fields)
-    return Field("subreddit", (min_items(1),), "list", fields=(value,), is_many=True)
+def _communities(fields: tuple[FieldRule, ...]) -> FieldRule:
+    value = FieldRule("value", (DEFINED,), "object", fields=fields)
+    return FieldRule("subreddit", (min_items(1),), "list", fields=(value,), is_many=True)
 
 
-_CHANNEL_OF_FARCASTER = Field("value", type="object", fields=(Field("id", (TEXT,)),))
+_CHANNEL_OF_FARCASTER = FieldRule("value", type="object", fields=(FieldRule("id", (TEXT,)),))
 
 _INSTAGRAM = (
-    Field("post_type", (DEFINED, one_of("post", "story"))),
-    Field("is_trial_reel", type="boolean", optional=True),
+    FieldRule("post_type", (DEFINED, one_of("post", "story"))),
+    FieldRule("is_trial_reel", type="boolean", optional=True),
     _choice("graduation_strategy", "MANUAL", "SS_PERFORMANCE"),
-    Field(
+    FieldRule(
         "collaborators",
         (LIST,),
         "list",
@@ -166,12 +166,12 @@ _INSTAGRAM = (
         fields=(_required("label"),),
         is_many=True,
     ),
-    Field(
+    FieldRule(
         "audio",
         type="object",
         optional=True,
         fields=(
-            Field("id", (TEXT, DEFINED)),
+            FieldRule("id", (TEXT, DEFINED)),
             _text("title"),
             _text("artist"),
             _text("image"),
@@ -181,29 +181,29 @@ _INSTAGRAM = (
     ),
 )
 
-_MUSIC = Field("music", type="object", optional=True, since=HEAD, fields=_INSTAGRAM[-1].fields)
-_LOCATION = Field(
+_MUSIC = FieldRule("music", type="object", optional=True, since=HEAD, fields=_INSTAGRAM[-1].fields)
+_LOCATION = FieldRule(
     "location",
     type="object",
     optional=True,
     since=HEAD,
-    fields=(Field("id", (TEXT, DEFINED)), Field("name", (TEXT, DEFINED)), _text("address")),
+    fields=(FieldRule("id", (TEXT, DEFINED)), FieldRule("name", (TEXT, DEFINED)), _text("address")),
 )
 _AUDIENCES = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY")
 
 _TIKTOK = (
-    Field("title", (max_length(90),), when=_given("title")),
-    Field("privacy_level", (TEXT, one_of(*_AUDIENCES))),
+    FieldRule("title", (max_length(90),), when=_given("title")),
+    FieldRule("privacy_level", (TEXT, one_of(*_AUDIENCES))),
     _flag("duet"),
     _flag("stitch"),
     _flag("comment"),
-    Field("autoAddMusic", (one_of("yes", "no"),)),
+    FieldRule("autoAddMusic", (one_of("yes", "no"),)),
     _flag("brand_content_toggle"),
     _optional_flag("video_made_with_ai"),
     _flag("brand_organic_toggle"),
     _MUSIC,
     _LOCATION,
-    Field("content_posting_method", (TEXT, one_of("DIRECT_POST", "UPLOAD"))),
+    FieldRule("content_posting_method", (TEXT, one_of("DIRECT_POST", "UPLOAD"))),
 )
 
 _CALLS = ("NONE", "BOOK", "ORDER", "SHOP", "LEARN_MORE", "SIGN_UP", "GET_OFFER", "CALL")
@@ -211,7 +211,7 @@ _CALLS = ("NONE", "BOOK", "ORDER", "SHOP", "LEARN_MORE", "SIGN_UP", "GET_OFFER",
 _GMB = (
     _choice("topicType", "STANDARD", "EVENT", "OFFER"),
     _choice("callToActionType", *_CALLS),
-    Field("callToActionUrl", (URL,), optional=True, when=_given("callToActionType")),
+    FieldRule("callToActionUrl", (URL,), optional=True, when=_given("callToActionType")),
     *map(_text, ("eventTitle", "eventStartDate", "eventEndDate")),
     *map(_text, ("eventStartTime", "eventEndTime", "offerCouponCode")),
     _url_if_given("offerRedeemUrl"),
@@ -224,15 +224,15 @@ _BOARD = tuple(
 )
 
 
-_CHAT_CHANNEL = (Field("channel", (TEXT, DEFINED, min_length(1))),)
+_CHAT_CHANNEL = (FieldRule("channel", (TEXT, DEFINED, min_length(1))),)
 
 
-def _id(name: str) -> Field:
+def _id(name: str) -> FieldRule:
     """A text that must not be empty, as the networks that came last declare it."""
-    return Field(name, (TEXT, min_length(1), DEFINED))
+    return FieldRule(name, (TEXT, min_length(1), DEFINED))
 
 
-FIELDS: dict[str, tuple[Field, ...]] = {
+FIELDS: dict[str, tuple[FieldRule, ...]] = {
     "x": _X,
     "linkedin": _LINKEDIN,
     "linkedin-page": _LINKEDIN,
@@ -246,7 +246,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     ),
     "youtube": (
         _required("title", max_length(100), min_length(2)),
-        Field("type", (DEFINED, one_of("public", "private", "unlisted"))),
+        FieldRule("type", (DEFINED, one_of("public", "private", "unlisted"))),
         _choice("selfDeclaredMadeForKids", "yes", "no"),
         _media("thumbnail"),
         _tags(LIST, TOTAL_OF_LABELS, optional=True),
@@ -255,14 +255,14 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "tiktok": _TIKTOK,
     "tiktok-business": _TIKTOK,
     "pinterest": (
-        Field("title", (max_length(100), TEXT), when=_given("title")),
+        FieldRule("title", (max_length(100), TEXT), when=_given("title")),
         _url_if_given("link"),
         _text("dominant_color"),
-        Field("board", _BOARD),
+        FieldRule("board", _BOARD),
     ),
     "dribbble": (
         _required("title", min_length(1, "Title is required")),
-        Field("team", (URL,), optional=True),
+        FieldRule("team", (URL,), optional=True),
     ),
     "discord": _CHAT_CHANNEL,
     "slack": _CHAT_CHANNEL,
@@ -271,7 +271,9 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         _choice("announcementColor", "primary", "blue", "green", "orange", "purple"),
     ),
     "lemmy": (_communities(_COMMUNITY_OF_LEMMY),),
-    "wrapcast": (Field("subreddit", type="list", fields=(_CHANNEL_OF_FARCASTER,), is_many=True),),
+    "wrapcast": (
+        FieldRule("subreddit", type="list", fields=(_CHANNEL_OF_FARCASTER,), is_many=True),
+    ),
     "medium": (
         _required("title", min_length(2)),
         _required("subtitle", min_length(2)),
@@ -284,11 +286,11 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         _media("main_image"),
         _CANONICAL,
         _text("organization"),
-        Field(
+        FieldRule(
             "tags",
             (max_items(4), LIST),
             "list",
-            fields=(Field("value", (NUMBER,), "number"), Field("label", (TEXT,))),
+            fields=(FieldRule("value", (NUMBER,), "number"), FieldRule("label", (TEXT,))),
             is_many=True,
             default=[],
         ),
@@ -305,27 +307,27 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         _required("title", min_length(2)),
         _media("main_image"),
         _required("type"),
-        Field("categories", (NUMBERS, LIST), "any", optional=True),
-        Field("tags", (NUMBERS, LIST), "any", optional=True),
+        FieldRule("categories", (NUMBERS, LIST), "any", optional=True),
+        FieldRule("tags", (NUMBERS, LIST), "any", optional=True),
         _choice("status", "publish", "draft", "pending", "private"),
     ),
     "listmonk": (
-        Field("subject", (min_length(1), TEXT)),
-        Field("preview", (TEXT,)),
-        Field("list", (TEXT,)),
+        FieldRule("subject", (min_length(1), TEXT)),
+        FieldRule("preview", (TEXT,)),
+        FieldRule("list", (TEXT,)),
         _text("template"),
     ),
     "moltbook": (_id("submolt"),),
     "whop": (_id("company"), _id("experience"), _text("title")),
     "skool": (_id("group"), _id("label"), _id("title")),
     "mewe": (
-        Field("postType", (one_of("timeline", "group"),)),
-        Field("group", (min_length(1), TEXT), optional=True, when=_equals("postType", "group")),
+        FieldRule("postType", (one_of("timeline", "group"),)),
+        FieldRule("group", (min_length(1), TEXT), optional=True, when=_equals("postType", "group")),
     ),
     "tumblr": (
         _text("title", max_length(4096), min_length(1)),
-        Field("link", (_LOOSE_URL,), when=_given("link")),
-        Field("sourceUrl", (_LOOSE_URL,), when=_given("sourceUrl")),
+        FieldRule("link", (_LOOSE_URL,), when=_given("link")),
+        FieldRule("sourceUrl", (_LOOSE_URL,), when=_given("sourceUrl")),
         _text("tags", max_length(4096)),
     ),
 }

@@ -10,7 +10,7 @@ from postiz_async.sandbox.network_settings import FIELDS
 from postiz_async.sandbox.releases import HEAD
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.fields import Field
+    from postiz_async.sandbox.fields import FieldRule
     from postiz_async.sandbox.media_rules import Rule
     from postiz_async.sandbox.releases import Release, Version
 
@@ -44,10 +44,10 @@ class Network:
     is_weighted: bool = False
     is_broken: bool = False
     since: Version = (0, 0, 0)
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldRule, ...] = ()
     rules: tuple[Rule, ...] = ()
 
-    def fields_in(self, release: Release) -> tuple[Field, ...]:
+    def fields_in(self, release: Release) -> tuple[FieldRule, ...]:
         """The settings that a release knows."""
         return tuple(each for each in self.fields if each.is_in(release))
 

@@ -10,7 +10,7 @@ from postiz_async.sandbox.exchange import Response, json_response
 from postiz_async.sandbox.refusals import invalid
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["list_notifications"]
 
@@ -18,7 +18,7 @@ _LIMIT = 100
 _NUMBER = re.compile(r"\s*([+-]?\d+)")
 
 
-async def list_notifications(state: State, call: Call) -> Response:  # noqa: ARG001 - one shape
+async def list_notifications(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape
     """A page of notifications, newest first."""
     page = _page(call.request.query_value("page"))
     newest_first = call.organization.notifications[::-1]

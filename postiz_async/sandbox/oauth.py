@@ -24,9 +24,9 @@ from postiz_async.sandbox.rules import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async.sandbox.exchange import Request
+    from postiz_async.sandbox.exchange import HttpRequest
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.state import State
+    from postiz_async.sandbox.state import SandboxState
 
 __all__ = ["OAuthApp", "OAuthState", "authorize", "describe", "exchange_token", "register"]
 
@@ -107,7 +107,7 @@ def _error(status: int, error: str, description: str | None = None) -> Refusal:
     return Refusal(json_response(status, body))
 
 
-async def describe(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+async def describe(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
     """What the consent page shows about an app."""
     client_id = request.query_value("client_id")
     messages = required_text("client_id", MISSING if client_id is None else client_id)
@@ -124,14 +124,14 @@ async def describe(state: State, request: Request, body: object) -> Response:  #
     return json_response(200, answer if token is None else answer | {"state": token})
 
 
-def _app(state: State, client_id: object) -> OAuthApp:
+def _app(state: SandboxState, client_id: object) -> OAuthApp:
     app = state.oauth.apps.get(str(client_id))
     if app is None:
         raise status_only(400, "Invalid client_id")
     return app
 
 
-async def authorize(state: State, request: Request, body: object) -> Response:
+async def authorize(state: SandboxState, request: HttpRequest, body: object) -> Response:
     """The answer of a user, sent by the consent page with the user's session."""
     session = request.headers.get("auth")
     organization = next((each for each in state.organizations if each.session == session), None)
@@ -161,7 +161,7 @@ def _text(body: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-async def exchange_token(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+async def exchange_token(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
     """A token for a code."""
     given = as_mapping(body)
     names = ("grant_type", "code", "client_id")
@@ -188,7 +188,7 @@ async def exchange_token(state: State, request: Request, body: object) -> Respon
     return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
 
 
-def _check_code(state: State, given: Mapping[str, object], code: _Code) -> None:
+def _check_code(state: SandboxState, given: Mapping[str, object], code: _Code) -> None:
     if code.expires < state.now:
         raise _error(400, "invalid_grant", "Code has expired")
     if code.app.client_secret is not None:
@@ -200,7 +200,7 @@ def _check_code(state: State, given: Mapping[str, object], code: _Code) -> None:
         raise _error(400, "invalid_grant", "Invalid code_verifier")
 
 
-async def register(state: State, request: Request, body: object) -> Response:  # noqa: ARG001 - one shape
+async def register(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
     """Register a public client."""
     given = as_mapping(body)
     uris = given.get("redirect_uris", MISSING)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async.sandbox.counting import plain_length, x_length
 from postiz_async.sandbox.json_text import read_json
-from postiz_async.sandbox.media_rules import Draft, Medium
+from postiz_async.sandbox.media_rules import Draft, MediaItem
 from postiz_async.sandbox.rules import is_list, is_mapping, is_truthy, nested_value, to_text
 from postiz_async.sandbox.sanitize import has_text
 from postiz_async.sandbox.settings_rules import first_violation
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from postiz_async.sandbox.networks import Network
     from postiz_async.sandbox.releases import Release
-    from postiz_async.sandbox.rows import Integration
+    from postiz_async.sandbox.rows import IntegrationRow
 
-__all__ = ["EMPTY", "Entry", "Surroundings", "broken_rule", "is_empty", "longest_text"]
+__all__ = ["EMPTY", "PostEntry", "Surroundings", "broken_rule", "is_empty", "longest_text"]
 
 EMPTY = "Your post should have at least one character or one image."
 
@@ -31,14 +31,14 @@ _VERIFIED = 4_000
 _UNKNOWN = "an unknown value was passed to the validate function"
 
 
-class Entry(NamedTuple):
+class PostEntry(NamedTuple):
     """A post, or one of its comments: sanitised content and media objects."""
 
     content: str
     images: Sequence[object]
 
 
-def is_empty(entry: Entry) -> bool:
+def is_empty(entry: PostEntry) -> bool:
     """Whether there is nothing to publish."""
     return not entry.images and not has_text(entry.content)
 
@@ -54,7 +54,7 @@ class Surroundings(NamedTuple):
             are known.
     """
 
-    channel: Integration
+    channel: IntegrationRow
     network: Network
     release: Release
     pictures: Mapping[str, tuple[int, int] | None]
@@ -62,7 +62,7 @@ class Surroundings(NamedTuple):
 
 def broken_rule(
     settings: Mapping[str, object],
-    entries: Sequence[Entry],
+    entries: Sequence[PostEntry],
     around: Surroundings,
     too_long: str,
 ) -> str | None:
@@ -91,14 +91,14 @@ def broken_rule(
     return too_long.replace("{}", str(limit)) if is_too_long else None
 
 
-def _medium(image: object, pictures: Mapping[str, tuple[int, int] | None]) -> Medium:
+def _medium(image: object, pictures: Mapping[str, tuple[int, int] | None]) -> MediaItem:
     path = str(to_text(nested_value(image, "path")))
     thumbnail = image.get("thumbnail") if is_mapping(image) else None
-    return Medium(path, is_truthy(thumbnail), path in pictures, pictures.get(path))
+    return MediaItem(path, is_truthy(thumbnail), path in pictures, pictures.get(path))
 
 
 def longest_text(
-    network: Network, channel: Integration, settings: Mapping[str, object], release: Release
+    network: Network, channel: IntegrationRow, settings: Mapping[str, object], release: Release
 ) -> int:
     """The limit that holds for a post with these settings on this channel."""
     if not network.is_weighted:
@@ -108,7 +108,7 @@ def longest_text(
     return _VERIFIED if _is_verified(channel) else network.max_length
 
 
-def _is_verified(channel: Integration) -> bool:
+def _is_verified(channel: IntegrationRow) -> bool:
     found = read_json(channel.additional_settings)
     return any(
         nested_value(each, "title") == "Verified" and is_mapping(each) and bool(each.get("value"))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.rows import Post
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import PostRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["delete_group", "delete_post", "list_posts"]
 
@@ -28,7 +28,7 @@ _SINCE_CREATION_METHOD_IS_LISTED = (2, 21, 8)
 _SINCE_DELETE_ANSWERS_ERROR = (2, 12, 0)
 
 
-async def list_posts(state: State, call: Call) -> Response:
+async def list_posts(state: SandboxState, call: ReceivedCall) -> Response:
     """Posts of a range of time, and every repeated post."""
     start, end = _range(call)
     customer = cast("str | None", call.request.query_value("customer"))  # a list was refused
@@ -44,7 +44,7 @@ async def list_posts(state: State, call: Call) -> Response:
     return json_response(200, {"posts": entries})
 
 
-def _range(call: Call) -> tuple[int, int]:
+def _range(call: ReceivedCall) -> tuple[int, int]:
     names = ("startDate", "endDate")
     values = [call.request.query_value(name) for name in names]
     messages = [
@@ -61,7 +61,7 @@ def _range(call: Call) -> tuple[int, int]:
     return start, end
 
 
-def _is_listed(organization: Organization, post: Post, customer: str | None) -> bool:
+def _is_listed(organization: Organization, post: PostRow, customer: str | None) -> bool:
     integration = organization.live_integration(post.integration_id)
     if integration is None:
         return False
@@ -71,7 +71,7 @@ def _is_listed(organization: Organization, post: Post, customer: str | None) -> 
 
 
 def _occurrences(
-    state: State, organization: Organization, post: Post, end: int
+    state: SandboxState, organization: Organization, post: PostRow, end: int
 ) -> Iterable[dict[str, object]]:
     """One copy for each repetition up to `end`, those before the asked range included."""
     step = (post.interval or 1) * _DAY
@@ -80,7 +80,7 @@ def _occurrences(
         yield entry | {"publishDate": iso(date)}
 
 
-def _entry(state: State, organization: Organization, post: Post) -> dict[str, object]:
+def _entry(state: SandboxState, organization: Organization, post: PostRow) -> dict[str, object]:
     release = state.settings.release
     integration = organization.integrations[post.integration_id]
     entry: dict[str, object] = {
@@ -121,7 +121,7 @@ def _tag(organization: Organization, tag_id: str) -> dict[str, object]:
     }
 
 
-async def delete_post(state: State, call: Call) -> Response:
+async def delete_post(state: SandboxState, call: ReceivedCall) -> Response:
     """Delete a post with its comments, found by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
@@ -132,13 +132,13 @@ async def delete_post(state: State, call: Call) -> Response:
     return json_response(200, {"id": post.parent_id or post.id})
 
 
-async def delete_group(state: State, call: Call) -> Response:
+async def delete_group(state: SandboxState, call: ReceivedCall) -> Response:
     """Delete everything with a group; an unknown one is fine."""
     _soft_delete(state, call.organization, call.params["group"])
     return json_response(200, {"error": True})
 
 
-def _soft_delete(state: State, organization: Organization, group: str) -> None:
+def _soft_delete(state: SandboxState, organization: Organization, group: str) -> None:
     for post in organization.posts.live_in_group(group):
         organization.posts.put(
             msgspec.structs.replace(post, deleted_at=state.now, updated_at=state.now, has_job=False)

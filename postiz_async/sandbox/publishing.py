@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async.sandbox.dates import iso
-from postiz_async.sandbox.rows import Notification
+from postiz_async.sandbox.rows import NotificationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.rows import Integration, Post
-    from postiz_async.sandbox.state import State
+    from postiz_async.sandbox.rows import IntegrationRow, PostRow
+    from postiz_async.sandbox.state import SandboxState
 
-__all__ = ["Delivery", "Jobs", "Webhook", "catch_up", "store_post"]
+__all__ = ["Jobs", "Webhook", "WebhookDelivery", "catch_up", "store_post"]
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 
@@ -38,7 +38,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookDelivery:
     """One call of a webhook."""
 
     url: str
@@ -54,10 +54,10 @@ class Jobs:
     )
     numbers: Iterator[int] = field(default_factory=itertools.count)
     """Keep two jobs of one date apart."""
-    deliveries: list[Delivery] = field(default_factory=list[Delivery])
+    deliveries: list[WebhookDelivery] = field(default_factory=list[WebhookDelivery])
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, organization: Organization, post: Post) -> None:
+    def add(self, organization: Organization, post: PostRow) -> None:
         """Wait for the date of a post."""
         heapq.heappush(self.heap, (post.date, next(self.numbers), post.id, organization))
         self.changed.set()
@@ -73,14 +73,14 @@ class Jobs:
             yield date, post_id, organization
 
 
-def store_post(state: State, organization: Organization, post: Post) -> None:
+def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:
     """Put a row into the table, and its job, if it has one, among the jobs."""
     organization.posts.put(post)
     if post.has_job and post.parent_id is None:
         state.jobs.add(organization, post)
 
 
-def catch_up(state: State) -> None:
+def catch_up(state: SandboxState) -> None:
     """Do what is due: store what is being stored, and publish.
 
     A job that is no longer the post's own is void.
@@ -93,7 +93,7 @@ def catch_up(state: State) -> None:
         _publish(state, organization, post)
 
 
-def _publish(state: State, organization: Organization, post: Post) -> None:
+def _publish(state: SandboxState, organization: Organization, post: PostRow) -> None:
     integration = organization.integrations[post.integration_id]
     reason = _obstacle(integration)
     if reason is not None:
@@ -106,13 +106,13 @@ def _publish(state: State, organization: Organization, post: Post) -> None:
         content = f"Your post has been published on {integration.name} at {link}"
     published = msgspec.structs.replace(post, has_job=False, updated_at=state.now, **changes)
     organization.posts.put(published)
-    note = Notification(state.ids.uuid(), content, link, max(post.date, post.created_at))
+    note = NotificationRow(state.ids.uuid(), content, link, max(post.date, post.created_at))
     organization.notifications.append(note)
     if reason is None:
         _call_webhooks(state, organization, published, integration)
 
 
-def _obstacle(integration: Integration) -> str | None:
+def _obstacle(integration: IntegrationRow) -> str | None:
     if integration.deleted_at is not None or integration.disabled:
         return "the channel is disabled"
     if integration.refresh_needed:
@@ -121,7 +121,7 @@ def _obstacle(integration: Integration) -> str | None:
 
 
 def _call_webhooks(
-    state: State, organization: Organization, post: Post, integration: Integration
+    state: SandboxState, organization: Organization, post: PostRow, integration: IntegrationRow
 ) -> None:
     entry = {
         "id": post.id,
@@ -141,5 +141,5 @@ def _call_webhooks(
     body = msgspec.json.encode([] if is_empty else [entry])
     for webhook in organization.webhooks:
         if not webhook.integration_ids or integration.id in webhook.integration_ids:
-            state.jobs.deliveries.append(Delivery(webhook.url, body))
+            state.jobs.deliveries.append(WebhookDelivery(webhook.url, body))
             state.jobs.changed.set()

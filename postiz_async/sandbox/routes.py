@@ -25,14 +25,14 @@ from postiz_async.sandbox.refusals import bad_request
 from postiz_async.sandbox.releases import HEAD
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.exchange import Request, Response
+    from postiz_async.sandbox.exchange import HttpRequest, Response
     from postiz_async.sandbox.releases import Release, Version
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["OPEN_ROUTES", "ROUTES", "Handler", "OpenHandler", "OpenRoute", "Route", "find_route"]
 
-Handler = Callable[["State", "Call"], Awaitable["Response"]]
-OpenHandler = Callable[["State", "Request", object], Awaitable["Response"]]
+Handler = Callable[["SandboxState", "ReceivedCall"], Awaitable["Response"]]
+OpenHandler = Callable[["SandboxState", "HttpRequest", object], Awaitable["Response"]]
 
 
 @dataclass(frozen=True, slots=True)

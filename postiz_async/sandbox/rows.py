@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Customer", "Integration", "Media", "Notification", "Post", "Tag"]
+__all__ = ["CustomerRow", "IntegrationRow", "MediaRow", "NotificationRow", "PostRow", "TagRow"]
 
 
-class Customer(msgspec.Struct, frozen=True):
+class CustomerRow(msgspec.Struct, frozen=True):
     """A group of channels."""
 
     id: str
     name: str
 
 
-class Tag(msgspec.Struct, frozen=True):
+class TagRow(msgspec.Struct, frozen=True):
     """A label that posts may carry; only existing ones can be attached."""
 
     id: str
@@ -23,7 +23,7 @@ class Tag(msgspec.Struct, frozen=True):
     created_at: int
 
 
-class Integration(msgspec.Struct, frozen=True, kw_only=True):
+class IntegrationRow(msgspec.Struct, frozen=True, kw_only=True):
     """A channel; times in milliseconds since the epoch, posting times in minutes after midnight."""
 
     id: str
@@ -35,7 +35,7 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     disabled: bool = False
-    customer: Customer | None = None
+    customer: CustomerRow | None = None
     posting_times: tuple[int, ...] = (120, 400, 700)
     refresh_needed: bool = False
     additional_settings: str = "[]"
@@ -44,7 +44,7 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     """Why publishing on this channel fails, if it does."""
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True):
+class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     """A post or, with `parent_id`, one of its comments; times in milliseconds since the epoch."""
 
     id: str
@@ -73,7 +73,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a job waits to publish it."""
 
 
-class Media(msgspec.Struct, frozen=True):
+class MediaRow(msgspec.Struct, frozen=True):
     """An uploaded file."""
 
     id: str
@@ -83,7 +83,7 @@ class Media(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Notification(msgspec.Struct, frozen=True):
+class NotificationRow(msgspec.Struct, frozen=True):
     """A line in the list of what happened."""
 
     id: str

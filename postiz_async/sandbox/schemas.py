@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postiz_async.sandbox.fields import Field
+    from postiz_async.sandbox.fields import FieldRule
 
 __all__ = ["schema_of"]
 
@@ -24,7 +24,7 @@ _MEDIA: dict[str, object] = {
 }
 
 
-def schema_of(fields: Iterable[Field]) -> dict[str, object]:
+def schema_of(fields: Iterable[FieldRule]) -> dict[str, object]:
     """The schema of an object with these fields."""
     fields = tuple(fields)
     schema: dict[str, object] = {
@@ -35,7 +35,7 @@ def schema_of(fields: Iterable[Field]) -> dict[str, object]:
     return schema | {"required": required} if required else schema
 
 
-def _property(field: Field) -> dict[str, object]:
+def _property(field: FieldRule) -> dict[str, object]:
     if field.type == "media":
         return _MEDIA
     schema: dict[str, object] = {}

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Literal
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.sandbox import fixtures
 from postiz_async.sandbox.envelope import preflight, wrap
-from postiz_async.sandbox.exchange import ConnectionLost, Request, Response
+from postiz_async.sandbox.exchange import ConnectionLost, HttpRequest, Response
 from postiz_async.sandbox.faults import Faults
 from postiz_async.sandbox.frontend import redirect_to_login
 from postiz_async.sandbox.identity import IdSource
 from postiz_async.sandbox.judge import Judge
 from postiz_async.sandbox.publishing import Webhook, catch_up
 from postiz_async.sandbox.releases import Release
-from postiz_async.sandbox.state import Settings, State
+from postiz_async.sandbox.state import SandboxSettings, SandboxState
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.sandbox.views import CreateRecord, StoredPost, stored_posts
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from postiz_async.sandbox.oauth import OAuthApp
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.publishing import Delivery
-    from postiz_async.sandbox.rows import Integration, Media, Notification, Tag
+    from postiz_async.sandbox.publishing import WebhookDelivery
+    from postiz_async.sandbox.rows import IntegrationRow, MediaRow, NotificationRow, TagRow
 
 __all__ = ["Sandbox"]
 
@@ -89,10 +89,10 @@ class Sandbox:
         self.base = base
         parsed = Release.parse(release)
         self.faults = Faults(random.Random(seed))
-        self._state = State(
+        self._state = SandboxState(
             clock=self.clock,
             ids=IdSource(random.Random(seed)),
-            settings=Settings(parsed, host, work_per_post, upload_domain, video_types),
+            settings=SandboxSettings(parsed, host, work_per_post, upload_domain, video_types),
         )
         in_redis = parsed.throttle_in_redis if storage is None else storage == "redis"
         counter = RedisThrottle if in_redis else MemoryThrottle
@@ -120,7 +120,7 @@ class Sandbox:
         if self._failures and exc is None:
             raise BaseExceptionGroup("the sandbox itself failed", self._failures)
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: HttpRequest) -> Response:
         """Answer a request. Cancelling the call stops the waiting, not the work.
 
         Raises:
@@ -132,7 +132,7 @@ class Sandbox:
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: HttpRequest) -> Response:
         path = request.path
         if self.base == "container":
             if not path.startswith("/api/"):
@@ -174,7 +174,7 @@ class Sandbox:
         return stored_posts(self._state)
 
     @property
-    def uploads(self) -> tuple[Media, ...]:
+    def uploads(self) -> tuple[MediaRow, ...]:
         """The uploaded files of all organisations."""
         organizations = self._state.organizations
         return tuple(media for each in organizations for media in each.media.values())
@@ -199,7 +199,7 @@ class Sandbox:
             jobs.changed.clear()
             await jobs.changed.wait()
 
-    def take_deliveries(self) -> list[Delivery]:
+    def take_deliveries(self) -> list[WebhookDelivery]:
         """Publish what is due and take the calls of webhooks that have to be made."""
         catch_up(self._state)
         taken, self._state.jobs.deliveries = self._state.jobs.deliveries, []
@@ -218,7 +218,7 @@ class Sandbox:
         name: str | None = None,
         disabled: bool = False,
         customer: str | None = None,
-    ) -> Integration:
+    ) -> IntegrationRow:
         """Add a channel, to the first organisation unless another is given.
 
         Args:
@@ -239,7 +239,7 @@ class Sandbox:
             customer=customer,
         )
 
-    def change_integration(self, integration_id: str, **changes: object) -> Integration:
+    def change_integration(self, integration_id: str, **changes: object) -> IntegrationRow:
         """Change a channel, for example `failure="..."` so that publishing on it fails."""
         return fixtures.change_integration(self._state, integration_id, changes)
 
@@ -247,13 +247,13 @@ class Sandbox:
         """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`."""
         fixtures.change_post(self._state, post_id, changes)
 
-    def add_tag(self, name: str, *, organization: Organization | None = None) -> Tag:
+    def add_tag(self, name: str, *, organization: Organization | None = None) -> TagRow:
         """Add a tag, to the first organisation unless another is given."""
         return fixtures.add_tag(self._state, organization or self.organization, name)
 
     def add_notification(
         self, content: str, *, link: str | None = None, organization: Organization | None = None
-    ) -> Notification:
+    ) -> NotificationRow:
         """Add a notification, to the first organisation unless another is given."""
         owner = organization or self.organization
         return fixtures.add_notification(self._state, owner, content, link)

@@ -10,12 +10,12 @@ from postiz_async.sandbox.rules import MISSING, is_list, is_mapping, leaves, pre
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from postiz_async.sandbox.fields import Field
+    from postiz_async.sandbox.fields import FieldRule
 
 __all__ = ["converted", "first_violation", "settings_violations"]
 
 
-def converted(settings: Mapping[str, object], fields: Sequence[Field]) -> dict[str, object]:
+def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:
     """Settings in their declared types, with defaults; keys that nobody declared stay."""
     known = {field.name: field for field in fields}
     result: dict[str, object] = {
@@ -27,7 +27,7 @@ def converted(settings: Mapping[str, object], fields: Sequence[Field]) -> dict[s
 
 
 def settings_violations(
-    settings: Mapping[str, object], fields: Sequence[Field], upload_domain: str | None = None
+    settings: Mapping[str, object], fields: Sequence[FieldRule], upload_domain: str | None = None
 ) -> list[str]:
     """Everything that is wrong with converted settings, in the server's order."""
     messages: list[str] = []
@@ -37,7 +37,7 @@ def settings_violations(
     return messages
 
 
-def first_violation(settings: Mapping[str, object], fields: Sequence[Field]) -> str | None:
+def first_violation(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> str | None:
     """What the second look at the settings says: it knows the words of the outermost fields only.
 
     The second look does not know of an upload domain.
@@ -50,7 +50,7 @@ def first_violation(settings: Mapping[str, object], fields: Sequence[Field]) -> 
 
 
 def _judge(
-    field: Field, settings: Mapping[str, object], upload_domain: str | None
+    field: FieldRule, settings: Mapping[str, object], upload_domain: str | None
 ) -> tuple[list[str], list[str]]:
     """What is wrong with the value of a field, and with what is inside of it."""
     value = settings.get(field.name, MISSING)
@@ -64,7 +64,7 @@ def _judge(
 
 
 def _judge_nested(
-    field: Field, value: object, upload_domain: str | None
+    field: FieldRule, value: object, upload_domain: str | None
 ) -> tuple[list[str], list[str]]:
     """Objects are judged whether one or a list of them was declared."""
     which = "each value in " if field.is_many else ""
@@ -84,7 +84,7 @@ def _judge_nested(
     return [], nested
 
 
-def _inside(field: Field, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
+def _inside(field: FieldRule, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
     if field.type == "media":
         return media_violations(value, upload_domain)
     # what is in lists of lists was not converted with the rest

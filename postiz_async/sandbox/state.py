@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from postiz_async.clock import Clock
-    from postiz_async.sandbox.exchange import Request, UploadedFile
+    from postiz_async.sandbox.exchange import HttpRequest, UploadedFile
     from postiz_async.sandbox.faults import Fault
     from postiz_async.sandbox.identity import IdSource
     from postiz_async.sandbox.organization import Organization
     from postiz_async.sandbox.releases import Release
 
-__all__ = ["Call", "Settings", "State"]
+__all__ = ["ReceivedCall", "SandboxSettings", "SandboxState"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SandboxSettings:
     """What the operator of the server set."""
 
     release: Release
@@ -39,12 +39,12 @@ class Settings:
 
 
 @dataclass(slots=True)
-class State:
+class SandboxState:
     """Organisations and what is common to all of them."""
 
     clock: Clock
     ids: IdSource
-    settings: Settings
+    settings: SandboxSettings
     organizations: list[Organization] = field(default_factory=list["Organization"])
     work: Work = field(default_factory=Work)
     jobs: Jobs = field(default_factory=Jobs)
@@ -71,10 +71,10 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ReceivedCall:
     """A request that found its route and its organisation."""
 
-    request: Request
+    request: HttpRequest
     organization: Organization
     params: Mapping[str, str]
     body: object

@@ -28,11 +28,11 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-__all__ = ["MemoryThrottle", "RedisThrottle", "Throttle", "Verdict"]
+__all__ = ["MemoryThrottle", "RedisThrottle", "Throttle", "ThrottleDecision"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ThrottleDecision:
     """What the guard says about one request, with the headers that it adds to the answer."""
 
     allowed: bool
@@ -54,21 +54,21 @@ class Throttle(ABC):
         self._span = round(window * 1000)
 
     @abstractmethod
-    def hit(self, key: str, now: float) -> Verdict:
+    def hit(self, key: str, now: float) -> ThrottleDecision:
         """Count one request and judge it."""
 
-    def _admitted(self, hits: int, left: int) -> Verdict:
+    def _admitted(self, hits: int, left: int) -> ThrottleDecision:
         remaining = self.limit if math.isnan(self.limit) else max(0, self.limit - hits)
         names = ("Limit", "Remaining", "Reset")
         values = (_number(self.limit), _number(remaining), _seconds(left))
         headers = tuple(
             (f"X-RateLimit-{name}", value) for name, value in zip(names, values, strict=True)
         )
-        return Verdict(allowed=True, headers=headers)
+        return ThrottleDecision(allowed=True, headers=headers)
 
 
-def _refused(left: int) -> Verdict:
-    return Verdict(allowed=False, headers=(("Retry-After", _seconds(left)),))
+def _refused(left: int) -> ThrottleDecision:
+    return ThrottleDecision(allowed=False, headers=(("Retry-After", _seconds(left)),))
 
 
 def _number(value: float) -> str:
@@ -98,7 +98,7 @@ class RedisThrottle(Throttle):
         super().__init__(limit, window)
         self._windows: dict[str, _Window] = {}
 
-    def hit(self, key: str, now: float) -> Verdict:
+    def hit(self, key: str, now: float) -> ThrottleDecision:
         """Count one request and judge it."""
         at = _milliseconds(now)
         window = self._windows.setdefault(key, _Window())
@@ -138,7 +138,7 @@ class MemoryThrottle(Throttle):
         super().__init__(limit, window)
         self._logs: dict[str, _Log] = {}
 
-    def hit(self, key: str, now: float) -> Verdict:
+    def hit(self, key: str, now: float) -> ThrottleDecision:
         """Count one request and judge it."""
         at = _milliseconds(now)
         log = self._logs.setdefault(key, _Log(marker=at + self._span))

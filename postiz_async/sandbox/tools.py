@@ -13,15 +13,15 @@ from postiz_async.sandbox.schemas import schema_of
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.releases import Release
-    from postiz_async.sandbox.rows import Integration
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.rows import IntegrationRow
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["get_integration_settings", "trigger_integration_tool"]
 
 _SINCE_NOT_FOUND = (2, 21, 9)
 
 
-async def get_integration_settings(state: State, call: Call) -> Response:
+async def get_integration_settings(state: SandboxState, call: ReceivedCall) -> Response:
     """Longest text, settings and look-ups of the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if integration is None:
@@ -36,7 +36,7 @@ async def get_integration_settings(state: State, call: Call) -> Response:
     return json_response(200, {"output": output})
 
 
-def _describe(integration: Integration, network: Network, release: Release) -> dict[str, object]:
+def _describe(integration: IntegrationRow, network: Network, release: Release) -> dict[str, object]:
     tools = [
         {
             "methodName": name,
@@ -57,7 +57,7 @@ def _describe(integration: Integration, network: Network, release: Release) -> d
     }
 
 
-async def trigger_integration_tool(state: State, call: Call) -> Response:
+async def trigger_integration_tool(state: SandboxState, call: ReceivedCall) -> Response:
     """Look something up at the channel's network."""
     integration = call.organization.live_integration(call.params["id"])
     if call.body is None:

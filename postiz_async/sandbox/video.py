@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.exchange import Response, json_response
-from postiz_async.sandbox.kinds import Kind
+from postiz_async.sandbox.kinds import FileKind
 from postiz_async.sandbox.media import store_media
 from postiz_async.sandbox.refusals import internal_error, invalid, plan_limit, status_only
 from postiz_async.sandbox.rules import as_mapping, is_list
@@ -14,7 +14,7 @@ from postiz_async.sandbox.rules import as_mapping, is_list
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async.sandbox.state import Call, State
+    from postiz_async.sandbox.state import ReceivedCall, SandboxState
 
 __all__ = ["generate_video", "video_function"]
 
@@ -24,10 +24,10 @@ _MOST_IMAGES = 3
 _SLIDES = "image-text-slides"
 
 
-async def generate_video(state: State, call: Call) -> Response:
+async def generate_video(state: SandboxState, call: ReceivedCall) -> Response:
     """Make a video; the answer comes when it is there."""
     body = as_mapping(call.body)
-    messages = _violations(state, body)
+    messages = _video_violations(state, body)
     messages = messages or _violations_of_params(body)
     if messages:
         raise invalid(messages)
@@ -38,10 +38,10 @@ async def generate_video(state: State, call: Call) -> Response:
         call.organization.video_credits = credits_left - 1
     await state.clock.sleep(_SECONDS)
     digest = hashlib.sha256(call.request.body).hexdigest()
-    return store_media(state, call.organization, Kind("mp4"), size=1024**2, sha256=digest)
+    return store_media(state, call.organization, FileKind("mp4"), size=1024**2, sha256=digest)
 
 
-def _violations(state: State, body: Mapping[str, object]) -> list[str]:
+def _video_violations(state: SandboxState, body: Mapping[str, object]) -> list[str]:
     messages: list[str] = []
     types = state.settings.video_types
     if body.get("type") not in types:
@@ -68,7 +68,7 @@ def _violations_of_params(body: Mapping[str, object]) -> list[str]:
     return messages
 
 
-async def video_function(state: State, call: Call) -> Response:
+async def video_function(state: SandboxState, call: ReceivedCall) -> Response:
     """Look something up for a video."""
     body = as_mapping(call.body)
     names = ("identifier", "functionName")

@@ -11,10 +11,10 @@ from postiz_async.sandbox.dates import to_datetime
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.rows import Post
-    from postiz_async.sandbox.state import State
+    from postiz_async.sandbox.rows import PostRow
+    from postiz_async.sandbox.state import SandboxState
 
-__all__ = ["CreateRecord", "StoredPost", "ThreadPart", "stored_posts"]
+__all__ = ["CreateRecord", "StoredPost", "ThreadRow", "stored_posts"]
 
 
 class CreateRecord(NamedTuple):
@@ -31,7 +31,7 @@ class CreateRecord(NamedTuple):
     posts: int
 
 
-class ThreadPart(msgspec.Struct, frozen=True):
+class ThreadRow(msgspec.Struct, frozen=True):
     """A further entry of a post."""
 
     id: str
@@ -57,7 +57,7 @@ class StoredPost(msgspec.Struct, frozen=True):
     """Names."""
     media: tuple[str, ...]
     """Paths."""
-    thread: tuple[ThreadPart, ...]
+    thread: tuple[ThreadRow, ...]
     interval: int | None
     creation_method: str
     release_id: str | None
@@ -66,7 +66,7 @@ class StoredPost(msgspec.Struct, frozen=True):
     """Whether a job waits to publish it."""
 
 
-def stored_posts(state: State) -> tuple[StoredPost, ...]:
+def stored_posts(state: SandboxState) -> tuple[StoredPost, ...]:
     """The live posts of all organisations."""
     return tuple(
         _stored_post(organization, post)
@@ -75,7 +75,7 @@ def stored_posts(state: State) -> tuple[StoredPost, ...]:
     )
 
 
-def _stored_post(organization: Organization, post: Post) -> StoredPost:
+def _stored_post(organization: Organization, post: PostRow) -> StoredPost:
     return StoredPost(
         id=post.id,
         group=post.group,
@@ -88,7 +88,7 @@ def _stored_post(organization: Organization, post: Post) -> StoredPost:
         tags=tuple(organization.tags[tag_id].name for tag_id in post.tags),
         media=_paths(post),
         thread=tuple(
-            ThreadPart(part.id, part.content, _paths(part), part.delay)
+            ThreadRow(part.id, part.content, _paths(part), part.delay)
             for part in organization.posts.comments_of(post)
         ),
         interval=post.interval,
@@ -99,6 +99,6 @@ def _stored_post(organization: Organization, post: Post) -> StoredPost:
     )
 
 
-def _paths(post: Post) -> tuple[str, ...]:
+def _paths(post: PostRow) -> tuple[str, ...]:
     media = msgspec.json.decode(post.image, type=list[dict[str, object]])
     return tuple(str(item.get("path", "")) for item in media)

@@ -13,9 +13,9 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from postiz_async.keeping import Kept
+    from postiz_async.keeping import Snapshot
 
-__all__ = ["Keeper", "QuotaStore", "Versioned", "ledger_name"]
+__all__ = ["QuotaStore", "SnapshotStore", "Versioned", "ledger_name"]
 
 
 class Versioned(NamedTuple):
@@ -58,14 +58,14 @@ class QuotaStore(Protocol):
         ...
 
 
-class Keeper(Protocol):
+class SnapshotStore(Protocol):
     """Writes a ledger down before each create is sent and after each answer."""
 
-    async def load(self) -> Kept | None:
+    async def load(self) -> Snapshot | None:
         """The state that was kept last, or None."""
         ...
 
-    async def save(self, kept: Kept) -> None:
+    async def save(self, kept: Snapshot) -> None:
         """Keep the state; returns when it would survive a crash of this process."""
         ...
 

@@ -167,7 +167,7 @@ class LocalLedger:
         with _Guard.lock:
             self._entry.ledger = quota.expire(self._entry.ledger, self.now())
 
-    def recall(self, ledger: Ledger) -> None:
+    def restore(self, ledger: Ledger) -> None:
         entry = self._entry
         with _Guard.lock:
             if not entry.ledger.is_at_rest(self.now()):
@@ -200,7 +200,7 @@ class LocalLedger:
             self._tell(others)
         return token
 
-    async def land(self, event: Callable[[Ledger, float], Ledger]) -> None:
+    async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         entry = self._entry
         try:
             with _Guard.lock:

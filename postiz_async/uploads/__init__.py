@@ -7,11 +7,11 @@ from postiz_async.uploads.sending import (
     STALL_TIMEOUT,
     URL_SUFFIXES,
     Progress,
-    Wishes,
+    UploadOptions,
     fetch_by_server,
     upload,
 )
-from postiz_async.uploads.shelf import MAX_AGE, Shelf
+from postiz_async.uploads.shelf import MAX_AGE, UploadCache
 from postiz_async.uploads.sources import AsyncFile, BinaryFile, UploadSource
 
 __all__ = [
@@ -24,9 +24,9 @@ __all__ = [
     "BinaryFile",
     "FileFacts",
     "Progress",
-    "Shelf",
+    "UploadCache",
+    "UploadOptions",
     "UploadSource",
-    "Wishes",
     "fetch_by_server",
     "inspect_file",
     "is_url",

@@ -31,7 +31,7 @@ from postiz_async.retry import Replay
 from postiz_async.shields import in_thread
 from postiz_async.uploads.addresses import is_url, shown
 from postiz_async.uploads.looking import POSTABLE, check_size, kind_of, limit_of, pixels_of
-from postiz_async.uploads.sources import Nobody, UploadSource, open_local
+from postiz_async.uploads.sources import NullSink, UploadSource, open_local
 from postiz_async.wire import encode_body
 
 if TYPE_CHECKING:
@@ -39,13 +39,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from postiz_async.caller import Caller
+    from postiz_async.caller import BoundScheduler
     from postiz_async.models.media import Media
     from postiz_async.uploads.looking import FileFacts
-    from postiz_async.uploads.shelf import Shelf
+    from postiz_async.uploads.shelf import UploadCache
     from postiz_async.uploads.sources import Source
 
-__all__ = ["STALL_TIMEOUT", "URL_SUFFIXES", "Progress", "Wishes", "fetch_by_server", "upload"]
+__all__ = [
+    "STALL_TIMEOUT",
+    "URL_SUFFIXES",
+    "Progress",
+    "UploadOptions",
+    "fetch_by_server",
+    "upload",
+]
 
 log = logging.getLogger("postiz_async.uploads")
 
@@ -72,7 +79,7 @@ class _FromUrl(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class UploadOptions:
     """How an upload is to go, see `Media.upload`. `hash_first` looks at the hash before sending."""
 
     progress: Progress | None = None
@@ -91,7 +98,13 @@ class _Part:
     """
 
     def __init__(
-        self, source: Source, mime: str, wishes: Wishes, *, sha256: str | None, wants_hash: bool
+        self,
+        source: Source,
+        mime: str,
+        wishes: UploadOptions,
+        *,
+        sha256: str | None,
+        wants_hash: bool,
     ) -> None:
         self.fault: Exception | None = None
         self.trace: TracebackType | None = None
@@ -135,7 +148,7 @@ class _Part:
         self.sent = 0
         if progress is not None:
             progress(0, source.size)
-        async with aclosing(source.chunks(digest or Nobody())) as chunks:
+        async with aclosing(source.chunks(digest or NullSink())) as chunks:
             async for chunk in chunks:
                 self._check_size(self.sent + len(chunk))
                 yield chunk
@@ -171,12 +184,12 @@ class _Part:
 
 
 async def upload(
-    caller: Caller,
+    caller: BoundScheduler,
     value: UploadSource,
     *,
-    wishes: Wishes | None = None,
+    wishes: UploadOptions | None = None,
     facts: FileFacts | None = None,
-    shelf: Shelf | None = None,
+    shelf: UploadCache | None = None,
 ) -> Media:
     """Upload anything, see `Media.upload`.
 
@@ -188,7 +201,7 @@ async def upload(
             at again.
         shelf: what was uploaded lately.
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or UploadOptions()
     check_seconds("stall_timeout", wishes.stall_timeout)
     caller = caller.begun()
     if is_url(value):
@@ -216,7 +229,11 @@ async def upload(
 
 
 async def _upload(
-    caller: Caller, source: Source, wishes: Wishes, facts: FileFacts | None, shelf: Shelf | None
+    caller: BoundScheduler,
+    source: Source,
+    wishes: UploadOptions,
+    facts: FileFacts | None,
+    shelf: UploadCache | None,
 ) -> Media:
     time, looked = caller.time, f"{source.name} was looked at"
     head = await time.bounded(source.look(), looked) if facts is None else b""
@@ -253,7 +270,7 @@ async def _upload(
         return await shelf.find(sha256, wishes.cache) or await send()
 
 
-async def _send(caller: Caller, source: Source, part: _Part) -> Media:
+async def _send(caller: BoundScheduler, source: Source, part: _Part) -> Media:
     try:
         medium = await caller.call(Call(UPLOAD_FILE, file=part.as_file_part()))
     except PostizError as error:
@@ -271,12 +288,12 @@ async def _send(caller: Caller, source: Source, part: _Part) -> Media:
 # ------------------------------------------------------------------ by the server
 
 
-async def fetch_by_server(caller: Caller, url: str) -> Media:
+async def fetch_by_server(caller: BoundScheduler, url: str) -> Media:
     """Let the server fetch a URL."""
     return await caller.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
 
 
-async def _by_server(caller: Caller, url: str) -> Media | None:
+async def _by_server(caller: BoundScheduler, url: str) -> Media | None:
     """What the server made of a URL; None where it would not or could not fetch it."""
     if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.models.media import Media
 
-__all__ = ["MAX_AGE", "Shelf"]
+__all__ = ["MAX_AGE", "UploadCache"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ MOST = 10_000
 """Files that a client remembers."""
 
 
-class Shelf:
+class UploadCache:
     """The media of one server and key.
 
     Args:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncFile",
     "BinaryFile",
-    "Nobody",
+    "NullSink",
     "Sink",
     "Source",
     "UploadSource",
@@ -83,7 +83,7 @@ class Sink(Protocol):
         ...
 
 
-class Nobody:
+class NullSink:
     """A sink for bytes that nobody wants to see."""
 
     def update(self, data: bytes, /) -> None:

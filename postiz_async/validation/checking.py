@@ -10,7 +10,7 @@ from postiz_async.validation.body import judge
 from postiz_async.validation.failures import failures
 from postiz_async.validation.posts import post_problems
 from postiz_async.validation.reading import read
-from postiz_async.validation.regrets import regrets
+from postiz_async.validation.regrets import request_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,7 @@ def validate(
         return problems
     body = judge(given, _by_id(channels), media or {})
     found = [*body.problems, *failures(body), *_post_by_post(body, max_lengths or {})]
-    found += regrets(body, now, past)
+    found += request_warnings(body, now, past)
     if any(problem.severity == "warning" for problem in found):
         found.sort(key=lambda problem: problem.severity == "warning")
     return found

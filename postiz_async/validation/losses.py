@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.providers.rules import Provider
     from postiz_async.validation.body import JudgedPost
-    from postiz_async.validation.media import Medium
+    from postiz_async.validation.media import PostMedia
 
-__all__ = ["losses"]
+__all__ = ["content_warnings"]
 
 _MOST = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
 """Media of a part that the network takes, where the server does not look."""
@@ -25,7 +25,7 @@ _LARGEST_VIDEO = 1024**3
 _PRESET_CHARACTERS = 130
 
 
-def losses(post: JudgedPost) -> Iterator[Problem]:
+def content_warnings(post: JudgedPost) -> Iterator[Problem]:
     """Advice about what becomes of a post on its network."""
     if post.channel.disabled:
         message = f"{post.channel.name!r} is disabled in Postiz: the post will not be published"
@@ -44,7 +44,7 @@ def losses(post: JudgedPost) -> Iterator[Problem]:
 
 
 def _parts(
-    post: JudgedPost, provider: Provider, entries: Sequence[Sequence[Medium]]
+    post: JudgedPost, provider: Provider, entries: Sequence[Sequence[PostMedia]]
 ) -> Iterator[Problem]:
     if provider.parts == "none":
         message = f"has {len(entries)} parts, of which {provider.name} publishes only the first"
@@ -59,7 +59,7 @@ def _parts(
 
 
 def _media(
-    provider: Provider, settings: Mapping[str, object], items: Sequence[Medium], where: str
+    provider: Provider, settings: Mapping[str, object], items: Sequence[PostMedia], where: str
 ) -> Iterator[Problem]:
     videos = sum(item.path.partition("?")[0].endswith(".mp4") for item in items)
     most = _MOST.get(provider.identifier)
@@ -77,7 +77,7 @@ def _media(
         yield from _file(item, f"{where}.{place}.path")
 
 
-def _file(item: Medium, where: str) -> Iterator[Problem]:
+def _file(item: PostMedia, where: str) -> Iterator[Problem]:
     is_video = item.path.partition("?")[0].endswith(".mp4")
     if not is_video and "mp4" in item.path:
         yield warning(where, "has `mp4` in it: the server takes this picture for a video")

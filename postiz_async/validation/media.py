@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from postiz_async.providers.rules import MediaRule
 
-__all__ = ["Entries", "MediaFacts", "Medium", "broken_rules", "media_of"]
+__all__ = ["Entries", "MediaFacts", "PostMedia", "broken_rules", "media_of"]
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
-class Medium(NamedTuple):
+class PostMedia(NamedTuple):
     """One medium of an entry."""
 
     path: str
@@ -43,19 +43,19 @@ class Medium(NamedTuple):
         return (facts.width, facts.height) if facts and facts.width and facts.height else None
 
 
-Entries: TypeAlias = "Sequence[Sequence[Medium]]"
+Entries: TypeAlias = "Sequence[Sequence[PostMedia]]"
 """The media of each entry of a post."""
 
 
-def media_of(entry: Mapping[str, object], known: Mapping[str, MediaFacts]) -> list[Medium]:
+def media_of(entry: Mapping[str, object], known: Mapping[str, MediaFacts]) -> list[PostMedia]:
     """The media of an entry that the request classes accept."""
     return [_medium(as_object(image), known) for image in as_list(entry["image"])]
 
 
-def _medium(image: Mapping[str, object], known: Mapping[str, MediaFacts]) -> Medium:
+def _medium(image: Mapping[str, object], known: Mapping[str, MediaFacts]) -> PostMedia:
     path = str(image["path"])
     facts = known.get(path) or known.get(str(image["id"])) if known else None
-    return Medium(path, image.get("thumbnail"), facts)
+    return PostMedia(path, image.get("thumbnail"), facts)
 
 
 def broken_rules(
@@ -86,43 +86,43 @@ def _breaking_entry(
     return None
 
 
-def _is_meant(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _is_meant(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     if rule.media == "any":
         return True
     has_video = _videos(rule, media) > 0
     return has_video if rule.media == "has_video" else not has_video
 
 
-def _videos(rule: MediaRule, media: Sequence[Medium]) -> int:
+def _videos(rule: MediaRule, media: Sequence[PostMedia]) -> int:
     return sum(medium.is_video(rule.is_video) for medium in media)
 
 
-def _only_other_than_video(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _only_other_than_video(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     return len(media) == 1 and not media[0].is_video(rule.is_video)
 
 
-def _lacks_cover(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _lacks_cover(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     return bool(media) and _videos(rule, media) == len(media) != 2
 
 
-def _differ_in_size(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _differ_in_size(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     pixels = [medium.pixels for medium in media if not medium.is_video(rule.is_video)]
     return len({each for each in pixels if each is not None}) > 1
 
 
-def _has_other_size(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _has_other_size(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     return any(medium.pixels and medium.pixels not in rule.sizes for medium in media)
 
 
-def _has_other_path(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _has_other_path(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     return bool(media) and not any(part in media[0].path for part in rule.any_of)
 
 
-def _lacks_thumbnail(rule: MediaRule, media: Sequence[Medium]) -> bool:
+def _lacks_thumbnail(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
     return any(medium.is_video(rule.is_video) and not medium.thumbnail for medium in media)
 
 
-_BREAKS: dict[str, Callable[[MediaRule, Sequence[Medium]], bool]] = {
+_BREAKS: dict[str, Callable[[MediaRule, Sequence[PostMedia]], bool]] = {
     "min_media": lambda rule, media: len(media) < rule.n,
     "max_media": lambda rule, media: len(media) > rule.n,
     "exact_media": lambda rule, media: len(media) != rule.n,

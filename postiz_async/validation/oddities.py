@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.providers.rules import SettingsField
     from postiz_async.validation.body import JudgedPost
 
-__all__ = ["oddities", "read_as_true", "unknown_keys", "warning"]
+__all__ = ["read_as_true", "unknown_key_warnings", "unknown_keys", "warning"]
 
 _POST_KEYS = frozenset({"integration", "value", "group", "settings", "type"})
 _ENTRY_KEYS = frozenset({"content", "image", "delay", "id"})
@@ -54,7 +54,7 @@ def read_as_true(value: object, where: str) -> Iterator[Problem]:
         yield warning(where, f"{shown(value)} is a text, which the server reads as true")
 
 
-def oddities(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
+def unknown_key_warnings(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
     """Advice about the keys and the settings of a post."""
     path = post.path
     if not post.given.keys() <= _POST_KEYS:

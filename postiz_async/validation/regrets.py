@@ -9,8 +9,13 @@ from postiz_async.errors import Problem
 from postiz_async.validation.dates import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async.validation.hints import closest, shown
 from postiz_async.validation.javascript import as_list, is_list, is_number, is_object
-from postiz_async.validation.losses import losses
-from postiz_async.validation.oddities import oddities, read_as_true, unknown_keys, warning
+from postiz_async.validation.losses import content_warnings
+from postiz_async.validation.oddities import (
+    read_as_true,
+    unknown_key_warnings,
+    unknown_keys,
+    warning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
     from postiz_async.validation.body import Body
 
-__all__ = ["regrets"]
+__all__ = ["request_warnings"]
 
 _TYPES = ("draft", "schedule", "now", "update")
 _KEYS = frozenset(
@@ -29,7 +34,7 @@ _KEYS = frozenset(
 )
 
 
-def regrets(
+def request_warnings(
     body: Body, now: datetime | None, past: Literal["error", "warning"]
 ) -> Iterator[Problem]:
     """Advice about a request and each of its posts."""
@@ -48,8 +53,8 @@ def regrets(
     if given.get("tags"):
         yield from _tags(body.values["tags"])
     for post in body.posts:
-        yield from oddities(post, is_update=kind == "update")
-        yield from losses(post)
+        yield from unknown_key_warnings(post, is_update=kind == "update")
+        yield from content_warnings(post)
 
 
 def _type(given: Mapping[str, object]) -> Iterator[Problem]:

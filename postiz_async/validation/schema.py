@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["schema_problems"]
 
-_TYPES: dict[str, tuple[type, ...]] = {
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
     "number": (int, float),
@@ -56,7 +56,7 @@ def _wrong_value(
         if value not in choices:
             yield _advice(path, name, f"is one of {choices}, not {value!r}")
         return
-    types = _TYPES.get(str(field.get("type")))
+    types = _JSON_TYPES.get(str(field.get("type")))
     if types is not None and (not isinstance(value, types) or _is_bool_for_number(value, types)):
         yield _advice(path, name, f"is a {field['type']} in the server's schema")
 

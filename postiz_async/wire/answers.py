@@ -24,7 +24,7 @@ from postiz_async.errors import (
     UnexpectedAnswerError,
     describe_seconds,
 )
-from postiz_async.retry import Outcome
+from postiz_async.retry import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -225,17 +225,17 @@ def _as_text(value: object) -> str:
 
 def transient(
     response: WireResponse, meanings: Iterable[Meaning] = ()
-) -> tuple[Outcome, PostizError] | None:
+) -> tuple[FailureKind, PostizError] | None:
     """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
     status = response.status
     if status < 401 or (status == 401 and response.body):
         return None
     if status == 401:
-        failed = Outcome.KEY_LOOKUP
+        failed = FailureKind.KEY_LOOKUP
     elif status in {429, 502, 503, 504}:
-        failed = Outcome.BUSY
+        failed = FailureKind.BUSY
     elif status >= 500:
-        failed = Outcome.BROKEN
+        failed = FailureKind.BROKEN
     else:
         return None
     error = failure(response, meanings)

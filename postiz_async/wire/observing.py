@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.quota import WINDOW, Reading
+from postiz_async.quota import WINDOW, RateHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     """What an answer says about the quota."""
 
     cost: Cost
-    reading: Reading | None = None
+    reading: RateHeaders | None = None
     retry_after: float | None = None
     server_time: float | None = None
     """The server's clock, seconds since the epoch, from the `Date` header."""
@@ -68,7 +68,7 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     return Observation(_unread_cost(response), None, retry_after, server_time)
 
 
-def _lock_out(response: WireResponse, reading: Reading | None) -> float | None:
+def _lock_out(response: WireResponse, reading: RateHeaders | None) -> float | None:
     """Seconds of a refusal without `Retry-After`; None if it is not known to be the throttler's."""
     if reading is not None and reading.remaining == 0:
         return reading.reset
@@ -87,7 +87,7 @@ def _unread_cost(response: WireResponse) -> Cost:
     return Cost.COUNTED
 
 
-def _reading(headers: Mapping[str, str], now: float) -> Reading | None:
+def _reading(headers: Mapping[str, str], now: float) -> RateHeaders | None:
     """The three rate headers, or None when one is absent or no sensible number."""
     limit = _number(headers.get("x-ratelimit-limit"))
     remaining = _number(headers.get("x-ratelimit-remaining"))
@@ -99,7 +99,7 @@ def _reading(headers: Mapping[str, str], now: float) -> Reading | None:
         reset = max(0.0, moment - now)
     if not 1 <= limit <= _MAX_LIMIT or not 0 <= remaining <= limit or not 0 <= reset <= 86_400:
         return None
-    return Reading(int(limit), int(remaining), reset)
+    return RateHeaders(int(limit), int(remaining), reset)
 
 
 def read_retry_after(headers: Mapping[str, str], *, now: float | None) -> float | None:

@@ -11,7 +11,7 @@ import pytest
 from batch_lab import START, Lab, at, rows
 
 from postiz_async.batch.confirm import Waited
-from postiz_async.delivery.journal import Finding, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Finding, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
 
@@ -73,7 +73,7 @@ async def test_all_are_waited_for_until_they_are_out(lab: Lab, channels: list[st
     assert report.counts == {"published": 12}
     assert (report.complete, report.troubles()) == (True, [])
     assert all(row.link.startswith("https://") for row in report.rows)
-    assert {outcome.state for outcome in seen} == {State.PUBLISHED}
+    assert {outcome.state for outcome in seen} == {RowState.PUBLISHED}
     last = datetime.fromisoformat(at(25)).timestamp()
     assert looks[0].next_look == START.timestamp() + 86_400
     assert looks[0].ends == last + 900
@@ -92,7 +92,7 @@ async def test_a_network_that_refuses_is_named_with_its_reason(
     waited = await wait(lab)
     assert waited == Waited(published=4, failed=2)
     assert not waited.is_fine
-    failed = [row for row in records(lab).values() if row.state is State.FAILED]
+    failed = [row for row in records(lab).values() if row.state is RowState.FAILED]
     assert {row.channel for row in failed} == {channels[1]}
     assert all("the token has expired" in row.note for row in failed)
     report = await lab.run()
@@ -112,14 +112,14 @@ async def test_what_the_server_forgets_is_stuck_and_ends_the_wait(
     waited = await wait(lab, patience=timedelta(minutes=5))
     assert waited == Waited(published=5, stuck=1)
     stuck = records(lab)["post 2"]
-    assert (stuck.state, stuck.finding) == (State.STORED, Finding.STUCK)
+    assert (stuck.state, stuck.finding) == (RowState.STORED, Finding.STUCK)
     assert stuck.remark.startswith("still QUEUE 5 min")
     over = lab.clock.time() - datetime.fromisoformat(at(24)).timestamp()
     assert 300 <= over < 340
     lab.sandbox.change_post(post, state="PUBLISHED")
     assert await wait(lab) == Waited(published=6), "a later look finds it"
     after = records(lab)["post 2"]
-    assert (after.state, after.finding, after.remark) == (State.PUBLISHED, Finding.NOTHING, "")
+    assert (after.state, after.finding, after.remark) == (RowState.PUBLISHED, Finding.NOTHING, "")
 
 
 async def test_what_people_moved_or_deleted(lab: Lab, channels: list[str]) -> None:
@@ -138,7 +138,7 @@ async def test_what_people_moved_or_deleted(lab: Lab, channels: list[str]) -> No
     assert known["post 1"].finding is Finding.DELETED
     assert known["post 2"].date == there.timestamp()
     assert known["post 2"].finding is Finding.STUCK, "waited for where it was moved to"
-    assert known["post 3"].state is State.STORED, "nobody publishes a draft"
+    assert known["post 3"].state is RowState.STORED, "nobody publishes a draft"
     assert lab.clock.time() >= there.timestamp() + 900
 
 
@@ -183,7 +183,7 @@ async def test_an_interrupted_wait_goes_on(lab: Lab, channels: list[str]) -> Non
     with suppress(asyncio.CancelledError):
         await task
     states = [row.state for row in read_summary(lab.journal).rows]
-    assert states.count(State.PUBLISHED) == 6
+    assert states.count(RowState.PUBLISHED) == 6
     assert await wait(lab) == Waited(published=12)
 
 

@@ -13,7 +13,7 @@ from batch_lab import Lab, Watched, rows
 
 from postiz_async.batch.reconcile import Reconciled, reconcile
 from postiz_async.delivery.findings import FOUND_UNSURE
-from postiz_async.delivery.journal import Journal, State, read_summary
+from postiz_async.delivery.journal import Journal, RowState, read_summary
 from postiz_async.delivery.mending import UNSEEN_END
 from postiz_async.sandbox import Fault
 
@@ -49,7 +49,7 @@ async def stopped_and_killed(lab: Lab, *, hours: float = 24.0, **more: Any) -> N
         transport.after[len(transport.sent) + 1] = if_it_is_there
 
     assert await lab.killed(with_the_answer)
-    assert {row.state for row in read_summary(lab.journal).rows} == {State.SENDING}
+    assert {row.state for row in read_summary(lab.journal).rows} == {RowState.SENDING}
     assert len(lab.sandbox.posts) == COUNT
 
 
@@ -102,8 +102,8 @@ async def test_a_sweep_leaves_a_thread_to_the_look_up(lab: Lab) -> None:
     assert await publications(lab) == Counter(TEXTS)
 
 
-@pytest.mark.parametrize("state", [State.UNDECIDED, State.PLANNED, State.LATE])
-async def test_what_turns_up_after_all_gets_its_job_or_a_word(lab: Lab, state: State) -> None:
+@pytest.mark.parametrize("state", [RowState.UNDECIDED, RowState.PLANNED, RowState.LATE])
+async def test_what_turns_up_after_all_gets_its_job_or_a_word(lab: Lab, state: RowState) -> None:
     """A server that is slower than any we know stores what was proved absent."""
     await stopped_and_killed(lab)
     await _given_up(lab, state)
@@ -113,13 +113,13 @@ async def test_what_turns_up_after_all_gets_its_job_or_a_word(lab: Lab, state: S
 
 async def test_a_thread_that_turns_up_after_all_is_named(lab: Lab) -> None:
     await stopped_and_killed(lab, **THREAD)
-    await _given_up(lab, State.UNDECIDED)
+    await _given_up(lab, RowState.UNDECIDED)
     assert (await swept(lab)).counts == {"adopted": COUNT}
     notes = [row.note for row in read_summary(lab.journal).rows]
     assert notes == ["found in Postiz afterwards"] * (COUNT - 1) + [FOUND_UNSURE]
 
 
-async def _given_up(lab: Lab, state: State) -> None:
+async def _given_up(lab: Lab, state: RowState) -> None:
     """Rows of which nothing was found when they were looked up."""
     url = "http://sandbox.invalid/public/v1"
     async with await Journal.open(lab.journal, campaign=str(lab.path), base_url=url) as journal:

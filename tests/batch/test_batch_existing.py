@@ -9,7 +9,7 @@ import pytest
 from batch_lab import Lab, at, rows
 
 from postiz_async.batch.reconcile import reconcile
-from postiz_async.delivery.journal import State
+from postiz_async.delivery.journal import RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         before = {post.id for post in lab.sandbox.posts}
         lab.write(records)
         async with lab.client() as postiz, lab.batch(postiz, existing="adopt") as batch:
-            outcomes = Counter[State]()
+            outcomes = Counter[RowState]()
 
             async def saw(outcome: object) -> None:
                 outcomes[getattr(outcome, "state", None)] += 1
 
             report = await batch.run_all(on_outcome=saw)
         assert report.complete
-        assert outcomes == {State.STORED: 24}
+        assert outcomes == {RowState.STORED: 24}
         assert report.requests == 2
         taken = [row for row in report.rows if row.note == "was in Postiz already"]
         assert {row.post_id for row in taken} == before

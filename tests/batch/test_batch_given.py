@@ -10,9 +10,9 @@ from batch_lab import Lab, rows
 from samples import PNG
 
 from postiz_async import BatchError, ConfigurationError, InvalidPostError, providers
-from postiz_async.batch.reading import Reading
+from postiz_async.batch.reading import ReadOptions
 from postiz_async.batch.rows import CampaignRow
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -56,7 +56,10 @@ async def test_rows_of_a_program_are_stored_once_also_when_they_are_given_again(
     ):
         async for _ in outcomes:
             break
-    assert {row.state for row in read_summary(lab.journal).rows} == {State.STORED, State.PLANNED}
+    assert {row.state for row in read_summary(lab.journal).rows} == {
+        RowState.STORED,
+        RowState.PLANNED,
+    }
     async with (
         lab.client() as postiz,
         postiz.batch(source(channels, 60), journal=lab.journal) as batch,
@@ -108,7 +111,7 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
     path = lab.folder / "plan.csv"
     text = "Wann;Kanal;Text;Stadt\n15.01.2027 09:00;{0};Hallo {{stadt}};Berlin\n"
     path.write_text(text.format(channels[0]), encoding="utf-16")
-    reading = Reading(
+    reading = ReadOptions(
         columns={"Wann": "date", "Kanal": "integration", "Text": "content"},
         defaults={"tags": "news"},
         date_format="%d.%m.%Y %H:%M",
@@ -124,14 +127,14 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
 @pytest.mark.parametrize(
     ("reading", "kind", "words"),
     [
-        (Reading(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
-        (Reading(columns={"content": "contnet"}), BatchError, "do you mean 'content'"),
-        (Reading(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
-        (Reading(date_format="%H:%M"), BatchError, "does not say the year"),
+        (ReadOptions(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
+        (ReadOptions(columns={"content": "contnet"}), BatchError, "do you mean 'content'"),
+        (ReadOptions(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
+        (ReadOptions(date_format="%H:%M"), BatchError, "does not say the year"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(
-    lab: Lab, channels: list[str], reading: Reading, kind: type[Exception], words: str
+    lab: Lab, channels: list[str], reading: ReadOptions, kind: type[Exception], words: str
 ) -> None:
     lab.write(rows(channels, 3))
     async with lab.client() as postiz:
@@ -143,7 +146,7 @@ async def test_what_cannot_be_meant_is_refused(
 async def test_two_zones_are_one_too_many(lab: Lab) -> None:
     async with lab.client() as postiz:
         with pytest.raises(ConfigurationError, match="Two time zones"):
-            lab.batch(postiz, timezone="UTC", reading=Reading(timezone="Asia/Tokyo"))
+            lab.batch(postiz, timezone="UTC", reading=ReadOptions(timezone="Asia/Tokyo"))
 
 
 async def test_rows_that_say_the_same_are_warned_of_and_sent(lab: Lab, channels: list[str]) -> None:

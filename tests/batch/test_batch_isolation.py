@@ -11,9 +11,9 @@ from batch_lab import Lab, at, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postiz_async.batch.isolating import IN_A_ROW, Halving, Refusals
+from postiz_async.batch.isolating import IN_A_ROW, Bisection, Refusals
 from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from postiz_async.sandbox import Fault
 
@@ -47,7 +47,7 @@ def test_one_guilty_of_many_is_found_with_the_fewest_requests(
     count: int, data: st.DataObject
 ) -> None:
     guilty = data.draw(st.integers(0, count - 1))
-    search, sent, stored = Halving(tuple(map(a_row, range(count)))), 0, set[int]()
+    search, sent, stored = Bisection(tuple(map(a_row, range(count)))), 0, set[int]()
     assert not search.is_fruitful
     while group := search.group:
         sent += 1
@@ -83,7 +83,7 @@ def test_several_guilty_rows_are_all_found(guilty: set[int]) -> None:
         rows_ = left.pop()
         if not guilty & {row.number for row in rows_}:
             continue
-        search = Halving(rows_)
+        search = Bisection(rows_)
         while group := search.group:
             is_bad = guilty & {row.number for row in group}
             search.refused() if is_bad else search.stored()
@@ -213,7 +213,7 @@ async def test_a_channel_that_only_fails_is_paused_and_the_rest_goes_on(
     refusals = lab.creates.count(400)
     assert IN_A_ROW <= refusals <= IN_A_ROW + 4  # those that had left before
     assert f"{report.counts['planned']} of its posts were not sent" in remark
-    waiting = [row for row in report.rows if row.state is State.PLANNED]
+    waiting = [row for row in report.rows if row.state is RowState.PLANNED]
     assert all("refused again and again" in row.note for row in waiting)
     lab.judge = None  # it is mended
     after = await lab.run()
@@ -241,7 +241,7 @@ async def test_what_concerns_every_request_stops_the_job_at_once(
             await batch.run_all()
         assert lab.transport.answered <= 4
         lab.transport.answers = None
-    assert {row.state for row in read_summary(lab.journal).rows} == {State.PLANNED}
+    assert {row.state for row in read_summary(lab.journal).rows} == {RowState.PLANNED}
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(60))
 

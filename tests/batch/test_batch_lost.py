@@ -12,7 +12,7 @@ from batch_lab import Lab, Watched, at, rows
 from samples import PNG
 
 from postiz_async import NewPost
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import APIConnectionError
 from postiz_async.sandbox import Fault
 
@@ -273,7 +273,7 @@ async def test_an_outage_without_end_stops_the_job_which_can_go_on(
         with pytest.raises(APIConnectionError):
             await batch.run_all()
     left = {record.state for record in read_summary(lab.journal).rows}
-    assert left <= {State.STORED, State.PLANNED, State.UNKNOWN, State.SENDING}
+    assert left <= {RowState.STORED, RowState.PLANNED, RowState.UNKNOWN, RowState.SENDING}
     lab.sandbox.faults.clear()
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(12))
@@ -290,7 +290,7 @@ async def test_rows_removed_while_their_request_was_lost_are_adopted_or_skipped(
         lab.clock.call_at(lab.clock.monotonic() + 5, die)
 
     assert await lab.killed(in_five_seconds)
-    assert {r.state for r in read_summary(lab.journal).rows} == {State.UNKNOWN}
+    assert {r.state for r in read_summary(lab.journal).rows} == {RowState.UNKNOWN}
     lab.write(rows(channels, 6)[:2])
     report = await lab.run()
     assert [record.state for record in report.rows[:2]] == ["stored"] * 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import Lab, Watched, rows
 
-from postiz_async.delivery.journal import Finding, State, read_summary
+from postiz_async.delivery.journal import Finding, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
 
@@ -81,7 +81,7 @@ async def test_a_full_disk_stops_it_and_nothing_is_sent_that_is_not_written_down
     assert not any(record.exc_info for record in caplog.records)  # no traceback for a full disk
     if lab.sandbox.posts:
         states = Counter(row.state for row in read_summary(lab.journal).rows)
-        assert len(lab.sandbox.posts) <= 60 - states[State.PLANNED]
+        assert len(lab.sandbox.posts) <= 60 - states[RowState.PLANNED]
     assert (await lab.run()).complete
     lab.assert_each_once(LONG)
 
@@ -204,7 +204,7 @@ async def test_a_machine_that_sleeps_in_the_middle_of_a_window(
         report = await running
         assert report.open == 0
         assert set(report.counts) == {"stored", "late"}
-        stored = [f"post {row.number - 1}" for row in report.rows if row.state is State.STORED]
+        stored = [f"post {row.number - 1}" for row in report.rows if row.state is RowState.STORED]
         lab.assert_each_once(stored)
         dates = [create.at for create in lab.sandbox.creates]
         assert all(

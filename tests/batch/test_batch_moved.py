@@ -9,7 +9,7 @@ import pytest
 from batch_lab import START, Lab, Watched, at
 
 from postiz_async import BatchError, ConfigurationError, NewPost
-from postiz_async.delivery.journal import Finding, State, read_summary
+from postiz_async.delivery.journal import Finding, RowState, read_summary
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def test_a_date_that_was_sent_stays_whatever_the_next_run_is_told(
 
     assert await lab.killed(in_five_seconds, align="15m")
     before = read_summary(lab.journal).rows
-    assert {row.state for row in before} == {State.UNKNOWN}
+    assert {row.state for row in before} == {RowState.UNKNOWN}
     assert len(moves(before)) == 2
     report = await lab.run(align=again)
     assert report.complete
@@ -152,9 +152,9 @@ async def test_a_row_that_missed_its_new_date_goes_at_the_one_it_asks_for(
         lab.clock.advance(request.date.timestamp() - lab.clock.time() + 1)
         report = await batch.run_all()
     assert {row.ref: row.state for row in report.rows} == {
-        "0-0": State.LATE,
-        "0-1": State.LATE,
-        "0-2": State.STORED,
+        "0-0": RowState.LATE,
+        "0-1": RowState.LATE,
+        "0-2": RowState.STORED,
     }
     assert not moves(report.rows)
 

@@ -11,7 +11,7 @@ import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async import NewPost
-from postiz_async.delivery.journal import Finding, State, read_summary
+from postiz_async.delivery.journal import Finding, RowState, read_summary
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def test_a_post_that_is_dragged_while_it_is_looked_up_is_not_sent_again(
     await lost(lab, lambda: drag(lab, "post 2", hours=100))
     lab.assert_each_once([record["content"] for record in records])
     records_now = {row.number: row for row in read_summary(lab.journal).rows}
-    assert records_now[3].state is State.STORED
+    assert records_now[3].state is RowState.STORED
     assert records_now[3].finding is Finding.MOVED
     assert [row.finding for n, row in records_now.items() if n != 3] == [Finding.NOTHING] * 5
 
@@ -102,7 +102,7 @@ async def test_a_channel_that_is_deleted_while_a_post_is_looked_up_gets_nothing_
     await lost(lab, lambda: lab.sandbox.change_integration(channels[1], deleted_at=now) and None)
     records = read_summary(lab.journal).rows
     states = [row.state for row in records]
-    assert states == [State.STORED, State.UNDECIDED, State.STORED] * 2
+    assert states == [RowState.STORED, RowState.UNDECIDED, RowState.STORED] * 2
     assert all("its channel is gone" in row.note for row in records if row.channel == channels[1])
     assert len(lab.sandbox.posts) == 6
     await lab.run()
@@ -123,7 +123,7 @@ async def test_a_channel_that_is_deleted_while_the_job_runs_is_named(
         assert (await batch.reconcile()).hidden == (channels[1],)
     for row in report.rows:
         is_gone = row.channel == channels[1]
-        assert row.state is State.STORED
+        assert row.state is RowState.STORED
         assert row.finding is (Finding.HIDDEN if is_gone else Finding.NOTHING)
     assert max(lab.contents().values()) == 1
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from postiz_async import quota
 from postiz_async.batch.plan import Limits, PlannedRequest, forecast, lower_bound, plan
 from postiz_async.batch.rows import Row
-from postiz_async.quota import Ledger, Reading
+from postiz_async.quota import Ledger, RateHeaders
 
 if TYPE_CHECKING:
     from postiz_async.models.posts import PostType
@@ -136,7 +136,7 @@ def requests_of(
 
 def ledger_with(remaining: int, limit: int = 30, reset: float = 600.0) -> Ledger:
     ledger, token = quota.reserve(Ledger(), 0.0)
-    return quota.answered(ledger, token, 0.0, Reading(limit, remaining, reset))
+    return quota.answered(ledger, token, 0.0, RateHeaders(limit, remaining, reset))
 
 
 def test_nothing_to_send_is_done_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from postiz_async.batch.check import Resolver
 from postiz_async.batch.report import make_report
 from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import RowRecord, State
+from postiz_async.delivery.journal import RowRecord, RowState
 from postiz_async.errors import Problem
 from postiz_async.models.integrations import Integration
 from postiz_async.wire import parse_date
@@ -16,32 +16,32 @@ from postiz_async.wire import parse_date
 DATE = parse_date("2027-01-15T08:00:00.000Z")
 
 
-def record(number: int, state: State, **more: str) -> RowRecord:
+def record(number: int, state: RowState, **more: str) -> RowRecord:
     return RowRecord(f"r{number}", number, "f", "c1", DATE.timestamp(), state, **more)  # type: ignore[arg-type]
 
 
-ALL = [record(number, state) for number, state in enumerate(State, 2)]
+ALL = [record(number, state) for number, state in enumerate(RowState, 2)]
 
 
 def test_counts_troubles_and_what_a_further_run_would_do() -> None:
     report = make_report(reversed(ALL), requests=3)
     assert [row.number for row in report.rows] == [row.number for row in ALL]
-    assert report.counts == {state.value: 1 for state in State}
+    assert report.counts == {state.value: 1 for state in RowState}
     assert not report.complete
     assert report.open == 3
     troubles = {row.state for row in report.troubles()}
-    fine = {State.STORED, State.PUBLISHED, State.PLANNED, State.SENDING}
-    assert troubles == set(State) - fine
+    fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
+    assert troubles == set(RowState) - fine
 
 
 def test_a_report_of_stored_rows_is_complete() -> None:
-    report = make_report([record(2, State.STORED), record(3, State.STORED)], requests=1)
+    report = make_report([record(2, RowState.STORED), record(3, RowState.STORED)], requests=1)
     assert (report.complete, report.open, report.troubles()) == (True, 0, [])
 
 
 def test_the_csv_can_be_read_back_whatever_the_server_said() -> None:
     note = 'it said "no",\nand then; more'
-    rows = [record(2, State.REFUSED, note=note), record(3, State.STORED, post_id="cm1")]
+    rows = [record(2, RowState.REFUSED, note=note), record(3, RowState.STORED, post_id="cm1")]
     lines = list(csv.DictReader(io.StringIO(make_report(rows, requests=1).to_csv())))
     assert lines[0]["note"] == note
     assert (lines[1]["state"], lines[1]["post_id"]) == ("stored", "cm1")

@@ -12,7 +12,7 @@ from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
 from postiz_async.batch.plan import Limits, lower_bound
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import AuthenticationError, ConfigurationError, PlanLimitError
 from postiz_async.sandbox import Fault
 
@@ -84,7 +84,7 @@ async def test_outcomes_come_as_they_happen(lab: Lab, channels: list[str]) -> No
     async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
         seen = [outcome async for outcome in outcomes]
     assert sorted(outcome.row for outcome in seen) == list(range(1, 10))
-    assert {outcome.state for outcome in seen} == {State.STORED}
+    assert {outcome.state for outcome in seen} == {RowState.STORED}
     assert {outcome.post_id for outcome in seen} == {post.id for post in lab.sandbox.posts}
 
 
@@ -398,7 +398,7 @@ async def test_a_wrong_key_in_the_middle_stops_the_job_which_can_go_on(
             await batch.run_all()
     lab.sandbox.organization.api_key = key
     summary = read_summary(lab.journal)
-    assert {record.state for record in summary.rows} == {State.STORED, State.PLANNED}
+    assert {record.state for record in summary.rows} == {RowState.STORED, RowState.PLANNED}
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(60))
 
@@ -434,7 +434,7 @@ async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(
     sent = len(lab.sandbox.creates)
     assert 1 <= sent <= 5
     summary = read_summary(lab.journal)
-    assert {record.state for record in summary.rows} == {State.STORED, State.PLANNED}
+    assert {record.state for record in summary.rows} == {RowState.STORED, RowState.PLANNED}
     await lab.clock.sleep(4_000)
     assert len(lab.sandbox.creates) == sent
     assert (await lab.run()).complete
@@ -515,8 +515,8 @@ async def test_an_edited_campaign_goes_on_where_it_can(lab: Lab, channels: list[
         async for _ in outcomes:
             break
     journal = {record.ref: record for record in read_summary(lab.journal).rows}
-    stored = [ref for ref, record in journal.items() if record.state is State.STORED]
-    planned = [ref for ref, record in journal.items() if record.state is State.PLANNED]
+    stored = [ref for ref, record in journal.items() if record.state is RowState.STORED]
+    planned = [ref for ref, record in journal.items() if record.state is RowState.PLANNED]
     by_ref = {record["ref"]: record for record in records}
     by_ref[stored[0]]["content"] = "changed after it was stored"
     by_ref[planned[0]]["content"] = "changed before it was sent"

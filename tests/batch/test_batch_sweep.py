@@ -13,7 +13,7 @@ from msgspec import structs
 
 from postiz_async import NewPost
 from postiz_async.batch.reconcile import Reconciled, reconcile
-from postiz_async.delivery.journal import Finding, Journal, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Finding, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
 
@@ -101,7 +101,7 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
             assert "to 2027-07-28 16:00 UTC; it is left there" in records["post 4"].remark
             assert records["post 4"].date == there.timestamp()
             assert records["post 5"].remark == "edited in Postiz; it is left as it is"
-            assert {record.state for record in records.values()} == {State.STORED}
+            assert {record.state for record in records.values()} == {RowState.STORED}
         report = await lab.run()
         assert len(report.troubles()) == 3
         assert Counter(row.finding for row in report.rows)[Finding.NOTHING] == 9
@@ -266,7 +266,7 @@ async def test_a_lost_request_is_taken_over_without_a_run(lab: Lab, channels: li
     lab.sandbox.faults.add(Fault("drop_answer", route="create_post"))
 
     assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
-    assert {record.state for record in read_summary(lab.journal).rows} == {State.UNKNOWN}
+    assert {record.state for record in read_summary(lab.journal).rows} == {RowState.UNKNOWN}
     found, records = await look(lab)
     assert found.counts == {"adopted": 6}
     assert {record.post_id for record in records.values()} == set(ids(lab).values())
@@ -287,7 +287,7 @@ async def test_a_half_made_post_is_made_whole_beside_rows_in_doubt(
         lab.journal, campaign=str(lab.path), base_url="http://sandbox.invalid/public/v1"
     ) as journal:
         (row, *_) = (await journal.rows()).values()
-        ghost = replace(row, ref="in doubt", number=99, state=State.UNDECIDED)
+        ghost = replace(row, ref="in doubt", number=99, state=RowState.UNDECIDED)
         await journal.put([ghost])
     assert await lab.killed(lambda _, die: lab.clock.call_at(lab.clock.monotonic() + 5, die))
     await lab.run()

@@ -15,9 +15,9 @@ import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async.batch.decisions import new_records
-from postiz_async.batch.existing import ClientRefs, Decision, Found, Past, decide, find_rows
+from postiz_async.batch.existing import ClientRefs, Decision, Past, StoredRows, decide, find_rows
 from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import Finding, Journal, State, read_summary
+from postiz_async.delivery.journal import Finding, Journal, RowState, read_summary
 from postiz_async.delivery.marks import CLIENT_REF, client_ref
 from postiz_async.delivery.sweep import Intent
 from postiz_async.errors import BatchError, ConfigurationError
@@ -130,7 +130,7 @@ async def test_a_journal_that_was_restored_from_a_copy(lab: Lab) -> None:
     for path in lab.folder.glob("campaign.journal*"):
         path.unlink()
     shutil.copy(copy, lab.journal)
-    assert State.PLANNED in {row.state for row in read_summary(lab.journal).rows}
+    assert RowState.PLANNED in {row.state for row in read_summary(lab.journal).rows}
     report = await lab.run()
     lab.assert_each_once(TEXTS)
     assert report.complete
@@ -415,7 +415,7 @@ async def test_a_journal_of_an_earlier_version_goes_on_with_both_kinds_of_marks(
         connection.execute("UPDATE meta SET value = ? WHERE key = 'campaign_id'", (random,))
     copy = lab.folder / "backup"
     shutil.copy(lab.journal, copy)
-    old = next(row for row in read_summary(copy).rows if row.state is State.PLANNED)
+    old = next(row for row in read_summary(copy).rows if row.state is RowState.PLANNED)
     assert (await lab.run()).complete
     stored = next(post for post in lab.sandbox.posts if post.content == f"post {old.number - 1}")
     settings = json.dumps(stored.settings | {CLIENT_REF: client_ref(random, old.ref)})
@@ -453,7 +453,7 @@ def row(ref: str, **more: Any) -> Row:
 CHANNEL = Integration(id="c1", name="Ours", provider="mastodon")
 
 
-def found(rows: list[Row], posts: list[Post], past: Past, *campaign: Row) -> Found:
+def found(rows: list[Row], posts: list[Post], past: Past, *campaign: Row) -> StoredRows:
     everything = [*rows, *campaign]
     refs = ClientRefs(past, everything, {each.ref: CHANNEL for each in everything})
     return find_rows(rows, posts, client_refs=refs, past=past)
@@ -477,10 +477,10 @@ def test_a_post_of_an_equal_row_is_not_taken_for_this_one() -> None:
     past = Past("c.csv", "c.csv")
     marks = ClientRefs(past, [first, second], {"1": CHANNEL, "2": CHANNEL})
     there = [post(1, first.date.replace(microsecond=5_000), marks(first))]
-    assert found([second], there, past, first) == Found()
-    assert found([first, second], there, past) == Found(ours={"1": there})
+    assert found([second], there, past, first) == StoredRows()
+    assert found([first, second], there, past) == StoredRows(ours={"1": there})
     nobodys = [post(2, first.date, "")]
-    assert found([second], [*there, *nobodys], past, first) == Found(equal={"2": nobodys})
+    assert found([second], [*there, *nobodys], past, first) == StoredRows(equal={"2": nobodys})
 
 
 def test_an_old_servers_post_at_the_instant_of_our_own_request_is_of_that_request() -> None:
@@ -495,15 +495,17 @@ def test_an_old_servers_post_at_the_instant_of_our_own_request_is_of_that_reques
     sent = (Intent("1", 1, instant, item, short_link=False),)
     past = Past("c.csv", "c.csv", sent=sent)
     there = [post(1, instant), post(2, instant.replace(microsecond=6_000))]
-    assert found([first], there[:1], past) == Found(ours={"1": there[:1]})
-    assert found([second], there[:1], past) == Found()
-    assert found([second], there, past) == Found(equal={"2": there[1:]})
+    assert found([first], there[:1], past) == StoredRows(ours={"1": there[:1]})
+    assert found([second], there[:1], past) == StoredRows()
+    assert found([second], there, past) == StoredRows(equal={"2": there[1:]})
 
 
 @pytest.mark.parametrize("existing", ["refuse", "adopt", "again"])
 def test_who_is_asked_of_what_is_there(existing: Any) -> None:
     there = {ref: [post(number, START)] for number, ref in enumerate("abcd")}
-    seen = Found(ours={"a": there["a"], "b": there["b"]}, equal={"c": there["c"], "d": there["d"]})
+    seen = StoredRows(
+        ours={"a": there["a"], "b": there["b"]}, equal={"c": there["c"], "d": there["d"]}
+    )
     decision = decide(seen, existing, known={"a", "c", "d"}, to_send={"a", "b", "c"})
     taken = {ref: of[0] for ref, of in there.items()}
     ours = {"a": (taken["a"], True)}

@@ -13,12 +13,12 @@ from batch_lab import START, Lab, at
 from work import grows_with_its_input
 
 from postiz_async.batch.facts import Facts, read_facts
-from postiz_async.batch.html_calendar import Entry, calendar
+from postiz_async.batch.html_calendar import CalendarEntry, calendar
 from postiz_async.batch.html_report import TROUBLES, html_report
 from postiz_async.batch.html_windows import MOST_BARS, chart
 from postiz_async.batch.kinds import KINDS, findings, kind_of
 from postiz_async.delivery.history import Sent, Window, read_history, windows
-from postiz_async.delivery.records import Finding, RowRecord, State
+from postiz_async.delivery.records import Finding, RowRecord, RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def row(number: int, state: State, **more: object) -> RowRecord:
+def row(number: int, state: RowState, **more: object) -> RowRecord:
     given = {"name": "Northwind News", "date": FIRST + number * 3_600} | more
     moment = float(str(given.pop("date")))
     return RowRecord(f"r{number}", number, "f", "c1", moment, state, **given)  # type: ignore[arg-type]
@@ -102,21 +102,21 @@ def page(records: list[RowRecord], **more: object) -> Page:
 
 
 def test_every_state_and_finding_has_a_sign_a_colour_and_if_needed_an_advice() -> None:
-    assert set(KINDS) == {each.value for each in (*State, *Finding) if each.value}
+    assert set(KINDS) == {each.value for each in (*RowState, *Finding) if each.value}
     assert len({kind.sign for kind in KINDS.values()}) == len(KINDS), "not told by colour alone"
-    fine = {State.PUBLISHED, State.STORED, State.PLANNED, State.SENDING}
+    fine = {RowState.PUBLISHED, RowState.STORED, RowState.PLANNED, RowState.SENDING}
     assert {name for name, kind in KINDS.items() if not kind.advice} == {s.value for s in fine}
 
 
 def test_a_finding_outweighs_a_state_only_where_it_undoes_it() -> None:
-    assert kind_of(row(2, State.STORED, finding=Finding.DELETED)).name == "deleted"
-    assert kind_of(row(2, State.STORED, finding=Finding.MOVED)).name == "stored"
-    said = findings(row(2, State.FAILED, finding=Finding.MOVED))
+    assert kind_of(row(2, RowState.STORED, finding=Finding.DELETED)).name == "deleted"
+    assert kind_of(row(2, RowState.STORED, finding=Finding.MOVED)).name == "stored"
+    said = findings(row(2, RowState.FAILED, finding=Finding.MOVED))
     assert [kind.name for kind in said] == ["failed", "moved"]
 
 
 def test_a_campaign_without_trouble_is_told_in_one_sentence() -> None:
-    shown = page([row(n, State.STORED) for n in range(2, 5)])
+    shown = page([row(n, RowState.STORED) for n in range(2, 5)])
     assert "All 3 posts are stored." in shown.text
     assert "What to look at" not in shown.text
     assert "spring.csv" in shown.text
@@ -128,12 +128,12 @@ def test_a_campaign_without_trouble_is_told_in_one_sentence() -> None:
 def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
     shown = page(
         [
-            row(2, State.STORED),
-            row(3, State.LATE, note="its date passed"),
-            row(4, State.REFUSED, note="it needs a picture"),
-            row(5, State.UNDECIDED),
-            row(6, State.STORED, finding=Finding.MOVED, remark="moved by somebody"),
-            row(7, State.PLANNED),
+            row(2, RowState.STORED),
+            row(3, RowState.LATE, note="its date passed"),
+            row(4, RowState.REFUSED, note="it needs a picture"),
+            row(5, RowState.UNDECIDED),
+            row(6, RowState.STORED, finding=Finding.MOVED, remark="moved by somebody"),
+            row(7, RowState.PLANNED),
         ],
         texts={"r4": "A cup of coffee"},
         remarks=["This server counts reads."],
@@ -150,15 +150,15 @@ def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
 
 
 def test_reasons_of_many_rows_are_summed_up() -> None:
-    bad = [row(n, State.REFUSED, note="it needs a picture") for n in range(2, 202)]
-    shown = page([*bad, row(300, State.REFUSED, note="too long")])
+    bad = [row(n, RowState.REFUSED, note="it needs a picture") for n in range(2, 202)]
+    shown = page([*bad, row(300, RowState.REFUSED, note="too long")])
     assert "200it needs a picture" in shown.text.replace("200 it", "200it")
     assert f"The first {TROUBLES} posts" in shown.text
     assert "The result CSV has all." in shown.text
 
 
 def test_dates_that_were_moved_to_share_requests_are_told() -> None:
-    moved = [row(n, State.STORED, moved_from=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
+    moved = [row(n, RowState.STORED, moved_from=FIRST + n * 3_600 - 60 * n) for n in (2, 3)]
     assert "2 posts moved to share requests, by 3 min 00 s at most." in page(moved).text
 
 
@@ -172,9 +172,9 @@ def test_an_empty_journal_has_a_page_too() -> None:
 @pytest.mark.parametrize("evil", HOSTILE)
 def test_what_posts_files_and_servers_say_stays_text(evil: str) -> None:
     records = [
-        row(2, State.REFUSED, note=evil, name=evil),
-        row(3, State.STORED, remark=evil, finding=Finding.EQUAL, name=evil),
-        row(4, State.PUBLISHED, link=f"https://x.example/{evil}", name=evil),
+        row(2, RowState.REFUSED, note=evil, name=evil),
+        row(3, RowState.STORED, remark=evil, finding=Finding.EQUAL, name=evil),
+        row(4, RowState.PUBLISHED, link=f"https://x.example/{evil}", name=evil),
     ]
     names = {"campaign": evil, "server": evil, "remarks": [evil], "texts": {"r2": evil, "r3": evil}}
     text = html_report(facts(records, **names))
@@ -202,15 +202,15 @@ def test_what_posts_files_and_servers_say_stays_text(evil: str) -> None:
     ],
 )
 def test_only_addresses_of_web_pages_become_links(link: str, kept: list[str]) -> None:
-    shown = page([row(2, State.PUBLISHED, link=link)])
+    shown = page([row(2, RowState.PUBLISHED, link=link)])
     assert [each for each in shown.links if not each.startswith("#")] == kept
 
 
 # ------------------------------------------------------------------ the calendar
 
 
-def entries(days: list[date], channel: str = "x") -> list[Entry]:
-    return [Entry(day, channel, KINDS["stored"]) for day in days]
+def entries(days: list[date], channel: str = "x") -> list[CalendarEntry]:
+    return [CalendarEntry(day, channel, KINDS["stored"]) for day in days]
 
 
 def test_days_without_posts_are_shown_unless_they_are_many() -> None:
@@ -236,7 +236,7 @@ def test_long_campaigns_are_shown_by_week_or_month(span: int, first: str) -> Non
 
 def test_channels_beyond_the_busiest_share_a_column() -> None:
     many = [
-        Entry(date(2027, 1, 4), f"channel {n}", KINDS["stored"])
+        CalendarEntry(date(2027, 1, 4), f"channel {n}", KINDS["stored"])
         for n in range(60)
         for _ in range(60 - n)
     ]
@@ -248,7 +248,7 @@ def test_channels_beyond_the_busiest_share_a_column() -> None:
 
 def test_dates_are_in_the_zone_of_the_reader() -> None:
     late = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
-    shown = page([row(2, State.STORED, date=late)], zone=ZoneInfo("Europe/Berlin"))
+    shown = page([row(2, RowState.STORED, date=late)], zone=ZoneInfo("Europe/Berlin"))
     assert "Sat 16 Jan" in shown.text
     assert "Dates in Europe/Berlin" in shown.text
 
@@ -286,14 +286,14 @@ def test_few_windows_fit_on_the_screen_of_a_telephone(count: int, is_long: bool)
 @pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_BARS, 30), (MOST_BARS + 1, 30)])
 def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -> None:
     sent = [Sent(FIRST + n * 3_600, 3) for n in range(hours)]
-    shown = html_report(facts([row(2, State.STORED)], sent=sent, limit=limit))
+    shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=limit))
     assert ("The dashed line is the limit" in shown) == ('class="limit"' in shown)
     assert ("; at Fri 15 Jan 2027 09:00." in shown) == (hours == 1)
 
 
 def test_the_page_tells_the_requests_by_window() -> None:
     sent = [Sent(FIRST + n * 100, 3) for n in range(40)]
-    shown = page([row(2, State.STORED)], sent=sent, limit=30)
+    shown = page([row(2, RowState.STORED)], sent=sent, limit=30)
     assert "40 create requests for 120 posts (3.0 each) in 2 windows of 60 minutes" in shown.text
     assert "at most 36 of the 30 allowed in one" in shown.text
 
@@ -302,11 +302,11 @@ def test_the_page_tells_the_requests_by_window() -> None:
 
 
 def large_campaign(count: int) -> Facts:
-    states = list(State)
+    states = list(RowState)
     records = [
         row(
             n,
-            states[n % 10] if n % 9 == 0 else State.STORED,
+            states[n % 10] if n % 9 == 0 else RowState.STORED,
             date=FIRST + n * 700,
             name=f"c{n % 70}",
         )

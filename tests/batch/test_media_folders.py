@@ -10,7 +10,7 @@ from batch_lab import Lab, at
 from samples import PNG
 
 from postiz_async import CampaignRow
-from postiz_async.batch.reading import Reading
+from postiz_async.batch.reading import ReadOptions
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ async def test_a_template_fills_no_media(lab: Lab) -> None:
     path = lab.folder / "campaign.csv"
     text = "integration,date,media,where\nc1,2027-01-15 09:00Z,{where},../private/x.png\n"
     path.write_text(text)
-    (problem,) = await problems_of(lab, path, reading=Reading(template=True))
+    (problem,) = await problems_of(lab, path, reading=ReadOptions(template=True))
     assert problem.message == "{where} does not exist"
 
 

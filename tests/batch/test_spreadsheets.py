@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from postiz_async.batch.report import make_report
 from postiz_async.batch.source import read_campaign
-from postiz_async.delivery.journal import RowRecord, State
+from postiz_async.delivery.journal import RowRecord, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,9 @@ HARMLESS = ["", "plain", "'quoted'", '"quoted"', "a=b", "''", "'", "5"]
 
 
 def result_cells(text: str) -> list[str]:
-    row = RowRecord("ref", 2, "f", "c1", START.timestamp(), State.REFUSED, note=text, remark=text)
+    row = RowRecord(
+        "ref", 2, "f", "c1", START.timestamp(), RowState.REFUSED, note=text, remark=text
+    )
     lines = list(csv.DictReader(io.StringIO(make_report([row], requests=1).to_csv())))
     return [lines[0]["note"], lines[0]["remark"]]
 

@@ -15,7 +15,7 @@ import pytest
 from processes import COMMAND, child_environment
 
 from postiz_async.delivery.journal import read_summary
-from postiz_async.sandbox import Request, Response, Sandbox
+from postiz_async.sandbox import HttpRequest, Response, Sandbox
 from postiz_async.sandbox.http import serve
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Held(Sandbox):
         self.lists = 0
         self.both = [anyio.Event() for _ in range(rounds)]
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: HttpRequest) -> Response:
         response = await super().handle(request)
         if request.method == "GET" and request.path.endswith("/posts"):
             place, self.lists = self.lists // 2, self.lists + 1

@@ -10,7 +10,7 @@ import pytest
 from cli_lab import write_campaign
 from processes import PATIENCE, ended, read_line, start
 
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_run_waits_until_the_posts_are_out_and_writes_a_page(
     assert result.code == 0, result.err
     assert "Waiting until 1 post is out" in result.out
     assert "1 published" in result.out
-    assert [row.state for row in read_summary(tmp_path / "c.journal").rows] == [State.PUBLISHED]
+    assert [row.state for row in read_summary(tmp_path / "c.journal").rows] == [RowState.PUBLISHED]
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "The post is published." in page
     assert "Out soon &lt;b&gt;" in page

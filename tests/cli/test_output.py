@@ -18,7 +18,7 @@ from postiz_async.batch.outcomes import Outcome
 from postiz_async.cli.app import app
 from postiz_async.cli.output import Output, clock_time, count, date_range, moment
 from postiz_async.cli.progress import RunDisplay
-from postiz_async.delivery.journal import State
+from postiz_async.delivery.journal import RowState
 from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz
@@ -335,5 +335,5 @@ async def test_progress_is_shown_while_the_store_of_the_quota_is_away(
         display = RunDisplay(Output(), postiz, batch, open_rows=1, zone=UTC, line_every=0.01)
         async with display:
             store.is_away = True
-            await display.saw(Outcome(1, "ref", State.STORED, "id", ""))
+            await display.saw(Outcome(1, "ref", RowState.STORED, "id", ""))
             await until(lambda: "1 post stored; quota: not read yet" in capsys.readouterr().out)

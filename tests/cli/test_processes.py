@@ -23,7 +23,7 @@ from processes import (
     wait_until,
 )
 
-from postiz_async.delivery.journal import State, read_summary
+from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def is_sending(file: Path) -> bool:
         rows = read_summary(file.with_suffix(".journal")).rows
     except BatchError:  # it is not there yet, or is being made
         return False
-    return any(row.state is State.SENDING for row in rows)
+    return any(row.state is RowState.SENDING for row in rows)
 
 
 @on_posix

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, Verdict
+from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
         ambiguous += earliest != latest
         moments = range(earliest - start, latest - start + 1)
         judged = [pair for model in models for pair in _judge(model, key, moments)]
-        real = Verdict(admitted, tuple(headers.items()))
+        real = ThrottleDecision(admitted, tuple(headers.items()))
         models = [model for model, verdict in judged if verdict == real]
         if len(models) > 1:
             models = list({repr(vars(model)): model for model in models}.values())
@@ -64,7 +64,9 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
     return Comparison(len(answers), refused, ambiguous, None)
 
 
-def _judge(model: Throttle, key: str, moments: range) -> Iterator[tuple[Throttle, Verdict]]:
+def _judge(
+    model: Throttle, key: str, moments: range
+) -> Iterator[tuple[Throttle, ThrottleDecision]]:
     """All that can follow when a request is judged at some time during these milliseconds."""
     for moment in moments:
         after = copy.deepcopy(model) if len(moments) > 1 else model

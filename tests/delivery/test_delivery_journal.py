@@ -16,9 +16,9 @@ import anyio
 import pytest
 
 from postiz_async.delivery.history import read_history
-from postiz_async.delivery.journal import Copy, Journal, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
-from postiz_async.keeping import Kept
+from postiz_async.keeping import Snapshot
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
@@ -58,7 +58,7 @@ async def journal(path: Path) -> AsyncIterator[Journal]:
         yield made
 
 
-async def states(journal: Journal) -> dict[str, State]:
+async def states(journal: Journal) -> dict[str, RowState]:
     return {ref: record.state for ref, record in (await journal.rows()).items()}
 
 
@@ -66,7 +66,7 @@ async def states(journal: Journal) -> dict[str, State]:
 
 
 async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
-    kept = Kept(as_of=1.0, limit=30, remaining=3)
+    kept = Snapshot(as_of=1.0, limit=30, remaining=3)
     media = Media(id="m", path="https://host/a.png")
     async with await open_journal(path) as journal:
         campaign_id = journal.campaign_id
@@ -79,8 +79,8 @@ async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
     async with await open_journal(path) as journal:
         assert journal.campaign_id == campaign_id
         assert await journal.rows() == {
-            "a": row("a", state=State.STORED, request=first, post_id="cm1"),
-            "b": row("b", 3, state=State.SENDING, request=second),
+            "a": row("a", state=RowState.STORED, request=first, post_id="cm1"),
+            "b": row("b", 3, state=RowState.SENDING, request=second),
             "c": row("c", 4),
         }
         (lost,) = await journal.open_requests()
@@ -100,7 +100,7 @@ async def test_the_file_alone_tells_of_each_outcome(journal: Journal, path: Path
     await journal.settle(number, stored={"a": "cm1"}, others={})
     shutil.copy(path, alone)
     assert [each.post_id for each in read_summary(alone).rows] == ["cm1", None]
-    stored = row("b", state=State.STORED, post_id="cm2")
+    stored = row("b", state=RowState.STORED, post_id="cm2")
     await journal.adopt([stored], [BODY])
     shutil.copy(path, alone)
     assert [each.post_id for each in read_summary(alone).rows] == ["cm1", "cm2"]
@@ -133,11 +133,11 @@ async def test_what_is_taken_over_does_not_undo_what_is_stored_or_in_doubt(
     stored = await journal.intend(BODY, ("a",), 1.0)
     await journal.settle(stored, stored={"a": "cm1"}, others={})
     await journal.intend(BODY, ("b",), 2.0)
-    taken = [row(ref, state=State.STORED, post_id=f"other-{ref}") for ref in "abcd"]
+    taken = [row(ref, state=RowState.STORED, post_id=f"other-{ref}") for ref in "abcd"]
     await journal.adopt(taken, [BODY] * 4)
     rows = await journal.rows()
     assert [rows[ref].post_id for ref in "abcd"] == ["cm1", None, "other-c", "other-d"]
-    assert rows["b"].state is State.SENDING
+    assert rows["b"].state is RowState.SENDING
     assert len(await journal.requests()) == 4
     assert len(await journal.requests(adopted=False)) == 2
 
@@ -154,10 +154,14 @@ async def test_posts_that_stay_beside_rows_are_remembered(path: Path) -> None:
 async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
     await journal.put([row("a"), row("b"), row("c")])
     number = await journal.intend(BODY, ("a", "b", "c"), 1.0)
-    others = {"b": (State.PLANNED, ""), "c": (State.SKIPPED, "gone")}
+    others = {"b": (RowState.PLANNED, ""), "c": (RowState.SKIPPED, "gone")}
     await journal.settle(number, stored={"a": "cm1"}, others=others)
     rows = await journal.rows()
-    assert [rows[ref].state for ref in "abc"] == [State.STORED, State.PLANNED, State.SKIPPED]
+    assert [rows[ref].state for ref in "abc"] == [
+        RowState.STORED,
+        RowState.PLANNED,
+        RowState.SKIPPED,
+    ]
     assert rows["c"].note == "gone"
     assert await journal.open_requests() == []
 
@@ -168,19 +172,19 @@ async def test_what_may_be_stored_is_never_planned_again(journal: Journal) -> No
     sent = await journal.intend(BODY, ("a",), 1.0)
     await journal.settle(sent, stored={"a": "cm1"}, others={})
     await journal.intend(BODY, ("b",), 2.0)
-    await journal.mark(["c"], State.UNKNOWN, "lost")
-    await journal.mark(["d"], State.LATE, "late")
+    await journal.mark(["c"], RowState.UNKNOWN, "lost")
+    await journal.mark(["d"], RowState.LATE, "late")
     await journal.put([row(ref, 9) for ref in "abcd"])
     assert await states(journal) == {
-        "a": State.STORED,
-        "b": State.SENDING,
-        "c": State.UNKNOWN,
-        "d": State.PLANNED,
+        "a": RowState.STORED,
+        "b": RowState.SENDING,
+        "c": RowState.UNKNOWN,
+        "d": RowState.PLANNED,
     }
     for ref in ("a", "b", "c", "unheard of"):
         with pytest.raises(BatchError, match="it is not sent again"):
             await journal.intend(BODY, ("d", ref), 3.0)
-    assert (await states(journal))["d"] is State.PLANNED
+    assert (await states(journal))["d"] is RowState.PLANNED
 
 
 async def test_rows_may_move_in_the_file_whatever_their_state(journal: Journal) -> None:
@@ -190,8 +194,8 @@ async def test_rows_may_move_in_the_file_whatever_their_state(journal: Journal) 
     await journal.renumber({"a": 8, "b": 9})
     rows = await journal.rows()
     assert [(rows[ref].number, rows[ref].state) for ref in "ab"] == [
-        (8, State.STORED),
-        (9, State.PLANNED),
+        (8, RowState.STORED),
+        (9, RowState.PLANNED),
     ]
 
 
@@ -332,7 +336,7 @@ async def test_a_journal_of_the_version_before_is_read_and_brought_up_to_date(pa
     assert read_summary(path).rows == (row("a"),)
     for _ in range(2):
         async with await open_journal(path) as journal:
-            published = row("a", state=State.PUBLISHED, link="https://example.com/1")
+            published = row("a", state=RowState.PUBLISHED, link="https://example.com/1")
             await journal.found([published])
             assert await journal.rows() == {"a": published}
             assert read_summary(path).rows == (published,)
@@ -382,7 +386,7 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
                 await journal.settle(number, stored={f"r{n}": f"cm{n}"}, others={})
             async with await open_journal(copy / path.name) as twin:
                 rows = await twin.rows()
-                assert rows[f"r{n}"].state is State.SENDING
+                assert rows[f"r{n}"].state is RowState.SENDING
                 assert [sent.refs for sent in await twin.open_requests()] == [
                     (f"r{k}",) for k in range(n + 1) if k == n or not k % 2
                 ]
@@ -432,7 +436,7 @@ async def test_a_cancelled_task_neither_tears_nor_loses_a_transaction(journal: J
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await journal.mark([f"r{n}-0"], State.LATE)
+        await journal.mark([f"r{n}-0"], RowState.LATE)
     counts: dict[int, int] = {}
     for record in (await journal.rows()).values():
         counts[record.number] = counts.get(record.number, 0) + 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.delivery.journal import Journal, RowRecord, State, read_summary
+from postiz_async.delivery.journal import Journal, RowRecord, RowState, read_summary
 from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION
 from postiz_async.errors import BatchError
 
@@ -58,8 +58,8 @@ def test_a_look_leaves_it_as_it_is(old: Path) -> None:
     before = old.read_bytes()
     rows = read_summary(old).rows
     assert [(row.ref, row.state, row.moved_from, row.name) for row in rows] == [
-        ("a", State.STORED, None, ""),
-        ("b", State.PLANNED, None, ""),
+        ("a", RowState.STORED, None, ""),
+        ("b", RowState.PLANNED, None, ""),
     ]
     assert old.read_bytes() == before
 

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from postiz_async.delivery.findings import judged
 from postiz_async.delivery.marks import CLIENT_REF
-from postiz_async.delivery.records import Finding, RowRecord, SentRequest, State
-from postiz_async.delivery.sweep import Fate, are_whole, intents, sweep
+from postiz_async.delivery.records import Finding, RowRecord, RowState, SentRequest
+from postiz_async.delivery.sweep import SweepState, are_whole, intents, sweep
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from postiz_async.delivery.sweep import Verdict
+    from postiz_async.delivery.sweep import SweepResult
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)
@@ -50,7 +50,7 @@ class World:
     rows: list[RowRecord] = field(default_factory=list)
     requests: list[SentRequest] = field(default_factory=list)
     listed: list[Post] = field(default_factory=list)
-    expected: Counter[tuple[str, Fate, bool]] = field(default_factory=Counter)
+    expected: Counter[tuple[str, SweepState, bool]] = field(default_factory=Counter)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def post(self, item: PostItem, moment: datetime, **more: object) -> Post:
@@ -81,12 +81,12 @@ class World:
         self.requests.append(SentRequest(number, body, (ref,), 0.0))
         known, listed = self._own(item, moment, fate)
         others = self._others(item, moment, extra)
-        state = State.UNKNOWN if known is None else State.STORED
+        state = RowState.UNKNOWN if known is None else RowState.STORED
         self.rows.append(
             RowRecord(ref, number, "f", channel, moment.timestamp() // 1, state, number, known)
         )
         if channel == "gone":  # the server lists nothing of it
-            self._expect(ref, Fate.HIDDEN if known is not None else None)
+            self._expect(ref, SweepState.HIDDEN if known is not None else None)
             return
         self.listed += [*listed, *others]
         self._say(ref, known, listed, fate, extra, others)
@@ -133,25 +133,25 @@ class World:
         if extra == "edited double" and not self.lists_settings:
             is_ours = False  # nothing but its place says so
         if fate in {"moved", "edited"}:
-            self._expect(ref, Fate.MOVED)
+            self._expect(ref, SweepState.MOVED)
         elif fate == "fine":
-            self._expect(ref, Fate.FINE)
+            self._expect(ref, SweepState.FINE)
         elif listed or is_ours:
-            self._expect(ref, Fate.ADOPTED)
+            self._expect(ref, SweepState.ADOPTED)
         elif known is not None:
-            self._expect(ref, Fate.DELETED)
+            self._expect(ref, SweepState.DELETED)
         if is_ours and listed:
             # without marks two campaigns may have put equal posts there
             may_delete = extra == "double" and self.lists_settings
-            self._expect(ref, Fate.DOUBLED, may_delete=may_delete)
+            self._expect(ref, SweepState.DOUBLED, may_delete=may_delete)
         if extra == "foreign":
-            self._expect(ref, Fate.EQUAL)
+            self._expect(ref, SweepState.EQUAL)
 
-    def _expect(self, ref: str, fate: Fate | None, *, may_delete: bool = False) -> None:
+    def _expect(self, ref: str, fate: SweepState | None, *, may_delete: bool = False) -> None:
         if fate is not None:
             self.expected[ref, fate, may_delete] += 1
 
-    def sweep(self, rng: random.Random, now: datetime = NOW) -> list[Verdict]:
+    def sweep(self, rng: random.Random, now: datetime = NOW) -> list[SweepResult]:
         """What the sweep says, whatever the order of the list."""
         listed = list(self.listed)
         rng.shuffle(listed)
@@ -172,7 +172,7 @@ def made(history: Sequence[tuple[str, str, str]], *, lists_settings: bool) -> Wo
     return world
 
 
-def told(verdicts: Sequence[Verdict]) -> Counter[tuple[str, Fate, bool]]:
+def told(verdicts: Sequence[SweepResult]) -> Counter[tuple[str, SweepState, bool]]:
     return Counter((v.ref, v.fate, v.may_delete) for v in verdicts)
 
 
@@ -194,7 +194,11 @@ def test_whatever_is_deleted_is_a_double_and_its_twin_stays(
 ) -> None:
     world = made(history, lists_settings=lists_settings)
     verdicts = world.sweep(rng)
-    kept = {v.ref: v.post for v in verdicts if v.fate in {Fate.FINE, Fate.MOVED, Fate.ADOPTED}}
+    kept = {
+        v.ref: v.post
+        for v in verdicts
+        if v.fate in {SweepState.FINE, SweepState.MOVED, SweepState.ADOPTED}
+    }
     known = {row.post_id for row in world.rows}
     for verdict in verdicts:
         if verdict.may_delete:
@@ -228,7 +232,7 @@ def test_a_second_sweep_of_the_same_list_has_nothing_new_to_say(
     assert judged(_by_ref(world), world.sweep(rng)) == []
     for row in world.rows:
         assert (row.finding is Finding.NOTHING) == (row.remark == "")
-        assert row.state is not State.STORED or row.post_id is not None
+        assert row.state is not RowState.STORED or row.post_id is not None
 
 
 def _by_ref(world: World) -> dict[str, RowRecord]:
@@ -257,13 +261,13 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
     body = CreatePost(type="schedule", date=format_date(moment), posts=items)
     world.requests = [SentRequest(1, body, refs, 0.0)]
     world.rows = [
-        RowRecord(ref, n, "f", "c1", moment.timestamp(), State.UNKNOWN, 1)
+        RowRecord(ref, n, "f", "c1", moment.timestamp(), RowState.UNKNOWN, 1)
         for n, ref in enumerate(refs)
     ]
     world.listed = [world.post(items[n % count], moment) for n in range(stored)]
     fates = Counter(verdict.fate for verdict in world.sweep(rng))
-    assert fates[Fate.ADOPTED] == min(count, stored)
-    assert fates[Fate.DOUBLED] == max(0, stored - count)
+    assert fates[SweepState.ADOPTED] == min(count, stored)
+    assert fates[SweepState.DOUBLED] == max(0, stored - count)
 
 
 # ------------------------------------------------------------------ several hosts
@@ -301,11 +305,11 @@ class Hosts:
             )
             world.requests.append(SentRequest(number, body, (ref,), 0.0))
             known = own[host].id if host in own else None
-            state = State.UNKNOWN if known is None else State.STORED
+            state = RowState.UNKNOWN if known is None else RowState.STORED
             date = second.timestamp()
             world.rows.append(RowRecord(ref, number, "f", "c1", date, state, number, known))
 
-    def look(self, host: int, listed: Sequence[Post]) -> list[Verdict]:
+    def look(self, host: int, listed: Sequence[Post]) -> list[SweepResult]:
         world = self.worlds[host]
         sent = intents(world.requests)
         return sweep(world.rows, sent, listed, channels={"c1"}, now=NOW)
@@ -418,7 +422,7 @@ def test_a_mark_alone_makes_no_post_ours(change: dict[str, object]) -> None:
     (theirs,) = [post for post in hosts.listed if post.publish_date.day != FIRST.day]
     others = [post for post in hosts.listed if post is not theirs]
     verdicts = hosts.look(0, [*others, replace(theirs, **change)])
-    assert [verdict.fate for verdict in verdicts] == [Fate.FINE]
+    assert [verdict.fate for verdict in verdicts] == [SweepState.FINE]
     verdicts = hosts.look(2, [replace(theirs, **change)])
     assert verdicts == []
 
@@ -434,7 +438,7 @@ def test_what_is_meant_to_stay_beside_a_row_is_not_spoken_of() -> None:
         now=NOW,
         copies=copies,
     )
-    assert [verdict.fate for verdict in verdicts] == [Fate.FINE, Fate.FINE]
+    assert [verdict.fate for verdict in verdicts] == [SweepState.FINE, SweepState.FINE]
 
 
 def test_the_last_post_of_each_request_of_others_may_be_half_made() -> None:

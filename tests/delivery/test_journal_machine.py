@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from postiz_async.delivery.journal import Finding, Journal, RowRecord, SentRequest, State
+from postiz_async.delivery.journal import Finding, Journal, RowRecord, RowState, SentRequest
 from postiz_async.errors import BatchError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 
@@ -34,13 +34,13 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 """Each step waits for the disk, which proves nothing here."""
 
 REFS = [f"row-{n}" for n in range(8)]
-LOST = [State.SENDING, State.UNKNOWN]
+LOST = [RowState.SENDING, RowState.UNKNOWN]
 ENDS = [
-    *(State.STORED, State.STORED, State.STORED),
-    *(State.PLANNED, State.UNDECIDED, State.SKIPPED, State.REFUSED),
+    *(RowState.STORED, RowState.STORED, RowState.STORED),
+    *(RowState.PLANNED, RowState.UNDECIDED, RowState.SKIPPED, RowState.REFUSED),
 ]
-UNSENT_ENDS = [State.LATE, State.REFUSED, State.SKIPPED]
-REPLACEABLE = {State.PLANNED, *UNSENT_ENDS, State.UNDECIDED}
+UNSENT_ENDS = [RowState.LATE, RowState.REFUSED, RowState.SKIPPED]
+REPLACEABLE = {RowState.PLANNED, *UNSENT_ENDS, RowState.UNDECIDED}
 
 
 def body(refs: tuple[str, ...]) -> CreatePost:
@@ -104,7 +104,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.loop.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def some(self, data: st.DataObject, *states: State) -> list[str]:
+    def some(self, data: st.DataObject, *states: RowState) -> list[str]:
         fits = [ref for ref, row in self.rows.items() if row.state in states]
         return data.draw(st.lists(st.sampled_from(fits), min_size=1, unique=True)) if fits else []
 
@@ -125,7 +125,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def intend(self, data: st.DataObject) -> None:
-        refs = tuple(self.some(data, State.PLANNED))
+        refs = tuple(self.some(data, RowState.PLANNED))
         if not refs:
             return
         number = self.do(self.journal.intend(body(refs), refs, 1.0))
@@ -133,13 +133,15 @@ class JournalMachine(RuleBasedStateMachine):
         self.requests = number
         self.open[number] = refs
         for ref in refs:
-            self.rows[ref] = replace(self.rows[ref], state=State.SENDING, request=number, note="")
+            self.rows[ref] = replace(
+                self.rows[ref], state=RowState.SENDING, request=number, note=""
+            )
 
     @rule(data=st.data())
     def what_is_not_planned_is_never_sent(self, data: st.DataObject) -> None:
-        refs = self.some(data, *(state for state in State if state is not State.PLANNED))
+        refs = self.some(data, *(state for state in RowState if state is not RowState.PLANNED))
         if refs:
-            others = self.some(data, State.PLANNED)
+            others = self.some(data, RowState.PLANNED)
             with pytest.raises(BatchError, match="not sent again"):
                 self.do(self.journal.intend(body((*others, *refs)), (*others, *refs), 1.0))
 
@@ -147,9 +149,9 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     def answer_is_lost(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from(list(self.open)))
-        self.do(self.journal.mark(self.open[number], State.UNKNOWN, "lost"))
+        self.do(self.journal.mark(self.open[number], RowState.UNKNOWN, "lost"))
         for ref in self.open[number]:
-            self.rows[ref] = replace(self.rows[ref], state=State.UNKNOWN, note="lost")
+            self.rows[ref] = replace(self.rows[ref], state=RowState.UNKNOWN, note="lost")
 
     @rule(data=st.data())
     @precondition(lambda self: self.open)
@@ -157,8 +159,8 @@ class JournalMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(list(self.open)))
         refs = self.open.pop(number)
         ends = {ref: data.draw(st.sampled_from(ENDS)) for ref in refs}
-        stored = {ref: self.new_id() for ref, end in ends.items() if end is State.STORED}
-        others = {ref: (end, "n") for ref, end in ends.items() if end is not State.STORED}
+        stored = {ref: self.new_id() for ref, end in ends.items() if end is RowState.STORED}
+        others = {ref: (end, "n") for ref, end in ends.items() if end is not RowState.STORED}
         self.do_settling(number, refs, stored, others)
 
     def do_settling(
@@ -166,7 +168,7 @@ class JournalMachine(RuleBasedStateMachine):
         number: int,
         refs: tuple[str, ...],
         stored: dict[str, str],
-        others: dict[str, tuple[State, str]],
+        others: dict[str, tuple[RowState, str]],
     ) -> None:
         self.open[number] = refs
         self.do(self.journal.settle(number, stored=stored, others=others))
@@ -174,7 +176,7 @@ class JournalMachine(RuleBasedStateMachine):
         del self.open[number]
         for ref, post_id in stored.items():
             row = self.rows[ref]
-            self.rows[ref] = replace(row, state=State.STORED, post_id=post_id, note="")
+            self.rows[ref] = replace(row, state=RowState.STORED, post_id=post_id, note="")
         for ref, (state, note) in others.items():
             self.rows[ref] = replace(self.rows[ref], state=state, note=note)
 
@@ -182,10 +184,10 @@ class JournalMachine(RuleBasedStateMachine):
     def settling_twice_changes_nothing(self, data: st.DataObject) -> None:
         """A request that is settled says nothing more of its rows, which may be in another."""
         settled = set(range(1, self.requests + 1)) - self.open.keys()
-        refs = self.some(data, *(state for state in State if state is not State.PLANNED))
+        refs = self.some(data, *(state for state in RowState if state is not RowState.PLANNED))
         if settled and refs:
             number = data.draw(st.sampled_from(sorted(settled)))
-            others = dict.fromkeys(refs, (State.PLANNED, ""))
+            others = dict.fromkeys(refs, (RowState.PLANNED, ""))
             self.do(self.journal.settle(number, stored={}, others=others))
 
     def new_id(self) -> str:
@@ -193,19 +195,21 @@ class JournalMachine(RuleBasedStateMachine):
         return f"cm{self.posts}"
 
     @rule(data=st.data(), state=st.sampled_from(UNSENT_ENDS))
-    def mark(self, data: st.DataObject, state: State) -> None:
-        refs = self.some(data, State.PLANNED)
+    def mark(self, data: st.DataObject, state: RowState) -> None:
+        refs = self.some(data, RowState.PLANNED)
         self.do(self.journal.mark(refs, state, "why"))
         for ref in refs:
             self.rows[ref] = replace(self.rows[ref], state=state, note="why")
 
-    @rule(data=st.data(), state=st.sampled_from([State.PLANNED, State.LATE, State.UNKNOWN]))
-    def no_mark_undoes_what_is_stored(self, data: st.DataObject, state: State) -> None:
-        self.do(self.journal.mark(self.some(data, State.STORED), state, "wrong"))
+    @rule(
+        data=st.data(), state=st.sampled_from([RowState.PLANNED, RowState.LATE, RowState.UNKNOWN])
+    )
+    def no_mark_undoes_what_is_stored(self, data: st.DataObject, state: RowState) -> None:
+        self.do(self.journal.mark(self.some(data, RowState.STORED), state, "wrong"))
 
     @rule(data=st.data(), date=st.integers(10, 19))
     def shift(self, data: st.DataObject, date: int) -> None:
-        refs = self.some(data, State.PLANNED)
+        refs = self.some(data, RowState.PLANNED)
         self.do(self.journal.shift(refs, float(date), "late"))
         for ref in refs:
             row = self.rows[ref]
@@ -220,8 +224,10 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def adopted_by_a_sweep(self, data: st.DataObject) -> None:
-        refs = self.some(data, State.UNDECIDED)
-        found = [replace(self.rows[ref], state=State.STORED, post_id=self.new_id()) for ref in refs]
+        refs = self.some(data, RowState.UNDECIDED)
+        found = [
+            replace(self.rows[ref], state=RowState.STORED, post_id=self.new_id()) for ref in refs
+        ]
         self.do(self.journal.found(found))
         self.rows |= {row.ref: row for row in found}
 
@@ -274,7 +280,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert len(under_way) == len(set(under_way))
         assert set(under_way) == {ref for ref, row in self.rows.items() if row.state in LOST}
         for row in self.rows.values():
-            assert (row.post_id is not None) == (row.state is State.STORED)
+            assert (row.post_id is not None) == (row.state is RowState.STORED)
 
 
 def test_any_order_of_steps() -> None:

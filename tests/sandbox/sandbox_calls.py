@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from postiz_async.sandbox import Request, Response
+from postiz_async.sandbox import HttpRequest, Response
 
 MASTODON, TELEGRAM = "cmmastodon000000000000001", "cmtelegram000000000000001"
 
@@ -20,12 +20,12 @@ class Send(Protocol):
 
 def request(
     method: str, path: str, body: object = None, *, key: str | None = "sandbox", **query: str
-) -> Request:
+) -> HttpRequest:
     headers = {} if key is None else {"authorization": key}
     if body is not None:
         headers["content-type"] = "application/json"
     data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-    return Request(method, f"/public/v1{path}", tuple(query.items()), headers, data)
+    return HttpRequest(method, f"/public/v1{path}", tuple(query.items()), headers, data)
 
 
 def item(content: str = "hello", **changes: Any) -> dict[str, Any]:

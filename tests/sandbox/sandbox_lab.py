@@ -12,7 +12,7 @@ from typing import Any
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import FormError, Organization, Sandbox, UploadedFile
 from postiz_async.sandbox.forms import FormReader
-from postiz_async.sandbox.rows import Customer, Integration, Notification, Tag
+from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
 from postiz_async.sandbox.throttle import RedisThrottle
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
@@ -94,20 +94,20 @@ class Lab:
         own, other = organizations["API_KEY"], organizations["API_KEY_OTHER_ORG"]
         own.session = "JWT"
         for group in listed["groups"]:
-            own.customers[group["id"]] = Customer(group["id"], group["name"])
+            own.customers[group["id"]] = CustomerRow(group["id"], group["name"])
         for entry in listed["integrations"]:
             self._add_channel(own, entry)
         for entry in listed["integrations of the other organisation"]:
             self._add_channel(other, entry)
         for number, name in ((1, "launch"), (2, "news")):
             tag_id = f"dddddddd-0000-4000-8000-{number:012d}"
-            own.tags[tag_id] = Tag(tag_id, name, "#ff0000", _BEGUN)
+            own.tags[tag_id] = TagRow(tag_id, name, "#ff0000", _BEGUN)
         self._add_notifications(own, listed)
         return organizations
 
     def _add_channel(self, organization: Organization, entry: dict[str, Any]) -> None:
         customer = entry.get("customer")
-        organization.integrations[entry["id"]] = Integration(
+        organization.integrations[entry["id"]] = IntegrationRow(
             id=entry["id"],
             provider=entry["identifier"],
             name=entry["name"],
@@ -133,7 +133,7 @@ class Lab:
         for number, each in enumerate(reversed(shown), start=1):
             created_at = begin + 60_000 * number
             organization.notifications.append(
-                Notification(each["id"], each["content"], each["link"], created_at)
+                NotificationRow(each["id"], each["content"], each["link"], created_at)
             )
 
     def moment_of(self, exchange: dict[str, Any]) -> float | None:

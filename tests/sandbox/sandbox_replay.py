@@ -20,10 +20,10 @@ from urllib.parse import parse_qsl
 from sandbox_lab import ORGANIZATIONS, Lab, file_of, raw_body
 from uncounted import BEGUN_BEFORE, EMPTIED, UNRECORDED
 
-from postiz_async.sandbox import FormError, Request, Response
+from postiz_async.sandbox import FormError, HttpRequest, Response
 from postiz_async.sandbox.envelope import compress
 from postiz_async.sandbox.publishing import store_post
-from postiz_async.sandbox.rows import Post
+from postiz_async.sandbox.rows import PostRow
 
 Exchange = dict[str, Any]
 
@@ -153,13 +153,13 @@ class Replay:
         response = await self.sandbox.handle(request)
         return self._compare(recorded, compress(request, response))
 
-    async def _play_hanging(self, request: Request) -> list[str]:
+    async def _play_hanging(self, request: HttpRequest) -> list[str]:
         with self.sandbox.clock.move_on_after(15):
             response = await self.sandbox.handle(request)
             return [f"an answer: {response.status}"]
         return []
 
-    def request(self, recorded: dict[str, Any]) -> Request:
+    def request(self, recorded: dict[str, Any]) -> HttpRequest:
         query = recorded["query"] or {}
         pairs = (
             parse_qsl(query, keep_blank_values=True)
@@ -175,7 +175,7 @@ class Replay:
         body = self.names.translate(recorded["body"])
         file = file_of(body, headers) if "multipart" in headers.get("content-type", "") else None
         data = b"" if file or body is None else raw_body(body, headers)
-        return Request(
+        return HttpRequest(
             recorded["method"],
             self.names.translate(recorded["path"]),
             tuple(self.names.translate(list(pair)) for pair in pairs),
@@ -218,7 +218,7 @@ class Replay:
         organization = self.lab.organizations[key]
         date = datetime.fromisoformat(shown.get("actualDate", shown["publishDate"]))
         tags = tuple(each["tag"]["id"] for each in shown["tags"])
-        post = Post(
+        post = PostRow(
             id=shown["id"],
             integration_id=shown["integration"]["id"],
             content=shown["content"],

@@ -9,7 +9,7 @@ import pytest
 from sandbox_calls import MASTODON, Send, create, item, png, request
 
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Request, Response, Sandbox
+from postiz_async.sandbox import HttpRequest, Response, Sandbox
 from postiz_async.sandbox.networks import NETWORKS
 
 ADVISED = {
@@ -97,17 +97,17 @@ async def test_a_repeated_parameter_is_a_list(
     given = {"startDate": "2030-01-01T00:00:00Z", "endDate": "2030-01-02T00:00:00Z"}
     given |= {"customer": "c1", "client_id": "x", "response_type": "code"}
     pairs = ((query, given[query]), *given.items())
-    response = await sandbox.handle(Request("GET", path, pairs, {"authorization": "sandbox"}))
+    response = await sandbox.handle(HttpRequest("GET", path, pairs, {"authorization": "sandbox"}))
     assert response.status == 400
     assert response.json()["message"] == [message]
 
 
 async def test_parameters_whose_repetition_is_not_looked_at(sandbox: Sandbox) -> None:
     headers = {"authorization": "sandbox"}
-    pages = Request("GET", "/public/v1/notifications", (("page", "1"), ("page", "x")), headers)
+    pages = HttpRequest("GET", "/public/v1/notifications", (("page", "1"), ("page", "x")), headers)
     assert (await sandbox.handle(pages)).json()["page"] == 1
     days = (("date", "7"), ("date", "7"))
-    numbers = Request("GET", f"/public/v1/analytics/{MASTODON}", days, headers)
+    numbers = HttpRequest("GET", f"/public/v1/analytics/{MASTODON}", days, headers)
     assert (await sandbox.handle(numbers)).json() == []
 
 
@@ -115,7 +115,7 @@ async def test_parameters_whose_repetition_is_not_looked_at(sandbox: Sandbox) ->
 
 
 async def ask(sandbox: Sandbox, method: str, path: str, **headers: str) -> Response:
-    return await sandbox.handle(Request(method, path, (), headers))
+    return await sandbox.handle(HttpRequest(method, path, (), headers))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_only_the_own_front_end_may_read_answers(
 
 async def registered(sandbox: Sandbox) -> str:
     body = {"client_name": "CLI", "redirect_uris": ["http://127.0.0.1:8123/cb"]}
-    call = Request("POST", "/oauth/register", (), JSON, msgspec.json.encode(body))
+    call = HttpRequest("POST", "/oauth/register", (), JSON, msgspec.json.encode(body))
     return str((await sandbox.handle(call)).json()["client_id"])
 
 
@@ -202,11 +202,11 @@ async def test_what_a_public_client_has_to_say(
     asked |= {"redirect_uri": "http://127.0.0.1:8123/cb", "code_challenge": "w" * 43} | changes
     said = {name: value for name, value in asked.items() if value is not None}
     if method == "GET":
-        call = Request("GET", "/oauth/authorize", tuple(said.items()))
+        call = HttpRequest("GET", "/oauth/authorize", tuple(said.items()))
     else:
         headers = JSON | {"auth": sandbox.organization.session}
         body = msgspec.json.encode(said | {"action": "approve"})
-        call = Request("POST", "/oauth/authorize", (), headers, body)
+        call = HttpRequest("POST", "/oauth/authorize", (), headers, body)
     response = await sandbox.handle(call)
     if message is None:
         assert response.status == (200 if method == "GET" else 201)
@@ -218,7 +218,7 @@ async def test_what_a_public_client_has_to_say(
 async def test_an_app_with_a_secret_needs_neither(sandbox: Sandbox) -> None:
     app = sandbox.add_oauth_app("Reader", "https://app.example/callback")
     query = (("client_id", app.client_id), ("response_type", "code"), ("redirect_uri", "https://x"))
-    response = await sandbox.handle(Request("GET", "/oauth/authorize", query))
+    response = await sandbox.handle(HttpRequest("GET", "/oauth/authorize", query))
     assert response.json()["app"]["redirectUrl"] == "https://app.example/callback"
 
 

@@ -10,7 +10,7 @@ from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 from sandbox_settings import SETTINGS
 
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import FormError, Request, Sandbox, UploadedFile
+from postiz_async.sandbox import FormError, HttpRequest, Sandbox, UploadedFile
 
 NOT_FOUND = {"statusCode": 500, "message": "Internal server error"}
 EXTENSION = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
@@ -374,7 +374,7 @@ async def test_uploads(sandbox: Sandbox) -> None:
     async def upload(file: UploadedFile | FormError) -> tuple[int, Any]:
         call = request("POST", "/upload")
         response = await sandbox.handle(
-            Request(call.method, call.path, (), call.headers, b"", file)
+            HttpRequest(call.method, call.path, (), call.headers, b"", file)
         )
         return response.status, response.json()
 
@@ -561,7 +561,7 @@ async def test_types_of_bodies(
     sandbox: Sandbox, headers: dict[str, str], data: bytes, status: int, message: str
 ) -> None:
     headers = headers | {"authorization": "sandbox"}
-    response = await sandbox.handle(Request("POST", "/public/v1/posts", (), headers, data))
+    response = await sandbox.handle(HttpRequest("POST", "/public/v1/posts", (), headers, data))
     assert response.status == status
     assert response.json()["message"].startswith(message)
 
@@ -583,7 +583,7 @@ async def test_answers_carry_date_and_tag(sandbox: Sandbox, send: Send) -> None:
     assert tag == 'W/"12-htYH9DQc68cJ+1dYbHRp3PvJfVY"'
     call = request("GET", "/is-connected")
     headers = {**call.headers, "if-none-match": tag}
-    again = await sandbox.handle(Request("GET", call.path, (), headers))
+    again = await sandbox.handle(HttpRequest("GET", call.path, (), headers))
     assert (again.status, again.body, again.header("Content-Type")) == (304, b"", None)
 
 
@@ -592,5 +592,5 @@ async def test_behind_the_container_only_api_is_the_api() -> None:
         response = await sandbox.handle(request("GET", "/is-connected"))
         assert (response.status, response.header("Location")) == (307, "/auth")
         call = request("GET", "/is-connected")
-        inner = Request("GET", f"/api{call.path}", (), call.headers)
+        inner = HttpRequest("GET", f"/api{call.path}", (), call.headers)
         assert (await sandbox.handle(inner)).json() == {"connected": True}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sandbox_calls import Send, request
 
-from postiz_async.sandbox import Request, Sandbox
+from postiz_async.sandbox import HttpRequest, Sandbox
 
 if TYPE_CHECKING:
     from postiz_async.clock import JumpingClock
@@ -16,7 +16,7 @@ JSON = {"content-type": "application/json"}
 
 
 async def post(sandbox: Sandbox, path: str, body: Any, **headers: str) -> tuple[int, Any]:
-    call = Request("POST", path, (), JSON | headers, msgspec.json.encode(body))
+    call = HttpRequest("POST", path, (), JSON | headers, msgspec.json.encode(body))
     response = await sandbox.handle(call)
     return response.status, response.json() if response.body else None
 

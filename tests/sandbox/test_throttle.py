@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, Verdict
+from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 
-def values(verdict: Verdict) -> tuple[int, ...] | int:
+def values(verdict: ThrottleDecision) -> tuple[int, ...] | int:
     """Remaining and reset of an admission, the wait of a refusal."""
     headers = dict(verdict.headers)
     if not verdict.allowed:

@@ -14,7 +14,7 @@ from sending import date_of, send_all
 
 from postiz_async import Priority, StoreError
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Fault, Request, Sandbox
+from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.testing import sandbox_client
 
@@ -119,7 +119,7 @@ class Stage:
     async def knock(self) -> bool:
         """A create of somebody else; says whether it was let in."""
         headers = {"authorization": "sandbox", "content-type": "application/json"}
-        request = Request("POST", "/public/v1/posts", (), headers, b"{}")
+        request = HttpRequest("POST", "/public/v1/posts", (), headers, b"{}")
         return (await self.sandbox.handle(request)).status != 429
 
     @asynccontextmanager

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from postiz_async.clock import Clock
-    from postiz_async.sandbox import Request, Response
+    from postiz_async.sandbox import HttpRequest, Response
 
 LIMIT = 20
 PROGRAM = Path(__file__).with_name("worker.py")
@@ -40,7 +40,7 @@ class Deadly(Sandbox):
         self.numbers: set[bytes] = set()
         """Of its posts. It is killed with one of them, once the window is known."""
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: HttpRequest) -> Response:
         text = re.search(rb"post (\d+)", request.body)
         is_its = text is not None and text[1] in self.numbers
         if self.victim is not None and is_its and self.creates:

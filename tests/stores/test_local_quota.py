@@ -18,11 +18,11 @@ import pytest
 from quota_lab import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
-from postiz_async.admission import Gate
+from postiz_async.admission import AdmissionQueue
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.keeping import keep
-from postiz_async.lanes import Priority, Request
-from postiz_async.quota import Grant, Ledger, Reading
+from postiz_async.keeping import take_snapshot
+from postiz_async.lanes import Priority, SlotRequest
+from postiz_async.quota import Grant, Ledger, RateHeaders
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import LocalLedger, LocalLedgers, MemoryStore, ledgers_of_process
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
@@ -48,7 +48,7 @@ def grant(*_: object) -> Grant:
 
 def reads(token: int, limit: int, left: int) -> Callable[[Ledger, float], Ledger]:
     """An answer to the call with this token."""
-    reading = Reading(limit, left, HOUR)
+    reading = RateHeaders(limit, left, HOUR)
     return lambda ledger, now: quota.answered(ledger, token, now, reading)
 
 
@@ -194,7 +194,7 @@ async def test_each_client_leaves_its_own_reserve() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
     careful = ledgers.home("name", Ledger(reserve=9), clock)
     greedy = ledgers.home("name", Ledger(reserve=0), clock)
-    await careful.land(reads(await taken(greedy), 30, 9))
+    await careful.settle(reads(await taken(greedy), 30, 9))
     assert (careful.ledger.reserve, greedy.ledger.reserve) == (9, 0)
     assert careful.ledger.remaining == greedy.ledger.remaining == 9
     for home, granted in ((careful, False), (greedy, True)):
@@ -205,9 +205,9 @@ async def test_each_client_leaves_its_own_reserve() -> None:
 # ------------------------------------------------------------------ waiting
 
 
-def request(clock: Clock, max_wait: float | None = None) -> Request:
+def request(clock: Clock, max_wait: float | None = None) -> SlotRequest:
     since = clock.monotonic()
-    return Request(
+    return SlotRequest(
         lane=Priority.INTERACTIVE, posts=1, since=since, max_wait=max_wait, lifetime=60.0
     )
 
@@ -218,7 +218,7 @@ def test_who_waits_in_another_event_loop_is_woken_by_an_answer() -> None:
     waits = threading.Event()
 
     async def waiting() -> int:
-        gate = Gate(two, clock)
+        gate = AdmissionQueue(two, clock)
         call = asyncio.create_task(gate.admit(request(clock)))
         for _ in range(10):
             await asyncio.sleep(0)
@@ -231,7 +231,7 @@ def test_who_waits_in_another_event_loop_is_woken_by_an_answer() -> None:
         with ThreadPoolExecutor(1) as threads:
             call = threads.submit(asyncio.run, waiting())
             assert waits.wait(FOR_EVER)
-            await one.land(reads(token, 30, 29))
+            await one.settle(reads(token, 30, 29))
             assert call.result(FOR_EVER) == token + 1
 
     asyncio.run(answered())
@@ -241,10 +241,10 @@ async def test_a_slot_given_back_by_another_client_is_taken_without_looking_for_
     clock = JumpingClock()
     one, two = homes(clock)
     token = await taken(one)
-    gate = Gate(two, clock)
+    gate = AdmissionQueue(two, clock)
     call = asyncio.create_task(gate.admit(request(clock)))
     await clock.sleep(20)
-    await one.land(lambda ledger, _: quota.released(ledger, token))
+    await one.settle(lambda ledger, _: quota.released(ledger, token))
     assert await call == token + 1
     assert clock.monotonic() == 20
 
@@ -253,10 +253,10 @@ async def test_who_waits_is_refused_when_another_client_finds_the_window_used_up
     clock = JumpingClock()
     one, two = homes(clock)
     token = await taken(one)
-    gate = Gate(two, clock)
+    gate = AdmissionQueue(two, clock)
     call = asyncio.create_task(gate.admit(request(clock, max_wait=50)))
     await clock.sleep(20)
-    await one.land(reads(token, 30, 0))
+    await one.settle(reads(token, 30, 0))
     with pytest.raises(QuotaWaitError) as caught:
         await call
     assert clock.monotonic() == 20
@@ -267,7 +267,7 @@ async def test_a_call_whose_client_is_gone_is_spent_when_its_time_is_over() -> N
     clock = JumpingClock()
     gone, home = homes(clock)
     await taken(gone, lifetime=60.0)
-    gate = Gate(home, clock)
+    gate = AdmissionQueue(home, clock)
     assert isinstance(await gate.admit(request(clock)), int)
     assert clock.monotonic() == 60
     assert len(home.ledger.unseen) == 1
@@ -286,7 +286,7 @@ async def test_an_answer_after_that_changes_nothing(caplog: pytest.LogCaptureFix
     clock.advance(61)
     await home.refresh()
     before = home.ledger
-    await slow.land(reads(token, 30, 29))
+    await slow.settle(reads(token, 30, 29))
     assert home.ledger == before
     assert "took longer than its reservation" in caplog.text
 
@@ -294,12 +294,12 @@ async def test_an_answer_after_that_changes_nothing(caplog: pytest.LogCaptureFix
 async def test_changes_of_another_client_are_seen_at_once() -> None:
     clock = JumpingClock()
     one, two = homes(clock)
-    gate = Gate(two, clock)
+    gate = AdmissionQueue(two, clock)
     changes = gate.changes(poll=None)
     assert (await anext(changes)).in_flight == 0
     token = await taken(one)
     assert (await anext(changes)).in_flight == 1
-    await one.land(reads(token, 30, 29))
+    await one.settle(reads(token, 30, 29))
     seen = await anext(changes)
     assert (seen.in_flight, seen.remaining) == (0, 29)
     assert clock.monotonic() == 0
@@ -316,10 +316,10 @@ async def test_an_idle_client_is_not_told_of_anything() -> None:
     await asyncio.sleep(0)
     assert told == ["changed"]
     two.unlisten()
-    await one.land(reads(token, 30, 29))
+    await one.settle(reads(token, 30, 29))
     await asyncio.sleep(0)
     assert told == ["changed"]
-    gate = Gate(two, clock)
+    gate = AdmissionQueue(two, clock)
     call = asyncio.create_task(gate.admit(request(clock)))
     changes = gate.changes(poll=None)
     await anext(changes)
@@ -338,7 +338,7 @@ def test_an_event_loop_that_ended_is_told_nothing() -> None:
 
     async def changing() -> None:
         await listening(three)
-        await one.land(reads(await taken(one), 30, 29))
+        await one.settle(reads(await taken(one), 30, 29))
         await asyncio.sleep(0)
         assert two.listen(lambda: None), "its entry is gone"
 
@@ -355,7 +355,7 @@ async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
 
     def collects(*_: object) -> Grant:
         with pytest.raises(StopIteration):
-            dropped.land(lambda ledger, _: quota.released(ledger, token)).send(None)
+            dropped.settle(lambda ledger, _: quota.released(ledger, token)).send(None)
         return Grant()
 
     assert isinstance(await home.take(collects, lifetime=60.0), int)
@@ -371,12 +371,12 @@ async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
     clock = JumpingClock()
     one, two = homes(clock)
     kept = Ledger(limit=7, ends_after=HOUR, ends_before=HOUR, remaining=3)
-    two.recall(kept)
+    two.restore(kept)
     assert one.ledger.limit == 7, "nothing was known"
     token = await taken(one)
-    await one.land(lambda ledger, now: quota.refused(ledger, token, now, HOUR))
+    await one.settle(lambda ledger, now: quota.refused(ledger, token, now, HOUR))
     assert not one.ledger.window_known
-    two.recall(kept)
+    two.restore(kept)
     assert one.ledger.blocked_until > HOUR
 
 
@@ -386,7 +386,7 @@ async def test_what_a_journal_knew_is_remembered_when_its_client_is_gone() -> No
     told: list[str] = []
     other = ledgers.home("name", Ledger(), clock)
     other.listen(lambda: told.append("changed"))
-    home.recall(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
+    home.restore(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
     await asyncio.sleep(0)
     assert told == ["changed"]
     other.unlisten()
@@ -405,7 +405,7 @@ async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itsel
     token = await home.take(grant, lifetime=60.0, urgent=True)
     assert token == 0
     assert home.ledger.urgent == 1
-    await home.land(reads(token, 30, 29))
+    await home.settle(reads(token, 30, 29))
     assert home.changed_at == clock.time()
     await asyncio.sleep(0)
     assert told == []
@@ -417,15 +417,15 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
         way = SandboxTransport(sandbox)
         async with sandbox_client(sandbox, transport=way) as postiz:
             scheduler = postiz.scheduler
-            token = await scheduler.gate.home.take(grant, lifetime=60.0)
+            token = await scheduler.gate.handle.take(grant, lifetime=60.0)
             assert isinstance(token, int)
-            await scheduler.gate.home.land(
+            await scheduler.gate.handle.settle(
                 lambda ledger, now: quota.refused(ledger, token, now, HOUR)
             )
         async with sandbox_client(sandbox, transport=way) as postiz:
             keeper = NotebookKeeper([])
             open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
-            await keeper.save(keep(open_window, clock.monotonic(), clock.time()))
+            await keeper.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
             postiz.scheduler.keepers.append(keeper)
             await postiz.scheduler.recall()
             assert (await postiz.quota()).blocked
@@ -434,16 +434,16 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
 async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_used() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
     used = ledgers.home("used", Ledger(), clock)
-    await used.land(reads(await taken(used), 90, 89))
+    await used.settle(reads(await taken(used), 90, 89))
     for number in range(5_000):
         home = ledgers.home(f"{number}", Ledger(), clock)
-        await home.land(reads(await taken(home), 30, 29))
+        await home.settle(reads(await taken(home), 30, 29))
     del home
     gc.collect()
     assert len(ledgers) == 5_001
     clock.advance(HOUR + 10)
     still = ledgers.home("still", Ledger(), clock)
-    await still.land(reads(await taken(still), 30, 29))
+    await still.settle(reads(await taken(still), 30, 29))
     gc.collect()
     assert len(ledgers) == 2
     assert ledgers.home("used", Ledger(), clock).ledger.limit == 90
@@ -457,7 +457,7 @@ async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_
     [
         Ledger(ends_after=HOUR, ends_before=HOUR),
         Ledger(blocked_until=HOUR),
-        Ledger(log=(quota.Hit(0.0, 0.0),), headerless=True),
+        Ledger(log=(quota.LoggedCall(0.0, 0.0),), headerless=True),
         Ledger(flights=(quota.Flight(1, 0.0, alone=True),)),
     ],
 )
@@ -470,7 +470,7 @@ async def test_what_was_forgotten_is_what_nobody_uses() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
     used, unused = (ledgers.home(name, Ledger(), clock) for name in ("used", "unused"))
     for home in (used, unused):
-        await home.land(reads(await taken(home), 30, 29))
+        await home.settle(reads(await taken(home), 30, 29))
     del home, unused
     ledgers.forget()
     gc.collect()

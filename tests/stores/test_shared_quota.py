@@ -26,7 +26,7 @@ from postiz_async.ledgers import SharedLedger
 from postiz_async.quota import (
     Grant,
     Ledger,
-    Reading,
+    RateHeaders,
     Wait,
     answered,
     decide,
@@ -177,7 +177,7 @@ async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: Quo
     assert await heir.take(ask, lifetime=60.0) == first + 1
     assert seen[0].flights == ()
     assert seen[0].pending == 1  # spent, never free
-    await dead.land(lambda ledger, now: lost(ledger, first, now))  # a late word changes nothing
+    await dead.settle(lambda ledger, now: lost(ledger, first, now))  # a late word changes nothing
     await heir.refresh()
     assert [flight.token for flight in heir.ledger.flights] == [first + 1]
 
@@ -188,9 +188,9 @@ async def test_a_taker_who_lost_the_race_asks_again(store: QuotaStore) -> None:
     await asyncio.gather(one.refresh(), two.refresh())
 
     def last_slot(ledger: Ledger, _: float) -> Grant | Wait:
-        from postiz_async.quota import Why  # noqa: PLC0415
+        from postiz_async.quota import WaitReason  # noqa: PLC0415
 
-        return Wait(9.0, Why.WINDOW) if ledger.flights else Grant()
+        return Wait(9.0, WaitReason.WINDOW) if ledger.flights else Grant()
 
     results = await asyncio.gather(
         one.take(last_slot, lifetime=9.0), two.take(last_slot, lifetime=9.0)
@@ -318,7 +318,7 @@ async def test_answers_that_come_together_are_noted_together() -> None:
 
     async def end(token: int | Wait) -> None:
         assert isinstance(token, int)
-        await home.land(lambda ledger, now: lost(ledger, token, now))
+        await home.settle(lambda ledger, now: lost(ledger, token, now))
 
     async with anyio.create_task_group() as group:
         for token in tokens[:4]:
@@ -362,8 +362,8 @@ async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(
     token = await home.take(lambda *_: Grant(), lifetime=60.0)
     assert isinstance(token, int)
     store.fails = True
-    reading = Reading(limit=9, remaining=8, reset=3600.0)
-    await home.land(lambda ledger, now: answered(ledger, token, now, reading))
+    reading = RateHeaders(limit=9, remaining=8, reset=3600.0)
+    await home.settle(lambda ledger, now: answered(ledger, token, now, reading))
     assert "counts as spent for now" in caplog.text
     store.fails = False
     await other.refresh()

@@ -7,14 +7,22 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from postiz_async.quota import Flight, Hit, Ledger
-from postiz_async.sharing import Aside, State, decode, encode, not_ahead, reunited, written_again
+from postiz_async.quota import Flight, Ledger, LoggedCall
+from postiz_async.sharing import (
+    Aside,
+    SharedState,
+    decode,
+    encode,
+    not_ahead,
+    reunited,
+    written_again,
+)
 
 HOUR = 3600.0
 
 
-def state(ledger: Ledger, lineage: int = 7, **more: object) -> State:
-    return State(ledger=ledger, lineage=lineage, **more)  # type: ignore[arg-type]
+def state(ledger: Ledger, lineage: int = 7, **more: object) -> SharedState:
+    return SharedState(ledger=ledger, lineage=lineage, **more)  # type: ignore[arg-type]
 
 
 def test_a_lost_state_is_written_again_as_another_one_with_one_call_at_a_time() -> None:
@@ -34,7 +42,7 @@ def test_two_lives_of_a_state_are_put_together(ours_read: float, theirs_read: fl
         read_at=ours_read,
         ends_before=100.0,
         unseen=(1.0, 2.0),
-        log=(Hit(1.0, 2.0), Hit(3.0, 4.0)),
+        log=(LoggedCall(1.0, 2.0), LoggedCall(3.0, 4.0)),
         flights=(Flight(7, 1.0, alone=True), Flight(8, 2.0, alone=True)),
         tokens=9,
         cap=5,
@@ -47,7 +55,7 @@ def test_two_lives_of_a_state_are_put_together(ours_read: float, theirs_read: fl
         read_at=theirs_read,
         ends_before=200.0,
         unseen=(2.0, 2.0, 3.0),
-        log=(Hit(3.0, 4.0), Hit(5.0, 6.0)),
+        log=(LoggedCall(3.0, 4.0), LoggedCall(5.0, 6.0)),
         flights=(Flight(1000, 5.0, alone=True),),
         tokens=1001,
         cap=8,
@@ -65,7 +73,7 @@ def test_two_lives_of_a_state_are_put_together(ours_read: float, theirs_read: fl
         tokens=1001,
         flights=(Flight(1000, 5.0, alone=False), Flight(8, 2.0, alone=False)),
         unseen=(1.0, 2.0, 2.0, 3.0),
-        log=(Hit(1.0, 2.0), Hit(3.0, 4.0), Hit(5.0, 6.0)),
+        log=(LoggedCall(1.0, 2.0), LoggedCall(3.0, 4.0), LoggedCall(5.0, 6.0)),
         blocked_until=70.0,
     )
 
@@ -84,7 +92,7 @@ def test_a_store_whose_clock_was_set_back_is_ahead_by_more_than_five_seconds(
 
 def test_a_state_is_the_same_after_a_store() -> None:
     ledger = Ledger(
-        limit=90, flights=(Flight(1, 2.0, alone=True),), log=(Hit(1.0, 2.0, sure=False),)
+        limit=90, flights=(Flight(1, 2.0, alone=True),), log=(LoggedCall(1.0, 2.0, sure=False),)
     )
     kept = state(ledger, asides=(Aside("other", 2, 1.0, 2.0),), writer="me", boot="b", wall=5.0)
     assert decode("name", encode(kept)) == kept

@@ -26,7 +26,7 @@ from postiz_async import quota
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.ledgers import RETRY, SharedLedger
-from postiz_async.quota import Ledger, Reading, Wait
+from postiz_async.quota import Ledger, RateHeaders, Wait
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -73,12 +73,12 @@ class Server:
     def __init__(self, limit: int) -> None:
         self.limit, self.hits, self.ends = limit, 0, -1.0
 
-    def hit(self, at: float) -> Reading:
+    def hit(self, at: float) -> RateHeaders:
         if at > self.ends:
             self.hits, self.ends = 0, at + HOUR
         self.hits += 1
         assert self.hits <= self.limit, "429, and nobody else uses the key"
-        return Reading(self.limit, self.limit - self.hits, math.ceil(self.ends - at))
+        return RateHeaders(self.limit, self.limit - self.hits, math.ceil(self.ends - at))
 
 
 class Process:
@@ -107,8 +107,8 @@ class Process:
         ask = partial(quota.decide, urgent=urgent)
         return await self.home.take(ask, lifetime=LIFETIME, urgent=urgent)
 
-    async def answered(self, token: int, reading: Reading) -> None:
-        await self.home.land(lambda ledger, now: quota.answered(ledger, token, now, reading))
+    async def answered(self, token: int, reading: RateHeaders) -> None:
+        await self.home.settle(lambda ledger, now: quota.answered(ledger, token, now, reading))
 
     async def call(self, server: Server, clock: JumpingClock) -> None:
         token = await self.take()
@@ -228,10 +228,10 @@ async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
     one.way.way = "down"
     token = await one.take()
     assert isinstance(token, int)
-    await one.home.land(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
+    await one.home.settle(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
     verdict = await one.take()
     assert isinstance(verdict, Wait)
-    assert verdict.why is quota.Why.BLOCKED
+    assert verdict.why is quota.WaitReason.BLOCKED
     one.way.way = "fine"
     lab.clock.advance(RETRY + 1)
     assert isinstance(await one.take(), Wait)
@@ -428,12 +428,12 @@ class Troubles(RuleBasedStateMachine):
         elif process not in self.processes:
             return  # it died meanwhile
         elif kind == "answer":
-            assert isinstance(what, Reading)
+            assert isinstance(what, RateHeaders)
             self.run(process.answered(token, what))
         elif kind == "lost":
-            self.run(process.home.land(lambda ledger, now: quota.lost(ledger, token, now)))
+            self.run(process.home.settle(lambda ledger, now: quota.lost(ledger, token, now)))
         else:
-            self.run(process.home.land(lambda ledger, _: quota.released(ledger, token)))
+            self.run(process.home.settle(lambda ledger, _: quota.released(ledger, token)))
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
@@ -598,7 +598,7 @@ async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptim
     process = Process(store, after, 0, boot_id=next_boot)
     await process.home.refresh()
     ledger = process.home.ledger
-    assert ledger.hearsay
+    assert ledger.from_snapshot
     assert ends <= ledger.ends_before + after.time() - after.monotonic() <= ends + 31
     assert quota.free_slots(ledger, process.home.now()) == 0, "one is left, one was set aside"
     verdict = await process.take()
@@ -614,7 +614,7 @@ async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() ->
     clock.advance(600)
     process = Process(store, clock, 0, boot_id="")
     await process.home.refresh()
-    assert not process.home.ledger.hearsay
+    assert not process.home.ledger.from_snapshot
     assert process.home.ledger.ends_before == HOUR
 
 

@@ -14,7 +14,7 @@ from upload_lab import WebUpload, sha, stream_of
 
 from postiz_async.errors import InvalidPostError, UploadError
 from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.uploads.sources import CHUNK, Nobody, open_local
+from postiz_async.uploads.sources import CHUNK, NullSink, open_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -225,7 +225,7 @@ async def test_others_have_their_turn_between_the_pieces_of_bytes() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    async for _ in source.chunks(Nobody()):
+    async for _ in source.chunks(NullSink()):
         seen.append(turns)
     task.cancel()
     assert len(seen) == 4
@@ -237,7 +237,7 @@ async def test_a_file_that_stands_behind_its_end_has_nothing_to_give() -> None:
     file.seek(100)
     source = await open_local(file, stall_timeout=1.0)
     assert source.size == 0
-    assert [chunk async for chunk in source.chunks(Nobody())] == []
+    assert [chunk async for chunk in source.chunks(NullSink())] == []
 
 
 async def test_a_file_that_was_closed_meanwhile_cannot_be_rewound() -> None:
