@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from postiz_async import Integration, NewPost, NotFoundError, Postiz
 from postiz_async.clock import JumpingClock
-from postiz_async.compose import build_body, build_item
+from postiz_async.resources.create_body import build_body, build_item
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
 

@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.batch.bodies import build_body
 from postiz_async.batch.rows import CampaignRow
+from postiz_async.batch.send import build_body
 from postiz_async.clock import JumpingClock
 from postiz_async.delivery.journal import Journal, RowRecord
-from postiz_async.delivery.marks import client_ref
+from postiz_async.delivery.matching import client_ref
 from postiz_async.models.posts import CreatePost
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
@@ -41,7 +41,7 @@ from postiz_async.wire import WireResponse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.batch.session import Batch
+    from postiz_async.batch.batch import Batch
     from postiz_async.wire import WireRequest
 
 LIMIT = 30

@@ -40,12 +40,12 @@ from aiolimiter import AsyncLimiter
 from postiz_async import Postiz, quota
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, StoreError
-from postiz_async.lanes import SlotRequest as Ticket
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.quota import Grant, Ledger, RateHeaders
 from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
-from postiz_async.scheduler import Priority
+from postiz_async.scheduler.calls import SlotRequest as Ticket
+from postiz_async.scheduler.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 from postiz_async.wire import format_date

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers, texts
-    from postiz_async.batch.reading import ReadOptions
+    from postiz_async.batch.read_options import ReadOptions
     from postiz_async.batch.rows import CampaignRow
-    from postiz_async.caller import RawAnswer
     from postiz_async.client import Postiz
     from postiz_async.errors import (
         APIConnectionError,
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
         UnexpectedAnswerError,
         UploadError,
     )
-    from postiz_async.events import Attempt
-    from postiz_async.lanes import Priority
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import (
@@ -58,9 +55,12 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings
     from postiz_async.outbox.tickets import OutboxOptions, Ticket
     from postiz_async.pool import PostizPool
-    from postiz_async.redaction import Secret
-    from postiz_async.shown import Quota
+    from postiz_async.quota.view import Quota
+    from postiz_async.scheduler.bound import RawAnswer
+    from postiz_async.scheduler.calls import Priority
+    from postiz_async.scheduler.hooks import Attempt
     from postiz_async.validation import MediaFacts, validate
+    from postiz_async.wire.secrets import Secret
 
 __all__ = [
     "APIConnectionError",
@@ -117,9 +117,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "batch.reading": ("ReadOptions",),
+    "batch.read_options": ("ReadOptions",),
     "batch.rows": ("CampaignRow",),
-    "caller": ("RawAnswer",),
+    "scheduler.bound": ("RawAnswer",),
     "client": ("Postiz",),
     "errors": (
         "APIConnectionError",
@@ -147,7 +147,7 @@ _HOMES = {
         "UnexpectedAnswerError",
         "UploadError",
     ),
-    "events": ("Attempt",),
+    "scheduler.hooks": ("Attempt",),
     "models.integrations": ("Integration",),
     "models.media": ("Media",),
     "models.posts": (
@@ -164,9 +164,9 @@ _HOMES = {
     "models.settings": ("RawSettings",),
     "outbox.tickets": ("OutboxOptions", "Ticket"),
     "pool": ("PostizPool",),
-    "redaction": ("Secret",),
-    "lanes": ("Priority",),
-    "shown": ("Quota",),
+    "wire.secrets": ("Secret",),
+    "scheduler.calls": ("Priority",),
+    "quota.view": ("Quota",),
     "validation": ("MediaFacts", "validate"),
 }
 

@@ -14,37 +14,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import wire
-from postiz_async.api import Api, OpenClient
-from postiz_async.attempts import Identity
-from postiz_async.caller import BoundScheduler
-from postiz_async.channels import Channels
 from postiz_async.clock import SystemClock
-from postiz_async.durations import check_seconds
+from postiz_async.concurrency import run_to_completion
 from postiz_async.errors import ConfigurationError
-from postiz_async.gates import QueueFactory
+from postiz_async.models.durations import check_seconds
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
-from postiz_async.redaction import Secret
-from postiz_async.resources.browse import WakeSignal
-from postiz_async.scheduler import Scheduler
-from postiz_async.shields import run_to_completion
+from postiz_async.resources.api import Api, OpenClient
+from postiz_async.resources.channels import Channels
+from postiz_async.resources.listing import WakeSignal
+from postiz_async.scheduler.attempt import Identity
+from postiz_async.scheduler.bound import BoundScheduler
+from postiz_async.scheduler.routes import QueueFactory
+from postiz_async.scheduler.scheduler import Scheduler
 from postiz_async.stores import ledger_name
 from postiz_async.uploads import UploadCache
+from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.batch.choices import Existing, Late, OnDoubt
-    from postiz_async.batch.exporting import Exported, Naming
+    from postiz_async.batch.batch import Batch
+    from postiz_async.batch.export import Exported, Naming
     from postiz_async.batch.media_files import MediaRoot
-    from postiz_async.batch.reading import ReadOptions
-    from postiz_async.batch.session import Batch
+    from postiz_async.batch.options import Existing, Late, OnDoubt
+    from postiz_async.batch.read_options import ReadOptions
     from postiz_async.batch.source import CampaignSource
     from postiz_async.clock import Clock
-    from postiz_async.events import AttemptHook, CallHook
-    from postiz_async.outbox.box import Outbox
+    from postiz_async.outbox.outbox import Outbox
     from postiz_async.outbox.tickets import OutboxOptions
+    from postiz_async.scheduler.hooks import AttemptHook, CallHook
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
@@ -203,7 +203,7 @@ class Postiz(OpenClient):
         return Api(caller, Channels(), shelf, WakeSignal(), validates=self._validate)
 
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
-        from postiz_async.outbox.box import Outbox  # noqa: PLC0415  (not every client needs it)
+        from postiz_async.outbox.outbox import Outbox  # noqa: PLC0415  (not every client needs it)
 
         outbox = Outbox(self, options)
         await outbox.open()
@@ -241,8 +241,8 @@ class Postiz(OpenClient):
     async def _let_go(self, api: Api | None) -> None:
         """Close what is the client's own, also when the closing is cancelled."""
         transport, self._transport, self._api = self._transport, None, None
-        if api is not None:
-            self._gates.shut(api.caller.scheduler)
+        if api is not None and self._gates.pool is None:  # a pool closes what its clients share
+            api.caller.scheduler.close()
         async with AsyncExitStack() as stack:
             if self._own_store is not None:
                 stack.push_async_callback(run_to_completion, self._own_store.aclose())
@@ -294,7 +294,7 @@ class Postiz(OpenClient):
         exact_seconds: bool = False,
     ) -> Batch:
         """A campaign as a job that can be planned, run, killed and resumed; see `Batch`."""
-        from postiz_async.batch.session import Batch  # noqa: PLC0415  (not every client needs it)
+        from postiz_async.batch.batch import Batch  # noqa: PLC0415  (not every client needs it)
 
         return Batch(
             self,
@@ -346,7 +346,7 @@ class Postiz(OpenClient):
         Raises:
             BatchError: the file is there already, or cannot be written.
         """
-        from postiz_async.batch.exporting import export_posts  # noqa: PLC0415  (as with `batch`)
+        from postiz_async.batch.export import export_posts  # noqa: PLC0415  (as with `batch`)
 
         return await export_posts(
             self,

@@ -20,10 +20,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from postiz_async import wire
 from postiz_async.client import make_transport
-from postiz_async.endpoints import OAUTH_TOKEN
 from postiz_async.errors import AuthenticationError, ConfigurationError, PostizError
-from postiz_async.redaction import Secret, stripped
 from postiz_async.wire import WireRequest
+from postiz_async.wire.endpoints import OAUTH_TOKEN
+from postiz_async.wire.secrets import Secret, stripped
 
 if TYPE_CHECKING:
     from postiz_async.models.oauth import Token

@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from postiz_async.client import Postiz
 from postiz_async.clock import JumpingClock
-from postiz_async.durations import in_seconds
-from postiz_async.endpoints import FilePart
 from postiz_async.errors import APIConnectionError, APITimeoutError
+from postiz_async.models.durations import in_seconds
 from postiz_async.models.integrations import Integration
-from postiz_async.redaction import Secret
 from postiz_async.sandbox import ConnectionLost, HttpRequest, Sandbox, UploadedFile
 from postiz_async.wire import WireRequest, WireResponse
+from postiz_async.wire.endpoints import FilePart
+from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

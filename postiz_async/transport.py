@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 from yarl import URL
 
-from postiz_async.durations import in_seconds
-from postiz_async.endpoints import FilePart
+from postiz_async.concurrency import StallWatchdog
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -22,17 +21,18 @@ from postiz_async.errors import (
     PostizError,
     UploadError,
 )
-from postiz_async.proxies import Proxies
-from postiz_async.redaction import Secret, bare, redact, redact_text, stripped
-from postiz_async.stalls import StallWatchdog
+from postiz_async.models.durations import in_seconds
 from postiz_async.wire import WireRequest, WireResponse
+from postiz_async.wire.endpoints import FilePart
+from postiz_async.wire.proxies import Proxies
+from postiz_async.wire.secrets import Secret, bare, redact, redact_text, stripped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from aiohttp.abc import AbstractStreamWriter
 
-    from postiz_async.proxies import Proxy
+    from postiz_async.wire.proxies import Proxy
 
 __all__ = ["AiohttpTransport", "Fetched", "Transport", "fetch"]
 

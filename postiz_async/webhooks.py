@@ -6,12 +6,31 @@ list. Take it as a hint to look at the list of posts, never as a fact.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
+from msgspec import field
 
 from postiz_async.errors import UnexpectedAnswerError
-from postiz_async.models.webhooks import WebhookPost
+from postiz_async.models import Model
+from postiz_async.models.posts import PostIntegration
 
-__all__ = ["WebhookPost", "parse"]
+__all__ = [
+    "WebhookPost",
+    "parse",
+]
+
+
+class WebhookPost(Model, frozen=True, kw_only=True):
+    """A published post."""
+
+    id: str
+    content: str = ""
+    publish_date: datetime | None = None
+    release_url: str | None = field(name="releaseURL", default=None)
+    state: str = ""
+    integration: PostIntegration | None = None
+
 
 _decoder = msgspec.json.Decoder(list[WebhookPost])
 

@@ -26,7 +26,7 @@ from samples import PNG
 
 from postiz_async import NewPost
 from postiz_async.delivery.journal import Finding, read_summary
-from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.delivery.matching import CLIENT_REF
 from postiz_async.errors import BatchError, PostizError
 from postiz_async.sandbox import Fault
 

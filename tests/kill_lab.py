@@ -31,9 +31,9 @@ from processes import (
 from samples import PNG
 
 from postiz_async.delivery.journal import RowState, read_summary
-from postiz_async.delivery.marks import CLIENT_REF, row_ref
-from postiz_async.delivery.mending import MAY_LACK, UNSEEN_END
-from postiz_async.delivery.records import ADOPTED_UNSURE, FOUND_UNSURE
+from postiz_async.delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE
+from postiz_async.delivery.matching import CLIENT_REF, row_ref
+from postiz_async.delivery.repair import MAY_LACK, UNSEEN_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from postiz_async.clock import Timer
-    from postiz_async.keeping import Snapshot
     from postiz_async.models.posts import Created
+    from postiz_async.quota.snapshot import Snapshot
     from postiz_async.sandbox.faults import FaultKind
     from postiz_async.stores import QuotaStore
     from postiz_async.wire import WireRequest, WireResponse

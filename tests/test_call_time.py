@@ -34,8 +34,8 @@ from postiz_async.wire import WireResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from postiz_async.api import Api
     from postiz_async.models.posts import Created
+    from postiz_async.resources.api import Api
     from postiz_async.wire import WireRequest
 
 PASS = {"X-Gateway": "let me in"}

@@ -10,7 +10,7 @@ import pytest
 from quota_lab import Lab, NotebookKeeper, lab
 
 from postiz_async.errors import StoreError
-from postiz_async.scheduler import Priority
+from postiz_async.scheduler.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
 from postiz_async.clock import JumpingClock
-from postiz_async.outbox.table import APPLICATION_ID, SCHEMA_VERSION
+from postiz_async.outbox.file import APPLICATION_ID, SCHEMA_VERSION
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport

@@ -13,11 +13,11 @@ from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
 from postiz_async.clock import JumpingClock
-from postiz_async.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport, sandbox_client
 from postiz_async.wire import WireResponse
+from postiz_async.wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

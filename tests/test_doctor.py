@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import ConfigurationError
+from postiz_async.cli.doctor import CheckResult, CheckStatus, candidates, examine
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.doctor import CheckResult, CheckStatus, candidates, examine
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.testing import SandboxTransport

@@ -9,14 +9,7 @@ import pytest
 from aiohttp import web
 
 import postiz_async
-from postiz_async import (
-    CreatePost,
-    DeliveryUnknownError,
-    Postiz,
-    ServerError,
-    endpoints,
-    wire,
-)
+from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError, wire
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIStatusError,
@@ -27,12 +20,12 @@ from postiz_async.errors import (
 )
 from postiz_async.sandbox import Fault
 from postiz_async.testing import LocalPostiz
-from postiz_async.wire import WireResponse
+from postiz_async.wire import WireResponse, endpoints
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from postiz_async.endpoints import Endpoint
+    from postiz_async.wire.endpoints import Endpoint
 
 CRASH = {"statusCode": 500, "message": "Internal server error"}
 

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from postiz_async import keeping, quota
-from postiz_async.keeping import Snapshot
+from postiz_async import quota
 from postiz_async.quota import (
     Flight,
     Grant,
@@ -22,7 +21,9 @@ from postiz_async.quota import (
     Wait,
     WaitReason,
 )
-from postiz_async.sharing import Aside, SharedState, beside, reunited, written_again
+from postiz_async.quota import snapshot as keeping
+from postiz_async.quota.shared_state import Aside, SharedState, beside, reunited, written_again
+from postiz_async.quota.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,8 +22,8 @@ from postiz_async import (
     ServerError,
     ThreadPart,
 )
-from postiz_async.compose import build_body, build_item
 from postiz_async.models.video import SlidesVideo
+from postiz_async.resources.create_body import build_body, build_item
 from postiz_async.sandbox import Fault
 from postiz_async.testing import LocalPostiz, SandboxTransport
 

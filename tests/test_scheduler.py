@@ -20,9 +20,9 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
-from postiz_async.keeping import Snapshot
+from postiz_async.quota.snapshot import Snapshot
 from postiz_async.sandbox import Sandbox
-from postiz_async.scheduler import Priority
+from postiz_async.scheduler.scheduler import Priority
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

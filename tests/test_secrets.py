@@ -18,25 +18,20 @@ import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
+from postiz_async.cli.doctor import examine
 from postiz_async.clock import AcceleratedClock
-from postiz_async.doctor import examine
-from postiz_async.endpoints import FilePart
-from postiz_async.errors import (
-    APIConnectionError,
-    ConfigurationError,
-    Delivery,
-    StoreError,
-)
+from postiz_async.errors import APIConnectionError, ConfigurationError, Delivery, StoreError
 from postiz_async.oauth import OAuth
 from postiz_async.stores.redis import RedisStore
 from postiz_async.transport import AiohttpTransport
 from postiz_async.wire import Secret, WireRequest
+from postiz_async.wire.endpoints import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from postiz_async.events import Attempt
+    from postiz_async.scheduler.hooks import Attempt
 
 HEX = "4f9c02e7d1b8a3650f4c1e97b2d8a6035e71c94f2a08d6b3"
 ODD = 'pos_7x/Q+"9&<z%=~!k#5'

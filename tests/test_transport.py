@@ -17,7 +17,6 @@ from quota_lab import VirtualLoop
 
 from postiz_async import Integration, NewPost, Postiz
 from postiz_async import transport as transport_module
-from postiz_async.endpoints import FilePart
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -29,6 +28,7 @@ from postiz_async.errors import (
 )
 from postiz_async.transport import KEEP_ALIVE, AiohttpTransport
 from postiz_async.wire import Secret, WireRequest
+from postiz_async.wire.endpoints import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from postiz_async.clock import JumpingClock
 from postiz_async.models.integrations import Integration
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.fields import fields_of
-from postiz_async.providers.table import required_defaults
+from postiz_async.providers.registry import required_defaults
+from postiz_async.providers.schema import fields_of
 from postiz_async.sandbox import HttpRequest, Sandbox
-from postiz_async.sandbox.networks import NETWORKS
+from postiz_async.sandbox.rules.networks import NETWORKS
 from postiz_async.validation import server_message, validate
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from postiz_async import endpoints, wire
-from postiz_async.endpoints import ENDPOINTS, Call, Endpoint
+from postiz_async import wire
 from postiz_async.errors import (
     APIStatusError,
     AuthenticationError,
@@ -33,8 +32,9 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from postiz_async.retry import FailureKind
-from postiz_async.wire import Cost, Secret, WireResponse
+from postiz_async.wire import Cost, Secret, WireResponse, endpoints
+from postiz_async.wire.endpoints import ENDPOINTS, Call, Endpoint
+from postiz_async.wire.responses import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

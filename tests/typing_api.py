@@ -28,15 +28,14 @@ from postiz_async import (
     Ticket,
     providers,
 )
-from postiz_async.batch.confirm import Waited
-from postiz_async.batch.exporting import Exported
-from postiz_async.batch.outcomes import Outcome
+from postiz_async.batch.export import Exported
+from postiz_async.batch.job import Outcome
 from postiz_async.batch.plan import Forecast
-from postiz_async.batch.reading import ReadOptions
+from postiz_async.batch.read_options import ReadOptions
 from postiz_async.batch.report import Report
-from postiz_async.models.analytics import Metric, PostAnalytics
+from postiz_async.batch.wait_published import Waited
+from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
-from postiz_async.models.notifications import Notification
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async.batch.dates import DateProblem, find_zone, read_wall, to_moment
+from postiz_async.batch.options import MOST, read_span
 from postiz_async.batch.rows import COLUMNS, Row
-from postiz_async.batch.templates import Template
-from postiz_async.batch.tolerance import MOST, read_span
+from postiz_async.batch.values import DateProblem, Template, find_zone, read_wall, to_moment
 from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models.settings import ProviderSettings
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import timedelta
 
-    from postiz_async.batch.reading import Rules
+    from postiz_async.batch.read_options import Rules
     from postiz_async.batch.rows import TextFormat
     from postiz_async.models.posts import PostType
 

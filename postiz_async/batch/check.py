@@ -14,11 +14,11 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async.batch.plan import Limits, limits_for
-from postiz_async.compose import build_item
-from postiz_async.delivery.marks import CLIENT_REF
+from postiz_async.delivery.matching import CLIENT_REF
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
+from postiz_async.resources.create_body import build_item
 from postiz_async.uploads import POSTABLE, FileFacts, inspect_file
 
 if TYPE_CHECKING:

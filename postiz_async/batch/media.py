@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.caller import BoundScheduler
 from postiz_async.errors import (
     BadRequestError,
     BatchError,
@@ -14,6 +13,7 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     UploadError,
 )
+from postiz_async.scheduler.bound import BoundScheduler
 from postiz_async.uploads import upload
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Journal
-    from postiz_async.delivery.patience import Outage
+    from postiz_async.delivery.pauses import Outage
     from postiz_async.models.media import Media
     from postiz_async.uploads import FileFacts
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async.batch.existing import (
+from postiz_async.batch.already_stored import (
     Taken,
     adopted_body,
     adopted_record,
@@ -34,25 +34,25 @@ from postiz_async.batch.existing import (
     may_move,
 )
 from postiz_async.batch.plan import PlannedRequest
-from postiz_async.batch.resuming import past_of
-from postiz_async.caller import BoundScheduler
+from postiz_async.batch.resume import past_of
 from postiz_async.delivery.sweep import are_whole
-from postiz_async.endpoints import LIST_POSTS, Call
 from postiz_async.errors import APIConnectionError, BatchError, ServerError
-from postiz_async.options import CallOptions
+from postiz_async.scheduler.bound import BoundScheduler
+from postiz_async.scheduler.calls import CallOptions
 from postiz_async.wire import format_date
+from postiz_async.wire.endpoints import LIST_POSTS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from postiz_async.batch.choices import BatchOptions
-    from postiz_async.batch.existing import ClientRefs, Past, StoredRows
+    from postiz_async.batch.already_stored import ClientRefs, Past, StoredRows
+    from postiz_async.batch.options import BatchOptions
     from postiz_async.batch.rows import Row
     from postiz_async.client import Postiz
     from postiz_async.delivery.journal import Copy, Journal, RowRecord
     from postiz_async.delivery.listing import Calendar
-    from postiz_async.delivery.patience import Outage
+    from postiz_async.delivery.pauses import Outage
     from postiz_async.models.posts import Post
 
 __all__ = ["OtherRuns"]

@@ -12,15 +12,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from postiz_async.concurrency import in_thread
 from postiz_async.delivery.findings import judged
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
-from postiz_async.delivery.mending import Mending
-from postiz_async.delivery.patience import PAUSES, Outage
-from postiz_async.delivery.removal import delete_whole
+from postiz_async.delivery.pauses import PAUSES, Outage
+from postiz_async.delivery.repair import Mending, delete_whole
 from postiz_async.delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
-from postiz_async.shields import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -14,7 +14,7 @@ import anyio.to_thread
 from msgspec import structs
 
 from postiz_async.batch.cells import RowReader, foreign_byte, has_halves, shown, unknown_columns
-from postiz_async.batch.dialects import (
+from postiz_async.batch.file_formats import (
     Line,
     NotReadable,
     csv_lines,
@@ -23,14 +23,14 @@ from postiz_async.batch.dialects import (
     open_campaign,
     without_escape,
 )
-from postiz_async.batch.reading import ReadOptions, rules_of
+from postiz_async.batch.read_options import ReadOptions, rules_of
 from postiz_async.batch.rows import COLUMNS, EXPORT_ONLY, CampaignRow, Row, with_refs
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.batch.reading import Rules
+    from postiz_async.batch.read_options import Rules
 
 __all__ = [
     "COLUMNS",

@@ -23,21 +23,31 @@ from postiz_async.cli import (
     account,
     campaigns,
     channels,
-    checking,
     doctor,
-    export,
     insights,
     local,
-    login,
     media,
     posts,
     providers,
-    reconciling,
-    reporting,
 )
-from postiz_async.cli.guesses import as_meant, instead_of, instead_of_option
+from postiz_async.cli import (
+    account as login,
+)
+from postiz_async.cli import (
+    after_run as reporting,
+)
+from postiz_async.cli import (
+    reconcile as export,
+)
+from postiz_async.cli import (
+    reconcile as reconciling,
+)
+from postiz_async.cli import (
+    validate as checking,
+)
 from postiz_async.cli.output import Output
-from postiz_async.cli.stopping import SIGNAL_EXIT
+from postiz_async.cli.signals import SIGNAL_EXIT
+from postiz_async.cli.suggestions import as_meant, instead_of, instead_of_option
 from postiz_async.errors import InvalidPostError, PostizError, QuotaError
 
 if TYPE_CHECKING:

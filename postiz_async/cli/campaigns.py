@@ -12,9 +12,18 @@ from zoneinfo import ZoneInfo
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async.batch.checking import journal_path
-from postiz_async.batch.choices import Existing, Late, OnDoubt, read_late
+from postiz_async.batch.options import Existing, Late, OnDoubt, read_late
+from postiz_async.batch.preflight import journal_path
 from postiz_async.batch.report import make_report
+from postiz_async.cli.after_run import (
+    HtmlOption,
+    channel_table,
+    report_object,
+    show_report,
+    standing,
+    write_html,
+    write_result,
+)
 from postiz_async.cli.forecasts import (
     plan_object,
     say_headline,
@@ -23,21 +32,18 @@ from postiz_async.cli.forecasts import (
     say_warnings,
     show_plan,
 )
-from postiz_async.cli.output import Output, count, moment, problem_objects
-from postiz_async.cli.progress import RunDisplay
-from postiz_async.cli.reading import ReadAs, find_reading
-from postiz_async.cli.reconciling import say_changed
-from postiz_async.cli.reporting import HtmlOption, write_html
-from postiz_async.cli.reports import (
-    channel_table,
-    report_object,
-    show_report,
-    standing,
-    write_result,
+from postiz_async.cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    find_reading,
+    find_target,
+    open_client,
 )
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
-from postiz_async.cli.stopping import SIGNAL_EXIT, run_until_stopped
-from postiz_async.cli.waiting import wait_until_published
+from postiz_async.cli.output import Output, count, moment, problem_objects
+from postiz_async.cli.progress import RunDisplay, wait_until_published
+from postiz_async.cli.reconcile import say_changed
+from postiz_async.cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import (
     APIConnectionError,
@@ -50,10 +56,10 @@ from postiz_async.errors import (
 )
 
 if TYPE_CHECKING:
+    from postiz_async.batch.batch import Batch
     from postiz_async.batch.report import Report
-    from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
-    from postiz_async.keeping import Snapshot
+    from postiz_async.quota.snapshot import Snapshot
 
 __all__ = ["plan", "run", "run_batch", "status"]
 

@@ -8,8 +8,8 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
+from postiz_async.cli.options import Connection, Json, find_target, open_client
 from postiz_async.cli.output import Output, confirm, short_moment
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
 from postiz_async.errors import InvalidPostError, Problem
 
 __all__ = ["app"]

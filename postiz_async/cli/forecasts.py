@@ -5,23 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async.batch.tolerance import written
-from postiz_async.cli.output import (
-    Output,
-    count,
-    date_range,
-    moment,
-    near_moment,
-    problem_objects,
-)
+from postiz_async.batch.options import written
+from postiz_async.cli.output import Output, count, date_range, moment, near_moment, problem_objects
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from postiz_async.batch.choices import Late
+    from postiz_async.batch.batch import Batch
+    from postiz_async.batch.options import Late
     from postiz_async.batch.plan import Estimate, Forecast
-    from postiz_async.batch.session import Batch
     from postiz_async.client import Postiz
 
 __all__ = [

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from postiz_async.cli.options import Connection, Json, find_target, open_client
 from postiz_async.cli.output import Output, short_moment
-from postiz_async.cli.settings import Connection, Json, find_target, open_client
 
 if TYPE_CHECKING:
-    from postiz_async.models.analytics import Metric
-    from postiz_async.models.notifications import Notification
+    from postiz_async.models.insights import Metric, Notification
 
 __all__ = ["app", "notifications"]
 

@@ -18,11 +18,11 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from postiz_async.cli.after_run import report_object, show_report
 from postiz_async.cli.campaigns import run_batch
+from postiz_async.cli.options import Json
 from postiz_async.cli.output import Output, moment
 from postiz_async.cli.progress import RunDisplay
-from postiz_async.cli.reports import report_object, show_report
-from postiz_async.cli.settings import Json
 from postiz_async.client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError
@@ -149,7 +149,7 @@ async def sandbox(
 
 def _read_fault(text: str) -> Fault:
     from postiz_async.sandbox.faults import read_fault  # noqa: PLC0415
-    from postiz_async.sandbox.routes import ROUTES  # noqa: PLC0415
+    from postiz_async.sandbox.router import ROUTES  # noqa: PLC0415
 
     try:
         fault = read_fault(text)
@@ -162,7 +162,7 @@ def _read_fault(text: str) -> Fault:
 
 
 def _check_release(release: str) -> None:
-    from postiz_async.sandbox.releases import Release  # noqa: PLC0415
+    from postiz_async.sandbox.rows import Release  # noqa: PLC0415
 
     try:
         Release.parse(release)

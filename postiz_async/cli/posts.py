@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async.batch.check import Resolver
-from postiz_async.cli.export import export
-from postiz_async.cli.output import Output, confirm, count, short_moment
-from postiz_async.cli.ranges import EndOption, Start, StateOption, aware, day_range
-from postiz_async.cli.settings import (
+from postiz_async.cli.options import (
     Connection,
+    EndOption,
     Json,
+    Start,
+    StateOption,
+    aware,
+    day_range,
     find_target,
     json_object,
     open_client,
 )
-from postiz_async.durations import check_seconds
+from postiz_async.cli.output import Output, confirm, count, short_moment
+from postiz_async.cli.reconcile import export
 from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.durations import check_seconds
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from postiz_async.content.counting import Counts, counted_text, length, utf16_length
-from postiz_async.content.faults import faults
-from postiz_async.content.misfits import input_type_problems, misfits_of_body, misfits_of_request
-from postiz_async.content.previewing import Preview, preview
-from postiz_async.content.publishing import Editor, published_text
-from postiz_async.content.rendering import is_sent_as_it_is, render
-from postiz_async.content.sanitising import sanitise
-from postiz_async.content.splitting import split
+from postiz_async.content.html import sanitise
+from postiz_async.content.input_types import (
+    faults,
+    input_type_problems,
+    misfits_of_body,
+    misfits_of_request,
+)
+from postiz_async.content.length import Counts, counted_text, length, utf16_length
+from postiz_async.content.preview import Preview, preview, published_text
+from postiz_async.content.render import Editor, is_sent_as_it_is, render
+from postiz_async.content.split import split
 
 __all__ = [
     "Counts",

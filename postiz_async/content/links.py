@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async.content.domains import TOP_LEVEL_DOMAINS, TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS
+from postiz_async.content.unicode_data import TOP_LEVEL_DOMAINS, TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

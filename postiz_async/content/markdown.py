@@ -11,8 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from postiz_async.content.escaping import escape, escape_value, mention_span
-from postiz_async.content.sanitising import MAX_HTML, is_kept_link
+from postiz_async.content.html import MAX_HTML, escape, escape_value, is_kept_link, mention_span
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models.posts import Mention
 

@@ -38,11 +38,11 @@ from postiz_async.contrib.web import (
     health,
     open_store,
 )
-from postiz_async.durations import check_seconds
 from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
+from postiz_async.models.durations import check_seconds
 from postiz_async.pool import PostizPool
-from postiz_async.redaction import Secret
 from postiz_async.webhooks import parse
+from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -32,13 +32,13 @@ from postiz_async.errors import (
     UploadError,
 )
 from postiz_async.pool import PostizPool
-from postiz_async.redaction import Secret
 from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from postiz_async.client import Postiz
-    from postiz_async.outbox.box import Outbox
-    from postiz_async.shown import Quota
+    from postiz_async.outbox.outbox import Outbox
+    from postiz_async.quota.view import Quota
     from postiz_async.stores import QuotaStore
 
 __all__ = [

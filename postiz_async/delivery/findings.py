@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async.delivery.records import FOUND, FOUND_UNSURE, UNSURE, Finding, RowState
+from postiz_async.delivery.journal_file import FOUND, FOUND_UNSURE, UNSURE, Finding, RowState
 from postiz_async.delivery.sweep import SweepState
-from postiz_async.resources.finding import stored_at
+from postiz_async.resources.matching import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from postiz_async.delivery.records import RowRecord
+    from postiz_async.delivery.journal_file import RowRecord
     from postiz_async.delivery.sweep import SweepResult
 
 __all__ = ["FOUND_UNSURE", "day_and_time", "judged"]

@@ -22,8 +22,8 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from postiz_async.delivery.lock import FileLock
-from postiz_async.delivery.records import (
+from postiz_async.concurrency import in_thread, run_to_completion
+from postiz_async.delivery.journal_file import (
     Account,
     Copy,
     Finding,
@@ -38,9 +38,9 @@ from postiz_async.delivery.records import (
     read_rows,
     read_summary,
 )
+from postiz_async.delivery.lock import FileLock
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.shields import in_thread, run_to_completion
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.keeping import Snapshot
     from postiz_async.models.posts import CreatePost
+    from postiz_async.quota.snapshot import Snapshot
 
 __all__ = [
     "Copy",

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async.resources.chunks import Chunks
-from postiz_async.resources.finding import stored_at
+from postiz_async.resources.matching import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async.models.posts import Post
-    from postiz_async.resources.browse import ListPosts
+    from postiz_async.resources.listing import ListPosts
 
 __all__ = ["Calendar"]
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from postiz_async.errors import BatchError
-from postiz_async.private_files import PRIVATE, tighten
+from postiz_async.stores.files import PRIVATE, tighten
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,21 +22,21 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from postiz_async.delivery.journal_file import FOUND_UNSURE
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
-from postiz_async.delivery.mending import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
-from postiz_async.delivery.records import FOUND_UNSURE
-from postiz_async.endpoints import LIST_POSTS
+from postiz_async.delivery.repair import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
 from postiz_async.errors import QuotaError
-from postiz_async.resources.finding import stored_at
+from postiz_async.resources.matching import stored_at
 from postiz_async.wire import parse_date
+from postiz_async.wire.endpoints import LIST_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.patience import Departure, Outage
-    from postiz_async.delivery.records import Account, SentRequest
+    from postiz_async.delivery.journal_file import Account, SentRequest
+    from postiz_async.delivery.pauses import Departure, Outage
     from postiz_async.models.posts import Post
 
 __all__ = ["Accounts", "Fence", "LookUp", "LookUpResult"]

@@ -32,16 +32,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async.delivery.marks import CLIENT_REF, listed_ref
-from postiz_async.delivery.matching import is_post
-from postiz_async.delivery.records import UNSURE
-from postiz_async.resources.finding import same_text, stored_at
+from postiz_async.delivery.journal_file import UNSURE
+from postiz_async.delivery.matching import CLIENT_REF, is_post, listed_ref
+from postiz_async.resources.matching import same_text, stored_at
 from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from postiz_async.delivery.records import RowRecord, SentRequest
+    from postiz_async.delivery.journal_file import RowRecord, SentRequest
     from postiz_async.models.posts import Post, PostItem
 
 __all__ = [

@@ -9,39 +9,104 @@ that is merely slow.
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import msgspec
 
-from postiz_async.delivery.marks import MillisecondMarks
-from postiz_async.delivery.records import Account, RowState
+from postiz_async.concurrency import in_thread
+from postiz_async.delivery.journal_file import Account, RowState
+from postiz_async.delivery.matching import MillisecondMarks
 from postiz_async.errors import BatchError, StoreError
-from postiz_async.outbox.table import (
-    APPLICATION_ID,
-    SCHEMA,
-    SCHEMA_VERSION,
-    SELECT,
-    encode,
-    from_column,
-    read_entry,
-    to_column,
-)
+from postiz_async.models.posts import CreatePost
 from postiz_async.outbox.tickets import OutboxEntry
 from postiz_async.outbox.workers import Workers
-from postiz_async.shields import in_thread
 from postiz_async.stores.sqlite import explain, open_shared
 from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-    from datetime import datetime
     from pathlib import Path
 
     from postiz_async.delivery.lock import FileLock
-    from postiz_async.models.posts import CreatePost
 
-__all__ = ["OutboxFile"]
+__all__ = [
+    "APPLICATION_ID",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "SELECT",
+    "OutboxFile",
+    "encode",
+    "from_column",
+    "read_entry",
+    "to_column",
+]
+
+
+APPLICATION_ID = 0x506F7A6F
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    quota TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    due REAL NOT NULL,
+    dated INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    post_ids BLOB NOT NULL,
+    sent BLOB,
+    moment INTEGER,
+    sent_at REAL,
+    note TEXT NOT NULL DEFAULT '',
+    ended_at REAL
+) STRICT;
+CREATE INDEX entries_open ON entries (quota, due) WHERE ended_at IS NULL;
+CREATE INDEX entries_moment ON entries (moment) WHERE moment IS NOT NULL
+"""
+SELECT = (
+    "SELECT number, id, owner, state, due, dated, body, post_ids, sent, sent_at, note FROM entries"
+)
+
+
+def to_column(moment: datetime) -> int:
+    """A moment as a column has it: whole milliseconds since the epoch."""
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
+def from_column(milliseconds: int) -> datetime:
+    """A moment from its column."""
+    second, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
+
+
+def encode(value: object) -> bytes:
+    """A value as a column has it."""
+    return msgspec.json.encode(value)
+
+
+_Row = tuple[int, str, str, str, float, int, bytes, bytes, bytes | None, float | None, str]
+
+
+def read_entry(row: _Row) -> OutboxEntry:
+    """The hand-over in a row of `SELECT`."""
+    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
+    return OutboxEntry(
+        number,
+        ticket,
+        owner,
+        RowState(state),
+        due,
+        bool(dated),
+        msgspec.json.decode(body, type=CreatePost),
+        msgspec.json.decode(ids, type=tuple[str | None, ...]),
+        msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
+        sent_at,
+        note,
+    )
+
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async.delivery.journal_file import RowState, SentRequest
 from postiz_async.delivery.lookup import Fence, LookUp
-from postiz_async.delivery.patience import Outage, PausedError
-from postiz_async.delivery.records import RowState, SentRequest
+from postiz_async.delivery.pauses import Outage, PausedError
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
@@ -28,14 +28,14 @@ from postiz_async.errors import (
     QuotaError,
     ServerError,
 )
-from postiz_async.lanes import Priority
-from postiz_async.resources.finding import stored_at
+from postiz_async.resources.matching import stored_at
+from postiz_async.scheduler.calls import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postiz_async.client import Postiz
-    from postiz_async.delivery.patience import Departure
+    from postiz_async.delivery.pauses import Departure
     from postiz_async.models.posts import Created, CreatePost
     from postiz_async.outbox.file import OutboxFile
     from postiz_async.outbox.tickets import OutboxEntry, OutboxOptions

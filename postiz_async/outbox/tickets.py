@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async.delivery.choices import checked_late
-from postiz_async.delivery.records import RowState
+from postiz_async.delivery.journal_file import RowState
+from postiz_async.delivery.options import checked_late
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from postiz_async.delivery.choices import Late, OnDoubt
+    from postiz_async.delivery.options import Late, OnDoubt
     from postiz_async.models.posts import CreatePost
 
 __all__ = ["OVER", "OutboxEntry", "OutboxOptions", "Ticket"]

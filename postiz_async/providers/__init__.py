@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from postiz_async.models.settings import ProviderSettings, RawSettings
-from postiz_async.providers.articles import (
+from postiz_async.providers.blogs import (
     ArticleTag,
     DevTo,
     DevToTag,
@@ -32,9 +32,6 @@ from postiz_async.providers.communities import (
     Twitch,
     Whop,
 )
-from postiz_async.providers.fields import (
-    fields_of,
-)
 from postiz_async.providers.microblogs import (
     Bluesky,
     Farcaster,
@@ -46,7 +43,24 @@ from postiz_async.providers.microblogs import (
     Threads,
     X,
 )
-from postiz_async.providers.people import (
+from postiz_async.providers.registry import (
+    PROVIDERS,
+    AnySettings,
+    default_settings,
+    missing_without_defaults,
+    provider_of,
+    read_settings,
+    write_settings,
+)
+from postiz_async.providers.schema import (
+    Condition,
+    Limit,
+    MediaRule,
+    Provider,
+    SettingsField,
+    fields_of,
+)
+from postiz_async.providers.social import (
     VK,
     Collaborator,
     Facebook,
@@ -58,23 +72,7 @@ from postiz_async.providers.people import (
     LinkedInPage,
     MeWe,
 )
-from postiz_async.providers.rules import (
-    Condition,
-    Limit,
-    MediaRule,
-    Provider,
-    SettingsField,
-)
-from postiz_async.providers.table import (
-    PROVIDERS,
-    AnySettings,
-    default_settings,
-    missing_without_defaults,
-    provider_of,
-    read_settings,
-    write_settings,
-)
-from postiz_async.providers.video import (
+from postiz_async.providers.visual import (
     Dribbble,
     Pinterest,
     TikTok,

@@ -9,8 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers.fields import Server
-from postiz_async.providers.rules import Check, Condition, Limit, MediaRule, Provider
+from postiz_async.providers.schema import Check, Condition, Limit, MediaRule, Provider, Server
 
 __all__ = [
     "COMMUNITIES",

@@ -10,8 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
-from postiz_async.providers.fields import Server
-from postiz_async.providers.rules import Condition, Limit, MediaRule, Provider
+from postiz_async.providers.schema import Condition, Limit, MediaRule, Provider, Server
 
 __all__ = [
     "MICROBLOGS",

@@ -33,18 +33,8 @@ The laws of this package
 
 from __future__ import annotations
 
-from postiz_async.quota.asking import decide, forecast, free_slots, outlook
-from postiz_async.quota.events import (
-    answered,
-    expire,
-    lost,
-    refused,
-    released,
-    reserve,
-    set_back,
-    unread,
-)
-from postiz_async.quota.ledger import (
+from postiz_async.quota.decisions import decide, forecast, free_slots, outlook
+from postiz_async.quota.state import (
     BELIEVED_LIMIT,
     MARGIN,
     SETTLE,
@@ -58,6 +48,16 @@ from postiz_async.quota.ledger import (
     RateHeaders,
     Wait,
     WaitReason,
+)
+from postiz_async.quota.transitions import (
+    answered,
+    expire,
+    lost,
+    refused,
+    released,
+    reserve,
+    set_back,
+    unread,
 )
 
 __all__ = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async.resources.finding import stored_at
+from postiz_async.resources.matching import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
-from postiz_async.durations import check_seconds
-from postiz_async.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
+from postiz_async.models.durations import check_seconds
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 from postiz_async.uploads import (
     AT_ONCE,
@@ -27,15 +26,16 @@ from postiz_async.uploads import (
     upload,
     upload_all,
 )
-from postiz_async.uploads.addresses import shown
+from postiz_async.uploads.urls import shown
 from postiz_async.wire import encode_body
+from postiz_async.wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from postiz_async.caller import BoundScheduler
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
+    from postiz_async.scheduler.bound import BoundScheduler
     from postiz_async.uploads import UploadCache
 
 __all__ = ["MediaResource"]

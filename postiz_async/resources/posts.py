@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from postiz_async.durations import check_seconds
-from postiz_async.endpoints import (
+from postiz_async.errors import InvalidPostError, NotFoundError, Problem, ServerError
+from postiz_async.models.durations import check_seconds
+from postiz_async.resources.create import Creating
+from postiz_async.resources.insights import Notifications
+from postiz_async.resources.listing import PublishWatcher, around, find_post, walk
+from postiz_async.resources.matching import find_posts, span_of
+from postiz_async.wire import encode_body, format_date, parse_date
+from postiz_async.wire.endpoints import (
     DELETE_POST,
     DELETE_POST_GROUP,
     LIST_POSTS,
@@ -19,31 +25,17 @@ from postiz_async.endpoints import (
     UPDATE_SETTINGS,
     Call,
 )
-from postiz_async.errors import (
-    InvalidPostError,
-    NotFoundError,
-    Problem,
-    ServerError,
-)
-from postiz_async.resources.browse import PublishWatcher, around, find_post, walk
-from postiz_async.resources.creating import Creating
-from postiz_async.resources.finding import find_posts, span_of
-from postiz_async.resources.notifications import Notifications
-from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from postiz_async.caller import BoundScheduler
-    from postiz_async.channels import Channels
     from postiz_async.errors import Marks
-    from postiz_async.models.posts import (
-        MissingRelease,
-        Post,
-    )
-    from postiz_async.resources.browse import WakeSignal
+    from postiz_async.models.posts import MissingRelease, Post
+    from postiz_async.resources.channels import Channels
+    from postiz_async.resources.listing import WakeSignal
+    from postiz_async.scheduler.bound import BoundScheduler
 
 __all__ = ["Posts"]
 

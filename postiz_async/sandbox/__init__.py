@@ -13,17 +13,17 @@ Over HTTP, on loopback, see `postiz_async.sandbox.http.serve`. What goes wrong o
 the clock, so that the two cannot share a mistake.
 """
 
-from postiz_async.sandbox.exchange import (
+from postiz_async.sandbox.faults import Fault, FaultKind
+from postiz_async.sandbox.messages import (
     ConnectionLost,
     FormError,
     HttpRequest,
     Response,
     UploadedFile,
 )
-from postiz_async.sandbox.faults import Fault, FaultKind
-from postiz_async.sandbox.organization import Organization
 from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, MediaRow
 from postiz_async.sandbox.server import Sandbox
+from postiz_async.sandbox.state import Organization
 from postiz_async.sandbox.views import CreateRecord, StoredPost, ThreadRow
 
 __all__ = [

@@ -30,8 +30,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
-from postiz_async.sandbox.exchange import ConnectionLost, Response
-from postiz_async.sandbox.refusals import Refusal, internal_error, key_lookup_failed
+from postiz_async.sandbox.messages import (
+    ConnectionLost,
+    Refusal,
+    Response,
+    internal_error,
+    key_lookup_failed,
+)
 
 if TYPE_CHECKING:
     import random

@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from postiz_async.sandbox.exchange import UploadedFile
-from postiz_async.sandbox.oauth import OAuthApp
-from postiz_async.sandbox.organization import Organization
+from postiz_async.sandbox.messages import UploadedFile
 from postiz_async.sandbox.publishing import store_post
 from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
+from postiz_async.sandbox.state import OAuthApp, Organization
 
 if TYPE_CHECKING:
     from postiz_async.sandbox.state import SandboxState

@@ -6,71 +6,21 @@ publishes what became due in the meantime.
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.sandbox.dates import iso
 from postiz_async.sandbox.rows import NotificationRow
+from postiz_async.sandbox.rules.formats import iso
+from postiz_async.sandbox.state import WebhookDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from postiz_async.sandbox.organization import Organization
     from postiz_async.sandbox.rows import IntegrationRow, PostRow
-    from postiz_async.sandbox.state import SandboxState
+    from postiz_async.sandbox.state import Organization, SandboxState
 
-__all__ = ["Jobs", "Webhook", "WebhookDelivery", "catch_up", "store_post"]
+__all__ = ["catch_up", "store_post"]
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An address that is told of published posts; without channels, of all."""
-
-    url: str
-    integration_ids: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookDelivery:
-    """One call of a webhook."""
-
-    url: str
-    body: bytes
-
-
-@dataclass(slots=True)
-class Jobs:
-    """Posts that wait for their date, and deliveries that wait to be sent."""
-
-    heap: list[tuple[int, int, str, Organization]] = field(
-        default_factory=list["tuple[int, int, str, Organization]"]
-    )
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-    """Keep two jobs of one date apart."""
-    deliveries: list[WebhookDelivery] = field(default_factory=list[WebhookDelivery])
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def add(self, organization: Organization, post: PostRow) -> None:
-        """Wait for the date of a post."""
-        heapq.heappush(self.heap, (post.date, next(self.numbers), post.id, organization))
-        self.changed.set()
-
-    def next_date(self) -> int | None:
-        """When the next job is due."""
-        return self.heap[0][0] if self.heap else None
-
-    def due(self, now: int) -> Iterable[tuple[int, str, Organization]]:
-        """Take the jobs that are due."""
-        while self.heap and self.heap[0][0] <= now:
-            date, _, post_id, organization = heapq.heappop(self.heap)
-            yield date, post_id, organization
 
 
 def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:

@@ -1,10 +1,33 @@
-"""The rows that the sandbox stores. All are values: a change makes a new row."""
+"""The rows that the sandbox stores, their identifiers, and how releases differ in them.
+
+All are values: a change makes a new row. Identifiers are the same again with the same seed.
+"""
 
 from __future__ import annotations
 
+import re
+import string
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import msgspec
 
-__all__ = ["CustomerRow", "IntegrationRow", "MediaRow", "NotificationRow", "PostRow", "TagRow"]
+if TYPE_CHECKING:
+    import random
+
+__all__ = [
+    "HEAD",
+    "CustomerRow",
+    "IdSource",
+    "IntegrationRow",
+    "MediaRow",
+    "NotificationRow",
+    "PostRow",
+    "Release",
+    "TagRow",
+    "Version",
+]
 
 
 class CustomerRow(msgspec.Struct, frozen=True):
@@ -90,3 +113,100 @@ class NotificationRow(msgspec.Struct, frozen=True):
     content: str
     link: str | None
     created_at: int
+
+
+_DIGITS = string.digits + string.ascii_lowercase
+_LETTERS = string.ascii_letters + string.digits
+
+
+class IdSource:
+    """Makes ids.
+
+    Ids of rows are 25 characters that sort in the order of their making: a `c`, eight digits of
+    time, four of a counter, four of the process, eight at random, all to the base of 36.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._counter = 0
+        self._latest = 0
+        self._process = self._random(4)
+
+    def row(self, now: float) -> str:
+        """Id of a post or channel made at `now`, in seconds since the epoch."""
+        # a clock set back must not break the order, which clients rely on within a request
+        self._latest = max(self._latest, int(now * 1000))
+        count, self._counter = self._counter, self._counter + 1
+        time, counter = _base36(self._latest, 8), _base36(count, 4)
+        return f"c{time}{counter}{self._process}{self._random(8)}"
+
+    def uuid(self) -> str:
+        """Id of a group, an uploaded file, or an organisation."""
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def file_name(self) -> str:
+        """Name of a stored file, without its extension."""
+        return f"{self._rng.getrandbits(132):033x}"
+
+    def letters(self, count: int) -> str:
+        """Letters and digits of both cases, for secrets and states."""
+        return "".join(self._rng.choices(_LETTERS, k=count))
+
+    def _random(self, count: int) -> str:
+        return "".join(self._rng.choices(_DIGITS, k=count))
+
+
+def _base36(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+Version = tuple[int, int, int]
+
+HEAD: Version = (9999, 0, 0)
+"""Stands for what is on the main branch and in no release yet."""
+
+_SPELLING = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of the server, for example `v2.19.0`, or `HEAD`."""
+
+    version: Version
+
+    @classmethod
+    def parse(cls, text: str) -> Release:
+        """Read the name of a release."""
+        if text.upper() == "HEAD":
+            return cls(HEAD)
+        found = _SPELLING.fullmatch(text)
+        if found is None:
+            raise ValueError(f"a release is written v1.2.3 or HEAD, not {text!r}")
+        major, minor, patch = map(int, found.groups())
+        return cls((major, minor, patch))
+
+    def since(self, version: Version) -> bool:
+        """Whether this release has what came with `version`."""
+        return self.version >= version
+
+    @property
+    def throttle_in_redis(self) -> bool:
+        """Whether the counter outlives the server process."""
+        return self.since((2, 20, 0))
+
+    @property
+    def default_limit(self) -> int:
+        """Requests in an hour where the operator sets nothing."""
+        return 90 if self.since((2, 21, 8)) else 30
+
+    def throttles(self, method: str, path: str) -> bool:
+        """Whether a request to a public route is counted."""
+        if self.since((2, 19, 0)):
+            return method == "POST" and "/public/v1/posts" in path
+        if self.since((1, 65, 2)):
+            return "/public/v1/posts" in path or "/public/v1/upload" in path
+        return True

@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.sandbox import fixtures
-from postiz_async.sandbox.envelope import preflight, wrap
-from postiz_async.sandbox.exchange import ConnectionLost, HttpRequest, Response
 from postiz_async.sandbox.faults import Faults
-from postiz_async.sandbox.frontend import redirect_to_login
-from postiz_async.sandbox.identity import IdSource
-from postiz_async.sandbox.judge import Judge
-from postiz_async.sandbox.publishing import Webhook, catch_up
-from postiz_async.sandbox.releases import Release
-from postiz_async.sandbox.state import SandboxSettings, SandboxState
+from postiz_async.sandbox.messages import ConnectionLost, HttpRequest, Response, preflight, wrap
+from postiz_async.sandbox.pipeline import Judge
+from postiz_async.sandbox.publishing import catch_up
+from postiz_async.sandbox.rows import IdSource, Release
+from postiz_async.sandbox.state import SandboxSettings, SandboxState, Webhook
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.sandbox.views import CreateRecord, StoredPost, stored_posts
 
@@ -31,12 +28,22 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async.sandbox.oauth import OAuthApp
-    from postiz_async.sandbox.organization import Organization
-    from postiz_async.sandbox.publishing import WebhookDelivery
     from postiz_async.sandbox.rows import IntegrationRow, MediaRow, NotificationRow, TagRow
+    from postiz_async.sandbox.state import OAuthApp, Organization, WebhookDelivery
 
-__all__ = ["Sandbox"]
+__all__ = [
+    "Sandbox",
+    "redirect_to_login",
+]
+
+
+_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>/auth</body></html>"
+
+
+def redirect_to_login() -> Response:
+    """What the front end says to anybody without a session."""
+    headers = (("Location", "/auth"), ("Content-Type", "text/html; charset=utf-8"))
+    return Response(307, headers, _PAGE)
 
 
 class Sandbox:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from postiz_async.sandbox.dates import to_datetime
+from postiz_async.sandbox.rules.formats import to_datetime
 
 if TYPE_CHECKING:
-    from postiz_async.sandbox.organization import Organization
     from postiz_async.sandbox.rows import PostRow
-    from postiz_async.sandbox.state import SandboxState
+    from postiz_async.sandbox.state import Organization, SandboxState
 
 __all__ = ["CreateRecord", "StoredPost", "ThreadRow", "stored_posts"]
 

@@ -1,18 +1,19 @@
 """Files, bytes, streams and URLs to stored media: looked at, refused early, streamed."""
 
-from postiz_async.uploads.addresses import is_url
-from postiz_async.uploads.looking import POSTABLE, FileFacts, inspect_file
-from postiz_async.uploads.many import AT_ONCE, upload_all
-from postiz_async.uploads.sending import (
+from postiz_async.uploads.cache import MAX_AGE, UploadCache
+from postiz_async.uploads.inspect import POSTABLE, FileFacts, inspect_file
+from postiz_async.uploads.sources import AsyncFile, BinaryFile, UploadSource
+from postiz_async.uploads.upload import (
+    AT_ONCE,
     STALL_TIMEOUT,
     URL_SUFFIXES,
     Progress,
     UploadOptions,
     fetch_by_server,
     upload,
+    upload_all,
 )
-from postiz_async.uploads.shelf import MAX_AGE, UploadCache
-from postiz_async.uploads.sources import AsyncFile, BinaryFile, UploadSource
+from postiz_async.uploads.urls import is_url
 
 __all__ = [
     "AT_ONCE",

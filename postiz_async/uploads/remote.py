@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from postiz_async.durations import in_seconds
 from postiz_async.errors import UploadError, describe_seconds
+from postiz_async.models.durations import in_seconds
 from postiz_async.transport import fetch
-from postiz_async.uploads.addresses import is_public, shown
-from postiz_async.uploads.looking import refuse
+from postiz_async.uploads.inspect import refuse
 from postiz_async.uploads.sources import HEAD, Source
+from postiz_async.uploads.urls import is_public, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection

@@ -20,10 +20,10 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from postiz_async.concurrency import in_thread
 from postiz_async.errors import UploadError
-from postiz_async.shields import in_thread
-from postiz_async.uploads.addresses import is_url, shown
-from postiz_async.uploads.looking import check_path, open_resolved, refuse
+from postiz_async.uploads.inspect import check_path, open_resolved, refuse
+from postiz_async.uploads.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable

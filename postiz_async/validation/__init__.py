@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from postiz_async.validation.checking import validate
 from postiz_async.validation.media import MediaFacts
-from postiz_async.validation.schema import schema_problems
-from postiz_async.validation.texts import server_message
+from postiz_async.validation.messages import server_message
+from postiz_async.validation.settings import schema_problems
+from postiz_async.validation.validate import validate
 
 __all__ = ["MediaFacts", "schema_problems", "server_message", "validate"]

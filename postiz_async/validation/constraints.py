@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from postiz_async.content.counting import utf16_length
-from postiz_async.content.sanitising import sanitise
+from postiz_async.content.html import sanitise
+from postiz_async.content.length import utf16_length
 from postiz_async.errors import InvalidPostError
-from postiz_async.validation.dates import is_iso_date
-from postiz_async.validation.formats import is_loose_url, is_postable, is_url
+from postiz_async.validation.formats import is_iso_date, is_loose_url, is_postable, is_url
 from postiz_async.validation.javascript import (
     ABSENT,
     as_list,

@@ -1,4 +1,4 @@
-"""Values as the server's language sees them: what they are, and conversion. PURE.
+"""Values as the server's language sees them: what they are, conversion, conditions. PURE.
 
 The server converts each field to its declared type before it tests it, so `"false"` becomes true
 and 7 becomes `"7"`. A list is converted element by element and stays a list.
@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 from msgspec import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from postiz_async.providers.schema import Condition
 
 __all__ = [
     "ABSENT",
     "NotANumber",
     "as_list",
     "as_object",
+    "holds",
     "is_blank",
     "is_list",
     "is_number",
@@ -31,6 +35,7 @@ __all__ = [
     "to_number",
     "to_text",
 ]
+
 
 ABSENT: Final = UNSET
 """The value of a key that is not there."""
@@ -156,3 +161,36 @@ def _parsed(text: str) -> float:
         number = int(text, 0)
         return number if number.bit_length() <= _MAX_BITS else math.inf
     return float(text) if _DECIMAL.fullmatch(text) and text.isascii() else math.nan
+
+
+def holds(condition: Condition, values: Mapping[str, object]) -> bool:
+    """Whether a condition holds for an object; an absent value is null."""
+    steps = _steps(condition.field)
+    found = list(_at(values, steps)) if len(steps) > 1 else [values.get(condition.field)]
+    value = found[0] if found else None
+    match condition.op:
+        case "eq":
+            return same(value, condition.value)
+        case "ne":
+            return not same(value, condition.value)
+        case "truthy":
+            return is_truthy(value)
+        case "flag":
+            return value is True or (isinstance(value, str) and value.lower() == "true")
+        case "any_eq":
+            return any(same(each, condition.value) for each in found)
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _at(value: object, steps: Sequence[str]) -> Iterator[object]:
+    for place, step in enumerate(steps):
+        if step == "*":
+            for each in as_list(value):
+                yield from _at(each, steps[place + 1 :])
+            return
+        value = as_object(value).get(step)
+    yield value

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
-from postiz_async.validation.conditions import holds
-from postiz_async.validation.javascript import as_list, as_object
+from postiz_async.validation.javascript import as_list, as_object, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from postiz_async.providers.rules import MediaRule
+    from postiz_async.providers.schema import MediaRule
 
 __all__ = ["Entries", "MediaFacts", "PostMedia", "broken_rules", "media_of"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from postiz_async.content import length, utf16_length
 from postiz_async.errors import InvalidPostError, Problem
-from postiz_async.validation.body import settings_problems
-from postiz_async.validation.conditions import holds
+from postiz_async.validation.javascript import holds
 from postiz_async.validation.media import broken_rules
-from postiz_async.validation.texts import server_message
+from postiz_async.validation.messages import server_message
+from postiz_async.validation.request import settings_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from postiz_async.providers.rules import MediaRule, Provider
-    from postiz_async.validation.body import JudgedPost
+    from postiz_async.providers.schema import MediaRule, Provider
+    from postiz_async.validation.request import JudgedPost
 
 __all__ = ["post_problems"]
 

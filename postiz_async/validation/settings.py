@@ -1,27 +1,35 @@
-"""The settings of each provider as the server tests them: `SettingsField` to constraints. PURE."""
+"""Settings held against the server's tests, or, of an unknown provider, a JSON schema. PURE.
+
+A JSON schema says less than the server tests (which field counts when, which texts fit), so what
+it finds is advice.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from postiz_async.providers.fields import fields_of
+from postiz_async.errors import Problem
+from postiz_async.providers.schema import fields_of
 from postiz_async.validation import constraints
-from postiz_async.validation.classes import MEDIA
-from postiz_async.validation.conditions import holds
-from postiz_async.validation.javascript import ABSENT, is_truthy
-from postiz_async.validation.shapes import AS_BOOLEAN, AS_NUMBER, AS_TEXT, Field, Shape
+from postiz_async.validation.javascript import ABSENT, holds, is_truthy
+from postiz_async.validation.schema import AS_BOOLEAN, AS_NUMBER, AS_TEXT, MEDIA, Field, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from postiz_async.models.settings import ProviderSettings
-    from postiz_async.providers.rules import Check, SettingsField
+    from postiz_async.providers.schema import Check, SettingsField
     from postiz_async.validation.constraints import Constraint
 
     Skips = Callable[[object, Mapping[str, object]], bool]
 
-__all__ = ["shape_of"]
+__all__ = [
+    "schema_problems",
+    "shape_of",
+]
+
 
 _TYPES = {"string": AS_TEXT, "enum": AS_TEXT, "number": AS_NUMBER, "boolean": AS_BOOLEAN}
 
@@ -118,3 +126,60 @@ def _is_skipped(field: SettingsField, value: object, values: Mapping[str, object
     if field.skip_empty and not is_truthy(value):
         return True
     return field.skip_reference and isinstance(value, str) and "(post:" in value
+
+
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "number": (int, float),
+    "integer": (int,),
+    "array": (list, tuple),
+    "object": (Mapping,),
+}
+
+
+def schema_problems(
+    path: str, settings: Mapping[str, object], schema: Mapping[str, object]
+) -> Iterator[Problem]:
+    """What the schema has to say about settings.
+
+    Args:
+        path: where the settings stand: `posts.0.settings`.
+        settings: what is to be sent.
+        schema: the `settings` of `postiz.integrations.settings(channel)`.
+    """
+    required = schema.get("required")
+    names = cast("list[object]", required) if isinstance(required, list) else []
+    for name in names:
+        if settings.get(str(name)) is None:
+            yield _advice(path, str(name), "is required by the server's schema and is missing")
+    for name, field in _mapping(schema.get("properties")).items():
+        value = settings.get(name)
+        if value is not None:
+            yield from _wrong_value(path, name, value, _mapping(field))
+
+
+def _wrong_value(
+    path: str, name: str, value: object, field: Mapping[str, object]
+) -> Iterator[Problem]:
+    allowed = field.get("enum")
+    if isinstance(allowed, list):
+        choices = cast("list[object]", allowed)
+        if value not in choices:
+            yield _advice(path, name, f"is one of {choices}, not {value!r}")
+        return
+    types = _JSON_TYPES.get(str(field.get("type")))
+    if types is not None and (not isinstance(value, types) or _is_bool_for_number(value, types)):
+        yield _advice(path, name, f"is a {field['type']} in the server's schema")
+
+
+def _is_bool_for_number(value: object, types: tuple[type, ...]) -> bool:
+    return isinstance(value, bool) and bool not in types
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def _advice(path: str, name: str, message: str) -> Problem:
+    return Problem(f"{path}.{name}", message, severity="warning")

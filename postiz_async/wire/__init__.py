@@ -3,12 +3,11 @@
 The only place that knows the API's JSON and header names.
 """
 
-from postiz_async.redaction import Secret
 from postiz_async.wire.address import CLOUD_URL, api_root, clean_key
-from postiz_async.wire.answers import decode, failure, lacks_route, parse_date, transient
-from postiz_async.wire.messages import WireRequest, WireResponse
-from postiz_async.wire.observing import Cost, Observation, observe
-from postiz_async.wire.requests import encode, encode_body, format_date
+from postiz_async.wire.rate_headers import Cost, Observation, observe
+from postiz_async.wire.requests import WireRequest, WireResponse, encode, encode_body, format_date
+from postiz_async.wire.responses import decode, failure, lacks_route, parse_date, transient
+from postiz_async.wire.secrets import Secret
 
 __all__ = [
     "CLOUD_URL",

@@ -6,7 +6,7 @@ import re
 from urllib.parse import SplitResult, quote, urlsplit
 
 from postiz_async.errors import ConfigurationError
-from postiz_async.redaction import Secret
+from postiz_async.wire.secrets import Secret
 
 __all__ = ["CLOUD_URL", "api_root", "clean_key"]
 

@@ -1,8 +1,9 @@
-"""Calls to HTTP requests. PURE."""
+"""Calls to HTTP requests, and requests and responses as data. PURE."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
@@ -10,20 +11,71 @@ from urllib.parse import quote
 
 import msgspec
 
-from postiz_async.errors import (
-    ConfigurationError,
-    InvalidPostError,
-    Problem,
-    describe_json_error,
-)
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, describe_json_error
+from postiz_async.wire.endpoints import MIB, FilePart
+from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
-    from postiz_async.endpoints import Call, FilePart
-    from postiz_async.redaction import Secret
+    from postiz_async.wire.endpoints import Call
 
-from postiz_async.wire.messages import WireRequest
+__all__ = [
+    "WireRequest",
+    "WireResponse",
+    "encode",
+    "encode_body",
+    "format_date",
+    "is_web_page",
+]
 
-__all__ = ["encode", "encode_body", "format_date"]
+
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP request as data; the body of a file is opened anew for each attempt.
+
+    A secret in headers or body is revealed by the transport, on its way into the connection.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str | Secret], ...]
+    body: bytes | FilePart | Secret | None
+    timeout: float | None
+    """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+    max_body: int = MIB
+    """Bytes of the answer's body that are read, unpacked."""
+    expires: float | None = None
+    """When its caller gives up also while it waits to be sent, on the clock's `monotonic()`."""
+    secrets: tuple[Secret, ...] = ()
+    """What is secret in its body."""
+
+    def carried(self) -> list[Secret]:
+        """The secrets in it, which an answer must not repeat to anybody."""
+        in_headers = (value for _, value in self.headers if isinstance(value, Secret))
+        return [*in_headers, *self.secrets]
+
+    def __repr__(self) -> str:
+        return f"WireRequest({self.method} {self.url})"
+
+
+class WireResponse(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP response as data. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool = False
+    """Whether the body was longer than `max_body`, and only its beginning was read."""
+
+    def __repr__(self) -> str:
+        return f"WireResponse({self.status}, {len(self.body)} bytes)"
+
+
+def is_web_page(response: WireResponse) -> bool:
+    """Whether a web server or a proxy answered, and not the API."""
+    kind = response.headers.get("content-type", "").lower()
+    if "html" in kind:
+        return True
+    return "json" not in kind and response.body[:200].lstrip()[:1] == b"<"
+
 
 T = TypeVar("T")
 

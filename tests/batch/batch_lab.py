@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from postiz_async.batch.batch import Batch
     from postiz_async.batch.report import Report
-    from postiz_async.batch.session import Batch
     from postiz_async.clock import Timer
     from postiz_async.wire import WireRequest
 

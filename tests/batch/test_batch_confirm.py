@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import START, Lab, at, rows
 
-from postiz_async.batch.confirm import Waited
+from postiz_async.batch.wait_published import Waited
 from postiz_async.delivery.journal import Finding, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async.batch.outcomes import Outcome
+    from postiz_async.batch.job import Outcome
 
 
 @pytest.fixture

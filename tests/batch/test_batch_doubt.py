@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import START, Lab, at, rows
 
-from postiz_async.batch.choices import read_late
+from postiz_async.batch.options import read_late
 from postiz_async.delivery.journal import Finding
 from postiz_async.errors import APIConnectionError, ConfigurationError
 from postiz_async.sandbox import Fault

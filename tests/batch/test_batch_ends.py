@@ -14,7 +14,7 @@ from batch_lab import Lab, Watched, rows
 from postiz_async.batch.reconcile import Reconciled, reconcile
 from postiz_async.delivery.findings import FOUND_UNSURE
 from postiz_async.delivery.journal import Journal, RowState, read_summary
-from postiz_async.delivery.mending import UNSEEN_END
+from postiz_async.delivery.repair import UNSEEN_END
 from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:

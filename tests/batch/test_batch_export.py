@@ -15,7 +15,7 @@ import pytest
 from batch_lab import START, Lab, at
 from samples import PNG
 
-from postiz_async.batch.exporting import EXPORTED
+from postiz_async.batch.export import EXPORTED
 from postiz_async.batch.rows import COLUMNS
 from postiz_async.batch.source import read_campaign
 from postiz_async.errors import BatchError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postiz_async.batch.exporting import Exported
+    from postiz_async.batch.export import Exported
     from postiz_async.sandbox import StoredPost
 
 CHANNELS = {"c-mastodon": "mastodon", "c-telegram": "telegram", "c-discord": "discord"}

@@ -10,7 +10,7 @@ from batch_lab import Lab, rows
 from samples import PNG
 
 from postiz_async import BatchError, ConfigurationError, InvalidPostError, providers
-from postiz_async.batch.reading import ReadOptions
+from postiz_async.batch.read_options import ReadOptions
 from postiz_async.batch.rows import CampaignRow
 from postiz_async.delivery.journal import RowState, read_summary
 

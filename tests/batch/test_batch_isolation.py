@@ -11,7 +11,7 @@ from batch_lab import Lab, at, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postiz_async.batch.isolating import IN_A_ROW, Bisection, Refusals
+from postiz_async.batch.isolate import IN_A_ROW, Bisection, Refusals
 from postiz_async.batch.rows import Row
 from postiz_async.delivery.journal import RowState, read_summary
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import Lab, rows
 
-from postiz_async.flight import MAX_CREATES
 from postiz_async.sandbox import Fault
+from postiz_async.scheduler.limits import MAX_CREATES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ from batch_lab import START, Lab, rows
 from msgspec.structs import replace
 
 from postiz_async import Integration, NewPost, NotFoundError
-from postiz_async.compose import build_body, build_item
+from postiz_async.resources.create_body import build_body, build_item
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

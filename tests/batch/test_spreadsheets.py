@@ -60,7 +60,7 @@ texts = st.text() | st.text("='+-@\t\r\n\" a", max_size=5)
 @settings(deadline=None)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_what_is_escaped_comes_back_to_the_letter(cells: Sequence[str]) -> None:
-    from postiz_async.batch.dialects import csv_line, without_escape  # noqa: PLC0415
+    from postiz_async.batch.file_formats import csv_line, without_escape  # noqa: PLC0415
 
     (read,) = csv.reader(io.StringIO(csv_line(cells), newline=""), strict=True)
     assert not [cell for cell in read if cell.lstrip(" '\"")[:1] in STARTS and cell[:1] != "'"]

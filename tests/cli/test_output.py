@@ -14,7 +14,7 @@ import pytest
 from cli_lab import write_campaign
 from processes import until
 
-from postiz_async.batch.outcomes import Outcome
+from postiz_async.batch.job import Outcome
 from postiz_async.cli.app import app
 from postiz_async.cli.output import Output, clock_time, count, date_range, moment
 from postiz_async.cli.progress import RunDisplay

@@ -20,10 +20,10 @@ import pytest
 from glued_texts import make_texts
 from weights_of_x import WEIGHTS
 
-from postiz_async.content import domains
-from postiz_async.content.weights import weighted_length as clients_weight
-from postiz_async.sandbox import domains as sandbox_domains
-from postiz_async.sandbox.counting import weighted_length as sandbox_weight
+from postiz_async.content import unicode_data as domains
+from postiz_async.content.length import weighted_length as clients_weight
+from postiz_async.sandbox.text import unicode_data as sandbox_domains
+from postiz_async.sandbox.text.length import weighted_length as sandbox_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable

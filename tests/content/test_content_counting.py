@@ -18,11 +18,10 @@ from postiz_async.content import (
     sanitise,
     utf16_length,
 )
-from postiz_async.content.domains import TOP_LEVEL_DOMAINS
-from postiz_async.content.emoji import EMOJI
-from postiz_async.content.graphemes import safe_cuts
+from postiz_async.content.length import weighted_length
 from postiz_async.content.links import find_links
-from postiz_async.content.weights import weighted_length
+from postiz_async.content.split import safe_cuts
+from postiz_async.content.unicode_data import EMOJI, TOP_LEVEL_DOMAINS
 from postiz_async.models.posts import Html, Mention, Text
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"

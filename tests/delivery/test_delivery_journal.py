@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from postiz_async.delivery.history import read_history
+from postiz_async.batch.report.data import read_history
 from postiz_async.delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
-from postiz_async.keeping import Snapshot
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.quota.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

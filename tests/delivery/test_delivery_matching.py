@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async.delivery.marks import (
+from postiz_async.delivery.journal_file import SentRequest
+from postiz_async.delivery.matching import (
     CLIENT_REF,
     MillisecondMarks,
     client_ref,
     listed_ref,
+    made_at,
+    match_moved,
+    match_request,
     row_ref,
 )
-from postiz_async.delivery.matching import made_at, match_moved, match_request
-from postiz_async.delivery.records import SentRequest
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from postiz_async.delivery.findings import judged
-from postiz_async.delivery.marks import CLIENT_REF
-from postiz_async.delivery.records import Finding, RowRecord, RowState, SentRequest
+from postiz_async.delivery.journal_file import Finding, RowRecord, RowState, SentRequest
+from postiz_async.delivery.matching import CLIENT_REF
 from postiz_async.delivery.sweep import SweepState, are_whole, intents, sweep
 from postiz_async.models.posts import (
     ContentItem,

@@ -13,7 +13,7 @@ from postiz_async.client import Postiz
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import DeliveryUnknownError, Marks
 from postiz_async.models.posts import Html
-from postiz_async.resources.finding import same_text
+from postiz_async.resources.matching import same_text
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 

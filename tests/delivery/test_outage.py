@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.patience import PAUSES, Departure, Outage
+from postiz_async.delivery.pauses import PAUSES, Departure, Outage
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,

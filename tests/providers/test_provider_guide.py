@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from postiz_async import NewPost, providers
-from postiz_async.compose import build_body, build_item
+from postiz_async.cli.providers import guide
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.guide import guide
+from postiz_async.resources.create_body import build_body, build_item
 from postiz_async.validation import validate
 
 DOCS = Path(__file__).parents[2] / "docs"

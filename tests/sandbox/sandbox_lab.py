@@ -11,7 +11,7 @@ from typing import Any
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import FormError, Organization, Sandbox, UploadedFile
-from postiz_async.sandbox.forms import FormReader
+from postiz_async.sandbox.http import FormReader
 from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
 from postiz_async.sandbox.throttle import RedisThrottle
 

@@ -21,7 +21,7 @@ from sandbox_lab import ORGANIZATIONS, Lab, file_of, raw_body
 from uncounted import BEGUN_BEFORE, EMPTIED, UNRECORDED
 
 from postiz_async.sandbox import FormError, HttpRequest, Response
-from postiz_async.sandbox.envelope import compress
+from postiz_async.sandbox.messages import compress
 from postiz_async.sandbox.publishing import store_post
 from postiz_async.sandbox.rows import PostRow
 

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox_replay import Replay
 
 from postiz_async.sandbox import Fault
-from postiz_async.sandbox.oauth import OAuthApp
+from postiz_async.sandbox.state import OAuthApp
 
 Step = Callable[[Replay], Awaitable[None]]
 

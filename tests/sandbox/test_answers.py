@@ -10,7 +10,7 @@ from sandbox_calls import MASTODON, Send, create, item, png, request
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import HttpRequest, Response, Sandbox
-from postiz_async.sandbox.networks import NETWORKS
+from postiz_async.sandbox.rules.networks import NETWORKS
 
 ADVISED = {
     *("x", "linkedin", "linkedin-page", "facebook", "instagram", "instagram-standalone"),

@@ -10,10 +10,15 @@ from hypothesis import strategies as st
 from weights_of_x import WEIGHTS
 from work import calls_of
 
-from postiz_async.sandbox.addresses import addresses
-from postiz_async.sandbox.counting import counted_text, plain_length, weighted_length, x_length
-from postiz_async.sandbox.fields import length
-from postiz_async.sandbox.sanitize import sanitize
+from postiz_async.sandbox.rules.fields import length
+from postiz_async.sandbox.text.html import sanitize
+from postiz_async.sandbox.text.length import (
+    addresses,
+    counted_text,
+    plain_length,
+    weighted_length,
+    x_length,
+)
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 

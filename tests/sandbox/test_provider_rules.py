@@ -14,10 +14,10 @@ from work import counted_calls
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Response, Sandbox
-from postiz_async.sandbox.networks import NETWORKS
-from postiz_async.sandbox.pixels import pixels_of
-from postiz_async.sandbox.releases import Release
-from postiz_async.sandbox.settings_rules import converted, settings_violations
+from postiz_async.sandbox.rows import Release
+from postiz_async.sandbox.rules.files import pixels_of
+from postiz_async.sandbox.rules.networks import NETWORKS
+from postiz_async.sandbox.rules.settings import converted, settings_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

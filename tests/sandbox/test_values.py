@@ -6,13 +6,19 @@ import random
 
 import pytest
 
-from postiz_async.sandbox.dates import is_iso8601, iso, naive_iso, read_date
-from postiz_async.sandbox.exchange import FormError, UploadedFile
-from postiz_async.sandbox.forms import FormReader
-from postiz_async.sandbox.identity import IdSource
-from postiz_async.sandbox.json_text import MalformedJSONError, read_json, write_json
-from postiz_async.sandbox.kinds import kind_of
-from postiz_async.sandbox.urls import has_media_extension, is_url
+from postiz_async.sandbox.http import FormReader
+from postiz_async.sandbox.messages import FormError, UploadedFile
+from postiz_async.sandbox.rows import IdSource
+from postiz_async.sandbox.rules.files import kind_of
+from postiz_async.sandbox.rules.formats import (
+    has_media_extension,
+    is_iso8601,
+    is_url,
+    iso,
+    naive_iso,
+    read_date,
+)
+from postiz_async.sandbox.text.json import MalformedJSONError, read_json, write_json
 
 
 def seeded(seed: int) -> random.Random:

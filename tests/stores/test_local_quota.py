@@ -18,12 +18,12 @@ import pytest
 from quota_lab import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
-from postiz_async.admission import AdmissionQueue
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.keeping import take_snapshot
-from postiz_async.lanes import Priority, SlotRequest
 from postiz_async.quota import Grant, Ledger, RateHeaders
+from postiz_async.quota.snapshot import take_snapshot
 from postiz_async.sandbox import Sandbox
+from postiz_async.scheduler.calls import Priority, SlotRequest
+from postiz_async.scheduler.queue import AdmissionQueue
 from postiz_async.stores.memory import LocalLedger, LocalLedgers, MemoryStore, ledgers_of_process
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 

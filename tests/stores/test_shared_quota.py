@@ -22,20 +22,12 @@ from redis_server import RedisServer, redis_server, why_no_redis
 from postiz_async import NewPost, StoreError
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.ledgers import SharedLedger
-from postiz_async.quota import (
-    Grant,
-    Ledger,
-    RateHeaders,
-    Wait,
-    answered,
-    decide,
-    lost,
-)
+from postiz_async.quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores import Versioned, ledger_name, sqlite
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.shared_ledger import SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
 

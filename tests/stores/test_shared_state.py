@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async.quota import Flight, Ledger, LoggedCall
-from postiz_async.sharing import (
+from postiz_async.quota.shared_state import (
     Aside,
     SharedState,
     decode,

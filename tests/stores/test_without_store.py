@@ -25,9 +25,9 @@ from redis_server import redis_server, why_no_redis
 from postiz_async import quota
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.ledgers import RETRY, SharedLedger
 from postiz_async.quota import Ledger, RateHeaders, Wait
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.shared_ledger import RETRY, SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from postiz_async.errors import AuthenticationError, InvalidPostError, UploadErr
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
 from postiz_async.testing import sandbox_client
-from postiz_async.uploads.addresses import is_public, shown
+from postiz_async.uploads.urls import is_public, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -12,19 +12,12 @@ from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
 
 from postiz_async.content import length, utf16_length
-from postiz_async.models.posts import (
-    ContentItem,
-    CreatePost,
-    IntegrationRef,
-    MediaRef,
-    PostItem,
-)
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.fields import fields_of
+from postiz_async.providers.schema import fields_of
 from postiz_async.validation import server_message, validate
-from postiz_async.validation.classes import POST, ROOT
+from postiz_async.validation.schema import POST, ROOT, check, converted, judged
 from postiz_async.validation.settings import shape_of
-from postiz_async.validation.shapes import check, converted, judged
 
 if TYPE_CHECKING:
     from postiz_async.errors import Problem

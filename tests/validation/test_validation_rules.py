@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, size
 
-from postiz_async.compose import build_body, build_item
 from postiz_async.models.posts import NewPost
+from postiz_async.resources.create_body import build_body, build_item
 from postiz_async.validation import MediaFacts, server_message, validate
 
 REPLIERS = (

@@ -1,0 +1,148 @@
+"""Work that is not cancelled half-way, and uploads that are when nothing moves any more."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from postiz_async.errors import APITimeoutError, UploadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+__all__ = [
+    "STORE_RATE",
+    "StallWatchdog",
+    "in_thread",
+    "run_to_completion",
+]
+
+
+T = TypeVar("T")
+
+
+async def run_to_completion(work: Coroutine[object, object, T]) -> T:
+    """Await `work` to its end; a cancelled caller is let go then, with the error of `work` if any.
+
+    Raises:
+        asyncio.CancelledError: the caller was cancelled meanwhile, and `work` succeeded.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    cancelled = await _ended(task)
+    if cancelled is not None and task.exception() is None:
+        raise cancelled
+    return task.result()
+
+
+async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None = None) -> T:
+    """Run `work` in a thread, to its end.
+
+    Args:
+        work: what to run.
+        undo: given the result when the caller was cancelled and nobody takes it.
+
+    Raises:
+        asyncio.CancelledError: the caller was cancelled meanwhile, whatever became of `work`.
+    """
+    task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+    cancelled = await _ended(task)
+    if cancelled is None:
+        return task.result()
+    if task.exception() is None and undo is not None:
+        undo(task.result())
+    raise cancelled
+
+
+async def _ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
+    """Wait for `task`; the cancellation that came meanwhile, if one did."""
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    return cancelled
+
+
+STORE_RATE = 1024 * 1024
+"""Bytes a second that a server is trusted to store: so long is the answer to an upload awaited."""
+
+
+class Writer(Protocol):
+    """What is watched; `output_size` counts the bytes that were handed over."""
+
+    output_size: int
+
+
+class StallWatchdog:
+    """Ends an upload in which no byte moves, from its source or to the server.
+
+    aiohttp's own time-outs do not run while a body is written. What counts is not what was
+    handed over but what left the buffers, so that a slow line is not taken for a dead one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.phase: Literal["source", "server", "answer"] = "source"
+        self._seconds = seconds
+        self._writer: Writer | None = None
+        self._scope = anyio.CancelScope()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen: tuple[str, int] = ("", 0)
+        self._moved_at = 0.0
+
+    @contextmanager
+    def over(self) -> Generator[None]:
+        """Watch over the block; it is left at once when nothing moves any more."""
+        try:
+            with self._scope:
+                yield
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def began(self, writer: Writer) -> None:
+        """The connection is made and the body begins."""
+        self._writer = writer
+        self._moved_at = self._loop.time()
+        self._look()
+
+    def _look(self) -> None:
+        seen = (self.phase, self._moved())
+        if seen != self._seen:
+            self._seen, self._moved_at = seen, self._loop.time()
+        if self._loop.time() - self._moved_at >= self._patience():
+            self._scope.cancel()
+        else:
+            self._timer = self._loop.call_later(self._seconds / 4, self._look)
+
+    def _moved(self) -> int:
+        """Bytes that left this process."""
+        if self._writer is None:
+            return 0
+        transport: asyncio.WriteTransport | None = getattr(self._writer, "transport", None)
+        waiting = transport.get_write_buffer_size() if transport is not None else 0
+        return self._writer.output_size - waiting
+
+    def _patience(self) -> float:
+        """Seconds without a moved byte that are too many."""
+        return self._seconds + (self._moved() / STORE_RATE if self.phase == "answer" else 0.0)
+
+    def verdict(self, host: str) -> APITimeoutError | UploadError:
+        """Whose fault it was."""
+        moved, patience = f"after {self._moved():,} bytes", self._patience()
+        if self.phase == "source":
+            return UploadError(
+                f"The source of the upload gave nothing for {patience:g} s {moved}. Look at what "
+                "makes it wait, or allow it more with stall_timeout=..."
+            )
+        what = "took no byte" if self.phase == "server" else "did not answer"
+        return APITimeoutError(
+            f"{host} {what} for {patience:g} s {moved} of an upload.",
+            hint="`postiz-async doctor` looks for the cause; stall_timeout=... allows more.",
+        )

@@ -1,9 +1,0 @@
-"""What all models share."""
-
-from __future__ import annotations
-
-import msgspec
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A frozen value. Unknown fields of an answer are ignored, absent ones take their default."""

@@ -1,0 +1,245 @@
+"""New posts to the body of a create request. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Raw
+
+from postiz_async.content import (
+    faults,
+    input_type_problems,
+    misfits_of_body,
+    misfits_of_request,
+)
+from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
+from postiz_async.models.posts import (
+    MAX_BODY,
+    ContentItem,
+    CreatePost,
+    IntegrationRef,
+    MediaRef,
+    PostItem,
+    TagRef,
+    ThreadPart,
+)
+from postiz_async.models.settings import ProviderSettings, RawSettings
+from postiz_async.providers.registry import (
+    PROVIDERS,
+    default_settings,
+    provider_of,
+    required_defaults,
+    write_settings,
+)
+from postiz_async.texts import render
+from postiz_async.wire import encode_body, format_date, parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from postiz_async.content.input_types import InputTypeProblem
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import NewPost, PostType
+
+__all__ = [
+    "build_body",
+    "build_item",
+    "encode_create",
+    "foreign_settings",
+    "marks_of",
+    "misfit",
+    "refuse_misfits",
+    "refuse_other_body",
+    "wrong_with",
+]
+
+
+def build_body(
+    kind: PostType,
+    at: datetime,
+    items: list[PostItem],
+    *,
+    tags: Sequence[str] = (),
+    short_link: bool = False,
+) -> CreatePost:
+    """The create request of posts that share type, moment and tags.
+
+    Raises:
+        InvalidPostError: the moment is no `datetime` with a time zone, the tags are no texts.
+    """
+    refuse_misfits(at, tags)
+    return CreatePost(
+        type=kind,
+        date=format_date(at),
+        posts=items,
+        short_link=short_link,
+        tags=[TagRef(value=tag, label=tag) for tag in tags],
+    )
+
+
+def refuse_misfits(at: datetime, tags: Sequence[str]) -> None:
+    """Refuse a moment and tags of other types than they are declared.
+
+    Raises:
+        InvalidPostError: with each that is.
+    """
+    _refuse(misfits_of_request(at, tags))
+
+
+def refuse_other_body(body: CreatePost) -> None:
+    """Refuse what is no `CreatePost`.
+
+    Raises:
+        InvalidPostError: it is none.
+    """
+    _refuse(misfits_of_body(body))
+
+
+def _refuse(found: Iterable[InputTypeProblem]) -> None:
+    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
+    if problems:
+        raise InvalidPostError(problems)
+
+
+def misfit(post: NewPost, place: int) -> Problem | None:
+    """What of a new post is of another type than it is declared, or None."""
+    found = next(input_type_problems(post), None)
+    if found is None:
+        return None
+    return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)
+
+
+def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Problem | None:
+    """What is known to be wrong with a new post for a channel, or None."""
+    if channel is None:
+        return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
+    if channel.disabled:
+        return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
+    foreign = foreign_settings(post.settings, channel)
+    if foreign is not None:
+        return replace(foreign, where=f"posts.{place}.{foreign.where}")
+    texts = (Problem(f"posts.{place}{part}", message) for part, message in faults(post))
+    return next(texts, None)
+
+
+def foreign_settings(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None, channel: Integration
+) -> Problem | None:
+    """Settings that say that they are of another provider than the channel, or None."""
+    theirs = _whose(settings)
+    if theirs is None or channel.provider in {theirs, ""}:
+        return None
+    whose = f"are those of {theirs!r}, but {channel.name!r} is a channel of {channel.provider!r}"
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return Problem("settings", whose, hint=_settings_hint(channel.provider))
+    return Problem("settings", whose, hint="if they are meant, leave their __type out")
+
+
+def _whose(
+    settings: ProviderSettings | RawSettings | Mapping[str, object] | None,
+) -> str | None:
+    """The provider that settings are said to be of."""
+    if isinstance(settings, ProviderSettings | RawSettings):
+        return provider_of(settings)
+    told = settings.get("__type") if settings is not None else None
+    return told if isinstance(told, str) else None
+
+
+def _settings_hint(provider: str) -> str:
+    if provider not in PROVIDERS:
+        return f"RawSettings({provider!r}, {{...}})"
+    return f"providers.{PROVIDERS[provider].settings.__name__}(...), or None for its defaults"
+
+
+def build_item(
+    post: NewPost, channel: Integration, *, extra_settings: Iterable[tuple[str, str]] = ()
+) -> PostItem:
+    """A post as it stands in a create request. `extra_settings` are kept by the server.
+
+    Raises:
+        InvalidPostError: the settings hold what JSON has no word for.
+    """
+    parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
+    first = ThreadPart(post.content, tuple(post.media))
+    value = [_part(part, channel.provider) for part in (first, *parts)]
+    settings = {
+        **_settings(post.settings, channel.provider),
+        **dict(extra_settings),
+        "__type": channel.provider,
+    }
+    return PostItem(integration=IntegrationRef(id=channel.id), value=value, settings=settings)
+
+
+def _settings(
+    said: ProviderSettings | RawSettings | Mapping[str, object] | None, provider: str
+) -> Mapping[str, object]:
+    """What is sent: a struct and `RawSettings` as they are, a mapping with what it leaves out."""
+    if said is None:
+        return _unsaid(provider)
+    if isinstance(said, ProviderSettings | RawSettings):
+        return write_settings(said)
+    return {**required_defaults(provider), **said}
+
+
+@cache
+def _unsaid(provider: str) -> Mapping[str, object]:
+    """What is sent when nothing is said."""
+    said = default_settings(provider)
+    return required_defaults(provider) if said is None else write_settings(said)
+
+
+def _part(part: ThreadPart, provider: str) -> ContentItem:
+    return ContentItem(
+        content=render(part.content, provider),
+        image=[_media(item) for item in part.media],
+        delay=part.delay or UNSET,
+    )
+
+
+def _media(media: Media) -> MediaRef:
+    return MediaRef(
+        id=media.id,
+        path=media.path,
+        alt=media.alt if media.alt is not None else UNSET,
+        thumbnail=media.thumbnail if media.thumbnail is not None else UNSET,
+    )
+
+
+def encode_create(body: CreatePost) -> Raw:
+    """The bytes of a create request.
+
+    Raises:
+        InvalidPostError: the server would not read so many, or the date is none.
+    """
+    refuse_other_body(body)
+    try:
+        parse_date(body.date)
+    except UnexpectedAnswerError:
+        problem = Problem("date", f"{body.date[:40]!r} is no date", hint="2027-01-15T09:00:00Z")
+        raise InvalidPostError([problem]) from None
+    raw = encode_body(body)
+    if len(bytes(raw)) > MAX_BODY:
+        problem = Problem("body", f"has {len(bytes(raw)):,} bytes; the server reads {MAX_BODY:,}")
+        raise InvalidPostError([problem])
+    return raw
+
+
+def marks_of(body: CreatePost, sent_at: float) -> Marks:
+    """By what the posts of a request can be found when its answer was lost.
+
+    Args:
+        body: the request.
+        sent_at: seconds since the epoch; the server dates a post of type `now` from then.
+    """
+    is_now = body.type == "now"
+    return Marks(
+        datetime.fromtimestamp(sent_at, UTC) if is_now else parse_date(body.date),
+        channels=tuple(item.integration.id for item in body.posts),
+        contents=tuple(item.value[0].content if item.value else "" for item in body.posts),
+        kind=body.type,
+        short_link=body.short_link,
+    )

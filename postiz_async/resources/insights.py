@@ -1,0 +1,81 @@
+"""Figures from the networks, and what Postiz told the organisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async.models.insights import Metric, Missing, PostAnalytics
+from postiz_async.wire.endpoints import CHANNEL_ANALYTICS, LIST_NOTIFICATIONS, POST_ANALYTICS, Call
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from postiz_async.models.insights import Notification, NotificationPage
+    from postiz_async.models.integrations import Integration
+    from postiz_async.scheduler.bound import BoundScheduler
+
+__all__ = [
+    "Analytics",
+    "Notifications",
+]
+
+
+class Analytics:
+    """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.
+
+    Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
+    """
+
+    def __init__(self, caller: BoundScheduler) -> None:
+        self._caller = caller
+
+    async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
+        """Figures of a channel over the last `days` (7, 30 or 90).
+
+        Empty where the network has none, or where its answer failed. Cached by the server for
+        an hour. Retried: yes. Since v2.18.0.
+
+        Raises:
+            ServerError: also for an unknown channel.
+        """
+        channel_id = channel if isinstance(channel, str) else channel.id
+        call = Call(CHANNEL_ANALYTICS, params={"id": channel_id}, query=(("date", str(days)),))
+        return await self._caller.call(call)
+
+    async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
+        """Figures of a published post. `missing` when its id on the network is not known.
+
+        Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
+        """
+        call = Call(POST_ANALYTICS, params={"id": post_id}, query=(("date", str(days)),))
+        answer = await self._caller.call(call)
+        if isinstance(answer, Missing):
+            return PostAnalytics(missing=answer.missing)
+        return PostAnalytics(metrics=answer)
+
+
+class Notifications:
+    """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""
+
+    def __init__(self, caller: BoundScheduler) -> None:
+        self._caller = caller
+
+    async def page(self, number: int = 0) -> NotificationPage:
+        """One page of at most 100, newest first; numbered from 0.
+
+        Retried: yes. Since v2.18.0.
+        """
+        query = (("page", str(number)),)
+        return await self._caller.call(Call(LIST_NOTIFICATIONS, query=query))
+
+    async def iter(self) -> AsyncIterator[Notification]:
+        """All messages, newest first, each once although pages shift when new ones arrive."""
+        seen: set[str] = set()
+        number, more = 0, True
+        while more:
+            page = await self.page(number)
+            for notification in page.notifications:
+                if notification.id not in seen:
+                    seen.add(notification.id)
+                    yield notification
+            number, more = number + 1, page.has_more and bool(page.notifications)

@@ -1,0 +1,1 @@
+"""What the server does on each route, once a request has passed the pipeline."""

@@ -1,0 +1,1 @@
+"""What the server refuses, rule by rule."""

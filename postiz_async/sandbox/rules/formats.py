@@ -1,0 +1,197 @@
+"""What the server takes for a URL, and dates as it judges, reads and writes them.
+
+Two different readers of dates are at work. The validator accepts any ISO 8601 form, week dates
+included. What passed is then read by a date library: a text that ends in `Z` or carries an
+offset strictly, any other text by a loose pattern of digit groups, as UTC. A value that passes
+the first and not the second is an unhandled exception.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import UTC, datetime, timedelta
+
+__all__ = [
+    "EXTENSION_RULE",
+    "LOOSE_URL",
+    "day_of",
+    "has_media_extension",
+    "is_iso8601",
+    "is_url",
+    "iso",
+    "naive_iso",
+    "read_date",
+    "to_datetime",
+]
+
+
+EXTENSION_RULE = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"
+
+LOOSE_URL = re.compile(
+    r"(?:|(?:https?://(?:www\.|(?!www))|www\.)"
+    r"(?:[A-Za-z0-9]+|[A-Za-z0-9][A-Za-z0-9-]+[A-Za-z0-9])\.\S{2,})"
+)
+"""What some settings take for a link; empty text is one too."""
+
+_MEDIA_EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4")
+
+_MAX_LENGTH = 2084
+_SCHEME = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
+_PORT = re.compile(r":(\d{1,5})$")
+_LABEL = re.compile(r"(?!-)[-\w\u00a1-\uffff]{1,63}(?<!-)")
+_TOP_LEVEL = re.compile(r"(?:[a-z\u00a1-\uffff]{2,}|xn[-a-z0-9]{2,})", re.IGNORECASE)
+_MAX_PORT = 65_535
+
+
+def has_media_extension(path: object) -> bool:
+    """Whether the part before any `?` ends as a file that a post may contain."""
+    return isinstance(path, str) and path.partition("?")[0].endswith(_MEDIA_EXTENSIONS)
+
+
+def is_url(value: object) -> bool:
+    """Whether the validator takes it for a URL: the scheme may be missing, the dot may not."""
+    if not isinstance(value, str) or not value or len(value) > _MAX_LENGTH:
+        return False
+    if re.search(r"[\s<>]", value) or value.lower().startswith("mailto:"):
+        return False
+    scheme = _SCHEME.match(value)
+    if scheme is None and ("://" in value or value.startswith("//")):
+        return False
+    rest = value[scheme.end() if scheme else 0 :]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    port = _PORT.search(host)
+    if port is not None:
+        host = host[: port.start()]
+        if not 0 < int(port[1]) <= _MAX_PORT:
+            return False
+    return _is_address(host.strip("[]")) or _is_domain(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_domain(host: str) -> bool:
+    labels = host.split(".")
+    if len(labels) < 2 or not _TOP_LEVEL.fullmatch(labels[-1]):
+        return False
+    return all(_LABEL.fullmatch(label) and "_" not in label for label in labels)
+
+
+_ISO_8601 = re.compile(
+    r"""
+    [+-]?\d{4}(?!\d\d\b)                                         # year
+    (?:
+      (?:
+        (?P<dash>-?)(?:0[1-9]|1[0-2])                            # month
+        (?:(?P=dash)(?:[12]\d|0[1-9]|3[01]))?                    # day
+        | -?W(?:[0-4]\d|5[0-3])(?:-?[1-7])?                      # week, day of the week
+        | -?(?:00[1-9]|0[1-9]\d|[12]\d\d|3(?:[0-5]\d|6[1-6]))    # day of the year
+      )
+      (?:
+        [T\s]
+        (?:
+          (?:
+            (?:(?:[01]\d|2[0-3])(?:(?P<colon>:?)[0-5]\d)?|24:?00)(?:[.,]\d+(?!:))?
+          )?
+          (?:(?P=colon)[0-5]\d(?:[.,]\d+)?)?
+          (?:[zZ]|[+-](?:[01]\d|2[0-3]):?(?:[0-5]\d)?)?
+        )?
+      )?
+    )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+_LOOSE = re.compile(
+    r"(\d{4})[-/]?(\d{1,2})?[-/]?(\d{0,2})"
+    r"[Tt\s]*(\d{1,2})?:?(\d{1,2})?:?(\d{1,2})?[.:]?(\d+)?",
+    re.ASCII,
+)
+
+_STRICT = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?"
+    r"(?:[T\s](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
+    r"(?:[zZ]|([+-])(\d\d):?(\d\d)?)?",
+    re.ASCII,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def is_iso8601(value: object) -> bool:
+    """Whether the validator takes it for a date."""
+    return isinstance(value, str) and _ISO_8601.fullmatch(value) is not None
+
+
+def read_date(text: str) -> int | None:
+    """Milliseconds since the epoch, or None for what only the validator takes for a date."""
+    if not text.lower().endswith("z"):
+        loose = _LOOSE.fullmatch(text)
+        if loose is not None:
+            year, month, day, hour, minute, second, fraction = loose.groups()
+            milliseconds = int((fraction or "0")[:3])
+            return _moment(year, month, day, hour, minute, second, milliseconds)
+    strict = _STRICT.fullmatch(text)
+    if strict is None:
+        return None
+    year, month, day, hour, minute, second, fraction, sign, *offset = strict.groups()
+    milliseconds = int(((fraction or "") + "000")[:3])
+    moment = _moment(year, month, day, hour, minute, second, milliseconds)
+    if moment is None or sign is None:
+        return moment
+    shift = (int(offset[0]) * 60 + int(offset[1] or 0)) * 60_000
+    return moment - shift if sign == "+" else moment + shift
+
+
+def _moment(
+    year: str,
+    month: str | None,
+    day: str | None,
+    hour: str | None,
+    minute: str | None,
+    second: str | None,
+    milliseconds: int,
+) -> int | None:
+    """Put the parts together; days, hours and minutes beyond their range carry over."""
+    months = int(year) * 12 + int(month or 1) - 1
+    try:
+        first = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
+        moment = first + timedelta(
+            days=int(day or 1) - 1,
+            hours=int(hour or 0),
+            minutes=int(minute or 0),
+            seconds=int(second or 0),
+            milliseconds=milliseconds,
+        )
+    except (ValueError, OverflowError):
+        return None
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def to_datetime(milliseconds: int) -> datetime:
+    """The moment as an aware datetime in UTC."""
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
+def iso(milliseconds: int) -> str:
+    """With milliseconds and `Z`, as most answers write it."""
+    return f"{naive_iso(milliseconds)}.{milliseconds % 1000:03d}Z"
+
+
+def naive_iso(milliseconds: int) -> str:
+    """Without milliseconds and zone, as few answers write it."""
+    moment = to_datetime(milliseconds)
+    return moment.replace(microsecond=0, tzinfo=None).isoformat()
+
+
+def day_of(milliseconds: int) -> str:
+    """The day alone."""
+    return to_datetime(milliseconds).date().isoformat()

@@ -1,0 +1,1 @@
+"""Texts as the server reads, keeps and counts them."""

@@ -1,0 +1,1 @@
+"""When a call may leave, and what happens until its answer is there."""

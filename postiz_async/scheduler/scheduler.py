@@ -1,0 +1,422 @@
+"""Admitting, sending and retrying: the life of a call after its arguments are known."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from aiolimiter import AsyncLimiter
+
+from postiz_async import quota, wire
+from postiz_async.concurrency import run_to_completion
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    Delivery,
+    describe_seconds,
+)
+from postiz_async.quota import SILENT
+from postiz_async.scheduler.attempt import Attempts
+from postiz_async.scheduler.calls import Priority, SlotRequest, time_out
+from postiz_async.scheduler.hooks import traced
+from postiz_async.scheduler.queue import QueueReleasedError
+from postiz_async.scheduler.retry import next_wait
+from postiz_async.scheduler.routes import RouteState
+from postiz_async.stores.persistence import Persistence
+from postiz_async.wire import Cost
+from postiz_async.wire.responses import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postiz_async.clock import Clock
+    from postiz_async.quota import Ledger
+    from postiz_async.scheduler.attempt import Identity
+    from postiz_async.scheduler.calls import CallOptions, CallTime
+    from postiz_async.scheduler.hooks import AttemptHook, CallHook, Trace
+    from postiz_async.scheduler.queue import AdmissionQueue
+    from postiz_async.transport import Transport
+    from postiz_async.wire import Observation, WireResponse
+    from postiz_async.wire.endpoints import Call
+
+__all__ = [
+    "Scheduler",
+    "settled",
+    "shows_others",
+]
+
+
+def settled(
+    ledger: Ledger,
+    now: float,
+    token: int,
+    seen: Observation | None,
+    *,
+    sent: bool,
+    silent: bool = False,
+) -> Ledger:
+    """The ledger after the end of a reservation.
+
+    Args:
+        ledger: the state before.
+        now: the time on the ledger's clock.
+        token: the reservation.
+        seen: what the answer says; None if there was none.
+        sent: whether a byte may have reached the server.
+        silent: whether the server did not answer in time, and may carry the call out yet.
+    """
+    if not sent:
+        return quota.released(ledger, token)
+    if seen is None or seen.cost is Cost.UNKNOWN:
+        return quota.lost(ledger, token, now, silent=silent)
+    if seen.cost is Cost.REFUSED:
+        return quota.refused(ledger, token, now, seen.retry_after)
+    if seen.cost is Cost.FREE:
+        return quota.released(ledger, token)
+    if seen.reading is None:
+        return quota.unread(ledger, token, now)
+    return quota.answered(ledger, token, now, seen.reading)
+
+
+def shows_others(before: Ledger, after: Ledger) -> bool:
+    """Whether an answer shows that somebody else spends this quota in the same window."""
+    in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
+    return in_one_window and after.foreign > before.foreign
+
+
+log = logging.getLogger("postiz_async")
+
+T = TypeVar("T")
+
+PREPARE_SECONDS = 30.0
+"""What a create may take between its slot and its first byte, and for the look at its answer."""
+
+
+class Scheduler:
+    """Sends the calls of one key. Made and used in one running event loop.
+
+    Args:
+        transport: moves the bytes.
+        clock: tells the time and waits.
+        identity: root URL, key, user agent.
+        gate_of: makes or finds the gate of a route; "" is the create route.
+        politeness: calls a second of routes without quota; None for no bound.
+        on_attempt: sees every attempt.
+        on_call: sees every call, when it is made and when it ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        clock: Clock,
+        identity: Identity,
+        gate_of: Callable[[str], AdmissionQueue],
+        politeness: float | None = None,
+        on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
+    ) -> None:
+        self.clock = clock
+        self.identity = identity
+        self.keepers = Persistence(clock)
+        """Where the state of the create route is written down beyond this process."""
+        self.gate = gate_of("")
+        self._gate_of = gate_of
+        self._routes: dict[str, RouteState] = {}
+        self._attempts = Attempts(transport, clock, identity, on_attempt)
+        self._on_call = on_call
+        self._polite = _limiter(politeness, clock.speed)
+        self._loop = asyncio.get_running_loop()
+        self._under_way = 0
+        self._is_closing = False
+        self._is_idle = asyncio.Event()
+        self._knows_of_others = False
+
+    # -------------------------------------------------------------- state
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state of the create route as it was last seen."""
+        return self.gate.handle.ledger
+
+    async def recall(self) -> None:
+        """Take over the newest state that the keepers have, when it says more than ours."""
+        await self.keepers.restore(self.gate.handle)
+
+    def server_time(self) -> float:
+        """The server's wall clock, as far as its last answer tells it."""
+        return self._attempts.server_time()
+
+    def is_counted(self, route: str) -> bool:
+        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        known = self._routes.get(route)
+        return known is not None and known.gate is not None
+
+    @property
+    def under_way(self) -> int:
+        """Calls that were made and have not ended."""
+        return self._under_way
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more calls, and give those under way so many seconds to end."""
+        self._is_closing = True
+        if self._under_way and seconds > 0:
+            self._is_idle.clear()
+            timer = None
+            if seconds < math.inf:
+                timer = self.clock.call_at(self.clock.monotonic() + seconds, self._is_idle.set)
+            try:
+                await self._is_idle.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def close(self) -> None:
+        """Let every call fail that waits for a slot."""
+        for gate in (self.gate, *(route.gate for route in self._routes.values())):
+            if gate is not None:
+                gate.close()
+
+    # -------------------------------------------------------------- calls
+
+    async def call(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[T, WireResponse]:
+        """Send a call, again where that is safe, and return its value and the raw answer.
+
+        Args:
+            call: what to send.
+            options: how it is treated.
+            time: what is left for it, which other calls may have used.
+
+        Raises:
+            PostizError: one of the tree's errors.
+        """
+        self._check_in()
+        try:
+            if self._on_call is None:
+                return await self._call(call, options, time)
+            root, clock, gate = self.identity.root, self.clock, self.gate
+            with traced(
+                self._on_call, call, root=root, clock=clock, queued=lambda: gate.waiting
+            ) as trace:
+                return await self._call(call, msgspec.structs.replace(options, trace=trace), time)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
+
+    def _check_in(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                "This client was opened in another event loop, where its connections live. Open "
+                "it in the loop that uses it: one `async with Postiz()` inside of one "
+                "`asyncio.run`."
+            )
+        if self._is_closing:
+            raise ConfigurationError("This client is closed or closing; nothing was sent.")
+        self._under_way += 1
+
+    async def _call(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[T, WireResponse]:
+        send = self._create if call.endpoint.quota else self._attempt
+        for attempt in itertools.count(1):
+            retry_after = None
+            try:
+                response = await send(call, options, time)
+            except APIConnectionError as error:
+                cause: Exception = error
+                never_sent = error.delivery is Delivery.NOT_SENT
+                failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
+            else:
+                trouble = wire.transient(response, call.endpoint.meanings)
+                if trouble is None:
+                    return wire.decode(call.endpoint, response), response
+                failed, cause = trouble
+                retry_after = wire.observe(response, now=self.clock.time()).retry_after
+            wait = next_wait(
+                failed,
+                attempt=attempt,
+                replay=call.endpoint.replay,
+                jitter=random.random(),  # noqa: S311
+                retry_after=retry_after,
+            )
+            if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
+                raise cause
+            log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
+            await self.clock.sleep(wait)
+        raise AssertionError("itertools.count ended")
+
+    async def _attempt(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+        """Send a call of a route that costs no quota, as far as is known."""
+        route = self._routes.setdefault(call.endpoint.name, RouteState())
+        turn = "other calls of its route had come back"
+        while (gate := await time.bounded(route.settled(), turn)) is not None:
+            try:
+                return await self._counted(gate, call, options, time)
+            except QueueReleasedError:
+                continue
+        if self._polite is not None:
+            await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
+        sent = self.clock.monotonic()
+        route.sets_out()
+        try:
+            response, seen = await self._attempts.send(call, options, time)
+            if seen.reading is not None:
+                await route.counts(sent, seen.reading, lambda: self._found_counter(call))
+        finally:
+            route.is_back()
+        return response
+
+    def _found_counter(self, call: Call[T]) -> AdmissionQueue:
+        name = call.endpoint.name
+        log.warning(
+            "%s is counted by this server too, as by old releases: its calls wait for its quota",
+            name,
+        )
+        return self._gate_of(name)
+
+    # -------------------------------------------------------------- counted routes
+
+    async def _create(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+        return await self._counted(self.gate, call, options, time)
+
+    async def _counted(
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
+    ) -> WireResponse:
+        """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
+        while True:
+            request = SlotRequest(
+                lane=options.priority,
+                posts=call.posts,
+                since=self.clock.monotonic() - time.waited,
+                max_wait=options.max_wait,
+                due=options.due,
+                deadline=options.deadline,
+                lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
+            )
+            token = await self._admitted(gate, request, time, options.trace)
+            response = await self._send_reserved(gate, call, options, time, token)
+            if response.status != 429:
+                return response
+            left = gate.handle.ledger.blocked_until - gate.handle.now()
+            log.warning("429: calls of this key pause for %s", describe_seconds(left))
+
+    async def _admitted(
+        self, gate: AdmissionQueue, request: SlotRequest, time: CallTime, trace: Trace | None
+    ) -> int:
+        asked = self.clock.monotonic()
+        try:
+            return await gate.admit(request)
+        finally:
+            waited = self.clock.monotonic() - asked
+            time.add_wait(waited)
+            if trace is not None:
+                trace.waited += waited
+
+    async def _send_reserved(
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+    ) -> WireResponse:
+        """Use the reservation `token`; it ends here, in exactly one way."""
+        bulk = options.priority >= Priority.BULK
+        if bulk:
+            gate.bulk_left(call.posts)
+        started = self.clock.monotonic()
+        seconds: float | None = None
+        try:
+            await self._keep_or_release(gate, token)
+            sent = self._sent(gate, call, options, time, token)
+            response = await (run_to_completion(sent) if options.finish else sent)
+            seconds = self.clock.monotonic() - started
+            return response
+        finally:
+            if bulk:
+                gate.bulk_ended(call.posts, seconds)
+            gate.state_changed()
+
+    async def _keep_or_release(self, gate: AdmissionQueue, token: int) -> None:
+        """Write the reservation down before anything is sent; without that nothing is sent."""
+        try:
+            if gate is self.gate:
+                await self.keepers.save(gate.handle)
+        except BaseException:
+            await self._settle(gate, token, None, sent=False)
+            raise
+
+    async def _sent(
+        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+    ) -> WireResponse:
+        """Prepare and send; whatever happens, the ledger learns it."""
+        sent = False
+        try:
+            call = await _prepared(call, options, time)
+            sent = True
+            response, seen = await self._attempts.send(call, options, time)
+        except APIConnectionError as error:
+            reached = sent and error.delivery is not Delivery.NOT_SENT
+            silent = isinstance(error, APITimeoutError)
+            await self._settle(gate, token, None, sent=reached, silent=silent)
+            raise
+        except BaseException:
+            await self._settle(gate, token, None, sent=sent)
+            raise
+        await self._settle(gate, token, seen, sent=True)
+        if gate is self.gate:
+            await self.keepers.save_answer(gate.handle)
+        elif seen.reading is None and response.status < 400:
+            self._routes[call.endpoint.name].is_free()
+        return response
+
+    async def _settle(
+        self,
+        gate: AdmissionQueue,
+        token: int,
+        seen: Observation | None,
+        *,
+        sent: bool,
+        silent: bool = False,
+    ) -> None:
+        """Tell the ledger how a reservation ended."""
+
+        def event(ledger: Ledger, now: float) -> Ledger:
+            return settled(ledger, now, token, seen, sent=sent, silent=silent)
+
+        before = gate.handle.ledger
+        await gate.handle.settle(event)
+        self._look_for_others(before, gate.handle.ledger)
+
+    def _look_for_others(self, before: Ledger, after: Ledger) -> None:
+        """Say once that somebody else spends this quota, whom sharing a store would help."""
+        if self._knows_of_others or not shows_others(before, after):
+            return
+        self._knows_of_others = True
+        log.warning(
+            "others spend the create requests of this organisation: %d in this window beside our "
+            "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+            "RedisStore(...)), or they run into lock-outs.",
+            after.foreign,
+            after.own,
+        )
+
+
+def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
+    """Lets so many calls go in a second of a clock; those of one second at once."""
+    if politeness is None or not math.isfinite(speed):
+        return None
+    burst = max(1.0, politeness)
+    return AsyncLimiter(burst, burst / politeness / speed)
+
+
+async def _prepared(call: Call[T], options: CallOptions, time: CallTime) -> Call[T]:
+    if options.prepare is None:
+        return call
+    body = await time.bounded(options.prepare(), "its body was prepared")
+    return call if body is None else replace(call, body=body)

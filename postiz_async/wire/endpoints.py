@@ -1,0 +1,368 @@
+"""Every endpoint as data: method, path, quota cost, replay safety, reply, first release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from types import NoneType
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from postiz_async.models.insights import Metric, Missing, NotificationPage
+from postiz_async.models.integrations import (
+    Connected,
+    ConnectUrl,
+    Customer,
+    DeletedIntegration,
+    FreeSlot,
+    Integration,
+    SettingsOutput,
+    ToolOutput,
+)
+from postiz_async.models.media import Media
+from postiz_async.models.oauth import Token
+from postiz_async.models.posts import (
+    Created,
+    MissingRelease,
+    PostList,
+    PostState,
+    StoredRelease,
+    UpdatedSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    import msgspec
+
+__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "Meaning", "Replay"]
+
+T = TypeVar("T")
+
+MIB = 1 << 20
+
+UNTYPED = 4 * MIB
+"""The bound of answers of any shape: a body of `{}` takes 24 times its length when it is read."""
+CRASH = "Internal server error"
+"""All that the server says when it fails for a reason of its own, or meets an unknown id."""
+
+
+class Replay(Enum):
+    """What repeating a call does."""
+
+    SAFE = "safe"
+    """Nothing: a read."""
+    IDEMPOTENT = "idempotent"
+    """The same end state as once."""
+    ONCE = "once"
+    """Possibly a second effect: never repeated blindly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a refusal of a route means whose words do not tell it.
+
+    `words` are the server's, of the whole text.
+    """
+
+    status: int
+    words: str
+    hint: str
+
+
+_CHANNEL_UNKNOWN = Meaning(
+    500,
+    CRASH,
+    "This server fails in this way when it has no channel with this id: "
+    "`postiz-async integrations` lists those it has.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[T]):
+    """One route of the API.
+
+    `reply` is the type of a success body, `NoneType` where the body says nothing. `timeout` is in
+    seconds; None means that a moving transfer may take as long as it needs.
+    """
+
+    name: str
+    method: str
+    path: str
+    reply: type[T]
+    replay: Replay
+    since: str
+    quota: bool = False
+    """Whether a call costs one of the hourly create requests."""
+    timeout: float | None = 30.0
+    max_body: int = MIB
+    """Bytes of an answer that are read, unpacked; what is longer is no answer of this route."""
+    meanings: tuple[Meaning, ...] = ()
+    """Of its refusals that do not say what they mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file to be sent as multipart.
+
+    `open` yields its bytes anew for each attempt, as long as `can_repeat` says so. `size` is in
+    bytes, None if it is not known before the end. A transfer in which no byte moves for
+    `stall_timeout` seconds is over.
+    """
+
+    filename: str
+    content_type: str
+    size: int | None
+    open: Callable[[], AsyncGenerator[bytes]] = field(repr=False)
+    can_repeat: Callable[[], bool] = field(default=lambda: True, repr=False)
+    stall_timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """An endpoint with its arguments."""
+
+    endpoint: Endpoint[T]
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: tuple[tuple[str, str], ...] = ()
+    body: msgspec.Raw | None = None
+    file: FilePart | None = None
+    posts: int = 0
+    """How many posts a create carries; sets its time-out and its share of the flight."""
+
+    def can_repeat(self) -> bool:
+        """Whether it can be sent again: a source of bytes may be used up."""
+        return self.file is None or self.file.can_repeat()
+
+
+CREATE_POST: Endpoint[list[Created]] = Endpoint(
+    "create_post",
+    "POST",
+    "/posts",
+    list[Created],
+    Replay.ONCE,
+    "v1.11.1",
+    quota=True,
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when `posts` is no list, or a tag or the date is none; "
+            "or its database failed.",
+        ),
+    ),
+)
+LIST_POSTS = Endpoint(
+    "list_posts",
+    "GET",
+    "/posts",
+    PostList,
+    Replay.SAFE,
+    "v2.0.2",
+    timeout=60.0,
+    max_body=128 * MIB,  # 60 posts that are repeated daily for five years make 80
+)
+DELETE_POST: Endpoint[None] = Endpoint(
+    "delete_post", "DELETE", "/posts/{id}", NoneType, Replay.IDEMPOTENT, "v1.26.1"
+)
+DELETE_POST_GROUP: Endpoint[None] = Endpoint(
+    "delete_post_group", "DELETE", "/posts/group/{group}", NoneType, Replay.IDEMPOTENT, "v2.18.0"
+)
+MISSING: Endpoint[list[MissingRelease]] = Endpoint(
+    "get_missing_content",
+    "GET",
+    "/posts/{id}/missing",
+    list[MissingRelease],
+    Replay.SAFE,
+    "v2.19.0",
+)
+SET_RELEASE_ID = Endpoint(
+    "update_release_id",
+    "PUT",
+    "/posts/{id}/release-id",
+    StoredRelease,
+    Replay.ONCE,
+    "v2.19.0",
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when there is no post with this id, and when the post "
+            "has an id on its network already: only one that lacks it takes one.",
+        ),
+    ),
+)
+SET_STATUS = Endpoint(
+    "change_post_status", "PUT", "/posts/{id}/status", PostState, Replay.ONCE, "v2.21.7"
+)
+UPDATE_SETTINGS = Endpoint(
+    "update_post_settings",
+    "PUT",
+    "/posts/{id}/settings",
+    UpdatedSettings,
+    Replay.IDEMPOTENT,
+    "a release after v2.23.0",
+)
+UPLOAD_FILE = Endpoint(
+    "upload_file", "POST", "/upload", Media, Replay.IDEMPOTENT, "v1.11.1", timeout=None
+)
+UPLOAD_FROM_URL = Endpoint(
+    "upload_from_url",
+    "POST",
+    "/upload-from-url",
+    Media,
+    Replay.IDEMPOTENT,
+    "v2.8.0",
+    timeout=600.0,
+)
+GENERATE_VIDEO = Endpoint(
+    "generate_video",
+    "POST",
+    "/generate-video",
+    Media,
+    Replay.ONCE,
+    "v1.64.0",
+    timeout=2100.0,
+    meanings=(
+        Meaning(
+            400,
+            "type must be any of:",
+            "This server has no video generator: whoever runs it has to set up the keys of one.",
+        ),
+    ),
+)
+VIDEO_FUNCTION = Endpoint(
+    "video_function",
+    "POST",
+    "/video/function",
+    object,
+    Replay.SAFE,
+    "v1.64.0",
+    max_body=UNTYPED,
+    meanings=(
+        Meaning(
+            500,
+            CRASH,
+            "This server fails in this way when it has no video generator of this name, or lacks "
+            "the key of the service that the generator asks.",
+        ),
+    ),
+)
+LIST_INTEGRATIONS: Endpoint[list[Integration]] = Endpoint(
+    "list_integrations",
+    "GET",
+    "/integrations",
+    list[Integration],
+    Replay.SAFE,
+    "v1.11.1",
+    max_body=16 * MIB,
+)
+LIST_GROUPS: Endpoint[list[Customer]] = Endpoint(
+    "list_groups",
+    "GET",
+    "/groups",
+    list[Customer],
+    Replay.SAFE,
+    "v2.21.9",
+    max_body=4 * MIB,
+)
+IS_CONNECTED = Endpoint("is_connected", "GET", "/is-connected", Connected, Replay.SAFE, "v1.62.0")
+CHANNEL_SETTINGS = Endpoint(
+    "get_integration_settings",
+    "GET",
+    "/integration-settings/{id}",
+    SettingsOutput,
+    Replay.SAFE,
+    "v2.18.0",
+)
+TRIGGER_TOOL = Endpoint(
+    "trigger_integration_tool",
+    "POST",
+    "/integration-trigger/{id}",
+    ToolOutput,
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+    max_body=UNTYPED,
+    meanings=(
+        Meaning(
+            401,
+            "Channel disconnected due to expired token",
+            "The network ended the access of this channel: connect it again in Postiz. The API "
+            "key is fine.",
+        ),
+    ),
+)
+CONNECT_URL = Endpoint(
+    "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
+)
+DELETE_INTEGRATION = Endpoint(
+    "delete_integration",
+    "DELETE",
+    "/integrations/{id}",
+    DeletedIntegration,
+    Replay.IDEMPOTENT,
+    "v2.20.0",
+    meanings=(_CHANNEL_UNKNOWN,),
+)
+FIND_SLOT = Endpoint(
+    "find_slot", "GET", "/find-slot/{id}", FreeSlot, Replay.ONCE, "v2.7.0", timeout=10.0
+)
+CHANNEL_ANALYTICS: Endpoint[list[Metric]] = Endpoint(
+    "get_analytics",
+    "GET",
+    "/analytics/{id}",
+    list[Metric],
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+    max_body=4 * MIB,
+    meanings=(_CHANNEL_UNKNOWN,),
+)
+POST_ANALYTICS: Endpoint[list[Metric] | Missing] = Endpoint(
+    "get_post_analytics",
+    "GET",
+    "/analytics/post/{id}",
+    cast("type[list[Metric] | Missing]", list[Metric] | Missing),
+    Replay.SAFE,
+    "v2.18.0",
+    timeout=60.0,
+    max_body=4 * MIB,
+)
+LIST_NOTIFICATIONS = Endpoint(
+    "list_notifications",
+    "GET",
+    "/notifications",
+    NotificationPage,
+    Replay.SAFE,
+    "v2.18.0",
+    max_body=8 * MIB,
+)
+OAUTH_TOKEN = Endpoint(
+    "oauth_token",
+    "POST",
+    "/oauth/token",
+    Token,
+    Replay.ONCE,
+    "v2.20.0",
+    meanings=(
+        Meaning(
+            401,
+            "invalid_client",
+            "The client id (pca_...) or the client secret (pcs_...) of the application is wrong, "
+            "or its secret was made anew. An API key has no part in this.",
+        ),
+        Meaning(
+            400,
+            "invalid_grant",
+            "The code is unknown, was used before or is older than ten minutes. Send the user to "
+            "authorize_url again.",
+        ),
+    ),
+)
+
+ENDPOINTS: tuple[Endpoint[object], ...] = tuple(
+    cast("Endpoint[object]", value)
+    for value in list(globals().values())
+    if isinstance(value, Endpoint)
+)
+"""All of them, for tests and tables."""
