@@ -28,7 +28,7 @@ SECTIONS = {
     "Client": (
         "client:Postiz",
         "pool:PostizPool",
-        "scheduler.calls:RawAnswer",
+        "scheduler.bound:RawAnswer",
         "scheduler.hooks:Attempt",
         "scheduler.hooks:CallStarted",
         "scheduler.hooks:CallEnded",
