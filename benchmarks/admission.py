@@ -203,8 +203,8 @@ def report_overhead() -> None:
         ("over loopback", more),
         ("without a network", asyncio.run(warm_overhead())),
     ):
-        verdict = "met" if micros <= TARGET_MICROS else "missed"
-        print(f"  {name:26} {micros:+.0f} us (at most +{TARGET_MICROS:.0f}: {verdict})")
+        decision = "met" if micros <= TARGET_MICROS else "missed"
+        print(f"  {name:26} {micros:+.0f} us (at most +{TARGET_MICROS:.0f}: {decision})")
     print()
 
 
@@ -232,7 +232,7 @@ def _answered(ledger: Ledger, now: float, *, token: int, left: RateHeaders) -> L
 
 
 class Queue:
-    """A gate with many creates before it.
+    """A queue with many creates before it.
 
     Args:
         max_wait: of each create; None: as long as it takes.
@@ -241,8 +241,8 @@ class Queue:
     def __init__(self, max_wait: float | None) -> None:
         self.clock = SystemClock()
         now = self.clock.monotonic()
-        self.home = LocalLedgers().home("organisation", used_up(now), self.clock)
-        self.gate = AdmissionQueue(self.home, self.clock)
+        self.handle = LocalLedgers().handle("organisation", used_up(now), self.clock)
+        self.queue = AdmissionQueue(self.handle, self.clock)
         self.waiting: list[asyncio.Task[int]] = []
         self._max_wait = max_wait
 
@@ -251,13 +251,13 @@ class Queue:
 
     def _admit(self) -> Coroutine[object, object, int]:
         request = SlotRequest(
-            lane=Priority.BULK,
+            priority=Priority.BULK,
             posts=1,
             since=self.clock.monotonic(),
             max_wait=self._max_wait,
             lifetime=60.0,
         )
-        return self.gate.admit(request)
+        return self.queue.admit(request)
 
     async def fill(self, length: int) -> None:
         for _ in range(length):
@@ -288,21 +288,21 @@ class Queue:
 
     async def go(self) -> list[float]:
         """Seconds from an answer to the next one's admission, and until its answer is noted."""
-        await self.home.settle(lambda _, now: wide_open(now))
+        await self.handle.settle(lambda _, now: wide_open(now))
         times: list[float] = []
         until = time.perf_counter() + GO_SECONDS
         while len(times) < STEPS and time.perf_counter() < until:
             begun = time.perf_counter()
-            self.gate.state_changed()
+            self.queue.state_changed()
             token = await self.waiting[len(times)]
             left = RateHeaders(10 * STEPS, 9 * STEPS - len(times) - 1, 3600.0)
-            await self.home.settle(partial(_answered, token=token, left=left))
+            await self.handle.settle(partial(_answered, token=token, left=left))
             times.append(time.perf_counter() - begun)
-        await self.home.settle(lambda _, now: used_up(now))
+        await self.handle.settle(lambda _, now: used_up(now))
         return times
 
     async def end(self) -> None:
-        self.gate.close()
+        self.queue.close()
         await asyncio.gather(*self.waiting, return_exceptions=True)
 
 

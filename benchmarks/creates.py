@@ -1,9 +1,9 @@
 """30, 100 and 300 calls of `posts.schedule` at once, against both throttles, on the jumping clock.
 
-Claim: no refusal, and done within 0.5 % of the optimum, (ceil(N / 30) - 1) hours, in the lane that
-calls have by default. The lane `bulk` leaves slots to others; on servers of before v2.20.0 (memory)
-that costs time, because slots come back one by one there. The usual limiters under the same
-conditions are in benchmarks/quota_policies.py. Run: python benchmarks/creates.py
+Claim: no refusal, and done within 0.5 % of the optimum, (ceil(N / 30) - 1) hours, at the priority
+that calls have by default. The priority `bulk` leaves slots to others; on servers of before v2.20.0
+(memory) that costs time, because slots come back one by one there. The usual limiters under the
+same conditions are in benchmarks/quota_policies.py. Run: python benchmarks/creates.py
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIMIT = 30
 LATENCY = 0.2
 
 
-async def run(creates: int, storage: Literal["redis", "memory"], lane: Priority) -> str:
+async def run(creates: int, storage: Literal["redis", "memory"], priority: Priority) -> str:
     """One job; returns its line."""
     async with Sandbox(clock=JumpingClock(), limit=LIMIT, storage=storage) as sandbox:
         channel = sandbox.add_integration("mastodon").id
@@ -32,22 +32,22 @@ async def run(creates: int, storage: Literal["redis", "memory"], lane: Priority)
         ):
             for number in range(creates):
                 post = NewPost(channel, f"post {number}")
-                group.create_task(postiz.posts.schedule(post, at=at, priority=lane))
+                group.create_task(postiz.posts.schedule(post, at=at, priority=priority))
         first, *_, last = (create.at for create in sandbox.creates)
         best = (-(-creates // LIMIT) - 1) * 3600
         ratio = f"{(last - first) / best:.4f}" if best else "-"
         return (
-            f"{storage:8} {lane.name.lower():12} {creates:6} {len(sandbox.posts):7} "
+            f"{storage:8} {priority.name.lower():12} {creates:6} {len(sandbox.posts):7} "
             f"{sandbox.refusals:9} {(last - first) / 3600:8.2f} {ratio:>18}"
         )
 
 
 def main() -> None:
-    print("storage  lane         creates  stored  refusals    hours  makespan/optimum")
-    for lane in Priority:
+    print("storage  priority         creates  stored  refusals    hours  makespan/optimum")
+    for priority in Priority:
         for storage in ("redis", "memory"):
             for creates in (30, 100, 300):
-                print(asyncio.run(run(creates, storage, lane)))
+                print(asyncio.run(run(creates, storage, priority)))
 
 
 if __name__ == "__main__":

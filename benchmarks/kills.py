@@ -30,7 +30,7 @@ from postiz_async import InvalidPostError, NewPost, PostizError
 from postiz_async.cli.options import Connection, find_target, open_client
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from kill_lab import ATTEMPTS, SPEED, Lane, many_kills
+from kill_lab import ATTEMPTS, SPEED, Series, many_kills
 from processes import PATIENCE, ended
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from processes import Server
 
 
-class NaiveLane(Lane):
+class NaiveSeries(Series):
     """Kills the runner below in the place of ours."""
 
     def command(self, file: Path) -> list[str]:
@@ -114,9 +114,8 @@ def main() -> None:
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
         few = max(1, options.kills // 20)
-        print(
-            f"\nbaseline\n{many_kills(Path(folder) / 'naive', few, options.seed, lane=NaiveLane)}"
-        )
+        naive = many_kills(Path(folder) / "naive", few, options.seed, series=NaiveSeries)
+        print(f"\nbaseline\n{naive}")
         tally = many_kills(Path(folder) / "ours", options.kills, options.seed)
     print(f"\npostiz_async\n{tally}")
     for trouble in tally.troubles:

@@ -1,8 +1,9 @@
 """Policies for the hourly quota of creates, side by side, in virtual time.
 
 Claim: this client, alone on its key, gets no 429, and on a server that counts in windows (since
-v2.20.0) it is done within 0.5 % of the optimum. What holds beside others is printed gate by gate;
-not every gate does. That processes take fixed shares of a limit is not offered, so not measured.
+v2.20.0) it is done within 0.5 % of the optimum. What holds beside others is printed, criterion by
+criterion; not every one holds. That processes take fixed shares of a limit is not offered, so
+not measured.
 
 Baselines in the same run: common limiters and retry loops, on the same model of the server, with
 50 workers and a network of 0.2 s there and back on average. A run that takes longer than four
@@ -181,10 +182,10 @@ class Server:
 
 
 def open_gate() -> Pass:
-    async def gate() -> None:
+    async def limiter() -> None:
         """There is nothing to wait for."""
 
-    return gate
+    return limiter
 
 
 def bucket(burst: int, seconds: float) -> Pass:
@@ -195,13 +196,13 @@ def local_guard() -> Pass:
     """At most LIMIT calls in the last hour by our own clock, stamped when they are sent."""
     sent: list[float] = []
 
-    async def gate() -> None:
+    async def limiter() -> None:
         loop = asyncio.get_running_loop()
         while len(sent) >= LIMIT and sent[-LIMIT] + HOUR > loop.time():
             await asyncio.sleep(sent[-LIMIT] + HOUR - loop.time() + 0.001)
         sent.append(loop.time())
 
-    return gate
+    return limiter
 
 
 def pyrate() -> Pass:
@@ -222,10 +223,10 @@ def pyrate() -> Pass:
     return lambda: limiter.try_acquire_async("key")
 
 
-async def persist(server: Server, gate: Pass, rng: random.Random, *, honour: bool) -> None:
+async def persist(server: Server, limiter: Pass, rng: random.Random, *, honour: bool) -> None:
     """Send until it is accepted, with exponential back-off or as `Retry-After` says."""
     for attempt in itertools.count():
-        await gate()
+        await limiter()
         wait = await server.create()
         if wait is None:
             return
@@ -245,7 +246,7 @@ BASELINES: dict[str, tuple[Callable[[], Pass], bool]] = {
 
 
 def baseline(name: str, creates: int, seed: int, *, sliding: bool, interactive: float) -> Result:
-    gate_of, honour = BASELINES[name]
+    limiter_of, honour = BASELINES[name]
     throttle = (MemoryThrottle if sliding else RedisThrottle)(LIMIT)
     best = optimum(creates)
     waits: list[float] = []
@@ -253,15 +254,15 @@ def baseline(name: str, creates: int, seed: int, *, sliding: bool, interactive: 
 
     async def run() -> Result:
         loop = asyncio.get_running_loop()
-        server, gate, todo = Server(throttle, rng), gate_of(), iter(range(creates))
+        server, limiter, todo = Server(throttle, rng), limiter_of(), iter(range(creates))
 
         async def worker() -> None:
             for _ in todo:
-                await persist(server, gate, rng, honour=honour)
+                await persist(server, limiter, rng, honour=honour)
 
         async def person(at: float) -> None:
             await asyncio.sleep(at)
-            await persist(server, gate, rng, honour=honour)
+            await persist(server, limiter, rng, honour=honour)
             waits.append(loop.time() - at)
 
         async def watch() -> None:
@@ -480,11 +481,11 @@ class Stage:
     async def _work(self, clients: list[Postiz], hold: Mortal, until: float) -> bool:
         """Work with these processes until the job is done, or until they are killed."""
         if self.scene.believed is not None:
-            clients[0].scheduler.gate.handle.restore(Ledger(limit=self.scene.believed))
-        gate = clients[0].scheduler.gate
+            clients[0].scheduler.queue.handle.restore(Ledger(limit=self.scene.believed))
+        queue = clients[0].scheduler.queue
         if len(clients) == 1:  # one that knows what is to come says so, as a batch does
-            gate.announcers += 1
-            gate.expect(len(self.todo))
+            queue.announcers += 1
+            queue.expect(len(self.todo))
         work = asyncio.gather(
             *(self._worker(clients[n % len(clients)]) for n in range(self.scene.workers))
         )
@@ -511,14 +512,14 @@ class Stage:
     async def _worker(self, postiz: Postiz) -> None:
         while self.todo:
             number = self.todo.popleft()
-            postiz.scheduler.gate.expect(-1)
+            postiz.scheduler.queue.expect(-1)
             self.out.add(number)
             try:
                 await postiz.posts.create(_body(self.channel, number), priority=Priority.BULK)
             except DeliveryUnknownError:
                 if not self._is_stored(number):
                     self.todo.append(number)
-                    postiz.scheduler.gate.expect(1)
+                    postiz.scheduler.queue.expect(1)
             self.out.remove(number)
 
     async def _person(self, postiz: Postiz, at: float) -> None:
@@ -560,11 +561,11 @@ def play(scene: Scene, seed: int) -> Result:
         return runner.run(Stage(scene, seed).run())
 
 
-# ------------------------------------------------------------------ the gates
+# ------------------------------------------------------------------ the criteria
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class Criterion:
     """What has to hold in a scene with any seed."""
 
     name: str
@@ -579,12 +580,12 @@ class Gate:
     note: str = ""
 
 
-def gates(*, full: bool) -> list[Gate]:
+def criteria(*, full: bool) -> list[Criterion]:
     many, seeds = Scene(creates=300), 20 if full else 8
     sizes = (30, 100, 300, 1000) if full else (30, 300)
     return [
         *(
-            Gate(
+            Criterion(
                 name=f"alone, N {size}, limit {limit}, {workers} workers",
                 scene=Scene(creates=size, limit=limit, workers=workers),
             )
@@ -592,22 +593,24 @@ def gates(*, full: bool) -> list[Gate]:
             for limit in (30, 90)
             for workers in (1, 50)
         ),
-        Gate(name="wall clock set by an hour, to and fro", scene=replace(many, wall_step=HOUR)),
-        Gate(name="clock 400 ppm fast", scene=replace(many, drift=4e-4)),
-        Gate(name="clock 400 ppm slow", scene=replace(many, drift=-4e-4)),
-        Gate(name="believed 30, is 90", scene=replace(many, limit=90, believed=30)),
-        Gate(name="believed 90, is 30", scene=replace(many, believed=90)),
-        Gate(
+        Criterion(
+            name="wall clock set by an hour, to and fro", scene=replace(many, wall_step=HOUR)
+        ),
+        Criterion(name="clock 400 ppm fast", scene=replace(many, drift=4e-4)),
+        Criterion(name="clock 400 ppm slow", scene=replace(many, drift=-4e-4)),
+        Criterion(name="believed 30, is 90", scene=replace(many, limit=90, believed=30)),
+        Criterion(name="believed 90, is 30", scene=replace(many, believed=90)),
+        Criterion(
             name="killed four times, state kept",
             scene=replace(many, restarts=(1000.0, 5000.0, 7201.0, 14000.0)),
             seeds=3,
         ),
-        Gate(name="20 of 30 used at the start", scene=replace(many, used=20)),
-        Gate(
+        Criterion(name="20 of 30 used at the start", scene=replace(many, used=20)),
+        Criterion(
             name="4 processes that share the state",
             scene=replace(many, creates=1000, processes=4),
         ),
-        Gate(
+        Criterion(
             name="another client, 5/h, N 300",
             scene=replace(many, others=5.0),
             utilisation=0.90,
@@ -616,7 +619,7 @@ def gates(*, full: bool) -> list[Gate]:
             seeds=seeds,
             note="the last slot of each window is left to the other; ten of them can cost a window",
         ),
-        Gate(
+        Criterion(
             name="another client, 5/h, N 1000",
             scene=replace(many, creates=1000, others=5.0),
             utilisation=0.96,
@@ -625,7 +628,7 @@ def gates(*, full: bool) -> list[Gate]:
             seeds=seeds // 4,
             note="the last slot of 25 a window is left to the other: 0.95 to 0.96 at best",
         ),
-        Gate(
+        Criterion(
             name="2 % lost",
             scene=replace(many, lost=0.02),
             utilisation=0.90,
@@ -633,7 +636,7 @@ def gates(*, full: bool) -> list[Gate]:
             note="no answer tells whether the last request of a window arrived; if it did not, "
             "the slot costs a window (0.8994): 10 windows at 1 % each hold in 0.90 of all seeds",
         ),
-        Gate(
+        Criterion(
             name="interactive calls, 4/h",
             scene=replace(many, interactive=4.0),
             utilisation=0.99,
@@ -641,27 +644,27 @@ def gates(*, full: bool) -> list[Gate]:
             greedy=True,
             seeds=seeds,
         ),
-        Gate(name="in-memory storage", scene=replace(many, sliding=True), utilisation=0.89),
-        Gate(
+        Criterion(name="in-memory storage", scene=replace(many, sliding=True), utilisation=0.89),
+        Criterion(
             name="30 of 30 used at the start",
             scene=replace(many, used=30),
             utilisation=0.0,
             refusals=1,
         ),
-        Gate(
-            name="(no gate) 4 processes, nothing shared",
+        Criterion(
+            name="(no criterion) 4 processes, nothing shared",
             scene=replace(many, processes=4, alien=True),
             utilisation=0.0,
             refusals=99,
             seeds=seeds,
         ),
-        Gate(
-            name="(no gate) rate headers stripped",
+        Criterion(
+            name="(no criterion) rate headers stripped",
             scene=replace(many, stripped=True),
             utilisation=0.0,
         ),
-        Gate(
-            name="(no gate) in-memory storage, other 5/h",
+        Criterion(
+            name="(no criterion) in-memory storage, other 5/h",
             scene=replace(many, sliding=True, others=5.0),
             utilisation=0.0,
             refusals=99,
@@ -669,48 +672,48 @@ def gates(*, full: bool) -> list[Gate]:
     ]
 
 
-def run(gate: Gate, seed: int) -> Result:
-    result = play(gate.scene, seed)
-    if not gate.greedy:
+def run(criterion: Criterion, seed: int) -> Result:
+    result = play(criterion.scene, seed)
+    if not criterion.greedy:
         return result
-    greedy = play(replace(gate.scene, reserve=0), seed)
+    greedy = play(replace(criterion.scene, reserve=0), seed)
     return replace(result, optimum=greedy.makespan or math.inf)
 
 
-def holds(gate: Gate, result: Result) -> bool:
-    """Whether a run keeps a gate."""
+def holds(criterion: Criterion, result: Result) -> bool:
+    """Whether a run keeps a criterion."""
     return (
-        result.utilisation >= gate.utilisation
-        and result.refusals <= gate.refusals
-        and result.others_refused <= gate.others_refused * max(1, result.others)
-        and not result.at_once < gate.at_once
+        result.utilisation >= criterion.utilisation
+        and result.refusals <= criterion.refusals
+        and result.others_refused <= criterion.others_refused * max(1, result.others)
+        and not result.at_once < criterion.at_once
         and not result.doubled
     )
 
 
 def judge(seed: int, *, full: bool) -> None:
-    """The gates of the policy, each with seeds from `seed` on."""
+    """The criteria of the policy, each with seeds from `seed` on."""
     print(
-        f"{'gate':39} held in  utilisation (least)  429s  blocked h  others refused  urgent at once"
+        f"{'case':39} held in  utilisation (least)  429s  blocked h  others refused  urgent at once"
     )
     notes: list[str] = []
-    for gate in gates(full=full):
-        results = [run(gate, seed + number) for number in range(gate.seeds)]
-        held = sum(holds(gate, result) for result in results)
+    for criterion in criteria(full=full):
+        results = [run(criterion, seed + number) for number in range(criterion.seeds)]
+        held = sum(holds(criterion, result) for result in results)
         others = sum(result.others for result in results)
         refused = sum(result.others_refused for result in results)
         waits = [wait for result in results for wait in result.waits]
         at_once = f"{statistics.fmean(wait <= AT_ONCE for wait in waits):.1%}" if waits else "-"
         used = [result.utilisation for result in results]
         print(
-            f"{gate.name:39} {held:3}/{gate.seeds:<3} "
+            f"{criterion.name:39} {held:3}/{criterion.seeds:<3} "
             f"{statistics.fmean(used):12.4f} ({min(used):.4f}) "
             f"{sum(result.refusals for result in results):6} "
             f"{sum(result.blocked for result in results) / HOUR:10.1f} "
             f"{f'{refused}/{others}' if others else '-':>15} {at_once:>15}"
         )
-        if held < gate.seeds and gate.note:
-            notes.append(f"  {gate.name}: {gate.note}")
+        if held < criterion.seeds and criterion.note:
+            notes.append(f"  {criterion.name}: {criterion.note}")
     print("\n".join(notes))
 
 
@@ -755,15 +758,15 @@ async def weigh(tickets: int) -> tuple[float, float]:
             api_key="sandbox", base_url="http://s", clock=sandbox.clock, transport=transport
         ) as postiz:
             await postiz.posts.create(_body(channel, 0))
-            gate = postiz.scheduler.gate
+            queue = postiz.scheduler.queue
             gc.collect()
             tracemalloc.start()
             begun = time.perf_counter()
             waiting = [
                 asyncio.ensure_future(
-                    gate.admit(
+                    queue.admit(
                         Ticket(
-                            lane=Priority.BULK,
+                            priority=Priority.BULK,
                             posts=1,
                             since=0.0,
                             max_wait=None,

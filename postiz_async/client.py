@@ -132,7 +132,7 @@ class Postiz(OpenClient):
         options = _outbox_options(outbox)
         self._own_store = _store_beside(options) if options and quota is None else None
         clock = clock if clock is not None else SystemClock()
-        gates = QueueFactory(
+        queues = QueueFactory(
             name=self.quota_name,
             fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
             clock=clock,
@@ -141,7 +141,7 @@ class Postiz(OpenClient):
             slots_without_store=slots_without_store,
             smooth=pacing == "smooth",
         )
-        super().__init__(clock, gates)
+        super().__init__(clock, queues)
         self._politeness = politeness
         self._validate = validate
         self._outbox_options = options
@@ -155,7 +155,7 @@ class Postiz(OpenClient):
     def __repr__(self) -> str:
         if self._api is None:
             return f"<Postiz {self._identity.root} closed>"
-        return f"<Postiz {self._identity.root} open, {self.scheduler.gate.view()}>"
+        return f"<Postiz {self._identity.root} open, {self.scheduler.queue.view()}>"
 
     @property
     def base_url(self) -> str:
@@ -193,14 +193,14 @@ class Postiz(OpenClient):
             transport=transport,
             clock=self._clock,
             identity=identity,
-            gate_of=self._gates.queue,
+            queue_of=self._queues.queue,
             politeness=self._politeness,
             on_attempt=self._on_attempt,
             on_call=self._on_call,
         )
         caller = BoundScheduler(scheduler)
-        shelf = UploadCache(self._clock, ledger_name(identity.root, identity.key.reveal()))
-        return Api(caller, Channels(), shelf, WakeSignal(), validates=self._validate)
+        uploads = UploadCache(self._clock, ledger_name(identity.root, identity.key.reveal()))
+        return Api(caller, Channels(), uploads, WakeSignal(), validates=self._validate)
 
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.outbox import Outbox  # noqa: PLC0415  (not every client needs it)
@@ -241,7 +241,7 @@ class Postiz(OpenClient):
     async def _let_go(self, api: Api | None) -> None:
         """Close what is the client's own, also when the closing is cancelled."""
         transport, self._transport, self._api = self._transport, None, None
-        if api is not None and self._gates.pool is None:  # a pool closes what its clients share
+        if api is not None and self._queues.pool is None:  # a pool closes what its clients share
             api.caller.scheduler.close()
         async with AsyncExitStack() as stack:
             if self._own_store is not None:

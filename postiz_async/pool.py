@@ -147,11 +147,11 @@ class FairTransport:
 
 
 class _Tenant(Postiz):
-    """A client in a pool: its gates are shared by all clients of its organisation."""
+    """A client in a pool: its queues are shared by all clients of its organisation."""
 
     def __init__(
         self,
-        gates: dict[str, AdmissionQueue],
+        queues: dict[str, AdmissionQueue],
         given_transport: Transport | None,
         *,
         api_key: Secret,
@@ -183,7 +183,7 @@ class _Tenant(Postiz):
             clock=clock,
             transport=transport,
         )
-        self._gates = dataclasses.replace(self._gates, pool=gates, transport=given_transport)
+        self._queues = dataclasses.replace(self._queues, pool=queues, transport=given_transport)
 
     @property
     def outbox(self) -> Outbox:
@@ -252,12 +252,12 @@ class PostizPool:
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(connections)
-        self._gates: dict[str, AdmissionQueue] = {}
+        self._queues: dict[str, AdmissionQueue] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
         self._clock = clock if clock is not None else SystemClock()
         self._make = partial(
             _Tenant,
-            self._gates,
+            self._queues,
             transport,
             quota=quota,
             slots_without_store=slots_without_store,
@@ -330,9 +330,9 @@ class PostizPool:
         for place in idle[: max(1, self._keep // 10)]:
             await self._clients.pop(place).aclose()
         used = {client.quota_name for client in self._clients.values()}
-        for name, gate in tuple(self._gates.items()):
-            if gate.is_at_rest and name.partition(".")[0] not in used:
-                del self._gates[name]
+        for name, queue in tuple(self._queues.items()):
+            if queue.is_at_rest and name.partition(".")[0] not in used:
+                del self._queues[name]
 
     async def open(self) -> Self:
         """Open the pool; `async with` does it."""
@@ -353,9 +353,9 @@ class PostizPool:
                 for client in clients.values():
                     group.start_soon(_close, client, seconds)
         finally:
-            for gate in self._gates.values():
-                gate.close()
-            self._gates.clear()
+            for queue in self._queues.values():
+                queue.close()
+            self._queues.clear()
             if transport is not None and transport is not self._given_transport:
                 await run_to_completion(transport.aclose())
 

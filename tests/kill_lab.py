@@ -124,17 +124,17 @@ def many_kills(
     seed: int,
     *,
     speed: float = SPEED,
-    lanes: int = 3,
-    lane: type[Lane] | None = None,
+    priorities: int = 3,
+    series: type[Series] | None = None,
 ) -> Tally:
     """Kill so often, in several campaigns at a time, each against a server of its own."""
-    made = lane or Lane
+    made = series or Series
     began = time.monotonic()
-    shares = [kills // lanes + (n < kills % lanes) for n in range(lanes)]
-    with ThreadPoolExecutor(lanes) as pool:
+    shares = [kills // priorities + (n < kills % priorities) for n in range(priorities)]
+    with ThreadPoolExecutor(priorities) as pool:
         tallies = pool.map(
-            lambda n: made(home / f"lane{n}", seed * lanes + n, speed).work(shares[n]),
-            range(lanes),
+            lambda n: made(home / f"priority{n}", seed * priorities + n, speed).work(shares[n]),
+            range(priorities),
         )
         total = sum(tallies, start=Tally())
     total.seconds = time.monotonic() - began
@@ -151,7 +151,7 @@ def fault_options() -> Iterator[str]:
         yield f"--fault={kind}:{100 * share:.3f}%:{more}".rstrip(":")
 
 
-class Lane:
+class Series:
     """One server, and campaigns against it, one after another."""
 
     def __init__(self, home: Path, seed: int, speed: float) -> None:

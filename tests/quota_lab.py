@@ -76,7 +76,7 @@ class Lab:
 
     @property
     def free(self) -> int | None:
-        return self.postiz.scheduler.gate.view().remaining
+        return self.postiz.scheduler.queue.view().remaining
 
 
 @asynccontextmanager
@@ -146,7 +146,7 @@ class LoopClock(Clock):
 
 
 class NotebookKeeper:
-    """A keeper that writes into a common notebook what it was given."""
+    """A store that writes into a common notebook what it was given."""
 
     def __init__(self, notes: list[object], *, broken: int = 0) -> None:
         self.notes = notes

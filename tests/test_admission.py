@@ -1,4 +1,4 @@
-"""Lanes, deadlines, what is seen of the queue, and how a client closes."""
+"""Priorities, deadlines, what is seen of the queue, and how a client closes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from postiz_async.scheduler.scheduler import Priority
 BULK = Priority.BULK
 
 
-# ------------------------------------------------------------------ lanes
+# ------------------------------------------------------------------ priorities
 
 
 async def test_any_whole_number_is_a_lane() -> None:
     async with lab(limit=1, reserve=0) as it:
         await it.create(0)
-        calls = [it.start(lane, priority=lane) for lane in (20, 10, 5, 0, -1)]
+        calls = [it.start(priority, priority=priority) for priority in (20, 10, 5, 0, -1)]
         await asyncio.gather(*calls)
         assert it.left == [0, -1, 0, 5, 10, 20]
 

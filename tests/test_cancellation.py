@@ -94,7 +94,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
     while True:
         stop += 1
         async with lab(limit=6, store=SlowStore() if shared else None) as it:
-            it.postiz.scheduler.keepers.append(NotebookKeeper([]))
+            it.postiz.scheduler.persistence.append(NotebookKeeper([]))
             if place == "later":
                 await it.create(0)
             was_cancelled = asyncio.create_task(run_to(it, stop, finish=finish))
@@ -106,7 +106,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
             await asyncio.gather(*behind)
             ledger = it.postiz.scheduler.ledger
             assert not ledger.flights, f"a reservation is left (await {stop})"
-            view = it.postiz.scheduler.gate.view()
+            view = it.postiz.scheduler.queue.view()
             assert (view.queued.interactive, view.in_flight) == (0, 0)
             assert it.sandbox.refusals == 0
             counted = len(it.sandbox.creates)
@@ -210,7 +210,7 @@ async def test_bulk_that_is_cancelled_in_flight_leaves_the_budget() -> None:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        budget = it.postiz.scheduler.gate.budget
+        budget = it.postiz.scheduler.queue.budget
         assert (budget.creates, budget.posts) == (0, 0)
 
 

@@ -129,9 +129,9 @@ async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixtur
             began = clock.monotonic()
             await asyncio.gather(*(upload(number, 40.0 * number) for number in (2, 3, 4)))
             assert clock.monotonic() < began + 700
-            gate = postiz.scheduler._routes[UPLOAD_FILE.name].gate
-            assert gate is not None
-            ledger = gate.handle.ledger
+            queue = postiz.scheduler._routes[UPLOAD_FILE.name].queue
+            assert queue is not None
+            ledger = queue.handle.ledger
             assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
     assert "longer than its reservation" not in caplog.text
 

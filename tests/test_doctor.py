@@ -36,13 +36,13 @@ def test_the_three_forms_of_an_address_are_tried() -> None:
 
 async def test_all_is_well() -> None:
     found = await look(Sandbox(clock=JumpingClock()))
-    assert all(finding.verdict is CheckStatus.FINE for finding in found.values())
+    assert all(finding.status is CheckStatus.FINE for finding in found.values())
     assert found["server"].text == "Postiz v2.21.9 or newer"
 
 
 async def test_a_wrong_key_is_refused() -> None:
     found = await look(Sandbox(clock=JumpingClock()), key="wrong")
-    assert found["key"].verdict is CheckStatus.WRONG
+    assert found["key"].status is CheckStatus.WRONG
     assert "Invalid API key" in found["key"].text
     assert "wrong" not in found["key"].text
 
@@ -50,12 +50,12 @@ async def test_a_wrong_key_is_refused() -> None:
 @pytest.mark.parametrize("key", ["Bearer sandbox", "  sandbox\n"])
 async def test_a_key_with_decorations_is_understood(key: str) -> None:
     found = await look(Sandbox(clock=JumpingClock()), key=key)
-    assert found["key"].verdict is CheckStatus.FINE
+    assert found["key"].status is CheckStatus.FINE
 
 
 async def test_a_client_secret_is_no_key() -> None:
     found = await look(Sandbox(clock=JumpingClock()), key="pcs_abc")
-    assert found["key form"].verdict is CheckStatus.WRONG
+    assert found["key form"].status is CheckStatus.WRONG
 
 
 async def test_no_key_at_all() -> None:
@@ -72,8 +72,8 @@ async def test_a_connection_that_breaks_half_way_is_a_finding() -> None:
     sandbox = Sandbox(clock=JumpingClock())
     sandbox.faults.add(Fault("reset", route="list_notifications"))
     found = await look(sandbox)
-    assert found["key"].verdict is CheckStatus.FINE
-    assert found["server"].verdict is CheckStatus.WRONG
+    assert found["key"].status is CheckStatus.FINE
+    assert found["server"].status is CheckStatus.WRONG
     assert found["server"].text == "The connection to the sandbox broke."
 
 
@@ -98,10 +98,10 @@ async def test_a_container_whose_api_lies_below_api() -> None:
     finally:
         await transport.aclose()
     found = by_subject(findings)
-    assert found[f"address {served.url}/public/v1"].verdict is CheckStatus.WRONG
+    assert found[f"address {served.url}/public/v1"].status is CheckStatus.WRONG
     right = found[f"address {served.url}/api/public/v1"]
     assert right.advice == f"Set POSTIZ_API_URL={served.url}/api"
-    assert found["key"].verdict is CheckStatus.FINE
+    assert found["key"].status is CheckStatus.FINE
 
 
 @pytest.mark.parametrize(
@@ -120,22 +120,22 @@ async def test_what_answers_without_being_postiz_is_not_well(
 ) -> None:
     found = await answers(WireResponse(status, HEADERS | {"content-type": kind}, body.encode()))
     address = found["address http://odd.invalid/public/v1"]
-    assert address.verdict is CheckStatus.WRONG
+    assert address.status is CheckStatus.WRONG
     assert words in address.text
-    assert found["API"].verdict is CheckStatus.WRONG
+    assert found["API"].status is CheckStatus.WRONG
     assert "key" not in found
 
 
 async def test_a_server_that_is_not_connected_does_not_accept_the_key() -> None:
     for body in (b"{}", b'{"connected": false}'):
         response = WireResponse(200, HEADERS | {"content-type": "application/json"}, body)
-        assert (await answers(response))["key"].verdict is CheckStatus.WRONG
+        assert (await answers(response))["key"].status is CheckStatus.WRONG
 
 
 async def test_a_replaced_token_is_not_to_be_copied_again() -> None:
     sandbox = Sandbox(clock=JumpingClock())
     key = (await look(sandbox, key="pos_replaced"))["key"]
-    assert (key.verdict, key.text) == (CheckStatus.WRONG, "refused: Invalid OAuth token")
+    assert (key.status, key.text) == (CheckStatus.WRONG, "refused: Invalid OAuth token")
     assert "each new approval ends the one before" in key.advice
     assert "API key" not in key.advice
 

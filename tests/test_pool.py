@@ -221,11 +221,11 @@ async def test_a_pool_forgets_organisations_whose_window_is_over() -> None:
     async with pool_of(servers, keep=2) as pool:
         for key in keys:
             await post(await pool.client(key), channels[key], "x")
-        assert len(pool._gates) == 6, "their windows run, and who comes back must know that"
+        assert len(pool._queues) == 6, "their windows run, and who comes back must know that"
         servers.clock.advance(3610)
         for key in keys[:3]:
             await post(await pool.client(key), channels[key], "x")
-        assert len(pool._gates) <= 4
+        assert len(pool._queues) <= 4
         assert (await (await pool.client(keys[0])).quota()).remaining == 2
 
 

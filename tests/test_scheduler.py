@@ -93,13 +93,13 @@ async def test_a_bulk_call_that_would_be_late_may_use_the_reserve() -> None:
 
 async def test_when_the_announced_work_shrinks_the_rest_need_not_wait() -> None:
     async with lab(limit=10, reserve=3) as it:
-        gate = it.postiz.scheduler.gate
-        gate.announcers += 1
-        gate.expect(20)
+        queue = it.postiz.scheduler.queue
+        queue.announcers += 1
+        queue.expect(20)
         bulk = [it.start(number, priority=BULK) for number in range(9)]
         await it.clock.sleep(60)
         assert len(it.left) == 7
-        gate.expect(-20)
+        queue.expect(-20)
         await asyncio.gather(*bulk)
         assert it.clock.monotonic() < 62
 
@@ -113,12 +113,12 @@ async def test_bulk_begins_with_four_creates_or_a_hundred_posts_in_flight(
         most: list[int] = []
 
         async def look() -> None:
-            most.append(it.postiz.scheduler.gate.budget.creates)
+            most.append(it.postiz.scheduler.queue.budget.creates)
 
         it.way.say = look
         await asyncio.gather(*(it.start(n, posts=posts, priority=BULK) for n in range(1, 13)))
         assert max(most) == creates
-        assert it.postiz.scheduler.gate.budget.creates == 0
+        assert it.postiz.scheduler.queue.budget.creates == 0
 
 
 async def test_an_idle_client_has_no_tasks() -> None:
@@ -190,7 +190,7 @@ async def test_those_who_are_overtaken_for_too_long_are_told() -> None:
         await it.create(0)
         bulk = [it.start(number, max_wait=600, priority=BULK) for number in range(1, 5)]
         await it.clock.sleep(1)
-        assert it.postiz.scheduler.gate.view().queued.bulk == 2
+        assert it.postiz.scheduler.queue.view().queued.bulk == 2
         urgent = [it.start(number) for number in (11, 12)]
         results = await asyncio.gather(*bulk, return_exceptions=True)
         assert [isinstance(result, QuotaWaitError) for result in results] == [False] * 2 + [
@@ -333,15 +333,15 @@ async def test_without_rate_headers_our_own_log_keeps_the_limit() -> None:
 
 
 def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKeeper:
-    keeper = NotebookKeeper(notes, broken=broken)
-    it.postiz.scheduler.keepers.append(keeper)
+    store = NotebookKeeper(notes, broken=broken)
+    it.postiz.scheduler.persistence.append(store)
 
     async def note() -> None:
         await asyncio.sleep(0)
         notes.append("sent")
 
     it.way.say = note
-    return keeper
+    return store
 
 
 async def test_the_state_is_kept_before_each_create_and_after_each_answer() -> None:
@@ -371,10 +371,10 @@ async def test_what_cannot_be_kept_is_not_sent() -> None:
 async def test_an_answer_is_returned_even_if_it_cannot_be_kept() -> None:
     async with lab(limit=3) as it:
         notes: list[object] = []
-        keeper = with_keeper(it, notes)
+        store = with_keeper(it, notes)
 
         async def break_it() -> CreatePost:
-            keeper.broken = 1
+            store.broken = 1
             return it.body(5)
 
         created = await it.create(5, prepare=break_it)
@@ -385,7 +385,7 @@ async def test_an_answer_is_returned_even_if_it_cannot_be_kept() -> None:
 async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> None:
     async with lab(limit=3) as it:
         notes: list[object] = []
-        keeper = with_keeper(it, notes)
+        store = with_keeper(it, notes)
         for number in range(3):
             await it.create(number)
         heir = Postiz(
@@ -395,7 +395,7 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
             transport=SandboxTransport(it.sandbox),
         )
         async with heir:
-            heir.scheduler.keepers.append(keeper)
+            heir.scheduler.persistence.append(store)
             await heir.scheduler.recall()
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
                 await heir.posts.create(it.body(9), max_wait=60)

@@ -1,13 +1,13 @@
 """Dates that may move a little, so that more posts share a request. PURE.
 
 The problem
-    Each row has a span in which its date may lie, a channel (its lane) and a size. A request has
-    one date, which lies in the spans of all its rows. Rows of one lane share a request only if
+    Each row has a span in which its date may lie, a channel and a size. A request has
+    one date, which lies in the spans of all its rows. Rows of one channel share a request only if
     they have one date anyway. Wanted are the fewest requests.
 
 What is optimal
-    `_cover` serves the span that ends first and takes with it, lane by lane, whatever ends next.
-    An exchange of rows shows that nothing needs fewer requests, as long as either the lanes or
+    `_cover` serves the span that ends first and takes with it what ends next in each channel.
+    An exchange of rows shows that nothing needs fewer requests, as long as either the channels or
     the number of posts is what limits a request. With sizes it is bin packing, which is hard:
     then the better of two ways is taken, and `bound` says how far it can be from the optimum.
     How far dates move is kept small among requests of that number, but not proved smallest.
@@ -34,7 +34,7 @@ __all__ = ["Span", "arrange", "bound", "date_all", "tightened"]
 
 _UNLIMITED = Limits(body=2**62, posts=2**62)
 
-_MISFITS = 64
+_MAX_SKIPPED = 64
 """Rows in a sequence that do not fit before a request counts as full."""
 
 _ROUNDS = 2
@@ -42,7 +42,7 @@ _ROUNDS = 2
 
 _MINUTE = 60
 _MINUTES_AROUND = 10
-"""How far from the best date one is looked for that is free in each lane, in minutes."""
+"""How far from the best date one is looked for that is free in each channel, in minutes."""
 
 
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -56,14 +56,14 @@ class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     place: int
     first: int
     size: int
-    lane: str
+    channel: str
 
 
 def tightened(spans: Iterable[Span]) -> list[Span]:
-    """Rows of one lane and date stay together, as far as the least movable of them can go."""
+    """Rows of one channel and date stay together, as far as the least movable of them can go."""
     together: defaultdict[tuple[str, int], list[Span]] = defaultdict(list)
     for span in spans:
-        together[span.lane, span.date].append(span)
+        together[span.channel, span.date].append(span)
     return [span for group in together.values() for span in _as_movable(group)]
 
 
@@ -85,7 +85,7 @@ def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
 def bound(spans: Iterable[Span], limits: Limits) -> int:
     """The number of requests below which no arrangement of these spans (tightened) can get.
 
-    For each cluster of overlapping spans the largest of: the requests that lanes alone need, the
+    For each cluster of overlapping spans the largest of: the requests that channels alone need, the
     requests that the number of posts alone needs, those that the bytes need if posts could be
     cut, and the posts of which no two fit together.
     """
@@ -156,7 +156,7 @@ def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
 
 
 def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
-    """Serve the span that ends first, together with what ends next in each other lane."""
+    """Serve the span that ends first, together with what ends next in each other channel."""
     waiting = _Waiting(spans)
     requests: list[list[Span]] = []
     for span in sorted(spans):
@@ -169,13 +169,13 @@ def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
 
 
 class _Waiting:
-    """Spans that have begun, by lane, the most urgent first."""
+    """Spans that have begun, by channel, the most urgent first."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self._coming = sorted(spans, key=_by_first, reverse=True)
-        self._lanes: defaultdict[str, list[Span]] = defaultdict(list)
+        self._channels: defaultdict[str, list[Span]] = defaultdict(list)
         self._heads: list[Span] = []
-        """At least the first of each lane; others among them are out of date."""
+        """At least the first of each channel; others among them are out of date."""
         self._served: set[int] = set()
 
     def is_served(self, span: Span) -> bool:
@@ -185,48 +185,48 @@ class _Waiting:
         """Let in the spans that have begun at a moment."""
         while self._coming and self._coming[-1].first <= moment:
             span = self._coming.pop()
-            lane = self._lanes[span.lane]
-            heapq.heappush(lane, span)
-            if lane[0] is span:
+            channel = self._channels[span.channel]
+            heapq.heappush(channel, span)
+            if channel[0] is span:
                 heapq.heappush(self._heads, span)
 
     def serve(self, limits: Limits) -> list[Span]:
-        """One request: rows of one date from each lane, as many as there is room for."""
+        """One request: rows of one date from each channel, as many as there is room for."""
         request: list[Span] = []
-        room, misfits = limits.body, 0
+        room, skipped = limits.body, 0
         seen: dict[str, list[Span]] = {}
-        while self._heads and len(request) < limits.posts and misfits < _MISFITS:
+        while self._heads and len(request) < limits.posts and skipped < _MAX_SKIPPED:
             head = heapq.heappop(self._heads)
-            lane = self._lanes[head.lane]
-            if head.lane in seen or not lane or lane[0] is not head:
+            channel = self._channels[head.channel]
+            if head.channel in seen or not channel or channel[0] is not head:
                 continue
-            seen[head.lane] = lane
-            taken = _take(lane, room, limits.posts - len(request), is_first=not request)
-            misfits = 0 if taken else misfits + 1
+            seen[head.channel] = channel
+            taken = _take(channel, room, limits.posts - len(request), is_first=not request)
+            skipped = 0 if taken else skipped + 1
             room -= sum(span.size for span in taken)
             request.extend(taken)
-        for lane in seen.values():
-            if lane:
-                heapq.heappush(self._heads, lane[0])
+        for channel in seen.values():
+            if channel:
+                heapq.heappush(self._heads, channel[0])
         self._served.update(span.place for span in request)
         return request
 
 
-def _take(lane: list[Span], room: int, most: int, *, is_first: bool) -> list[Span]:
-    """Rows of the first date of a lane that fit; the first of a request always does."""
+def _take(channel: list[Span], room: int, most: int, *, is_first: bool) -> list[Span]:
+    """Rows of the first date of a channel that fit; the first of a request always does."""
     taken: list[Span] = []
-    date = lane[0].date
-    while lane and lane[0].date == date and len(taken) < most:
-        if lane[0].size > room and not (is_first and not taken):
+    date = channel[0].date
+    while channel and channel[0].date == date and len(taken) < most:
+        if channel[0].size > room and not (is_first and not taken):
             break
-        span = heapq.heappop(lane)
+        span = heapq.heappop(channel)
         room -= span.size
         taken.append(span)
     return taken
 
 
 def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> int:
-    """Requests that are needed if rows were a liquid of these weights and lanes did not matter.
+    """Requests that are needed if rows were a liquid of these weights and channels did not matter.
 
     The span that ends first is served with what ends next, cut where the request is full.
     """
@@ -263,21 +263,21 @@ def _pour(open_: list[tuple[int, int]], room: int) -> None:
 
 
 class _Load:
-    """A request in the making: its rows by lane, and its date."""
+    """A request in the making: its rows by channel, and its date."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
-        self.lanes: defaultdict[str, list[Span]] = defaultdict(list)
+        self.channels: defaultdict[str, list[Span]] = defaultdict(list)
         for span in spans:
-            self.lanes[span.lane].append(span)
+            self.channels[span.channel].append(span)
         self.count, self.size = len(spans), sum(span.size for span in spans)
         self.date = _middle(spans)
 
     @property
     def spans(self) -> list[Span]:
-        return [span for lane in self.lanes.values() for span in lane]
+        return [span for channel in self.channels.values() for span in channel]
 
     def can_take(self, spans: Sequence[Span], limits: Limits) -> bool:
-        there = self.lanes.get(spans[0].lane)
+        there = self.channels.get(spans[0].channel)
         return (
             spans[0].first <= self.date <= spans[0].last
             and (there is None or there[0].date == spans[0].date)
@@ -285,10 +285,10 @@ class _Load:
             and self.size + sum(span.size for span in spans) <= limits.body
         )
 
-    def hand_over(self, lane: str, other: _Load) -> None:
-        spans = self.lanes.pop(lane)
+    def hand_over(self, channel: str, other: _Load) -> None:
+        spans = self.channels.pop(channel)
         size = sum(span.size for span in spans)
-        other.lanes[lane].extend(spans)
+        other.channels[channel].extend(spans)
         self.count, self.size = self.count - len(spans), self.size - size
         other.count, other.size = other.count + len(spans), other.size + size
 
@@ -307,11 +307,11 @@ def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
 
 
 def _exchange(giver: _Load, taker: _Load, limits: Limits) -> None:
-    for lane, spans in list(giver.lanes.items()):
+    for channel, spans in list(giver.channels.items()):
         date = spans[0].date
         is_nearer = abs(taker.date - date) < abs(giver.date - date)
-        if is_nearer and len(giver.lanes) > 1 and taker.can_take(spans, limits):
-            giver.hand_over(lane, taker)
+        if is_nearer and len(giver.channels) > 1 and taker.can_take(spans, limits):
+            giver.hand_over(channel, taker)
 
 
 def _window(spans: Sequence[Span]) -> tuple[int, int]:
@@ -333,7 +333,7 @@ def _middle(spans: Sequence[Span]) -> int:
 def date_all(requests: Sequence[list[Span]]) -> list[int]:
     """The date of each request.
 
-    Rows of one lane get different minutes if they had different dates, wherever their spans
+    Rows of one channel get different minutes if they had different dates, wherever their spans
     have such a minute near the date that moves them least.
     """
     dates = [_middle(spans) for spans in requests]
@@ -369,9 +369,9 @@ def _choices(spans: Sequence[Span], best: int) -> Iterator[int]:
 
 def _is_free(taken: dict[tuple[str, int], int], spans: Sequence[Span], date: int) -> bool:
     minute = date // _MINUTE
-    return all(taken.get((span.lane, minute), span.date) == span.date for span in spans)
+    return all(taken.get((span.channel, minute), span.date) == span.date for span in spans)
 
 
 def _take_minute(taken: dict[tuple[str, int], int], spans: Sequence[Span], date: int) -> None:
     for span in spans:
-        taken.setdefault((span.lane, date // _MINUTE), span.date)
+        taken.setdefault((span.channel, date // _MINUTE), span.date)

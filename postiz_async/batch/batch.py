@@ -217,10 +217,10 @@ class Batch(Afterwards):
     @property
     def _planner(self) -> Planner:
         scheduler, clock = self._postiz.scheduler, self._postiz.clock
-        home = scheduler.gate.handle
+        home = scheduler.queue.handle
         return Planner(
             size_of=self._checked.size_of,
-            limits=Limits(posts=scheduler.gate.budget.request_posts),
+            limits=Limits(posts=scheduler.queue.budget.request_posts),
             channels=self._checked.channels,
             not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
             moment=Moment(home.ledger, home.now(), clock.time()),
@@ -270,7 +270,7 @@ class Batch(Afterwards):
             InvalidPostError: the campaign has problems.
         """
         self._refuse_problems()
-        await self._postiz.scheduler.gate.handle.refresh()
+        await self._postiz.scheduler.queue.handle.refresh()
         planner, rows, align = self._planner, self._unsent(), self._choices.align
         self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
         return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
@@ -378,11 +378,11 @@ class Batch(Afterwards):
         # another run may have made the journal between our look for it and our lock
         self._know(replace(self._checked, records=await journal.rows()))
         await write_rows(journal, self._checked, self._unsent())
-        self._postiz.scheduler.keepers.append(journal)
+        self._postiz.scheduler.persistence.append(journal)
         try:
             await self._postiz.scheduler.recall()
         finally:
-            self._postiz.scheduler.keepers.remove(journal)
+            self._postiz.scheduler.persistence.remove(journal)
         return Job(
             postiz=self._postiz,
             journal=journal,

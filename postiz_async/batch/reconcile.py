@@ -42,7 +42,7 @@ _AROUND = timedelta(days=366)
 class Reconciled:
     """What a sweep saw.
 
-    `counts` tells how many rows and posts have which fate, `hidden` names the channels (ids)
+    `counts` tells how many rows and posts have which state, `hidden` names the channels (ids)
     that are gone from Postiz: it lists none of their posts, so nothing is known of them.
     `lacking_tags` are those that posts were sent with and do not have, by the number of posts.
     `doubles` tells how many posts were left that are one too many and may be deleted.
@@ -120,18 +120,18 @@ async def sweep_journal(
         look = await _look(postiz, journal, with_open=with_open)
         doomed &= look.doomed
     rows, listed = look.rows, look.listed.posts
-    found = suspects(look.verdicts, look.requests, rows, listed.values())
+    found = suspects(look.results, look.requests, rows, listed.values())
     unsure = await _make_whole(postiz, found)
     left = {r for each in look.in_doubt if not unsure.isdisjoint(each.refs) for r in each.refs}
-    verdicts = [each for each in look.keeping_own(unsure) if each.ref not in left]
+    results = [each for each in look.keeping_own(unsure) if each.ref not in left]
     doubles = {
-        verdict.post.id: verdict.post
-        for verdict in verdicts
-        if verdict.post is not None and verdict.post.id in doomed and verdict.ref not in unsure
+        result.post.id: result.post
+        for result in results
+        if result.post is not None and result.post.id in doomed and result.ref not in unsure
     }
     removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
-    await journal.found(judged(rows, verdicts, removed=removed, unsure=unsure))
-    summed = _summed(verdicts, rows, lacking_tags(verdicts, intents(look.requests)))
+    await journal.found(judged(rows, results, removed=removed, unsure=unsure))
+    summed = _summed(results, rows, lacking_tags(results, intents(look.requests)))
     return replace(summed, doubles=len(doubles.keys() - removed))
 
 
@@ -143,33 +143,33 @@ class _Comparison:
     in_doubt: Sequence[SentRequest]
     requests: Sequence[SentRequest]
     listed: Calendar
-    verdicts: Sequence[SweepResult]
+    results: Sequence[SweepResult]
 
     @property
     def doomed(self) -> set[str]:
         """Ids of the doubles that may be deleted."""
-        return {v.post.id for v in self.verdicts if v.may_delete and v.post is not None}
+        return {v.post.id for v in self.results if v.may_delete and v.post is not None}
 
     def keeping_own(self, unsure: Collection[str]) -> list[SweepResult]:
-        """The verdicts, where a row's own post stays beside one that may be half made.
+        """The results, where a row's own post stays beside one that may be half made.
 
         Args:
             unsure: refs of rows whose adopted post may be half made.
         """
-        firsts = {v.ref: v.post for v in self.verdicts if v.fate is SweepState.ADOPTED}
-        return [self._keeping_own(each, firsts, unsure) for each in self.verdicts]
+        firsts = {v.ref: v.post for v in self.results if v.state is SweepState.ADOPTED}
+        return [self._keeping_own(each, firsts, unsure) for each in self.results]
 
     def _keeping_own(
-        self, verdict: SweepResult, firsts: Mapping[str, Post | None], unsure: Collection[str]
+        self, result: SweepResult, firsts: Mapping[str, Post | None], unsure: Collection[str]
     ) -> SweepResult:
-        own = self.listed.posts.get(self.rows[verdict.ref].post_id or "")
-        if own is None or verdict.ref not in unsure or verdict.ref not in firsts:
-            return verdict
-        if verdict.fate is SweepState.ADOPTED:
-            return replace(verdict, fate=SweepState.FINE, post=own)
-        if verdict.post is not None and verdict.post.id == own.id:
-            return replace(verdict, post=firsts[verdict.ref], may_delete=False)
-        return verdict
+        own = self.listed.posts.get(self.rows[result.ref].post_id or "")
+        if own is None or result.ref not in unsure or result.ref not in firsts:
+            return result
+        if result.state is SweepState.ADOPTED:
+            return replace(result, state=SweepState.FINE, post=own)
+        if result.post is not None and result.post.id == own.id:
+            return replace(result, post=firsts[result.ref], may_delete=False)
+        return result
 
 
 async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Comparison:
@@ -181,7 +181,7 @@ async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Compar
     sent = intents(requests)
     channels = {channel.id for channel in await postiz.integrations.list()}
     listed = await _listed(postiz, rows, sent, channels)
-    verdicts = sweep(
+    results = sweep(
         rows.values(),
         sent,
         listed.posts.values(),
@@ -189,7 +189,7 @@ async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Compar
         now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
         copies={copy.post_id for copy in await journal.copies()},
     )
-    return _Comparison(rows, in_doubt, requests, listed, verdicts)
+    return _Comparison(rows, in_doubt, requests, listed, results)
 
 
 async def _listed(
@@ -214,11 +214,11 @@ async def _listed(
 
 async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    mending = Mending(postiz, Outage.of(postiz))
+    repair = Mending(postiz, Outage.of(postiz))
     return {
         each.ref
         for each in found
-        if await mending.mend(each.sent, each.place, each.post, has_ended=False) == "unsure"
+        if await repair.mend(each.sent, each.place, each.post, has_ended=False) == "unsure"
     }
 
 
@@ -246,14 +246,12 @@ async def _remove(postiz: Postiz, doubles: Iterable[Post]) -> set[str]:
 
 
 def _summed(
-    verdicts: Sequence[SweepResult], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
+    results: Sequence[SweepResult], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
 ) -> Reconciled:
     counts = {
-        fate.value: number
-        for fate in SweepState
-        if (number := sum(verdict.fate is fate for verdict in verdicts))
+        state.value: number
+        for state in SweepState
+        if (number := sum(result.state is state for result in results))
     }
-    hidden = {
-        rows[verdict.ref].channel for verdict in verdicts if verdict.fate is SweepState.HIDDEN
-    }
+    hidden = {rows[result.ref].channel for result in results if result.state is SweepState.HIDDEN}
     return Reconciled(counts, tuple(sorted(hidden)), lacking)

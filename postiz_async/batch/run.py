@@ -76,8 +76,8 @@ class Runner:
         await self._learn_marks(requests, lost)
         self._media.need(row for request in requests for row in request.rows)
         self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
-        scheduler.keepers.append(self.job.journal)
-        scheduler.gate.announcers += 1
+        scheduler.persistence.append(self.job.journal)
+        scheduler.queue.announcers += 1
         self._expect(len(requests))
         self._fence.coming = len(requests)
         try:
@@ -92,8 +92,8 @@ class Runner:
             raise first_error(errors) from errors
         finally:
             self._expect(-self._expected)
-            scheduler.gate.announcers -= 1
-            scheduler.keepers.remove(self.job.journal)
+            scheduler.queue.announcers -= 1
+            scheduler.persistence.remove(self.job.journal)
 
     @property
     def uploads_done(self) -> int:
@@ -114,35 +114,37 @@ class Runner:
             request, rest = self._cut(request)
             if planned:
                 self._expect(-1)
-            fate = await self._sender.send(request) if request.rows else None
+            result = await self._sender.send(request) if request.rows else None
         finally:
             self._senders.release()
             self._fence.coming -= 1
-        if fate is not None:
-            await self._go_on(fate)
+        if result is not None:
+            await self._go_on(result)
         if rest:
             await self._replan(rest)
 
-    async def _go_on(self, fate: SendResult) -> None:
+    async def _go_on(self, result: SendResult) -> None:
         """Do what follows when a sender is free again."""
-        if isinstance(fate, Stored):
-            await self._stored(fate)
-        elif isinstance(fate, Refused):
-            await self._isolate(fate)
-        elif isinstance(fate, TooLate):
-            await self._too_late(fate.request)
+        if isinstance(result, Stored):
+            await self._stored(result)
+        elif isinstance(result, Refused):
+            await self._isolate(result)
+        elif isinstance(result, TooLate):
+            await self._too_late(result.request)
         else:
-            rows = {row.ref: row for row in fate.request.rows}
-            await self._look_up_and_go_on(fate.sent, rows, age=fate.age, is_broken=fate.is_broken)
+            rows = {row.ref: row for row in result.request.rows}
+            await self._look_up_and_go_on(
+                result.sent, rows, age=result.age, is_broken=result.is_broken
+            )
 
     def _expect(self, creates: int) -> None:
         """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
         self._expected += creates
-        self.job.postiz.scheduler.gate.expect(creates)
+        self.job.postiz.scheduler.queue.expect(creates)
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
         """What the server can do in the time of one request, and the rest."""
-        most = self.job.postiz.scheduler.gate.budget.request_posts
+        most = self.job.postiz.scheduler.queue.budget.request_posts
         return PlannedRequest(request.rows[:most]), request.rows[most:]
 
     async def _with_media(self, request: PlannedRequest) -> PlannedRequest:
@@ -273,7 +275,7 @@ class Runner:
 
     async def _replan(self, rows: tuple[Row, ...]) -> None:
         """Send rows that were in a request before; they may differ in their dates now."""
-        limits = Limits(posts=self.job.postiz.scheduler.gate.budget.request_posts)
+        limits = Limits(posts=self.job.postiz.scheduler.queue.budget.request_posts)
         requests = plan(rows, self.job.size_of, limits)
         self._fence.coming += len(requests)
         async with anyio.create_task_group() as group:
@@ -375,6 +377,6 @@ _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date;
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
 
 
-def _is_unnamed(fate: SendResult) -> TypeGuard[Refused]:
+def _is_unnamed(result: SendResult) -> TypeGuard[Refused]:
     """Whether a request was refused for one of its posts, and nothing says which."""
-    return isinstance(fate, Refused) and not fate.guilty and not fate.is_size
+    return isinstance(result, Refused) and not result.guilty and not result.is_size

@@ -215,9 +215,9 @@ SendResult: TypeAlias = Stored | Refused | TooLate | Lost
 class _UnsentError(Exception):
     """A request must not leave any more; nothing was sent."""
 
-    def __init__(self, fate: SendResult | None) -> None:
+    def __init__(self, result: SendResult | None) -> None:
         super().__init__()
-        self.fate = fate
+        self.result = result
 
 
 class RequestSender:
@@ -239,21 +239,21 @@ class RequestSender:
     async def send(self, request: PlannedRequest) -> SendResult:
         """Send a request, and write down what became of it as far as that is known.
 
-        Rows that another run has stored meanwhile are taken over and are not in its fate.
+        Rows that another run has stored meanwhile are taken over and are not in its result.
 
         Raises:
             PostizError: the job has to stop.
         """
         others = self._job.others
-        fate: SendResult | None = None
+        result: SendResult | None = None
         try:
-            while fate is None:
+            while result is None:
                 request = await others.give_way(request)
-                fate = await self._send(request) if request.rows else Stored(request, {})
+                result = await self._send(request) if request.rows else Stored(request, {})
         finally:
             others.over()
         await others.tell()
-        return fate
+        return result
 
     async def _send(self, request: PlannedRequest) -> SendResult | None:
         """The same; None if it was not sent because another run comes first."""
@@ -289,7 +289,7 @@ class RequestSender:
             )
         except _UnsentError as end:
             await self._set_aside(request, number)
-            return end.fate
+            return end.result
         except InvalidPostError as error:
             await self._set_aside(request, number)
             return Refused(request, error.problems[0].message, is_size=True)

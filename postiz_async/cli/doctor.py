@@ -69,7 +69,7 @@ class CheckResult:
     """One thing that was looked at, and what to change when it is not fine."""
 
     subject: str
-    verdict: CheckStatus
+    status: CheckStatus
     text: str
     advice: str = ""
 
@@ -134,7 +134,7 @@ async def examine(
         findings.append(
             CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
         )
-    elif findings[-2].verdict is CheckStatus.FINE:
+    elif findings[-2].status is CheckStatus.FINE:
         findings.append(await _server(here))
     return findings
 
@@ -276,7 +276,7 @@ async def doctor(
     findings.insert(
         0, CheckResult("settings", CheckStatus.FINE, f"the key comes from {target.source}")
     )
-    is_well = all(finding.verdict is not CheckStatus.WRONG for finding in findings)
+    is_well = all(finding.status is not CheckStatus.WRONG for finding in findings)
     if spend_one and is_well:
         async with open_client(target) as postiz:
             await postiz.posts.probe()
@@ -295,9 +295,9 @@ async def doctor(
 
 def _found(findings: list[CheckResult]) -> bool:
     """Whether the API was found, at another address than the one that was given, and works."""
-    accepted = any(f.subject == "key" and f.verdict is CheckStatus.FINE for f in findings)
+    accepted = any(f.subject == "key" and f.status is CheckStatus.FINE for f in findings)
     only_addresses = all(
-        f.subject.startswith("address") for f in findings if f.verdict is CheckStatus.WRONG
+        f.subject.startswith("address") for f in findings if f.status is CheckStatus.WRONG
     )
     return accepted and only_addresses
 
@@ -305,7 +305,7 @@ def _found(findings: list[CheckResult]) -> bool:
 def _show(output: Output, findings: list[CheckResult]) -> None:
     for finding in findings:
         line = Text()
-        line.append(f"{finding.verdict.value:8}", _STYLES[finding.verdict])
+        line.append(f"{finding.status.value:8}", _STYLES[finding.status])
         line.append(f"{finding.subject}: {finding.text}")
         output.out.print(line)
         if finding.advice:

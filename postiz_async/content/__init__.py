@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from postiz_async.content.html import sanitise
 from postiz_async.content.input_types import (
+    body_type_problems,
     faults,
     input_type_problems,
-    misfits_of_body,
-    misfits_of_request,
+    request_type_problems,
 )
 from postiz_async.content.length import Counts, counted_text, length, utf16_length
 from postiz_async.content.preview import Preview, preview, published_text
@@ -18,16 +18,16 @@ __all__ = [
     "Counts",
     "Editor",
     "Preview",
+    "body_type_problems",
     "counted_text",
     "faults",
     "input_type_problems",
     "is_sent_as_it_is",
     "length",
-    "misfits_of_body",
-    "misfits_of_request",
     "preview",
     "published_text",
     "render",
+    "request_type_problems",
     "sanitise",
     "split",
     "utf16_length",

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InputTypeProblem",
+    "body_type_problems",
     "faults",
     "input_type_problems",
-    "misfits_of_body",
-    "misfits_of_request",
+    "request_type_problems",
 ]
 
 
@@ -69,13 +69,13 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     yield from _thread(post.thread)
 
 
-def misfits_of_body(body: object) -> Iterator[InputTypeProblem]:
+def body_type_problems(body: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the body of a request; its fields are not looked at."""
     hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
     yield from _one(".body", body, CreatePost, hint)
 
 
-def misfits_of_request(at: object, tags: object) -> Iterator[InputTypeProblem]:
+def request_type_problems(at: object, tags: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the moment and the tags of a request."""
     yield from _one(".at", at, datetime, "a datetime with a time zone is wanted")
     yield from _listed(".tags", tags, "a list of texts is wanted")

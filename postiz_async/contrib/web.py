@@ -74,7 +74,7 @@ class Credentials:
 
 
 class RequestClient:
-    """A client as one request uses it: in the interactive lane, waiting no longer than it may.
+    """A client as one request uses it: in the interactive priority, waiting no longer than it may.
 
     Args:
         client: the open client.

@@ -1,4 +1,4 @@
-"""Verdicts of a sweep to what the journal and the report say of the rows. PURE."""
+"""Results of a sweep to what the journal and the report say of the rows. PURE."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ _WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
 
 def judged(
     rows: Mapping[str, RowRecord],
-    verdicts: Iterable[SweepResult],
+    results: Iterable[SweepResult],
     *,
     removed: Collection[str] = (),
     unsure: Collection[str] = (),
 ) -> list[RowRecord]:
-    """The rows of which the verdicts say something new.
+    """The rows of which the results say something new.
 
     Args:
         rows: of the journal, by ref.
-        verdicts: see `delivery.sweep.sweep`.
+        results: see `delivery.sweep.sweep`.
         removed: ids of the doubles that were deleted.
         unsure: refs of rows whose adopted post may be half made.
     """
     by_ref: defaultdict[str, list[SweepResult]] = defaultdict(list)
-    for verdict in verdicts:
-        by_ref[verdict.ref].append(verdict)
+    for result in results:
+        by_ref[result.ref].append(result)
     notes = dict.fromkeys(unsure, FOUND_UNSURE)
     after = {
         ref: _row(rows[ref], said, removed, notes.get(ref, FOUND)) for ref, said in by_ref.items()
@@ -58,10 +58,10 @@ def judged(
 def _row(
     row: RowRecord, said: Sequence[SweepResult], removed: Collection[str], note: str
 ) -> RowRecord:
-    findings = [_finding(each, removed) for each in said if each.fate in _FINDINGS]
-    texts = [text for verdict in said if (text := _text(verdict, removed))]
-    for verdict in said:
-        row = _adopted(row, verdict, note)
+    findings = [_finding(each, removed) for each in said if each.state in _FINDINGS]
+    texts = [text for result in said if (text := _text(result, removed))]
+    for result in said:
+        row = _adopted(row, result, note)
     if findings:
         weightiest = min(findings, key=_WEIGHT.index)
         return replace(row, finding=weightiest, remark="; ".join(texts))
@@ -70,43 +70,43 @@ def _row(
     return row
 
 
-def _finding(verdict: SweepResult, removed: Collection[str]) -> Finding:
-    is_gone = verdict.fate is SweepState.DOUBLED and verdict.post and verdict.post.id in removed
-    return Finding.DEDUPLICATED if is_gone else _FINDINGS[verdict.fate]
+def _finding(result: SweepResult, removed: Collection[str]) -> Finding:
+    is_gone = result.state is SweepState.DOUBLED and result.post and result.post.id in removed
+    return Finding.DEDUPLICATED if is_gone else _FINDINGS[result.state]
 
 
-def _adopted(row: RowRecord, verdict: SweepResult, note: str) -> RowRecord:
+def _adopted(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
     """The row with the post and the date that the server has; the mark is no part of a date."""
-    if verdict.post is None or verdict.fate not in {
+    if result.post is None or result.state not in {
         SweepState.FINE,
         SweepState.MOVED,
         SweepState.ADOPTED,
     }:
         return row
-    second = int(stored_at(verdict.post).timestamp())
+    second = int(stored_at(result.post).timestamp())
     row = row if second == int(row.date) else replace(row, date=second)
-    if verdict.fate is SweepState.ADOPTED:
-        return replace(row, state=RowState.STORED, post_id=verdict.post.id, note=note)
-    if verdict.fate is SweepState.FINE and row.note in UNSURE and note == FOUND:
+    if result.state is SweepState.ADOPTED:
+        return replace(row, state=RowState.STORED, post_id=result.post.id, note=note)
+    if result.state is SweepState.FINE and row.note in UNSURE and note == FOUND:
         return replace(row, note=UNSURE[row.note])
     return row
 
 
-def _text(verdict: SweepResult, removed: Collection[str]) -> str:
-    if verdict.fate is SweepState.DELETED:
+def _text(result: SweepResult, removed: Collection[str]) -> str:
+    if result.state is SweepState.DELETED:
         return "deleted in Postiz; it is not sent again"
-    if verdict.fate is SweepState.HIDDEN:
+    if result.state is SweepState.HIDDEN:
         return "its channel is gone from Postiz, so it is not listed any more"
-    if verdict.post is None:
+    if result.post is None:
         return ""
-    post = verdict.post
-    if verdict.fate is SweepState.EQUAL:
+    post = result.post
+    if result.state is SweepState.EQUAL:
         return f"somebody else stored an equal post at the same moment: {post.id}; it is left alone"
-    if verdict.fate is SweepState.DOUBLED and post.id in removed:
+    if result.state is SweepState.DOUBLED and post.id in removed:
         return f"was stored twice; {post.id} was deleted"
-    if verdict.fate is SweepState.DOUBLED:
+    if result.state is SweepState.DOUBLED:
         return f"is stored twice, as {post.id} too; delete one of them in Postiz"
-    return _moved(verdict.put_at, stored_at(post)) if verdict.put_at is not None else ""
+    return _moved(result.put_at, stored_at(post)) if result.put_at is not None else ""
 
 
 def _moved(put_at: datetime, now_at: datetime) -> str:

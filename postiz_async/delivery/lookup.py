@@ -220,7 +220,7 @@ class LookUp:
     ) -> dict[int, Post]:
         lost_at = self._clock.monotonic()
         settled_at = lost_at + settles
-        usual = len(sent.refs) / self._postiz.scheduler.gate.budget.rate
+        usual = len(sent.refs) / self._postiz.scheduler.queue.budget.rate
         shortest = pause = max(FIRST_PAUSE, 3 * usual)
         before: dict[int, Post] | None = None
         while True:

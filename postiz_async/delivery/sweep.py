@@ -88,13 +88,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """The fate of a row, and the post that it is about.
+    """The state of a row, and the post that it is about.
 
     `put_at` is only of a MOVED: where it was put. `may_delete` is only of a DOUBLED: `post` is
     the one too many.
     """
 
-    fate: SweepState
+    state: SweepState
     ref: str
     post: Post | None = None
     put_at: datetime | None = None
@@ -145,27 +145,27 @@ def sweep(
         copies: ids of posts that equal those of rows and are meant to stay beside them.
 
     Returns:
-        At most one verdict for each row that was ever sent, then those on further posts.
+        At most one result for each row that was ever sent, then those on further posts.
     """
     by_ref: dict[str, RowRecord] = {row.ref: row for row in rows}
     posts = {post.id: post for post in listed if post.id not in copies}
     look = _Look(posts, by_ref, sent, now)
-    verdicts: list[SweepResult] = []
+    results: list[SweepResult] = []
     extras: list[SweepResult] = []
     for ref, tries in look.tries.items():
         if not any(try_.item.integration.id in channels for try_ in tries):
             if by_ref[ref].post_id is not None:
-                verdicts.append(SweepResult(SweepState.HIDDEN, ref))
+                results.append(SweepResult(SweepState.HIDDEN, ref))
             continue
         own, first = look.own(ref), next(iter(look.marked[ref]), None)
         is_surplus = own is not None and look.may_delete(ref, own, first)
         kept = first if own is None or is_surplus else own
         if kept is None:
             if by_ref[ref].post_id is not None:
-                verdicts.append(SweepResult(SweepState.DELETED, ref))
+                results.append(SweepResult(SweepState.DELETED, ref))
             continue
-        verdicts.append(
-            look.own_verdict(by_ref[ref], kept)
+        results.append(
+            look.own_result(by_ref[ref], kept)
             if kept is own
             else SweepResult(SweepState.ADOPTED, ref, kept)
         )
@@ -174,21 +174,21 @@ def sweep(
             for post in look.all_of(ref)
             if post is not kept
         )
-    return [*verdicts, *extras, *look.equals()]
+    return [*results, *extras, *look.equals()]
 
 
 def suspects(
-    verdicts: Iterable[SweepResult],
+    results: Iterable[SweepResult],
     requests: Iterable[SentRequest],
     rows: Mapping[str, RowRecord],
     listed: Iterable[Post] = (),
 ) -> list[Suspect]:
-    """Which of the posts that are adopted, now or before, may be half made, see `mending`.
+    """Which of the posts that are adopted, now or before, may be half made, see `repair`.
 
     The posts of a request are made one after another, so all but the last that is there are whole.
     """
-    said = {verdict.ref: verdict for verdict in verdicts if verdict.fate in _HELD}
-    adopted = {ref: v.post for ref, v in said.items() if v.fate is SweepState.ADOPTED and v.post}
+    said = {result.ref: result for result in results if result.state in _HELD}
+    adopted = {ref: v.post for ref, v in said.items() if v.state is SweepState.ADOPTED and v.post}
     found: dict[str, Suspect] = {}
     last: dict[str, tuple[SentRequest, int]] = {}
     for sent in requests:
@@ -204,10 +204,10 @@ def suspects(
     own = {row.post_id for row in rows.values() if row.note not in UNSURE}
     whole = are_whole(listed, own)
     moments = {parse_date(sent.body.date) for sent, _ in last.values()}
-    for ref, verdict in said.items():
-        post, row = verdict.post, rows[ref]
+    for ref, result in said.items():
+        post, row = result.post, rows[ref]
         is_new = (
-            verdict.fate is SweepState.ADOPTED and stored_at(post) not in moments if post else False
+            result.state is SweepState.ADOPTED and stored_at(post) not in moments if post else False
         )
         if post is None or post.id in whole or not (is_new or row.note in UNSURE):
             continue
@@ -237,17 +237,17 @@ def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> froze
     return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
-def lacking_tags(verdicts: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:
+def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:
     """Tags that posts were sent with and do not have, with the number of those posts.
 
     Postiz drops tags that it does not know, and no route lists those that it knows.
     """
     wanted = {intent.ref: intent.tags for intent in sent}
     lacking: Counter[str] = Counter()
-    for verdict in verdicts:
-        if verdict.post is not None and verdict.fate in {SweepState.FINE, SweepState.ADOPTED}:
-            there = {tag.tag.name for tag in verdict.post.tags}
-            lacking.update(set(wanted.get(verdict.ref, ())) - there)
+    for result in results:
+        if result.post is not None and result.state in {SweepState.FINE, SweepState.ADOPTED}:
+            there = {tag.tag.name for tag in result.post.tags}
+            lacking.update(set(wanted.get(result.ref, ())) - there)
     return lacking
 
 
@@ -292,7 +292,7 @@ class _Look:
         """The listed post that the journal knows as this row's."""
         return self.posts.get(self.rows[ref].post_id or "")
 
-    def own_verdict(self, row: RowRecord, post: Post) -> SweepResult:
+    def own_result(self, row: RowRecord, post: Post) -> SweepResult:
         """Whether a row's post is where its request put it, to the millisecond.
 
         Another host's post of the row has other milliseconds, and is there as well.

@@ -272,9 +272,9 @@ class Outbox:
 
     async def _leaves_in(self, entry: OutboxEntry) -> float:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before."""
-        gate = self._postiz.scheduler.gate
-        before = await self._file.ahead(entry) + gate.view().queued.interactive
-        return max(gate.leaves_in(before + 1), self._sender.outage.pauses_for)
+        queue = self._postiz.scheduler.queue
+        before = await self._file.ahead(entry) + queue.view().queued.interactive
+        return max(queue.leaves_in(before + 1), self._sender.outage.pauses_for)
 
     # -------------------------------------------------------------- telling
 

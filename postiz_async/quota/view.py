@@ -16,7 +16,7 @@ __all__ = ["Queued", "Quota", "show"]
 
 
 class Queued(msgspec.Struct, frozen=True):
-    """Calls that wait for a slot, by lane."""
+    """Calls that wait for a slot, by priority."""
 
     interactive: int = 0
     bulk: int = 0

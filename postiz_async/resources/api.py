@@ -42,35 +42,35 @@ class Api:
         self,
         caller: BoundScheduler,
         channels: Channels,
-        shelf: UploadCache,
-        hint: WakeSignal,
+        uploads: UploadCache,
+        wake: WakeSignal,
         *,
         validates: bool,
     ) -> None:
         self.caller = caller
         self._channels = channels
-        self._shelf = shelf
-        self._hint = hint
+        self._uploads = uploads
+        self._wake = wake
         self._validates = validates
         self.vetting = Preflight(caller, channels)
         self.notifications = Notifications(caller)
-        self.posts = Posts(caller, channels, hint, validates=validates)
-        self.media = MediaResource(caller, shelf)
+        self.posts = Posts(caller, channels, wake, validates=validates)
+        self.media = MediaResource(caller, uploads)
         self.integrations = Integrations(caller, channels)
         self.analytics = Analytics(caller)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
         caller = BoundScheduler(self.caller.scheduler, options)
-        return Api(caller, self._channels, self._shelf, self._hint, validates=self._validates)
+        return Api(caller, self._channels, self._uploads, self._wake, validates=self._validates)
 
 
 class OpenClient:
     """What a client does once it is open."""
 
-    def __init__(self, clock: Clock, gates: QueueFactory) -> None:
+    def __init__(self, clock: Clock, queues: QueueFactory) -> None:
         self._clock = clock
-        self._gates = gates
+        self._queues = queues
         self._api: Api | None = None
 
     @property
@@ -125,7 +125,7 @@ class OpenClient:
                 as long as it takes.
             deadline: when a create must have left, with a time zone; one that cannot raises
                 `QuotaWaitError` at once.
-            priority: the lane of creates: `Priority`, or another whole number.
+            priority: the priority of creates: `Priority`, or another whole number.
             headers: added to each request that the call causes; the client's own cannot be
                 replaced.
 
@@ -182,8 +182,8 @@ class OpenClient:
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
         scheduler = self.scheduler
-        await scheduler.gate.handle.refresh()
-        return scheduler.gate.view()
+        await scheduler.queue.handle.refresh()
+        return scheduler.queue.view()
 
     def quota_changes(self) -> AsyncGenerator[Quota]:
         """The quota now and after each change: a call queued, left or answered, a window over.
@@ -194,12 +194,12 @@ class OpenClient:
         A slow reader gets the newest state, not each one. What other processes do to a shared
         store is seen within five seconds. Ends when the client is closed. Sends nothing.
         """
-        poll = None if self._gates.store is None else STORE_LOOK
-        return self.scheduler.gate.changes(poll=poll)
+        poll = None if self._queues.store is None else STORE_LOOK
+        return self.scheduler.queue.changes(poll=poll)
 
     def leaves_in(self, place: int) -> float:
         """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
 
         Counts on nobody else using the key; the place behind the last is that of a new call.
         """
-        return self.scheduler.gate.leaves_in(place)
+        return self.scheduler.queue.leaves_in(place)

@@ -28,8 +28,8 @@ from postiz_async.resources.create_body import (
     build_item,
     encode_create,
     marks_of,
-    misfit,
-    refuse_misfits,
+    refuse_type_problems,
+    type_problem,
     wrong_with,
 )
 from postiz_async.resources.preflight import Preflight
@@ -89,7 +89,7 @@ class Creating:
             short_link: shorten links where the server has a shortener.
             max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
                 what the client's options say, which is as long as it takes.
-            priority: the lane; None for what the client's options say, which is interactive.
+            priority: the priority; None for what the client's options say, which is interactive.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
 
@@ -220,7 +220,7 @@ class Creating:
         at: datetime,
         how: _How,
     ) -> CreatePost:
-        refuse_misfits(at, how.tags)
+        refuse_type_problems(at, how.tags)
         if kind == "schedule":
             self._refuse_past(at)
         items = await self._items(caller, posts)
@@ -285,7 +285,7 @@ class Creating:
         problems = [] if posts else [Problem("posts", "there is none")]
         items: builtins.list[PostItem] = []
         for place, post in enumerate(posts):
-            wrong = misfit(post, place)
+            wrong = type_problem(post, place)
             if wrong is not None:
                 problems.append(wrong)
                 continue
@@ -324,7 +324,7 @@ class Creating:
             max_wait: see `schedule`.
             priority: see `schedule`.
             validate: see `schedule`.
-            due: when it should have left: within a lane the earliest goes first.
+            due: when it should have left: within a priority the earliest goes first.
             finish: a request whose first byte is out is not cancelled; it ends with its answer
                 or its time-out.
             prepare: awaited after the slot was taken and before the first byte; returns the

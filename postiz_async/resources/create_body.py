@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Raw
 
 from postiz_async.content import (
+    body_type_problems,
     faults,
     input_type_problems,
-    misfits_of_body,
-    misfits_of_request,
+    request_type_problems,
 )
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
@@ -51,9 +51,9 @@ __all__ = [
     "encode_create",
     "foreign_settings",
     "marks_of",
-    "misfit",
-    "refuse_misfits",
     "refuse_other_body",
+    "refuse_type_problems",
+    "type_problem",
     "wrong_with",
 ]
 
@@ -71,7 +71,7 @@ def build_body(
     Raises:
         InvalidPostError: the moment is no `datetime` with a time zone, the tags are no texts.
     """
-    refuse_misfits(at, tags)
+    refuse_type_problems(at, tags)
     return CreatePost(
         type=kind,
         date=format_date(at),
@@ -81,13 +81,13 @@ def build_body(
     )
 
 
-def refuse_misfits(at: datetime, tags: Sequence[str]) -> None:
+def refuse_type_problems(at: datetime, tags: Sequence[str]) -> None:
     """Refuse a moment and tags of other types than they are declared.
 
     Raises:
         InvalidPostError: with each that is.
     """
-    _refuse(misfits_of_request(at, tags))
+    _refuse(request_type_problems(at, tags))
 
 
 def refuse_other_body(body: CreatePost) -> None:
@@ -96,7 +96,7 @@ def refuse_other_body(body: CreatePost) -> None:
     Raises:
         InvalidPostError: it is none.
     """
-    _refuse(misfits_of_body(body))
+    _refuse(body_type_problems(body))
 
 
 def _refuse(found: Iterable[InputTypeProblem]) -> None:
@@ -105,7 +105,7 @@ def _refuse(found: Iterable[InputTypeProblem]) -> None:
         raise InvalidPostError(problems)
 
 
-def misfit(post: NewPost, place: int) -> Problem | None:
+def type_problem(post: NewPost, place: int) -> Problem | None:
     """What of a new post is of another type than it is declared, or None."""
     found = next(input_type_problems(post), None)
     if found is None:

@@ -104,7 +104,7 @@ SEARCHED = timedelta(days=366)
 
 
 SHORTEST_POLL = 1.0
-"""Seconds between looks, however many hints come."""
+"""Seconds between looks, however many signals come."""
 
 
 class ListPosts(Protocol):
@@ -175,7 +175,7 @@ class WakeSignal:
             news.set()
 
     async def wait(self) -> None:
-        """Wait for the next hint."""
+        """Wait for the next signal."""
         if self._news is None:
             self._news = asyncio.Event()
         await self._news.wait()
@@ -188,7 +188,7 @@ class PublishWatcher:
     list_posts: ListPosts
     notifications: Callable[[], AsyncIterator[Notification]]
     clock: Clock
-    hint: WakeSignal
+    wake: WakeSignal
 
     async def until_published(self, post_id: str, at: datetime, time: CallTime) -> Post:
         """The post once it is published; raises what `posts.wait_published` raises."""
@@ -209,8 +209,8 @@ class PublishWatcher:
             pause = next_pause(pause)
 
     async def _sleep(self, until: float) -> None:
-        """Sleep until a moment, or until there is a hint; never shorter than it must be."""
+        """Sleep until a moment, or until there is a signal; never shorter than it must be."""
         earliest = self.clock.monotonic() + SHORTEST_POLL
         with self.clock.move_on_after(until - self.clock.monotonic()):
-            await self.hint.wait()
+            await self.wake.wait()
         await self.clock.sleep_until(min(earliest, until))

@@ -50,9 +50,9 @@ class _VideoFunction(msgspec.Struct, rename="camel"):
 class MediaResource:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
-    def __init__(self, caller: BoundScheduler, shelf: UploadCache) -> None:
+    def __init__(self, caller: BoundScheduler, uploads: UploadCache) -> None:
         self._caller = caller
-        self._shelf = shelf
+        self._uploads = uploads
 
     async def upload(
         self,
@@ -96,14 +96,14 @@ class MediaResource:
                 fetched, or not fast enough (1 KiB a second); nothing was stored.
             ConfigurationError: `stall_timeout` is no number of seconds.
         """
-        wishes = UploadOptions(
+        options = UploadOptions(
             progress=progress,
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
             allow_private=allow_private,
             stall_timeout=stall_timeout,
         )
-        return await upload(self._caller, source, wishes=wishes, shelf=self._shelf)
+        return await upload(self._caller, source, options=options, uploads=self._uploads)
 
     @overload
     async def upload_many(
@@ -168,7 +168,7 @@ class MediaResource:
                 names its source.
         """
         check_seconds("stall_timeout", stall_timeout)
-        wishes = UploadOptions(
+        options = UploadOptions(
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,
             allow_private=allow_private,
@@ -179,7 +179,7 @@ class MediaResource:
 
         async def one(place: int, source: UploadSource) -> StoredMedia:
             tell = None if progress is None else partial(progress, place)
-            return await self._once(source, replace(wishes, progress=tell), fetched)
+            return await self._once(source, replace(options, progress=tell), fetched)
 
         results = await upload_all(list(sources), one, concurrency=concurrency)
         failed = [each for each in results if isinstance(each, Exception)]
@@ -188,17 +188,17 @@ class MediaResource:
         return results
 
     async def _once(
-        self, source: UploadSource, wishes: UploadOptions, fetched: dict[str, StoredMedia]
+        self, source: UploadSource, options: UploadOptions, fetched: dict[str, StoredMedia]
     ) -> StoredMedia:
         """Upload something; of URLs that are equal the first, which the others wait for."""
-        if not wishes.reuse or not isinstance(source, str) or not is_url(source):
-            return await upload(self._caller, source, wishes=wishes, shelf=self._shelf)
+        if not options.reuse or not isinstance(source, str) or not is_url(source):
+            return await upload(self._caller, source, options=options, uploads=self._uploads)
         caller = self._caller.begun()
         async with AsyncExitStack() as stack:
-            turn = stack.enter_async_context(self._shelf.turn(source))
+            turn = stack.enter_async_context(self._uploads.turn(source))
             await caller.time.bounded(turn, f"another upload of {shown(source)} had ended")
             if source not in fetched:
-                fetched[source] = await upload(caller, source, wishes=wishes)
+                fetched[source] = await upload(caller, source, options=options)
             return fetched[source]
 
     async def upload_from_url(self, url: str) -> StoredMedia:

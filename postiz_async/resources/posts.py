@@ -59,12 +59,12 @@ class Posts(Creating):
         self,
         caller: BoundScheduler,
         channels: Channels,
-        hint: WakeSignal,
+        wake: WakeSignal,
         *,
         validates: bool,
     ) -> None:
         super().__init__(caller, channels, validates=validates)
-        self._hint = hint
+        self._wake = wake
 
     # -------------------------------------------------------------- looking
 
@@ -180,7 +180,7 @@ class Posts(Creating):
         check_seconds("timeout", timeout, none=True)
         caller = self._caller.begun(timeout=timeout)
         messages = Notifications(caller).iter
-        watch = PublishWatcher(partial(_list, caller), messages, caller.clock, self._hint)
+        watch = PublishWatcher(partial(_list, caller), messages, caller.clock, self._wake)
         return await watch.until_published(post_id, at, caller.time)
 
     def look_again(self) -> None:
@@ -188,7 +188,7 @@ class Posts(Creating):
 
         Call it when a webhook delivery arrives; more often than once a second has no effect.
         """
-        self._hint.give()
+        self._wake.give()
 
     # -------------------------------------------------------------- changing
 

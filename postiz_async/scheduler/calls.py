@@ -28,9 +28,9 @@ __all__ = [
 
 
 class Priority(IntEnum):
-    """The lane of a create: a smaller number overtakes a larger one.
+    """How urgent a create is: a smaller number overtakes a larger one.
 
-    Any whole number is a lane. Those below `BULK` may use the slots that are held back for
+    Any whole number will do. Those below `BULK` may use the slots that are held back for
     interactive calls.
     """
 
@@ -41,12 +41,12 @@ class Priority(IntEnum):
 class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
-    Within a lane the earliest `due` goes first. It is refused when it cannot leave within
+    Within a priority the earliest `due` goes first. It is refused when it cannot leave within
     `max_wait` seconds or before its `deadline`. `lifetime` is the time in seconds after which its
     holder is taken for dead.
     """
 
-    lane: int
+    priority: int
     posts: int
     since: float
     max_wait: float | None = None
@@ -57,7 +57,7 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_bulk(self) -> bool:
         """Whether it leaves the held slots to others."""
-        return self.lane >= Priority.BULK
+        return self.priority >= Priority.BULK
 
     @property
     def give_up_at(self) -> float:
@@ -87,9 +87,9 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
     its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
-    `deadline` are moments of the clock's `monotonic()`: by the first the lane is ordered, a call
-    that cannot leave before the second is refused at once. With `finish` a call whose first byte
-    is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
+    `deadline` are moments of the clock's `monotonic()`: by the first calls of one priority are
+    ordered, and who cannot leave before the second is refused. With `finish` a call whose first
+    byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot
     is taken and before the first byte, and may return a newer body; when it raises, the slot is
     given back and nothing is sent. Without `retry` there is one attempt, for callers that have
     pauses of their own.

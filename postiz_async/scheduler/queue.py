@@ -1,12 +1,12 @@
 """The queue of calls that wait for a slot.
 
-Waiting calls drive themselves. They stand in one queue, by lane, then by due time, then by
+Waiting calls drive themselves. They stand in one queue, by priority, then by due time, then by
 arrival. The head asks the ledger and sleeps until the time that it names or until an answer
 changes the state; everybody else sleeps until they are the head. So there is no background
 task, and an idle client costs nothing.
 
-A lane overtakes those below it, but not for ever: when a lower lane waits, of ten slots it gets
-one (`OVERTAKES`).
+A priority overtakes those below it, but not for ever: when a lower one waits, of ten slots it
+gets one (`OVERTAKES`).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class QueueReleasedError(Exception):
 class AdmissionQueue:
     """Lets calls go, one by one, as the ledger and the pacer allow."""
 
-    def __init__(self, home: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
-        self.handle = home
+    def __init__(self, handle: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
+        self.handle = handle
         self.budget = ConcurrencyLimit()
         self.expected = 0
         """Bulk creates announced and not yet queued; see `expect`."""
@@ -181,7 +181,7 @@ class AdmissionQueue:
             QuotaWaitError: it cannot leave within its `max_wait` or before its `deadline`.
             StoreError: the shared quota cannot be used.
             ConfigurationError: the client was closed meanwhile.
-            GateOpenError: the route is not counted any more.
+            QueueReleasedError: the route is not counted any more.
         """
         ticket = self._ticket(request)
         self._queue.add(ticket)
@@ -211,14 +211,14 @@ class AdmissionQueue:
                     "The client was closed while this call waited for the quota; nothing was sent."
                 )
             stirred = self._stirred
-            verdict = await self._take(ticket)
-            if isinstance(verdict, int):
+            decision = await self._take(ticket)
+            if isinstance(decision, int):
                 self._count_overtaking(ticket)
-                return verdict
-            self._refuse_long_wait(ticket, verdict)
+                return decision
+            self._refuse_long_wait(ticket, decision)
             if not self._listen() and self._stirred == stirred:
                 self._tell_watchers()
-                await self._wait(ticket, verdict)
+                await self._wait(ticket, decision)
 
     def _listen(self) -> bool:
         """Be told of changes by other clients; whether that begins now, so that one was missed."""
@@ -234,23 +234,23 @@ class AdmissionQueue:
 
     def _ticket(self, request: SlotRequest) -> _Ticket:
         due = math.inf if request.due is None else request.due
-        order = (int(request.lane), due, next(self._arrivals))
+        order = (int(request.priority), due, next(self._arrivals))
         return _Ticket(order, request, request.give_up_at)
 
     def _head(self) -> _Ticket:
-        """Whose turn it is: the first of the highest lane, or of the next one if overtaken."""
+        """Whose turn it is: the first of the highest priority, or of the next one if overtaken."""
         first = self._queue[0]
         if self._overtakes < OVERTAKES:
             return first
-        below = self._lane_below(first)
+        below = self._priority_below(first)
         return first if below is None else below
 
-    def _lane_below(self, ticket: _Ticket) -> _Ticket | None:
+    def _priority_below(self, ticket: _Ticket) -> _Ticket | None:
         place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
         return self._queue[place] if place < len(self._queue) else None
 
     def _count_overtaking(self, ticket: _Ticket) -> None:
-        overtakes = self._lane_below(ticket) is not None
+        overtakes = self._priority_below(ticket) is not None
         self._overtakes = self._overtakes + 1 if overtakes else 0
 
     async def _take(self, ticket: _Ticket) -> int | Wait:
@@ -260,23 +260,23 @@ class AdmissionQueue:
         if ticket.request.is_bulk and not self.budget.admits(ticket.request.posts):
             return Wait(math.inf, WaitReason.IN_FLIGHT)
         if self._pacer is not None:
-            verdict = self._verdict(ticket, self.handle.ledger, self.handle.now())
+            decision = self._decide(ticket, self.handle.ledger, self.handle.now())
             pause = self._pacer.wait(self.handle.ledger)
-            if isinstance(verdict, Wait) or pause > 0:
+            if isinstance(decision, Wait) or pause > 0:
                 paced = Wait(self.handle.now() + pause, WaitReason.PACED)
-                return paced if isinstance(verdict, Grant) else verdict
+                return paced if isinstance(decision, Grant) else decision
             await self._pacer.use(self.handle.ledger)
         return await self.handle.take(
-            lambda ledger, now: self._verdict(ticket, ledger, now),
+            lambda ledger, now: self._decide(ticket, ledger, now),
             lifetime=ticket.request.lifetime,
             urgent=not ticket.request.is_bulk,
         )
 
-    def _verdict(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
+    def _decide(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
         request = ticket.request
         urgent = not request.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None and ledger.window_known:
-            urgent |= self._at_home(request.due) < ledger.ends_before + quota.MARGIN
+            urgent |= self._on_handle_clock(request.due) < ledger.ends_before + quota.MARGIN
         return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
 
     def _backlog(self) -> int | None:
@@ -288,11 +288,11 @@ class AdmissionQueue:
         is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
         return self.expected + len(self._queue) if is_known else None
 
-    def _at_home(self, moment: float) -> float:
+    def _on_handle_clock(self, moment: float) -> float:
         """A moment of our clock on the clock of the ledger."""
         return moment - self._clock.monotonic() + self.handle.now()
 
-    async def _wait(self, ticket: _Ticket, verdict: Wait) -> None:
+    async def _wait(self, ticket: _Ticket, decision: Wait) -> None:
         """Sleep until woken or something may have changed; the head then looks at a shared state.
 
         One coroutine does it all, because each takes memory for each call that waits.
@@ -300,7 +300,7 @@ class AdmissionQueue:
         now = self._clock.monotonic()
         is_head = self._head() is ticket
         look = now + self.handle.look_again_in() if is_head else math.inf
-        until = min(verdict.until - self.handle.now() + now, look, ticket.give_up_at)
+        until = min(decision.until - self.handle.now() + now, look, ticket.give_up_at)
         if now < self._quiet_from:
             until = min(until, self._quiet_from)
         ticket.wake = asyncio.get_running_loop().create_future()
@@ -387,14 +387,14 @@ class AdmissionQueue:
         """How many waiting calls come before a place in the queue."""
         return self._queue.bisect_key_left(key)
 
-    def _refuse_long_wait(self, ticket: _Ticket, verdict: Wait) -> None:
+    def _refuse_long_wait(self, ticket: _Ticket, decision: Wait) -> None:
         """Raise at once when the ticket cannot leave before it would give up."""
         if ticket.give_up_at == math.inf:
             return
         now = self._clock.monotonic()
         expected = self._leaves_at(self._before(ticket.key))
-        if self._head() is ticket and verdict.until < math.inf:
-            expected = max(expected, verdict.until - self.handle.now() + now)
+        if self._head() is ticket and decision.until < math.inf:
+            expected = max(expected, decision.until - self.handle.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
             return
         latency = self.handle.ledger.latency if expected <= now else 0.0

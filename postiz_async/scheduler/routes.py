@@ -35,7 +35,7 @@ class RouteState:
     """What is known about the counter of one route."""
 
     def __init__(self) -> None:
-        self.gate: AdmissionQueue | None = None
+        self.queue: AdmissionQueue | None = None
         """Its calls pass here; None while it seems to be free."""
         self._loose = 0
         self._all_back = asyncio.Event()
@@ -52,30 +52,30 @@ class RouteState:
             self._all_back.set()
 
     async def settled(self) -> AdmissionQueue | None:
-        """The gate, as soon as it shows all calls: those are back that left before it was found."""
-        while self.gate is not None and self._loose:
+        """The queue, once all calls are back that left before it was found."""
+        while self.queue is not None and self._loose:
             await self._all_back.wait()
-        return self.gate
+        return self.queue
 
     async def counts(
-        self, sent: float, reading: RateHeaders, make_gate: Callable[[], AdmissionQueue]
+        self, sent: float, reading: RateHeaders, make_queue: Callable[[], AdmissionQueue]
     ) -> None:
         """An answer to a call that no ledger knew of carries rate headers.
 
         Args:
             sent: when it was sent, in monotonic seconds of the ledger's clock.
             reading: what its headers say.
-            make_gate: makes the gate with the route's ledger.
+            make_queue: makes the queue with the route's ledger.
         """
-        gate = self.gate = self.gate or make_gate()
-        await gate.handle.settle(lambda ledger, now: _read(ledger, sent, now, reading))
-        gate.state_changed()
+        queue = self.queue = self.queue or make_queue()
+        await queue.handle.settle(lambda ledger, now: _read(ledger, sent, now, reading))
+        queue.state_changed()
 
     def is_free(self) -> None:
         """An answer without rate headers: whoever waits may go."""
-        gate, self.gate = self.gate, None
-        if gate is not None:
-            gate.release_all()
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.release_all()
 
 
 def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledger:
@@ -87,7 +87,7 @@ def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledg
 
 @dataclass(slots=True, kw_only=True)
 class QueueFactory:
-    """Makes the gates of one client, each time that it is opened."""
+    """Makes the queues of one client, each time that it is opened."""
 
     name: str
     """The name of the quota that its creates spend."""
@@ -101,10 +101,10 @@ class QueueFactory:
     slots_without_store: int = 0
     smooth: bool = False
     pool: dict[str, AdmissionQueue] | None = None
-    """The gates of all clients of a pool, which closes them; None: it is in none."""
+    """The queues of all clients of a pool, which closes them; None: it is in none."""
 
     def queue(self, route: str) -> AdmissionQueue:
-        """The gate of a route; "" is the create route."""
+        """The queue of a route; "" is the create route."""
         if self.pool is None:
             return self._made(route)
         name = f"{self.name}.{route}"
@@ -121,6 +121,8 @@ class QueueFactory:
     def _handle(self, route: str) -> LedgerHandle:
         name = f"{self.name}.{route}" if route else self.name
         if self.store is None:
-            return ledgers_of_process(self.clock, self.transport).home(name, self.fresh, self.clock)
+            return ledgers_of_process(self.clock, self.transport).handle(
+                name, self.fresh, self.clock
+            )
         slots = 0 if route else self.slots_without_store
         return SharedLedger(self.store, name, self.fresh, self.clock, slots_without_store=slots)

@@ -106,7 +106,7 @@ class Scheduler:
         transport: moves the bytes.
         clock: tells the time and waits.
         identity: root URL, key, user agent.
-        gate_of: makes or finds the gate of a route; "" is the create route.
+        queue_of: makes or finds the queue of a route; "" is the create route.
         politeness: calls a second of routes without quota; None for no bound.
         on_attempt: sees every attempt.
         on_call: sees every call, when it is made and when it ends.
@@ -118,17 +118,17 @@ class Scheduler:
         transport: Transport,
         clock: Clock,
         identity: Identity,
-        gate_of: Callable[[str], AdmissionQueue],
+        queue_of: Callable[[str], AdmissionQueue],
         politeness: float | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.keepers = Persistence(clock)
+        self.persistence = Persistence(clock)
         """Where the state of the create route is written down beyond this process."""
-        self.gate = gate_of("")
-        self._gate_of = gate_of
+        self.queue = queue_of("")
+        self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self._on_call = on_call
@@ -144,11 +144,11 @@ class Scheduler:
     @property
     def ledger(self) -> Ledger:
         """The state of the create route as it was last seen."""
-        return self.gate.handle.ledger
+        return self.queue.handle.ledger
 
     async def recall(self) -> None:
-        """Take over the newest state that the keepers have, when it says more than ours."""
-        await self.keepers.restore(self.gate.handle)
+        """Take over the newest state that the persistence have, when it says more than ours."""
+        await self.persistence.restore(self.queue.handle)
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
@@ -157,7 +157,7 @@ class Scheduler:
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
         known = self._routes.get(route)
-        return known is not None and known.gate is not None
+        return known is not None and known.queue is not None
 
     @property
     def under_way(self) -> int:
@@ -180,9 +180,9 @@ class Scheduler:
 
     def close(self) -> None:
         """Let every call fail that waits for a slot."""
-        for gate in (self.gate, *(route.gate for route in self._routes.values())):
-            if gate is not None:
-                gate.close()
+        for queue in (self.queue, *(route.queue for route in self._routes.values())):
+            if queue is not None:
+                queue.close()
 
     # -------------------------------------------------------------- calls
 
@@ -203,9 +203,9 @@ class Scheduler:
         try:
             if self._on_call is None:
                 return await self._call(call, options, time)
-            root, clock, gate = self.identity.root, self.clock, self.gate
+            root, clock, queue = self.identity.root, self.clock, self.queue
             with traced(
-                self._on_call, call, root=root, clock=clock, queued=lambda: gate.waiting
+                self._on_call, call, root=root, clock=clock, queued=lambda: queue.waiting
             ) as trace:
                 return await self._call(call, msgspec.structs.replace(options, trace=trace), time)
         finally:
@@ -259,9 +259,9 @@ class Scheduler:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, RouteState())
         turn = "other calls of its route had come back"
-        while (gate := await time.bounded(route.settled(), turn)) is not None:
+        while (queue := await time.bounded(route.settled(), turn)) is not None:
             try:
-                return await self._counted(gate, call, options, time)
+                return await self._counted(queue, call, options, time)
             except QueueReleasedError:
                 continue
         if self._polite is not None:
@@ -282,20 +282,20 @@ class Scheduler:
             "%s is counted by this server too, as by old releases: its calls wait for its quota",
             name,
         )
-        return self._gate_of(name)
+        return self._queue_of(name)
 
     # -------------------------------------------------------------- counted routes
 
     async def _create(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
-        return await self._counted(self.gate, call, options, time)
+        return await self._counted(self.queue, call, options, time)
 
     async def _counted(
-        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
+        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
         while True:
             request = SlotRequest(
-                lane=options.priority,
+                priority=options.priority,
                 posts=call.posts,
                 since=self.clock.monotonic() - time.waited,
                 max_wait=options.max_wait,
@@ -303,19 +303,19 @@ class Scheduler:
                 deadline=options.deadline,
                 lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
             )
-            token = await self._admitted(gate, request, time, options.trace)
-            response = await self._send_reserved(gate, call, options, time, token)
+            token = await self._admitted(queue, request, time, options.trace)
+            response = await self._send_reserved(queue, call, options, time, token)
             if response.status != 429:
                 return response
-            left = gate.handle.ledger.blocked_until - gate.handle.now()
+            left = queue.handle.ledger.blocked_until - queue.handle.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _admitted(
-        self, gate: AdmissionQueue, request: SlotRequest, time: CallTime, trace: Trace | None
+        self, queue: AdmissionQueue, request: SlotRequest, time: CallTime, trace: Trace | None
     ) -> int:
         asked = self.clock.monotonic()
         try:
-            return await gate.admit(request)
+            return await queue.admit(request)
         finally:
             waited = self.clock.monotonic() - asked
             time.add_wait(waited)
@@ -323,36 +323,36 @@ class Scheduler:
                 trace.waited += waited
 
     async def _send_reserved(
-        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
         if bulk:
-            gate.bulk_left(call.posts)
+            queue.bulk_left(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
-            await self._keep_or_release(gate, token)
-            sent = self._sent(gate, call, options, time, token)
+            await self._keep_or_release(queue, token)
+            sent = self._sent(queue, call, options, time, token)
             response = await (run_to_completion(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
         finally:
             if bulk:
-                gate.bulk_ended(call.posts, seconds)
-            gate.state_changed()
+                queue.bulk_ended(call.posts, seconds)
+            queue.state_changed()
 
-    async def _keep_or_release(self, gate: AdmissionQueue, token: int) -> None:
+    async def _keep_or_release(self, queue: AdmissionQueue, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
-            if gate is self.gate:
-                await self.keepers.save(gate.handle)
+            if queue is self.queue:
+                await self.persistence.save(queue.handle)
         except BaseException:
-            await self._settle(gate, token, None, sent=False)
+            await self._settle(queue, token, None, sent=False)
             raise
 
     async def _sent(
-        self, gate: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
         sent = False
@@ -363,21 +363,21 @@ class Scheduler:
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)
-            await self._settle(gate, token, None, sent=reached, silent=silent)
+            await self._settle(queue, token, None, sent=reached, silent=silent)
             raise
         except BaseException:
-            await self._settle(gate, token, None, sent=sent)
+            await self._settle(queue, token, None, sent=sent)
             raise
-        await self._settle(gate, token, seen, sent=True)
-        if gate is self.gate:
-            await self.keepers.save_answer(gate.handle)
+        await self._settle(queue, token, seen, sent=True)
+        if queue is self.queue:
+            await self.persistence.save_answer(queue.handle)
         elif seen.reading is None and response.status < 400:
             self._routes[call.endpoint.name].is_free()
         return response
 
     async def _settle(
         self,
-        gate: AdmissionQueue,
+        queue: AdmissionQueue,
         token: int,
         seen: Observation | None,
         *,
@@ -389,9 +389,9 @@ class Scheduler:
         def event(ledger: Ledger, now: float) -> Ledger:
             return settled(ledger, now, token, seen, sent=sent, silent=silent)
 
-        before = gate.handle.ledger
-        await gate.handle.settle(event)
-        self._look_for_others(before, gate.handle.ledger)
+        before = queue.handle.ledger
+        await queue.handle.settle(event)
+        self._look_for_others(before, queue.handle.ledger)
 
     def _look_for_others(self, before: Ledger, after: Ledger) -> None:
         """Say once that somebody else spends this quota, whom sharing a store would help."""

@@ -95,7 +95,7 @@ class LedgerHandle(Protocol):
         ...
 
     def now(self) -> float:
-        """Seconds of the home's clock, the clock of all times in its ledger."""
+        """Seconds of the handle's clock, the clock of all times in its ledger."""
         ...
 
     def look_again_in(self) -> float:
@@ -138,7 +138,7 @@ class LedgerHandle(Protocol):
         lifetime: float,
         urgent: bool = False,
     ) -> int | Wait:
-        """Reserve a slot if `ask` grants it. Returns a token, or the verdict to wait.
+        """Reserve a slot if `ask` grants it. Returns a token, or the decision to wait.
 
         A holder that dies keeps its slot for `lifetime` seconds; then it counts as spent. That
         an interactive call was `urgent` is remembered, for more may come.

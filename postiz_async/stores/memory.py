@@ -97,7 +97,7 @@ class LocalLedgers:
     def __len__(self) -> int:
         return len(self._known)
 
-    def home(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
+    def handle(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
         """The ledger of this name; `fresh` is what is believed while nothing is known."""
         key = name, fresh.window
         with _Guard.lock:
@@ -190,9 +190,9 @@ class LocalLedger:
             current = entry.ledger
             if current.flights:
                 current = entry.ledger = quota.expire(current, now)
-            verdict = ask(self._as_ours(current), now)
-            if isinstance(verdict, Wait):
-                return verdict
+            decision = ask(self._as_ours(current), now)
+            if isinstance(decision, Wait):
+                return decision
             entry.ledger, token = quota.reserve(current, now, expires=now + lifetime, urgent=urgent)
             self._ledgers.keep(entry, now)
             others = self._others() if entry.listeners else ()
@@ -226,11 +226,11 @@ class LocalLedger:
         return tuple(listener for listener in listeners if listener[0] is not self)
 
     def _tell(self, others: tuple[tuple[LocalLedger, _Listener], ...]) -> None:
-        for home, (loop, changed) in others:
+        for handle, (loop, changed) in others:
             try:
                 loop.call_soon_threadsafe(changed)
             except RuntimeError:  # its event loop has ended, and with it all who waited
-                home.unlisten()
+                handle.unlisten()
 
 
 # ------------------------------------------------------------------ the default of all clients

@@ -24,45 +24,47 @@ class Persistence:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._keepers: list[SnapshotStore] = []
+        self._stores: list[SnapshotStore] = []
         self._turn = anyio.Lock()
 
-    def append(self, keeper: SnapshotStore) -> None:
+    def append(self, store: SnapshotStore) -> None:
         """Write each state down there too."""
-        self._keepers.append(keeper)
+        self._stores.append(store)
 
-    def remove(self, keeper: SnapshotStore) -> None:
+    def remove(self, store: SnapshotStore) -> None:
         """Write nothing more down there."""
-        self._keepers.remove(keeper)
+        self._stores.remove(store)
 
-    async def restore(self, home: LedgerHandle) -> None:
-        """Offer a home the newest state that was kept; it takes it if it knows nothing better."""
-        states = [await keeper.load() for keeper in self._keepers]
+    async def restore(self, handle: LedgerHandle) -> None:
+        """Offer a handle the newest state that was kept; it takes it if it knows nothing better."""
+        states = [await store.load() for store in self._stores]
         kept = [state for state in states if state is not None]
-        await home.refresh()
+        await handle.refresh()
         if not kept:
             return
         newest = max(kept, key=lambda state: state.as_of)
-        now, wall = home.now(), self._clock.time()
-        home.restore(keeping.restore_snapshot(newest, now, wall, reserve_slots=home.ledger.reserve))
+        now, wall = handle.now(), self._clock.time()
+        handle.restore(
+            keeping.restore_snapshot(newest, now, wall, reserve_slots=handle.ledger.reserve)
+        )
 
-    async def save(self, home: LedgerHandle) -> None:
+    async def save(self, handle: LedgerHandle) -> None:
         """Write the state down, the newest last.
 
         Raises:
             OSError: it could not be written; or one of the tree's errors.
         """
-        if not self._keepers:
+        if not self._stores:
             return
         async with self._turn:
-            for keeper in tuple(self._keepers):
-                await keeper.save(
-                    keeping.take_snapshot(home.ledger, home.now(), self._clock.time())
+            for store in tuple(self._stores):
+                await store.save(
+                    keeping.take_snapshot(handle.ledger, handle.now(), self._clock.time())
                 )
 
-    async def save_answer(self, home: LedgerHandle) -> None:
-        """Keep what an answer said. The answer itself matters more than a failing keeper."""
+    async def save_answer(self, handle: LedgerHandle) -> None:
+        """Keep what an answer said. The answer itself matters more than a failing store."""
         try:
-            await self.save(home)
+            await self.save(handle)
         except (OSError, PostizError) as error:
             log.warning("the state of the quota is not kept; the next create will try: %s", error)

@@ -171,9 +171,9 @@ class SharedLedger:
         while True:
             now = self.now()
             current = quota.expire(self._current(), now)
-            verdict = ask(sharing.beside(current, self._spent_asides()), now)
-            if isinstance(verdict, Wait):
-                return verdict
+            decision = ask(sharing.beside(current, self._spent_asides()), now)
+            if isinstance(decision, Wait):
+                return decision
             expires = now + lifetime
             reserved, token = quota.reserve(current, now, expires=expires, urgent=urgent)
             if await self._taken(reserved, token):
@@ -210,11 +210,11 @@ class SharedLedger:
         lone = self._within(self._lone)
         if now >= lone.blocked_until and now >= lone.ends_before:
             raise error
-        verdict = ask(lone, now)
-        if isinstance(verdict, Wait):
-            if verdict.why is WaitReason.WINDOW:
+        decision = ask(lone, now)
+        if isinstance(decision, Wait):
+            if decision.why is WaitReason.WINDOW:
                 raise StoreError(f"{error}\n  Nothing is left of the slots set aside for this.")
-            return verdict
+            return decision
         expires = now + lifetime
         self._lone, token = quota.reserve(lone, now, expires=expires, urgent=urgent)
         return token

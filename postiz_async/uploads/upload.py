@@ -104,7 +104,7 @@ class _Part:
         self,
         source: Source,
         mime: str,
-        wishes: UploadOptions,
+        options: UploadOptions,
         *,
         sha256: str | None,
         wants_hash: bool,
@@ -116,7 +116,7 @@ class _Part:
         self._wants_hash = wants_hash
         self._source = source
         self._mime = mime
-        self._wishes = wishes
+        self._wishes = options
         self._is_begun = False
 
     def as_file_part(self) -> FilePart:
@@ -190,22 +190,22 @@ async def upload(
     caller: BoundScheduler,
     value: UploadSource,
     *,
-    wishes: UploadOptions | None = None,
+    options: UploadOptions | None = None,
     facts: FileFacts | None = None,
-    shelf: UploadCache | None = None,
+    uploads: UploadCache | None = None,
 ) -> Media:
     """Upload anything, see `Media.upload`.
 
     Args:
         caller: makes the calls.
         value: the source.
-        wishes: how it is to go.
+        options: how it is to go.
         facts: what an earlier look at the source told, a file by its real path; it is not looked
             at again.
-        shelf: what was uploaded lately.
+        uploads: what was uploaded lately.
     """
-    wishes = wishes or UploadOptions()
-    check_seconds("stall_timeout", wishes.stall_timeout)
+    options = options or UploadOptions()
+    check_seconds("stall_timeout", options.stall_timeout)
     caller = caller.begun()
     if is_url(value):
         url = cast("str", value)
@@ -216,16 +216,16 @@ async def upload(
 
         source: Source = Remote(
             url,
-            allow_private=wishes.allow_private,
-            stall_timeout=wishes.stall_timeout,
+            allow_private=options.allow_private,
+            stall_timeout=options.stall_timeout,
             clock=caller.clock,
         )
     else:
         source = await open_local(
-            value, stall_timeout=wishes.stall_timeout, is_resolved=facts is not None
+            value, stall_timeout=options.stall_timeout, is_resolved=facts is not None
         )
     try:
-        return await _upload(caller, source, wishes, facts, shelf if wishes.reuse else None)
+        return await _upload(caller, source, options, facts, uploads if options.reuse else None)
     finally:
         with anyio.CancelScope(shield=True):
             await source.aclose()
@@ -234,9 +234,9 @@ async def upload(
 async def _upload(
     caller: BoundScheduler,
     source: Source,
-    wishes: UploadOptions,
+    options: UploadOptions,
     facts: FileFacts | None,
-    shelf: UploadCache | None,
+    uploads: UploadCache | None,
 ) -> Media:
     time, looked = caller.time, f"{source.name} was looked at"
     head = await time.bounded(source.look(), looked) if facts is None else b""
@@ -253,24 +253,24 @@ async def _upload(
 
     async def send() -> Media:
         small = source.size is None or source.size <= HASHED
-        wants_hash = sha256 is not None or (shelf is not None and small)
-        part = _Part(source, mime, wishes, sha256=sha256, wants_hash=wants_hash)
+        wants_hash = sha256 is not None or (uploads is not None and small)
+        part = _Part(source, mime, options, sha256=sha256, wants_hash=wants_hash)
         medium = await _send(caller, source, part)
         medium = replace(medium, width=width, height=height, size=part.sent)
-        if shelf is not None and part.sha256 is not None:
-            await shelf.put(part.sha256, medium, wishes.cache)
+        if uploads is not None and part.sha256 is not None:
+            await uploads.put(part.sha256, medium, options.cache)
         return medium
 
-    if shelf is None or not source.can_be_hashed:
+    if uploads is None or not source.can_be_hashed:
         return await send()
     if sha256 is None:
-        if not (wishes.hash_first or wishes.cache or shelf.may_have(source.size)):
+        if not (options.hash_first or options.cache or uploads.may_have(source.size)):
             return await send()
         sha256 = await time.bounded(source.sha256(), looked)
     async with AsyncExitStack() as stack:
-        turn = stack.enter_async_context(shelf.turn(sha256))
+        turn = stack.enter_async_context(uploads.turn(sha256))
         await time.bounded(turn, f"another upload of {source.name} had ended")
-        return await shelf.find(sha256, wishes.cache) or await send()
+        return await uploads.find(sha256, options.cache) or await send()
 
 
 async def _send(caller: BoundScheduler, source: Source, part: _Part) -> Media:

@@ -25,8 +25,8 @@ QUARTER = timedelta(minutes=15)
 
 def row(number: int, minutes: float, channel: str = "", **options: object) -> Row:
     date = START + timedelta(minutes=minutes)
-    lane = channel or f"channel {number}"
-    return Row(number=number, ref=f"r{number}", integration=lane, date=date, **options)  # type: ignore[arg-type]
+    channel = channel or f"channel {number}"
+    return Row(number=number, ref=f"r{number}", integration=channel, date=date, **options)  # type: ignore[arg-type]
 
 
 def leeway(minutes: float = 15, **options: object) -> Leeway:

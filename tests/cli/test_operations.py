@@ -114,7 +114,7 @@ def test_a_line_of_blocks() -> None:
 
 def test_doctor(cli: Cli, server: Server) -> None:
     found = cli("doctor", "--json").document
-    assert {each["verdict"] for each in found} == {"fine"}
+    assert {each["status"] for each in found} == {"fine"}
 
 
 async def test_every_connection_error_offers_the_doctor() -> None:

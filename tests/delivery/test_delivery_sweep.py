@@ -67,7 +67,7 @@ class World:
         )
         return replace(post, **more)
 
-    def add(self, channel: str, fate: str, extra: str) -> None:
+    def add(self, channel: str, state: str, extra: str) -> None:
         """One row in a request of its own."""
         number = len(self.rows) + 1
         ref = f"r{number}"
@@ -79,7 +79,7 @@ class World:
         )
         body = CreatePost(type="schedule", date=format_date(moment), posts=[item])
         self.requests.append(SentRequest(number, body, (ref,), 0.0))
-        known, listed = self._own(item, moment, fate)
+        known, listed = self._own(item, moment, state)
         others = self._others(item, moment, extra)
         state = RowState.UNKNOWN if known is None else RowState.STORED
         self.rows.append(
@@ -89,22 +89,22 @@ class World:
             self._expect(ref, SweepState.HIDDEN if known is not None else None)
             return
         self.listed += [*listed, *others]
-        self._say(ref, known, listed, fate, extra, others)
+        self._say(ref, known, listed, state, extra, others)
 
-    def _own(self, item: PostItem, moment: datetime, fate: str) -> tuple[str | None, list[Post]]:
+    def _own(self, item: PostItem, moment: datetime, state: str) -> tuple[str | None, list[Post]]:
         post = self.post(item, moment)
-        if fate == "moved":
+        if state == "moved":
             return post.id, [replace(post, publish_date=moment + timedelta(days=3))]
-        if fate == "edited":
+        if state == "edited":
             bare = moment.replace(microsecond=0)
             return post.id, [replace(post, publish_date=bare, content="edited")]
-        if fate == "deleted":
+        if state == "deleted":
             return post.id, []
-        if fate == "lost":
+        if state == "lost":
             return None, [post]
-        if fate == "absent":
+        if state == "absent":
             return None, []
-        if fate == "replaced":
+        if state == "replaced":
             return "cm-that-was-deleted", [post]
         return post.id, [post]
 
@@ -125,16 +125,16 @@ class World:
         ref: str,
         known: str | None,
         listed: list[Post],
-        fate: str,
+        state: str,
         extra: str,
         others: list[Post],
     ) -> None:
         is_ours = bool(others) and extra != "foreign"
         if extra == "edited double" and not self.lists_settings:
             is_ours = False  # nothing but its place says so
-        if fate in {"moved", "edited"}:
+        if state in {"moved", "edited"}:
             self._expect(ref, SweepState.MOVED)
-        elif fate == "fine":
+        elif state == "fine":
             self._expect(ref, SweepState.FINE)
         elif listed or is_ours:
             self._expect(ref, SweepState.ADOPTED)
@@ -147,9 +147,9 @@ class World:
         if extra == "foreign":
             self._expect(ref, SweepState.EQUAL)
 
-    def _expect(self, ref: str, fate: SweepState | None, *, may_delete: bool = False) -> None:
-        if fate is not None:
-            self.expected[ref, fate, may_delete] += 1
+    def _expect(self, ref: str, state: SweepState | None, *, may_delete: bool = False) -> None:
+        if state is not None:
+            self.expected[ref, state, may_delete] += 1
 
     def sweep(self, rng: random.Random, now: datetime = NOW) -> list[SweepResult]:
         """What the sweep says, whatever the order of the list."""
@@ -167,13 +167,13 @@ histories = st.lists(
 
 def made(history: Sequence[tuple[str, str, str]], *, lists_settings: bool) -> World:
     world = World(lists_settings)
-    for channel, fate, extra in history:
-        world.add(channel, fate, extra)
+    for channel, state, extra in history:
+        world.add(channel, state, extra)
     return world
 
 
-def told(verdicts: Sequence[SweepResult]) -> Counter[tuple[str, SweepState, bool]]:
-    return Counter((v.ref, v.fate, v.may_delete) for v in verdicts)
+def told(results: Sequence[SweepResult]) -> Counter[tuple[str, SweepState, bool]]:
+    return Counter((v.ref, v.state, v.may_delete) for v in results)
 
 
 @given(histories, st.booleans(), st.randoms())
@@ -193,20 +193,20 @@ def test_whatever_is_deleted_is_a_double_and_its_twin_stays(
     rng: random.Random,
 ) -> None:
     world = made(history, lists_settings=lists_settings)
-    verdicts = world.sweep(rng)
+    results = world.sweep(rng)
     kept = {
         v.ref: v.post
-        for v in verdicts
-        if v.fate in {SweepState.FINE, SweepState.MOVED, SweepState.ADOPTED}
+        for v in results
+        if v.state in {SweepState.FINE, SweepState.MOVED, SweepState.ADOPTED}
     }
     known = {row.post_id for row in world.rows}
-    for verdict in verdicts:
-        if verdict.may_delete:
-            assert verdict.post is not None
-            twin = kept[verdict.ref]
+    for result in results:
+        if result.may_delete:
+            assert result.post is not None
+            twin = kept[result.ref]
             assert twin is not None
-            assert twin.group != verdict.post.group
-            assert verdict.post.id not in known
+            assert twin.group != result.post.group
+            assert result.post.id not in known
 
 
 @given(histories, st.randoms())
@@ -215,7 +215,7 @@ def test_nothing_is_deleted_that_is_due_within_ten_minutes(
 ) -> None:
     world = made(history, lists_settings=True)
     last = FIRST + timedelta(minutes=len(world.rows) - 10, seconds=1)
-    assert not any(verdict.may_delete for verdict in world.sweep(rng, now=last))
+    assert not any(result.may_delete for result in world.sweep(rng, now=last))
 
 
 @given(histories, st.booleans(), st.randoms())
@@ -226,8 +226,8 @@ def test_a_second_sweep_of_the_same_list_has_nothing_new_to_say(
 ) -> None:
     world = made(history, lists_settings=lists_settings)
     for _ in range(2):
-        verdicts = world.sweep(rng)
-        changed = {row.ref: row for row in judged(_by_ref(world), verdicts)}
+        results = world.sweep(rng)
+        changed = {row.ref: row for row in judged(_by_ref(world), results)}
         world.rows = [changed.get(row.ref, row) for row in world.rows]
     assert judged(_by_ref(world), world.sweep(rng)) == []
     for row in world.rows:
@@ -265,9 +265,9 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
         for n, ref in enumerate(refs)
     ]
     world.listed = [world.post(items[n % count], moment) for n in range(stored)]
-    fates = Counter(verdict.fate for verdict in world.sweep(rng))
-    assert fates[SweepState.ADOPTED] == min(count, stored)
-    assert fates[SweepState.DOUBLED] == max(0, stored - count)
+    states = Counter(result.state for result in world.sweep(rng))
+    assert states[SweepState.ADOPTED] == min(count, stored)
+    assert states[SweepState.DOUBLED] == max(0, stored - count)
 
 
 # ------------------------------------------------------------------ several hosts
@@ -370,10 +370,10 @@ def test_hosts_agree_on_the_post_that_stays(
     doomed = []
     for host in range(3):
         rng.shuffle(hosts.listed)
-        verdicts = hosts.look(host, hosts.listed)
-        doomed.append({v.post.id for v in verdicts if v.may_delete and v.post})
+        results = hosts.look(host, hosts.listed)
+        doomed.append({v.post.id for v in results if v.may_delete and v.post})
         rows = _by_ref(hosts.worlds[host])
-        rows |= {row.ref: row for row in judged(rows, verdicts, removed=doomed[-1])}
+        rows |= {row.ref: row for row in judged(rows, results, removed=doomed[-1])}
         for number, stored in enumerate(plain, 1):
             posts = sorted(p.id for p in hosts.listed if f'mark{number}"' in (p.settings or ""))
             row = rows[f"r{number}"]
@@ -400,9 +400,9 @@ def test_a_double_stays_where_the_first_will_not_go_out(state: str, *, is_delete
 
 def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
     hosts = on_hosts([[(0, "plain"), (1, "plain"), (2, "edited")]])
-    verdicts = hosts.look(0, hosts.listed)
-    (removed,) = {v.post.id for v in verdicts if v.may_delete and v.post}
-    (row,) = judged(_by_ref(hosts.worlds[0]), verdicts, removed={removed})
+    results = hosts.look(0, hosts.listed)
+    (removed,) = {v.post.id for v in results if v.may_delete and v.post}
+    (row,) = judged(_by_ref(hosts.worlds[0]), results, removed={removed})
     assert row.finding is Finding.DOUBLED
     assert f"{removed} was deleted" in row.remark
     assert "delete one of them in Postiz" in row.remark
@@ -421,16 +421,16 @@ def test_a_mark_alone_makes_no_post_ours(change: dict[str, object]) -> None:
     hosts = on_hosts([[(0, "plain"), (1, "moved")]])
     (theirs,) = [post for post in hosts.listed if post.publish_date.day != FIRST.day]
     others = [post for post in hosts.listed if post is not theirs]
-    verdicts = hosts.look(0, [*others, replace(theirs, **change)])
-    assert [verdict.fate for verdict in verdicts] == [SweepState.FINE]
-    verdicts = hosts.look(2, [replace(theirs, **change)])
-    assert verdicts == []
+    results = hosts.look(0, [*others, replace(theirs, **change)])
+    assert [result.state for result in results] == [SweepState.FINE]
+    results = hosts.look(2, [replace(theirs, **change)])
+    assert results == []
 
 
 def test_what_is_meant_to_stay_beside_a_row_is_not_spoken_of() -> None:
     world = made([("c1", "fine", "foreign"), ("c1", "fine", "double")], lists_settings=True)
     copies = {post.id for post in world.listed} - {row.post_id for row in world.rows}
-    verdicts = sweep(
+    results = sweep(
         world.rows,
         intents(world.requests),
         world.listed,
@@ -438,7 +438,7 @@ def test_what_is_meant_to_stay_beside_a_row_is_not_spoken_of() -> None:
         now=NOW,
         copies=copies,
     )
-    assert [verdict.fate for verdict in verdicts] == [SweepState.FINE, SweepState.FINE]
+    assert [result.state for result in results] == [SweepState.FINE, SweepState.FINE]
 
 
 def test_the_last_post_of_each_request_of_others_may_be_half_made() -> None:

@@ -35,35 +35,35 @@ async def send_all(
     numbers: Iterable[int],
     *,
     workers: int,
-    lane: Priority,
+    priority: Priority,
     announced: bool = False,
 ) -> None:
     """Schedule a post for each number, `workers` at once; returns when all are stored.
 
     `announced`: it says how many are to come, as a batch does.
     """
-    todo, gate = deque(numbers), postiz.scheduler.gate
+    todo, queue = deque(numbers), postiz.scheduler.queue
 
     async def worker() -> None:
         while todo:
             if announced:
-                gate.expect(-1)
-            await _store(postiz, channel, todo.popleft(), lane)
+                queue.expect(-1)
+            await _store(postiz, channel, todo.popleft(), priority)
 
     if announced:
-        gate.announcers += 1
-        gate.expect(len(todo))
+        queue.announcers += 1
+        queue.expect(len(todo))
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(worker())
-    gate.announcers -= announced
+    queue.announcers -= announced
 
 
-async def _store(postiz: Postiz, channel: str, number: int, lane: Priority) -> None:
+async def _store(postiz: Postiz, channel: str, number: int, priority: Priority) -> None:
     post, at = NewPost(channel, text_of(number)), date_of(number)
     while True:
         try:
-            await postiz.posts.schedule(post, at=at, priority=lane)
+            await postiz.posts.schedule(post, at=at, priority=priority)
         except DeliveryUnknownError:
             if await _is_stored(postiz, at):
                 return

@@ -89,7 +89,7 @@ class Stage:
         numbers: Sequence[int],
         *,
         workers: int = 50,
-        lane: Priority = Priority.BULK,
+        priority: Priority = Priority.BULK,
         announced: bool = False,
     ) -> None:
         """Share the numbers among open clients; ends when all posts are stored."""
@@ -98,15 +98,15 @@ class Stage:
                 mine = numbers[place :: len(clients)]
                 each = max(1, workers // len(clients))
                 work = send_all(
-                    postiz, self.channel, mine, workers=each, lane=lane, announced=announced
+                    postiz, self.channel, mine, workers=each, priority=priority, announced=announced
                 )
                 group.create_task(work)
 
     async def work_until(
-        self, moment: float, postiz: Postiz, *, lane: Priority, kill: Callable[[], None]
+        self, moment: float, postiz: Postiz, *, priority: Priority, kill: Callable[[], None]
     ) -> None:
         """Send what is not stored yet; at `moment` of the clock all calls are torn off."""
-        work = asyncio.create_task(self.work([postiz], self.missing, lane=lane))
+        work = asyncio.create_task(self.work([postiz], self.missing, priority=priority))
         alarm = asyncio.create_task(self.clock.sleep_until(moment))
         await asyncio.wait([work, alarm], return_when=asyncio.FIRST_COMPLETED)
         if not work.done():

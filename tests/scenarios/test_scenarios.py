@@ -46,22 +46,22 @@ LATE = 1.005
 # ------------------------------------------------------------------ alone
 
 
-@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 @pytest.mark.parametrize("workers", [1, 50])
 @pytest.mark.parametrize(("creates", "limit"), [(30, 30), (100, 30), (200, 90)])
-async def test_alone(creates: int, limit: int, workers: int, lane: Priority) -> None:
+async def test_alone(creates: int, limit: int, workers: int, priority: Priority) -> None:
     async with stage(creates, limit=limit) as it, it.client() as postiz:
-        await it.work([postiz], range(creates), workers=workers, lane=lane, announced=True)
+        await it.work([postiz], range(creates), workers=workers, priority=priority, announced=True)
         assert it.is_exact
         assert it.refusals == 0
         best = optimum(creates, limit)
         assert it.elapsed <= best + 0.005 * max(best, HOUR)
 
 
-@pytest.mark.parametrize(("lane", "late"), [(BULK, 1 / 0.89), (INTERACTIVE, LATE)])
-async def test_alone_on_a_server_that_counts_in_memory(lane: Priority, late: float) -> None:
+@pytest.mark.parametrize(("priority", "late"), [(BULK, 1 / 0.89), (INTERACTIVE, LATE)])
+async def test_alone_on_a_server_that_counts_in_memory(priority: Priority, late: float) -> None:
     async with stage(300, storage="memory") as it, it.client() as postiz:
-        await it.work([postiz], range(300), lane=lane)
+        await it.work([postiz], range(300), priority=priority)
         assert it.is_exact
         assert it.refusals == 0
         assert it.elapsed <= optimum(300, 30) * late
@@ -87,11 +87,11 @@ async def test_a_window_that_somebody_else_began(
 # ------------------------------------------------------------------ beside others
 
 
-async def beside_another(seed: int, workers: int, lane: Priority = BULK) -> Stage:
+async def beside_another(seed: int, workers: int, priority: Priority = BULK) -> Stage:
     """300 posts beside somebody unseen who creates 5 an hour; everything is stored once."""
     others = arrivals(5.0, seed)
     async with stage(300, seed=seed) as it, it.client() as postiz, it.neighbour(others):
-        await it.work([postiz], range(300), workers=workers, lane=lane)
+        await it.work([postiz], range(300), workers=workers, priority=priority)
         assert it.is_exact
         assert it.elapsed <= polite_optimum(300, 30, others) / 0.90
         return it
@@ -150,7 +150,7 @@ async def process(
             path = folder / "campaign.journal"
             journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
             await stack.enter_async_context(journal)
-            postiz.scheduler.keepers.append(journal)
+            postiz.scheduler.persistence.append(journal)
             await postiz.scheduler.recall()
         yield postiz, lambda: None
 
@@ -161,13 +161,13 @@ async def live(
     folder: Path,
     *,
     kills: Sequence[float],
-    lane: Priority = BULK,
+    priority: Priority = BULK,
     between: Callable[[], object] = lambda: None,
 ) -> None:
     """A process that is killed at these moments and started again five seconds later."""
     for moment in (*kills, math.inf):
         async with process(it, memory, folder) as (postiz, kill):
-            await it.work_until(moment, postiz, lane=lane, kill=kill)
+            await it.work_until(moment, postiz, priority=priority, kill=kill)
         between()
         if moment < math.inf:
             await it.clock.sleep(5)
@@ -179,7 +179,7 @@ KILLS = (0.5, 1000.0, 3602.7, 7300.0)
 
 @pytest.mark.parametrize("storage", ["redis", "memory"])
 @pytest.mark.parametrize(
-    ("memory", "lane", "kills"),
+    ("memory", "priority", "kills"),
     [
         ("sqlite", INTERACTIVE, KILLS),
         ("sqlite", BULK, (1000.0, 7300.0)),
@@ -188,10 +188,10 @@ KILLS = (0.5, 1000.0, 3602.7, 7300.0)
     ],
 )
 async def test_killed_in_mid_window_with_the_state_kept(
-    memory: Memory, lane: Priority, kills: Sequence[float], storage: Storage, tmp_path: Path
+    memory: Memory, priority: Priority, kills: Sequence[float], storage: Storage, tmp_path: Path
 ) -> None:
     async with stage(100, storage=storage) as it:
-        await live(it, memory, tmp_path, kills=kills, lane=lane)
+        await live(it, memory, tmp_path, kills=kills, priority=priority)
         assert it.is_exact
         assert it.refusals == 0
         late = 30.0 * len(kills) if memory == "journal" else 0.0  # it has wall times only
@@ -211,9 +211,9 @@ async def test_a_dead_process_does_not_keep_the_others_busy(tmp_path: Path) -> N
         store = Watched()
         hold = Mortal(store)
         async with it.client(hold) as postiz:
-            await it.work_until(0.5, postiz, lane=BULK, kill=hold.kill)
+            await it.work_until(0.5, postiz, priority=BULK, kill=hold.kill)
         async with it.client(store) as postiz:
-            await it.work_until(600.0, postiz, lane=BULK, kill=lambda: None)
+            await it.work_until(600.0, postiz, priority=BULK, kill=lambda: None)
         assert it.refusals == 0
         assert 4 * 45 < len(looks) < 4 * 75  # a call is taken for dead after 60.2 s
 
@@ -228,7 +228,7 @@ async def test_bulk_that_is_killed_without_a_state_finds_the_slots_it_held(tmp_p
 
 async def test_without_a_state_a_window_that_is_used_up_costs_one_lock_out(tmp_path: Path) -> None:
     async with stage(100) as it:
-        await live(it, "none", tmp_path, kills=(1000.0,), lane=INTERACTIVE)
+        await live(it, "none", tmp_path, kills=(1000.0,), priority=INTERACTIVE)
         assert it.is_exact
         assert it.refusals == 1
         assert it.elapsed <= 1005 + HOUR + optimum(70, 30) + 20
@@ -256,18 +256,18 @@ async def sharing(
         yield opened
 
 
-@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
+@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 @pytest.mark.parametrize(("kind", "clients"), [("memory", 4), ("sqlite", 4), ("redis", 8)])
 async def test_clients_that_share_a_store(
     kind: Literal["memory", "sqlite", "redis"],
     clients: int,
-    lane: Priority,
+    priority: Priority,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     place = request.getfixturevalue("redis_url") if kind == "redis" else tmp_path
     async with stage(95) as it, sharing(it, kind, clients, place) as opened:
-        await it.work(opened, range(95), lane=lane)
+        await it.work(opened, range(95), priority=priority)
         assert it.is_exact
         assert it.refusals == 0
         assert it.elapsed <= optimum(95, 30) * LATE
@@ -301,19 +301,19 @@ async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path:
 # ------------------------------------------------------------------ what is believed of the limit
 
 
-@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
-async def test_believed_30_and_really_90(lane: Priority) -> None:
+@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
+async def test_believed_30_and_really_90(priority: Priority) -> None:
     async with stage(200, limit=90) as it, it.client() as postiz:
         assert postiz.scheduler.ledger.limit == 30
-        await it.work([postiz], range(200), lane=lane)
+        await it.work([postiz], range(200), priority=priority)
         assert (await postiz.quota()).limit == 90
         assert it.is_exact
         assert it.refusals == 0
         assert it.elapsed <= optimum(200, 90) * LATE
 
 
-@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
-async def test_believed_90_and_really_30(lane: Priority, tmp_path: Path) -> None:
+@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
+async def test_believed_90_and_really_30(priority: Priority, tmp_path: Path) -> None:
     async with stage(105, limit=90) as it:
         async with process(it, "sqlite", tmp_path) as (postiz, _):
             await it.work([postiz], range(5))
@@ -321,21 +321,21 @@ async def test_believed_90_and_really_30(lane: Priority, tmp_path: Path) -> None
         it.restart_counter(30, "redis")
         async with process(it, "sqlite", tmp_path) as (postiz, _):
             assert (await postiz.quota()).limit == 90
-            await it.work([postiz], range(5, 105), lane=lane)
+            await it.work([postiz], range(5, 105), priority=priority)
             assert (await postiz.quota()).limit == 30
         assert it.is_exact
         assert it.refusals == 0
         assert it.elapsed - 2 * HOUR <= optimum(100, 30) * LATE
 
 
-@pytest.mark.parametrize(("lane", "windows"), [(INTERACTIVE, 2), (BULK, 3)])
+@pytest.mark.parametrize(("priority", "windows"), [(INTERACTIVE, 2), (BULK, 3)])
 async def test_a_limit_that_is_cut_below_what_is_used_costs_one_lock_out(
-    lane: Priority, windows: int
+    priority: Priority, windows: int
 ) -> None:
     async with stage(100, limit=90) as it, it.client() as postiz:
-        await it.work([postiz], range(40), lane=lane)
+        await it.work([postiz], range(40), priority=priority)
         it.throttle.limit = 30
-        await it.work([postiz], range(40, 100), lane=lane)
+        await it.work([postiz], range(40, 100), priority=priority)
         assert it.is_exact
         refused = [create.at for create in it.sandbox.creates if create.status == 429]
         assert refused
@@ -357,14 +357,14 @@ async def test_a_limit_that_is_raised_is_used_from_the_next_answer_on() -> None:
 
 
 @pytest.mark.parametrize("storage", ["redis", "memory"])
-@pytest.mark.parametrize("lane", [BULK, INTERACTIVE])
-async def test_headers_stripped(lane: Priority, storage: Storage) -> None:
+@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
+async def test_headers_stripped(priority: Priority, storage: Storage) -> None:
     async with stage(100, storage=storage) as it, it.client() as postiz:
         it.fault("strip_headers")
-        await it.work([postiz], range(100), lane=lane)
+        await it.work([postiz], range(100), priority=priority)
         assert it.is_exact
         assert it.refusals == 0
-        assert it.elapsed <= optimum(100, 30) * (LATE if lane is INTERACTIVE else 1.12)
+        assert it.elapsed <= optimum(100, 30) * (LATE if priority is INTERACTIVE else 1.12)
 
 
 async def test_headers_stripped_now_and_then() -> None:
@@ -435,7 +435,7 @@ async def test_the_wall_clock_is_set_while_a_shared_file_keeps_the_state(
 ) -> None:
     async with stage(100) as it:
         change = partial(it.clock.step_wall, step)
-        await live(it, "sqlite", tmp_path, kills=(1000.0,), lane=INTERACTIVE, between=change)
+        await live(it, "sqlite", tmp_path, kills=(1000.0,), priority=INTERACTIVE, between=change)
         assert it.is_exact
         assert it.refusals == 0
         assert it.elapsed <= optimum(100, 30) * LATE
@@ -448,7 +448,7 @@ async def test_the_wall_clock_is_set_while_a_journal_keeps_the_state(
     """A journal has wall times only: what is over by the wall is over, at the price of a probe."""
     async with stage(100) as it:
         change = partial(it.clock.step_wall, step)
-        await live(it, "journal", tmp_path, kills=(1000.0,), lane=INTERACTIVE, between=change)
+        await live(it, "journal", tmp_path, kills=(1000.0,), priority=INTERACTIVE, between=change)
         assert it.is_exact
         assert it.refusals <= refusals
         assert it.elapsed <= 1005 + HOUR + optimum(70, 30) + 40

@@ -58,7 +58,7 @@ async def run(job: Job) -> None:
         first, last = date_of(min(job.numbers)), date_of(max(job.numbers))
         stored = {post.publish_date for post in await postiz.posts.list(start=first, end=last)}
         missing = [number for number in job.numbers if date_of(number) not in stored]
-        await send_all(postiz, job.channel, missing, workers=8, lane=Priority.BULK)
+        await send_all(postiz, job.channel, missing, workers=8, priority=Priority.BULK)
     await store.aclose()
 
 

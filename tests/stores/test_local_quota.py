@@ -52,13 +52,13 @@ def reads(token: int, limit: int, left: int) -> Callable[[Ledger, float], Ledger
     return lambda ledger, now: quota.answered(ledger, token, now, reading)
 
 
-def homes(clock: Clock, count: int = 2) -> list[LocalLedger]:
+def handles(clock: Clock, count: int = 2) -> list[LocalLedger]:
     ledgers = LocalLedgers()
-    return [ledgers.home("name", Ledger(), clock) for _ in range(count)]
+    return [ledgers.handle("name", Ledger(), clock) for _ in range(count)]
 
 
-async def taken(home: LocalLedger, lifetime: float = 60.0) -> int:
-    token = await home.take(grant, lifetime=lifetime)
+async def taken(handle: LocalLedger, lifetime: float = 60.0) -> int:
+    token = await handle.take(grant, lifetime=lifetime)
     assert isinstance(token, int)
     return token
 
@@ -175,10 +175,10 @@ class Canned:
 async def test_with_a_clock_its_ledgers_go() -> None:
     for _ in range(3):  # each may stand where the one before stood
         clock = JumpingClock()
-        home = ledgers_of_process(clock).home("name", Ledger(), clock)
-        assert home.ledger == Ledger()
-        await taken(home)
-        del clock, home
+        handle = ledgers_of_process(clock).handle("name", Ledger(), clock)
+        assert handle.ledger == Ledger()
+        await taken(handle)
+        del clock, handle
         gc.collect()
 
 
@@ -192,14 +192,14 @@ def test_a_transport_whose_end_cannot_be_seen_shares_with_nobody() -> None:
 
 async def test_each_client_leaves_its_own_reserve() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
-    careful = ledgers.home("name", Ledger(reserve=9), clock)
-    greedy = ledgers.home("name", Ledger(reserve=0), clock)
+    careful = ledgers.handle("name", Ledger(reserve=9), clock)
+    greedy = ledgers.handle("name", Ledger(reserve=0), clock)
     await careful.settle(reads(await taken(greedy), 30, 9))
     assert (careful.ledger.reserve, greedy.ledger.reserve) == (9, 0)
     assert careful.ledger.remaining == greedy.ledger.remaining == 9
-    for home, granted in ((careful, False), (greedy, True)):
-        verdict = await home.take(partial(quota.decide, urgent=False), lifetime=60.0)
-        assert isinstance(verdict, int) is granted
+    for handle, granted in ((careful, False), (greedy, True)):
+        decision = await handle.take(partial(quota.decide, urgent=False), lifetime=60.0)
+        assert isinstance(decision, int) is granted
 
 
 # ------------------------------------------------------------------ waiting
@@ -208,21 +208,21 @@ async def test_each_client_leaves_its_own_reserve() -> None:
 def request(clock: Clock, max_wait: float | None = None) -> SlotRequest:
     since = clock.monotonic()
     return SlotRequest(
-        lane=Priority.INTERACTIVE, posts=1, since=since, max_wait=max_wait, lifetime=60.0
+        priority=Priority.INTERACTIVE, posts=1, since=since, max_wait=max_wait, lifetime=60.0
     )
 
 
 def test_who_waits_in_another_event_loop_is_woken_by_an_answer() -> None:
     clock = SystemClock()
-    one, two = homes(clock)
+    one, two = handles(clock)
     waits = threading.Event()
 
     async def waiting() -> int:
-        gate = AdmissionQueue(two, clock)
-        call = asyncio.create_task(gate.admit(request(clock)))
+        queue = AdmissionQueue(two, clock)
+        call = asyncio.create_task(queue.admit(request(clock)))
         for _ in range(10):
             await asyncio.sleep(0)
-        assert gate.waiting == 1
+        assert queue.waiting == 1
         waits.set()
         return await asyncio.wait_for(call, FOR_EVER)
 
@@ -239,10 +239,10 @@ def test_who_waits_in_another_event_loop_is_woken_by_an_answer() -> None:
 
 async def test_a_slot_given_back_by_another_client_is_taken_without_looking_for_it() -> None:
     clock = JumpingClock()
-    one, two = homes(clock)
+    one, two = handles(clock)
     token = await taken(one)
-    gate = AdmissionQueue(two, clock)
-    call = asyncio.create_task(gate.admit(request(clock)))
+    queue = AdmissionQueue(two, clock)
+    call = asyncio.create_task(queue.admit(request(clock)))
     await clock.sleep(20)
     await one.settle(lambda ledger, _: quota.released(ledger, token))
     assert await call == token + 1
@@ -251,10 +251,10 @@ async def test_a_slot_given_back_by_another_client_is_taken_without_looking_for_
 
 async def test_who_waits_is_refused_when_another_client_finds_the_window_used_up() -> None:
     clock = JumpingClock()
-    one, two = homes(clock)
+    one, two = handles(clock)
     token = await taken(one)
-    gate = AdmissionQueue(two, clock)
-    call = asyncio.create_task(gate.admit(request(clock, max_wait=50)))
+    queue = AdmissionQueue(two, clock)
+    call = asyncio.create_task(queue.admit(request(clock, max_wait=50)))
     await clock.sleep(20)
     await one.settle(reads(token, 30, 0))
     with pytest.raises(QuotaWaitError) as caught:
@@ -265,37 +265,37 @@ async def test_who_waits_is_refused_when_another_client_finds_the_window_used_up
 
 async def test_a_call_whose_client_is_gone_is_spent_when_its_time_is_over() -> None:
     clock = JumpingClock()
-    gone, home = homes(clock)
+    gone, handle = handles(clock)
     await taken(gone, lifetime=60.0)
-    gate = AdmissionQueue(home, clock)
-    assert isinstance(await gate.admit(request(clock)), int)
+    queue = AdmissionQueue(handle, clock)
+    assert isinstance(await queue.admit(request(clock)), int)
     assert clock.monotonic() == 60
-    assert len(home.ledger.unseen) == 1
+    assert len(handle.ledger.unseen) == 1
     clock.advance(60)
-    verdict = await home.take(quota.decide, lifetime=60.0)
-    assert verdict == 2, "nobody looked meanwhile"
+    decision = await handle.take(quota.decide, lifetime=60.0)
+    assert decision == 2, "nobody looked meanwhile"
     clock.advance(60)
-    await home.refresh()
-    assert home.ledger.flights == ()
+    await handle.refresh()
+    assert handle.ledger.flights == ()
 
 
 async def test_an_answer_after_that_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     clock = JumpingClock()
-    slow, home = homes(clock)
+    slow, handle = handles(clock)
     token = await taken(slow, lifetime=60.0)
     clock.advance(61)
-    await home.refresh()
-    before = home.ledger
+    await handle.refresh()
+    before = handle.ledger
     await slow.settle(reads(token, 30, 29))
-    assert home.ledger == before
+    assert handle.ledger == before
     assert "took longer than its reservation" in caplog.text
 
 
 async def test_changes_of_another_client_are_seen_at_once() -> None:
     clock = JumpingClock()
-    one, two = homes(clock)
-    gate = AdmissionQueue(two, clock)
-    changes = gate.changes(poll=None)
+    one, two = handles(clock)
+    queue = AdmissionQueue(two, clock)
+    changes = queue.changes(poll=None)
     assert (await anext(changes)).in_flight == 0
     token = await taken(one)
     assert (await anext(changes)).in_flight == 1
@@ -308,7 +308,7 @@ async def test_changes_of_another_client_are_seen_at_once() -> None:
 
 async def test_an_idle_client_is_not_told_of_anything() -> None:
     clock = JumpingClock()
-    one, two = homes(clock)
+    one, two = handles(clock)
     told: list[str] = []
     assert two.listen(lambda: told.append("changed"))
     assert not two.listen(lambda: told.append("again")), "it is told already"
@@ -319,9 +319,9 @@ async def test_an_idle_client_is_not_told_of_anything() -> None:
     await one.settle(reads(token, 30, 29))
     await asyncio.sleep(0)
     assert told == ["changed"]
-    gate = AdmissionQueue(two, clock)
-    call = asyncio.create_task(gate.admit(request(clock)))
-    changes = gate.changes(poll=None)
+    queue = AdmissionQueue(two, clock)
+    call = asyncio.create_task(queue.admit(request(clock)))
+    changes = queue.changes(poll=None)
     await anext(changes)
     await call
     assert two.listen(lambda: None) is False, "somebody watches yet"
@@ -330,11 +330,11 @@ async def test_an_idle_client_is_not_told_of_anything() -> None:
 
 
 def test_an_event_loop_that_ended_is_told_nothing() -> None:
-    one, two, three = homes(SystemClock(), 3)
+    one, two, three = handles(SystemClock(), 3)
     told: list[str] = []
 
-    async def listening(home: LocalLedger) -> None:
-        home.listen(lambda: told.append("changed"))
+    async def listening(handle: LocalLedger) -> None:
+        handle.listen(lambda: told.append("changed"))
 
     async def changing() -> None:
         await listening(three)
@@ -350,7 +350,7 @@ def test_an_event_loop_that_ended_is_told_nothing() -> None:
 async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
     """It runs in whatever thread allocates memory, also in one that takes a slot just now."""
     clock = JumpingClock()
-    dropped, home = homes(clock)
+    dropped, handle = handles(clock)
     token = await taken(dropped)
 
     def collects(*_: object) -> Grant:
@@ -358,10 +358,10 @@ async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
             dropped.settle(lambda ledger, _: quota.released(ledger, token)).send(None)
         return Grant()
 
-    assert isinstance(await home.take(collects, lifetime=60.0), int)
+    assert isinstance(await handle.take(collects, lifetime=60.0), int)
     clock.advance(60)
-    await home.refresh()
-    assert home.ledger.flights == ()
+    await handle.refresh()
+    assert handle.ledger.flights == ()
 
 
 # ------------------------------------------------------------------ remembering
@@ -369,7 +369,7 @@ async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
 
 async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
     clock = JumpingClock()
-    one, two = homes(clock)
+    one, two = handles(clock)
     kept = Ledger(limit=7, ends_after=HOUR, ends_before=HOUR, remaining=3)
     two.restore(kept)
     assert one.ledger.limit == 7, "nothing was known"
@@ -382,31 +382,31 @@ async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
 
 async def test_what_a_journal_knew_is_remembered_when_its_client_is_gone() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
-    home = ledgers.home("name", Ledger(), clock)
+    handle = ledgers.handle("name", Ledger(), clock)
     told: list[str] = []
-    other = ledgers.home("name", Ledger(), clock)
+    other = ledgers.handle("name", Ledger(), clock)
     other.listen(lambda: told.append("changed"))
-    home.restore(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
+    handle.restore(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
     await asyncio.sleep(0)
     assert told == ["changed"]
     other.unlisten()
-    del home, other
+    del handle, other
     gc.collect()
-    assert ledgers.home("name", Ledger(), clock).ledger.remaining == 3
+    assert ledgers.handle("name", Ledger(), clock).ledger.remaining == 3
 
 
 async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itself() -> None:
     clock = JumpingClock()
-    (home,) = homes(clock, 1)
+    (handle,) = handles(clock, 1)
     told: list[str] = []
-    home.listen(lambda: told.append("changed"))
-    assert home.changed_at is None
+    handle.listen(lambda: told.append("changed"))
+    assert handle.changed_at is None
     clock.advance(5)
-    token = await home.take(grant, lifetime=60.0, urgent=True)
+    token = await handle.take(grant, lifetime=60.0, urgent=True)
     assert token == 0
-    assert home.ledger.urgent == 1
-    await home.settle(reads(token, 30, 29))
-    assert home.changed_at == clock.time()
+    assert handle.ledger.urgent == 1
+    await handle.settle(reads(token, 30, 29))
+    assert handle.changed_at == clock.time()
     await asyncio.sleep(0)
     assert told == []
 
@@ -417,39 +417,39 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
         way = SandboxTransport(sandbox)
         async with sandbox_client(sandbox, transport=way) as postiz:
             scheduler = postiz.scheduler
-            token = await scheduler.gate.handle.take(grant, lifetime=60.0)
+            token = await scheduler.queue.handle.take(grant, lifetime=60.0)
             assert isinstance(token, int)
-            await scheduler.gate.handle.settle(
+            await scheduler.queue.handle.settle(
                 lambda ledger, now: quota.refused(ledger, token, now, HOUR)
             )
         async with sandbox_client(sandbox, transport=way) as postiz:
-            keeper = NotebookKeeper([])
+            store = NotebookKeeper([])
             open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
-            await keeper.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
-            postiz.scheduler.keepers.append(keeper)
+            await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
+            postiz.scheduler.persistence.append(store)
             await postiz.scheduler.recall()
             assert (await postiz.quota()).blocked
 
 
 async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_used() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
-    used = ledgers.home("used", Ledger(), clock)
+    used = ledgers.handle("used", Ledger(), clock)
     await used.settle(reads(await taken(used), 90, 89))
     for number in range(5_000):
-        home = ledgers.home(f"{number}", Ledger(), clock)
-        await home.settle(reads(await taken(home), 30, 29))
-    del home
+        handle = ledgers.handle(f"{number}", Ledger(), clock)
+        await handle.settle(reads(await taken(handle), 30, 29))
+    del handle
     gc.collect()
     assert len(ledgers) == 5_001
     clock.advance(HOUR + 10)
-    still = ledgers.home("still", Ledger(), clock)
+    still = ledgers.handle("still", Ledger(), clock)
     await still.settle(reads(await taken(still), 30, 29))
     gc.collect()
     assert len(ledgers) == 2
-    assert ledgers.home("used", Ledger(), clock).ledger.limit == 90
+    assert ledgers.handle("used", Ledger(), clock).ledger.limit == 90
     del still
     gc.collect()
-    assert ledgers.home("still", Ledger(), clock).ledger.remaining == 29, "its window runs"
+    assert ledgers.handle("still", Ledger(), clock).ledger.remaining == 29, "its window runs"
 
 
 @pytest.mark.parametrize(
@@ -468,14 +468,14 @@ def test_what_holds_yet_is_not_at_rest(ledger: Ledger) -> None:
 
 async def test_what_was_forgotten_is_what_nobody_uses() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
-    used, unused = (ledgers.home(name, Ledger(), clock) for name in ("used", "unused"))
-    for home in (used, unused):
-        await home.settle(reads(await taken(home), 30, 29))
-    del home, unused
+    used, unused = (ledgers.handle(name, Ledger(), clock) for name in ("used", "unused"))
+    for handle in (used, unused):
+        await handle.settle(reads(await taken(handle), 30, 29))
+    del handle, unused
     ledgers.forget()
     gc.collect()
-    assert ledgers.home("unused", Ledger(), clock).ledger == Ledger()
-    assert ledgers.home("used", Ledger(), clock).ledger is used.ledger
+    assert ledgers.handle("unused", Ledger(), clock).ledger == Ledger()
+    assert ledgers.handle("used", Ledger(), clock).ledger is used.ledger
 
 
 TWICE = """
@@ -488,10 +488,10 @@ from postiz_async.stores.memory import ledgers_of_process
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(number):
     clock = SystemClock()
-    home = ledgers_of_process(clock).home("name", Ledger(), clock)
-    assert home.ledger == Ledger()
-    asyncio.run(home.take(lambda *_: Grant(), lifetime=60.0))
-    assert home.ledger != Ledger()
+    handle = ledgers_of_process(clock).handle("name", Ledger(), clock)
+    assert handle.ledger == Ledger()
+    asyncio.run(handle.take(lambda *_: Grant(), lifetime=60.0))
+    assert handle.ledger != Ledger()
 """
 
 
@@ -510,19 +510,19 @@ def test_each_test_begins_with_an_unknown_quota(tmp_path: Path) -> None:
 
 def test_of_many_threads_that_take_together_each_gets_its_own_slot() -> None:
     clock = SystemClock()
-    everybody = homes(clock, 8)
+    everybody = handles(clock, 8)
     together = threading.Barrier(len(everybody))
 
-    async def work(home: LocalLedger) -> list[int]:
+    async def work(handle: LocalLedger) -> list[int]:
         together.wait(FOR_EVER)
-        return [await taken(home) for _ in range(200)]
+        return [await taken(handle) for _ in range(200)]
 
     before = sys.getswitchinterval()
     with ExitStack() as stack:
         stack.callback(sys.setswitchinterval, before)
         sys.setswitchinterval(1e-6)
         threads = stack.enter_context(ThreadPoolExecutor(len(everybody)))
-        calls = [threads.submit(asyncio.run, work(home)) for home in everybody]
+        calls = [threads.submit(asyncio.run, work(handle)) for handle in everybody]
         tokens = [token for call in calls for token in call.result(FOR_EVER)]
     assert sorted(tokens) == list(range(1600))
     assert len(everybody[0].ledger.flights) == 1600
@@ -553,7 +553,7 @@ from postiz_async.quota import Flight, Grant, Ledger
 from postiz_async.stores.memory import MemoryStore, ledgers_of_process
 
 clock = SystemClock()
-home = ledgers_of_process(clock).home("name", Ledger(), clock)
+handle = ledgers_of_process(clock).handle("name", Ledger(), clock)
 store = MemoryStore()
 holds, go = threading.Event(), threading.Event()
 
@@ -562,18 +562,18 @@ def slow(*_):
     go.wait()
     return Grant()
 
-thread = threading.Thread(target=asyncio.run, args=(home.take(slow, lifetime=60.0),))
+thread = threading.Thread(target=asyncio.run, args=(handle.take(slow, lifetime=60.0),))
 
 async def child():
-    token = await home.take(lambda *_: Grant(), lifetime=60.0)
+    token = await handle.take(lambda *_: Grant(), lifetime=60.0)
     assert token == 1, token
-    assert not home._entry.listeners, "who listens is in the parent"
+    assert not handle._entry.listeners, "who listens is in the parent"
     assert (await store.swap("a", 0, b"x"))[0]
 
 async def parent():
     told = []
-    home.listen(lambda: told.append(1))
-    assert await home.take(lambda *_: Grant(), lifetime=60.0) == 0
+    handle.listen(lambda: told.append(1))
+    assert await handle.take(lambda *_: Grant(), lifetime=60.0) == 0
     thread.start()
     holds.wait()
     pid = os.fork()

@@ -208,18 +208,18 @@ class SlowStore(MemoryStore):
 
 async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     store = SlowStore()
-    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
-    before = home.ledger.tokens
-    taking = asyncio.create_task(home.take(lambda *_: Grant(), lifetime=60.0))
+    handle = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    before = handle.ledger.tokens
+    taking = asyncio.create_task(handle.take(lambda *_: Grant(), lifetime=60.0))
     await store.reached.wait()
     taking.cancel()
     store.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    await home.refresh()
-    assert home.ledger.tokens == before + 1
-    assert home.ledger.flights == ()
-    assert home.ledger.pending == 0
+    await handle.refresh()
+    assert handle.ledger.tokens == before + 1
+    assert handle.ledger.flights == ()
+    assert handle.ledger.pending == 0
 
 
 class TimedStore(MemoryStore):
@@ -287,8 +287,8 @@ class BeatenStore(MemoryStore):
 @pytest.mark.parametrize("again", range(1, 9))
 async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> None:
     store = BeatenStore()
-    home = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
-    taking = asyncio.create_task(home.take(lambda *_: Grant(), lifetime=60.0))
+    handle = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    taking = asyncio.create_task(handle.take(lambda *_: Grant(), lifetime=60.0))
     await store.reached.wait()
     store.beaten = 2
     taking.cancel()
@@ -297,28 +297,28 @@ async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> 
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
-    await home.refresh()
+    await handle.refresh()
     assert store.swaps == 4, "one to reserve, three to give it back"
-    assert home.ledger.flights == ()
+    assert handle.ledger.flights == ()
 
 
 async def test_answers_that_come_together_are_noted_together() -> None:
     store = BeatenStore()
-    home = SharedLedger(store, "name", Ledger(limit=9), JumpingClock())
-    tokens = [await home.take(lambda *_: Grant(), lifetime=60.0) for _ in range(5)]
+    handle = SharedLedger(store, "name", Ledger(limit=9), JumpingClock())
+    tokens = [await handle.take(lambda *_: Grant(), lifetime=60.0) for _ in range(5)]
     store.swaps = 0
 
     async def end(token: int | Wait) -> None:
         assert isinstance(token, int)
-        await home.settle(lambda ledger, now: lost(ledger, token, now))
+        await handle.settle(lambda ledger, now: lost(ledger, token, now))
 
     async with anyio.create_task_group() as group:
         for token in tokens[:4]:
             group.start_soon(end, token)
-        group.start_soon(partial(home.take, lambda *_: Grant(), lifetime=60.0))
+        group.start_soon(partial(handle.take, lambda *_: Grant(), lifetime=60.0))
     assert store.swaps == 1, "the answers and one more reservation"
-    await home.refresh()
-    assert (len(home.ledger.flights), len(home.ledger.unseen)) == (2, 4)
+    await handle.refresh()
+    assert (len(handle.ledger.flights), len(handle.ledger.unseen)) == (2, 4)
 
 
 class FailingStore(MemoryStore):
@@ -350,18 +350,18 @@ async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store, clock = FailingStore(), JumpingClock()
-    home, other = (SharedLedger(store, "name", Ledger(limit=3), clock) for _ in range(2))
-    token = await home.take(lambda *_: Grant(), lifetime=60.0)
+    handle, other = (SharedLedger(store, "name", Ledger(limit=3), clock) for _ in range(2))
+    token = await handle.take(lambda *_: Grant(), lifetime=60.0)
     assert isinstance(token, int)
     store.fails = True
     reading = RateHeaders(limit=9, remaining=8, reset=3600.0)
-    await home.settle(lambda ledger, now: answered(ledger, token, now, reading))
+    await handle.settle(lambda ledger, now: answered(ledger, token, now, reading))
     assert "counts as spent for now" in caplog.text
     store.fails = False
     await other.refresh()
     assert len(other.ledger.flights) == 1
     clock.advance(5)
-    assert isinstance(await home.take(partial(decide, urgent=True), lifetime=60.0), int)
+    assert isinstance(await handle.take(partial(decide, urgent=True), lifetime=60.0), int)
     await other.refresh()
     assert [flight.sent for flight in other.ledger.flights] == [5.0]
     assert (other.ledger.limit, other.ledger.remaining) == (9, 8)
@@ -384,10 +384,10 @@ async def test_a_state_that_is_no_ledger_is_refused_and_left_alone(
         store = SqliteStore(path)
         await send(sandbox, channel, store, 1)
         _write(path, value)
-        home = SharedLedger(store, _name(path), Ledger(), sandbox.clock)
+        handle = SharedLedger(store, _name(path), Ledger(), sandbox.clock)
         for _ in range(3):
             with pytest.raises(StoreError, match="Nothing is sent"):
-                await home.take(decide, lifetime=60.0)
+                await handle.take(decide, lifetime=60.0)
         assert (await store.read(_name(path))).value == value
         with pytest.raises(ExceptionGroup) as caught:
             await send(sandbox, channel, store, 1)

@@ -94,7 +94,7 @@ class Process:
         boot_id: str = "boot",
     ) -> None:
         self.way = TroubledStore(store)
-        self.home = SharedLedger(
+        self.handle = SharedLedger(
             self.way,
             "name",
             Ledger(limit=limit),
@@ -105,10 +105,10 @@ class Process:
 
     async def take(self, *, urgent: bool = True) -> int | Wait:
         ask = partial(quota.decide, urgent=urgent)
-        return await self.home.take(ask, lifetime=LIFETIME, urgent=urgent)
+        return await self.handle.take(ask, lifetime=LIFETIME, urgent=urgent)
 
     async def answered(self, token: int, reading: RateHeaders) -> None:
-        await self.home.settle(lambda ledger, now: quota.answered(ledger, token, now, reading))
+        await self.handle.settle(lambda ledger, now: quota.answered(ledger, token, now, reading))
 
     async def call(self, server: Server, clock: JumpingClock) -> None:
         token = await self.take()
@@ -138,7 +138,7 @@ async def test_by_default_nothing_is_spent_without_the_store() -> None:
     with pytest.raises(StoreError, match="the store is away"):
         await lab.processes[0].take()
     with pytest.raises(StoreError, match="the store is away"):
-        await lab.processes[0].home.refresh()
+        await lab.processes[0].handle.refresh()
     assert lab.server.hits == 3
 
 
@@ -162,9 +162,9 @@ async def test_slots_that_were_set_aside_can_be_spent_and_are_told_afterwards(
     await lab.call(0)
     assert len(caplog.records) == 2
     assert "can be used again" in caplog.text
-    await two.home.refresh()
-    assert two.home.ledger.remaining == 23
-    assert quota.free_slots(two.home.ledger, two.home.now()) == 20, "less what the other holds"
+    await two.handle.refresh()
+    assert two.handle.ledger.remaining == 23
+    assert quota.free_slots(two.handle.ledger, two.handle.now()) == 20, "less what the other holds"
 
 
 async def test_what_one_holds_the_other_cannot_have() -> None:
@@ -172,9 +172,9 @@ async def test_what_one_holds_the_other_cannot_have() -> None:
     await lab.call(0, 2)
     lab.processes[0].way.way = "down"
     await lab.call(1, 7)
-    verdict = await lab.processes[1].take()
-    assert isinstance(verdict, Wait)
-    assert verdict.until > lab.server.ends
+    decision = await lab.processes[1].take()
+    assert isinstance(decision, Wait)
+    assert decision.until > lab.server.ends
     await lab.call(0, 3)
     assert lab.server.hits == 12
 
@@ -183,7 +183,7 @@ async def test_all_together_set_at_most_a_third_aside() -> None:
     lab = Lab(processes=6, slots=4, limit=30)
     for number in range(6):
         await lab.call(number, 2)
-    assert sum(process.home._aside().slots for process in lab.processes) == 10
+    assert sum(process.handle._aside().slots for process in lab.processes) == 10
 
 
 async def test_nothing_is_spent_in_a_window_that_was_not_seen() -> None:
@@ -208,17 +208,17 @@ async def test_a_call_that_may_arrive_too_late_is_not_sent_without_the_store() -
     await lab.call(0, 2)
     lab.processes[0].way.way = "down"
     lab.clock.advance(HOUR - 30)
-    home, ask = lab.processes[0].home, partial(quota.decide, urgent=True)
+    handle, ask = lab.processes[0].handle, partial(quota.decide, urgent=True)
     with pytest.raises(StoreError, match="the store is away"):
-        await home.take(ask, lifetime=150.0)
-    assert isinstance(await home.take(ask, lifetime=90.0), int)
+        await handle.take(ask, lifetime=150.0)
+    assert isinstance(await handle.take(ask, lifetime=90.0), int)
 
 
 async def test_a_client_can_begin_and_wait_while_the_store_is_away() -> None:
     lab = Lab(processes=1, slots=3)
     lab.processes[0].way.way = "down"
-    await lab.processes[0].home.refresh()
-    assert lab.processes[0].home.look_again_in() == RETRY
+    await lab.processes[0].handle.refresh()
+    assert lab.processes[0].handle.look_again_in() == RETRY
 
 
 async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
@@ -228,17 +228,17 @@ async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
     one.way.way = "down"
     token = await one.take()
     assert isinstance(token, int)
-    await one.home.settle(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
-    verdict = await one.take()
-    assert isinstance(verdict, Wait)
-    assert verdict.why is quota.WaitReason.BLOCKED
+    await one.handle.settle(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
+    decision = await one.take()
+    assert isinstance(decision, Wait)
+    assert decision.why is quota.WaitReason.BLOCKED
     one.way.way = "fine"
     lab.clock.advance(RETRY + 1)
     assert isinstance(await one.take(), Wait)
     lab.clock.advance(1000)
     assert isinstance(await one.take(), int)
-    await two.home.refresh()
-    assert two.home.ledger.blocked_until > 1000
+    await two.handle.refresh()
+    assert two.handle.ledger.blocked_until > 1000
 
 
 async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None:
@@ -254,14 +254,14 @@ async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None
 
     hanging = Hanging(lab.store)
     hanging.way = "down"
-    process.home._store = hanging
+    process.handle._store = hanging
     taking = asyncio.create_task(process.take())
     await reached.wait()
     taking.cancel()
     go_on.set()
     with pytest.raises((asyncio.CancelledError, StoreError)):
         await taking
-    assert process.home._lone is None
+    assert process.handle._lone is None
 
 
 async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
@@ -274,11 +274,11 @@ async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
 
     lab = Lab(processes=1, slots=0)
     [process] = lab.processes
-    process.home._store = Repeating(lab.store)
+    process.handle._store = Repeating(lab.store)
     await lab.call(0, 3)
-    assert process.home.ledger.flights == ()
-    assert process.home.ledger.unseen == ()
-    assert process.home.ledger.own == 3
+    assert process.handle.ledger.flights == ()
+    assert process.handle.ledger.unseen == ()
+    assert process.handle.ledger.own == 3
 
 
 def test_fewer_slots_than_none_are_refused() -> None:
@@ -340,7 +340,7 @@ class Troubles(RuleBasedStateMachine):
             try:
                 token = self.run(process.take(urgent=urgent))
             except StoreError:
-                assert process.way.way != "fine" or process.home._outage is not None
+                assert process.way.way != "fine" or process.handle._outage is not None
                 event("refused without the store")
                 return
             if isinstance(token, Wait):
@@ -431,9 +431,9 @@ class Troubles(RuleBasedStateMachine):
             assert isinstance(what, RateHeaders)
             self.run(process.answered(token, what))
         elif kind == "lost":
-            self.run(process.home.settle(lambda ledger, now: quota.lost(ledger, token, now)))
+            self.run(process.handle.settle(lambda ledger, now: quota.lost(ledger, token, now)))
         else:
-            self.run(process.home.settle(lambda ledger, _: quota.released(ledger, token)))
+            self.run(process.handle.settle(lambda ledger, _: quota.released(ledger, token)))
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
@@ -462,16 +462,16 @@ async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureF
     lab = Lab(processes=1, slots=0, limit=5)
     await lab.call(0, 5)
     lab.store._states.clear()
-    verdict = await lab.processes[0].take()
-    assert isinstance(verdict, Wait), "the window is used up, whatever the store says"
+    decision = await lab.processes[0].take()
+    assert isinstance(decision, Wait), "the window is used up, whatever the store says"
     lab.clock.advance(HOUR + 10)
     await lab.call(0)
     lab.store._states.clear()
     await lab.call(0)
     assert [r.message for r in caplog.records if "written again" in r.message]
     heir = Process(lab.store, lab.clock, 0)
-    await heir.home.refresh()
-    assert heir.home.ledger.remaining == 3
+    await heir.handle.refresh()
+    assert heir.handle.ledger.remaining == 3
 
 
 async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
@@ -485,9 +485,9 @@ async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
     assert isinstance(token, int)
     assert isinstance(await one.take(), Wait)
     await one.answered(token, lab.server.hit(lab.clock.monotonic()))
-    assert one.home.ledger.remaining == 3
-    await other.home.refresh()
-    assert other.home.ledger.remaining == 3
+    assert one.handle.ledger.remaining == 3
+    await other.handle.refresh()
+    assert other.handle.ledger.remaining == 3
 
 
 async def test_calls_in_flight_survive_a_state_that_others_made_anew(
@@ -509,9 +509,9 @@ async def test_calls_in_flight_survive_a_state_that_others_made_anew(
         await one.answered(token, lab.server.hit(lab.clock.monotonic()))
     assert "another process wrote it anew" in caplog.text
     assert "took longer" not in caplog.text
-    await newcomer.home.refresh()
-    assert newcomer.home.ledger.flights == ()
-    assert newcomer.home.ledger.remaining == 12
+    await newcomer.handle.refresh()
+    assert newcomer.handle.ledger.flights == ()
+    assert newcomer.handle.ledger.remaining == 12
 
 
 needs_redis = pytest.mark.skipif(
@@ -522,7 +522,7 @@ needs_redis = pytest.mark.skipif(
 
 async def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
     lab, store = Lab(processes=1, slots=0, limit=5), SqliteStore(tmp_path / "quota.sqlite")
-    lab.processes[0].home._store = store
+    lab.processes[0].handle._store = store
     await lab.call(0, 3)
     _empty(tmp_path)
     await lab.call(0, 2)
@@ -540,7 +540,7 @@ async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server("--maxmemory-policy", "allkeys-random") as server:
         lab = Lab(processes=1, slots=0, limit=5)
         store = RedisOnClock(server.url, lab.clock)
-        lab.processes[0].home._store = store
+        lab.processes[0].handle._store = store
         await lab.call(0, 3)
         await store._redis.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="memory is full"):
@@ -559,7 +559,7 @@ async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
     [process] = lab.processes
     with redis_server() as server:
         store = RedisOnClock(server.url, lab.clock)
-        process.home._store = store
+        process.handle._store = store
         await lab.call(0, 3)
     await lab.call(0, 2)
     with pytest.raises(StoreError, match="Nothing is left of the slots set aside"):
@@ -569,7 +569,7 @@ async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
         await lab.call(0, 4)
         assert isinstance(await process.take(), Wait)
         heir = Process(lab.store, lab.clock, 0)
-        heir.home._store = store
+        heir.handle._store = store
         assert isinstance(await heir.take(), Wait)
         await store.aclose()
     assert lab.server.hits == 9
@@ -596,15 +596,15 @@ async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptim
     ends = clock.time() - 4 + HOUR
     after = JumpingClock(start=clock.time() + 60)
     process = Process(store, after, 0, boot_id=next_boot)
-    await process.home.refresh()
-    ledger = process.home.ledger
+    await process.handle.refresh()
+    ledger = process.handle.ledger
     assert ledger.from_snapshot
     assert ends <= ledger.ends_before + after.time() - after.monotonic() <= ends + 31
-    assert quota.free_slots(ledger, process.home.now()) == 0, "one is left, one was set aside"
-    verdict = await process.take()
-    assert isinstance(verdict, Wait)
-    assert verdict.until - process.home.now() > HOUR - 70
-    after.advance(verdict.until - process.home.now())
+    assert quota.free_slots(ledger, process.handle.now()) == 0, "one is left, one was set aside"
+    decision = await process.take()
+    assert isinstance(decision, Wait)
+    assert decision.until - process.handle.now() > HOUR - 70
+    after.advance(decision.until - process.handle.now())
     assert isinstance(await process.take(), int)
 
 
@@ -613,9 +613,9 @@ async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() ->
     store, _ = await _used_up(clock, "")
     clock.advance(600)
     process = Process(store, clock, 0, boot_id="")
-    await process.home.refresh()
-    assert not process.home.ledger.from_snapshot
-    assert process.home.ledger.ends_before == HOUR
+    await process.handle.refresh()
+    assert not process.handle.ledger.from_snapshot
+    assert process.handle.ledger.ends_before == HOUR
 
 
 async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:
@@ -623,7 +623,7 @@ async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:
     store, server = await _used_up(clock, "")
     clock.step_wall(-HOUR * 24)
     process = Process(store, clock, 0, boot_id="")
-    await process.home.refresh()
-    verdict = await process.take()
-    assert isinstance(verdict, Wait)
-    assert verdict.until >= server.ends
+    await process.handle.refresh()
+    decision = await process.take()
+    assert isinstance(decision, Wait)
+    assert decision.until >= server.ends

@@ -131,10 +131,10 @@ async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> N
         assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
         waiting = asyncio.create_task(post(session, channel))
         assert isinstance(made.client, Postiz)
-        gate = made.client.scheduler.gate
-        await until(lambda: gate.view().queued.interactive == 1)
+        queue = made.client.scheduler.queue
+        await until(lambda: queue.view().queued.interactive == 1)
         waiting.cancel()
-        await until(lambda: gate.view().queued.interactive == 0)
+        await until(lambda: queue.view().queued.interactive == 0)
         assert made.client.calls_under_way == 0
     assert made.events == ["cancelled"]
     assert len(sandbox.creates) == 2
