@@ -85,14 +85,14 @@ CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
-    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
-    its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
+    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time
+    of its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
     `deadline` are moments of the clock's `monotonic()`: by the first calls of one priority are
     ordered, and who cannot leave before the second is refused. With `finish` a call whose first
-    byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after the
-    slot is taken and before the first byte, and may return a newer body; when it raises, the slot is
-    given back and nothing is sent. Without `retry` there is one attempt, for callers that have
-    pauses of their own.
+    byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
+    the slot is taken and before the first byte, and may return a newer body; when it raises,
+    the slot is given back and nothing is sent. Without `retry` there is one attempt, for
+    callers that have pauses of their own.
     """
 
     timeout: float | None = None
