@@ -71,9 +71,8 @@ class Postiz(OpenClient):
         quota: a store that shares the quota with other processes and remembers it:
             `SqliteStore` or `RedisStore`. It stays open when the client closes. None: all
             clients of this process that are given none share it, in all threads and event loops,
-            also one after the other; `MemoryStore()` keeps those apart that are given it.
-        slots_without_store: slots of each window that this client sets aside in the store, to
-            spend them while the store is away; 0: then nothing is spent (`StoreError`).
+            also one after the other; `MemoryStore()` keeps those apart that are given it. When a
+            store is away, nothing is spent (`StoreError`); an `outbox` keeps posts meanwhile.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
         reserve: slots of each window that bulk work leaves to interactive calls until shortly
@@ -102,7 +101,6 @@ class Postiz(OpenClient):
         base_url: str | None = None,
         organization: str | None = None,
         quota: QuotaStore | None = None,
-        slots_without_store: int = 0,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         politeness: float | None = POLITENESS,
@@ -138,7 +136,6 @@ class Postiz(OpenClient):
             clock=clock,
             store=quota if self._own_store is None else self._own_store,
             transport=transport,
-            slots_without_store=slots_without_store,
             smooth=pacing == "smooth",
         )
         super().__init__(clock, queues)

@@ -158,7 +158,6 @@ class _Tenant(Postiz):
         base_url: str,
         organization: str | None,
         quota: QuotaStore | None,
-        slots_without_store: int,
         pacing: Literal["burst", "smooth"],
         reserve: int | None,
         politeness: float | None,
@@ -173,7 +172,6 @@ class _Tenant(Postiz):
             base_url=base_url,
             organization=organization,
             quota=quota,
-            slots_without_store=slots_without_store,
             pacing=pacing,
             reserve=reserve,
             politeness=politeness,
@@ -208,7 +206,6 @@ class PostizPool:
     Args:
         base_url: the server of clients that name no other; see `Postiz`.
         quota: a store that shares all quotas with other processes; see `Postiz`.
-        slots_without_store: see `Postiz`; for each organisation.
         connections: connections kept at most, for all organisations together.
         keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
         pacing: see `Postiz`.
@@ -227,7 +224,6 @@ class PostizPool:
         *,
         base_url: str | None = None,
         quota: QuotaStore | None = None,
-        slots_without_store: int = 0,
         connections: int = 100,
         keep: int = 10_000,
         pacing: Literal["burst", "smooth"] = "burst",
@@ -260,7 +256,6 @@ class PostizPool:
             self._queues,
             transport,
             quota=quota,
-            slots_without_store=slots_without_store,
             pacing=pacing,
             reserve=reserve,
             politeness=politeness,

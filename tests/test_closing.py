@@ -124,11 +124,13 @@ async def test_connections_are_closed_whoever_cancels(
     assert made.closed == 1
 
 
-async def test_an_opening_that_fails_closes_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_opening_that_fails_closes_what_it_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     made = Counting()
     monkeypatch.setattr("postiz_async.client.make_transport", lambda: made)
-    postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), slots_without_store=-1)
-    with pytest.raises(ConfigurationError, match="slots_without_store"):
+    postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), outbox=tmp_path)
+    with pytest.raises(StoreError, match="outbox"):
         await postiz.open()
     assert made.closed == 1
     assert not postiz.is_open

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.content import input_types as faults
-from postiz_async.content import render
+from postiz_async.content import content_problems, render
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, NewPost, ThreadPart
 from postiz_async.sandbox.text.html import sanitize
@@ -51,18 +50,18 @@ def test_windows_line_ends_do_not_become_part_of_a_paragraph() -> None:
 
 @pytest.mark.parametrize("content", ["", " \n", Html(""), Html("<p> </p>"), Html("<b></b><br/>")])
 def test_a_post_without_text_and_media_is_known_to_be_refused(content: str | Html) -> None:
-    assert [message for _, message in faults(NewPost("c", content))] == [
+    assert [message for _, message in content_problems(NewPost("c", content))] == [
         "has neither text nor media"
     ]
-    assert list(faults(NewPost("c", content, media=[PICTURE]))) == []
+    assert list(content_problems(NewPost("c", content, media=[PICTURE]))) == []
 
 
 def test_each_part_of_a_thread_needs_text_or_media() -> None:
     thread = ("fine", "", ThreadPart(" "), ThreadPart("", media=(PICTURE,)))
-    found = list(faults(NewPost("c", "root", thread=thread)))
+    found = list(content_problems(NewPost("c", "root", thread=thread)))
     assert [where for where, _ in found] == [".thread.1", ".thread.2"]
 
 
 def test_nul_is_no_text() -> None:
-    (fault,) = faults(NewPost("c", "a\x00b"))
+    (fault,) = content_problems(NewPost("c", "a\x00b"))
     assert "NUL" in fault[1]

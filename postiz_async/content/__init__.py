@@ -5,7 +5,7 @@ from __future__ import annotations
 from postiz_async.content.html import sanitise
 from postiz_async.content.input_types import (
     body_type_problems,
-    faults,
+    content_problems,
     input_type_problems,
     request_type_problems,
 )
@@ -19,8 +19,8 @@ __all__ = [
     "Editor",
     "Preview",
     "body_type_problems",
+    "content_problems",
     "counted_text",
-    "faults",
     "input_type_problems",
     "is_sent_as_it_is",
     "length",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "InputTypeProblem",
     "body_type_problems",
-    "faults",
+    "content_problems",
     "input_type_problems",
     "request_type_problems",
 ]
@@ -162,7 +162,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def faults(post: NewPost) -> Iterator[tuple[str, str]]:
+def content_problems(post: NewPost) -> Iterator[tuple[str, str]]:
     """What is refused: (part of the post, message), in order."""
     yield from (("", message) for message in _wrong(post.content, post.media))
     for number, part in enumerate(post.thread):

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw
 
 from postiz_async.content import (
     body_type_problems,
-    faults,
+    content_problems,
     input_type_problems,
     request_type_problems,
 )
@@ -122,7 +122,7 @@ def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Proble
     foreign = foreign_settings(post.settings, channel)
     if foreign is not None:
         return replace(foreign, where=f"posts.{place}.{foreign.where}")
-    texts = (Problem(f"posts.{place}{part}", message) for part, message in faults(post))
+    texts = (Problem(f"posts.{place}{part}", message) for part, message in content_problems(post))
     return next(texts, None)
 
 

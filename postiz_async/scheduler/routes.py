@@ -98,7 +98,6 @@ class QueueFactory:
     """Where ledgers are kept; None: in this process, with those of its other clients."""
     transport: object = None
     """The way to the server that the client or its pool was given, if one was."""
-    slots_without_store: int = 0
     smooth: bool = False
     pool: dict[str, AdmissionQueue] | None = None
     """The queues of all clients of a pool, which closes them; None: it is in none."""
@@ -124,5 +123,4 @@ class QueueFactory:
             return ledgers_of_process(self.clock, self.transport).handle(
                 name, self.fresh, self.clock
             )
-        slots = 0 if route else self.slots_without_store
-        return SharedLedger(self.store, name, self.fresh, self.clock, slots_without_store=slots)
+        return SharedLedger(self.store, name, self.fresh, self.clock)

@@ -2,8 +2,7 @@
 
 from postiz_async.uploads.cache import MAX_AGE, UploadCache
 from postiz_async.uploads.inspect import POSTABLE, FileFacts, inspect_file
-from postiz_async.uploads.sources import AsyncFile, BinaryFile, UploadSource
-from postiz_async.uploads.upload import (
+from postiz_async.uploads.send import (
     AT_ONCE,
     STALL_TIMEOUT,
     URL_SUFFIXES,
@@ -13,6 +12,7 @@ from postiz_async.uploads.upload import (
     upload,
     upload_all,
 )
+from postiz_async.uploads.sources import AsyncFile, BinaryFile, UploadSource
 from postiz_async.uploads.urls import is_url
 
 __all__ = [

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from work import calls_of, grows_with_its_input
 
 from postiz_async.content import (
-    input_types as faults,
-)
-from postiz_async.content import (
+    content_problems,
     length,
     preview,
     published_text,
@@ -114,6 +112,6 @@ def test_whatever_is_written_has_a_length(text: str) -> None:
     ],
 )
 def test_what_no_database_takes_is_a_fault(content: Content, message: str) -> None:
-    found = [text for _, text in faults(NewPost("c", content))]
+    found = [text for _, text in content_problems(NewPost("c", content))]
     assert len(found) == 1
     assert message in found[0]

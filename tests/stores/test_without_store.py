@@ -24,10 +24,10 @@ from redis_server import redis_server, why_no_redis
 
 from postiz_async import quota
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.errors import StoreError
 from postiz_async.quota import Ledger, RateHeaders, Wait
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.shared_ledger import RETRY, SharedLedger
+from postiz_async.stores.shared_ledger import SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ class Process:
         self,
         store: MemoryStore,
         clock: JumpingClock,
-        slots: int,
         *,
         limit: int = 5,
         boot_id: str = "boot",
@@ -99,7 +98,6 @@ class Process:
             "name",
             Ledger(limit=limit),
             clock,
-            slots_without_store=slots,
             boot_id=boot_id,
         )
 
@@ -117,10 +115,10 @@ class Process:
 
 
 class Lab:
-    def __init__(self, processes: int, slots: int, limit: int = 30) -> None:
+    def __init__(self, processes: int, limit: int = 30) -> None:
         self.clock, self.store, self.server = JumpingClock(), MemoryStore(), Server(limit)
         self.clock.advance(1000)
-        self.processes = [Process(self.store, self.clock, slots) for _ in range(processes)]
+        self.processes = [Process(self.store, self.clock) for _ in range(processes)]
 
     async def call(self, number: int, calls: int = 1) -> None:
         for _ in range(calls):
@@ -131,8 +129,8 @@ class Lab:
 # ------------------------------------------------------------------ the store fails
 
 
-async def test_by_default_nothing_is_spent_without_the_store() -> None:
-    lab = Lab(processes=1, slots=0)
+async def test_nothing_is_spent_without_the_store() -> None:
+    lab = Lab(processes=1)
     await lab.call(0, 3)
     lab.processes[0].way.way = "down"
     with pytest.raises(StoreError, match="the store is away"):
@@ -142,99 +140,38 @@ async def test_by_default_nothing_is_spent_without_the_store() -> None:
     assert lab.server.hits == 3
 
 
-async def test_slots_that_were_set_aside_can_be_spent_and_are_told_afterwards(
+async def test_what_ended_while_the_store_was_away_is_told_when_it_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lab = Lab(processes=2, slots=3)
+    lab = Lab(processes=2)
     one, two = lab.processes
     await lab.call(0, 2)
-    await lab.call(1)
-    one.way.way = "down"
-    for _ in range(3):
-        await one.call(lab.server, lab.clock)
-        lab.clock.advance(RETRY + 1)
-    with pytest.raises(StoreError, match=r"(?s)the store is away.*Nothing is left of the slots"):
-        await one.take()
-    assert lab.server.hits == 6
-    assert len(caplog.records) == 1, "once for an outage"
-    assert "Slots set aside that may be used meanwhile: 3" in caplog.text
-    one.way.way = "fine"
-    await lab.call(0)
-    assert len(caplog.records) == 2
-    assert "can be used again" in caplog.text
-    await two.handle.refresh()
-    assert two.handle.ledger.remaining == 23
-    assert quota.free_slots(two.handle.ledger, two.handle.now()) == 20, "less what the other holds"
-
-
-async def test_what_one_holds_the_other_cannot_have() -> None:
-    lab = Lab(processes=2, slots=3, limit=12)
-    await lab.call(0, 2)
-    lab.processes[0].way.way = "down"
-    await lab.call(1, 7)
-    decision = await lab.processes[1].take()
-    assert isinstance(decision, Wait)
-    assert decision.until > lab.server.ends
-    await lab.call(0, 3)
-    assert lab.server.hits == 12
-
-
-async def test_all_together_set_at_most_a_third_aside() -> None:
-    lab = Lab(processes=6, slots=4, limit=30)
-    for number in range(6):
-        await lab.call(number, 2)
-    assert sum(process.handle._aside().slots for process in lab.processes) == 10
-
-
-async def test_nothing_is_spent_in_a_window_that_was_not_seen() -> None:
-    lab = Lab(processes=1, slots=3)
-    lab.processes[0].way.way = "down"
-    with pytest.raises(StoreError, match="the store is away"):
-        await lab.processes[0].take()
-    lab.processes[0].way.way = "fine"
-    await lab.call(0, 2)
-    lab.processes[0].way.way = "down"
-    lab.clock.advance(HOUR - 30)
-    await lab.call(0)
-    lab.clock.advance(40)
-    with pytest.raises(StoreError, match="the store is away"):
-        await lab.processes[0].take()
-    assert lab.server.hits == 3
-
-
-async def test_a_call_that_may_arrive_too_late_is_not_sent_without_the_store() -> None:
-    """Others count the slot as spent for two minutes after the window, and no longer."""
-    lab = Lab(processes=1, slots=3)
-    await lab.call(0, 2)
-    lab.processes[0].way.way = "down"
-    lab.clock.advance(HOUR - 30)
-    handle, ask = lab.processes[0].handle, partial(quota.decide, urgent=True)
-    with pytest.raises(StoreError, match="the store is away"):
-        await handle.take(ask, lifetime=150.0)
-    assert isinstance(await handle.take(ask, lifetime=90.0), int)
-
-
-async def test_a_client_can_begin_and_wait_while_the_store_is_away() -> None:
-    lab = Lab(processes=1, slots=3)
-    lab.processes[0].way.way = "down"
-    await lab.processes[0].handle.refresh()
-    assert lab.processes[0].handle.look_again_in() == RETRY
-
-
-async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
-    lab = Lab(processes=2, slots=3)
-    one, two = lab.processes
-    await lab.call(0, 2)
-    one.way.way = "down"
     token = await one.take()
     assert isinstance(token, int)
+    one.way.way = "down"
+    await one.answered(token, lab.server.hit(lab.clock.monotonic()))
+    assert "counts as spent for now" in caplog.text
+    await two.handle.refresh()
+    assert [flight.token for flight in two.handle.ledger.flights] == [token]
+    one.way.way = "fine"
+    await lab.call(0)
+    await two.handle.refresh()
+    assert two.handle.ledger.flights == ()
+    assert two.handle.ledger.remaining == 26
+
+
+async def test_a_lock_out_that_could_not_be_told_holds_all_the_same() -> None:
+    lab = Lab(processes=2)
+    one, two = lab.processes
+    await lab.call(0, 2)
+    token = await one.take()
+    assert isinstance(token, int)
+    one.way.way = "full"
     await one.handle.settle(lambda ledger, now: quota.refused(ledger, token, now, 600.0))
     decision = await one.take()
     assert isinstance(decision, Wait)
     assert decision.why is quota.WaitReason.BLOCKED
     one.way.way = "fine"
-    lab.clock.advance(RETRY + 1)
-    assert isinstance(await one.take(), Wait)
     lab.clock.advance(1000)
     assert isinstance(await one.take(), int)
     await two.handle.refresh()
@@ -242,7 +179,7 @@ async def test_a_lock_out_without_the_store_holds_and_is_told() -> None:
 
 
 async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None:
-    lab = Lab(processes=1, slots=3)
+    lab = Lab(processes=1)
     await lab.call(0, 2)
     process, reached, go_on = lab.processes[0], asyncio.Event(), asyncio.Event()
 
@@ -261,7 +198,7 @@ async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None
     go_on.set()
     with pytest.raises((asyncio.CancelledError, StoreError)):
         await taking
-    assert process.handle._lone is None
+    assert process.handle.ledger.flights == ()
 
 
 async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
@@ -272,18 +209,13 @@ async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
             await super().swap(name, version, value)
             return await super().swap(name, version, value)
 
-    lab = Lab(processes=1, slots=0)
+    lab = Lab(processes=1)
     [process] = lab.processes
     process.handle._store = Repeating(lab.store)
     await lab.call(0, 3)
     assert process.handle.ledger.flights == ()
     assert process.handle.ledger.unseen == ()
     assert process.handle.ledger.own == 3
-
-
-def test_fewer_slots_than_none_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="slots_without_store"):
-        Lab(processes=1, slots=-1)
 
 
 # ------------------------------------------------------------------ any trouble at all
@@ -296,18 +228,17 @@ class Troubles(RuleBasedStateMachine):
     ways = st.sampled_from(["fine", "down", "full", "mute"])
     who = st.integers(0, 2)
 
-    @initialize(limit=st.integers(3, 20), slots=st.tuples(*[st.sampled_from([0, 1, 3, 3])] * 3))
-    def begin(self, *, limit: int, slots: tuple[int, ...]) -> None:
+    @initialize(limit=st.integers(3, 20))
+    def begin(self, *, limit: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.clock, self.store, self.server = JumpingClock(), MemoryStore(), Server(limit)
         self.clock.advance(1000)
-        self.slots = slots
-        self.processes = [self.process(number) for number in range(3)]
+        self.processes = [self.process() for _ in range(3)]
         self.events: list[tuple[float, int, Process, int, str, object]] = []
         self.ids = itertools.count()
 
-    def process(self, number: int) -> Process:
-        return Process(self.store, self.clock, self.slots[number], limit=self.server.limit)
+    def process(self) -> Process:
+        return Process(self.store, self.clock, limit=self.server.limit)
 
     def run(self, work: Coroutine[object, object, object]) -> object:
         return self.loop.run_until_complete(work)
@@ -340,14 +271,13 @@ class Troubles(RuleBasedStateMachine):
             try:
                 token = self.run(process.take(urgent=urgent))
             except StoreError:
-                assert process.way.way != "fine" or process.handle._outage is not None
+                assert process.way.way != "fine"
                 event("refused without the store")
                 return
             if isinstance(token, Wait):
                 self.run_until(self.clock.monotonic() + up)
                 continue
             assert isinstance(token, int)
-            event("spent without the store" if token < 0 else "spent")
             if fate == "unsent":
                 self.later(down, process, token, "unsent")
             elif fate == "never":
@@ -361,24 +291,24 @@ class Troubles(RuleBasedStateMachine):
 
     @rule(who=who, way=ways, calls=st.integers(1, 5), up=delays)
     def outage(self, *, who: int, way: str, calls: int, up: float) -> None:
-        """One spends with the store and then without it, and the others what they can."""
+        """One loses the store and has it back, and the others spend what they can."""
         self.all_at_once(way="fine")
-        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + RETRY + 1))
+        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + 6))
         self.some_calls(who, calls, up=0.01)
         self.processes[who].way.way = way
         self.some_calls(who, 1, up=0.01)
         self.run_until(self.clock.monotonic() + 1)
         self.some_calls((who + 1) % 3, 20, up=0.01)
         self.some_calls(who, 5, up=up)
-        self.run_until(self.clock.monotonic() + RETRY + 1)
+        self.run_until(self.clock.monotonic() + 6)
         self.processes[who].way.way = "fine"
         self.some_calls(who, 5, up=0.01)
 
     @rule(who=who, up=delays, after=st.sampled_from([-1.0, 2.5, 40.0]))
     def outage_at_the_end(self, *, who: int, up: float, after: float) -> None:
-        """What was sent without the store may arrive in the next window, which others began."""
+        """What was sent at the end may arrive in the next window, which others began."""
         self.all_at_once(way="fine")
-        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + RETRY + 1))
+        self.run_until(max(self.server.ends + 60, self.clock.monotonic() + 6))
         self.some_calls(who, 2, up=0.01)
         self.window_closes()
         self.processes[who].way.way = "down"
@@ -395,7 +325,7 @@ class Troubles(RuleBasedStateMachine):
     @rule(who=who)
     def dies(self, *, who: int) -> None:
         way = self.processes[who].way.way
-        self.processes[who] = self.process(who)
+        self.processes[who] = self.process()
         self.processes[who].way.way = way
 
     @rule(pause=st.sampled_from([0.1, 1.0, 6.0, 31.0, 120.0, 600.0, 1700.0, HOUR - 40, HOUR]))
@@ -459,7 +389,7 @@ def test_whatever_each_sees_of_the_store_together_they_never_go_over() -> None:
 
 
 async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureFixture) -> None:
-    lab = Lab(processes=1, slots=0, limit=5)
+    lab = Lab(processes=1, limit=5)
     await lab.call(0, 5)
     lab.store._states.clear()
     decision = await lab.processes[0].take()
@@ -469,14 +399,14 @@ async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureF
     lab.store._states.clear()
     await lab.call(0)
     assert [r.message for r in caplog.records if "written again" in r.message]
-    heir = Process(lab.store, lab.clock, 0)
+    heir = Process(lab.store, lab.clock)
     await heir.handle.refresh()
     assert heir.handle.ledger.remaining == 3
 
 
 async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
     """Somebody else spent while we did not look, and what he wrote is gone."""
-    lab = Lab(processes=2, slots=0, limit=20)
+    lab = Lab(processes=2, limit=20)
     await lab.call(0, 4)
     await lab.call(1, 12)
     lab.store._states.clear()
@@ -493,12 +423,12 @@ async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
 async def test_calls_in_flight_survive_a_state_that_others_made_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    lab = Lab(processes=1, slots=0, limit=20)
+    lab = Lab(processes=1, limit=20)
     await lab.call(0, 4)
     [one] = lab.processes
     tokens = [await one.take() for _ in range(3)]
     lab.store._states.clear()
-    newcomer = Process(lab.store, lab.clock, 0)
+    newcomer = Process(lab.store, lab.clock)
     probe = await newcomer.take()
     assert isinstance(probe, int)
     assert probe not in tokens
@@ -521,7 +451,7 @@ needs_redis = pytest.mark.skipif(
 
 
 async def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
-    lab, store = Lab(processes=1, slots=0, limit=5), SqliteStore(tmp_path / "quota.sqlite")
+    lab, store = Lab(processes=1, limit=5), SqliteStore(tmp_path / "quota.sqlite")
     lab.processes[0].handle._store = store
     await lab.call(0, 3)
     _empty(tmp_path)
@@ -538,7 +468,7 @@ def _empty(folder: Path) -> None:
 @needs_redis
 async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server("--maxmemory-policy", "allkeys-random") as server:
-        lab = Lab(processes=1, slots=0, limit=5)
+        lab = Lab(processes=1, limit=5)
         store = RedisOnClock(server.url, lab.clock)
         lab.processes[0].handle._store = store
         await lab.call(0, 3)
@@ -555,20 +485,18 @@ async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
 
 @needs_redis
 async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
-    lab = Lab(processes=1, slots=2, limit=9)
+    lab = Lab(processes=1, limit=9)
     [process] = lab.processes
     with redis_server() as server:
         store = RedisOnClock(server.url, lab.clock)
         process.handle._store = store
-        await lab.call(0, 3)
-    await lab.call(0, 2)
-    with pytest.raises(StoreError, match="Nothing is left of the slots set aside"):
+        await lab.call(0, 5)
+    with pytest.raises(StoreError):
         await process.take()
     with redis_server(port=server.port):
-        lab.clock.advance(RETRY + 1)
         await lab.call(0, 4)
         assert isinstance(await process.take(), Wait)
-        heir = Process(lab.store, lab.clock, 0)
+        heir = Process(lab.store, lab.clock)
         heir.handle._store = store
         assert isinstance(await heir.take(), Wait)
         await store.aclose()
@@ -580,8 +508,8 @@ async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
 
 async def _used_up(clock: JumpingClock, boot: str) -> tuple[MemoryStore, Server]:
     store, server = MemoryStore(), Server(5)
-    process = Process(store, clock, 2, boot_id=boot)
-    for _ in range(4):
+    process = Process(store, clock, boot_id=boot)
+    for _ in range(5):
         await process.call(server, clock)
         clock.advance(1)
     return store, server
@@ -593,14 +521,14 @@ async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptim
     clock = JumpingClock()
     clock.advance(uptime)
     store, _ = await _used_up(clock, boot)
-    ends = clock.time() - 4 + HOUR
+    ends = clock.time() - 5 + HOUR
     after = JumpingClock(start=clock.time() + 60)
-    process = Process(store, after, 0, boot_id=next_boot)
+    process = Process(store, after, boot_id=next_boot)
     await process.handle.refresh()
     ledger = process.handle.ledger
     assert ledger.from_snapshot
     assert ends <= ledger.ends_before + after.time() - after.monotonic() <= ends + 31
-    assert quota.free_slots(ledger, process.handle.now()) == 0, "one is left, one was set aside"
+    assert quota.free_slots(ledger, process.handle.now()) == 0
     decision = await process.take()
     assert isinstance(decision, Wait)
     assert decision.until - process.handle.now() > HOUR - 70
@@ -612,7 +540,7 @@ async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() ->
     clock = JumpingClock()
     store, _ = await _used_up(clock, "")
     clock.advance(600)
-    process = Process(store, clock, 0, boot_id="")
+    process = Process(store, clock, boot_id="")
     await process.handle.refresh()
     assert not process.handle.ledger.from_snapshot
     assert process.handle.ledger.ends_before == HOUR
@@ -622,7 +550,7 @@ async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:
     clock = JumpingClock()
     store, server = await _used_up(clock, "")
     clock.step_wall(-HOUR * 24)
-    process = Process(store, clock, 0, boot_id="")
+    process = Process(store, clock, boot_id="")
     await process.handle.refresh()
     decision = await process.take()
     assert isinstance(decision, Wait)

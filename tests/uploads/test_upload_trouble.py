@@ -26,7 +26,7 @@ from postiz_async.errors import (
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
 from postiz_async.uploads import cache, sources
-from postiz_async.uploads import upload as sending
+from postiz_async.uploads import send as sending
 from postiz_async.uploads.inspect import check_path
 
 if TYPE_CHECKING:
