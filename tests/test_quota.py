@@ -22,7 +22,7 @@ from postiz_async.quota import (
     WaitReason,
 )
 from postiz_async.quota import snapshot as keeping
-from postiz_async.quota.shared_state import Aside, SharedState, beside, reunited, written_again
+from postiz_async.quota.shared_state import SharedState, reunited, written_again
 from postiz_async.quota.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -865,11 +865,10 @@ def test_a_call_that_was_lost_before_the_window_may_be_counted_in_it() -> None:
     assert quota.free_slots(ledger, 3606) == 0
 
 
-def test_slots_set_aside_and_lost_states_are_in_nobody_s_account() -> None:
+def test_lost_states_are_in_nobody_s_account() -> None:
     ledger = known(2, own=29, unseen=(9, 9), accounted=True)
     state = SharedState(ledger=ledger, lineage=0)
     assert quota.free_slots(ledger, 10) == 1
-    assert quota.free_slots(beside(ledger, (Aside("other", 1, 5, 3700),)), 10) == 0
     assert quota.free_slots(written_again(state, 7).ledger, 10) == 0
     assert quota.free_slots(reunited(state, state, set()).ledger, 10) == 0
 

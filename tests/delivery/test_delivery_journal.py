@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from postiz_async.batch.report.data import read_history
 from postiz_async.delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
@@ -395,7 +394,6 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
-from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord
 
 async def main():
