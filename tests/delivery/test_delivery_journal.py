@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from postiz_async.batch.report.data import read_history
 from postiz_async.delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
