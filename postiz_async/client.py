@@ -195,9 +195,9 @@ class Postiz(OpenClient):
             on_attempt=self._on_attempt,
             on_call=self._on_call,
         )
-        caller = BoundScheduler(scheduler)
+        bound = BoundScheduler(scheduler)
         uploads = UploadCache(self._clock, ledger_name(identity.root, identity.key.reveal()))
-        return Api(caller, Channels(), uploads, WakeSignal(), validates=self._validate)
+        return Api(bound, Channels(), uploads, WakeSignal(), validates=self._validate)
 
     async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
         from postiz_async.outbox.outbox import Outbox  # noqa: PLC0415  (not every client needs it)
@@ -230,7 +230,7 @@ class Postiz(OpenClient):
         api = self._api
         try:
             if api is not None:
-                await api.caller.scheduler.drain(drain)
+                await api.bound.scheduler.drain(drain)
         finally:
             if self._api is api:  # nobody in more of a hurry did it meanwhile
                 await self._let_go(api)
@@ -239,7 +239,7 @@ class Postiz(OpenClient):
         """Close what is the client's own, also when the closing is cancelled."""
         transport, self._transport, self._api = self._transport, None, None
         if api is not None and self._queues.pool is None:  # a pool closes what its clients share
-            api.caller.scheduler.close()
+            api.bound.scheduler.close()
         async with AsyncExitStack() as stack:
             if self._own_store is not None:
                 stack.push_async_callback(run_to_completion, self._own_store.aclose())

@@ -102,24 +102,6 @@ class Clock(ABC):
                 timer.cancel()
 
 
-class SystemClock(Clock):
-    """The machine's clocks and the event loop's timers.
-
-    Its `monotonic()` goes on while the machine sleeps, where the system has such a clock, and is
-    the same in all processes of the machine. The event loop's timers stand still meanwhile, so a
-    long wait looks at the clock every half minute.
-    """
-
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return _monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return _LongTimer(self, when, callback)
-
-
 def _sleepless_clock() -> Callable[[], float]:
     """A monotonic clock that counts the time in which the machine sleeps."""
     clock_id: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -128,7 +110,20 @@ def _sleepless_clock() -> Callable[[], float]:
     return time.monotonic if clock_id is None else partial(time.clock_gettime, clock_id)
 
 
-_monotonic = _sleepless_clock()
+class SystemClock(Clock):
+    """The machine's clocks and the event loop's timers.
+
+    Its `monotonic()` goes on while the machine sleeps, where the system has such a clock, and is
+    the same in all processes of the machine. The event loop's timers stand still meanwhile, so a
+    long wait looks at the clock every half minute.
+    """
+
+    time = staticmethod(time.time)
+    monotonic = staticmethod(_sleepless_clock())
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return _LongTimer(self, when, callback)
+
 
 _LOOK = 30.0
 """Seconds of the event loop after which a long wait looks at the clock again."""

@@ -177,14 +177,14 @@ class Outbox:
         kind: PostType = "now" if at is None else "schedule"
         moment = now if at is None else at
         try:
-            body = await creating.compose(
+            body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link
             )
         except (APIConnectionError, ServerError):
             known = {p.channel.id: p.channel for p in posts if isinstance(p.channel, Integration)}
             if {post.channel_id for post in posts} - known.keys():
                 raise
-            body = await creating.compose(
+            body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link, validate=False
             )
             problems = validate(body, channels=known, now=now)

@@ -40,29 +40,29 @@ class Api:
 
     def __init__(
         self,
-        caller: BoundScheduler,
+        bound: BoundScheduler,
         channels: Channels,
         uploads: UploadCache,
         wake: WakeSignal,
         *,
         validates: bool,
     ) -> None:
-        self.caller = caller
+        self.bound = bound
         self._channels = channels
         self._uploads = uploads
         self._wake = wake
         self._validates = validates
-        self.vetting = Preflight(caller, channels)
-        self.notifications = Notifications(caller)
-        self.posts = Posts(caller, channels, wake, validates=validates)
-        self.media = MediaResource(caller, uploads)
-        self.integrations = Integrations(caller, channels)
-        self.analytics = Analytics(caller)
+        self.vetting = Preflight(bound, channels)
+        self.notifications = Notifications(bound)
+        self.posts = Posts(bound, channels, wake, validates=validates)
+        self.media = MediaResource(bound, uploads)
+        self.integrations = Integrations(bound, channels)
+        self.analytics = Analytics(bound)
 
     def with_options(self, options: CallOptions) -> Api:
         """The same with other options."""
-        caller = BoundScheduler(self.caller.scheduler, options)
-        return Api(caller, self._channels, self._uploads, self._wake, validates=self._validates)
+        bound = BoundScheduler(self.bound.scheduler, options)
+        return Api(bound, self._channels, self._uploads, self._wake, validates=self._validates)
 
 
 class OpenClient:
@@ -169,7 +169,7 @@ class OpenClient:
     @property
     def scheduler(self) -> Scheduler:
         """What admits and sends the calls; for `batch` and other parts of this package."""
-        return self._opened.caller.scheduler
+        return self._opened.bound.scheduler
 
     @property
     def _opened(self) -> Api:

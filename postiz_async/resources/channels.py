@@ -48,8 +48,8 @@ __all__ = [
 class Integrations:
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota."""
 
-    def __init__(self, caller: BoundScheduler, channels: Channels) -> None:
-        self._caller = caller
+    def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
+        self._bound = bound
         self._channels = channels
 
     async def list(self, *, group: str | None = None) -> builtins.list[Integration]:
@@ -61,15 +61,15 @@ class Integrations:
         Retried: yes. Since v1.11.1.
         """
         if group is None:
-            return await self._channels.refresh(self._caller)
-        return await self._caller.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
+            return await self._channels.refresh(self._bound)
+        return await self._bound.call(Call(LIST_INTEGRATIONS, query=(("group", group),)))
 
     async def groups(self) -> builtins.list[Customer]:
         """The groups of channels; the web page calls them customers.
 
         Retried: yes. Since v2.21.9.
         """
-        return await self._caller.call(Call(LIST_GROUPS))
+        return await self._bound.call(Call(LIST_GROUPS))
 
     async def is_connected(self) -> bool:
         """Whether the server accepts the key.
@@ -79,7 +79,7 @@ class Integrations:
         Raises:
             AuthenticationError: it does not.
         """
-        return (await self._caller.call(Call(IS_CONNECTED))).connected
+        return (await self._bound.call(Call(IS_CONNECTED))).connected
 
     async def settings(self, channel: Integration | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server has them.
@@ -90,7 +90,7 @@ class Integrations:
             NotFoundError: there is no such channel (older servers: ServerError).
         """
         call = Call(CHANNEL_SETTINGS, params={"id": _id(channel)})
-        return (await self._caller.call(call)).output
+        return (await self._bound.call(call)).output
 
     async def trigger(
         self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
@@ -106,7 +106,7 @@ class Integrations:
         """
         body = encode_body(ToolCall(method_name=tool, data=data or {}))
         call = Call(TRIGGER_TOOL, params={"id": _id(channel)}, body=body)
-        return (await self._caller.call(call)).output
+        return (await self._bound.call(call)).output
 
     async def connect_url(self, provider: str, *, refresh: str | None = None) -> str:
         """The address at which a person connects an account of `provider`; good for an hour.
@@ -124,7 +124,7 @@ class Integrations:
         """
         query = (("refresh", refresh),) if refresh is not None else ()
         call = Call(CONNECT_URL, params={"provider": provider}, query=query)
-        url = (await self._caller.call(call)).url
+        url = (await self._bound.call(call)).url
         if not url.startswith("http"):
             raise ConfigurationError(
                 f"{provider} is not connected through an address. Use the web page of Postiz."
@@ -143,7 +143,7 @@ class Integrations:
         channel_id = _id(channel)
         try:
             call = Call(DELETE_INTEGRATION, params={"id": channel_id})
-            return (await self._caller.call(call)).id
+            return (await self._bound.call(call)).id
         finally:  # also when the answer was lost
             self._channels.forget(channel_id)
 
@@ -163,8 +163,8 @@ class Integrations:
                 it has some.
         """
         channel_id = _id(channel)
-        caller = self._caller.begun()
-        channels = {each.id: each for each in await self._channels.refresh(caller)}
+        bound = self._bound.begun()
+        channels = {each.id: each for each in await self._channels.refresh(bound)}
         if channel_id not in channels:
             what = f"{channel_id!r} does not exist in this organisation"
             raise InvalidPostError([Problem("channel", what)])
@@ -174,7 +174,7 @@ class Integrations:
                 [Problem("channel", f"{name!r} is disabled in Postiz", hint="enable it there")]
             )
         try:
-            answer = await caller.call(Call(FIND_SLOT, params={"id": channel_id}))
+            answer = await bound.call(Call(FIND_SLOT, params={"id": channel_id}))
         except APITimeoutError as error:
             hint = (
                 f"Most likely {name!r} has no posting times, and the server searches without end: "
@@ -230,27 +230,27 @@ class Channels:
         self._look_ups: dict[_Terms, _LookUp] = {}
         self._told: dict[str, _Told] = {}
 
-    async def refresh(self, caller: BoundScheduler) -> list[Integration]:
+    async def refresh(self, bound: BoundScheduler) -> list[Integration]:
         """Ask the server."""
-        listed = await caller.call(Call(LIST_INTEGRATIONS))
+        listed = await bound.call(Call(LIST_INTEGRATIONS))
         self._by_id = {channel.id: channel for channel in listed}
-        self._read_at = caller.clock.monotonic()
+        self._read_at = bound.scheduler.clock.monotonic()
         return list(self._by_id.values())
 
-    async def find(self, caller: BoundScheduler, channel_id: str) -> Integration | None:
+    async def find(self, bound: BoundScheduler, channel_id: str) -> Integration | None:
         """The channel with this id, or None if the server does not know it."""
-        return (await self.of(caller, [channel_id])).get(channel_id)
+        if channel_id in self._by_id and not self._is_stale(bound):
+            return self._by_id[channel_id]
+        return (await self.of(bound, [channel_id])).get(channel_id)
 
-    async def of(
-        self, caller: BoundScheduler, channel_ids: Iterable[str]
-    ) -> dict[str, Integration]:
+    async def of(self, bound: BoundScheduler, channel_ids: Iterable[str]) -> dict[str, Integration]:
         """Those of the channels that the server knows, by id."""
         wanted = set(channel_ids)
-        if self._is_stale(caller) or not wanted <= self._by_id.keys():
+        if self._is_stale(bound) or not wanted <= self._by_id.keys():
             was_begun = bool(self._look_ups)
-            await self._renewed(caller)
+            await self._renewed(bound)
             if was_begun and not wanted <= self._by_id.keys():
-                await self._renewed(caller)  # that one was sent before we were asked
+                await self._renewed(bound)  # that one was sent before we were asked
         return {key: self._by_id[key] for key in wanted & self._by_id.keys()}
 
     def forget(self, channel_id: str) -> None:
@@ -258,30 +258,30 @@ class Channels:
         self._by_id.pop(channel_id, None)
         self._told.pop(channel_id, None)
 
-    def _is_stale(self, caller: BoundScheduler) -> bool:
-        now = caller.clock.monotonic()
+    def _is_stale(self, bound: BoundScheduler) -> bool:
+        now = bound.scheduler.clock.monotonic()
         return self._read_at is None or now - self._read_at > MAX_AGE
 
     # -------------------------------------------------------------- one look-up for many
 
-    async def _renewed(self, caller: BoundScheduler) -> None:
+    async def _renewed(self, bound: BoundScheduler) -> None:
         """Wait for a look-up that others began; without one, or when it fails, for our own."""
-        if caller.scheduler.is_counted(LIST_INTEGRATIONS.name):
-            await self.refresh(caller)  # shared, it would wait for the quota by one max_wait only
+        if bound.scheduler.is_counted(LIST_INTEGRATIONS.name):
+            await self.refresh(bound)  # shared, it would wait for the quota by one max_wait only
             return
-        ours = _terms(caller.options)
+        ours = _terms(bound.options)
         theirs = (each for each in self._look_ups.values() if each.terms.timeout is None)
         if ours not in self._look_ups and (look_up := next(theirs, None)) is not None:
-            await self._wait(caller, look_up)
+            await self._wait(bound, look_up)
             if look_up.task.exception() is None:
                 return
-        look_up = self._look_ups.get(ours) or self._begun(caller, ours)
-        await self._wait(caller, look_up)
+        look_up = self._look_ups.get(ours) or self._begun(bound, ours)
+        await self._wait(bound, look_up)
         look_up.task.result()  # raises
 
-    def _begun(self, caller: BoundScheduler, terms: _Terms) -> _LookUp:
+    def _begun(self, bound: BoundScheduler, terms: _Terms) -> _LookUp:
         """A look-up of its own, which the time of none of its callers bounds."""
-        free = BoundScheduler(caller.scheduler, replace(caller.options, timeout=terms.timeout))
+        free = BoundScheduler(bound.scheduler, replace(bound.options, timeout=terms.timeout))
         task = asyncio.create_task(self.refresh(free), name="postiz_async.resources.channels")
         look_up = self._look_ups[terms] = _LookUp(terms, task)
 
@@ -293,12 +293,12 @@ class Channels:
         task.add_done_callback(ended)
         return look_up
 
-    async def _wait(self, caller: BoundScheduler, look_up: _LookUp) -> None:
+    async def _wait(self, bound: BoundScheduler, look_up: _LookUp) -> None:
         """Wait until it has ended, as long as there is time; whoever leaves last ends it."""
         task = look_up.task
         look_up.waiting += 1
         try:
-            await caller.time.bounded(asyncio.wait([task]), "the channels were listed")
+            await bound.time.bounded(asyncio.wait([task]), "the channels were listed")
         finally:
             look_up.waiting -= 1
             if not look_up.waiting and not task.done():
@@ -312,17 +312,17 @@ class Channels:
 
     # -------------------------------------------------------------- rules of a channel
 
-    async def told(self, caller: BoundScheduler, channel_id: str) -> ChannelSettings | None:
+    async def told(self, bound: BoundScheduler, channel_id: str) -> ChannelSettings | None:
         """What the server says about posts of a channel; None where it does not tell."""
-        now = caller.clock.monotonic()
-        last, headers = self._told.get(channel_id), caller.options.headers
+        now = bound.scheduler.clock.monotonic()
+        last, headers = self._told.get(channel_id), bound.options.headers
         if (
             last is not None
             and now - last.at <= MAX_AGE
             and (last.answer is not None or last.headers == headers)
         ):
             return last.answer
-        answer = await _asked(caller, channel_id)
+        answer = await _asked(bound, channel_id)
         self._told[channel_id] = _Told(now, headers, answer)
         return answer
 
@@ -337,10 +337,10 @@ async def _ended(task: asyncio.Task[list[Integration]]) -> None:
     await asyncio.wait([task])
 
 
-async def _asked(caller: BoundScheduler, channel_id: str) -> ChannelSettings | None:
+async def _asked(bound: BoundScheduler, channel_id: str) -> ChannelSettings | None:
     call = Call(CHANNEL_SETTINGS, params={"id": channel_id})
     try:
-        return (await caller.call(call)).output
+        return (await bound.call(call)).output
     except APIStatusError as error:  # a server before v2.18.0, or one that cannot tell
         log.info("the server does not tell the rules of channel %s: %s", channel_id, error)
         return None

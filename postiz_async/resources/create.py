@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -40,32 +40,21 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, CreatePost, PostItem, PostType
     from postiz_async.resources.channels import Channels
     from postiz_async.scheduler.bound import BoundScheduler
-    from postiz_async.scheduler.calls import CallOptions
 
 __all__ = ["Creating"]
 
 log = logging.getLogger("postiz_async")
 
 
-@dataclass(frozen=True, slots=True)
-class _How:
-    """What the three kinds of creating a post have in common."""
-
-    tags: Sequence[str]
-    short_link: bool
-    max_wait: float | None
-    priority: int | None
-    validate: bool | None
-
-
 class Creating:
     """The part of `postiz.posts` that creates."""
 
-    def __init__(self, caller: BoundScheduler, channels: Channels, *, validates: bool) -> None:
-        self._caller = caller
+    def __init__(self, bound: BoundScheduler, channels: Channels, *, validates: bool) -> None:
+        self._bound = bound
         self._channels = channels
         self._validates = validates
 
@@ -89,7 +78,8 @@ class Creating:
             short_link: shorten links where the server has a shortener.
             max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
                 what the client's options say, which is as long as it takes.
-            priority: the priority; None for what the client's options say, which is interactive.
+            priority: the smaller, the sooner it goes; None for what the client's options say,
+                which is `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
 
@@ -103,8 +93,9 @@ class Creating:
             BadRequestError: the server refused it; that cost one request.
             ConfigurationError: `max_wait` is no number of seconds.
         """
-        how = _How(tags, short_link, max_wait, priority, validate)
-        return await self._new("schedule", posts, at, how)
+        bound = self._begun(max_wait)
+        body = await self._body(bound, "schedule", posts, at, tags, short_link, validate)
+        return await self._send(bound, body, max_wait, priority, due=at)
 
     async def publish_now(
         self,
@@ -115,10 +106,26 @@ class Creating:
         priority: int | None = None,
         validate: bool | None = None,
     ) -> builtins.list[Created]:
-        """Publish at once, as soon as the quota has a slot. Otherwise like `schedule`."""
-        now = datetime.fromtimestamp(self._caller.server_time(), UTC)
-        how = _How(tags, short_link, max_wait, priority, validate)
-        return await self._new("now", posts, now, how)
+        """Publish at once, as soon as the quota has a slot; one request, whatever their number.
+
+        Args:
+            posts: what to post, each on its channel.
+            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
+            short_link: shorten links where the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
+                what the client's options say, which is as long as it takes.
+            priority: the smaller, the sooner it goes; None for what the client's options say,
+                which is `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse, before a slot is spent, and log what
+                it accepts and you would regret; None for what the client says, which is True.
+
+        Costs one of the hourly create requests. Retried: only when proved not carried out.
+        Since v1.11.1. Raises what `schedule` raises.
+        """
+        bound = self._begun(max_wait)
+        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
+        body = await self._body(bound, "now", posts, now, tags, short_link, validate)
+        return await self._send(bound, body, max_wait, priority)
 
     async def draft(
         self,
@@ -130,9 +137,26 @@ class Creating:
         priority: int | None = None,
         validate: bool | None = None,
     ) -> builtins.list[Created]:
-        """Store drafts, which are never published by themselves. Otherwise like `schedule`."""
-        how = _How(tags, short_link, max_wait, priority, validate)
-        return await self._new("draft", posts, at, how)
+        """Store drafts, which are never published by themselves; one request for all.
+
+        Args:
+            posts: what to post, each on its channel.
+            at: the moment they are stored with, with a time zone; it may have passed.
+            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
+            short_link: shorten links where the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
+                what the client's options say, which is as long as it takes.
+            priority: the smaller, the sooner it goes; None for what the client's options say,
+                which is `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse, before a slot is spent, and log what
+                it accepts and you would regret; None for what the client says, which is True.
+
+        Costs one of the hourly create requests. Retried: only when proved not carried out.
+        Since v1.11.1. Raises what `schedule` raises.
+        """
+        bound = self._begun(max_wait)
+        body = await self._body(bound, "draft", posts, at, tags, short_link, validate)
+        return await self._send(bound, body, max_wait, priority)
 
     async def replace(
         self,
@@ -156,36 +180,27 @@ class Creating:
             post_id: the post to replace.
             new: all of its new content, on the channel it has.
             at: its new moment, with a time zone.
-            tags: see `schedule`.
-            short_link: see `schedule`.
-            max_wait: see `schedule`.
-            priority: see `schedule`.
-            validate: see `schedule`.
+            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
+            short_link: shorten links where the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
+                what the client's options say, which is as long as it takes.
+            priority: the smaller, the sooner it goes; None for what the client's options say,
+                which is `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse, before a slot is spent, and log what
+                it accepts and you would regret; None for what the client says, which is True.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v2.13.0. Raises what `schedule` raises.
         """
-        check_seconds("max_wait", max_wait, zero=True, none=True)
-        caller = self._caller.begun()
-        item = (await self._items(caller, (new,)))[0]
+        bound = self._begun(max_wait)
+        item = (await self._items(bound, (new,)))[0]
         first = msgspec.structs.replace(item.value[0], id=post_id)
         item = msgspec.structs.replace(item, value=[first, *item.value[1:]])
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
-        await self._vet(caller, body, validate, _facts((new,)))
-        options = caller.merged(max_wait=max_wait, priority=priority)
-        return (await self._create(caller, body, options))[0]
+        await self._check(bound, body, validate, (new,))
+        return (await self._send(bound, body, max_wait, priority))[0]
 
-    async def _new(
-        self, kind: PostType, posts: tuple[NewPost, ...], at: datetime, how: _How
-    ) -> builtins.list[Created]:
-        check_seconds("max_wait", how.max_wait, zero=True, none=True)
-        caller = self._caller.begun()
-        body = await self._compose(caller, kind, posts, at, how)
-        options = caller.merged(max_wait=how.max_wait, priority=how.priority)
-        due = self._moment(at) if kind == "schedule" else None
-        return await self._create(caller, body, msgspec.structs.replace(options, due=due))
-
-    async def compose(
+    async def build(
         self,
         *posts: NewPost,
         kind: PostType,
@@ -197,57 +212,60 @@ class Creating:
         """The request that `schedule`, `publish_now` or `draft` would send, for `create`.
 
         Args:
-            posts: see `schedule`.
+            posts: what to post, each on its channel.
             kind: `schedule`, `now` or `draft`.
-            at: see `schedule`.
-            tags: see `schedule`.
-            short_link: see `schedule`.
-            validate: see `schedule`.
+            at: when, with a time zone.
+            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
+            short_link: shorten links where the server has a shortener.
+            validate: refuse what the server would refuse; None for what the client says, which
+                is True.
 
         Costs no quota; asks only for the channels, as `validate` does.
 
         Raises:
             InvalidPostError: the server would refuse it.
         """
-        how = _How(tags, short_link, None, None, validate)
-        return await self._compose(self._caller.begun(), kind, posts, at, how)
+        bound = self._bound.begun()
+        return await self._body(bound, kind, posts, at, tags, short_link, validate)
 
-    async def _compose(
+    def _begun(self, max_wait: float | None) -> BoundScheduler:
+        if max_wait is not None:
+            check_seconds("max_wait", max_wait, zero=True)
+        return self._bound.begun()
+
+    async def _body(
         self,
-        caller: BoundScheduler,
+        bound: BoundScheduler,
         kind: PostType,
         posts: tuple[NewPost, ...],
         at: datetime,
-        how: _How,
+        tags: Sequence[str],
+        short_link: bool,  # noqa: FBT001
+        validate: bool | None,  # noqa: FBT001
     ) -> CreatePost:
-        refuse_type_problems(at, how.tags)
-        if kind == "schedule":
-            self._refuse_past(at)
-        items = await self._items(caller, posts)
-        body = build_body(kind, at, items, tags=how.tags, short_link=how.short_link)
-        await self._vet(caller, body, how.validate, _facts(posts))
+        refuse_type_problems(at, tags)
+        if kind == "schedule" and at.utcoffset() is not None:
+            _refuse_past(at, bound.scheduler.server_time())
+        items = await self._items(bound, posts)
+        body = build_body(kind, at, items, tags=tags, short_link=short_link)
+        await self._check(bound, body, validate, posts)
         return body
 
-    def _refuse_past(self, at: datetime) -> None:
-        if at.utcoffset() is not None and at.timestamp() <= self._caller.server_time():
-            problem = Problem(
-                "at",
-                f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
-                hint="the server would publish at once; say so with publish_now",
-            )
-            raise InvalidPostError([problem])
-
-    async def _vet(
+    async def _check(
         self,
-        caller: BoundScheduler,
+        bound: BoundScheduler,
         body: CreatePost,
         wanted: bool | None,  # noqa: FBT001
-        media: Mapping[str, MediaFacts] | None = None,
+        posts: Sequence[NewPost] = (),
     ) -> None:
         """Refuse what the server would refuse; what would be regretted goes to the log."""
         if not (self._validates if wanted is None else wanted):
             return
-        problems = await self._problems(caller, body, media)
+        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
+        preflight = Preflight(bound, self._channels)
+        problems = await preflight.problems(body, media=_facts(posts), now=now)
+        if not problems:
+            return
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise InvalidPostError(errors)
@@ -271,16 +289,12 @@ class Creating:
 
         Costs no quota. Raises what `postiz.integrations.list` raises.
         """
-        return await self._problems(self._caller.begun(), body, media)
-
-    async def _problems(
-        self, caller: BoundScheduler, body: CreatePost, media: Mapping[str, MediaFacts] | None
-    ) -> builtins.list[Problem]:
-        now = datetime.fromtimestamp(caller.server_time(), UTC)
-        return await Preflight(caller, self._channels).problems(body, media=media, now=now)
+        bound = self._bound.begun()
+        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
+        return await Preflight(bound, self._channels).problems(body, media=media, now=now)
 
     async def _items(
-        self, caller: BoundScheduler, posts: tuple[NewPost, ...]
+        self, bound: BoundScheduler, posts: tuple[NewPost, ...]
     ) -> builtins.list[PostItem]:
         problems = [] if posts else [Problem("posts", "there is none")]
         items: builtins.list[PostItem] = []
@@ -291,7 +305,7 @@ class Creating:
                 continue
             channel = post.channel
             known = (
-                await self._channels.find(caller, channel) if isinstance(channel, str) else channel
+                await self._channels.find(bound, channel) if isinstance(channel, str) else channel
             )
             wrong = wrong_with(post, known, place)
             if wrong is not None:
@@ -321,10 +335,13 @@ class Creating:
 
         Args:
             body: the request.
-            max_wait: see `schedule`.
-            priority: see `schedule`.
-            validate: see `schedule`.
-            due: when it should have left: within a priority the earliest goes first.
+            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
+                what the client's options say, which is as long as it takes.
+            priority: the smaller, the sooner it goes; None for what the client's options say,
+                which is `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse, before a slot is spent, and log what
+                it accepts and you would regret; None for what the client says, which is True.
+            due: when it should have left: of equal priority the earliest goes first.
             finish: a request whose first byte is out is not cancelled; it ends with its answer
                 or its time-out.
             prepare: awaited after the slot was taken and before the first byte; returns the
@@ -335,38 +352,44 @@ class Creating:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        check_seconds("max_wait", max_wait, zero=True, none=True)
-        caller = self._caller.begun()
-        await self._vet(caller, body, validate)
-        options = msgspec.structs.replace(
-            caller.merged(max_wait=max_wait, priority=priority),
-            due=self._moment(due),
-            finish=finish,
-            retry=retry,
+        bound = self._begun(max_wait)
+        await self._check(bound, body, validate)
+        return await self._send(
+            bound, body, max_wait, priority, due=due, finish=finish, prepare=prepare, retry=retry
         )
-        return await self._create(caller, body, options, prepare)
 
-    async def _create(
+    async def _send(
         self,
-        caller: BoundScheduler,
+        bound: BoundScheduler,
         body: CreatePost,
-        options: CallOptions,
+        max_wait: float | None,
+        priority: int | None,
+        *,
+        due: datetime | None = None,
+        finish: bool = False,
         prepare: Callable[[], Awaitable[CreatePost]] | None = None,
+        retry: bool = True,
     ) -> builtins.list[Created]:
-        sent_at = 0.0
-
-        async def late_body() -> Raw | None:
-            nonlocal body, sent_at
-            sent_at = caller.server_time()
-            if prepare is None:
-                return None
+        async def prepared() -> Raw:
+            nonlocal body
+            assert prepare is not None  # noqa: S101  (it is used only then)
             body = await prepare()
             return encode_create(body)
 
+        scheduler = bound.scheduler
+        left = None if due is None else due.timestamp() - scheduler.server_time()
+        options = msgspec.structs.replace(
+            bound.options,
+            max_wait=bound.options.max_wait if max_wait is None else max_wait,
+            priority=bound.options.priority if priority is None else priority,
+            due=None if left is None else scheduler.clock.monotonic() + left,
+            finish=finish,
+            prepare=None if prepare is None else prepared,
+            retry=retry,
+        )
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        options = msgspec.structs.replace(options, prepare=late_body)
         try:
-            created = await caller.call(call, options)
+            created = await bound.call(call, options)
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise
@@ -374,17 +397,11 @@ class Creating:
                 f"The answer to a create of {len(body.posts)} posts was lost ({error}). They may "
                 "be stored. Look with posts.find(error.marks) before sending again."
             )
-            raise DeliveryUnknownError(text, marks=marks_of(body, sent_at)) from error
+            raise DeliveryUnknownError(text, marks=marks_of(body, _sent_at(bound))) from error
         if len(created) != len(body.posts):
             text = f"The server says it stored {len(created)} of {len(body.posts)} posts."
-            raise DeliveryUnknownError(text, marks=marks_of(body, sent_at))
+            raise DeliveryUnknownError(text, marks=marks_of(body, _sent_at(bound)))
         return created
-
-    def _moment(self, at: datetime | None) -> float | None:
-        """A moment of the server's clock on ours."""
-        if at is None:
-            return None
-        return self._caller.clock.monotonic() + at.timestamp() - self._caller.server_time()
 
     async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
@@ -398,9 +415,25 @@ class Creating:
             QuotaError: there is no slot, or the organisation is locked out.
         """
         call = Call(CREATE_POST, body=Raw(b"{}"))
+        options = msgspec.structs.replace(self._bound.options, max_wait=0.0, retry=retry)
         with suppress(BadRequestError):
-            options = self._caller.merged(max_wait=0.0, priority=None)
-            await self._caller.call(call, msgspec.structs.replace(options, retry=retry))
+            await self._bound.call(call, options)
+
+
+def _refuse_past(at: datetime, now: float) -> None:
+    if at.timestamp() <= now:
+        problem = Problem(
+            "at",
+            f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
+            hint="the server would publish at once; say so with publish_now",
+        )
+        raise InvalidPostError([problem])
+
+
+def _sent_at(bound: BoundScheduler) -> float:
+    """When the last attempt of a begun call was sent, on the server's wall clock."""
+    scheduler = bound.scheduler
+    return scheduler.server_time() - (scheduler.clock.monotonic() - bound.time.sent_at)
 
 
 def _at_post(place: int, problem: Problem) -> Problem:
@@ -416,9 +449,14 @@ def _surely_not_stored(error: Exception) -> bool:
 
 def _facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
     """What is known of the media of new posts, by path."""
-    parts = [part for post in posts for part in post.thread if isinstance(part, ThreadPart)]
-    carriers: list[NewPost | ThreadPart] = [*posts, *parts]
-    media = [medium for carrier in carriers for medium in carrier.media]
+    media: builtins.list[Media] = []
+    for post in posts:
+        media += post.media
+        for part in post.thread:
+            if isinstance(part, ThreadPart):
+                media += part.media
+    if not media:
+        return {}
     return {
         medium.path: MediaFacts(width=medium.width, height=medium.height, size=medium.size)
         for medium in media

@@ -26,8 +26,8 @@ class Analytics:
     Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
     """
 
-    def __init__(self, caller: BoundScheduler) -> None:
-        self._caller = caller
+    def __init__(self, bound: BoundScheduler) -> None:
+        self._bound = bound
 
     async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
         """Figures of a channel over the last `days` (7, 30 or 90).
@@ -40,7 +40,7 @@ class Analytics:
         """
         channel_id = channel if isinstance(channel, str) else channel.id
         call = Call(CHANNEL_ANALYTICS, params={"id": channel_id}, query=(("date", str(days)),))
-        return await self._caller.call(call)
+        return await self._bound.call(call)
 
     async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
         """Figures of a published post. `missing` when its id on the network is not known.
@@ -48,7 +48,7 @@ class Analytics:
         Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
         """
         call = Call(POST_ANALYTICS, params={"id": post_id}, query=(("date", str(days)),))
-        answer = await self._caller.call(call)
+        answer = await self._bound.call(call)
         if isinstance(answer, Missing):
             return PostAnalytics(missing=answer.missing)
         return PostAnalytics(metrics=answer)
@@ -57,8 +57,8 @@ class Analytics:
 class Notifications:
     """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""
 
-    def __init__(self, caller: BoundScheduler) -> None:
-        self._caller = caller
+    def __init__(self, bound: BoundScheduler) -> None:
+        self._bound = bound
 
     async def page(self, number: int = 0) -> NotificationPage:
         """One page of at most 100, newest first; numbered from 0.
@@ -66,7 +66,7 @@ class Notifications:
         Retried: yes. Since v2.18.0.
         """
         query = (("page", str(number)),)
-        return await self._caller.call(Call(LIST_NOTIFICATIONS, query=query))
+        return await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
 
     async def iter(self) -> AsyncIterator[Notification]:
         """All messages, newest first, each once although pages shift when new ones arrive."""

@@ -50,8 +50,8 @@ class _VideoFunction(msgspec.Struct, rename="camel"):
 class MediaResource:
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
-    def __init__(self, caller: BoundScheduler, uploads: UploadCache) -> None:
-        self._caller = caller
+    def __init__(self, bound: BoundScheduler, uploads: UploadCache) -> None:
+        self._bound = bound
         self._uploads = uploads
 
     async def upload(
@@ -103,7 +103,7 @@ class MediaResource:
             allow_private=allow_private,
             stall_timeout=stall_timeout,
         )
-        return await upload(self._caller, source, options=options, uploads=self._uploads)
+        return await upload(self._bound, source, options=options, uploads=self._uploads)
 
     @overload
     async def upload_many(
@@ -192,13 +192,13 @@ class MediaResource:
     ) -> StoredMedia:
         """Upload something; of URLs that are equal the first, which the others wait for."""
         if not options.reuse or not isinstance(source, str) or not is_url(source):
-            return await upload(self._caller, source, options=options, uploads=self._uploads)
-        caller = self._caller.begun()
+            return await upload(self._bound, source, options=options, uploads=self._uploads)
+        bound = self._bound.begun()
         async with AsyncExitStack() as stack:
             turn = stack.enter_async_context(self._uploads.turn(source))
-            await caller.time.bounded(turn, f"another upload of {shown(source)} had ended")
+            await bound.time.bounded(turn, f"another upload of {shown(source)} had ended")
             if source not in fetched:
-                fetched[source] = await upload(caller, source, options=options)
+                fetched[source] = await upload(bound, source, options=options)
             return fetched[source]
 
     async def upload_from_url(self, url: str) -> StoredMedia:
@@ -215,7 +215,7 @@ class MediaResource:
             suffixes = " ".join(sorted(URL_SUFFIXES))
             message = f"{shown(url)!r} does not end in one of {suffixes} (lower case)"
             raise InvalidPostError([Problem("url", message)])
-        return await fetch_by_server(self._caller, url)
+        return await fetch_by_server(self._bound, url)
 
     async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
         """Generate a video; costs a credit of the plan and may take half an hour.
@@ -229,7 +229,7 @@ class MediaResource:
         """
         kind = "veo3" if isinstance(video, Veo3Video) else "image-text-slides"
         body = VideoRequest(type=kind, output=video.output, custom_params=video.custom_params)
-        return await self._caller.call(Call(GENERATE_VIDEO, body=encode_body(body)))
+        return await self._bound.call(Call(GENERATE_VIDEO, body=encode_body(body)))
 
     async def video_function(
         self, identifier: str, function: str, params: Mapping[str, object] | None = None
@@ -239,7 +239,7 @@ class MediaResource:
         Retried: yes. Since v1.64.0.
         """
         body = _VideoFunction(identifier, function, params or {})
-        return await self._caller.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
+        return await self._bound.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
 
     async def voices(self) -> list[Voice]:
         """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""

@@ -57,13 +57,13 @@ class Posts(Creating):
 
     def __init__(
         self,
-        caller: BoundScheduler,
+        bound: BoundScheduler,
         channels: Channels,
         wake: WakeSignal,
         *,
         validates: bool,
     ) -> None:
-        super().__init__(caller, channels, validates=validates)
+        super().__init__(bound, channels, validates=validates)
         self._wake = wake
 
     # -------------------------------------------------------------- looking
@@ -79,7 +79,7 @@ class Posts(Creating):
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
         """
-        return await _list(self._caller, start=start, end=end, customer=customer)
+        return await _list(self._bound, start=start, end=end, customer=customer)
 
     def iter(
         self,
@@ -129,7 +129,7 @@ class Posts(Creating):
         Raises:
             NotFoundError: it is not listed there.
         """
-        return await _find(self._caller.begun(), post_id, start, end)
+        return await _find(self._bound.begun(), post_id, start, end)
 
     async def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
@@ -178,10 +178,10 @@ class Posts(Creating):
             ConfigurationError: `timeout` is no number of seconds.
         """
         check_seconds("timeout", timeout, none=True)
-        caller = self._caller.begun(timeout=timeout)
-        messages = Notifications(caller).iter
-        watch = PublishWatcher(partial(_list, caller), messages, caller.clock, self._wake)
-        return await watch.until_published(post_id, at, caller.time)
+        bound = self._bound.begun(timeout=timeout)
+        messages = Notifications(bound).iter
+        watch = PublishWatcher(partial(_list, bound), messages, bound.scheduler.clock, self._wake)
+        return await watch.until_published(post_id, at, bound.time)
 
     def look_again(self) -> None:
         """Let every `wait_published` of the client look now: something was published, perhaps.
@@ -204,7 +204,7 @@ class Posts(Creating):
             BadRequestError: there is no such post.
         """
         call = Call(SET_STATUS, params={"id": post_id}, body=encode_body(_Status(status)))
-        return (await self._caller.call(call)).state
+        return (await self._bound.call(call)).state
 
     async def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
         """Merge keys into the settings of a post that is not published. Returns its date.
@@ -217,7 +217,7 @@ class Posts(Creating):
             BadRequestError: it is published or part of a thread, or the settings are refused.
         """
         body = encode_body(_Settings(settings))
-        answer = await self._caller.call(Call(UPDATE_SETTINGS, params={"id": post_id}, body=body))
+        answer = await self._bound.call(Call(UPDATE_SETTINGS, params={"id": post_id}, body=body))
         return parse_date(answer.publish_date)
 
     async def missing(self, post_id: str) -> builtins.list[MissingRelease]:
@@ -225,7 +225,7 @@ class Posts(Creating):
 
         Costs no quota. Retried: yes. Since v2.19.0.
         """
-        return await self._caller.call(Call(MISSING, params={"id": post_id}))
+        return await self._bound.call(Call(MISSING, params={"id": post_id}))
 
     async def set_release_id(self, post_id: str, release_id: str) -> None:
         """Tell Postiz which item on the network a post became; see `missing`.
@@ -239,7 +239,7 @@ class Posts(Creating):
         if not release_id:
             raise InvalidPostError([Problem("release_id", "is empty")])
         body = encode_body(_ReleaseId(release_id))
-        await self._caller.call(Call(SET_RELEASE_ID, params={"id": post_id}, body=body))
+        await self._bound.call(Call(SET_RELEASE_ID, params={"id": post_id}, body=body))
 
     # -------------------------------------------------------------- deleting
 
@@ -257,12 +257,12 @@ class Posts(Creating):
         Raises:
             ServerError: the server failed and the post is still listed.
         """
-        caller = self._caller.begun()
+        bound = self._bound.begun()
         try:
-            await caller.call(Call(DELETE_POST, params={"id": post_id}))
+            await bound.call(Call(DELETE_POST, params={"id": post_id}))
         except (ServerError, NotFoundError):
             try:
-                await _find(caller, post_id)
+                await _find(bound, post_id)
             except NotFoundError:
                 return False
             raise
@@ -273,21 +273,21 @@ class Posts(Creating):
 
         Costs no quota. Retried: yes. Since v2.18.0.
         """
-        await self._caller.call(Call(DELETE_POST_GROUP, params={"group": group}))
+        await self._bound.call(Call(DELETE_POST_GROUP, params={"group": group}))
 
 
 async def _list(
-    caller: BoundScheduler, *, start: datetime, end: datetime, customer: str | None = None
+    bound: BoundScheduler, *, start: datetime, end: datetime, customer: str | None = None
 ) -> list[Post]:
     query = [("startDate", format_date(start)), ("endDate", format_date(end))]
     if customer is not None:
         query.append(("customer", customer))
-    return (await caller.call(Call(LIST_POSTS, query=tuple(query)))).posts
+    return (await bound.call(Call(LIST_POSTS, query=tuple(query)))).posts
 
 
 async def _find(
-    caller: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
+    bound: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
 ) -> Post:
     """The post with this id; raises what `Posts.get` raises."""
-    first, last = around(caller.clock.time())
-    return await find_post(partial(_list, caller), post_id, start or first, end or last)
+    first, last = around(bound.scheduler.clock.time())
+    return await find_post(partial(_list, bound), post_id, start or first, end or last)

@@ -32,13 +32,13 @@ class Preflight:
     """Judges requests with the channels of one key.
 
     Args:
-        caller: makes the look-ups.
+        bound: makes the look-ups.
         channels: what is known already.
     """
 
-    def __init__(self, caller: BoundScheduler, channels: Channels) -> None:
-        self._caller = caller
-        self._channels = channels
+    def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
+        self.bound = bound
+        self.channels = channels
 
     async def problems(
         self,
@@ -62,14 +62,12 @@ class Preflight:
             InvalidPostError: the body is no `CreatePost`.
         """
         refuse_other_body(body)
-        channels = await self._channels.of(
-            self._caller, (item.integration.id for item in body.posts)
-        )
+        channels = await self.channels.of(self.bound, (item.integration.id for item in body.posts))
         found = validate(body, channels=channels, media=media, now=now, past=past)
         asked = _worth_asking(body, channels, found)
         if not asked:
             return _said_once(found)
-        told = {name: await self._channels.told(self._caller, name) for name in asked}
+        told = {name: await self.channels.told(self.bound, name) for name in asked}
         answers = {name: answer for name, answer in told.items() if answer is not None}
         lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
         if lengths:

@@ -84,21 +84,23 @@ class Attempts:
             user_agent=self._identity.user_agent,
             timeout=timeout,
             headers=options.headers,
-            expires=time.until,
+            expires=None if time.timeout is None else time.until,
         )
         number = next(self._numbers)
-        started = self._clock.monotonic()
+        time.sent_at = self._clock.monotonic()
         try:
             response = await self._transport.send(request)
         except APIConnectionError as error:
-            self._report(number, call, options, started, None, error)
+            self._report(number, call, options, time, None, error)
             if isinstance(error, APITimeoutError):
                 _say_how_much_was_left(error, timeout, time)
             raise
-        seen = wire.observe(response, now=self._clock.time())
+        now = self._clock.time()
+        seen = wire.observe(response, now=now)
         if seen.server_time is not None:
-            self._server_offset = seen.server_time - self._clock.time()
-        self._report(number, call, options, started, response, None, seen.reading)
+            self._server_offset = seen.server_time - now
+        if self._hook is not None or log.isEnabledFor(logging.INFO):
+            self._report(number, call, options, time, response, None, seen.reading)
         return response, seen
 
     def _report(
@@ -106,19 +108,17 @@ class Attempts:
         number: int,
         call: Call[T],
         options: CallOptions,
-        started: float,
+        time: CallTime,
         response: WireResponse | None,
         error: Exception | None,
         reading: RateHeaders | None = None,
     ) -> None:
-        """Tell the log and the hook of an attempt; cheap when nobody listens."""
-        if self._hook is None and not log.isEnabledFor(logging.INFO):
-            return
+        """Tell the log and the hook of an attempt."""
         attempt = Attempt(
             endpoint=call.endpoint.name,
             number=number,
             posts=call.posts,
-            seconds=self._clock.monotonic() - started,
+            seconds=self._clock.monotonic() - time.sent_at,
             status=response.status if response is not None else None,
             error=type(error).__name__ if error is not None else None,
             reading=reading,

@@ -6,16 +6,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from msgspec.structs import replace
+import msgspec
 
 from postiz_async.errors import ConfigurationError
 from postiz_async.scheduler.calls import CallOptions, CallTime
+from postiz_async.scheduler.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from postiz_async.clock import Clock
-    from postiz_async.scheduler.scheduler import Scheduler
     from postiz_async.wire import WireResponse
     from postiz_async.wire.endpoints import Call
 
@@ -37,38 +36,21 @@ class RawAnswer(Generic[T]):
 _answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answers", default=None)
 
 
-class BoundScheduler:
-    """Makes calls with the options of a client or a view of it.
+class BoundScheduler(msgspec.Struct):
+    """A scheduler with the options that a client or a view of it makes its calls with.
 
-    Args:
-        scheduler: sends them.
-        options: how each is treated.
-        time: what all of them have together; None: each has the time that the options give.
+    `shared_time` is for all that one call of a user causes; None: each call has the time that the
+    options give.
     """
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        options: CallOptions | None = None,
-        time: CallTime | None = None,
-    ) -> None:
-        self.scheduler = scheduler
-        self.options = options or CallOptions()
-        self._time = time
-
-    @property
-    def clock(self) -> Clock:
-        """The client's notion of time."""
-        return self.scheduler.clock
-
-    def server_time(self) -> float:
-        """The server's wall clock, as far as its last answer tells it."""
-        return self.scheduler.server_time()
+    scheduler: Scheduler
+    options: CallOptions = CallOptions()
+    shared_time: CallTime | None = None
 
     @property
     def time(self) -> CallTime:
         """What a call has that begins now, or all of those that share it."""
-        return self._time or CallTime(self.clock, self.options.timeout)
+        return self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
 
     def begun(self, *, timeout: float | None = None) -> BoundScheduler:
         """For one call of the user: all that it causes shares one time, which runs from now.
@@ -76,25 +58,20 @@ class BoundScheduler:
         Args:
             timeout: its seconds; None: those of the options, or what others left of them.
         """
-        if self._time is not None and timeout is None:
+        if self.shared_time is not None and timeout is None:
             return self
         seconds = self.options.timeout if timeout is None else timeout
-        return BoundScheduler(self.scheduler, self.options, CallTime(self.clock, seconds))
+        time = CallTime.from_now(self.scheduler.clock, seconds)
+        return BoundScheduler(self.scheduler, self.options, time)
 
     async def call(self, call: Call[T], options: CallOptions | None = None) -> T:
         """Make a call, with other options than the client's if given."""
-        value, answer = await self.scheduler.call(call, options or self.options, self.time)
+        time = self.shared_time or self.time
+        value, answer = await self.scheduler.call(call, options or self.options, time)
         answers = _answers.get()
         if answers is not None:
             answers.append(answer)
         return value
-
-    def merged(self, *, max_wait: float | None, priority: int | None) -> CallOptions:
-        """The options with what a create says of its own."""
-        options = self.options
-        if max_wait is not None:
-            options = replace(options, max_wait=max_wait)
-        return options if priority is None else replace(options, priority=priority)
 
 
 async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:

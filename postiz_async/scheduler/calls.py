@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Raw
 
+from postiz_async.clock import Clock
 from postiz_async.errors import APITimeoutError, Delivery, describe_seconds
 from postiz_async.models.durations import in_seconds
 from postiz_async.scheduler.hooks import Trace
 
 if TYPE_CHECKING:
-    from postiz_async.clock import Clock
     from postiz_async.wire.endpoints import Call
 
 __all__ = [
@@ -55,11 +55,6 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
     lifetime: float
 
     @property
-    def is_bulk(self) -> bool:
-        """Whether it leaves the held slots to others."""
-        return self.priority >= Priority.BULK
-
-    @property
     def give_up_at(self) -> float:
         """When it no longer wants a slot; infinity: never."""
         patience = math.inf if self.max_wait is None else max(0.0, self.max_wait)
@@ -90,7 +85,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     `deadline` are moments of the clock's `monotonic()`: by the first calls of one priority are
     ordered, and who cannot leave before the second is refused. With `finish` a call whose first
     byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
-    the slot is taken and before the first byte, and may return a newer body; when it raises,
+    the slot is taken and before the first byte, and returns the body to send; when it raises,
     the slot is given back and nothing is sent. Without `retry` there is one attempt, for
     callers that have pauses of their own.
     """
@@ -102,42 +97,36 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     due: float | None = None
     deadline: float | None = None
     finish: bool = False
-    prepare: Callable[[], Awaitable[Raw | None]] | None = None
+    prepare: Callable[[], Awaitable[Raw]] | None = None
     trace: Trace | None = None
     retry: bool = True
 
 
-class CallTime:
-    """What a call has used of its time, and what is left of it.
+class CallTime(msgspec.Struct):
+    """What one call of a user has used of its time, and what is left of it.
 
-    Args:
-        clock: tells the time.
-        timeout: seconds for all that the call does, beside its wait for the quota; None: no bound.
+    `timeout` is in seconds and for all that the call does, beside its wait for the quota; None: no
+    bound. Moments are of the clock's `monotonic()`.
     """
 
-    __slots__ = ("_clock", "_until", "timeout", "waited")
+    clock: Clock
+    timeout: float | None
+    until: float = math.inf
+    """When it is over; infinity: never."""
+    waited: float = 0.0
+    """Seconds that it waited for the quota."""
+    sent_at: float = 0.0
+    """When its last attempt began."""
 
-    def __init__(self, clock: Clock, timeout: float | None) -> None:
-        self.timeout = timeout
-        self.waited = 0.0
-        """Seconds that it waited for the quota."""
-        self._clock = clock
-        self._until = math.inf if timeout is None else clock.monotonic() + timeout
-
-    @property
-    def until(self) -> float | None:
-        """When it is over, on the clock's `monotonic()`; None: never."""
-        return None if self.timeout is None else self._until
+    @classmethod
+    def from_now(cls, clock: Clock, timeout: float | None) -> CallTime:
+        """All of the time of a call that begins now."""
+        return cls(clock, timeout, math.inf if timeout is None else clock.monotonic() + timeout)
 
     @property
     def left(self) -> float:
         """Seconds; infinity without a bound."""
-        return math.inf if self.timeout is None else self._until - self._clock.monotonic()
-
-    def add_wait(self, seconds: float) -> None:
-        """Note a wait for the quota, which takes nothing of the time."""
-        self.waited += seconds
-        self._until += seconds
+        return self.until - self.clock.monotonic()
 
     async def bounded(self, work: Awaitable[T], what: str) -> T:
         """Await what has to happen before a request can be sent, while there is time.
@@ -151,7 +140,7 @@ class CallTime:
         """
         if self.timeout is None:
             return await work
-        with self._clock.move_on_after(self.left):
+        with self.clock.move_on_after(self.left):
             return await work
         raise self.over(what)
 

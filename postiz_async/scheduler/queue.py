@@ -53,6 +53,8 @@ class _Ticket:
 
     key: tuple[float, float, float]
     request: SlotRequest
+    is_bulk: bool
+    """Whether it leaves the held slots to others."""
     give_up_at: float
     wake: asyncio.Future[None] | None = None
 
@@ -78,7 +80,9 @@ class AdmissionQueue:
         self._stirred = 0
         self._listens = False
         self._overtakes = 0
-        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
+        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(
+            key=operator.attrgetter("key")
+        )
         self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
         """Those that give up some time, the first to do so first."""
         self._shift = 0
@@ -183,9 +187,12 @@ class AdmissionQueue:
             ConfigurationError: the client was closed meanwhile.
             QueueReleasedError: the route is not counted any more.
         """
-        ticket = self._ticket(request)
+        due = math.inf if request.due is None else request.due
+        order = (int(request.priority), due, next(self._arrivals))
+        is_bulk = request.priority >= Priority.BULK
+        ticket = _Ticket(order, request, is_bulk, request.give_up_at)
         self._queue.add(ticket)
-        if request.is_bulk:
+        if is_bulk:
             self._quiet_from = math.inf
         if self._queue[-1] is not ticket:
             self._shift -= 1
@@ -198,8 +205,10 @@ class AdmissionQueue:
             return token
         finally:
             self._queue.remove(ticket)
-            self._impatient.discard(ticket)
-            self._unlisten()
+            if ticket.give_up_at < math.inf:
+                self._impatient.discard(ticket)
+            if self._listens:
+                self._unlisten()
             self.wake_head()
 
     async def _granted(self, ticket: _Ticket) -> int:
@@ -213,7 +222,8 @@ class AdmissionQueue:
             stirred = self._stirred
             decision = await self._take(ticket)
             if isinstance(decision, int):
-                self._count_overtaking(ticket)
+                overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
+                self._overtakes = self._overtakes + 1 if overtakes else 0
                 return decision
             self._refuse_long_wait(ticket, decision)
             if not self._listen() and self._stirred == stirred:
@@ -232,11 +242,6 @@ class AdmissionQueue:
             self._listens = False
             self.handle.unlisten()
 
-    def _ticket(self, request: SlotRequest) -> _Ticket:
-        due = math.inf if request.due is None else request.due
-        order = (int(request.priority), due, next(self._arrivals))
-        return _Ticket(order, request, request.give_up_at)
-
     def _head(self) -> _Ticket:
         """Whose turn it is: the first of the highest priority, or of the next one if overtaken."""
         first = self._queue[0]
@@ -249,15 +254,11 @@ class AdmissionQueue:
         place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
         return self._queue[place] if place < len(self._queue) else None
 
-    def _count_overtaking(self, ticket: _Ticket) -> None:
-        overtakes = self._priority_below(ticket) is not None
-        self._overtakes = self._overtakes + 1 if overtakes else 0
-
     async def _take(self, ticket: _Ticket) -> int | Wait:
         """A slot for the head of the queue, or how long to wait; others wait for their turn."""
         if self._head() is not ticket:
             return Wait(math.inf, WaitReason.IN_FLIGHT)
-        if ticket.request.is_bulk and not self.budget.admits(ticket.request.posts):
+        if ticket.is_bulk and not self.budget.admits(ticket.request.posts):
             return Wait(math.inf, WaitReason.IN_FLIGHT)
         if self._pacer is not None:
             decision = self._decide(ticket, self.handle.ledger, self.handle.now())
@@ -267,14 +268,14 @@ class AdmissionQueue:
                 return paced if isinstance(decision, Grant) else decision
             await self._pacer.use(self.handle.ledger)
         return await self.handle.take(
-            lambda ledger, now: self._decide(ticket, ledger, now),
+            partial(self._decide, ticket),
             lifetime=ticket.request.lifetime,
-            urgent=not ticket.request.is_bulk,
+            urgent=not ticket.is_bulk,
         )
 
     def _decide(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
         request = ticket.request
-        urgent = not request.is_bulk or ticket is not self._queue[0]  # overtaken for too long
+        urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None and ledger.window_known:
             urgent |= self._on_handle_clock(request.due) < ledger.ends_before + quota.MARGIN
         return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
@@ -334,7 +335,8 @@ class AdmissionQueue:
         self._stirred += 1
         if self._queue:
             _wake(self._head())
-        self._tell_watchers()
+        if self._watchers:
+            self._tell_watchers()
 
     def state_changed(self) -> None:
         """The state changed: the head may go, and whoever waits too long now is told."""
@@ -423,10 +425,6 @@ class AdmissionQueue:
             f"  {state}{waiting}.\n"
             f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
         )
-
-
-def _key(ticket: _Ticket) -> tuple[float, float, float]:
-    return ticket.key
 
 
 def _end_of(ticket: _Ticket) -> tuple[float, float]:

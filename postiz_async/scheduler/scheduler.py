@@ -7,6 +7,7 @@ import itertools
 import logging
 import math
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +36,7 @@ from postiz_async.wire.responses import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from postiz_async.clock import Clock
     from postiz_async.quota import Ledger
@@ -131,6 +133,7 @@ class Scheduler:
         self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
+        self.server_time = self._attempts.server_time
         self._on_call = on_call
         self._polite = _limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
@@ -147,12 +150,8 @@ class Scheduler:
         return self.queue.handle.ledger
 
     async def recall(self) -> None:
-        """Take over the newest state that the persistence have, when it says more than ours."""
+        """Take over the newest state that was written down, when it says more than ours."""
         await self.persistence.restore(self.queue.handle)
-
-    def server_time(self) -> float:
-        """The server's wall clock, as far as its last answer tells it."""
-        return self._attempts.server_time()
 
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
@@ -199,67 +198,87 @@ class Scheduler:
         Raises:
             PostizError: one of the tree's errors.
         """
-        self._check_in()
+        if self._is_closing or asyncio.get_running_loop() is not self._loop:
+            raise self._unusable()
+        self._under_way += 1
         try:
-            if self._on_call is None:
-                return await self._call(call, options, time)
-            root, clock, queue = self.identity.root, self.clock, self.queue
-            with traced(
-                self._on_call, call, root=root, clock=clock, queued=lambda: queue.waiting
-            ) as trace:
-                return await self._call(call, msgspec.structs.replace(options, trace=trace), time)
+            hook = self._on_call
+            with nullcontext() if hook is None else self._traced(hook, call) as trace:
+                if trace is not None:
+                    options = msgspec.structs.replace(options, trace=trace)
+                for attempt in itertools.count(1):
+                    try:
+                        if call.endpoint.quota:
+                            response = await self._counted(self.queue, call, options, time)
+                        else:
+                            response = await self._uncounted(call, options, time)
+                    except APIConnectionError as error:
+                        failed, retry_after = _kind_of(error), None
+                        cause: Exception = error
+                    else:
+                        trouble = wire.transient(response, call.endpoint.meanings)
+                        if trouble is None:
+                            return wire.decode(call.endpoint, response), response
+                        failed, cause = trouble
+                        retry_after = wire.observe(response, now=self.clock.time()).retry_after
+                    await self._pause(call, options, time, failed, cause, attempt, retry_after)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._is_idle.set()
-
-    def _check_in(self) -> None:
-        if asyncio.get_running_loop() is not self._loop:
-            raise ConfigurationError(
-                "This client was opened in another event loop, where its connections live. Open "
-                "it in the loop that uses it: one `async with Postiz()` inside of one "
-                "`asyncio.run`."
-            )
-        if self._is_closing:
-            raise ConfigurationError("This client is closed or closing; nothing was sent.")
-        self._under_way += 1
-
-    async def _call(
-        self, call: Call[T], options: CallOptions, time: CallTime
-    ) -> tuple[T, WireResponse]:
-        send = self._create if call.endpoint.quota else self._attempt
-        for attempt in itertools.count(1):
-            retry_after = None
-            try:
-                response = await send(call, options, time)
-            except APIConnectionError as error:
-                cause: Exception = error
-                never_sent = error.delivery is Delivery.NOT_SENT
-                failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
-            else:
-                trouble = wire.transient(response, call.endpoint.meanings)
-                if trouble is None:
-                    return wire.decode(call.endpoint, response), response
-                failed, cause = trouble
-                retry_after = wire.observe(response, now=self.clock.time()).retry_after
-            wait = next_wait(
-                failed,
-                attempt=attempt,
-                replay=call.endpoint.replay,
-                jitter=random.random(),  # noqa: S311
-                retry_after=retry_after,
-            )
-            if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
-                raise cause
-            log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
-            await self.clock.sleep(wait)
         raise AssertionError("itertools.count ended")
 
-    async def _attempt(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+    def _unusable(self) -> ConfigurationError:
+        if self._is_closing:
+            return ConfigurationError("This client is closed or closing; nothing was sent.")
+        return ConfigurationError(
+            "This client was opened in another event loop, where its connections live. Open "
+            "it in the loop that uses it: one `async with Postiz()` inside of one "
+            "`asyncio.run`."
+        )
+
+    def _traced(self, hook: CallHook, call: Call[T]) -> AbstractContextManager[Trace | None]:
+        queue = self.queue
+        return traced(
+            hook,
+            call,
+            root=self.identity.root,
+            clock=self.clock,
+            queued=lambda: queue.waiting,
+        )
+
+    async def _pause(
+        self,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        failed: FailureKind,
+        cause: Exception,
+        attempt: int,
+        retry_after: float | None,
+    ) -> None:
+        """Wait before the next attempt, or raise the cause when there is none."""
+        wait = next_wait(
+            failed,
+            attempt=attempt,
+            replay=call.endpoint.replay,
+            jitter=random.random(),  # noqa: S311
+            retry_after=retry_after,
+        )
+        if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
+            raise cause
+        log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
+        await self.clock.sleep(wait)
+
+    # -------------------------------------------------------------- routes without quota
+
+    async def _uncounted(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, RouteState())
-        turn = "other calls of its route had come back"
-        while (queue := await time.bounded(route.settled(), turn)) is not None:
+        while route.queue is not None:
+            queue = await time.bounded(route.settled(), "other calls of its route had come back")
+            if queue is None:
+                break
             try:
                 return await self._counted(queue, call, options, time)
             except QueueReleasedError:
@@ -286,44 +305,42 @@ class Scheduler:
 
     # -------------------------------------------------------------- counted routes
 
-    async def _create(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
-        return await self._counted(self.queue, call, options, time)
-
     async def _counted(
         self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
         while True:
+            asked = self.clock.monotonic()
             request = SlotRequest(
                 priority=options.priority,
                 posts=call.posts,
-                since=self.clock.monotonic() - time.waited,
+                since=asked - time.waited,
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
                 lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
             )
-            token = await self._admitted(queue, request, time, options.trace)
+            try:
+                token = await queue.admit(request)
+            finally:
+                waited = self.clock.monotonic() - asked
+                time.waited += waited
+                time.until += waited
+                if options.trace is not None:
+                    options.trace.waited += waited
             response = await self._send_reserved(queue, call, options, time, token)
             if response.status != 429:
                 return response
             left = queue.handle.ledger.blocked_until - queue.handle.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
-    async def _admitted(
-        self, queue: AdmissionQueue, request: SlotRequest, time: CallTime, trace: Trace | None
-    ) -> int:
-        asked = self.clock.monotonic()
-        try:
-            return await queue.admit(request)
-        finally:
-            waited = self.clock.monotonic() - asked
-            time.add_wait(waited)
-            if trace is not None:
-                trace.waited += waited
-
     async def _send_reserved(
-        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+        self,
+        queue: AdmissionQueue,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        token: int,
     ) -> WireResponse:
         """Use the reservation `token`; it ends here, in exactly one way."""
         bulk = options.priority >= Priority.BULK
@@ -332,7 +349,8 @@ class Scheduler:
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
-            await self._keep_or_release(queue, token)
+            if self.persistence.stores and queue is self.queue:
+                await self._keep_or_release(token)
             sent = self._sent(queue, call, options, time, token)
             response = await (run_to_completion(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
@@ -342,22 +360,28 @@ class Scheduler:
                 queue.bulk_ended(call.posts, seconds)
             queue.state_changed()
 
-    async def _keep_or_release(self, queue: AdmissionQueue, token: int) -> None:
+    async def _keep_or_release(self, token: int) -> None:
         """Write the reservation down before anything is sent; without that nothing is sent."""
         try:
-            if queue is self.queue:
-                await self.persistence.save(queue.handle)
+            await self.persistence.save(self.queue.handle)
         except BaseException:
-            await self._settle(queue, token, None, sent=False)
+            await self._settle(self.queue, token, None, sent=False)
             raise
 
     async def _sent(
-        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime, token: int
+        self,
+        queue: AdmissionQueue,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        token: int,
     ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
         sent = False
         try:
-            call = await _prepared(call, options, time)
+            if options.prepare is not None:
+                body = await time.bounded(options.prepare(), "its body was prepared")
+                call = replace(call, body=body)
             sent = True
             response, seen = await self._attempts.send(call, options, time)
         except APIConnectionError as error:
@@ -369,10 +393,11 @@ class Scheduler:
             await self._settle(queue, token, None, sent=sent)
             raise
         await self._settle(queue, token, seen, sent=True)
-        if queue is self.queue:
+        if queue is not self.queue:
+            if seen.reading is None and response.status < 400:
+                self._routes[call.endpoint.name].is_free()
+        elif self.persistence.stores:
             await self.persistence.save_answer(queue.handle)
-        elif seen.reading is None and response.status < 400:
-            self._routes[call.endpoint.name].is_free()
         return response
 
     async def _settle(
@@ -385,26 +410,34 @@ class Scheduler:
         silent: bool = False,
     ) -> None:
         """Tell the ledger how a reservation ended."""
+        others = False
 
         def event(ledger: Ledger, now: float) -> Ledger:
-            return settled(ledger, now, token, seen, sent=sent, silent=silent)
+            nonlocal others
+            after = settled(ledger, now, token, seen, sent=sent, silent=silent)
+            others = shows_others(ledger, after)
+            return after
 
-        before = queue.handle.ledger
         await queue.handle.settle(event)
-        self._look_for_others(before, queue.handle.ledger)
+        if others and not self._knows_of_others:
+            self._knows_of_others = True
+            _warn_of_others(queue.handle.ledger)
 
-    def _look_for_others(self, before: Ledger, after: Ledger) -> None:
-        """Say once that somebody else spends this quota, whom sharing a store would help."""
-        if self._knows_of_others or not shows_others(before, after):
-            return
-        self._knows_of_others = True
-        log.warning(
-            "others spend the create requests of this organisation: %d in this window beside our "
-            "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
-            "RedisStore(...)), or they run into lock-outs.",
-            after.foreign,
-            after.own,
-        )
+
+def _warn_of_others(ledger: Ledger) -> None:
+    """Somebody else spends this quota, whom sharing a store would help."""
+    log.warning(
+        "others spend the create requests of this organisation: %d in this window beside our "
+        "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+        "RedisStore(...)), or they run into lock-outs.",
+        ledger.foreign,
+        ledger.own,
+    )
+
+
+def _kind_of(error: APIConnectionError) -> FailureKind:
+    never_sent = error.delivery is Delivery.NOT_SENT
+    return FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
 
 
 def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
@@ -413,10 +446,3 @@ def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
         return None
     burst = max(1.0, politeness)
     return AsyncLimiter(burst, burst / politeness / speed)
-
-
-async def _prepared(call: Call[T], options: CallOptions, time: CallTime) -> Call[T]:
-    if options.prepare is None:
-        return call
-    body = await time.bounded(options.prepare(), "its body was prepared")
-    return call if body is None else replace(call, body=body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async.errors import PostizError
-from postiz_async.quota import snapshot as keeping
+from postiz_async.quota.snapshot import restore_snapshot, take_snapshot
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
@@ -24,29 +24,27 @@ class Persistence:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._stores: list[SnapshotStore] = []
+        self.stores: list[SnapshotStore] = []
         self._turn = anyio.Lock()
 
     def append(self, store: SnapshotStore) -> None:
         """Write each state down there too."""
-        self._stores.append(store)
+        self.stores.append(store)
 
     def remove(self, store: SnapshotStore) -> None:
         """Write nothing more down there."""
-        self._stores.remove(store)
+        self.stores.remove(store)
 
     async def restore(self, handle: LedgerHandle) -> None:
         """Offer a handle the newest state that was kept; it takes it if it knows nothing better."""
-        states = [await store.load() for store in self._stores]
+        states = [await store.load() for store in self.stores]
         kept = [state for state in states if state is not None]
         await handle.refresh()
         if not kept:
             return
         newest = max(kept, key=lambda state: state.as_of)
         now, wall = handle.now(), self._clock.time()
-        handle.restore(
-            keeping.restore_snapshot(newest, now, wall, reserve_slots=handle.ledger.reserve)
-        )
+        handle.restore(restore_snapshot(newest, now, wall, reserve_slots=handle.ledger.reserve))
 
     async def save(self, handle: LedgerHandle) -> None:
         """Write the state down, the newest last.
@@ -54,13 +52,9 @@ class Persistence:
         Raises:
             OSError: it could not be written; or one of the tree's errors.
         """
-        if not self._stores:
-            return
         async with self._turn:
-            for store in tuple(self._stores):
-                await store.save(
-                    keeping.take_snapshot(handle.ledger, handle.now(), self._clock.time())
-                )
+            for store in tuple(self.stores):
+                await store.save(take_snapshot(handle.ledger, handle.now(), self._clock.time()))
 
     async def save_answer(self, handle: LedgerHandle) -> None:
         """Keep what an answer said. The answer itself matters more than a failing store."""

@@ -187,7 +187,7 @@ class _Part:
 
 
 async def upload(
-    caller: BoundScheduler,
+    bound: BoundScheduler,
     value: UploadSource,
     *,
     options: UploadOptions | None = None,
@@ -197,7 +197,7 @@ async def upload(
     """Upload anything, see `Media.upload`.
 
     Args:
-        caller: makes the calls.
+        bound: makes the calls.
         value: the source.
         options: how it is to go.
         facts: what an earlier look at the source told, a file by its real path; it is not looked
@@ -206,10 +206,10 @@ async def upload(
     """
     options = options or UploadOptions()
     check_seconds("stall_timeout", options.stall_timeout)
-    caller = caller.begun()
+    bound = bound.begun()
     if is_url(value):
         url = cast("str", value)
-        medium = await _by_server(caller, url)
+        medium = await _by_server(bound, url)
         if medium is not None:
             return medium
         from postiz_async.uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
@@ -218,27 +218,27 @@ async def upload(
             url,
             allow_private=options.allow_private,
             stall_timeout=options.stall_timeout,
-            clock=caller.clock,
+            clock=bound.scheduler.clock,
         )
     else:
         source = await open_local(
             value, stall_timeout=options.stall_timeout, is_resolved=facts is not None
         )
     try:
-        return await _upload(caller, source, options, facts, uploads if options.reuse else None)
+        return await _upload(bound, source, options, facts, uploads if options.reuse else None)
     finally:
         with anyio.CancelScope(shield=True):
             await source.aclose()
 
 
 async def _upload(
-    caller: BoundScheduler,
+    bound: BoundScheduler,
     source: Source,
     options: UploadOptions,
     facts: FileFacts | None,
     uploads: UploadCache | None,
 ) -> Media:
-    time, looked = caller.time, f"{source.name} was looked at"
+    time, looked = bound.time, f"{source.name} was looked at"
     head = await time.bounded(source.look(), looked) if facts is None else b""
     mime = kind_of(head, source.name) if facts is None else facts.mime
     if source.size is not None:
@@ -255,7 +255,7 @@ async def _upload(
         small = source.size is None or source.size <= HASHED
         wants_hash = sha256 is not None or (uploads is not None and small)
         part = _Part(source, mime, options, sha256=sha256, wants_hash=wants_hash)
-        medium = await _send(caller, source, part)
+        medium = await _send(bound, source, part)
         medium = replace(medium, width=width, height=height, size=part.sent)
         if uploads is not None and part.sha256 is not None:
             await uploads.put(part.sha256, medium, options.cache)
@@ -273,9 +273,9 @@ async def _upload(
         return await uploads.find(sha256, options.cache) or await send()
 
 
-async def _send(caller: BoundScheduler, source: Source, part: _Part) -> Media:
+async def _send(bound: BoundScheduler, source: Source, part: _Part) -> Media:
     try:
-        medium = await caller.call(Call(UPLOAD_FILE, file=part.as_file_part()))
+        medium = await bound.call(Call(UPLOAD_FILE, file=part.as_file_part()))
     except PostizError as error:
         if part.fault is not None and part.fault is not error:
             raise part.fault.with_traceback(part.trace) from error
@@ -291,18 +291,18 @@ async def _send(caller: BoundScheduler, source: Source, part: _Part) -> Media:
 # ------------------------------------------------------------------ by the server
 
 
-async def fetch_by_server(caller: BoundScheduler, url: str) -> Media:
+async def fetch_by_server(bound: BoundScheduler, url: str) -> Media:
     """Let the server fetch a URL."""
-    return await caller.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
+    return await bound.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
 
 
-async def _by_server(caller: BoundScheduler, url: str) -> Media | None:
+async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
     """What the server made of a URL; None where it would not or could not fetch it."""
     if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
         return None
     once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
     try:
-        return await caller.call(Call(once, body=encode_body(_FromUrl(url))))
+        return await bound.call(Call(once, body=encode_body(_FromUrl(url))))
     except (
         APIConnectionError,
         BadRequestError,

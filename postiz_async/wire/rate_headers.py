@@ -58,7 +58,7 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     headers = response.headers
     server_time = _http_date(headers.get("date", ""))
     reading = _reading(headers, now)
-    retry_after = read_retry_after(headers, now=now)
+    retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
     if response.status == 429:
         if retry_after is None:
             retry_after = _lock_out(response, reading)
@@ -89,10 +89,11 @@ def _unread_cost(response: WireResponse) -> Cost:
 
 def _reading(headers: Mapping[str, str], now: float) -> RateHeaders | None:
     """The three rate headers, or None when one is absent or no sensible number."""
-    limit = _number(headers.get("x-ratelimit-limit"))
-    remaining = _number(headers.get("x-ratelimit-remaining"))
-    reset = _number(headers.get("x-ratelimit-reset"))
-    if limit is None or remaining is None or reset is None:
+    try:
+        limit = float(headers["x-ratelimit-limit"])
+        remaining = float(headers["x-ratelimit-remaining"])
+        reset = float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
         return None
     if reset > _TIMESTAMP:
         moment = reset / 1000 if reset > _TIMESTAMP_MS else reset

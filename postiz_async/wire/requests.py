@@ -114,15 +114,16 @@ def encode(
     path = call.endpoint.path
     for name, value in call.params.items():
         path = path.replace("{" + name + "}", _segment(name, value))
-    query = "&".join(f"{_quoted(key)}={_value(key, value)}" for key, value in call.query)
-    url = f"{root}{path}?{query}" if query else f"{root}{path}"
+    url = f"{root}{path}"
+    if call.query:
+        url += "?" + "&".join(f"{_quoted(key)}={_value(key, value)}" for key, value in call.query)
     own: list[tuple[str, str | Secret]] = [("Authorization", key)] if key is not None else []
     own += [("User-Agent", user_agent), ("Accept", "application/json")]
     body: bytes | FilePart | None = call.file
     if call.body is not None:
         body = bytes(call.body)
         own.append(("Content-Type", "application/json"))
-    sent = (*own, *_added(headers))
+    sent = (*own, *_added(headers)) if headers else tuple(own)
     end = call.endpoint
     return WireRequest(end.method, url, sent, body, timeout, end.max_body, expires)
 

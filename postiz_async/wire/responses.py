@@ -48,7 +48,9 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         PostizError: one of the tree's errors, see `failure`.
     """
     error = failure(response, endpoint.meanings)
-    if lacks_route(error):
+    if error is not None:
+        if not lacks_route(error):
+            raise error
         raise NotFoundError(
             error.text,
             status_code=error.status_code,
@@ -56,8 +58,6 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
             hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
             "base URL is wrong.",
         )
-    if error is not None:
-        raise error
     if endpoint.reply is NoneType:
         return cast("T", None)
     if response.is_cut:
@@ -67,7 +67,8 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
             "Is there something between you and Postiz that changes answers?"
         )
     try:
-        return _decoder(endpoint.reply).decode(response.body)
+        decoder = _decoders.get(endpoint.reply) or _new_decoder(endpoint.reply)
+        return cast("T", decoder.decode(response.body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise UnexpectedAnswerError(
             f"{endpoint.method} {endpoint.path} was answered with {response.status}, but the body "
@@ -76,11 +77,9 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         ) from cause
 
 
-def _decoder(reply: type[T]) -> msgspec.json.Decoder[T]:
-    decoder = _decoders.get(reply)
-    if decoder is None:
-        decoder = _decoders[reply] = msgspec.json.Decoder(reply)
-    return decoder  # type: ignore[return-value]
+def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[object]:
+    decoder = _decoders[reply] = msgspec.json.Decoder(reply)
+    return decoder
 
 
 def failure(response: WireResponse, meanings: Iterable[Meaning] = ()) -> PostizError | None:
