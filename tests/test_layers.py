@@ -169,8 +169,3 @@ def test_there_is_no_import_cycle() -> None:
 
     for module in graph:
         walk(module, ())
-
-
-def test_no_module_is_called_after_nothing() -> None:
-    names = {part for path in modules() for part in path.relative_to(ROOT).with_suffix("").parts}
-    assert not names & {"utils", "util", "helpers", "common", "misc"}

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the decoder, by hand: nothing but our own errors ever comes out.
 
 Needs the package `atheris` (Linux). Run: python tests/fuzz/decode.py -runs=200000
-The suite holds the same property with hypothesis (tests/test_wire.py).
+The suite holds the same property with hypothesis (tests/wire/test_wire.py).
 """
 
 from __future__ import annotations

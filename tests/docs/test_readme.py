@@ -25,7 +25,7 @@ from postiz_async.sandbox.http import serve
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

@@ -14,7 +14,7 @@ import postiz_async
 from postiz_async.cli.app import app
 from postiz_async.errors import PostizError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cancelling import CancelledAt
 from msgspec.structs import replace
 from quota_lab import lab
 from samples import PNG
-from test_cancellation import CancelledAt
 
 from postiz_async import NewPost, Postiz, PostizPool
 from postiz_async.clock import JumpingClock

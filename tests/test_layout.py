@@ -1,0 +1,120 @@
+"""Where things are: the tree of the package, its names, and its tests beside it."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import postiz_async
+
+ROOT = Path(postiz_async.__file__).parent
+TESTS = Path(__file__).parent
+
+FOLDERS = {
+    "conformance": "the sandbox beside the packages that it imitates",
+    "docs": "the pages of docs/ and README.md",
+    "examples": "the applications of examples/",
+    "fuzz": "run by hand",
+    "scenarios": "the quota through the whole client",
+}
+"""Folders of tests that are not called after a package, and why."""
+
+ALONE = {
+    "test_exports": "what `from postiz_async import ...` gives",
+    "test_layers": "who may import whom",
+    "test_layout": "this file",
+    "test_leaks": "secrets, wherever they come by",
+    "test_no_timing": "reads the tests",
+    "test_private_files": "all files that anything writes",
+    "test_two_models": "the client's rules beside the sandbox's",
+}
+"""Tests of the top level that are not called after one of its modules, and why."""
+
+LONGEST = 450
+LONGER = {"sandbox/text/html", "delivery/journal_file", "outbox/file"}
+
+UNCLEAR = frozenset(
+    str.split(
+        "admission afterwards aside bury caller checking compose dialects envelope exchange "
+        "existing facts fairness flight gate gates guesses hearsay hints hit home homes judge "
+        "keeper keepers keeping kinds landing lane lanes ledgers looking losses mending misfits "
+        "oddities outage patience planning reading refusals regret regrets reporting sharing "
+        "shelf shield shields shown stall stalls telling tolerance twin twins verdicts vetting "
+        "wishes work"
+    )
+)
+"""Words that say what is meant only to those who know it already."""
+UNSPECIFIC = frozenset(("utils", "util", "helpers", "common", "misc"))
+
+
+def modules(folder: Path = ROOT) -> set[str]:
+    """Modules and packages in a folder."""
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return packages | {path.stem for path in folder.glob("*.py")}
+
+
+def test_the_top_level_can_be_seen_at_a_glance() -> None:
+    assert len(list(ROOT.glob("*.py"))) <= 13
+    assert len(list(ROOT.glob("*/__init__.py"))) <= 16
+
+
+def test_a_module_can_be_read_in_one_go() -> None:
+    lines = {
+        path.relative_to(ROOT).with_suffix("").as_posix(): path.read_text("utf-8").count("\n")
+        for path in ROOT.rglob("*.py")
+    }
+    assert {name for name, count in lines.items() if count > LONGEST} <= LONGER
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_a_module_is_called_after_what_is_in_it() -> None:
+    names = {part for path in ROOT.rglob("*.py") for part in path.relative_to(ROOT).parts}
+    words = {word for name in names for word in name.removesuffix(".py").strip("_").split("_")}
+    assert words & (UNCLEAR | UNSPECIFIC) == set()
+
+
+def test_a_folder_of_tests_is_called_after_a_package() -> None:
+    folders = {path.parent.name for path in TESTS.glob("*/*.py")}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders - packages == FOLDERS.keys()
+
+
+@pytest.mark.parametrize("package", sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
+def test_a_file_of_tests_is_called_after_what_it_tests(package: str) -> None:
+    """After a module of the package or after the package, perhaps with what of it."""
+    subjects = {package, *modules(ROOT / package)}
+    files = {path.stem for path in (TESTS / package).glob("test_*.py")}
+    assert {name for name in files if subject_of(name, subjects) is None} == set()
+
+
+def test_so_is_one_of_the_top_level() -> None:
+    files = {path.stem for path in TESTS.glob("test_*.py")}
+    assert {name for name in files if subject_of(name, modules()) is None} == ALONE.keys()
+
+
+def subject_of(file: str, subjects: set[str]) -> str | None:
+    """The module that a file is called after: `test_journal_crash` after `journal`."""
+    words = file.removeprefix("test_").split("_")
+    names = ("_".join(words[:count]) for count in range(len(words), 0, -1))
+    return next((name for name in names if name in subjects), None)
+
+
+def test_files_of_tests_have_clear_names_too() -> None:
+    words = {word for path in TESTS.rglob("test_*.py") for word in path.stem.split("_")}
+    assert words & (UNCLEAR | UNSPECIFIC) == set()
+
+
+def test_what_tests_share_can_be_imported_by_one_name() -> None:
+    names = [path.stem for path in TESTS.rglob("*.py") if not path.stem.startswith("test_")]
+    assert [name for name in names if name != "conftest" and names.count(name) > 1] == []
