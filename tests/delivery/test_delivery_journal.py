@@ -395,7 +395,6 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
-from postiz_async.delivery.history import read_history
 from postiz_async.delivery.journal import Journal, RowRecord
 
 async def main():
