@@ -152,7 +152,7 @@ class Postiz(OpenClient):
     def __repr__(self) -> str:
         if self._api is None:
             return f"<Postiz {self._identity.root} closed>"
-        return f"<Postiz {self._identity.root} open, {self.scheduler.queue.view()}>"
+        return f"<Postiz {self._identity.root} open, {self.scheduler.view()}>"
 
     @property
     def base_url(self) -> str:

@@ -28,9 +28,6 @@ LAYERS = (
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
-TYPES_FROM_ABOVE = {(part, "client") for part in ("delivery", "batch", "outbox")}
-"""These are handed an open client; they import its type only."""
-
 PURE = {"errors", "quota", "models", "providers", "wire", "content", "texts", "validation"}
 PURE_MODULES = {"scheduler.retry", "delivery.matching", "resources.chunks", "resources.create_body"}
 PURE_MODULES |= {"batch.packing", "batch.plan", "batch.rows", "batch.cells", "batch.values"}
@@ -110,8 +107,7 @@ def is_upward(each: Import) -> bool:
         return False
     if target == "sandbox":  # only doubles and the command line know it
         return LEVEL[source] < LEVEL["testing"]
-    allowed = TYPES_FROM_ABOVE if each.when == "types" else set()
-    return LEVEL[target] >= LEVEL[source] and (source, target) not in allowed
+    return LEVEL[target] >= LEVEL[source]
 
 
 def test_a_module_imports_only_from_below() -> None:
@@ -153,10 +149,11 @@ def test_errors_carry_numbers_and_texts_only() -> None:
 
 
 def test_there_is_no_import_cycle() -> None:
+    """Of modules; imports for type checkers and those inside of functions count like others."""
     graph: dict[str, set[str]] = {}
     for each in EVERY:
         target = each.target.removeprefix("postiz_async.")
-        if each.when == "always" and ours(each.target) not in {None, "__init__"}:
+        if ours(each.target) not in {None, "__init__"}:
             graph.setdefault(each.module, set()).add(target)
     done: set[str] = set()
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.read_options import ReadOptions
     from postiz_async.batch.report import Report
     from postiz_async.batch.source import CampaignSource, Row
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
 
@@ -116,7 +116,7 @@ class Batch(Afterwards):
 
     def __init__(
         self,
-        postiz: Postiz,
+        postiz: BatchClient,
         source: CampaignSource,
         *,
         journal: Path | str | None = None,
@@ -217,13 +217,12 @@ class Batch(Afterwards):
     @property
     def _planner(self) -> Planner:
         scheduler, clock = self._postiz.scheduler, self._postiz.clock
-        home = scheduler.queue.handle
         return Planner(
             size_of=self._checked.size_of,
-            limits=Limits(posts=scheduler.queue.budget.request_posts),
+            limits=Limits(posts=scheduler.budget.request_posts),
             channels=self._checked.channels,
             not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
-            moment=Moment(home.ledger, home.now(), clock.time()),
+            moment=Moment(scheduler.ledger, scheduler.ledger_time(), clock.time()),
         )
 
     @property
@@ -270,7 +269,7 @@ class Batch(Afterwards):
             InvalidPostError: the campaign has problems.
         """
         self._refuse_problems()
-        await self._postiz.scheduler.queue.handle.refresh()
+        await self._postiz.scheduler.refresh()
         planner, rows, align = self._planner, self._unsent(), self._choices.align
         self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
         return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
@@ -378,11 +377,7 @@ class Batch(Afterwards):
         # another run may have made the journal between our look for it and our lock
         self._know(replace(self._checked, records=await journal.rows()))
         await write_rows(journal, self._checked, self._unsent())
-        self._postiz.scheduler.persistence.append(journal)
-        try:
-            await self._postiz.scheduler.recall()
-        finally:
-            self._postiz.scheduler.persistence.remove(journal)
+        await self._postiz.scheduler.restore(journal)
         return Job(
             postiz=self._postiz,
             journal=journal,

@@ -35,7 +35,7 @@ from postiz_async.stores.files import replace_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
@@ -89,7 +89,7 @@ class Exported:
 
 
 async def export_posts(
-    postiz: Postiz,
+    postiz: BatchClient,
     path: Path | str,
     *,
     overwrite: bool = False,
@@ -121,7 +121,7 @@ async def export_posts(
 
 
 async def gathered(
-    postiz: Postiz,
+    postiz: BatchClient,
     **which: Unpack[Which],
 ) -> Callable[[TextIO, Form], Exported]:
     """List the posts of a range; what is returned writes them into a file."""

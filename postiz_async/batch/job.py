@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.options import BatchOptions
     from postiz_async.batch.other_runs import OtherRuns
     from postiz_async.batch.rows import Row
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Journal, RowRecord, RowState
     from postiz_async.delivery.listing import Calendar
     from postiz_async.delivery.pauses import Outage
@@ -33,7 +33,7 @@ __all__ = [
 class Job:
     """What a runner works on; `channels` by ref, `facts` by the name of a file."""
 
-    postiz: Postiz
+    postiz: BatchClient
     journal: Journal
     channels: Mapping[str, Integration]
     facts: Mapping[str, FileFacts]

@@ -13,14 +13,12 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     UploadError,
 )
-from postiz_async.scheduler.bound import BoundScheduler
-from postiz_async.uploads import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from postiz_async.batch.rows import Row
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Journal
     from postiz_async.delivery.pauses import Outage
     from postiz_async.models.media import Media
@@ -44,7 +42,7 @@ class MediaUploads:
 
     def __init__(
         self,
-        postiz: Postiz,
+        postiz: BatchClient,
         journal: Journal,
         facts: Mapping[str, FileFacts],
         known: Mapping[str, Media],
@@ -102,9 +100,8 @@ class MediaUploads:
 
     async def _upload(self, sha: str, name: str) -> None:
         facts = self._facts[name]
-        caller = BoundScheduler(self._postiz.scheduler)
         try:
-            media = await self._outage.read(lambda: upload(caller, facts.path, facts=facts))
+            media = await self._outage.read(lambda: self._postiz.media.upload_inspected(facts))
         except (BadRequestError, PayloadTooLargeError) as error:
             self._refusals[sha] = f"media {name}: {error.text}"
         except (InvalidPostError, UploadError) as error:

@@ -37,10 +37,7 @@ from postiz_async.batch.plan import PlannedRequest
 from postiz_async.batch.resume import past_of
 from postiz_async.delivery.sweep import are_whole
 from postiz_async.errors import APIConnectionError, BatchError, ServerError
-from postiz_async.scheduler.bound import BoundScheduler
-from postiz_async.scheduler.calls import CallOptions
-from postiz_async.wire import format_date
-from postiz_async.wire.endpoints import LIST_POSTS, Call
+from postiz_async.wire.endpoints import LIST_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -49,7 +46,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.already_stored import ClientRefs, Past, StoredRows
     from postiz_async.batch.options import BatchOptions
     from postiz_async.batch.rows import Row
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Copy, Journal, RowRecord
     from postiz_async.delivery.listing import Calendar
     from postiz_async.delivery.pauses import Outage
@@ -93,7 +90,7 @@ class OtherRuns:
 
     def __init__(
         self,
-        postiz: Postiz,
+        postiz: BatchClient,
         outage: Outage,
         choices: BatchOptions,
         past: Past,
@@ -106,7 +103,6 @@ class OtherRuns:
         """Is told by `tell` of rows that were taken over while the job ran."""
         self._postiz = postiz
         self._outage = outage
-        self._once = BoundScheduler(postiz.scheduler, CallOptions(retry=False))
         self._choices = choices
         self._past = past
         self._path = path
@@ -298,9 +294,8 @@ class OtherRuns:
         now = datetime.fromtimestamp(scheduler.server_time(), UTC)
         with self._postiz.clock.move_on_after(LOOK_SECONDS):
             for start, end in _spans(rows, self._choices.align, now):
-                query = (("startDate", format_date(start)), ("endDate", format_date(end)))
-                listed = await self._once.call(Call(LIST_POSTS, query=query))
-                posts |= {post.id: post for post in listed.posts}
+                listed = await self._postiz.posts.list(start=start, end=end, retry=False)
+                posts |= {post.id: post for post in listed}
         return list(posts.values())
 
 

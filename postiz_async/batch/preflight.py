@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.options import BatchOptions
     from postiz_async.batch.rows import Row
     from postiz_async.batch.source import CampaignSource
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.errors import Problem
     from postiz_async.models.posts import PostItem, PostType
     from postiz_async.resources.preflight import Preflight
@@ -70,13 +70,13 @@ _ROOM = 60_000
 """Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
 
 
-async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Preflight) -> list[Problem]:
+async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) -> list[Problem]:
     """What the server would refuse, and what would be regretted, row by row.
 
     Args:
         rows: rows with a channel and with media that could be read.
         checked: knows both, and is told the sizes of the rows.
-        vetting: judges requests.
+        preflight: judges requests.
     """
     found: list[Problem] = []
     groups: dict[tuple[object, ...], _Group] = {}
@@ -97,12 +97,12 @@ async def verdicts(rows: Iterable[Row], checked: Checked, vetting: Preflight) ->
             continue
         group = groups.setdefault((row.type == "draft", row.tags, row.short_link), _Group())
         if not group.has_room(size):
-            found += await group.judge(checked, vetting)
+            found += await group.judge(checked, preflight)
             group.clear()
             await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
         group.add(row, item, size)
     for group in groups.values():
-        found += await group.judge(checked, vetting)
+        found += await group.judge(checked, preflight)
     return found
 
 
@@ -125,7 +125,7 @@ class _Group:
     def clear(self) -> None:
         self.rows, self.items, self.size = [], [], 0
 
-    async def judge(self, checked: Checked, vetting: Preflight) -> list[Problem]:
+    async def judge(self, checked: Checked, preflight: Preflight) -> list[Problem]:
         first = self.rows[0]
         kind: PostType = "draft" if first.type == "draft" else "schedule"
         tags, short = first.tags, first.short_link
@@ -136,7 +136,7 @@ class _Group:
         ]
         facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
         found: list[Problem] = []
-        for problem in await vetting.problems(body, media=facts):
+        for problem in await preflight.problems(body, media=facts):
             post = _POST.match(problem.where)
             whose = [self.rows[int(post[1])]] if post else self.rows
             where = column_of(problem.where)
@@ -241,7 +241,7 @@ def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions
 
 
 async def check_campaign(
-    postiz: Postiz, origin: Origin, reading: ReadOptions, choices: BatchOptions
+    postiz: BatchClient, origin: Origin, reading: ReadOptions, choices: BatchOptions
 ) -> Checked:
     """Read a campaign, its media, the channels, and the journal of an earlier run.
 
@@ -267,7 +267,7 @@ async def check_campaign(
     usable = [
         row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
     ]
-    judged = await verdicts(usable, checked, postiz.vetting)
+    judged = await verdicts(usable, checked, postiz.preflight)
     problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import RowRecord, SentRequest
     from postiz_async.delivery.sweep import Intent, Suspect, SweepResult
     from postiz_async.models.posts import Post
@@ -72,7 +72,7 @@ class Reconciled:
 
 
 async def reconcile(
-    postiz: Postiz, journal_path: Path, *, delete_doubles: bool = True
+    postiz: BatchClient, journal_path: Path, *, delete_doubles: bool = True
 ) -> Reconciled:
     """Hold a journal against the server and write down what is found. Sends no post.
 
@@ -92,7 +92,7 @@ async def reconcile(
         return await sweep_journal(postiz, journal, delete_doubles=delete_doubles)
 
 
-async def open_existing(postiz: Postiz, path: Path) -> Journal:
+async def open_existing(postiz: BatchClient, path: Path) -> Journal:
     """Open the journal of a campaign that was run.
 
     Raises:
@@ -103,7 +103,7 @@ async def open_existing(postiz: Postiz, path: Path) -> Journal:
 
 
 async def sweep_journal(
-    postiz: Postiz, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
+    postiz: BatchClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
 ) -> Reconciled:
     """The same for a journal that is open.
 
@@ -172,7 +172,7 @@ class _Comparison:
         return result
 
 
-async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Comparison:
+async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
     rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
         held = {ref for request in in_doubt for ref in request.refs}
@@ -193,7 +193,7 @@ async def _look(postiz: Postiz, journal: Journal, *, with_open: bool) -> _Compar
 
 
 async def _listed(
-    postiz: Postiz,
+    postiz: BatchClient,
     rows: Mapping[str, RowRecord],
     sent: Sequence[Intent],
     channels: set[str],
@@ -212,7 +212,7 @@ async def _listed(
     return calendar
 
 
-async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
+async def _make_whole(postiz: BatchClient, found: Iterable[Suspect]) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
     repair = Mending(postiz, Outage.of(postiz))
     return {
@@ -222,7 +222,7 @@ async def _make_whole(postiz: Postiz, found: Iterable[Suspect]) -> set[str]:
     }
 
 
-async def _remove(postiz: Postiz, doubles: Iterable[Post]) -> set[str]:
+async def _remove(postiz: BatchClient, doubles: Iterable[Post]) -> set[str]:
     """Delete doubles, by their own groups. Returns the ids of those that are gone.
 
     What is deleted twice, as when another host does it too or an answer is lost, is gone once.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async.batch.report import Report
     from postiz_async.batch.rows import Row
     from postiz_async.batch.wait_published import Waited
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Journal
 
 __all__ = ["Afterwards"]
@@ -36,7 +36,7 @@ class Afterwards(ABC):
 
     journal_path: Path
     remarks: list[str]
-    _postiz: Postiz
+    _postiz: BatchClient
     _journal: Journal | None
 
     @property

@@ -49,7 +49,6 @@ class Runner:
 
     def __init__(self, job: Job, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
         self.job = job
-        self._expected = 0
         self._on_outcome = on_outcome
         self._senders = anyio.Semaphore(MAX_CREATES)
         self._fence = Fence(job.postiz, job.outage)
@@ -72,28 +71,22 @@ class Runner:
         Raises:
             PostizError: the job has to stop; the journal says how far it came.
         """
-        scheduler = self.job.postiz.scheduler
         await self._learn_marks(requests, lost)
         self._media.need(row for request in requests for row in request.rows)
         self._media.need(rows[ref] for sent in lost for ref in sent.refs if ref in rows)
-        scheduler.persistence.append(self.job.journal)
-        scheduler.queue.announcers += 1
-        self._expect(len(requests))
-        self._fence.coming = len(requests)
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._media.run)
-                for sent in lost:
-                    group.start_soon(self._look_up_and_go_on, sent, rows)
-                for request in requests:
-                    await self._senders.acquire()
-                    group.start_soon(self._deliver, request, True)  # noqa: FBT003
-        except BaseExceptionGroup as errors:
-            raise first_error(errors) from errors
-        finally:
-            self._expect(-self._expected)
-            scheduler.queue.announcers -= 1
-            scheduler.persistence.remove(self.job.journal)
+        with self.job.postiz.scheduler.job(self.job.journal) as expect:
+            expect(len(requests))
+            self._fence.coming = len(requests)
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._media.run)
+                    for sent in lost:
+                        group.start_soon(self._look_up_and_go_on, sent, rows)
+                    for request in requests:
+                        await self._senders.acquire()
+                        group.start_soon(self._deliver, request, expect)
+            except BaseExceptionGroup as errors:
+                raise first_error(errors) from errors
 
     @property
     def uploads_done(self) -> int:
@@ -107,13 +100,20 @@ class Runner:
 
     # -------------------------------------------------------------- sending
 
-    async def _deliver(self, request: PlannedRequest, planned: bool = False) -> None:  # noqa: FBT001, FBT002
-        """See a request through. Entered with a sender's slot held; gives it back."""
+    async def _deliver(
+        self, request: PlannedRequest, expect: Callable[[int], None] | None = None
+    ) -> None:
+        """See a request through. Entered with a sender's slot held; gives it back.
+
+        Args:
+            request: what to send.
+            expect: is told that the request came, if it was announced.
+        """
         try:
             request = await self._without_paused(await self._with_media(request))
             request, rest = self._cut(request)
-            if planned:
-                self._expect(-1)
+            if expect is not None:
+                expect(-1)
             result = await self._sender.send(request) if request.rows else None
         finally:
             self._senders.release()
@@ -137,14 +137,9 @@ class Runner:
                 result.sent, rows, age=result.age, is_broken=result.is_broken
             )
 
-    def _expect(self, creates: int) -> None:
-        """Tell the scheduler how many creates are still to come, so that it sees the backlog."""
-        self._expected += creates
-        self.job.postiz.scheduler.queue.expect(creates)
-
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
         """What the server can do in the time of one request, and the rest."""
-        most = self.job.postiz.scheduler.queue.budget.request_posts
+        most = self.job.postiz.scheduler.budget.request_posts
         return PlannedRequest(request.rows[:most]), request.rows[most:]
 
     async def _with_media(self, request: PlannedRequest) -> PlannedRequest:
@@ -275,7 +270,7 @@ class Runner:
 
     async def _replan(self, rows: tuple[Row, ...]) -> None:
         """Send rows that were in a request before; they may differ in their dates now."""
-        limits = Limits(posts=self.job.postiz.scheduler.queue.budget.request_posts)
+        limits = Limits(posts=self.job.postiz.scheduler.budget.request_posts)
         requests = plan(rows, self.job.size_of, limits)
         self._fence.coming += len(requests)
         async with anyio.create_task_group() as group:

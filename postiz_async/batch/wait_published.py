@@ -30,7 +30,7 @@ from postiz_async.wire.endpoints import LIST_POSTS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Journal
     from postiz_async.delivery.journal_file import RowRecord
     from postiz_async.models.posts import Post
@@ -75,7 +75,7 @@ class Waited:
 
 
 async def wait_published(
-    postiz: Postiz,
+    postiz: BatchClient,
     journal: Journal,
     *,
     patience: timedelta = PATIENCE,
@@ -106,7 +106,7 @@ async def wait_published(
 
 
 class _Wait:
-    def __init__(self, postiz: Postiz, journal: Journal, patience: float) -> None:
+    def __init__(self, postiz: BatchClient, journal: Journal, patience: float) -> None:
         self._postiz = postiz
         self._journal = journal
         self._patience = patience

@@ -137,7 +137,7 @@ class RunDisplay:
         try:
             return await self._postiz.quota()
         except StoreError:  # the next create says it; the display goes on with what is known
-            return self._postiz.scheduler.queue.view()
+            return self._postiz.scheduler.view()
 
     async def _line(self) -> str:
         quota = await self._quota()

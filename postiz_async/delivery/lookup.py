@@ -34,7 +34,7 @@ from postiz_async.wire.endpoints import LIST_POSTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import Client
     from postiz_async.delivery.journal_file import Account, SentRequest
     from postiz_async.delivery.pauses import Departure, Outage
     from postiz_async.models.posts import Post
@@ -56,7 +56,7 @@ AROUND = timedelta(days=62)
 class Fence:
     """Knows whether a create was answered that had been sent after a certain moment."""
 
-    def __init__(self, postiz: Postiz, outage: Outage) -> None:
+    def __init__(self, postiz: Client, outage: Outage) -> None:
         self.coming = 0
         """Creates of the job that are planned or under way and will be answered by themselves."""
         self._postiz = postiz
@@ -119,7 +119,7 @@ class Accounts(Protocol):
 class LookUp:
     """Looks up the lost requests of one job."""
 
-    def __init__(self, postiz: Postiz, accounts: Accounts, fence: Fence, outage: Outage) -> None:
+    def __init__(self, postiz: Client, accounts: Accounts, fence: Fence, outage: Outage) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
         self._accounts = accounts
@@ -220,7 +220,7 @@ class LookUp:
     ) -> dict[int, Post]:
         lost_at = self._clock.monotonic()
         settled_at = lost_at + settles
-        usual = len(sent.refs) / self._postiz.scheduler.queue.budget.rate
+        usual = len(sent.refs) / self._postiz.scheduler.budget.rate
         shortest = pause = max(FIRST_PAUSE, 3 * usual)
         before: dict[int, Post] | None = None
         while True:

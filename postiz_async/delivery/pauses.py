@@ -32,15 +32,12 @@ from postiz_async.errors import (
     StoreError,
     describe_seconds,
 )
-from postiz_async.scheduler.bound import BoundScheduler
-from postiz_async.scheduler.calls import CallOptions
-from postiz_async.wire.endpoints import IS_CONNECTED, Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from postiz_async.client import Postiz
     from postiz_async.clock import Clock
+    from postiz_async.delivery.client import Client
 
 __all__ = ["PAUSES", "Departure", "Outage", "PausedError", "is_away", "pause_after"]
 
@@ -146,17 +143,16 @@ class Outage:
     @classmethod
     def of(
         cls,
-        postiz: Postiz,
+        postiz: Client,
         *,
         log: logging.Logger | None = None,
         waits_for: Callable[[PostizError], bool] = is_away,
         gives_up: bool = True,
     ) -> Outage:
         """One that asks Postiz by the cheapest route that looks up the key, once each time."""
-        once = BoundScheduler(postiz.scheduler, CallOptions(retry=False))
         return cls(
             postiz.clock,
-            lambda: once.call(Call(IS_CONNECTED)),
+            lambda: postiz.integrations.is_connected(retry=False),
             log=log or logging.getLogger("postiz_async.batch"),
             waits_for=waits_for,
             gives_up=gives_up,

@@ -18,7 +18,7 @@ from postiz_async.wire import parse_date
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import Client
     from postiz_async.delivery.journal import SentRequest
     from postiz_async.delivery.pauses import Outage
     from postiz_async.models.posts import Post
@@ -65,7 +65,7 @@ RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
 class Mending:
     """Makes half-made posts whole."""
 
-    def __init__(self, postiz: Postiz, outage: Outage) -> None:
+    def __init__(self, postiz: Client, outage: Outage) -> None:
         self._postiz = postiz
         self._outage = outage
 

@@ -35,7 +35,7 @@ from postiz_async.validation import validate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import OutboxClient
     from postiz_async.models.posts import CreatePost, NewPost, PostType
     from postiz_async.outbox.tickets import OutboxEntry
 
@@ -57,7 +57,7 @@ class Outbox:
         options: its file, and what is done in doubt.
     """
 
-    def __init__(self, postiz: Postiz, options: OutboxOptions) -> None:
+    def __init__(self, postiz: OutboxClient, options: OutboxOptions) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
         self._options = options
@@ -272,9 +272,9 @@ class Outbox:
 
     async def _leaves_in(self, entry: OutboxEntry) -> float:
         """By the quota's forecast, behind interactive calls and hand-overs that are due before."""
-        queue = self._postiz.scheduler.queue
-        before = await self._file.ahead(entry) + queue.view().queued.interactive
-        return max(queue.leaves_in(before + 1), self._sender.outage.pauses_for)
+        scheduler = self._postiz.scheduler
+        before = await self._file.ahead(entry) + scheduler.view().queued.interactive
+        return max(scheduler.leaves_in(before + 1), self._sender.outage.pauses_for)
 
     # -------------------------------------------------------------- telling
 

@@ -30,11 +30,12 @@ from postiz_async.errors import (
 )
 from postiz_async.resources.matching import stored_at
 from postiz_async.scheduler.calls import Priority
+from postiz_async.wire.endpoints import LIST_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from postiz_async.client import Postiz
+    from postiz_async.delivery.client import OutboxClient
     from postiz_async.delivery.pauses import Departure
     from postiz_async.models.posts import Created, CreatePost
     from postiz_async.outbox.file import OutboxFile
@@ -85,7 +86,7 @@ class OutboxSender:
 
     def __init__(
         self,
-        postiz: Postiz,
+        postiz: OutboxClient,
         file: OutboxFile,
         options: OutboxOptions,
         on_step: Callable[[str], None],
@@ -250,7 +251,7 @@ class OutboxSender:
 
     async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
         """The moments that others use in the second of its date; looked up while that is free."""
-        if not entry.is_dated or self._postiz.scheduler.is_counted("list_posts"):
+        if not entry.is_dated or self._postiz.scheduler.is_counted(LIST_POSTS.name):
             return []
         second = datetime.fromtimestamp(math.floor(entry.due), UTC)
         last = second + timedelta(milliseconds=999)

@@ -52,7 +52,7 @@ class Api:
         self._uploads = uploads
         self._wake = wake
         self._validates = validates
-        self.vetting = Preflight(bound, channels)
+        self.preflight = Preflight(bound, channels)
         self.notifications = Notifications(bound)
         self.posts = Posts(bound, channels, wake, validates=validates)
         self.media = MediaResource(bound, uploads)
@@ -162,9 +162,9 @@ class OpenClient:
         return await with_raw_answers(call)
 
     @property
-    def vetting(self) -> Preflight:
+    def preflight(self) -> Preflight:
         """What judges requests before they are sent; for other parts of this package."""
-        return self._opened.vetting
+        return self._opened.preflight
 
     @property
     def scheduler(self) -> Scheduler:
@@ -182,8 +182,8 @@ class OpenClient:
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
         scheduler = self.scheduler
-        await scheduler.queue.handle.refresh()
-        return scheduler.queue.view()
+        await scheduler.refresh()
+        return scheduler.view()
 
     def quota_changes(self) -> AsyncGenerator[Quota]:
         """The quota now and after each change: a call queued, left or answered, a window over.

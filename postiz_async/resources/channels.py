@@ -71,15 +71,19 @@ class Integrations:
         """
         return await self._bound.call(Call(LIST_GROUPS))
 
-    async def is_connected(self) -> bool:
+    async def is_connected(self, *, retry: bool = True) -> bool:
         """Whether the server accepts the key.
+
+        Args:
+            retry: False for one attempt, when the caller repeats it by itself.
 
         Retried: yes. Since v1.62.0.
 
         Raises:
             AuthenticationError: it does not.
         """
-        return (await self._bound.call(Call(IS_CONNECTED))).connected
+        options = replace(self._bound.options, retry=retry)
+        return (await self._bound.call(Call(IS_CONNECTED), options)).connected
 
     async def settings(self, channel: Integration | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server has them.

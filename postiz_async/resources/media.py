@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from postiz_async.models.media import Media as StoredMedia
     from postiz_async.models.video import SlidesVideo, Voice
     from postiz_async.scheduler.bound import BoundScheduler
-    from postiz_async.uploads import UploadCache
+    from postiz_async.uploads import FileFacts, UploadCache
 
 __all__ = ["MediaResource"]
 
@@ -200,6 +200,17 @@ class MediaResource:
             if source not in fetched:
                 fetched[source] = await upload(bound, source, options=options)
             return fetched[source]
+
+    async def upload_inspected(self, facts: FileFacts) -> StoredMedia:
+        """Upload a file that was looked at before; for other parts of this package.
+
+        Args:
+            facts: what the look told.
+
+        Raises:
+            UploadError: it is not what it was; nothing was stored.
+        """
+        return await upload(self._bound, facts.path, facts=facts)
 
     async def upload_from_url(self, url: str) -> StoredMedia:
         """Let the server fetch a picture or video from a public https address.

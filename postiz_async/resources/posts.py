@@ -69,7 +69,7 @@ class Posts(Creating):
     # -------------------------------------------------------------- looking
 
     async def list(
-        self, *, start: datetime, end: datetime, customer: str | None = None
+        self, *, start: datetime, end: datetime, customer: str | None = None, retry: bool = True
     ) -> builtins.list[Post]:
         """The posts from `start` to `end`, both included, in no order.
 
@@ -77,9 +77,17 @@ class Posts(Creating):
         for occurrences before `start`. Media, thread parts and posts of deleted channels are not
         returned.
 
+        Args:
+            start: the first moment, with a time zone.
+            end: the last moment.
+            customer: only channels of this group, by id.
+            retry: False for one attempt, when the caller repeats it by itself.
+
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
         """
-        return await _list(self._bound, start=start, end=end, customer=customer)
+        options = msgspec.structs.replace(self._bound.options, retry=retry)
+        query = _range(start, end, customer)
+        return (await self._bound.call(Call(LIST_POSTS, query=query), options)).posts
 
     def iter(
         self,
@@ -276,13 +284,15 @@ class Posts(Creating):
         await self._bound.call(Call(DELETE_POST_GROUP, params={"group": group}))
 
 
-async def _list(
-    bound: BoundScheduler, *, start: datetime, end: datetime, customer: str | None = None
-) -> list[Post]:
-    query = [("startDate", format_date(start)), ("endDate", format_date(end))]
-    if customer is not None:
-        query.append(("customer", customer))
-    return (await bound.call(Call(LIST_POSTS, query=tuple(query)))).posts
+def _range(
+    start: datetime, end: datetime, customer: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    query = (("startDate", format_date(start)), ("endDate", format_date(end)))
+    return query if customer is None else (*query, ("customer", customer))
+
+
+async def _list(bound: BoundScheduler, *, start: datetime, end: datetime) -> list[Post]:
+    return (await bound.call(Call(LIST_POSTS, query=_range(start, end)))).posts
 
 
 async def _find(

@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import math
 import operator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from postiz_async.scheduler.calls import Priority
 from postiz_async.scheduler.limits import ConcurrencyLimit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from postiz_async.clock import Clock
     from postiz_async.scheduler.calls import SlotRequest
@@ -97,6 +98,23 @@ class AdmissionQueue:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
         self.expected = max(0, self.expected + creates)
         self.wake_head()
+
+    @contextmanager
+    def announced(self) -> Generator[Callable[[int], None]]:
+        """A job announces what it has to send, with what is yielded; at its end nothing is left."""
+        left = 0
+
+        def expect(creates: int) -> None:
+            nonlocal left
+            left += creates
+            self.expect(creates)
+
+        self.announcers += 1
+        try:
+            yield expect
+        finally:
+            expect(-left)
+            self.announcers -= 1
 
     def bulk_left(self, posts: int) -> None:
         """A bulk create with so many posts was sent."""

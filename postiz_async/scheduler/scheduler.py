@@ -7,7 +7,7 @@ import itertools
 import logging
 import math
 import random
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,15 +35,18 @@ from postiz_async.wire import Cost
 from postiz_async.wire.responses import FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
 
     from postiz_async.clock import Clock
     from postiz_async.quota import Ledger
+    from postiz_async.quota.view import Quota
     from postiz_async.scheduler.attempt import Identity
     from postiz_async.scheduler.calls import CallOptions, CallTime
     from postiz_async.scheduler.hooks import AttemptHook, CallHook, Trace
+    from postiz_async.scheduler.limits import ConcurrencyLimit
     from postiz_async.scheduler.queue import AdmissionQueue
+    from postiz_async.stores import SnapshotStore
     from postiz_async.transport import Transport
     from postiz_async.wire import Observation, WireResponse
     from postiz_async.wire.endpoints import Call
@@ -149,9 +152,39 @@ class Scheduler:
         """The state of the create route as it was last seen."""
         return self.queue.handle.ledger
 
-    async def recall(self) -> None:
-        """Take over the newest state that was written down, when it says more than ours."""
-        await self.persistence.restore(self.queue.handle)
+    def ledger_time(self) -> float:
+        """Now, on the clock of the ledger."""
+        return self.queue.handle.now()
+
+    async def refresh(self) -> None:
+        """Look at what other processes did to the ledger."""
+        await self.queue.handle.refresh()
+
+    async def restore(self, store: SnapshotStore) -> None:
+        """Take over the state that was kept there, when it says more than ours."""
+        await self.persistence.restore(self.queue.handle, store)
+
+    @property
+    def budget(self) -> ConcurrencyLimit:
+        """How many posts bulk work may have in flight, and one request may carry."""
+        return self.queue.budget
+
+    def view(self) -> Quota:
+        """The quota as users see it."""
+        return self.queue.view()
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one."""
+        return self.queue.leaves_in(place)
+
+    @contextmanager
+    def job(self, journal: SnapshotStore) -> Generator[Callable[[int], None]]:
+        """A job runs: it announces its creates, and its journal keeps the state of the quota.
+
+        Yields what announces creates, or, negative, says that they came; see `expect`.
+        """
+        with self.persistence.keeping_in(journal), self.queue.announced() as expect:
+            yield expect
 
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""

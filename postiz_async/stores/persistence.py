@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,6 +12,8 @@ from postiz_async.errors import PostizError
 from postiz_async.quota.snapshot import restore_snapshot, take_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from postiz_async.clock import Clock
     from postiz_async.stores import LedgerHandle, SnapshotStore
 
@@ -35,16 +38,23 @@ class Persistence:
         """Write nothing more down there."""
         self.stores.remove(store)
 
-    async def restore(self, handle: LedgerHandle) -> None:
-        """Offer a handle the newest state that was kept; it takes it if it knows nothing better."""
-        states = [await store.load() for store in self.stores]
-        kept = [state for state in states if state is not None]
+    @contextmanager
+    def keeping_in(self, store: SnapshotStore) -> Generator[None]:
+        """Write each state down there too, while the block runs."""
+        self.append(store)
+        try:
+            yield
+        finally:
+            self.remove(store)
+
+    async def restore(self, handle: LedgerHandle, store: SnapshotStore) -> None:
+        """Offer a handle the state that was kept; it takes it if it knows nothing better."""
+        kept = await store.load()
         await handle.refresh()
-        if not kept:
+        if kept is None:
             return
-        newest = max(kept, key=lambda state: state.as_of)
         now, wall = handle.now(), self._clock.time()
-        handle.restore(restore_snapshot(newest, now, wall, reserve_slots=handle.ledger.reserve))
+        handle.restore(restore_snapshot(kept, now, wall, reserve_slots=handle.ledger.reserve))
 
     async def save(self, handle: LedgerHandle) -> None:
         """Write the state down, the newest last.

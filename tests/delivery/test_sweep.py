@@ -81,9 +81,9 @@ class World:
         self.requests.append(SentRequest(number, body, (ref,), 0.0))
         known, listed = self._own(item, moment, state)
         others = self._others(item, moment, extra)
-        state = RowState.UNKNOWN if known is None else RowState.STORED
+        row_state = RowState.UNKNOWN if known is None else RowState.STORED
         self.rows.append(
-            RowRecord(ref, number, "f", channel, moment.timestamp() // 1, state, number, known)
+            RowRecord(ref, number, "f", channel, moment.timestamp() // 1, row_state, number, known)
         )
         if channel == "gone":  # the server lists nothing of it
             self._expect(ref, SweepState.HIDDEN if known is not None else None)

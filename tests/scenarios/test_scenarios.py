@@ -151,7 +151,7 @@ async def process(
             journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
             await stack.enter_async_context(journal)
             postiz.scheduler.persistence.append(journal)
-            await postiz.scheduler.recall()
+            await postiz.scheduler.restore(journal)
         yield postiz, lambda: None
 
 

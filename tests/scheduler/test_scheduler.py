@@ -396,7 +396,7 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
         )
         async with heir:
             heir.scheduler.persistence.append(store)
-            await heir.scheduler.recall()
+            await heir.scheduler.restore(store)
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
                 await heir.posts.create(it.body(9), max_wait=60)
             await heir.posts.create(it.body(9))

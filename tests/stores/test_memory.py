@@ -427,7 +427,7 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
             open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
             await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
             postiz.scheduler.persistence.append(store)
-            await postiz.scheduler.recall()
+            await postiz.scheduler.restore(store)
             assert (await postiz.quota()).blocked
 
 
