@@ -31,6 +31,7 @@ import aiohttp
 import msgspec
 
 from postiz_async import Created, CreatePost, Postiz, Priority, quota
+from postiz_async.client import opened
 from postiz_async.clock import SystemClock
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
 from postiz_async.quota import Ledger, RateHeaders
@@ -133,7 +134,7 @@ async def compare(url: str) -> dict[str, list[float]]:
                 create = postiz.posts.create
                 ways: dict[str, Callable[[], Awaitable[object]]] = {
                     BARE: post,
-                    FREE: partial(postiz.scheduler.call, free, CallOptions()),
+                    FREE: partial(opened(postiz).scheduler.call, free, CallOptions()),
                     UNCHECKED: partial(create, body, validate=False),
                     CHECKED: partial(create, body),
                 }
@@ -173,7 +174,7 @@ async def warm_overhead() -> float:
             api_key="key", base_url="http://127.0.0.1:9", politeness=None, transport=Canned()
         ) as postiz:
             free = Call(PLAIN_POST, body=encode_create(body), posts=1)
-            plain = partial(postiz.scheduler.call, free, CallOptions())
+            plain = partial(opened(postiz).scheduler.call, free, CallOptions())
             create = partial(postiz.posts.create, body, validate=False)
             for _ in range(WARM):
                 await create()

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from aiolimiter import AsyncLimiter
 
 from postiz_async import Postiz, quota
+from postiz_async.client import opened
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError, StoreError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
@@ -481,8 +482,8 @@ class Stage:
     async def _work(self, clients: list[Postiz], hold: Mortal, until: float) -> bool:
         """Work with these processes until the job is done, or until they are killed."""
         if self.scene.believed is not None:
-            clients[0].scheduler.queue.handle.restore(Ledger(limit=self.scene.believed))
-        queue = clients[0].scheduler.queue
+            opened(clients[0]).scheduler.queue.handle.restore(Ledger(limit=self.scene.believed))
+        queue = opened(clients[0]).scheduler.queue
         if len(clients) == 1:  # one that knows what is to come says so, as a batch does
             queue.announcers += 1
             queue.expect(len(self.todo))
@@ -512,14 +513,14 @@ class Stage:
     async def _worker(self, postiz: Postiz) -> None:
         while self.todo:
             number = self.todo.popleft()
-            postiz.scheduler.queue.expect(-1)
+            opened(postiz).scheduler.queue.expect(-1)
             self.out.add(number)
             try:
                 await postiz.posts.create(_body(self.channel, number), priority=Priority.BULK)
             except DeliveryUnknownError:
                 if not self._is_stored(number):
                     self.todo.append(number)
-                    postiz.scheduler.queue.expect(1)
+                    opened(postiz).scheduler.queue.expect(1)
             self.out.remove(number)
 
     async def _person(self, postiz: Postiz, at: float) -> None:
@@ -758,7 +759,7 @@ async def weigh(tickets: int) -> tuple[float, float]:
             api_key="sandbox", base_url="http://s", clock=sandbox.clock, transport=transport
         ) as postiz:
             await postiz.posts.create(_body(channel, 0))
-            queue = postiz.scheduler.queue
+            queue = opened(postiz).scheduler.queue
             gc.collect()
             tracemalloc.start()
             begun = time.perf_counter()

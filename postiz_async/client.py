@@ -20,14 +20,11 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.models.durations import check_seconds
 from postiz_async.quota import BELIEVED_LIMIT, WINDOW, Ledger
 from postiz_async.resources.api import Api, OpenClient
-from postiz_async.resources.channels import Channels
-from postiz_async.resources.listing import WakeSignal
 from postiz_async.scheduler.attempt import Identity
 from postiz_async.scheduler.bound import BoundScheduler
 from postiz_async.scheduler.routes import QueueFactory
 from postiz_async.scheduler.scheduler import Scheduler
 from postiz_async.stores import ledger_name
-from postiz_async.uploads import UploadCache
 from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
     from postiz_async.stores import QuotaStore
     from postiz_async.transport import Transport
 
-__all__ = ["POLITENESS", "Postiz", "make_transport"]
+__all__ = ["POLITENESS", "Postiz", "make_transport", "opened"]
 
 log = logging.getLogger("postiz_async")
 
@@ -56,7 +53,7 @@ POLITENESS = 100.0
 """Calls a second of routes without quota."""
 
 
-class Postiz(OpenClient):
+class Postiz(Api):
     """A client for one API key.
 
         async with Postiz() as postiz:
@@ -125,20 +122,19 @@ class Postiz(OpenClient):
         check_seconds("window", window)
         self._identity = Identity(wire.api_root(url), wire.clean_key(api_key), "")
         key = self._identity.key
-        self.quota_name = ledger_name(self._identity.root, organization or key.reveal())
-        """The name of the quota that its creates spend, which tells neither server nor key."""
+        self._quota_name = ledger_name(self._identity.root, organization or key.reveal())
         options = _outbox_options(outbox)
         self._own_store = _store_beside(options) if options and quota is None else None
-        clock = clock if clock is not None else SystemClock()
-        queues = QueueFactory(
-            name=self.quota_name,
+        self._clock = clock if clock is not None else SystemClock()
+        self._queues = QueueFactory(
+            name=self._quota_name,
             fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
-            clock=clock,
+            clock=self._clock,
             store=quota if self._own_store is None else self._own_store,
             transport=transport,
             smooth=pacing == "smooth",
         )
-        super().__init__(clock, queues)
+        self._open: OpenClient | None = None
         self._politeness = politeness
         self._validate = validate
         self._outbox_options = options
@@ -149,10 +145,24 @@ class Postiz(OpenClient):
         self._given_transport = transport
         self._transport: Transport | None = None
 
+    if not TYPE_CHECKING:  # what an open client has, a closed one misses
+
+        def __getattr__(self, name: str) -> object:
+            if name in Api.__annotations__ or name == "_client":
+                raise ConfigurationError(
+                    "This client is not open. Use it as `async with Postiz() as postiz:`."
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
-        if self._api is None:
-            return f"<Postiz {self._identity.root} closed>"
-        return f"<Postiz {self._identity.root} open, {self.scheduler.view()}>"
+        if self._open is None:
+            return f"<Postiz {self.base_url} closed>"
+        return f"<Postiz {self.base_url} open, {self._open.scheduler.view()}>"
+
+    @property
+    def clock(self) -> Clock:
+        """The client's notion of time."""
+        return self._clock
 
     @property
     def base_url(self) -> str:
@@ -162,29 +172,39 @@ class Postiz(OpenClient):
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._api is not None
+        return self._open is not None
 
     @property
     def calls_under_way(self) -> int:
         """Calls that were made and have not ended, those that wait for a slot among them."""
-        return self.scheduler.under_way if self._api is not None else 0
+        return 0 if self._open is None else self._open.scheduler.under_way
 
     async def open(self) -> Self:
         """Open the client; `async with` does it."""
-        if self._api is not None:
+        if self._open is not None:
             raise ConfigurationError("This client is open already.")
-        _need_asyncio()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "postiz_async runs on asyncio (aiohttp does), and no asyncio loop is running here."
+            ) from None
         self._transport = self._given_transport or make_transport()
         try:
-            self._api = self._assembled(self._transport)
+            self._open = client = self._assembled(self._transport)
+            super().__init__(client, BoundScheduler(client.scheduler))
             if self._outbox_options is not None:
-                self._outbox = await self._opened_outbox(self._outbox_options)
+                from postiz_async.outbox.outbox import Outbox  # noqa: PLC0415  (not every client)
+
+                outbox = Outbox(client, self._outbox_options)
+                await outbox.open()
+                self._outbox = outbox
         except BaseException:
             await self.aclose()
             raise
         return self
 
-    def _assembled(self, transport: Transport) -> Api:
+    def _assembled(self, transport: Transport) -> OpenClient:
         identity = Identity(self._identity.root, self._identity.key, _user_agent())
         scheduler = Scheduler(
             transport=transport,
@@ -195,16 +215,13 @@ class Postiz(OpenClient):
             on_attempt=self._on_attempt,
             on_call=self._on_call,
         )
-        bound = BoundScheduler(scheduler)
-        uploads = UploadCache(self._clock, ledger_name(identity.root, identity.key.reveal()))
-        return Api(bound, Channels(), uploads, WakeSignal(), validates=self._validate)
-
-    async def _opened_outbox(self, options: OutboxOptions) -> Outbox:
-        from postiz_async.outbox.outbox import Outbox  # noqa: PLC0415  (not every client needs it)
-
-        outbox = Outbox(self, options)
-        await outbox.open()
-        return outbox
+        return OpenClient(
+            scheduler,
+            base_url=identity.root,
+            quota_name=self._quota_name,
+            validates=self._validate,
+            has_store=self._queues.store is not None,
+        )
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -227,19 +244,21 @@ class Postiz(OpenClient):
             await self._disconnect(max(0.0, until - self._clock.monotonic()))
 
     async def _disconnect(self, drain: float) -> None:
-        api = self._api
+        client = self._open
         try:
-            if api is not None:
-                await api.bound.scheduler.drain(drain)
+            if client is not None:
+                await client.scheduler.drain(drain)
         finally:
-            if self._api is api:  # nobody in more of a hurry did it meanwhile
-                await self._let_go(api)
+            if self._open is client:  # nobody in more of a hurry did it meanwhile
+                await self._let_go(client)
 
-    async def _let_go(self, api: Api | None) -> None:
+    async def _let_go(self, client: OpenClient | None) -> None:
         """Close what is the client's own, also when the closing is cancelled."""
-        transport, self._transport, self._api = self._transport, None, None
-        if api is not None and self._queues.pool is None:  # a pool closes what its clients share
-            api.bound.scheduler.close()
+        transport, self._transport, self._open = self._transport, None, None
+        for name in ("_client", *Api.__annotations__):
+            self.__dict__.pop(name, None)
+        if client is not None and self._queues.pool is None:  # a pool closes what is shared
+            client.scheduler.close()
         async with AsyncExitStack() as stack:
             if self._own_store is not None:
                 stack.push_async_callback(run_to_completion, self._own_store.aclose())
@@ -290,11 +309,50 @@ class Postiz(OpenClient):
         existing: Existing = "refuse",
         exact_seconds: bool = False,
     ) -> Batch:
-        """A campaign as a job that can be planned, run, killed and resumed; see `Batch`."""
+        """A campaign as a job that can be planned, run, killed and resumed.
+
+        Args:
+            source: the campaign: a file (CSV or JSON lines), or an iterable or async iterable of
+                `CampaignRow` or mappings, which is read once. To go on after a crash, give the
+                same rows and the same journal again.
+            journal: where it is written down what became of each row; beside the file if None.
+                Rows that come from no file need one, because without it a run that was killed
+                could neither go on nor be started again without storing posts twice.
+            campaign: its name, with which its posts are marked, the same on every host that runs
+                it; that of the file, without its folder, if None, and that of the journal for
+                rows that come from no file. A journal keeps the name that it was made with.
+            timezone: the zone of dates without one; None: such dates are refused.
+            reading: columns, defaults, dates, zones and templates, where they are not the usual.
+            media_root: a folder, or several, from which the campaign may take media beside its own
+                folder (rows of a program: the working directory). What a cell says leads nowhere
+                else, neither by `..` nor by a symbolic link; a `Path` that a program gives may.
+            align: how far dates may move so that more posts share a request, like `"15m"`; a row's
+                `tolerance` comes before it.
+            late: what to do with a row whose date passes before a slot is free: `skip` keeps it
+                unsent and reports it, `send` publishes it at once, a `timedelta` moves it to
+                that long after that moment.
+            skip_invalid: leave rows with problems out instead of refusing the whole campaign.
+            on_doubt: what to do with a row whose answer was lost and whose date comes before its
+                absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
+                there are signs of its absence, at the risk of publishing it twice.
+            existing: what to do with rows that no journal knows and that are in Postiz already, and
+                with equal posts that do not bear the mark of a row: `refuse` stops before they are
+                sent, `adopt` takes them over as stored, `again` sends the rows once more. What an
+                earlier run or another host stored of a row that the journal knows is taken over
+                without a word.
+            exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
+
+        Raises:
+            ConfigurationError: `late` or `align` is no time that rows can move by, rows that come
+                from no file have no journal, a media root is no folder, or the campaign's name is
+                empty.
+            BatchError: the campaign or the journal cannot be used.
+            InvalidPostError: from `plan` and `run`, with all problems.
+        """
         from postiz_async.batch.batch import Batch  # noqa: PLC0415  (not every client needs it)
 
         return Batch(
-            self,
+            self._client,
             source,
             journal=journal,
             campaign=campaign,
@@ -346,7 +404,7 @@ class Postiz(OpenClient):
         from postiz_async.batch.export import export_posts  # noqa: PLC0415  (as with `batch`)
 
         return await export_posts(
-            self,
+            self._client,
             path,
             start=start,
             end=end,
@@ -373,13 +431,9 @@ def _store_beside(outbox: OutboxOptions) -> QuotaStore:
     return SqliteStore(f"{outbox.path}.quota")
 
 
-def _need_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(
-            "postiz_async runs on asyncio (aiohttp does), and no asyncio loop is running here."
-        ) from None
+def opened(postiz: Postiz) -> OpenClient:
+    """What is behind an open client; for other parts of this package."""
+    return postiz._client  # noqa: SLF001  (not for users)
 
 
 def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:

@@ -324,7 +324,7 @@ class PostizPool:
         idle = [place for place, client in self._clients.items() if not client.calls_under_way]
         for place in idle[: max(1, self._keep // 10)]:
             await self._clients.pop(place).aclose()
-        used = {client.quota_name for client in self._clients.values()}
+        used = {quota_name for _, quota_name in self._clients}
         for name, queue in tuple(self._queues.items()):
             if queue.is_at_rest and name.partition(".")[0] not in used:
                 del self._queues[name]

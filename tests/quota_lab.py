@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import Postiz
+from postiz_async.client import opened
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.sandbox import Fault, HttpRequest, Sandbox
@@ -76,7 +77,7 @@ class Lab:
 
     @property
     def free(self) -> int | None:
-        return self.postiz.scheduler.queue.view().remaining
+        return opened(self.postiz).scheduler.queue.view().remaining
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from postiz_async import (
     Priority,
     QuotaWaitError,
 )
+from postiz_async.client import opened
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.sandbox.http import serve
@@ -79,7 +80,7 @@ async def test_a_closed_client_says_how_to_open_it() -> None:
     async with Sandbox(clock=JumpingClock()) as sandbox:
         postiz = client_of(sandbox)
         for _ in range(2):
-            for use in ("posts", "media", "integrations", "scheduler"):
+            for use in ("posts", "media", "integrations", "analytics"):
                 with pytest.raises(ConfigurationError, match="async with Postiz"):
                     getattr(postiz, use)
             async with postiz:
@@ -270,7 +271,12 @@ async def test_no_object_shows_the_key(tmp_path: Path) -> None:
         async with sandbox_client(sandbox, quota=store) as postiz:
             channel = sandbox.add_integration("mastodon").id
             await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
-            seen = [postiz, postiz.scheduler, postiz.scheduler.identity, postiz.posts]
+            seen = [
+                postiz,
+                opened(postiz).scheduler,
+                opened(postiz).scheduler.identity,
+                postiz.posts,
+            ]
             seen += [postiz.with_options(timeout=1), store, await postiz.quota()]
             assert KEY not in repr(seen)
             assert KEY not in repr([getattr(thing, "__dict__", "") for thing in seen])

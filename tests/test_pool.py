@@ -19,7 +19,7 @@ from postiz_async import (
     QuotaWaitError,
 )
 from postiz_async import pool as pool_module
-from postiz_async.client import make_transport
+from postiz_async.client import make_transport, opened
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
 from postiz_async.sandbox.http import serve
@@ -120,7 +120,7 @@ async def test_a_renewed_token_of_an_organisation_spends_the_same_quota() -> Non
         old = await pool.client("old", organization="acme")
         new = await pool.client("new", organization="acme")
         assert old is not new
-        assert old.quota_name == new.quota_name
+        assert opened(old).quota_name == opened(new).quota_name
         await post(old, channel, "1")
         assert (await new.quota()).remaining == 2
 

@@ -74,44 +74,7 @@ class Batch(Afterwards):
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
 
-    Args:
-        postiz: an open client.
-        source: the campaign: a file (CSV or JSON lines), or an iterable or async iterable of
-            `CampaignRow` or mappings, which is read once. To go on after a crash, give the same
-            rows and the same journal again.
-        journal: where it is written down what became of each row; beside the file if None. Rows
-            that come from no file need one, because without it a run that was killed could
-            neither go on nor be started again without storing posts twice.
-        campaign: its name, with which its posts are marked, the same on every host that runs it;
-            that of the file, without its folder, if None, and that of the journal for rows that
-            come from no file. A journal keeps the name that it was made with.
-        timezone: the zone of dates without one.
-        reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
-        media_root: a folder, or several, from which the campaign may take media beside its own
-            folder (rows of a program: the working directory). What a cell says leads nowhere
-            else, neither by `..` nor by a symbolic link; a `Path` that a program gives may.
-        align: how far dates may move so that more posts share a request, like `"15m"`; a row's
-            `tolerance` comes before it.
-        late: what to do with a row whose date passes before a slot is free: `skip` keeps it
-            unsent and reports it, `send` publishes it at once, a `timedelta` moves it to so long
-            after that moment.
-        skip_invalid: leave rows with problems out instead of refusing the whole campaign.
-        on_doubt: what to do with a row whose answer was lost and whose date comes before its
-            absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
-            there are signs of its absence, at the risk of publishing it twice.
-        existing: what to do with rows that no journal knows and that are in Postiz already, and
-            with equal posts that do not bear the mark of a row: `refuse` stops before they are
-            sent, `adopt` takes them over as stored, `again` sends the rows once more. What an
-            earlier run or another host stored of a row that the journal knows is taken over
-            without a word.
-        exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
-
-    Raises:
-        ConfigurationError: `late` or `align` is no time that rows can move by, rows that come
-            from no file have no journal, a media root is no folder, or the campaign's name is
-            empty.
-        BatchError: the campaign or the journal cannot be used.
-        InvalidPostError: from `plan` and `run`, with all problems.
+    `Postiz.batch` makes one, and says what the arguments mean.
     """
 
     def __init__(

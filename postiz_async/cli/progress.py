@@ -14,6 +14,7 @@ from rich.text import Text
 
 from postiz_async.cli.output import Output, clock_time, count, near_moment
 from postiz_async.cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async.client import opened
 from postiz_async.delivery.journal import RowState
 from postiz_async.errors import BatchError, PostizError, StoreError
 
@@ -137,7 +138,7 @@ class RunDisplay:
         try:
             return await self._postiz.quota()
         except StoreError:  # the next create says it; the display goes on with what is known
-            return self._postiz.scheduler.view()
+            return opened(self._postiz).scheduler.view()
 
     async def _line(self) -> str:
         quota = await self._quota()

@@ -26,6 +26,7 @@ from postiz_async.cli.options import (
     open_client,
 )
 from postiz_async.cli.output import Output, ask, count
+from postiz_async.client import opened
 from postiz_async.delivery.journal import read_summary
 from postiz_async.errors import InvalidPostError, Problem
 
@@ -62,11 +63,11 @@ async def reconcile(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     async with open_client(find_target(connection)) as postiz:
-        found = await reconcile_journal(postiz, path, delete_doubles=yes)
+        found = await reconcile_journal(opened(postiz), path, delete_doubles=yes)
         if found.doubles and not yes:
             agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
             if agreed:  # looks anew: the answer may have taken a while
-                found = await reconcile_journal(postiz, path, delete_doubles=True)
+                found = await reconcile_journal(opened(postiz), path, delete_doubles=True)
             else:
                 why = "" if agreed is False else ": nobody can answer here; --yes does not ask"
                 output.say(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
@@ -140,9 +141,9 @@ async def export(
             start=first, end=last, state=state, integration=integration, tag=tag, naming=channels
         )
         if to is not None:
-            done = await export_posts(postiz, to, overwrite=force, **which)
+            done = await export_posts(opened(postiz), to, overwrite=force, **which)
         else:
-            done = (await gathered(postiz, **which))(sys.stdout, format or "csv")
+            done = (await gathered(opened(postiz), **which))(sys.stdout, format or "csv")
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")

@@ -1,4 +1,4 @@
-"""What can be done with an open client: the nouns of the API, options of calls, the quota."""
+"""What can be done with an open client: the resources of the API, options, the quota."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async.errors import ConfigurationError
 from postiz_async.models.durations import check_seconds
-from postiz_async.resources.channels import Integrations
+from postiz_async.resources.channels import Channels, Integrations
 from postiz_async.resources.insights import Analytics, Notifications
+from postiz_async.resources.listing import WakeSignal
 from postiz_async.resources.media import MediaResource
 from postiz_async.resources.posts import Posts
 from postiz_async.resources.preflight import Preflight
 from postiz_async.scheduler.bound import BoundScheduler, with_raw_answers
 from postiz_async.scheduler.calls import CallOptions, Priority
+from postiz_async.stores import ledger_name
+from postiz_async.uploads import UploadCache
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
     from datetime import datetime
 
-    from postiz_async.clock import Clock
     from postiz_async.quota.view import Quota
-    from postiz_async.resources.channels import Channels
-    from postiz_async.resources.listing import WakeSignal
     from postiz_async.scheduler.bound import RawAnswer
-    from postiz_async.scheduler.routes import QueueFactory
     from postiz_async.scheduler.scheduler import Scheduler
-    from postiz_async.uploads import UploadCache
 
 __all__ = ["Api", "OpenClient"]
 
@@ -36,72 +34,26 @@ STORE_LOOK = 5.0
 
 
 class Api:
-    """The resources of the API, each call made with the same options."""
+    """The resources of the API; each call through them is made with the same options."""
 
-    def __init__(
-        self,
-        bound: BoundScheduler,
-        channels: Channels,
-        uploads: UploadCache,
-        wake: WakeSignal,
-        *,
-        validates: bool,
-    ) -> None:
-        self.bound = bound
-        self._channels = channels
-        self._uploads = uploads
-        self._wake = wake
-        self._validates = validates
-        self.preflight = Preflight(bound, channels)
-        self.notifications = Notifications(bound)
-        self.posts = Posts(bound, channels, wake, validates=validates)
-        self.media = MediaResource(bound, uploads)
-        self.integrations = Integrations(bound, channels)
+    posts: Posts
+    """Create, list, change and delete posts."""
+    media: MediaResource
+    """Upload pictures and videos, generate videos."""
+    integrations: Integrations
+    """The connected social accounts."""
+    analytics: Analytics
+    """Figures from the networks."""
+    notifications: Notifications
+    """What Postiz told the organisation."""
+
+    def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
+        self._client = client
+        self.posts = Posts(bound, client.channels, client.wake, validates=client.validates)
+        self.media = MediaResource(bound, client.uploads)
+        self.integrations = Integrations(bound, client.channels)
         self.analytics = Analytics(bound)
-
-    def with_options(self, options: CallOptions) -> Api:
-        """The same with other options."""
-        bound = BoundScheduler(self.bound.scheduler, options)
-        return Api(bound, self._channels, self._uploads, self._wake, validates=self._validates)
-
-
-class OpenClient:
-    """What a client does once it is open."""
-
-    def __init__(self, clock: Clock, queues: QueueFactory) -> None:
-        self._clock = clock
-        self._queues = queues
-        self._api: Api | None = None
-
-    @property
-    def clock(self) -> Clock:
-        """The client's notion of time."""
-        return self._clock
-
-    @property
-    def posts(self) -> Posts:
-        """Create, list, change and delete posts."""
-        return self._opened.posts
-
-    @property
-    def media(self) -> MediaResource:
-        """Upload pictures and videos, generate videos."""
-        return self._opened.media
-
-    @property
-    def integrations(self) -> Integrations:
-        """The connected social accounts."""
-        return self._opened.integrations
-
-    @property
-    def analytics(self) -> Analytics:
-        """Figures from the networks."""
-        return self._opened.analytics
-
-    @property
-    def notifications(self) -> Notifications:
-        """What Postiz told the organisation."""
-        return self._opened.notifications
+        self.notifications = Notifications(bound)
 
     def with_options(
         self,
@@ -141,7 +93,7 @@ class OpenClient:
             priority=priority,
             headers=tuple((headers or {}).items()),
         )
-        return self._opened.with_options(options)
+        return Api(self._client, BoundScheduler(self._client.scheduler, options))
 
     def _moment(self, deadline: datetime | None) -> float | None:
         """A deadline on our monotonic clock."""
@@ -149,7 +101,8 @@ class OpenClient:
             return None
         if deadline.utcoffset() is None:
             raise ConfigurationError(f"The deadline {deadline} has no time zone.")
-        return self._clock.monotonic() + deadline.timestamp() - self._clock.time()
+        clock = self._client.clock
+        return clock.monotonic() + deadline.timestamp() - clock.time()
 
     async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
         """Status, headers and body beside the value of a call.
@@ -161,29 +114,10 @@ class OpenClient:
         """
         return await with_raw_answers(call)
 
-    @property
-    def preflight(self) -> Preflight:
-        """What judges requests before they are sent; for other parts of this package."""
-        return self._opened.preflight
-
-    @property
-    def scheduler(self) -> Scheduler:
-        """What admits and sends the calls; for `batch` and other parts of this package."""
-        return self._opened.bound.scheduler
-
-    @property
-    def _opened(self) -> Api:
-        if self._api is None:
-            raise ConfigurationError(
-                "This client is not open. Use it as `async with Postiz() as postiz:`."
-            )
-        return self._api
-
     async def quota(self) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing."""
-        scheduler = self.scheduler
-        await scheduler.refresh()
-        return scheduler.view()
+        await self._client.scheduler.refresh()
+        return self._client.scheduler.view()
 
     def quota_changes(self) -> AsyncGenerator[Quota]:
         """The quota now and after each change: a call queued, left or answered, a window over.
@@ -194,12 +128,53 @@ class OpenClient:
         A slow reader gets the newest state, not each one. What other processes do to a shared
         store is seen within five seconds. Ends when the client is closed. Sends nothing.
         """
-        poll = None if self._queues.store is None else STORE_LOOK
-        return self.scheduler.queue.changes(poll=poll)
+        poll = STORE_LOOK if self._client.has_store else None
+        return self._client.scheduler.queue.changes(poll=poll)
 
     def leaves_in(self, place: int) -> float:
         """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
 
         Counts on nobody else using the key; the place behind the last is that of a new call.
         """
-        return self.scheduler.queue.leaves_in(place)
+        return self._client.scheduler.leaves_in(place)
+
+
+class OpenClient(Api):
+    """An open client as the other parts of this package see it, with what is behind its resources.
+
+    Args:
+        scheduler: admits and sends its calls.
+        base_url: the root of the API, with `/public/v1`.
+        quota_name: the name of the quota that its creates spend, which tells neither server nor
+            key.
+        validates: whether creates are held against the rules of the server.
+        has_store: whether the quota is in a store that other processes change.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        *,
+        base_url: str,
+        quota_name: str,
+        validates: bool,
+        has_store: bool,
+    ) -> None:
+        self.scheduler = scheduler
+        self.clock = scheduler.clock
+        self.base_url = base_url
+        self.quota_name = quota_name
+        self.validates = validates
+        self.has_store = has_store
+        self.channels = Channels()
+        identity = scheduler.identity
+        self.uploads = UploadCache(self.clock, ledger_name(identity.root, identity.key.reveal()))
+        self.wake = WakeSignal()
+        bound = BoundScheduler(scheduler)
+        self.preflight = Preflight(bound, self.channels)
+        super().__init__(self, bound)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return not self.scheduler.is_closing

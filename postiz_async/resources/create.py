@@ -22,28 +22,27 @@ from postiz_async.errors import (
     UnexpectedAnswerError,
 )
 from postiz_async.models.durations import check_seconds
-from postiz_async.models.posts import NewPost, ThreadPart
 from postiz_async.resources.create_body import (
     build_body,
     build_item,
     encode_create,
     marks_of,
+    media_facts,
     refuse_type_problems,
     type_problem,
     wrong_with,
 )
 from postiz_async.resources.preflight import Preflight
-from postiz_async.validation import MediaFacts
 from postiz_async.wire.endpoints import CREATE_POST, Call
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import Created, CreatePost, PostItem, PostType
+    from postiz_async.models.posts import Created, CreatePost, NewPost, PostItem, PostType
     from postiz_async.resources.channels import Channels
     from postiz_async.scheduler.bound import BoundScheduler
+    from postiz_async.validation import MediaFacts
 
 __all__ = ["Creating"]
 
@@ -263,7 +262,7 @@ class Creating:
             return
         now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
         preflight = Preflight(bound, self._channels)
-        problems = await preflight.problems(body, media=_facts(posts), now=now)
+        problems = await preflight.problems(body, media=media_facts(posts), now=now)
         if not problems:
             return
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -445,20 +444,3 @@ def _surely_not_stored(error: Exception) -> bool:
     if isinstance(error, APIConnectionError):
         return error.delivery is Delivery.NOT_SENT
     return isinstance(error, ServerError) and error.status_code == 401
-
-
-def _facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
-    """What is known of the media of new posts, by path."""
-    media: builtins.list[Media] = []
-    for post in posts:
-        media += post.media
-        for part in post.thread:
-            if isinstance(part, ThreadPart):
-                media += part.media
-    if not media:
-        return {}
-    return {
-        medium.path: MediaFacts(width=medium.width, height=medium.height, size=medium.size)
-        for medium in media
-        if medium.size
-    }

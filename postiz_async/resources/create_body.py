@@ -35,6 +35,7 @@ from postiz_async.providers.registry import (
     write_settings,
 )
 from postiz_async.texts import render
+from postiz_async.validation import MediaFacts
 from postiz_async.wire import encode_body, format_date, parse_date
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "encode_create",
     "foreign_settings",
     "marks_of",
+    "media_facts",
     "refuse_other_body",
     "refuse_type_problems",
     "type_problem",
@@ -243,3 +245,20 @@ def marks_of(body: CreatePost, sent_at: float) -> Marks:
         kind=body.type,
         short_link=body.short_link,
     )
+
+
+def media_facts(posts: Sequence[NewPost]) -> dict[str, MediaFacts]:
+    """What is known of the media of new posts, by path."""
+    media: list[Media] = []
+    for post in posts:
+        media += post.media
+        for part in post.thread:
+            if isinstance(part, ThreadPart):
+                media += part.media
+    if not media:
+        return {}
+    return {
+        medium.path: MediaFacts(width=medium.width, height=medium.height, size=medium.size)
+        for medium in media
+        if medium.size
+    }

@@ -39,10 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AdmissionQueue", "QueueReleasedError"]
 
-
 OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
-
 
 QUIET = 10.0
 """Seconds from the end of a bulk create in which a job that goes on sends its next one."""
@@ -295,7 +293,8 @@ class AdmissionQueue:
         request = ticket.request
         urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None and ledger.window_known:
-            urgent |= self._on_handle_clock(request.due) < ledger.ends_before + quota.MARGIN
+            due = request.due - self._clock.monotonic() + now  # on the clock of the ledger
+            urgent |= due < ledger.ends_before + quota.MARGIN
         return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
 
     def _backlog(self) -> int | None:
@@ -306,10 +305,6 @@ class AdmissionQueue:
         """
         is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
         return self.expected + len(self._queue) if is_known else None
-
-    def _on_handle_clock(self, moment: float) -> float:
-        """A moment of our clock on the clock of the ledger."""
-        return moment - self._clock.monotonic() + self.handle.now()
 
     async def _wait(self, ticket: _Ticket, decision: Wait) -> None:
         """Sleep until woken or something may have changed; the head then looks at a shared state.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from aiolimiter import AsyncLimiter
 
-from postiz_async import quota, wire
+from postiz_async import wire
 from postiz_async.concurrency import run_to_completion
 from postiz_async.errors import (
     APIConnectionError,
@@ -30,8 +30,8 @@ from postiz_async.scheduler.hooks import traced
 from postiz_async.scheduler.queue import QueueReleasedError
 from postiz_async.scheduler.retry import next_wait
 from postiz_async.scheduler.routes import RouteState
+from postiz_async.scheduler.settle import settled, shows_others
 from postiz_async.stores.persistence import Persistence
-from postiz_async.wire import Cost
 from postiz_async.wire.responses import FailureKind
 
 if TYPE_CHECKING:
@@ -53,47 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scheduler",
-    "settled",
-    "shows_others",
 ]
-
-
-def settled(
-    ledger: Ledger,
-    now: float,
-    token: int,
-    seen: Observation | None,
-    *,
-    sent: bool,
-    silent: bool = False,
-) -> Ledger:
-    """The ledger after the end of a reservation.
-
-    Args:
-        ledger: the state before.
-        now: the time on the ledger's clock.
-        token: the reservation.
-        seen: what the answer says; None if there was none.
-        sent: whether a byte may have reached the server.
-        silent: whether the server did not answer in time, and may carry the call out yet.
-    """
-    if not sent:
-        return quota.released(ledger, token)
-    if seen is None or seen.cost is Cost.UNKNOWN:
-        return quota.lost(ledger, token, now, silent=silent)
-    if seen.cost is Cost.REFUSED:
-        return quota.refused(ledger, token, now, seen.retry_after)
-    if seen.cost is Cost.FREE:
-        return quota.released(ledger, token)
-    if seen.reading is None:
-        return quota.unread(ledger, token, now)
-    return quota.answered(ledger, token, now, seen.reading)
-
-
-def shows_others(before: Ledger, after: Ledger) -> bool:
-    """Whether an answer shows that somebody else spends this quota in the same window."""
-    in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
-    return in_one_window and after.foreign > before.foreign
 
 
 log = logging.getLogger("postiz_async")
@@ -141,7 +101,7 @@ class Scheduler:
         self._polite = _limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
-        self._is_closing = False
+        self.is_closing = False
         self._is_idle = asyncio.Event()
         self._knows_of_others = False
 
@@ -198,7 +158,7 @@ class Scheduler:
 
     async def drain(self, seconds: float) -> None:
         """Take no more calls, and give those under way so many seconds to end."""
-        self._is_closing = True
+        self.is_closing = True
         if self._under_way and seconds > 0:
             self._is_idle.clear()
             timer = None
@@ -231,7 +191,7 @@ class Scheduler:
         Raises:
             PostizError: one of the tree's errors.
         """
-        if self._is_closing or asyncio.get_running_loop() is not self._loop:
+        if self.is_closing or asyncio.get_running_loop() is not self._loop:
             raise self._unusable()
         self._under_way += 1
         try:
@@ -262,7 +222,7 @@ class Scheduler:
         raise AssertionError("itertools.count ended")
 
     def _unusable(self) -> ConfigurationError:
-        if self._is_closing:
+        if self.is_closing:
             return ConfigurationError("This client is closed or closing; nothing was sent.")
         return ConfigurationError(
             "This client was opened in another event loop, where its connections live. Open "

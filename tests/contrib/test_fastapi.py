@@ -14,6 +14,7 @@ from processes import PATIENCE, until
 from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
+from postiz_async.client import opened
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
@@ -131,7 +132,7 @@ async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> N
         assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
         waiting = asyncio.create_task(post(session, channel))
         assert isinstance(made.client, Postiz)
-        queue = made.client.scheduler.queue
+        queue = opened(made.client).scheduler.queue
         await until(lambda: queue.view().queued.interactive == 1)
         waiting.cancel()
         await until(lambda: queue.view().queued.interactive == 0)

@@ -16,6 +16,7 @@ from outbox_lab import OutboxLab
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
+from postiz_async.client import opened
 from postiz_async.models.posts import CreatePost, PostItem
 from postiz_async.outbox import file as outbox_file
 from postiz_async.outbox.file import OutboxFile
@@ -139,7 +140,7 @@ class Dead:
 
 async def test_the_entries_of_a_dead_worker_are_taken_over_and_looked_up(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
-        dead = Dead(lab, postiz.quota_name)
+        dead = Dead(lab, opened(postiz).quota_name)
         await dead.file.open(0.0)
         untouched = await dead.take_in("untouched", sends=False)
         arrived = await dead.take_in("arrived", sends=True, arrives=True)

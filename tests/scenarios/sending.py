@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async import NewPost, Priority
+from postiz_async.client import opened
 from postiz_async.errors import DeliveryUnknownError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def send_all(
 
     `announced`: it says how many are to come, as a batch does.
     """
-    todo, queue = deque(numbers), postiz.scheduler.queue
+    todo, queue = deque(numbers), opened(postiz).scheduler.queue
 
     async def worker() -> None:
         while todo:

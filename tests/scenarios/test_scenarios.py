@@ -25,6 +25,7 @@ from stage import (
 )
 
 from postiz_async import Priority
+from postiz_async.client import opened
 from postiz_async.delivery.journal import Journal
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
@@ -150,8 +151,8 @@ async def process(
             path = folder / "campaign.journal"
             journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
             await stack.enter_async_context(journal)
-            postiz.scheduler.persistence.append(journal)
-            await postiz.scheduler.restore(journal)
+            opened(postiz).scheduler.persistence.append(journal)
+            await opened(postiz).scheduler.restore(journal)
         yield postiz, lambda: None
 
 
@@ -304,7 +305,7 @@ async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path:
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 async def test_believed_30_and_really_90(priority: Priority) -> None:
     async with stage(200, limit=90) as it, it.client() as postiz:
-        assert postiz.scheduler.ledger.limit == 30
+        assert opened(postiz).scheduler.ledger.limit == 30
         await it.work([postiz], range(200), priority=priority)
         assert (await postiz.quota()).limit == 90
         assert it.is_exact

@@ -12,6 +12,7 @@ import pytest
 from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
+from postiz_async.client import opened
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
@@ -129,7 +130,7 @@ async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixtur
             began = clock.monotonic()
             await asyncio.gather(*(upload(number, 40.0 * number) for number in (2, 3, 4)))
             assert clock.monotonic() < began + 700
-            queue = postiz.scheduler._routes[UPLOAD_FILE.name].queue
+            queue = opened(postiz).scheduler._routes[UPLOAD_FILE.name].queue
             assert queue is not None
             ledger = queue.handle.ledger
             assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
@@ -164,10 +165,10 @@ async def test_only_a_success_without_rate_headers_shows_that_a_route_is_free(
             transport=Beyond(),
         ) as postiz:
             await look(postiz)
-            assert postiz.scheduler.is_counted(LIST_POSTS.name)
+            assert opened(postiz).scheduler.is_counted(LIST_POSTS.name)
             with suppress(PostizError):
                 await look(postiz)
-            assert postiz.scheduler.is_counted(LIST_POSTS.name) is is_counted
+            assert opened(postiz).scheduler.is_counted(LIST_POSTS.name) is is_counted
 
 
 async def test_counted_reads_of_two_clients_share_a_store() -> None:

@@ -11,6 +11,7 @@ import pytest
 from quota_lab import Lab, LoopClock, NotebookKeeper, VirtualLoop, lab
 
 from postiz_async import Postiz
+from postiz_async.client import opened
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
@@ -93,7 +94,7 @@ async def test_a_bulk_call_that_would_be_late_may_use_the_reserve() -> None:
 
 async def test_when_the_announced_work_shrinks_the_rest_need_not_wait() -> None:
     async with lab(limit=10, reserve=3) as it:
-        queue = it.postiz.scheduler.queue
+        queue = opened(it.postiz).scheduler.queue
         queue.announcers += 1
         queue.expect(20)
         bulk = [it.start(number, priority=BULK) for number in range(9)]
@@ -113,12 +114,12 @@ async def test_bulk_begins_with_four_creates_or_a_hundred_posts_in_flight(
         most: list[int] = []
 
         async def look() -> None:
-            most.append(it.postiz.scheduler.queue.budget.creates)
+            most.append(opened(it.postiz).scheduler.queue.budget.creates)
 
         it.way.say = look
         await asyncio.gather(*(it.start(n, posts=posts, priority=BULK) for n in range(1, 13)))
         assert max(most) == creates
-        assert it.postiz.scheduler.queue.budget.creates == 0
+        assert opened(it.postiz).scheduler.queue.budget.creates == 0
 
 
 async def test_an_idle_client_has_no_tasks() -> None:
@@ -190,7 +191,7 @@ async def test_those_who_are_overtaken_for_too_long_are_told() -> None:
         await it.create(0)
         bulk = [it.start(number, max_wait=600, priority=BULK) for number in range(1, 5)]
         await it.clock.sleep(1)
-        assert it.postiz.scheduler.queue.view().queued.bulk == 2
+        assert opened(it.postiz).scheduler.queue.view().queued.bulk == 2
         urgent = [it.start(number) for number in (11, 12)]
         results = await asyncio.gather(*bulk, return_exceptions=True)
         assert [isinstance(result, QuotaWaitError) for result in results] == [False] * 2 + [
@@ -334,7 +335,7 @@ async def test_without_rate_headers_our_own_log_keeps_the_limit() -> None:
 
 def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKeeper:
     store = NotebookKeeper(notes, broken=broken)
-    it.postiz.scheduler.persistence.append(store)
+    opened(it.postiz).scheduler.persistence.append(store)
 
     async def note() -> None:
         await asyncio.sleep(0)
@@ -395,8 +396,8 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
             transport=SandboxTransport(it.sandbox),
         )
         async with heir:
-            heir.scheduler.persistence.append(store)
-            await heir.scheduler.restore(store)
+            opened(heir).scheduler.persistence.append(store)
+            await opened(heir).scheduler.restore(store)
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
                 await heir.posts.create(it.body(9), max_wait=60)
             await heir.posts.create(it.body(9))

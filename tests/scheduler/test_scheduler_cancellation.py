@@ -10,6 +10,7 @@ import pytest
 from cancelling import CancelledAt
 from quota_lab import Lab, NotebookKeeper, lab
 
+from postiz_async.client import opened
 from postiz_async.errors import StoreError
 from postiz_async.scheduler.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
@@ -64,7 +65,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
     while True:
         stop += 1
         async with lab(limit=6, store=SlowStore() if shared else None) as it:
-            it.postiz.scheduler.persistence.append(NotebookKeeper([]))
+            opened(it.postiz).scheduler.persistence.append(NotebookKeeper([]))
             if place == "later":
                 await it.create(0)
             was_cancelled = asyncio.create_task(run_to(it, stop, finish=finish))
@@ -74,9 +75,9 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
                 await asyncio.gather(*behind)
                 break
             await asyncio.gather(*behind)
-            ledger = it.postiz.scheduler.ledger
+            ledger = opened(it.postiz).scheduler.ledger
             assert not ledger.flights, f"a reservation is left (await {stop})"
-            view = it.postiz.scheduler.queue.view()
+            view = opened(it.postiz).scheduler.queue.view()
             assert (view.queued.interactive, view.in_flight) == (0, 0)
             assert it.sandbox.refusals == 0
             counted = len(it.sandbox.creates)
@@ -151,7 +152,7 @@ async def test_with_finish_a_create_in_flight_ends_with_its_answer(cancel: str) 
         scope.cancel() if cancel == "scope" else task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert it.clock.monotonic() == pytest.approx(20)
-        assert it.postiz.scheduler.ledger.unseen == ()
+        assert opened(it.postiz).scheduler.ledger.unseen == ()
         assert (it.minutes, it.free) == ([0, 1], 1)
 
 
@@ -180,7 +181,7 @@ async def test_bulk_that_is_cancelled_in_flight_leaves_the_budget() -> None:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        budget = it.postiz.scheduler.queue.budget
+        budget = opened(it.postiz).scheduler.queue.budget
         assert (budget.creates, budget.posts) == (0, 0)
 
 

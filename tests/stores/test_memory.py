@@ -18,6 +18,7 @@ import pytest
 from quota_lab import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
+from postiz_async.client import opened
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.quota import Grant, Ledger, RateHeaders
 from postiz_async.quota.snapshot import take_snapshot
@@ -416,7 +417,7 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
     async with Sandbox(clock=clock, limit=5) as sandbox:
         way = SandboxTransport(sandbox)
         async with sandbox_client(sandbox, transport=way) as postiz:
-            scheduler = postiz.scheduler
+            scheduler = opened(postiz).scheduler
             token = await scheduler.queue.handle.take(grant, lifetime=60.0)
             assert isinstance(token, int)
             await scheduler.queue.handle.settle(
@@ -426,8 +427,8 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
             store = NotebookKeeper([])
             open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
             await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
-            postiz.scheduler.persistence.append(store)
-            await postiz.scheduler.restore(store)
+            opened(postiz).scheduler.persistence.append(store)
+            await opened(postiz).scheduler.restore(store)
             assert (await postiz.quota()).blocked
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
-from postiz_async.client import Postiz
+from postiz_async.client import Postiz, opened
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.errors import InvalidPostError, UploadError
 from postiz_async.sandbox import Fault, Sandbox
@@ -149,7 +149,7 @@ async def test_a_file_that_changes_under_way_is_not_used(png: Callable[..., Path
         for after, words in ((b"other!", "while it was being sent"), (b"longer!", "looked at")):
             path.write_bytes(PNG + after)
             with pytest.raises(UploadError, match=f"a.png changed .*{words}"):
-                await upload(BoundScheduler(postiz.scheduler), path, facts=facts)
+                await upload(BoundScheduler(opened(postiz).scheduler), path, facts=facts)
         assert sandbox.uploads == ()
 
 
@@ -199,5 +199,5 @@ async def test_a_file_that_vanishes_is_named(
     facts = inspect_file(path)
     path.unlink()
     with pytest.raises(InvalidPostError, match=r"a\.png does not exist"):
-        await upload(BoundScheduler(postiz.scheduler), path, facts=facts)
+        await upload(BoundScheduler(opened(postiz).scheduler), path, facts=facts)
     assert sandbox.uploads == ()

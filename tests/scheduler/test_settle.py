@@ -6,7 +6,7 @@ import pytest
 
 from postiz_async import quota
 from postiz_async.quota import Ledger, RateHeaders, Wait
-from postiz_async.scheduler.scheduler import settled
+from postiz_async.scheduler.settle import settled
 from postiz_async.wire import Cost, Observation
 
 SENT, NOW = 100.0, 101.0
