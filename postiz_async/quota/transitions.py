@@ -50,12 +50,12 @@ def reserve(
 
 def released(ledger: Ledger, token: int) -> Ledger:
     """The call was proved not sent, or not counted (401, 404, 413): its slot is free again."""
-    return _land(ledger, token)[0]
+    return _ended(ledger, token)[0]
 
 
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
-    ledger, flight = _land(ledger, token)
+    ledger, flight = _ended(ledger, token)
     if flight.sent > now:
         ledger, flight = set_back(ledger, now), replace(flight, sent=now)
     hit = LoggedCall(flight.sent, now)
@@ -89,7 +89,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
     """A counted answer came back without rate headers: count for ourselves from now on."""
-    ledger, flight = _land(ledger, token)
+    ledger, flight = _ended(ledger, token)
     ledger = replace(
         ledger,
         own=ledger.own + 1,
@@ -104,7 +104,7 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
     """The server answered 429: nobody on the key sends until it is over."""
     if retry_after is None or _is_impossible(ledger, now + retry_after):
         return _refused_elsewhere(ledger, token, now, retry_after)
-    ledger, flight = _land(ledger, token)
+    ledger, flight = _ended(ledger, token)
     ledger = _fold(replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight)))
     return replace(
         ledger,
@@ -144,7 +144,7 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
         now: monotonic seconds.
         silent: the connection did not break; whoever holds the call may let it go much later.
     """
-    ledger, flight = _land(ledger, token)
+    ledger, flight = _ended(ledger, token)
     until = now + (SILENT if silent else SETTLE)
     ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
     return _logged(ledger, LoggedCall(flight.sent, until, sure=False), now)
@@ -190,7 +190,7 @@ def _unseen(ledger: Ledger, until: float, now: float) -> tuple[float, ...]:
     return (*recent, until)
 
 
-def _land(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
+def _ended(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
     for flight in ledger.flights:
         if flight.token == token:
             rest = tuple(other for other in ledger.flights if other.token != token)
@@ -234,13 +234,13 @@ def _read_again(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
     own = ledger.own + 1
     used = reading.limit - reading.remaining
     foreign = max(ledger.foreign, used - own - len(ledger.flights))
-    sudden = foreign - ledger.foreign
+    burst = foreign - ledger.foreign
     ledger = replace(ledger, remaining=remaining, log=log, own=own, foreign=foreign)
-    if sudden <= 0 or now - ledger.answered_at > BURST_PAUSE or ledger.cap <= 1:
+    if burst <= 0 or now - ledger.answered_at > BURST_PAUSE or ledger.cap <= 1:
         return ledger
     # others burst with us: no steady traffic
     return replace(
-        ledger, ignored_hits=ledger.ignored_hits + sudden, burst_hits=ledger.burst_hits + sudden
+        ledger, ignored_hits=ledger.ignored_hits + burst, burst_hits=ledger.burst_hits + burst
     )
 
 

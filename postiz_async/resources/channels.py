@@ -217,7 +217,7 @@ class _LookUp:
         self.waiting = 0
 
 
-class _Told(NamedTuple):
+class _Rules(NamedTuple):
     """What the server said about a channel, when, and to a request with which headers."""
 
     at: float
@@ -232,7 +232,7 @@ class Channels:
         self._by_id: dict[str, Integration] = {}
         self._read_at: float | None = None
         self._look_ups: dict[_Terms, _LookUp] = {}
-        self._told: dict[str, _Told] = {}
+        self._rules: dict[str, _Rules] = {}
 
     async def refresh(self, bound: BoundScheduler) -> list[Integration]:
         """Ask the server."""
@@ -260,7 +260,7 @@ class Channels:
     def forget(self, channel_id: str) -> None:
         """Know nothing of a channel, so that the server is asked before it is used again."""
         self._by_id.pop(channel_id, None)
-        self._told.pop(channel_id, None)
+        self._rules.pop(channel_id, None)
 
     def _is_stale(self, bound: BoundScheduler) -> bool:
         now = bound.scheduler.clock.monotonic()
@@ -316,10 +316,10 @@ class Channels:
 
     # -------------------------------------------------------------- rules of a channel
 
-    async def told(self, bound: BoundScheduler, channel_id: str) -> ChannelSettings | None:
+    async def rules(self, bound: BoundScheduler, channel_id: str) -> ChannelSettings | None:
         """What the server says about posts of a channel; None where it does not tell."""
         now = bound.scheduler.clock.monotonic()
-        last, headers = self._told.get(channel_id), bound.options.headers
+        last, headers = self._rules.get(channel_id), bound.options.headers
         if (
             last is not None
             and now - last.at <= MAX_AGE
@@ -327,7 +327,7 @@ class Channels:
         ):
             return last.answer
         answer = await _asked(bound, channel_id)
-        self._told[channel_id] = _Told(now, headers, answer)
+        self._rules[channel_id] = _Rules(now, headers, answer)
         return answer
 
 

@@ -67,8 +67,8 @@ class Preflight:
         asked = _worth_asking(body, channels, found)
         if not asked:
             return _said_once(found)
-        told = {name: await self.channels.told(self.bound, name) for name in asked}
-        answers = {name: answer for name, answer in told.items() if answer is not None}
+        rules = {name: await self.channels.rules(self.bound, name) for name in asked}
+        answers = {name: answer for name, answer in rules.items() if answer is not None}
         lengths = {name: answer.max_length for name, answer in answers.items() if answer.max_length}
         if lengths:
             found = validate(

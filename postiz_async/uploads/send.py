@@ -116,7 +116,7 @@ class _Part:
         self._wants_hash = wants_hash
         self._source = source
         self._mime = mime
-        self._wishes = options
+        self._options = options
         self._is_begun = False
 
     def as_file_part(self) -> FilePart:
@@ -127,7 +127,7 @@ class _Part:
             self._source.size,
             self._chunks,
             self.can_repeat,
-            self._wishes.stall_timeout,
+            self._options.stall_timeout,
         )
 
     def can_repeat(self) -> bool:
@@ -146,7 +146,7 @@ class _Part:
 
     async def _checked(self) -> AsyncGenerator[bytes]:
         """The bytes; ends in an error, and so before the end of the form, if they are wrong."""
-        source, progress = self._source, self._wishes.progress
+        source, progress = self._source, self._options.progress
         digest = hashlib.sha256() if self._wants_hash else None
         self.sent = 0
         if progress is not None:
