@@ -148,8 +148,11 @@ def _sections() -> Iterator[str]:
 
 
 def _class(kind: type) -> Iterator[str]:
-    is_made_by_users = "caller" not in inspect.signature(kind).parameters
-    if is_made_by_users and not issubclass(kind, Enum) and not getattr(kind, "_is_protocol", False):
+    if (
+        is_made_by_users(kind)
+        and not issubclass(kind, Enum)
+        and not getattr(kind, "_is_protocol", False)
+    ):
         yield f"```text\n{_signature(kind.__name__, kind)}\n```\n"
     yield _text(kind)
     if issubclass(kind, Enum):
@@ -162,6 +165,11 @@ def _class(kind: type) -> Iterator[str]:
         else:
             yield f"#### `{kind.__name__}.{name}`\n"
             yield from _function(name, member)
+
+
+def is_made_by_users(kind: type) -> bool:
+    """Whether its constructor is called by users, and not for them."""
+    return not inspect.signature(kind).parameters.keys() & {"bound", "client", "postiz"}
 
 
 def _import(thing: type | Callable[..., object]) -> str:

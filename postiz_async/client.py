@@ -78,8 +78,8 @@ class Postiz(Api):
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
             `quota` the quota is shared and remembered in a file beside it, named `*.quota`.
-        on_attempt: called after each request that was sent, see `Attempt`.
-        on_call: called when a call is made and when it ends, see `events.CallStarted`.
+        on_attempt: called with an `Attempt` after each request that was sent.
+        on_call: called with a `CallStarted` when a call is made, with a `CallEnded` when it ends.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
             among them; 0: calls that wait fail, and those in flight break.
         window: seconds of the server's quota window.

@@ -83,12 +83,20 @@ class OAuth:
         object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
 
     def authorize_url(self, state: str) -> str:
-        """Where to send the user. The redirect address is the one stored with the application."""
+        """Where to send the user. The redirect address is the one stored with the application.
+
+        Args:
+            state: a text of yours that comes back with the user, from `new_state`.
+        """
         query = {"client_id": self.client_id, "response_type": "code", "state": state}
         return f"{self.front_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, *, transport: Transport | None = None) -> Token:
         """Turn a code into a token. Never retried: the code is used up by the first attempt.
+
+        Args:
+            code: what came back with the user.
+            transport: another way to the server, for tests; None: the real one.
 
         Raises:
             BadRequestError: the code is unknown, used or older than ten minutes.

@@ -204,19 +204,25 @@ class PostizPool:
     take turns.
 
     Args:
-        base_url: the server of clients that name no other; see `Postiz`.
-        quota: a store that shares all quotas with other processes; see `Postiz`.
+        base_url: the server of clients that name no other, with or without `/public/v1`; else
+            `POSTIZ_API_URL`, else the cloud.
+        quota: a store that shares all quotas with other processes and remembers them: `SqliteStore`
+            or `RedisStore`. It stays open when the pool closes. None: they are this process's.
         connections: connections kept at most, for all organisations together.
         keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
-        pacing: see `Postiz`.
-        reserve: see `Postiz`.
-        politeness: see `Postiz`; for each organisation.
-        validate: see `Postiz`.
-        on_attempt: see `Postiz`.
-        on_call: see `Postiz`.
-        drain: see `Postiz`; for all clients together.
-        clock: see `Postiz`.
-        transport: see `Postiz`. It stays open when the pool closes.
+        pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
+            spreads creates over the window.
+        reserve: slots of each window that bulk work leaves to interactive calls until shortly
+            before the window closes; None for a tenth of the limit.
+        politeness: calls a second of routes without quota, for each organisation; None for no
+            bound.
+        validate: refuse posts that the server would refuse, before a slot is spent on them.
+        on_attempt: called with an `Attempt` after each request that was sent.
+        on_call: called with a `CallStarted` when a call is made, with a `CallEnded` when it ends.
+        drain: seconds that closing waits for the calls under way of all clients, those that wait
+            for a slot among them; 0: calls that wait fail, and those in flight break.
+        clock: another notion of time, for tests and demos.
+        transport: another way to the server, for tests. It stays open when the pool closes.
     """
 
     def __init__(
@@ -314,7 +320,7 @@ class PostizPool:
         return client
 
     def look_again(self) -> None:
-        """Let every `wait_published` of every client look now; see `Posts.look_again`."""
+        """Let every `wait_published` of every client look now, after a webhook for example."""
         for client in self._clients.values():
             if client.is_open:
                 client.posts.look_again()
@@ -338,7 +344,12 @@ class PostizPool:
         return self
 
     async def aclose(self, *, drain: float | None = None) -> None:
-        """Close all clients and connections; see `Postiz.aclose`."""
+        """Close all clients and connections. No new call is taken meanwhile.
+
+        Args:
+            drain: seconds to wait for the calls under way of all clients, `math.inf` for as
+                long as they take; None: what the pool was made with.
+        """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}

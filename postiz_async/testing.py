@@ -152,7 +152,12 @@ class LocalPostiz:
         self._ways: dict[float, SandboxTransport] = {}
 
     def add_channel(self, provider: str, *, name: str | None = None) -> Integration:
-        """Connect a channel."""
+        """Connect a channel.
+
+        Args:
+            provider: identifier such as `linkedin`.
+            name: what it is called.
+        """
         made = self.sandbox.add_integration(provider, name=name)
         return Integration(id=made.id, name=made.name, provider=made.provider)
 
@@ -182,6 +187,12 @@ class LocalPostiz:
 
         Clients of one latency share the quota, as the clients of a process do; with
         `quota=MemoryStore()` a client is as in a process of its own.
+
+        Args:
+            latency: seconds on the clock between a request and its answer.
+            quota: a store that several clients share; None: they share the quota of the process
+                on this clock.
+            outbox: the file of `postiz.outbox`; None: there is no outbox.
         """
         async with AsyncExitStack() as stack:
             if not self._clients:

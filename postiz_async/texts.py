@@ -45,6 +45,10 @@ def render(content: Content, provider: str) -> str:
 
     Plain text goes as it is, or as paragraphs where that makes it fit one of the network's limits.
 
+    Args:
+        content: a plain text, or a `Text`, `Markdown` or `Html`.
+        provider: identifier of the network, for example `linkedin`.
+
     Raises:
         InvalidPostError: Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
@@ -84,7 +88,7 @@ def split(
     Args:
         content: plain text, `Text` with mentions, or `Markdown`.
         provider: the network, as in `channel.provider`.
-        limit: in place of the network's usual one, see `preview`.
+        limit: characters, in place of the network's usual limit; None: that.
         numbering: whether the parts are numbered, if there are several.
 
     Raises:

@@ -38,6 +38,9 @@ _decoder = msgspec.json.Decoder(list[WebhookPost])
 def parse(body: bytes | str) -> list[WebhookPost]:
     """The posts of a delivery, often none.
 
+    Args:
+        body: the body of the request as it came.
+
     Raises:
         UnexpectedAnswerError: the body is no delivery of Postiz.
     """

@@ -273,7 +273,11 @@ class Batch(Afterwards):
     async def run_all(
         self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None
     ) -> Report:
-        """Send what is unsent and report. Raises what `run` raises."""
+        """Send what is unsent and report. Raises what `run` raises.
+
+        Args:
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+        """
         async with self.run() as outcomes:
             async for outcome in outcomes:
                 if on_outcome is not None:

@@ -185,7 +185,11 @@ def postiz_for(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer with what `postiz_async.contrib.web.answer_to` says of the library's errors."""
+    """Answer with what `postiz_async.contrib.web.answer_to` says of the library's errors.
+
+    Args:
+        app: the application whose handlers may raise errors of this library.
+    """
     app.add_exception_handler(PostizError, _on_error)
 
 

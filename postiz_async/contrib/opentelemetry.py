@@ -86,7 +86,11 @@ class Telemetry:
         self._uploaded = meter.create_counter("postiz.upload.size", "By", "Bytes uploaded.")
 
     def on_call(self, event: CallStarted | CallEnded) -> None:
-        """For `Postiz(on_call=...)`."""
+        """For `Postiz(on_call=...)`.
+
+        Args:
+            event: the call that was made or ended.
+        """
         if isinstance(event, CallStarted):
             self._started(event)
         else:
@@ -114,7 +118,11 @@ class Telemetry:
         span.end()
 
     def on_attempt(self, attempt: Attempt) -> None:
-        """For `Postiz(on_attempt=...)`."""
+        """For `Postiz(on_attempt=...)`.
+
+        Args:
+            attempt: the request that was sent.
+        """
         method, route = _ROUTES[attempt.endpoint]
         parent, server = self._calls.get(attempt.call, _UNKNOWN)
         error = attempt.error or (str(attempt.status) if (attempt.status or 0) >= 400 else None)

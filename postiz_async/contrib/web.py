@@ -105,6 +105,10 @@ class RequestClient:
 def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
     """A quota store by its address: `redis://...` for many hosts, else the path of a file.
 
+    Args:
+        where: an address, `redis://...`, `rediss://...` or `unix://...`; the path of an SQLite
+            file; or a store, which is returned.
+
     Raises:
         ConfigurationError: the address is one of Redis, and the extra is not installed.
     """
@@ -157,6 +161,9 @@ def answer_to(error: PostizError) -> Answer:
     | `StoreError`                                  | 503, `Retry-After`                   |
     | `ConfigurationError` (also: closing)          | 503 without details                  |
     | others: our key, our plan, a broken server    | 502 without details                  |
+
+    Args:
+        error: what a call raised.
     """
     match error:
         case QuotaError():
@@ -199,6 +206,9 @@ def _problem(where: str, message: str, hint: str) -> dict[str, object]:
 
 async def health(client: Postiz | PostizPool) -> dict[str, object]:
     """Whether posts can be sent: for a health endpoint. Asks the server nothing.
+
+    Args:
+        client: the client or the pool of the application.
 
     Returns:
         `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the outbox

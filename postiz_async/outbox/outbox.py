@@ -198,6 +198,9 @@ class Outbox:
     async def get(self, ticket_id: str) -> Ticket:
         """How a hand-over stands, whichever process works on it.
 
+        Args:
+            ticket_id: the id of the ticket, `Ticket.id`.
+
         Raises:
             NotFoundError: there is no such ticket, or it was over too long ago.
         """
@@ -235,6 +238,9 @@ class Outbox:
 
     async def withdraw(self, ticket_id: str) -> bool:
         """End a hand-over that has not left yet. Returns whether it had not.
+
+        Args:
+            ticket_id: the id of the ticket, `Ticket.id`.
 
         Raises:
             NotFoundError: there is no such ticket.

@@ -51,7 +51,11 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
         return f"Quota({', '.join(parts)})"
 
     def says_the_same_as(self, other: Quota) -> bool:
-        """Whether nothing happened between the two but time."""
+        """Whether nothing happened between the two but time.
+
+        Args:
+            other: another view of the same quota.
+        """
         return _essence(self) == _essence(other)
 
 

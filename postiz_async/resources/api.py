@@ -109,6 +109,9 @@ class Api:
 
             answer = await postiz.raw(postiz.posts.list(start=..., end=...))
 
+        Args:
+            call: the call of a method of this client, not yet awaited.
+
         Raises:
             ConfigurationError: there was no answer, because the value was known already.
         """
@@ -135,6 +138,9 @@ class Api:
         """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
 
         Counts on nobody else using the key; the place behind the last is that of a new call.
+
+        Args:
+            place: its place in the queue, from 1.
         """
         return self._client.scheduler.leaves_in(place)
 

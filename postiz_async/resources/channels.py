@@ -88,6 +88,9 @@ class Integrations:
     async def settings(self, channel: Integration | str) -> ChannelSettings:
         """Rules, length limit, settings schema and tools of a channel, as the server has them.
 
+        Args:
+            channel: the channel or its id.
+
         Retried: yes. Since v2.18.0.
 
         Raises:
@@ -100,6 +103,11 @@ class Integrations:
         self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
     ) -> object:
         """Use a tool of a channel, such as looking up its boards. Returns whatever it gives.
+
+        Args:
+            channel: the channel or its id.
+            tool: the name of the tool, one of those that `settings` lists.
+            data: its arguments, which `settings` describes; None: none.
 
         Retried: yes. Since v2.18.0.
 
@@ -141,6 +149,9 @@ class Integrations:
         The server's answer contains the social tokens of the account; they are dropped unread.
         Retried: yes. Since v2.20.0.
 
+        Args:
+            channel: the channel or its id.
+
         Raises:
             ServerError: also for an unknown channel.
         """
@@ -158,6 +169,9 @@ class Integrations:
         server searches without end, and goes on when nobody waits any more. So the channels are
         listed anew before it is asked. That list does not show posting times: a channel without
         them costs the wait of 10 s, and the server half a core until it is restarted.
+
+        Args:
+            channel: the channel or its id.
 
         Retried: no. Since v2.7.0.
 

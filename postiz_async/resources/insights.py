@@ -35,6 +35,10 @@ class Analytics:
         Empty where the network has none, or where its answer failed. Cached by the server for
         an hour. Retried: yes. Since v2.18.0.
 
+        Args:
+            channel: the channel or its id.
+            days: how many days back the figures reach.
+
         Raises:
             ServerError: also for an unknown channel.
         """
@@ -46,6 +50,10 @@ class Analytics:
         """Figures of a published post. `missing` when its id on the network is not known.
 
         Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
+
+        Args:
+            post_id: the post's id.
+            days: how many days back the figures reach.
         """
         call = Call(POST_ANALYTICS, params={"id": post_id}, query=(("date", str(days)),))
         answer = await self._bound.call(call)
@@ -62,6 +70,9 @@ class Notifications:
 
     async def page(self, number: int = 0) -> NotificationPage:
         """One page of at most 100, newest first; numbered from 0.
+
+        Args:
+            number: the page, from 0; there are 100 on each.
 
         Retried: yes. Since v2.18.0.
         """

@@ -151,14 +151,16 @@ class MediaResource:
         again with the same sources uploads only what failed.
 
         Args:
-            sources: see `upload`.
+            sources: what `upload` takes: paths, URLs, bytes, files or streams.
             concurrency: how many at a time.
             return_exceptions: put the errors in the places of their sources instead of raising.
             progress: called with the place of a source, and its bytes sent and in all.
-            reuse: see `upload`; without it equal contents are uploaded again.
-            cache: see `upload`.
-            allow_private: see `upload`.
-            stall_timeout: see `upload`.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
 
         Returns:
             The media in the order of the sources.
@@ -218,6 +220,9 @@ class MediaResource:
         The server's download has no time limit of its own; this call ends after 10 minutes.
         Retried: yes. Since v2.8.0.
 
+        Args:
+            url: a public https address.
+
         Raises:
             InvalidPostError: the path of the URL does not end in a suffix that the server takes.
             BadRequestError: the server could not fetch it, or it is of the wrong kind.
@@ -234,6 +239,9 @@ class MediaResource:
         A proxy may cut the connection long before; the server then goes on, spends the credit
         and stores a video that no call can list. Retried: never. Since v1.64.0.
 
+        Args:
+            video: what is to be made, such as `SlidesVideo`.
+
         Raises:
             PlanLimitError: there is no credit left.
             BadRequestError: the generator is not available, or the prompt was rejected.
@@ -246,6 +254,11 @@ class MediaResource:
         self, identifier: str, function: str, params: Mapping[str, object] | None = None
     ) -> object:
         """Ask a video generator something; the answer is whatever JSON it gives.
+
+        Args:
+            identifier: the kind of video, such as `image-text-slides`.
+            function: the name of its function, such as `loadVoices`.
+            params: its arguments, as that function wants them; None: none.
 
         Retried: yes. Since v1.64.0.
         """

@@ -206,6 +206,10 @@ class Posts(Creating):
         `schedule` publishes at once when the date has passed, and publishes a published post
         again: the server has no guard. Give the id of the post, not of a part of its thread.
 
+        Args:
+            post_id: the post's id.
+            status: `draft` takes it from the schedule, `schedule` puts it there.
+
         Costs no quota. Retried: only when proved not carried out. Since v2.21.7.
 
         Raises:
@@ -220,6 +224,10 @@ class Posts(Creating):
         A repetition of the post is removed by it. Costs no quota. Retried: yes. Since a release
         after v2.23.0.
 
+        Args:
+            post_id: the post's id.
+            settings: the settings that change, as the provider names them.
+
         Raises:
             NotFoundError: there is no such post, or the server is older.
             BadRequestError: it is published or part of a thread, or the settings are refused.
@@ -231,12 +239,19 @@ class Posts(Creating):
     async def missing(self, post_id: str) -> builtins.list[MissingRelease]:
         """Recent items of the channel, to choose which one a post with unknown id became.
 
+        Args:
+            post_id: the post's id.
+
         Costs no quota. Retried: yes. Since v2.19.0.
         """
         return await self._bound.call(Call(MISSING, params={"id": post_id}))
 
     async def set_release_id(self, post_id: str, release_id: str) -> None:
         """Tell Postiz which item on the network a post became; see `missing`.
+
+        Args:
+            post_id: the post's id.
+            release_id: the id of the item on the network, one of those that `missing` lists.
 
         Costs no quota. Retried: only when proved not carried out. Since v2.19.0.
 
@@ -256,6 +271,9 @@ class Posts(Creating):
 
         The server answers 500 for a post that is gone already. That is no error when the list
         of the year before and after today confirms it.
+
+        Args:
+            post_id: the post's id.
 
         Costs no quota since v2.19.0. Retried: yes. Since v1.26.1.
 
@@ -278,6 +296,9 @@ class Posts(Creating):
 
     async def delete_group(self, group: str) -> None:
         """Delete the posts of a group; an unknown group is no error.
+
+        Args:
+            group: the id that the posts of one request have in common, `Post.group`.
 
         Costs no quota. Retried: yes. Since v2.18.0.
         """

@@ -47,6 +47,9 @@ class QuotaStore(Protocol):
     async def read(self, name: str) -> Versioned:
         """The state now.
 
+        Args:
+            name: the name of a quota, which tells neither server nor key.
+
         Raises:
             StoreError: the store cannot be reached or used.
         """
@@ -54,6 +57,11 @@ class QuotaStore(Protocol):
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
         """Put `value` in the place of the state with `version`.
+
+        Args:
+            name: the name of a quota, which tells neither server nor key.
+            version: that of the state that `value` was made from; 0: there was none.
+            value: the new state.
 
         Returns:
             True and the new state, or False and the state that somebody else put there.

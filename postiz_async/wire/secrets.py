@@ -38,6 +38,9 @@ class Secret:
     So it stays out of the local variables that an error reporter shows. It is kept in a closure,
     because reporters also list the attributes of what they find. Two are equal when their texts
     are, and one equals its text.
+
+    Args:
+        text: what is to be hidden.
     """
 
     __slots__ = ("_forms", "_text")
@@ -48,7 +51,11 @@ class Secret:
 
     @classmethod
     def of(cls, text: str | Secret) -> Secret:
-        """A text as a secret; what is one already stays as it is."""
+        """A text as a secret; what is one already stays as it is.
+
+        Args:
+            text: what is to be hidden; a `Secret` is returned as it is.
+        """
         return text if isinstance(text, Secret) else cls(text)
 
     def reveal(self) -> str:
@@ -56,7 +63,11 @@ class Secret:
         return self._text()
 
     def hide(self, data: bytes) -> bytes:
-        """The same bytes with `***` for each form of the secret; `data` itself if it has none."""
+        """The same bytes with `***` for each form of the secret; `data` itself if it has none.
+
+        Args:
+            data: what may contain it, such as the body of an answer.
+        """
         for marker, forms in self._forms():
             if marker in data:
                 for form in forms:

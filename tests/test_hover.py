@@ -1,0 +1,87 @@
+"""What an editor shows over a public name: each argument says there what it means."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+from make_reference import SECTIONS, is_made_by_users
+
+PUBLIC = [name for names in SECTIONS.values() for name in names]
+ELSEWHERE = re.compile(r"\bsee `", re.IGNORECASE)
+
+
+def _thing(name: str) -> object:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(f"postiz_async.{module}"), attribute)
+
+
+def _callables(name: str) -> Iterator[tuple[str, Callable[..., object], str]]:
+    """All that can be called with arguments, and the text that says what these mean."""
+    thing = _thing(name)
+    if not inspect.isclass(thing):
+        if callable(thing):
+            yield name, thing, thing.__doc__ or ""
+        return
+    made = vars(thing).get("__init__")
+    if made is not None and is_made_by_users(thing) and _is_written(made):
+        yield name, made, thing.__doc__ or ""
+    for each, member in inspect.getmembers(thing, inspect.isroutine):
+        if not each.startswith("_") and member.__doc__ and _is_written(member):
+            yield f"{name}.{each}", member, member.__doc__ or ""
+
+
+def _is_written(function: object) -> bool:
+    """Whether it is in a file of the package, and not made for a dataclass."""
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    return code is not None and "postiz_async" in code.co_filename
+
+
+def _described(text: str) -> dict[str, str]:
+    """What a docstring says of each argument."""
+    _, _, after = text.partition("Args:\n")
+    found: dict[str, str] = {}
+    indent, name = None, ""
+    for line in after.splitlines():
+        if not line.strip():
+            break
+        here = len(line) - len(line.lstrip())
+        indent = here if indent is None else indent
+        if here < indent:
+            break
+        first, colon, rest = line.strip().partition(":")
+        if here == indent and colon:
+            name = first.lstrip("*")
+            found[name] = rest
+        else:
+            found[name] += " " + line.strip()
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_argument_is_described_where_it_is_given(name: str) -> None:
+    missing, elsewhere = [], []
+    for place, function, text in _callables(name):
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):
+            continue
+        described = _described(text)
+        for each in parameters:
+            if each in {"self", "cls"} or each.startswith("_"):
+                continue
+            if each not in described:
+                missing.append(f"{place}({each})")
+            elif ELSEWHERE.search(described[each]):
+                elsewhere.append(f"{place}({each}): {described[each].strip()}")
+    assert (missing, elsewhere) == ([], [])
