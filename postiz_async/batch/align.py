@@ -21,6 +21,7 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -297,7 +298,7 @@ def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
     """Give rows to the request before or after, where that is nearer to their dates."""
     loads = [_Load(spans) for spans in requests]
     for _ in range(_ROUNDS):
-        loads.sort(key=lambda load: load.date)
+        loads.sort(key=attrgetter("date"))
         for one, two in itertools.pairwise(loads):
             _exchange(one, two, limits)
             _exchange(two, one, limits)
