@@ -53,7 +53,7 @@ def render(content: Content, provider: str) -> str:
         InvalidPostError: Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
-    if isinstance(content, str) and contents.is_sent_as_it_is(content):
+    if isinstance(content, str) and not contents.REWRITTEN.search(content):
         return content
     known = PROVIDERS.get(provider)
     if known is None:

@@ -21,6 +21,7 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,6 +58,10 @@ class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     first: int
     size: int
     channel: str
+
+
+_by_first = attrgetter("first", "place")
+_by_date = attrgetter("date", "place")
 
 
 def tightened(spans: Iterable[Span]) -> list[Span]:
@@ -109,10 +114,6 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield cluster
 
 
-def _by_first(span: Span) -> tuple[int, int]:
-    return (span.first, span.place)
-
-
 def _is_fixed(cluster: Sequence[Span]) -> bool:
     """Whether a cluster is the rows of one date, none of which can share another request."""
     return len({span.date for span in cluster}) == 1
@@ -132,10 +133,6 @@ def _packed(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
     ordered = sorted(spans, key=_by_date)
     places = pack([span.size for span in ordered], limits)
     return [[ordered[place] for place in request] for request in places]
-
-
-def _by_date(span: Span) -> tuple[int, int]:
-    return (span.date, span.place)
 
 
 def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
@@ -232,7 +229,8 @@ def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> i
     """
     if sum(weights) <= capacity and max(s.first for s in cluster) <= min(s.last for s in cluster):
         return 1
-    coming = sorted(zip(cluster, weights, strict=True), key=_by_first_of_pair, reverse=True)
+    pairs = zip(cluster, weights, strict=True)
+    coming = sorted(pairs, key=lambda pair: (pair[0].first, pair[0].place), reverse=True)
     ends = list(itertools.accumulate((span.last for span, _ in coming), min))
     open_: list[tuple[int, int]] = []
     requests = 0
@@ -244,10 +242,6 @@ def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> i
         requests += 1
         _pour(open_, capacity)
     return requests
-
-
-def _by_first_of_pair(pair: tuple[Span, int]) -> tuple[int, int]:
-    return _by_first(pair[0])
 
 
 def _pour(open_: list[tuple[int, int]], room: int) -> None:
@@ -297,7 +291,7 @@ def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
     """Give rows to the request before or after, where that is nearer to their dates."""
     loads = [_Load(spans) for spans in requests]
     for _ in range(_ROUNDS):
-        loads.sort(key=lambda load: load.date)
+        loads.sort(key=attrgetter("date"))
         for one, two in itertools.pairwise(loads):
             _exchange(one, two, limits)
             _exchange(two, one, limits)
@@ -321,6 +315,8 @@ def _window(spans: Sequence[Span]) -> tuple[int, int]:
 
 def _middle(spans: Sequence[Span]) -> int:
     """The date that moves rows least: one that a row has, if all can move there."""
+    if len(spans) == 1:
+        return spans[0].date
     first, last = _window(spans)
     dates = sorted(span.date for span in spans)
     median = dates[len(dates) // 2]

@@ -50,6 +50,8 @@ NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 """What reading a JSON text may raise."""
 
 _HALF = re.compile(r"[\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""What no database stores: NUL and half characters."""
 _BYTE = re.compile(r"[\udc80-\udcff]")
 """What the decoder makes of a byte that is no UTF-8."""
 
@@ -57,7 +59,7 @@ _BYTE = re.compile(r"[\udc80-\udcff]")
 def read_json(text: str) -> object:
     """A JSON text as a value. Raises one of `NO_JSON`."""
     value: object = msgspec.json.decode(text)
-    if _is_deep(value, MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
         raise ValueError("it is nested too deeply")
     return value
 
@@ -118,24 +120,26 @@ class RowReader:
         self.problems: list[Problem] = []
 
     def read(self) -> Row | None:
-        self.problems.extend(unknown_columns(self.record, self.number))
+        if not self.record.keys() <= COLUMNS.keys():
+            self.problems.extend(unknown_columns(self.record, self.number))
         cells = itertools.chain(self.record.values(), self.fields.values())
         if not any(_is_filled(value) for value in cells):
             self._wrong("row", "is empty", "delete it")
             return None
-        self._refuse_unfinished()
+        if "needs_media" in self.record:
+            self._refuse_unfinished()
         for name, text in self.rules.defaults.items():
             if not _is_filled(self.record.get(name)):
                 self.record[name] = text
-        integration = self._needed("integration")
-        date = self._date(integration)
         said = {name for name, value in self.record.items() if value is not None and value != ""}
+        integration = self._text("integration", is_needed=True)
+        date = self._date(integration)
         row = Row(
             number=self.number,
-            ref=self._text("ref"),
+            ref=self._text("ref") if "ref" in said else "",
             integration=sys.intern(integration),
             date=date or datetime.fromtimestamp(0, UTC),
-            content=self._content(),
+            content=self._content() if "content" in said else "",
             media=self._names("media") if "media" in said else (),
             settings=self._settings() if "settings" in said else None,
             tags=self._names("tags") if "tags" in said else (),
@@ -145,7 +149,7 @@ class RowReader:
             repeat_days=self._whole_number("repeat_days") if "repeat_days" in said else None,
             format=self._format() if "format" in said else "text",
             tolerance=self._tolerance() if "tolerance" in said else None,
-            own_media=self._own_media(),
+            own_media=self._own_media() if "media" in said else (),
         )
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
@@ -156,48 +160,40 @@ class RowReader:
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(column, message, self.number, hint))
 
-    def _text(self, name: str) -> str:
+    def _text(self, name: str, *, is_needed: bool = False) -> str:
         value = self.record.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
+        if value is not None and not isinstance(value, str):
             self._wrong(name, f"must be a text, not {shown(value)}")
             return ""
-        return value.strip() if self._is_text(name, value) else ""
+        if value and _NO_TEXT.search(value):
+            self._refuse_characters(name, value)
+            return ""
+        text = value.strip() if value else ""
+        if is_needed and not text:
+            self._wrong(name, "is missing")
+        return text
 
-    def _is_text(self, name: str, value: str) -> bool:
-        """Whether every character can be stored; databases refuse NUL and half characters."""
-        if value.isascii() and "\x00" not in value:  # most texts, at once
-            return True
+    def _refuse_characters(self, name: str, value: str) -> None:
         byte = foreign_byte(value)
         if byte is not None:
             self._wrong(name, *byte)
-        elif "\x00" in value or has_halves(value):
-            self._wrong(name, "contains characters that are no text (NUL or half a character)")
         else:
-            return True
-        return False
-
-    def _needed(self, name: str) -> str:
-        value = self._text(name)
-        if not value and name not in {problem.where for problem in self.problems}:
-            self._wrong(name, "is missing")
-        return value
+            self._wrong(name, "contains characters that are no text (NUL or half a character)")
 
     def _content(self) -> str:
-        text = self._filled("content", self._text("content"))
-        return cast("str", text).replace("\r\n", "\n")
+        text = self._text("content")
+        if self.template is not None:
+            text = cast("str", self._filled("content", text, self.template))
+        return text.replace("\r\n", "\n")
 
-    def _filled(self, name: str, value: object) -> object:
-        """With the fields of the template filled in, if the campaign has any."""
-        if self.template is None:
-            return value
-        filled = self.template.fill_all(value)
-        for fault in self.template.faults:
+    def _filled(self, name: str, value: object, template: Template) -> object:
+        """With the fields of the template filled in."""
+        filled = template.fill_all(value)
+        for fault in template.faults:
             self._wrong(name, *fault)
-        self.template.faults.clear()
-        if isinstance(filled, str) and filled != value:
-            self._is_text(name, filled)
+        template.faults.clear()
+        if isinstance(filled, str) and filled != value and _NO_TEXT.search(filled):
+            self._refuse_characters(name, filled)
         return filled
 
     def _refuse_unfinished(self) -> None:
@@ -220,7 +216,7 @@ class RowReader:
 
     def _date(self, integration: str) -> datetime | None:
         value = self.record.get("date")
-        raw = str(value) if isinstance(value, datetime) else self._needed("date")
+        raw = str(value) if isinstance(value, datetime) else self._text("date", is_needed=True)
         if not raw:
             return None
         form = self.rules.date_format
@@ -259,9 +255,10 @@ class RowReader:
             names = [str(item) for item in items if isinstance(item, str | PurePath)]
             if len(names) != len(items):
                 self._wrong(name, "must be a list of texts")
+            for item in filter(_NO_TEXT.search, names):
+                self._refuse_characters(name, item)
         else:
             names = self._text(name).split(";")
-        names = [item for item in names if self._is_text(name, item)]
         return tuple(dict.fromkeys(item.strip() for item in names if item.strip()))
 
     def _own_media(self) -> tuple[str, ...]:
@@ -274,7 +271,10 @@ class RowReader:
         value = self.record.get(name)
         if not isinstance(value, str):
             return value
-        if not value.strip() or not self._is_text(name, value):
+        if not value.strip():
+            return None
+        if _NO_TEXT.search(value):
+            self._refuse_characters(name, value)
             return None
         try:
             return read_json(value)
@@ -291,8 +291,9 @@ class RowReader:
         if not isinstance(value, Mapping):
             self._wrong("settings", f"must be a JSON object, not {shown(value)}")
             return None
-        given = dict(cast("Mapping[str, object]", value))
-        settings = cast("dict[str, object]", self._filled("settings", given))
+        settings = dict(cast("Mapping[str, object]", value))
+        if self.template is not None:
+            settings = cast("dict[str, object]", self._filled("settings", settings, self.template))
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:
@@ -304,14 +305,18 @@ class RowReader:
         value = self._json("thread")
         if value is None:
             return ()
+        if self.template is not None:
+            value = self._filled("thread", value, self.template)
         try:
-            parts = msgspec.convert(self._filled("thread", value), tuple[str, ...])
+            parts = msgspec.convert(value, tuple[str, ...])
         except msgspec.ValidationError:
             self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
             return ()
         if not all(part.strip() for part in parts):
             self._wrong("thread", "has an empty part")
-        return tuple(part for part in parts if self._is_text("thread", part))
+        for part in filter(_NO_TEXT.search, parts):
+            self._refuse_characters("thread", part)
+        return parts
 
     def _yes_no(self, name: str) -> bool:
         value = self.record.get(name)

@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,7 +59,8 @@ class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
     @property
     def deadline(self) -> float:
         """When it has to have left, in seconds since the epoch; drafts can wait."""
-        return math.inf if self.rows[0].type == "draft" else self.date.timestamp()
+        first = self.rows[0]
+        return math.inf if first.type == "draft" else first.date.timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def plan(
         for group in _groups(rows, _shared):
             places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
             requests += [PlannedRequest(tuple(group[n] for n in request)) for request in places]
-    return sorted(requests, key=lambda r: (r.deadline, r.date, r.rows[0].number))
+    return sorted(requests, key=lambda r: (r.deadline, r.rows[0].date, r.rows[0].number))
 
 
 def lower_bound(
@@ -175,7 +177,7 @@ def lower_bound(
 def _groups(rows: Iterable[Row], key: Callable[[Row], _Key]) -> list[list[Row]]:
     """Rows by what they share, in the order of the file."""
     groups: defaultdict[_Key, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.number):
+    for row in sorted(rows, key=attrgetter("number")):
         groups[key(row)].append(row)
     return list(groups.values())
 
@@ -245,7 +247,7 @@ def forecast(
         now: monotonic seconds.
         wall: the same moment in seconds since the epoch.
     """
-    leaves = [quota.forecast(ledger, now, place) for place in range(len(requests))]
+    leaves = quota.forecasts(ledger, now, range(len(requests)))
     late = tuple(
         row
         for request, moment in zip(requests, leaves, strict=True)

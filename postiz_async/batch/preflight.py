@@ -7,6 +7,7 @@ What the server says of a post does not depend on the posts beside it.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -79,23 +80,24 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
         preflight: judges requests.
     """
     found: list[Problem] = []
-    groups: dict[tuple[object, ...], _Group] = {}
+    groups: defaultdict[tuple[object, ...], _Group] = defaultdict(_Group)
     for row in rows:
-        foreign = foreign_settings(row.settings, checked.channels[row.ref])
-        if foreign is not None:
-            found.append(replace(foreign, row=row.number))
-            continue
+        if row.settings:
+            foreign = foreign_settings(row.settings, checked.channels[row.ref])
+            if foreign is not None:
+                found.append(replace(foreign, row=row.number))
+                continue
         try:
             item = checked.item_of(row)
         except InvalidPostError as error:
             found += [replace(problem, row=row.number) for problem in error.problems]
             continue
-        size = checked.size_of(row)
+        size = checked.sizes[row.ref]
         wrong = too_large(row, size)
         if wrong is not None:
             found.append(wrong)
             continue
-        group = groups.setdefault((row.type == "draft", row.tags, row.short_link), _Group())
+        group = groups[row.type == "draft", row.tags, row.short_link]
         if not group.has_room(size):
             found += await group.judge(checked, preflight)
             group.clear()

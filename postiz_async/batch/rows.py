@@ -176,6 +176,8 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
         rows: of a campaign.
         known: ref to fingerprint, from the journal.
     """
+    if not known:
+        return tuple(rows)
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if _MADE_REF.fullmatch(row.ref):

@@ -146,8 +146,12 @@ class _Collector:
         self._unseen.discard(small)
         return self.rules.columns.get(small, name)
 
-    def check_header(self, names: list[str], number: int) -> None:
-        """Refuse a header that names columns twice or lacks some; report unknown ones."""
+    def check_header(self, names: list[str], number: int) -> list[str]:
+        """Refuse a header that names columns twice or lacks some; report unknown ones.
+
+        Returns:
+            The campaign's columns that the names mean.
+        """
         has = f"It has: {', '.join(filter(None, names))}."
         absent = sorted(set(self.rules.columns) - set(names))
         if absent:
@@ -166,14 +170,7 @@ class _Collector:
             )
         if not self.rules.template:
             self.problems.extend(unknown_columns(filter(None, targets), number))
-
-    def kept(self, names: Iterable[str]) -> set[str]:
-        """The names in a header whose cells are of use."""
-        return {name for name in names if name and (self.rules.template or self.knows(name))}
-
-    def knows(self, name: str) -> bool:
-        """Whether a name in the file is that of a campaign's column."""
-        return self.target(name) in COLUMNS
+        return targets
 
     def take_given(self, given: object) -> None:
         """A row that a program made."""
@@ -209,15 +206,13 @@ class _Collector:
                 fields[name.strip().lower()] = value
         if self.rules.template:
             fields = {**record, **fields}
-        self._read(RowReader(number, record, self.rules, fields))
-
-    def _read(self, reader: RowReader) -> None:
+        reader = RowReader(number, record, self.rules, fields)
         row = reader.read()
         self.problems.extend(reader.problems)
         if row is not None:
             self.rows.append(row)
         if self.rules.zones:
-            self._channels.add(str(reader.record.get("integration", "")).strip().casefold())
+            self._channels.add(str(record.get("integration", "")).strip().casefold())
         if len(self.problems) > MAX_PROBLEMS:
             raise BatchError(
                 f"{self.name} has more than {MAX_PROBLEMS:,} problems; the first is in "
@@ -252,8 +247,13 @@ class _Collector:
 def _csv_records(lines: Iterator[Line], collector: _Collector) -> Iterator[Record]:
     """The cells of each line by the names of the header."""
     number, names = _header(lines, collector)
-    kept = collector.kept(names)
-    is_export = any(collector.target(name) in EXPORT_ONLY for name in names)
+    targets = collector.check_header(names, number)
+    kept = {
+        name
+        for name, target in zip(names, targets, strict=True)
+        if name and (collector.rules.template or target in COLUMNS)
+    }
+    is_export = not EXPORT_ONLY.isdisjoint(targets)
     try:
         for number, cells in lines:
             texts = [without_escape(cell) for cell in cells] if is_export else cells
@@ -281,9 +281,7 @@ def _header(lines: Iterator[Line], collector: _Collector) -> Line:
         raise BatchError(f"{collector.name} {foreign.message} of row {number}; {foreign.hint}.")
     if has_halves(text):
         raise BatchError(f"{collector.name} is not UTF-16: row {number} has half a character.")
-    names = [cell.strip().lower() for cell in cells]
-    collector.check_header(names, number)
-    return Line(number, names)
+    return Line(number, [cell.strip().lower() for cell in cells])
 
 
 def _record(names: list[str], kept: set[str], cells: list[str]) -> dict[str, object] | str:

@@ -11,10 +11,11 @@ from postiz_async.content.input_types import (
 )
 from postiz_async.content.length import Counts, counted_text, length, utf16_length
 from postiz_async.content.preview import Preview, preview, published_text
-from postiz_async.content.render import Editor, is_sent_as_it_is, render
+from postiz_async.content.render import REWRITTEN, Editor, render
 from postiz_async.content.split import split
 
 __all__ = [
+    "REWRITTEN",
     "Counts",
     "Editor",
     "Preview",
@@ -22,7 +23,6 @@ __all__ = [
     "content_problems",
     "counted_text",
     "input_type_problems",
-    "is_sent_as_it_is",
     "length",
     "preview",
     "published_text",

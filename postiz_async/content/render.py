@@ -22,17 +22,13 @@ if TYPE_CHECKING:
     from postiz_async.content.length import Counts
     from postiz_async.models.posts import Content, Mention
 
-__all__ = ["Editor", "is_sent_as_it_is", "render"]
+__all__ = ["REWRITTEN", "Editor", "render"]
 
 
 _COSTLY = re.compile(r"[&>\xa0]")
 """What counts more than once unless it stands in paragraphs."""
-_TOUCHED = re.compile(r"[<&>\xa0]")
-
-
-def is_sent_as_it_is(text: str) -> bool:
-    """Whether `render` leaves a plain text alone whatever the limit; most texts at once."""
-    return _TOUCHED.search(text) is None
+REWRITTEN = re.compile(r"[<&>\xa0]")
+"""What a plain text has that is ever sent otherwise than it is written; most texts have none."""
 
 
 def render(

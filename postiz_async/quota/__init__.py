@@ -33,7 +33,7 @@ The laws of this package
 
 from __future__ import annotations
 
-from postiz_async.quota.decisions import decide, forecast, free_slots, outlook
+from postiz_async.quota.decisions import decide, forecast, forecasts, free_slots, outlook
 from postiz_async.quota.state import (
     BELIEVED_LIMIT,
     MARGIN,
@@ -78,6 +78,7 @@ __all__ = [
     "decide",
     "expire",
     "forecast",
+    "forecasts",
     "free_slots",
     "lost",
     "outlook",

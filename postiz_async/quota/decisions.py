@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from postiz_async.quota.state import (
     CONFIDENCE,
@@ -20,7 +21,10 @@ from postiz_async.quota.state import (
     WaitReason,
 )
 
-__all__ = ["decide", "forecast", "free_slots", "outlook"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["decide", "forecast", "forecasts", "free_slots", "outlook"]
 
 
 def decide(
@@ -186,25 +190,42 @@ def outlook(ledger: Ledger, now: float) -> Outlook:
 
 
 def forecast(ledger: Ledger, now: float, ahead: int) -> float:
-    """When the call with `ahead` others before it can leave, if nobody else uses the key.
+    """When the call with `ahead` others before it can leave, in monotonic seconds."""
+    return forecasts(ledger, now, [ahead])[0]
+
+
+def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
+    """When calls can leave that have so many others before them, if nobody else uses the key.
 
     Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
     are taken as used within their window.
+
+    Args:
+        ledger: the quota as it is known.
+        now: monotonic seconds.
+        ahead: how many others are before each call, ascending.
     """
     seen = outlook(ledger, now)
-    if ahead < seen.free:
-        return seen.start
-    if ahead < seen.likely:
-        return min(seen.ends, now + ledger.latency)
-    beyond, length, ends = ahead - seen.likely, ledger.window + MARGIN, seen.ends
-    if not seen.by_window:
+    length, ends = ledger.window + MARGIN, seen.ends
+    returns: list[float] = []
+    if ahead and ahead[-1] >= seen.likely and not seen.by_window:
         live = [hit for hit in ledger.live(now) if hit.sure or ledger.headerless]
         returns = sorted(_returns(ledger, live))[: ledger.limit]
-        if returns:
-            rounds, place = divmod(beyond, len(returns))
-            return max(seen.start, returns[place] + rounds * length)
         ends = max(now, ends)
-    return ends + MARGIN + beyond // ledger.limit * length
+    moments: list[float] = []
+    for others in ahead:
+        beyond = others - seen.likely
+        if others < seen.free:
+            moment = seen.start
+        elif beyond < 0:
+            moment = min(seen.ends, now + ledger.latency)
+        elif returns:
+            rounds, place = divmod(beyond, len(returns))
+            moment = max(seen.start, returns[place] + rounds * length)
+        else:
+            moment = ends + MARGIN + beyond // ledger.limit * length
+        moments.append(moment)
+    return moments
 
 
 def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:

@@ -38,6 +38,7 @@ __all__ = [
     "TEXT",
     "URL",
     "Constraint",
+    "Passes",
     "each_number",
     "enum",
     "max_items",

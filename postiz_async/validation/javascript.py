@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final, Self, TypeGuard
+from typing import TYPE_CHECKING, Final, Self, TypeGuard, cast
 
 from msgspec import UNSET
 
@@ -76,12 +76,12 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 def as_object(value: object) -> dict[str, object]:
     """An object; an empty one for anything else."""
-    return value if is_object(value) else {}
+    return cast("dict[str, object]", value) if type(value) is dict else {}
 
 
 def as_list(value: object) -> list[object]:
     """A list; an empty one for anything else."""
-    return value if is_list(value) else []
+    return cast("list[object]", value) if type(value) is list else []
 
 
 def is_blank(text: str) -> bool:

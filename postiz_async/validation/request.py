@@ -83,10 +83,11 @@ def _found(
     lost: list[Problem] = []
     found: list[tuple[int, Mapping[str, object], Integration]] = []
     for place, post in enumerate(posts):
-        channel_id = _channel_id(post)
+        given = as_object(post)
+        channel_id = as_object(given.get("integration")).get("id")
         channel = channels.get(channel_id) if isinstance(channel_id, str) else None
         if channel is not None:
-            found.append((place, as_object(post), channel))
+            found.append((place, given, channel))
             continue
         where = f"posts.{place}.integration.id"
         if not is_truthy(channel_id):
@@ -98,10 +99,6 @@ def _found(
             lost.append(Problem(where, text, hint=_known(channels), stage="channel"))
     problems += lost
     return found
-
-
-def _channel_id(post: object) -> object:
-    return as_object(as_object(post).get("integration")).get("id")
 
 
 def _known(channels: Mapping[str, Integration]) -> str:
@@ -131,7 +128,7 @@ def _post(
     entries = list(_entries(values, path, problems)) if len(problems) == before else []
     if len(problems) > before:
         entries.clear()
-    of_each = [media_of(entry, media) for entry in entries]
+    of_each = [media_of(entry, media) if entry["image"] else [] for entry in entries]
     return JudgedPost(path, channel, provider, given, settings, entries, of_each)
 
 
@@ -147,7 +144,7 @@ def _entries(
         if not is_object(entry):
             problems.append(Problem(where, _NO_OBJECT, stage="failure"))
             continue
-        for number, medium in enumerate(as_list(entry["image"])):
+        for number, medium in enumerate(as_list(entry["image"]) if entry["image"] else ()):
             if not is_object(medium):
                 where = f"{where}.image.{number}"
                 problems.append(Problem(where, _NO_OBJECT, stage="failure"))

@@ -1,7 +1,9 @@
 """Request classes of the server as data, and the two things that it does with them. PURE.
 
 `converted` turns values into their declared types; `check` tests them. Both follow the server's
-order: what is wrong inside of a field comes before what is wrong with it.
+order: what is wrong inside of a field comes before what is wrong with it. Most objects are as they
+should be, which `judged` sees in one go: each rule stands once, in a `Field`, and `Shape` compiles
+the quick form from it.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from postiz_async.validation.messages import hint_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from postiz_async.validation.constraints import Constraint
+    from postiz_async.validation.constraints import Constraint, Passes
 
 __all__ = [
     "AS_BOOLEAN",
@@ -90,24 +92,21 @@ class Field(NamedTuple):
 
 
 class Shape:
-    """The fields of an object, in the server's order."""
+    """The fields of an object, in the server's order; `quick` is what `_is_good` asks of each."""
 
     __slots__ = ("conversions", "fields", "quick")
 
     def __init__(self, *fields: Field) -> None:
-        self.fields = tuple(
-            (field.name, _safe(field), field.inside, field.optional, field.skips, field)
-            for field in fields
-        )
+        self.fields = fields
         self.quick = tuple(
             (
                 field.name,
-                _safe(field),
+                *_safe(field),
+                tuple(constraint.passes for constraint in field.constraints),
                 None if field.type is None else field.type.plain,
                 field.inside,
                 field.optional,
                 field.skips,
-                tuple(constraint.passes for constraint in field.constraints),
             )
             for field in fields
         )
@@ -118,25 +117,24 @@ class Shape:
         }
 
 
-_SAFE = (
-    (str, {"defined", "string"}),
-    (bool, {"defined", "boolean"}),
-    (list, {"defined", "list", "nested"}),
-    (dict, {"defined", "nested"}),
-)
+_PASSED = {
+    str: {"defined", "string"},
+    bool: {"defined", "boolean"},
+    list: {"defined", "list", "nested"},
+}
+"""The kinds of constraints that every value of a Python type passes."""
 
 
-def _safe(field: Field) -> type | None:
-    """The Python type whose values pass all constraints of a field, if there is one."""
-    kinds = {constraint.kind for constraint in field.constraints}
-    return next((python for python, passed in _SAFE if kinds and kinds <= passed), None)
+def _safe(field: Field) -> tuple[type | None, tuple[Passes, ...]]:
+    """A Python type that needs no conversion, and the constraints that it may still fail."""
+    plain = {list} if field.type is None else field.type.plain
+    safe = next((python for python in _PASSED if python in plain), None)
+    passed = set[str]() if safe is None else _PASSED[safe]
+    return safe, tuple(each.passes for each in field.constraints if each.kind not in passed)
 
 
 def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
-    """The object as `converted` has it, after `check` has added what is wrong with it.
-
-    Most objects are as they should be, and that is seen in one go.
-    """
+    """The object as `converted` has it, after `check` has added what is wrong with it."""
     if _is_good(shape, given):
         return given
     values = converted(shape, given)
@@ -146,19 +144,18 @@ def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Valu
 
 def _is_good(shape: Shape, values: Values) -> bool:
     """Whether an object needs no conversion and passes; in doubt it does not."""
-    for name, safe, plain, inside, optional, skips, constraints in shape.quick:
+    for name, safe, rest, every, plain, inside, optional, skips in shape.quick:
         value = values.get(name, ABSENT)
-        kind = type(value)
-        if inside is None:
-            if kind is safe or (optional and value is ABSENT):
-                continue
-            if not (plain is None or kind in plain or value is None or value is ABSENT):
-                return False
-        elif not _is_good_inside(inside, value):
-            return False
-        elif kind is safe or (optional and value is ABSENT):
+        if value is ABSENT and optional:
             continue
-        if skips is not None and skips(value, values):
+        if inside is not None and value != [] and not _is_good_inside(inside, value):
+            return False
+        constraints = every
+        if type(value) is safe:
+            constraints = rest
+        elif not (plain is None or type(value) in plain or value is None or value is ABSENT):
+            return False
+        if not constraints or (skips is not None and skips(value, values)):
             continue
         for passes in constraints:
             if not passes(value, values):
@@ -204,21 +201,17 @@ def _inside(shape: Shape, value: object) -> object:
 
 def check(shape: Shape, values: Values, path: str, found: list[Problem]) -> None:
     """Add what is wrong with a converted object. `path` ends with a dot, or is empty."""
-    for name, safe, inside, optional, skips, field in shape.fields:
-        value = values.get(name, ABSENT)
-        if type(value) is safe and (inside is None or not value):
+    for field in shape.fields:
+        value = values.get(field.name, ABSENT)
+        if value is ABSENT and field.optional:
             continue
-        if value is ABSENT and optional:
+        if field.skips is not None and field.skips(value, values):
             continue
-        if skips is not None and skips(value, values):
-            continue
-        if inside is not None:
-            _check_inside(field, inside, value, path, found)
-            if type(value) is safe:
-                continue
+        if field.inside is not None:
+            _check_inside(field, field.inside, value, path, found)
         for constraint in field.constraints:
             if not constraint.passes(value, values):
-                found += (_problem(f"{path}{name}", constraint, value),)
+                found += (_problem(f"{path}{field.name}", constraint, value),)
 
 
 def _problem(where: str, constraint: Constraint, value: object) -> Problem:

@@ -93,8 +93,9 @@ def _entries(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
         if entry.get("id") and not is_update:
             message = "is the id of a stored post, which this one replaces"
             yield warning(f"{where}.id", message, "leave it out; copied from a listed post?")
-        content, sent = entry["content"], as_object(given[place]).get("content")
-        if content is not sent and content != sent:
+        content = entry["content"]
+        sent = content if entry is given[place] else as_object(given[place]).get("content")
+        if content != sent:
             message = f"{shown(sent)} is no text: the server takes it for {shown(content)}"
             yield warning(f"{where}.content", message)
         if isinstance(content, str) and not content.isascii() and _TURNS.search(content):
@@ -120,9 +121,11 @@ def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
 
 def _settings(post: JudgedPost) -> Iterator[Problem]:
     given, path = post.given.get("settings"), f"{post.path}settings"
-    if given is not None and not is_object(given):
-        yield warning(path, f"{shown(given)} is no object: the server takes it for none")
-    if post.provider is None or not is_object(given):
+    if not is_object(given):
+        if given is not None:
+            yield warning(path, f"{shown(given)} is no object: the server takes it for none")
+        return
+    if post.provider is None:
         return
     told = given.get("__type")
     if told is not None and told != post.channel.provider:
