@@ -8,7 +8,7 @@ while a lost answer is looked up.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -17,9 +17,10 @@ from postiz_async.batch.job import Outcome, first_error, outcome_of
 from postiz_async.batch.media import MediaUploads
 from postiz_async.batch.plan import Limits, PlannedRequest, plan
 from postiz_async.batch.row_state import new_records
-from postiz_async.batch.send import Refused, RequestSender, Stored, TooLate, may_return
+from postiz_async.batch.send import RequestSender, may_return
 from postiz_async.delivery.journal import RowState
 from postiz_async.delivery.lookup import Fence, LookUp
+from postiz_async.delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.resources.matching import stored_at
 from postiz_async.scheduler.limits import MAX_CREATES
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from postiz_async.batch.job import Job
     from postiz_async.batch.rows import Row
-    from postiz_async.batch.send import SendResult
+    from postiz_async.batch.send import SentRows
     from postiz_async.delivery.journal import RowRecord, SentRequest
 
 __all__ = ["Runner"]
@@ -114,27 +115,30 @@ class Runner:
             request, rest = self._cut(request)
             if expect is not None:
                 expect(-1)
-            result = await self._sender.send(request) if request.rows else None
+            sent = await self._sender.send(request) if request.rows else None
         finally:
             self._senders.release()
             self._fence.coming -= 1
-        if result is not None:
-            await self._go_on(result)
+        if sent is not None:
+            await self._go_on(sent)
         if rest:
             await self._replan(rest)
 
-    async def _go_on(self, result: SendResult) -> None:
+    async def _go_on(self, sent: SentRows) -> None:
         """Do what follows when a sender is free again."""
+        result, rows = sent.result, sent.request.rows
         if isinstance(result, Stored):
-            await self._stored(result)
+            await self._stored(rows, result)
         elif isinstance(result, Refused):
-            await self._isolate(result)
+            await self._isolate(sent, result)
         elif isinstance(result, TooLate):
-            await self._too_late(result.request)
-        else:
-            rows = {row.ref: row for row in result.request.rows}
+            await self._too_late(rows)
+        elif isinstance(result, Lost):
             await self._look_up_and_go_on(
-                result.sent, rows, age=result.age, is_broken=result.is_broken
+                result.sent,
+                {row.ref: row for row in rows},
+                age=result.age,
+                is_broken=result.is_broken,
             )
 
     def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
@@ -163,12 +167,11 @@ class Runner:
         await self._end(stay, RowState.PLANNED, _PAUSED)
         return PlannedRequest(tuple(row for row in request.rows if row not in stay))
 
-    async def _stored(self, fate: Stored) -> None:
-        self._look_up.taken.update(fate.ids.values())
-        rows = fate.request.rows
+    async def _stored(self, rows: Sequence[Row], result: Stored) -> None:
+        self._look_up.taken.update(result.ids)
         self._refusals.stored(self.job.channels[row.ref].id for row in rows)
-        for row in rows:
-            await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, fate.ids[row.ref]))
+        for row, post_id in zip(rows, result.ids, strict=True):
+            await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post_id))
 
     async def _taken(self, records: Sequence[RowRecord]) -> None:
         """Rows that another run has stored."""
@@ -176,11 +179,11 @@ class Runner:
         for record in records:
             await self._on_outcome(outcome_of(record))
 
-    async def _too_late(self, request: PlannedRequest) -> None:
+    async def _too_late(self, rows: Sequence[Row]) -> None:
         """Rows that had moved to an earlier date get their own back; the others are late."""
         now = self.job.postiz.scheduler.server_time()
-        back = tuple(row.at(row.asked_for) for row in request.rows if may_return(row, now))
-        gone = tuple(row for row in request.rows if not may_return(row, now))
+        back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
+        gone = tuple(row for row in rows if not may_return(row, now))
         if gone and self.job.choices.late == "skip":
             await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
@@ -188,9 +191,9 @@ class Runner:
 
     # -------------------------------------------------------------- refused
 
-    async def _isolate(self, refused: Refused) -> None:
+    async def _isolate(self, sent: SentRows, refused: Refused) -> None:
         """One bad post sinks its whole request: find it by the message, else by halving."""
-        rows, guilty = refused.request.rows, refused.guilty
+        rows, guilty = sent.request.rows, sent.guilty
         if len(rows) == 1 or len(guilty) == len(rows):
             await self._refuse(rows, refused.text)
         elif guilty:
@@ -201,34 +204,34 @@ class Runner:
             await self._replan(rows[:half])
             await self._replan(rows[half:])
         else:
-            await self._search(refused)
+            await self._search(rows, refused.text)
 
-    async def _search(self, refused: Refused) -> None:
-        """Find the guilty ones of a request one by one, and send the others."""
+    async def _search(self, rows: tuple[Row, ...], text: str) -> None:
+        """Find the guilty ones of a refused request one by one, and send the others."""
         fruitless = 0
         rest: tuple[Row, ...] = ()
-        found: Refused | None = refused
         async with anyio.create_task_group() as tasks:
-            while found is not None:
-                search = await self._halve(found, tasks)
+            while rows:
+                search = await self._halve(rows, text, tasks)
                 rest = (*search.unknown, *rest)
                 fruitless = 0 if search.is_fruitful else fruitless + 1
                 size = len(rest) if fruitless < _FRUITLESS else 1
-                found, rest = await self._send_growing(rest, size, tasks)
+                rows, text, rest = await self._send_growing(rest, size, tasks)
 
-    async def _halve(self, refused: Refused, tasks: TaskGroup) -> Bisection:
+    async def _halve(self, rows: tuple[Row, ...], text: str, tasks: TaskGroup) -> Bisection:
         """Find one guilty row; what does not tell anything of it is seen to in a task."""
-        search, text = Bisection(refused.request.rows), refused.text
+        search = Bisection(rows)
         while search.group:
-            fate = await self._attempt(search.group)
-            if _is_unnamed(fate):
-                text = fate.text
+            sent = await self._attempt(search.group)
+            refusal = _unnamed(sent)
+            if refusal is not None:
+                text = refusal
                 search.refused()
-            elif isinstance(fate, Stored):
-                await self._stored(fate)
+            elif isinstance(sent.result, Stored):
+                await self._go_on(sent)
                 search.stored()
             else:
-                tasks.start_soon(self._go_on, fate)
+                tasks.start_soon(self._go_on, sent)
                 tasks.start_soon(self._replan, search.others)
                 return Bisection(())
         await self._refuse(search.suspects, text)
@@ -236,25 +239,26 @@ class Runner:
 
     async def _send_growing(
         self, rows: tuple[Row, ...], size: int, tasks: TaskGroup
-    ) -> tuple[Refused | None, tuple[Row, ...]]:
+    ) -> tuple[tuple[Row, ...], str, tuple[Row, ...]]:
         """Send rows of which nothing is known, more at a time as long as they are stored.
 
         Returns:
-            The first request of several that was refused, and what was not sent yet.
+            The rows of the first request of several that was refused, why, and what was not sent.
         """
         while rows := (await self._without_paused(PlannedRequest(rows))).rows:
             group, rows = rows[:size], rows[size:]
-            fate = await self._attempt(group)
-            size = 2 * size if isinstance(fate, Stored) else 1
-            if _is_unnamed(fate) and len(group) > 1:
-                return fate, rows
-            if isinstance(fate, Stored | Refused):
-                await self._go_on(fate)
+            sent = await self._attempt(group)
+            size = 2 * size if isinstance(sent.result, Stored) else 1
+            refusal = _unnamed(sent)
+            if refusal is not None and len(group) > 1:
+                return sent.request.rows, refusal, rows
+            if isinstance(sent.result, Stored | Refused):
+                await self._go_on(sent)
             else:
-                tasks.start_soon(self._go_on, fate)
-        return None, ()
+                tasks.start_soon(self._go_on, sent)
+        return (), "", ()
 
-    async def _attempt(self, rows: tuple[Row, ...]) -> SendResult:
+    async def _attempt(self, rows: tuple[Row, ...]) -> SentRows:
         """Send rows as one request when a sender is free."""
         self._fence.coming += 1
         await self._senders.acquire()
@@ -372,6 +376,9 @@ _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date;
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
 
 
-def _is_unnamed(result: SendResult) -> TypeGuard[Refused]:
-    """Whether a request was refused for one of its posts, and nothing says which."""
-    return isinstance(result, Refused) and not result.guilty and not result.is_size
+def _unnamed(sent: SentRows) -> str | None:
+    """Why a request was refused for one of its posts, where nothing says for which."""
+    refused = sent.result
+    if isinstance(refused, Refused) and not sent.guilty and not refused.is_size:
+        return refused.text
+    return None

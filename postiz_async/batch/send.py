@@ -1,15 +1,13 @@
-"""Sends one request of a job: its body and mark, what is written down, what became of it."""
+"""Sends the requests of a campaign by the law of `delivery.send`: bodies, marks, the journal."""
 
 from __future__ import annotations
 
 import logging
-import math
 import random
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -17,40 +15,28 @@ from postiz_async.batch.plan import PlannedRequest
 from postiz_async.delivery.findings import day_and_time
 from postiz_async.delivery.journal import RowState
 from postiz_async.delivery.matching import CLIENT_REF, MillisecondMarks
-from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    DeliveryUnknownError,
-    InvalidPostError,
-    PayloadTooLargeError,
-    PostizError,
-    ServerError,
-)
+from postiz_async.delivery.send import Refused, Sender, Stored, Unsent
+from postiz_async.errors import InvalidPostError
 from postiz_async.models.posts import CreatePost, NewPost, TagRef
 from postiz_async.resources.create_body import build_item
-from postiz_async.scheduler.calls import Priority
 from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from postiz_async.batch.job import Job
     from postiz_async.batch.rows import Row
     from postiz_async.delivery.journal import SentRequest
     from postiz_async.delivery.lookup import Fence
-    from postiz_async.delivery.pauses import Departure
+    from postiz_async.delivery.send import SendResult, TooLate
+    from postiz_async.errors import BadRequestError, DeliveryUnknownError, PayloadTooLargeError
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import Created
 
 __all__ = [
-    "Lost",
     "Marking",
-    "Refused",
     "RequestSender",
-    "SendResult",
-    "Stored",
-    "TooLate",
+    "SentRows",
     "build_body",
     "guilty_places",
     "may_return",
@@ -171,53 +157,15 @@ log = logging.getLogger("postiz_async.batch")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """All its posts are stored: ref to post id."""
+class SentRows:
+    """A request as it was sent at last, and what became of it.
 
-    request: PlannedRequest
-    ids: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nothing is stored: the server's words, and the places that they name."""
-
-    request: PlannedRequest
-    text: str
-    guilty: frozenset[int] = frozenset()
-    is_size: bool = False
-    """It was too large, which says nothing of its posts."""
-
-
-@dataclass(frozen=True, slots=True)
-class TooLate:
-    """It was not sent, because its date had passed."""
-
-    request: PlannedRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The answer was lost; with `is_broken` the server said that it failed.
-
-    `age` is how many seconds ago the last attempt was sent.
+    `guilty` are the places of the posts that a refusal names.
     """
 
     request: PlannedRequest
-    sent: SentRequest
-    age: float
-    is_broken: bool
-
-
-SendResult: TypeAlias = Stored | Refused | TooLate | Lost
-
-
-class _UnsentError(Exception):
-    """A request must not leave any more; nothing was sent."""
-
-    def __init__(self, result: SendResult | None) -> None:
-        super().__init__()
-        self.result = result
+    result: SendResult
+    guilty: frozenset[int] = frozenset()
 
 
 class RequestSender:
@@ -233,10 +181,10 @@ class RequestSender:
         first = random.randint(1, 999)  # noqa: S311
         self.marks = Marking(exact_seconds=job.choices.exact_seconds, first=first)
         self._job = job
-        self._fence = fence
         self._medium = medium
+        self._sender = Sender(job.postiz, job.outage, fence, late=job.choices.late)
 
-    async def send(self, request: PlannedRequest) -> SendResult:
+    async def send(self, request: PlannedRequest) -> SentRows:
         """Send a request, and write down what became of it as far as that is known.
 
         Rows that another run has stored meanwhile are taken over and are not in its result.
@@ -245,152 +193,115 @@ class RequestSender:
             PostizError: the job has to stop.
         """
         others = self._job.others
-        result: SendResult | None = None
+        result: SendResult = Unsent()
         try:
-            while result is None:
+            while isinstance(result, Unsent):
                 request = await others.give_way(request)
-                result = await self._send(request) if request.rows else Stored(request, {})
+                record = _JournalRecord(self._job, self.marks, self._medium, request)
+                result = await self._sender.send(record) if request.rows else Stored(())
+                request = record.request
+            guilty = self._guilty(request, result)
         finally:
             others.over()
         await others.tell()
-        return result
+        return SentRows(request, result, guilty)
 
-    async def _send(self, request: PlannedRequest) -> SendResult | None:
-        """The same; None if it was not sent because another run comes first."""
-        number, sent_at = 0, 0.0
-        body: CreatePost | None = None
-
-        async def prepare(departure: Departure) -> CreatePost:
-            """Freeze mark and body with the first intent; a repetition sends the same.
-
-            A request is as old as its last attempt: what is late then is late from there.
-            """
-            nonlocal request, number, body, sent_at
-            if body is None:
-                request = await self._without_stored(request)
-            departure.check()
-            if self._is_late(request):
-                request = await self._shifted(request, number)
-                number, body = 0, None
-            sent_at = self._job.postiz.clock.monotonic()
-            wall = self._job.postiz.scheduler.server_time()
-            if body is None:
-                body = self._body(request, self._marked(request))
-                date = request.date.timestamp()
-                number = await self._job.journal.intend(body, refs_of(request), wall, date=date)
-            else:
-                await self._job.journal.repeat(number, wall)
-            departure.leave()
-            return body
-
-        try:
-            created = await self._job.outage.create(
-                lambda departure: self._create(request, partial(prepare, departure))
-            )
-        except _UnsentError as end:
-            await self._set_aside(request, number)
-            return end.result
-        except InvalidPostError as error:
-            await self._set_aside(request, number)
-            return Refused(request, error.problems[0].message, is_size=True)
-        except (BadRequestError, PayloadTooLargeError) as error:
-            await self._set_aside(request, number)
-            return self._refused(request, error, sent_at)
-        except DeliveryUnknownError as error:
-            return await self._lost(request, number, error, sent_at)
-        except PostizError:
-            await self._set_aside(request, number)
-            raise
-        self._fence.answered(sent_at)
-        ids = [post.post_id for post in created]
-        stored = dict(zip(refs_of(request), ids, strict=True))
-        await self._job.journal.settle(number, stored=stored, others={})
-        await self._job.others.answered(request, stored)
-        return Stored(request, stored)
-
-    async def _without_stored(self, request: PlannedRequest) -> PlannedRequest:
-        """A request that may leave now, without what another run has stored of it."""
-        request = await self._job.others.before(request)
-        if not request.rows:
-            raise _UnsentError(Stored(request, {}))
-        if self._job.others.comes_first(request):
-            raise _UnsentError(None)
-        return request
-
-    def _refused(
-        self, request: PlannedRequest, error: BadRequestError | PayloadTooLargeError, sent_at: float
-    ) -> Refused:
-        """Raises the error if it says nothing of the posts."""
-        is_size = isinstance(error, PayloadTooLargeError)
-        if not is_size:  # too large is said before the server looks
-            self._fence.answered(sent_at)
+    def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:
+        """The posts that a refusal names; raises its error if that says nothing of the posts."""
+        if not isinstance(result, Refused) or isinstance(result.error, InvalidPostError):
+            return frozenset()
+        error = result.error
         if error.status_code not in _OF_POSTS:
             raise error
-        guilty = guilty_places(request, self._job.channels, error)
-        return Refused(request, error.text, frozenset(guilty), is_size=is_size)
+        return frozenset(guilty_places(request, self._job.channels, error))
 
-    async def _create(
-        self, request: PlannedRequest, prepare: Callable[[], Awaitable[CreatePost]]
-    ) -> list[Created]:
-        return await self._job.postiz.posts.create(
-            self._body(request, request.date),
-            priority=Priority.BULK,
-            validate=False,
-            due=None if request.rows[0].type == "draft" else request.date,
-            finish=True,
-            prepare=prepare,
-            retry=False,
-        )
 
-    async def _set_aside(self, request: PlannedRequest, number: int) -> None:
-        """The request was proved not stored: its rows are planned again."""
-        if number:
-            others = dict.fromkeys(refs_of(request), (RowState.PLANNED, ""))
-            await self._job.journal.settle(number, stored={}, others=others)
+class _JournalRecord:
+    """A request of planned rows, written down in the journal; see `delivery.send.Record`."""
 
-    async def _lost(
-        self, request: PlannedRequest, number: int, error: DeliveryUnknownError, sent_at: float
-    ) -> Lost:
-        """Raises the cause when too many answers were lost one after the other."""
-        log.info("the answer to request %d was lost: %s", number, error)
-        await self._job.journal.mark(refs_of(request), RowState.UNKNOWN, "its answer was lost")
-        cause = error.__cause__
-        if isinstance(cause, APIConnectionError | ServerError) and self._job.outage.is_lasting:
-            raise cause
-        sent = next(s for s in await self._job.journal.open_requests() if s.id == number)
-        is_broken = isinstance(cause, ServerError) and cause.status_code == 500
-        age = self._job.postiz.clock.monotonic() - sent_at
-        return Lost(request, sent, age, is_broken)
+    def __init__(
+        self,
+        job: Job,
+        marks: Marking,
+        medium: Callable[[str], Media],
+        request: PlannedRequest,
+    ) -> None:
+        self.request = request
+        self._job = job
+        self._marks = marks
+        self._medium = medium
+        self._number = 0
+        """Of its intent in the journal; 0 while there is none."""
 
-    # -------------------------------------------------------------- dates
+    @property
+    def due(self) -> datetime | None:
+        return None if self.request.rows[0].type == "draft" else self.request.date
 
-    def _is_late(self, request: PlannedRequest) -> bool:
-        """Whether a request must not leave any more as it is."""
-        is_over = request.deadline <= self._job.postiz.scheduler.server_time()
-        return is_over and request.rows[0].type == "schedule" and self._job.choices.late != "send"
+    def is_over(self, now: float) -> bool:
+        return self.request.rows[0].type == "schedule" and self.request.deadline <= now
 
-    async def _shifted(self, request: PlannedRequest, number: int) -> PlannedRequest:
-        """A late request with its later date, if the user wants that."""
-        late, now = self._job.choices.late, self._job.postiz.scheduler.server_time()
-        if not isinstance(late, timedelta) or any(may_return(row, now) for row in request.rows):
-            raise _UnsentError(TooLate(request))
-        await self._set_aside(request, number)
-        then = math.ceil(now + late.total_seconds())
-        date = datetime.fromtimestamp(then, UTC)
-        remark = f"was late; moved from {day_and_time(request.date)} to {day_and_time(date)}"
-        await self._job.journal.shift(refs_of(request), then, remark)
-        return PlannedRequest(tuple(row.at(date) for row in request.rows))
+    def draft(self) -> CreatePost:
+        return self._body(self.request.date)
 
-    def _marked(self, request: PlannedRequest) -> datetime:
-        moment = request.date
-        if request.rows[0].type == "now":
-            moment = datetime.fromtimestamp(self._job.postiz.scheduler.server_time(), UTC)
-        channels = self._job.channels
-        return self.marks.mark(moment, [(row, channels[row.ref]) for row in request.rows])
+    async def may_leave(self) -> bool:
+        """Leaves out what another run has stored; False if nothing is left, or it comes first."""
+        others = self._job.others
+        self.request = await others.before(self.request)
+        return bool(self.request.rows) and not others.comes_first(self.request)
 
-    def _body(self, request: PlannedRequest, moment: datetime) -> CreatePost:
+    async def shift(self, date: int) -> bool:
+        """Not where a row that was moved to an earlier date can have its own back."""
+        now = self._job.postiz.scheduler.server_time()
+        if any(may_return(row, now) for row in self.request.rows):
+            return False
+        await self.set_aside()
+        moment = datetime.fromtimestamp(date, UTC)
+        before, after = day_and_time(self.request.date), day_and_time(moment)
+        remark = f"was late; moved from {before} to {after}"
+        await self._job.journal.shift(self._refs, date, remark)
+        self.request = PlannedRequest(tuple(row.at(moment) for row in self.request.rows))
+        return True
+
+    async def intend(self, now: float) -> CreatePost:
+        rows, channels = self.request.rows, self._job.channels
+        moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.request.date
+        body = self._body(self._marks.mark(moment, [(row, channels[row.ref]) for row in rows]))
+        date = self.request.date.timestamp()
+        self._number = await self._job.journal.intend(body, self._refs, now, date=date)
+        return body
+
+    async def repeat(self, now: float) -> None:
+        await self._job.journal.repeat(self._number, now)
+
+    async def set_aside(self) -> None:
+        """Its rows are planned again."""
+        if self._number:
+            others = dict.fromkeys(self._refs, (RowState.PLANNED, ""))
+            await self._job.journal.settle(self._number, stored={}, others=others)
+            self._number = 0
+
+    async def lost(self, error: DeliveryUnknownError) -> SentRequest:
+        log.info("the answer to request %d was lost: %s", self._number, error)
+        await self._job.journal.mark(self._refs, RowState.UNKNOWN, "its answer was lost")
+        sent = await self._job.journal.open_requests()
+        return next(each for each in sent if each.id == self._number)
+
+    async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
+        """What was refused or is late is planned again, for the job to decide about."""
+        if not isinstance(result, Stored):
+            await self.set_aside()
+            return
+        stored = dict(zip(self._refs, result.ids, strict=True))
+        await self._job.journal.settle(self._number, stored=stored, others={})
+        await self._job.others.answered(self.request, stored)
+
+    @property
+    def _refs(self) -> tuple[str, ...]:
+        return tuple(row.ref for row in self.request.rows)
+
+    def _body(self, moment: datetime) -> CreatePost:
         return build_body(
-            request,
+            self.request,
             moment,
             client_ref=self._job.others.client_refs,
             channels=self._job.channels,
@@ -401,8 +312,3 @@ class RequestSender:
 def may_return(row: Row, now: float) -> bool:
     """Whether a row moved to an earlier date and its own is still to come."""
     return row.moved_from is not None and row.moved_from.timestamp() > now
-
-
-def refs_of(request: PlannedRequest) -> tuple[str, ...]:
-    """Of its rows, in their order."""
-    return tuple(row.ref for row in request.rows)

@@ -173,6 +173,12 @@ class Outage:
         """Whether a create may leave now."""
         return self._state is _PauseState.UP or (self._state is _PauseState.TRIAL and is_trial)
 
+    def repeats(self, error: Exception) -> bool:
+        """Whether a create that ends with this error is made again when the outage is over."""
+        return isinstance(error, PausedError) or (
+            isinstance(error, PostizError) and self._waits_for(error)
+        )
+
     # -------------------------------------------------------------- calls
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:

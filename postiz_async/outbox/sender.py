@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ import anyio
 
 from postiz_async.delivery.journal_file import RowState, SentRequest
 from postiz_async.delivery.lookup import Fence, LookUp
-from postiz_async.delivery.pauses import Outage, PausedError
+from postiz_async.delivery.pauses import Outage
+from postiz_async.delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
@@ -26,18 +27,16 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     PostizError,
     QuotaError,
-    ServerError,
 )
 from postiz_async.resources.matching import stored_at
-from postiz_async.scheduler.calls import Priority
 from postiz_async.wire.endpoints import LIST_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postiz_async.delivery.client import OutboxClient
-    from postiz_async.delivery.pauses import Departure
-    from postiz_async.models.posts import Created, CreatePost
+    from postiz_async.delivery.send import Unsent
+    from postiz_async.models.posts import CreatePost
     from postiz_async.outbox.file import OutboxFile
     from postiz_async.outbox.tickets import OutboxEntry, OutboxOptions
 
@@ -66,14 +65,6 @@ _HIDDEN = (
 )
 
 
-class _LateError(Exception):
-    """Its date has passed; nothing was sent."""
-
-
-class _NotNowError(Exception):
-    """It is not to be sent: the hand-over was withdrawn."""
-
-
 class OutboxSender:
     """Works for one worker of an outbox.
 
@@ -98,6 +89,9 @@ class OutboxSender:
         self._on_step = on_step
         self.outage = Outage.of(postiz, log=log, waits_for=self.waits_for, gives_up=False)
         self._fence = Fence(postiz, self.outage)
+        self._sender = Sender(
+            postiz, self.outage, self._fence, late=options.late, keeps_intents=False
+        )
         self._look_up = LookUp(postiz, file, self._fence, self.outage)
         self._active: set[int] = set()
         self._work = anyio.Event()
@@ -147,7 +141,7 @@ class OutboxSender:
             if entry.state is RowState.PLANNED:
                 await self._send(entry)
             else:
-                await self._find_out(entry)
+                await self._find_out(entry, as_sent(entry))
         except PostizError as error:
             if self.waits_for(error):
                 self.outage.failed(error)
@@ -159,95 +153,18 @@ class OutboxSender:
     # -------------------------------------------------------------- sending
 
     async def _send(self, entry: OutboxEntry) -> None:
-        """Send it when it is its turn, and write down what comes of it."""
-        attempt = _Attempt(entry)
+        """Send it when it is its turn, and look for it if its answer is lost."""
+        record = _EntryRecord(entry, self._file, self._postiz, self._on_step)
         self._fence.coming += 1
         try:
-            created = await self.outage.create(partial(self._make, attempt))
-        except _NotNowError:
-            await self._set_aside(attempt)
-        except _LateError:
-            await self._end(attempt.entry, RowState.LATE, "its date passed before a slot was free")
-        except InvalidPostError as error:
-            await self._end(attempt.entry, RowState.REFUSED, error.problems[0].message)
-        except (BadRequestError, PayloadTooLargeError) as error:
-            if isinstance(error, BadRequestError):  # too large is said before the server looks
-                self._fence.answered(attempt.sent_at)
-            await self._end(attempt.entry, RowState.REFUSED, error.text)
-        except DeliveryUnknownError as error:
-            log.info("the answer to hand-over %s was lost: %s", entry.id, error)
-            await self._file.doubt(attempt.entry)
-            cause = error.__cause__
-            attempt.is_broken = isinstance(cause, ServerError) and cause.status_code == 500
-            attempt.is_lost = True
-        else:
-            self._fence.answered(attempt.sent_at)
-            ids = {place: post.post_id for place, post in enumerate(created)}
-            await self._end(attempt.entry, RowState.STORED, "", attempt.entry.with_stored(ids))
+            record.used = await self.outage.read(partial(self._moments_around, entry))
+            result = await self._sender.send(record)
         finally:
             self._fence.coming -= 1
-        if attempt.is_lost:
-            await self._find_lost(attempt)
-
-    async def _find_lost(self, attempt: _Attempt) -> None:
-        latest = await self._file.get(attempt.entry.id)
-        if latest is not None:
-            self._on_step(latest.id)
-            age = self.clock.monotonic() - attempt.sent_at
-            await self._find_out(latest, is_broken=attempt.is_broken, age=age)
-
-    async def _make(self, attempt: _Attempt, departure: Departure) -> list[Created]:
-        """One attempt; what was proved not stored can be withdrawn while the outbox pauses."""
-        used = await self._moments_around(attempt.entry)
-
-        async def prepare() -> CreatePost:
-            departure.check()
-            attempt.entry, attempt.request = await self._intent(
-                attempt.entry, attempt.request, used
+        if isinstance(result, Lost):
+            await self._find_out(
+                record.entry, result.sent, age=result.age, is_broken=result.is_broken
             )
-            departure.leave()
-            attempt.sent_at = self.clock.monotonic()
-            return attempt.request
-
-        try:
-            return await self._postiz.posts.create(
-                attempt.entry.request(attempt.entry.body.date),
-                priority=Priority.BULK,
-                validate=False,
-                due=datetime.fromtimestamp(attempt.entry.due, UTC),
-                finish=True,
-                prepare=prepare,
-                retry=False,
-            )
-        except PausedError:
-            await self._set_aside(attempt)
-            raise
-        except PostizError as error:
-            if self.waits_for(error):
-                await self._set_aside(attempt)
-            raise
-
-    async def _intent(
-        self, entry: OutboxEntry, request: CreatePost | None, used: Sequence[datetime]
-    ) -> tuple[OutboxEntry, CreatePost]:
-        """Freeze mark and body with the first intent; a repetition sends the same.
-
-        Raises:
-            _LateError: its date has passed.
-            _NotNowError: nothing is to be sent.
-        """
-        if self._is_late(entry):
-            entry, request = await self._shifted(entry), None
-        wall = self._postiz.scheduler.server_time()
-        if request is not None:
-            await self._file.repeat(entry, wall)
-        else:
-            at = datetime.fromtimestamp(self._date_of(entry), UTC)
-            request = await self._file.intend(entry, at, used, wall)
-            self._on_step(entry.id)
-        if request is None:
-            raise _NotNowError
-        return entry, request
 
     async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
         """The moments that others use in the second of its date; looked up while that is free."""
@@ -257,50 +174,17 @@ class OutboxSender:
         last = second + timedelta(milliseconds=999)
         return [stored_at(p) for p in await self._postiz.posts.list(start=second, end=last)]
 
-    def _date_of(self, entry: OutboxEntry) -> float:
-        return entry.due if entry.is_dated else self._postiz.scheduler.server_time()
-
-    def _is_late(self, entry: OutboxEntry) -> bool:
-        is_over = entry.due <= self._postiz.scheduler.server_time()
-        return entry.is_dated and is_over and self._options.late != "send"
-
-    async def _shifted(self, entry: OutboxEntry) -> OutboxEntry:
-        """A late entry with its later date, if the user wants that."""
-        late = self._options.late
-        if not isinstance(late, timedelta):
-            raise _LateError
-        due = math.ceil(self._postiz.scheduler.server_time() + late.total_seconds())
-        await self._file.plan_again(entry, post_ids=entry.post_ids, due=due)
-        latest = await self._file.get(entry.id)
-        if latest is None or latest.state is not RowState.PLANNED:
-            raise _NotNowError
-        return latest
-
-    async def _set_aside(self, attempt: _Attempt) -> None:
-        """It was proved that the request is not stored."""
-        if attempt.request is not None:
-            await self._file.plan_again(attempt.entry, post_ids=attempt.entry.post_ids)
-            attempt.request = None
-
-    async def _end(
-        self,
-        entry: OutboxEntry,
-        state: RowState,
-        note: str,
-        ids: tuple[str | None, ...] | None = None,
-    ) -> None:
-        now = self.clock.time()
-        await self._file.end(entry, state, note, entry.post_ids if ids is None else ids, now)
-
     # -------------------------------------------------------------- lost answers
 
     async def _find_out(
-        self, entry: OutboxEntry, *, is_broken: bool = False, age: float | None = None
+        self,
+        entry: OutboxEntry,
+        sent: SentRequest,
+        *,
+        is_broken: bool = False,
+        age: float | None = None,
     ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
-        assert entry.sent is not None  # noqa: S101  (as the file's states promise)
-        refs = tuple(f"{entry.id}.{place}" for place in entry.places)
-        sent = SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
         hurry = self._options.on_doubt == "send"
         found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
         ids = entry.with_stored(dict(found.stored))
@@ -314,16 +198,92 @@ class OutboxSender:
         else:
             await self._file.plan_again(entry, post_ids=ids)
 
+    async def _end(
+        self, entry: OutboxEntry, state: RowState, note: str, ids: tuple[str | None, ...]
+    ) -> None:
+        await self._file.end(entry, state, note, ids, self.clock.time())
 
-@dataclass(slots=True)
-class _Attempt:
-    """A hand-over on its way: its request, once that is written down, and when it left (monotonic).
 
-    With `is_lost` its answer was lost, with `is_broken` because the server failed.
-    """
+class _EntryRecord:
+    """A hand-over, written down in the file of its outbox; see `delivery.send.Record`."""
 
-    entry: OutboxEntry
-    request: CreatePost | None = None
-    sent_at: float = 0.0
-    is_lost: bool = False
-    is_broken: bool = False
+    def __init__(
+        self,
+        entry: OutboxEntry,
+        file: OutboxFile,
+        postiz: OutboxClient,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self.entry = entry
+        self.used: Sequence[datetime] = ()
+        """Moments that others use in the second of its date."""
+        self._file = file
+        self._postiz = postiz
+        self._on_step = on_step
+        self._sent: CreatePost | None = None
+        """Its intent, if there is one."""
+        self._sent_at = 0.0
+
+    @property
+    def due(self) -> datetime:
+        return datetime.fromtimestamp(self.entry.due, UTC)
+
+    def is_over(self, now: float) -> bool:
+        return self.entry.is_dated and self.entry.due <= now
+
+    def draft(self) -> CreatePost:
+        return self.entry.request(self.entry.body.date)
+
+    async def may_leave(self) -> bool:
+        """Whether it was withdrawn the file tells when the intent is written down."""
+        return True
+
+    async def shift(self, date: int) -> bool:
+        await self._file.plan_again(self.entry, post_ids=self.entry.post_ids, due=date)
+        self._sent = None
+        self.entry = await self._file.get(self.entry.id) or self.entry
+        return True
+
+    async def intend(self, now: float) -> CreatePost | None:
+        """None: the hand-over was withdrawn."""
+        at = datetime.fromtimestamp(self.entry.due if self.entry.is_dated else now, UTC)
+        self._sent = await self._file.intend(self.entry, at, self.used, now)
+        self._sent_at = now
+        self._on_step(self.entry.id)
+        return self._sent
+
+    async def repeat(self, now: float) -> None:
+        await self._file.repeat(self.entry, now)
+        self._sent_at = now
+
+    async def set_aside(self) -> None:
+        if self._sent is not None:
+            await self._file.plan_again(self.entry, post_ids=self.entry.post_ids)
+            self._sent = None
+
+    async def lost(self, error: DeliveryUnknownError) -> SentRequest:
+        log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)
+        await self._file.doubt(self.entry)
+        self._on_step(self.entry.id)
+        return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at))
+
+    async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
+        """What is not sent was withdrawn, which is written down already."""
+        if isinstance(result, Stored):
+            ids = self.entry.with_stored(dict(enumerate(result.ids)))
+            await self._end(RowState.STORED, "", ids)
+        elif isinstance(result, Refused):
+            await self._end(RowState.REFUSED, result.text, self.entry.post_ids)
+        elif isinstance(result, TooLate):
+            note = "its date passed before a slot was free"
+            await self._end(RowState.LATE, note, self.entry.post_ids)
+
+    async def _end(self, state: RowState, note: str, ids: tuple[str | None, ...]) -> None:
+        await self._file.end(self.entry, state, note, ids, self._postiz.clock.time())
+
+
+def as_sent(entry: OutboxEntry) -> SentRequest:
+    """The request of a hand-over whose outcome is open."""
+    assert entry.sent is not None  # noqa: S101  (as the file's states promise)
+    refs = tuple(f"{entry.id}.{place}" for place in entry.places)
+    return SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
