@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from postiz_async.clock import AcceleratedClock
@@ -30,14 +30,16 @@ from postiz_async.sandbox.messages import (
 from postiz_async.sandbox.pipeline import BODY_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Mapping
+
+    from aiohttp import BodyPartReader, StreamReader
 
     from postiz_async.sandbox.server import Sandbox
 
 __all__ = [
-    "FormReader",
     "Served",
     "control",
+    "read_form",
     "serve",
 ]
 
@@ -45,113 +47,49 @@ __all__ = [
 _HEAD = 8 * 1024
 """Bytes that are kept of a file."""
 
-_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
-_DISPOSITION = re.compile(rb"^content-disposition:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_PARAMETER = re.compile(r';\s*(\w+)\*?=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
+_CHUNK = 64 * 1024
 
 
-class _ReceivedFile:
-    def __init__(self, field: str, filename: str) -> None:
-        self.field = field
-        self._filename = filename
-        self._head = b""
-        self._size = 0
-        self._digest = hashlib.sha256()
-
-    def add(self, data: bytes) -> None:
-        self._head += data[: _HEAD - len(self._head)]
-        self._size += len(data)
-        self._digest.update(data)
-
-    def uploaded(self) -> UploadedFile:
-        return UploadedFile(
-            self.field, self._filename, self._size, self._digest.hexdigest(), self._head
-        )
-
-
-class FormReader:
-    """Takes the body of a form in pieces of any size.
+async def read_form(
+    headers: Mapping[str, str], content: StreamReader
+) -> UploadedFile | FormError | None:
+    """The file of a form, what is wrong with the form, or None where no file is in it.
 
     Args:
-        content_type: The header of the request, which names the boundary.
+        headers: Headers of the request, one of which names the boundary.
+        content: The body.
     """
+    try:
+        reader = MultipartReader(headers, content)
+    except ValueError:
+        return FormError("Multipart: Boundary not found")
+    file: UploadedFile | None = None
+    try:
+        while (part := await reader.next()) is not None:
+            if isinstance(part, MultipartReader) or not part.filename:
+                continue
+            if file is not None:
+                return FormError(f"Unexpected field - {_decode(part.name)}")
+            file = await _read_file(part)
+    except (HttpProcessingError, ValueError, RuntimeWarning):  # where warnings are made errors
+        return FormError("Multipart: Unexpected end of form")
+    return file
 
-    def __init__(self, content_type: str) -> None:
-        found = _BOUNDARY.search(content_type)
-        self._error = None if found else FormError("Multipart: Boundary not found")
-        boundary = (found[1] or found[2]) if found else ""
-        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
-        # the first delimiter may stand at the very beginning, without a line before it
-        self._buffer = b"\r\n"
-        self._step: Callable[[], bool] = self._read_part
-        self._part: _ReceivedFile | None = None
-        self._file: _ReceivedFile | None = None
-        self._ended = False
 
-    def feed(self, data: bytes) -> None:
-        """Take the next piece."""
-        if self._error is None and not self._ended:
-            self._buffer += data
-            while self._error is None and not self._ended and self._step():
-                pass
+async def _read_file(part: BodyPartReader) -> UploadedFile:
+    digest, size, head = hashlib.sha256(), 0, b""
+    while not part.at_eof():
+        chunk = await part.read_chunk(_CHUNK)
+        digest.update(chunk)
+        size += len(chunk)
+        head += chunk[: _HEAD - len(head)]
+    name, filename = _decode(part.name), _decode(part.filename)
+    return UploadedFile(name, filename, size, digest.hexdigest(), head)
 
-    def finish(self) -> UploadedFile | FormError | None:
-        """The file of the form, what is wrong with the form, or None where no file is in it."""
-        if self._error is not None:
-            return self._error
-        if not self._ended:
-            return FormError("Multipart: Unexpected end of form")
-        return self._file.uploaded() if self._file is not None else None
 
-    def _read_part(self) -> bool:
-        """Read up to the next delimiter; what comes before the first one belongs to no part."""
-        end = self._buffer.find(self._delimiter)
-        if end < 0:
-            safe = len(self._buffer) - len(self._delimiter) + 1
-            if safe > 0:
-                self._take(safe)
-            return False
-        self._take(end)
-        self._buffer = self._buffer[len(self._delimiter) :]
-        self._part = None
-        self._step = self._read_delimiter_end
-        return True
-
-    def _take(self, count: int) -> None:
-        if self._part is not None:
-            self._part.add(self._buffer[:count])
-        self._buffer = self._buffer[count:]
-
-    def _read_delimiter_end(self) -> bool:
-        if len(self._buffer) < len(b"--"):
-            return False
-        if self._buffer.startswith(b"--"):
-            self._ended = True
-        self._step = self._read_headers
-        return True
-
-    def _read_headers(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        self._open_part(self._buffer[:end])
-        self._buffer = self._buffer[end + len(b"\r\n\r\n") :]
-        self._step = self._read_part
-        return True
-
-    def _open_part(self, headers: bytes) -> None:
-        disposition = _DISPOSITION.search(headers)
-        text = disposition[1].decode(errors="replace") if disposition else ""
-        parameters = {
-            found[1].lower(): re.sub(r"\\(.)", r"\1", found[2] or found[3] or "")
-            for found in _PARAMETER.finditer(text)
-        }
-        if not parameters.get("filename"):
-            return
-        self._part = _ReceivedFile(parameters.get("name", ""), parameters["filename"])
-        if self._file is not None:
-            self._error = FormError(f"Unexpected field - {self._part.field}")
-        self._file = self._part
+def _decode(name: str | None) -> str:
+    """A name with a sign for each byte that is not UTF-8, which aiohttp keeps as a surrogate."""
+    return (name or "").encode(errors="surrogateescape").decode(errors="replace")
 
 
 def control(sandbox: Sandbox, path: str) -> Response:
@@ -187,7 +125,6 @@ def _counts(sandbox: Sandbox) -> dict[str, int]:
 
 
 _KEEP_ALIVE = 5.0
-_CHUNK = 64 * 1024
 _WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
 
 
@@ -291,10 +228,7 @@ async def _from_http(http_request: web.Request) -> HttpRequest:
         headers=headers,
     )
     if request.media_type == "multipart/form-data":
-        form = FormReader(headers["content-type"])
-        async for chunk in http_request.content.iter_chunked(_CHUNK):
-            form.feed(chunk)
-        return replace(request, file=form.finish())
+        return replace(request, file=await read_form(http_request.headers, http_request.content))
     return replace(request, body=await _read_body(http_request))
 
 

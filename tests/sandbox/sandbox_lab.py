@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
 
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import FormError, Organization, Sandbox, UploadedFile
-from postiz_async.sandbox.http import FormReader
+from postiz_async.sandbox.http import read_form
 from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
 from postiz_async.sandbox.throttle import RedisThrottle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 
@@ -200,12 +207,33 @@ def raw_body(body: Any, headers: dict[str, str]) -> bytes:
     return body.encode()
 
 
-def file_of(body: Any, headers: dict[str, str]) -> UploadedFile | FormError | None:
+async def read_pieces(
+    content_type: str, pieces: Iterable[bytes]
+) -> UploadedFile | FormError | None:
+    """Read a form whose body arrives in pieces."""
+    loop = asyncio.get_running_loop()
+    protocol = BaseProtocol(loop)
+    protocol.connection_made(asyncio.Transport())
+    content = StreamReader(protocol, 2**16, loop=loop)
+
+    async def arrive() -> None:
+        for piece in pieces:
+            content.feed_data(piece)
+            await asyncio.sleep(0)
+        content.feed_eof()
+
+    arriving = asyncio.create_task(arrive())
+    try:
+        return await read_form({"Content-Type": content_type}, content)
+    finally:
+        await arriving
+
+
+async def file_of(body: Any, headers: dict[str, str]) -> UploadedFile | FormError | None:
     """The file of a multipart form; the recordings describe it."""
     if not isinstance(body, dict):
-        reader = FormReader(headers["content-type"])
-        reader.feed(b"--BOUNDARY7d1a\r\nContent-Disposition: form-data; name=")
-        return reader.finish()
+        cut = b"--BOUNDARY7d1a\r\nContent-Disposition: form-data; name="
+        return await read_pieces(headers["content-type"], [cut])
     files = [part for part in body["multipart"] if part.get("filename")]
     if not files:
         return None

@@ -144,7 +144,7 @@ class Replay:
     async def play(self, exchange: Exchange) -> list[str]:
         """Play one exchange; returns the differences."""
         recorded = exchange["response"]
-        request = self.request(exchange["request"])
+        request = await self.request(exchange["request"])
         if recorded is None:
             return await self._play_hanging(request)
         self._set_clock(exchange)
@@ -159,7 +159,7 @@ class Replay:
             return [f"an answer: {response.status}"]
         return []
 
-    def request(self, recorded: dict[str, Any]) -> HttpRequest:
+    async def request(self, recorded: dict[str, Any]) -> HttpRequest:
         query = recorded["query"] or {}
         pairs = (
             parse_qsl(query, keep_blank_values=True)
@@ -173,7 +173,8 @@ class Replay:
         if headers.get("authorization", "").startswith("OAUTH_TOKEN"):
             headers["authorization"] = "pos_unknown"
         body = self.names.translate(recorded["body"])
-        file = file_of(body, headers) if "multipart" in headers.get("content-type", "") else None
+        is_form = "multipart" in headers.get("content-type", "")
+        file = await file_of(body, headers) if is_form else None
         data = b"" if file or body is None else raw_body(body, headers)
         return HttpRequest(
             recorded["method"],

@@ -34,7 +34,7 @@ async def before(replay: Replay, topic: str, name: str) -> None:
 async def _send(replay: Replay, method: str, path: str, body: Any = None) -> Any:
     headers = {"Authorization": "API_KEY", "Content-Type": "application/json", "auth": "JWT"}
     recorded = {"method": method, "path": path, "query": {}, "headers": headers, "body": body}
-    response = await replay.sandbox.handle(replay.request(recorded))
+    response = await replay.sandbox.handle(await replay.request(recorded))
     assert response.status < 300, response
     return response.json() if response.body else None
 

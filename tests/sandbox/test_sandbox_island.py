@@ -21,12 +21,12 @@ def imported(path: Path) -> set[str]:
 
 
 def test_of_the_client_only_the_clock_is_imported() -> None:
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         own = {name for name in imported(path) if name.startswith("postiz_async")}
         others = {name for name in own if not name.startswith("postiz_async.sandbox")}
         assert others <= {"postiz_async.clock"}, path.name
 
 
 def test_only_the_http_adapter_needs_aiohttp() -> None:
-    users = {path.name for path in FOLDER.glob("*.py") if "aiohttp" in imported(path)}
+    users = {path.name for path in FOLDER.rglob("*.py") if "aiohttp" in imported(path)}
     assert users == {"http.py"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from sandbox_lab import read_pieces
 
-from postiz_async.sandbox.http import FormReader
 from postiz_async.sandbox.messages import FormError, UploadedFile
 from postiz_async.sandbox.rows import IdSource
 from postiz_async.sandbox.rules.files import kind_of
@@ -157,34 +157,43 @@ FORM = (
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
-def test_forms_are_read_in_pieces_of_any_size(size: int) -> None:
-    reader = FormReader("multipart/form-data; boundary=B")
-    for start in range(0, len(FORM), size):
-        reader.feed(FORM[start : start + size])
-    file = reader.finish()
+async def test_forms_are_read_in_pieces_of_any_size(size: int) -> None:
+    pieces = (FORM[start : start + size] for start in range(0, len(FORM), size))
+    file = await read_pieces("multipart/form-data; boundary=B", pieces)
     assert isinstance(file, UploadedFile)
     assert (file.field, file.filename, file.size) == ("file", 'a"b.png', 10)
     assert file.head == b"\r\n--A data"
 
 
-def test_of_a_file_only_the_beginning_is_kept() -> None:
-    reader = FormReader('multipart/form-data; boundary="B"')
-    reader.feed(b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
-    for _ in range(100):
-        reader.feed(b"x" * 10_000)
-    reader.feed(b"\r\n--B--")
-    file = reader.finish()
+async def test_of_a_file_only_the_beginning_is_kept() -> None:
+    start = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    pieces = [start, *[b"x" * 10_000] * 100, b"\r\n--B--"]
+    file = await read_pieces('multipart/form-data; boundary="B"', pieces)
     assert isinstance(file, UploadedFile)
     assert file.size == 1_000_000
     assert len(file.head) == 8192
 
 
-def test_forms_that_cannot_be_read() -> None:
-    assert FormReader("multipart/form-data").finish() == FormError("Multipart: Boundary not found")
-    reader = FormReader("multipart/form-data; boundary=B")
-    reader.feed(FORM[:60])
-    assert reader.finish() == FormError("Multipart: Unexpected end of form")
+async def test_forms_that_cannot_be_read() -> None:
+    form = "multipart/form-data; boundary=B"
+    no_boundary = await read_pieces("multipart/form-data", [])
+    assert no_boundary == FormError("Multipart: Boundary not found")
+    for end in (0, 5, 60, len(FORM) - 20):
+        cut = await read_pieces(form, [FORM[:end]])
+        assert cut == FormError("Multipart: Unexpected end of form"), end
     part = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n'
-    reader = FormReader("multipart/form-data; boundary=B")
-    reader.feed(part + part + b"--B--")
-    assert reader.finish() == FormError("Unexpected field - file")
+    twice = await read_pieces(form, [part, part, b"--B--"])
+    assert twice == FormError("Unexpected field - file")
+
+
+async def test_parts_that_are_no_file_are_passed_over() -> None:
+    form = "multipart/form-data; boundary=B"
+    text = b"--B\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n"
+    assert await read_pieces(form, [text, b"--B\r\n\r\nx\r\n", b"--B--"]) is None
+
+
+async def test_a_name_that_is_not_utf_8_can_be_told() -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="\xe9"; filename="\xe9"\r\n\r\nx\r\n--B--'
+    file = await read_pieces("multipart/form-data; boundary=B", [part])
+    assert isinstance(file, UploadedFile)
+    assert (file.field, file.filename) == ("\ufffd", "\ufffd")

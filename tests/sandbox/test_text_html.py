@@ -95,6 +95,16 @@ REPAIRED = [
     ("<a/>x</a>y", "<a>x</a>y"),
     ("</p>x", "x"),
     ("<br></p>", "<br><p></p>"),
+    ("<svg></p>x", "<p></p>x"),
+    ("<table>a<tr><td>b</table>c", "abc"),
+    ("<table><p>a", "<p>a</p>"),
+    ("<select><button>a<button><p>b", "a<p>b</p>"),
+    ("\ufeff<p>a", "\ufeff<p>a</p>"),
+    ("<p>a</p></body>\n", "<p>a</p>\n"),
+    ("<noscript><p>a</noscript>b", "<p>ab</p>"),
+    ("a<noscript><b>c</b></noscript>b", "ab"),
+    ("<frameset>x", ""),
+    ("<p title>a<p class>b", '<p>a</p><p class="">b</p>'),
 ]
 """Broken HTML and what a browser's parser and a sanitiser with the server's rules make of it."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from postiz_async.sandbox.rules.fields import length
 from postiz_async.sandbox.text.html import reserialize
-from postiz_async.sandbox.text.unicode_data import EMOJI, TOP_LEVEL_DOMAINS
+from postiz_async.sandbox.text.unicode_data import emoji, top_level_domains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,8 +66,6 @@ _QUERY_AT = re.compile(_QUERY)
 _SHORTENED = re.compile(rf"{_SCHEME}[Tt]\.[Cc][Oo]/([a-zA-Z0-9]+)(?:{_QUERY})?")
 
 _ASCII_LETTERS = re.compile("[a-zA-Z]+")
-_OTHERS = sorted((name for name in TOP_LEVEL_DOMAINS if not name.isascii()), reverse=True)
-_OTHER_LETTERS = re.compile(rf"(?i:{'|'.join(_OTHERS)})(?![0-9a-zA-Z@+-])")
 _PUNYCODE = re.compile(r"[Xx][Nn]--[a-zA-Z0-9\-]+")
 _GOES_ON = re.compile(r"[0-9a-zA-Z@+-]")
 _OTHER_STOPS = re.compile("[\u3002\uff0e\uff61]")
@@ -132,12 +131,18 @@ def _end_of_top(text: str, start: int) -> int | None:
     letters = _ASCII_LETTERS.match(text, start)
     if (
         letters
-        and letters[0].lower() in TOP_LEVEL_DOMAINS
+        and letters[0].lower() in top_level_domains()
         and not _GOES_ON.match(text, letters.end())
     ):
         return letters.end()
-    top = _OTHER_LETTERS.match(text, start) or _PUNYCODE.match(text, start)
+    top = _domain_of_another_script().match(text, start) or _PUNYCODE.match(text, start)
     return top.end() if top else None
+
+
+@cache
+def _domain_of_another_script() -> re.Pattern[str]:
+    names = sorted((name for name in top_level_domains() if not name.isascii()), reverse=True)
+    return re.compile(rf"(?i:{'|'.join(names)})(?![0-9a-zA-Z@+-])")
 
 
 def _can_be_looked_up(scheme: str, host: str, rest: int) -> bool:
@@ -260,7 +265,9 @@ def weighted_length(counted: str) -> int:
     places: Sequence[int] = range(len(text) + 1)
     if len(units) > len(text):
         places = list(accumulate(map(length, text), initial=0))
-    whole = {places[found.start()]: (places[found.end()], _EMOJI) for found in EMOJI.finditer(text)}
+    whole = {
+        places[found.start()]: (places[found.end()], _EMOJI) for found in emoji().finditer(text)
+    }
     whole |= {start: (end, _ADDRESS) for start, end in addresses(units)}
     total = spot = 0
     for start in sorted(whole):
