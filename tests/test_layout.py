@@ -34,7 +34,8 @@ ALONE = {
 """Tests of the top level that are not called after one of its modules, and why."""
 
 LONGEST = 450
-LONGER = {"sandbox/text/html", "delivery/journal_file", "outbox/file"}
+LONGER = {"sandbox/text/html", "delivery/journal_file", "outbox/file", "resources/create"}
+"""Those that are to become shorter."""
 
 UNCLEAR = frozenset(
     str.split(

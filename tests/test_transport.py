@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import structs
 from processes import PATIENCE
-from quota_lab import VirtualLoop
+from world import VirtualLoop
 
 from postiz_async import Integration, NewPost, Postiz
 from postiz_async import transport as transport_module

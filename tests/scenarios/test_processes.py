@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import msgspec
 import pytest
-from processes import PATIENCE, PYTHON, Process, child_environment, ended, launch
-from sending import date_of
+from processes import PATIENCE, PYTHON, ROOT, Process, child_environment, ended, launch
 from worker import Job
+from world import date_of
 
 from postiz_async.clock import AcceleratedClock, SystemClock
 from postiz_async.sandbox import Sandbox
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LIMIT = 20
 PROGRAM = Path(__file__).with_name("worker.py")
+IMPORTS = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 
 
 class Deadly(Sandbox):
@@ -62,7 +63,7 @@ class Fleet:
 
     def start(self, numbers: list[int]) -> Process:
         job = msgspec.json.encode(msgspec.structs.replace(self.job, numbers=numbers)).decode()
-        return launch([*PYTHON, str(PROGRAM), job], child_environment(self.folder))
+        return launch([*PYTHON, str(PROGRAM), job], child_environment(self.folder, IMPORTS))
 
     async def end(self, process: Process) -> int:
         """Wait until a process has ended by itself, or was killed."""

@@ -7,21 +7,22 @@ against the optimum, and whether others on the key are left alone.
 from __future__ import annotations
 
 import math
+import random
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from clocked_store import OnClock
-from stage import (
+from world import (
     HOUR,
     Mortal,
-    Stage,
+    OnClock,
     Storage,
+    World,
     arrivals,
     optimum,
     polite_optimum,
-    stage,
+    world,
 )
 
 from postiz_async import Priority
@@ -51,7 +52,7 @@ LATE = 1.005
 @pytest.mark.parametrize("workers", [1, 50])
 @pytest.mark.parametrize(("creates", "limit"), [(30, 30), (100, 30), (200, 90)])
 async def test_alone(creates: int, limit: int, workers: int, priority: Priority) -> None:
-    async with stage(creates, limit=limit) as it, it.client() as postiz:
+    async with world(creates, limit=limit) as it, it.client() as postiz:
         await it.work([postiz], range(creates), workers=workers, priority=priority, announced=True)
         assert it.is_exact
         assert it.refusals == 0
@@ -61,7 +62,7 @@ async def test_alone(creates: int, limit: int, workers: int, priority: Priority)
 
 @pytest.mark.parametrize(("priority", "late"), [(BULK, 1 / 0.89), (INTERACTIVE, LATE)])
 async def test_alone_on_a_server_that_counts_in_memory(priority: Priority, late: float) -> None:
-    async with stage(300, storage="memory") as it, it.client() as postiz:
+    async with world(300, storage="memory") as it, it.client() as postiz:
         await it.work([postiz], range(300), priority=priority)
         assert it.is_exact
         assert it.refusals == 0
@@ -73,9 +74,8 @@ async def test_alone_on_a_server_that_counts_in_memory(priority: Priority, late:
 async def test_a_window_that_somebody_else_began(
     storage: Storage, used: int, refusals: int
 ) -> None:
-    async with stage(100, storage=storage) as it, it.client() as postiz:
-        for _ in range(used):
-            await it.knock()
+    async with world(100, storage=storage) as it, it.client() as postiz:
+        await it.use_up(used)
         await it.clock.sleep(600)
         await it.work([postiz], range(100))
         assert it.is_exact
@@ -88,10 +88,15 @@ async def test_a_window_that_somebody_else_began(
 # ------------------------------------------------------------------ beside others
 
 
-async def beside_another(seed: int, workers: int, priority: Priority = BULK) -> Stage:
+def neighbours(seed: int) -> list[float]:
+    """Moments of two days, five an hour."""
+    return list(arrivals(5.0, random.Random(seed), 48 * HOUR))  # noqa: S311
+
+
+async def beside_another(seed: int, workers: int, priority: Priority = BULK) -> World:
     """300 posts beside somebody unseen who creates 5 an hour; everything is stored once."""
-    others = arrivals(5.0, seed)
-    async with stage(300, seed=seed) as it, it.client() as postiz, it.neighbour(others):
+    others = neighbours(seed)
+    async with world(300, seed=seed) as it, it.client() as postiz, it.neighbour(others):
         await it.work([postiz], range(300), workers=workers, priority=priority)
         assert it.is_exact
         assert it.elapsed <= polite_optimum(300, 30, others) / 0.90
@@ -117,8 +122,8 @@ async def test_few_workers_that_announce_nothing_beside_a_client_that_nobody_see
 
 
 async def test_processes_that_share_beside_a_client_that_nobody_sees(tmp_path: Path) -> None:
-    others = arrivals(5.0, 2)
-    async with stage(200) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
+    others = neighbours(2)
+    async with world(200) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
         async with it.neighbour(others):
             await it.work(clients, range(200))
         assert it.is_exact
@@ -136,7 +141,7 @@ Memory = Literal["sqlite", "journal", "none"]
 
 @asynccontextmanager
 async def process(
-    it: Stage, memory: Memory, folder: Path
+    it: World, memory: Memory, folder: Path
 ) -> AsyncGenerator[tuple[Postiz, Callable[[], None]]]:
     """A client as a process has it, and what kills it."""
     async with AsyncExitStack() as stack:
@@ -157,7 +162,7 @@ async def process(
 
 
 async def live(
-    it: Stage,
+    it: World,
     memory: Memory,
     folder: Path,
     *,
@@ -168,7 +173,7 @@ async def live(
     """A process that is killed at these moments and started again five seconds later."""
     for moment in (*kills, math.inf):
         async with process(it, memory, folder) as (postiz, kill):
-            await it.work_until(moment, postiz, priority=priority, kill=kill)
+            await it.work_until(moment, [postiz], priority=priority, kill=kill)
         between()
         if moment < math.inf:
             await it.clock.sleep(5)
@@ -191,7 +196,7 @@ KILLS = (0.5, 1000.0, 3602.7, 7300.0)
 async def test_killed_in_mid_window_with_the_state_kept(
     memory: Memory, priority: Priority, kills: Sequence[float], storage: Storage, tmp_path: Path
 ) -> None:
-    async with stage(100, storage=storage) as it:
+    async with world(100, storage=storage) as it:
         await live(it, memory, tmp_path, kills=kills, priority=priority)
         assert it.is_exact
         assert it.refusals == 0
@@ -208,19 +213,19 @@ async def test_a_dead_process_does_not_keep_the_others_busy(tmp_path: Path) -> N
             looks.append(name)
             return await super().read(name)
 
-    async with stage(100) as it:
+    async with world(100) as it:
         store = Watched()
         hold = Mortal(store)
         async with it.client(hold) as postiz:
-            await it.work_until(0.5, postiz, priority=BULK, kill=hold.kill)
+            await it.work_until(0.5, [postiz], priority=BULK, kill=hold.kill)
         async with it.client(store) as postiz:
-            await it.work_until(600.0, postiz, priority=BULK, kill=lambda: None)
+            await it.work_until(600.0, [postiz], priority=BULK, kill=lambda: None)
         assert it.refusals == 0
         assert 4 * 45 < len(looks) < 4 * 75  # a call is taken for dead after 60.2 s
 
 
 async def test_bulk_that_is_killed_without_a_state_finds_the_slots_it_held(tmp_path: Path) -> None:
-    async with stage(100) as it:
+    async with world(100) as it:
         await live(it, "none", tmp_path, kills=KILLS)
         assert it.is_exact
         assert it.refusals == 0
@@ -228,7 +233,7 @@ async def test_bulk_that_is_killed_without_a_state_finds_the_slots_it_held(tmp_p
 
 
 async def test_without_a_state_a_window_that_is_used_up_costs_one_lock_out(tmp_path: Path) -> None:
-    async with stage(100) as it:
+    async with world(100) as it:
         await live(it, "none", tmp_path, kills=(1000.0,), priority=INTERACTIVE)
         assert it.is_exact
         assert it.refusals == 1
@@ -240,7 +245,7 @@ async def test_without_a_state_a_window_that_is_used_up_costs_one_lock_out(tmp_p
 
 @asynccontextmanager
 async def sharing(
-    it: Stage, kind: Literal["memory", "sqlite", "redis"], clients: int, place: Path | str
+    it: World, kind: Literal["memory", "sqlite", "redis"], clients: int, place: Path | str
 ) -> AsyncGenerator[list[Postiz]]:
     """Open clients that share a quota, each with a connection of its own where there are any."""
     async with AsyncExitStack() as stack:
@@ -267,7 +272,7 @@ async def test_clients_that_share_a_store(
     request: pytest.FixtureRequest,
 ) -> None:
     place = request.getfixturevalue("redis_url") if kind == "redis" else tmp_path
-    async with stage(95) as it, sharing(it, kind, clients, place) as opened:
+    async with world(95) as it, sharing(it, kind, clients, place) as opened:
         await it.work(opened, range(95), priority=priority)
         assert it.is_exact
         assert it.refusals == 0
@@ -279,7 +284,7 @@ async def test_clients_that_share_a_store(
 
 @pytest.mark.parametrize("seed", [1, 7])
 async def test_2_percent_lost(seed: int) -> None:
-    async with stage(300, seed=seed) as it, it.client() as postiz:
+    async with world(300, seed=seed) as it, it.client() as postiz:
         it.fault("drop_answer", probability=0.01)
         it.fault("reset", probability=0.01)
         await it.work([postiz], range(300))
@@ -291,7 +296,7 @@ async def test_2_percent_lost(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", ["drop_answer", "reset"])
 async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path: Path) -> None:
-    async with stage(130) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
+    async with world(130) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
         it.fault(kind, probability=0.02)
         await it.work(clients, range(130))
         assert it.is_exact
@@ -304,7 +309,7 @@ async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path:
 
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 async def test_believed_30_and_really_90(priority: Priority) -> None:
-    async with stage(200, limit=90) as it, it.client() as postiz:
+    async with world(200, limit=90) as it, it.client() as postiz:
         assert opened(postiz).scheduler.ledger.limit == 30
         await it.work([postiz], range(200), priority=priority)
         assert (await postiz.quota()).limit == 90
@@ -315,7 +320,7 @@ async def test_believed_30_and_really_90(priority: Priority) -> None:
 
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 async def test_believed_90_and_really_30(priority: Priority, tmp_path: Path) -> None:
-    async with stage(105, limit=90) as it:
+    async with world(105, limit=90) as it:
         async with process(it, "sqlite", tmp_path) as (postiz, _):
             await it.work([postiz], range(5))
         await it.clock.sleep(2 * HOUR)
@@ -333,7 +338,7 @@ async def test_believed_90_and_really_30(priority: Priority, tmp_path: Path) -> 
 async def test_a_limit_that_is_cut_below_what_is_used_costs_one_lock_out(
     priority: Priority, windows: int
 ) -> None:
-    async with stage(100, limit=90) as it, it.client() as postiz:
+    async with world(100, limit=90) as it, it.client() as postiz:
         await it.work([postiz], range(40), priority=priority)
         it.throttle.limit = 30
         await it.work([postiz], range(40, 100), priority=priority)
@@ -345,7 +350,7 @@ async def test_a_limit_that_is_cut_below_what_is_used_costs_one_lock_out(
 
 
 async def test_a_limit_that_is_raised_is_used_from_the_next_answer_on() -> None:
-    async with stage(150) as it, it.client() as postiz:
+    async with world(150) as it, it.client() as postiz:
         await it.work([postiz], range(10))
         it.throttle.limit = 90
         await it.work([postiz], range(10, 150))
@@ -360,7 +365,7 @@ async def test_a_limit_that_is_raised_is_used_from_the_next_answer_on() -> None:
 @pytest.mark.parametrize("storage", ["redis", "memory"])
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 async def test_headers_stripped(priority: Priority, storage: Storage) -> None:
-    async with stage(100, storage=storage) as it, it.client() as postiz:
+    async with world(100, storage=storage) as it, it.client() as postiz:
         it.fault("strip_headers")
         await it.work([postiz], range(100), priority=priority)
         assert it.is_exact
@@ -369,7 +374,7 @@ async def test_headers_stripped(priority: Priority, storage: Storage) -> None:
 
 
 async def test_headers_stripped_now_and_then() -> None:
-    async with stage(100) as it, it.client() as postiz:
+    async with world(100) as it, it.client() as postiz:
         it.fault("strip_headers", probability=0.3)
         await it.work([postiz], range(100))
         assert it.is_exact
@@ -378,7 +383,7 @@ async def test_headers_stripped_now_and_then() -> None:
 
 
 async def test_headers_stripped_and_two_processes(tmp_path: Path) -> None:
-    async with stage(100) as it, sharing(it, "sqlite", 2, tmp_path) as clients:
+    async with world(100) as it, sharing(it, "sqlite", 2, tmp_path) as clients:
         it.fault("strip_headers")
         await it.work(clients, range(100))
         assert it.is_exact
@@ -392,7 +397,7 @@ async def test_headers_stripped_and_two_processes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", [0.6, 1800.0, 3601.0, 3602.5])
 async def test_a_counter_that_is_emptied(moment: float, after: Storage) -> None:
     """A server that counts in memory is started again, or updated to one that does not."""
-    async with stage(100, storage="memory") as it, it.client() as postiz:
+    async with world(100, storage="memory") as it, it.client() as postiz:
         async with it.at(moment, lambda: it.restart_counter(30, after)):
             await it.work([postiz], range(100))
         assert it.is_exact
@@ -402,7 +407,7 @@ async def test_a_counter_that_is_emptied(moment: float, after: Storage) -> None:
 
 @pytest.mark.parametrize("moment", [0.5, 1800.0, 3601.5])
 async def test_a_server_that_is_away_and_keeps_its_counter(moment: float) -> None:
-    async with stage(100) as it, it.client() as postiz:
+    async with world(100) as it, it.client() as postiz:
         outage = lambda: it.fault("error_before", route=None, status=502, times=5)  # noqa: E731
         async with it.at(moment, outage):
             await it.work([postiz], range(100))
@@ -419,7 +424,7 @@ async def test_a_server_that_is_away_and_keeps_its_counter(moment: float) -> Non
 async def test_the_wall_clock_is_set_by_an_hour(
     step: float, memory: Memory, tmp_path: Path
 ) -> None:
-    async with stage(100) as it, process(it, memory, tmp_path) as (postiz, _):
+    async with world(100) as it, process(it, memory, tmp_path) as (postiz, _):
         async with AsyncExitStack() as stack:
             for moment, sign in ((0.5, 1), (1800.0, 1), (3590.0, -1), (5000.0, -1)):
                 change = partial(it.clock.step_wall, sign * step)
@@ -434,7 +439,7 @@ async def test_the_wall_clock_is_set_by_an_hour(
 async def test_the_wall_clock_is_set_while_a_shared_file_keeps_the_state(
     step: float, tmp_path: Path
 ) -> None:
-    async with stage(100) as it:
+    async with world(100) as it:
         change = partial(it.clock.step_wall, step)
         await live(it, "sqlite", tmp_path, kills=(1000.0,), priority=INTERACTIVE, between=change)
         assert it.is_exact
@@ -447,7 +452,7 @@ async def test_the_wall_clock_is_set_while_a_journal_keeps_the_state(
     step: float, refusals: int, tmp_path: Path
 ) -> None:
     """A journal has wall times only: what is over by the wall is over, at the price of a probe."""
-    async with stage(100) as it:
+    async with world(100) as it:
         change = partial(it.clock.step_wall, step)
         await live(it, "journal", tmp_path, kills=(1000.0,), priority=INTERACTIVE, between=change)
         assert it.is_exact

@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import msgspec
-from clocked_store import OnClock
-from sending import date_of, send_all
+from world import OnClock, date_of, send_all
 
 from postiz_async import Postiz, Priority
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from cancelling import CancelledAt
 from msgspec.structs import replace
-from quota_lab import lab
 from samples import PNG
+from world import lab
 
 from postiz_async import NewPost, Postiz, PostizPool
 from postiz_async.client import opened

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from processes import PATIENCE
-from quota_lab import lab
+from world import lab
 
 from postiz_async.errors import ConfigurationError, QuotaWaitError
 from postiz_async.scheduler.queue import OVERTAKES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from cancelling import CancelledAt
-from quota_lab import Lab, NotebookKeeper, lab
+from world import Lab, NotebookKeeper, lab
 
 from postiz_async.client import opened
 from postiz_async.errors import StoreError

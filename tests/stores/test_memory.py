@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from quota_lab import NotebookKeeper
+from world import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
 from postiz_async.client import opened

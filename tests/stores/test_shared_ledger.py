@@ -15,9 +15,8 @@ import anyio
 import anyio.to_thread
 import pytest
 from processes import PATIENCE
-from quota_lab import lab
-from redis_on_clock import RedisOnClock
 from redis_server import RedisServer, redis_server, why_no_redis
+from world import OnClock, lab
 
 from postiz_async import NewPost, StoreError
 from postiz_async.clock import JumpingClock
@@ -113,8 +112,9 @@ async def test_clients_that_share_never_go_over(
     async with organisation() as (sandbox, channel):
         store: QuotaStore = MemoryStore()
         if kind == "redis":
-            store = RedisOnClock(request.getfixturevalue("redis").url, sandbox.clock)
-            await store._redis.flushdb()
+            redis = RedisStore(request.getfixturevalue("redis").url)
+            await redis._redis.flushdb()
+            store = OnClock(redis, sandbox.clock, sandbox.clock.hold)
         elif kind == "sqlite":
             store = SqliteStore(tmp_path / "quota.sqlite")
         async with asyncio.TaskGroup() as group:

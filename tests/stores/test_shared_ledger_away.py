@@ -19,14 +19,15 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from redis_on_clock import RedisOnClock
 from redis_server import redis_server, why_no_redis
+from world import OnClock
 
 from postiz_async import quota
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import StoreError
 from postiz_async.quota import Ledger, RateHeaders, Wait
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.shared_ledger import SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -469,13 +470,14 @@ def _empty(folder: Path) -> None:
 async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server("--maxmemory-policy", "allkeys-random") as server:
         lab = Lab(processes=1, limit=5)
-        store = RedisOnClock(server.url, lab.clock)
+        redis = RedisStore(server.url)
+        store = OnClock(redis, lab.clock, lab.clock.hold)
         lab.processes[0].handle._store = store
         await lab.call(0, 3)
-        await store._redis.config_set("maxmemory", 1)
+        await redis._redis.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="memory is full"):
             await store.swap("other", 0, b"state")
-        await store._redis.config_set("maxmemory", 0)
+        await redis._redis.config_set("maxmemory", 0)
         assert (await store.read("name")).value is None
         await lab.call(0, 2)
         assert isinstance(await lab.processes[0].take(), Wait)
@@ -488,7 +490,7 @@ async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
     lab = Lab(processes=1, limit=9)
     [process] = lab.processes
     with redis_server() as server:
-        store = RedisOnClock(server.url, lab.clock)
+        store = OnClock(RedisStore(server.url), lab.clock, lab.clock.hold)
         process.handle._store = store
         await lab.call(0, 5)
     with pytest.raises(StoreError):
