@@ -56,7 +56,7 @@ __all__ = ["OtherRuns"]
 
 log = logging.getLogger("postiz_async.batch")
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for what another run stores, before it counts as quiet."""
 
 LOOK_SECONDS = 10.0
@@ -250,7 +250,7 @@ class OtherRuns:
         if not self.comes_first(request):
             return request
         async with self._turn:
-            for pause in PAUSES:
+            for pause in LOOK_PAUSES:
                 request = await self._outage.read(partial(self._without_stored, request))
                 if not self.comes_first(request):
                     return request

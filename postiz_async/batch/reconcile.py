@@ -34,7 +34,7 @@ __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
 log = logging.getLogger("postiz_async.batch")
 
-_AROUND = timedelta(days=366)
+_SEARCHED = timedelta(days=366)
 """How far before the first and after the last date a post that somebody moved is looked for."""
 
 
@@ -208,7 +208,7 @@ async def _listed(
     await calendar.look([*moments, *moved])
     ids = [row.post_id for row in here if row.post_id is not None]
     if ids:
-        await calendar.search(ids, min(moments) - _AROUND, max(moments) + _AROUND)
+        await calendar.search(ids, min(moments) - _SEARCHED, max(moments) + _SEARCHED)
     return calendar
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from postiz_async.delivery.sweep import DUE_SOON
 from postiz_async.errors import BadRequestError, NotFoundError
 from postiz_async.wire import parse_date
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from postiz_async.resources.posts import Posts
 
 __all__ = [
-    "DUE_SOON",
     "MAY_LACK",
     "UNSEEN_END",
     "Mending",
@@ -49,9 +49,6 @@ async def delete_whole(posts: Posts, post: Post) -> None:
 
 
 T = TypeVar("T")
-
-DUE_SOON = 600.0
-"""Seconds before its date in which a half-made post is not touched: it may be published now."""
 
 MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
 UNSEEN_END = (
@@ -127,6 +124,5 @@ class Mending:
         return await self._outage.read(unless_due)
 
     def _is_due_soon(self, sent: SentRequest) -> bool:
-        due = parse_date(sent.body.date).timestamp()
-        is_draft = sent.body.type == "draft"
-        return not is_draft and due - self._postiz.scheduler.server_time() <= DUE_SOON
+        left = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
+        return sent.body.type != "draft" and left <= DUE_SOON.total_seconds()

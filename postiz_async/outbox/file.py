@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from postiz_async.delivery.lock import FileLock
 
 __all__ = [
-    "APPLICATION_ID",
-    "SCHEMA",
-    "SCHEMA_VERSION",
+    "OUTBOX_APPLICATION_ID",
+    "OUTBOX_SCHEMA_VERSION",
     "SELECT",
     "OutboxFile",
     "encode",
@@ -44,9 +43,9 @@ __all__ = [
 ]
 
 
-APPLICATION_ID = 0x506F7A6F
-SCHEMA_VERSION = 1
-SCHEMA = """
+OUTBOX_APPLICATION_ID = 0x506F7A6F
+OUTBOX_SCHEMA_VERSION = 1
+_SCHEMA = """
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -224,7 +223,7 @@ class OutboxFile:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_shared(
-                self.path, APPLICATION_ID, SCHEMA_VERSION, SCHEMA, durable=True
+                self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA, durable=True
             )
         return self._connection
 

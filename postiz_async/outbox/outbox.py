@@ -43,7 +43,7 @@ __all__ = ["Outbox"]
 
 log = logging.getLogger("postiz_async.outbox")
 
-FIRST_LOOK, LAST_LOOK = 0.25, 8.0
+FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 """Seconds between two looks at a ticket that another process works on; doubled each time."""
 
 
@@ -217,7 +217,7 @@ class Outbox:
         """
         check_seconds("timeout", timeout, zero=True, none=True)
         give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
-        look = FIRST_LOOK
+        look = FIRST_TICKET_LOOK
         while True:
             news = anyio.Event()
             self._waiters[ticket_id].add(news)
@@ -229,7 +229,7 @@ class Outbox:
                 is_mine = entry.owner == self._file.worker
                 with self._clock.move_on_after(left if is_mine else min(left, look)):
                     await news.wait()
-                look = min(2 * look, LAST_LOOK)
+                look = min(2 * look, LAST_TICKET_LOOK)
             finally:
                 self._forget(ticket_id, news)
 
