@@ -97,7 +97,7 @@ class Runner:
         return self._media.done
 
     def remarks(self) -> list[str]:
-        """What is to be said of channels that were paused."""
+        """Notes on channels that were paused."""
         names = {channel.id: channel.name for channel in self.job.channels.values()}
         return self._refusals.remarks(names, self._unsent)
 
@@ -110,7 +110,7 @@ class Runner:
 
         Args:
             request: what to send.
-            expect: is told that the request came, if it was announced.
+            expect: takes the request off the announced ones, if it was announced.
         """
         try:
             request = await self._without_paused(await self._with_media(request))
@@ -221,7 +221,7 @@ class Runner:
                 rows, text, rest = await self._send_growing(rest, size, tasks)
 
     async def _halve(self, rows: tuple[Row, ...], text: str, tasks: TaskGroup) -> Bisection:
-        """Find one guilty row; what does not tell anything of it is seen to in a task."""
+        """Find one guilty row; a result that says nothing about it is handled in a task."""
         search = Bisection(rows)
         while search.group:
             sent = await self._attempt(search.group)
@@ -325,7 +325,7 @@ class Runner:
         notes: Mapping[str, str] = _NONE,
         rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
-        """Write down what became of a lost request, and tell of all that has ended."""
+        """Write down what became of a lost request, and report all that has ended."""
         await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
         ended = {ref: (RowState.STORED, notes.get(ref, "")) for ref in stored}
         ended |= {ref: end for ref, end in others.items() if end[0] is RowState.UNDECIDED}

@@ -25,7 +25,7 @@ class Calendar:
     """The posts of the days that were looked at, by id.
 
     Args:
-        list_posts: `postiz.posts.list`, or one that is more patient.
+        list_posts: `postiz.posts.list`, or the same made through outages.
     """
 
     def __init__(self, list_posts: ListPosts) -> None:

@@ -5,11 +5,11 @@ goes on working after its caller is gone, it may not have begun, and the list ma
 replica. So absence is believed only when all of this is true:
 
 * behind the fence: a create that was sent after the loss has been answered;
-* settled: it was sent so long ago that no proxy holds it back any more (`quota.SILENT`);
+* settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
 * two looks, a pause apart, then show the same.
 
 What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
-is not sent again either. The last post that is found is suspect, see `Mending`.
+is not sent again either. The last post that is found is suspect, see `Repair`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import anyio
 from postiz_async.delivery.journal_file import FOUND_UNSURE
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
-from postiz_async.delivery.repair import MAY_LACK, UNSEEN_END, Mending
+from postiz_async.delivery.repair import MAY_LACK, UNSEEN_END, Repair
 from postiz_async.delivery.sweep import DUE_SOON
 from postiz_async.errors import QuotaError
 from postiz_async.quota import SILENT
@@ -123,14 +123,14 @@ class Accounts(Protocol):
 
 
 class LookUp:
-    """Looks up the lost requests of one job.
+    """Looks up the requests of one job whose answers were lost.
 
     Args:
         postiz: an open client.
         accounts: what the job sent.
         fence: of the job.
         outage: of the job.
-        on_doubt: `send` believes the fence and two looks alone when a request is due before it
+        on_doubt: with `send` the fence and two looks are enough when a request is due before it
             settles.
     """
 
@@ -149,10 +149,10 @@ class LookUp:
         self._fence = fence
         self._outage = outage
         self._on_doubt = on_doubt
-        self._list = outage.patient(postiz.posts.list)
+        self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
-        self._mending = Mending(postiz, outage)
+        self._repair = Repair(postiz, outage)
         self._moving = anyio.Lock()
         self._moved: set[str] = set()
 
@@ -191,12 +191,10 @@ class LookUp:
         notes = dict.fromkeys(others, FOUND_UNSURE)
         last = max(stored.keys() - others, default=-1)
         if last not in posts or await self._accounts.has_stored(stored[last]):
-            return LookUpResult(
-                stored, notes, gone
-            )  # what is written down as stored is left as it is
+            return LookUpResult(stored, notes, gone)  # a post known as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
-        end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
+        end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
         if end == "removed":
             del stored[last]
         if end == "unsure":

@@ -121,10 +121,10 @@ SKEW = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`found`: place in the request to post id. `strange`: ids that fit no place."""
+    """`found`: place in the request to post id. `unmatched`: ids that fit no place."""
 
     found: Mapping[int, str]
-    strange: tuple[str, ...]
+    unmatched: tuple[str, ...]
 
 
 def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAY_LACK",
     "UNSEEN_END",
-    "Mending",
+    "Repair",
     "delete_whole",
 ]
 
@@ -59,23 +59,23 @@ UNSEEN_END = (
 RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
 
 
-class Mending:
-    """Makes half-made posts whole."""
+class Repair:
+    """Repairs posts that the server may have stored in part."""
 
     def __init__(self, postiz: Client, outage: Outage) -> None:
         self._postiz = postiz
         self._outage = outage
 
-    async def mend(
+    async def complete(
         self, sent: SentRequest, place: int, post: Post, *, has_ended: bool
     ) -> RepairResult:
-        """Make the last post of a request whole.
+        """Give the last post of a request what it may lack, or delete it.
 
         Args:
             sent: the request.
             place: of the post in it.
             post: as it is listed at the request's date.
-            has_ended: the server is surely not at work on the request any more.
+            has_ended: the server is certainly not working on the request any more.
 
         Returns:
             `whole`; `removed`, it is to be sent again; or `unsure`, nothing could be done.

@@ -12,8 +12,8 @@
 | any     | an equal one without our mark           | EQUAL                              |
 | any     | the channel is gone                     | HIDDEN: nothing of it is listed    |
 
-Nothing of it is ever sent again. Only a double is deleted, and only when it is surely ours,
-untouched and not due soon.
+Nothing is sent again. Only a double is deleted, and only when it certainly bears our mark, nobody
+edited it, and it is not due soon.
 
 Several hosts may run a campaign, each with a journal of its own, and sweep at the same time. So
 which post of a row stays does not depend on the journal: of those that bear its mark, the one that
@@ -76,7 +76,7 @@ class SweepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One post of one request of ours, as it was sent."""
+    """One post of a request of this job, as it was sent."""
 
     ref: str
     request: int
@@ -229,7 +229,7 @@ _HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
 def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
-    """Ids of posts of other runs that are surely whole, with their thread and publishing job.
+    """Ids of posts of other runs that are certainly whole, with their thread and publishing job.
 
     The server makes the posts of a request one after another, and those of a request share an
     instant; so all are whole but the last.
@@ -340,9 +340,9 @@ class _Look:
         for post in self.foreign:
             channel = post.integration.id if post.integration is not None else ""
             alike = by_second.get((channel, _second(stored_at(post))), [])
-            twin = next((intent for intent in alike if intent.says(post)), None)
-            if twin is not None:
-                yield SweepResult(SweepState.EQUAL, twin.ref, post)
+            equal = next((intent for intent in alike if intent.says(post)), None)
+            if equal is not None:
+                yield SweepResult(SweepState.EQUAL, equal.ref, post)
 
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
         """The row whose mark a post carries: first one that misses its post, then any."""

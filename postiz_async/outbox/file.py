@@ -151,14 +151,14 @@ class OutboxFile:
                     lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
                 )
                 self._lock = self._workers.enter(self.worker)
-                return self._strange()
+                return self._unowned()
             except BaseException:
                 self._leave()
                 raise
 
         return await self._run(work, undo=lambda _: self._leave())
 
-    def _strange(self) -> int:
+    def _unowned(self) -> int:
         cursor = self._connected().execute(
             "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
             "GROUP BY owner",
@@ -186,7 +186,7 @@ class OutboxFile:
     def _leave(self) -> None:
         self._close()
         if self._lock is not None:
-            self._workers.bury(self._lock)
+            self._workers.remove(self._lock)
 
     async def _run(self, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
         """Run `work` in a thread, one at a time and to its end."""
@@ -337,7 +337,7 @@ class OutboxFile:
             )
         finally:
             if lock is not None:
-                self._workers.bury(lock)
+                self._workers.remove(lock)
 
     # -------------------------------------------------------------- sending
 

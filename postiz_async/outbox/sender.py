@@ -47,11 +47,11 @@ log = logging.getLogger("postiz_async.outbox")
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 20.0
 """Seconds between two looks for what a dead worker left; longer while there is nothing to do."""
 
-AT_THE_GATE = 100
+MAX_WAITING = 100
 """Entries that wait for the quota at once; others that are due earlier join them."""
 
 _OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
-"""Errors that say something of one hand-over; any other would meet every one and is waited out."""
+"""Errors about one hand-over; any other would meet all of them, and is waited out."""
 
 _UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"
 
@@ -63,7 +63,7 @@ class OutboxSender:
         postiz: the client.
         file: of this worker.
         options: what is done in doubt.
-        on_step: told of each ticket of which something new is known.
+        on_step: is called with each ticket whose state changed.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class OutboxSender:
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
-        adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
+        adopted, entries = await self._file.take_stock(frozenset(self._active), MAX_WAITING)
         if adopted:
             log.info("took over %d hand-overs of workers that are gone", adopted)
         if not entries and not self._active:
@@ -225,7 +225,7 @@ class _EntryRecord:
         return self.entry.request(self.entry.body.date)
 
     async def may_leave(self) -> bool:
-        """Whether it was withdrawn the file tells when the intent is written down."""
+        """A hand-over that was withdrawn is noticed when its intent is written down."""
         return True
 
     async def shift(self, date: int) -> bool:

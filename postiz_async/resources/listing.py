@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_POLL",
     "LONGEST_POLL",
+    "SEARCHED",
     "PublishWatcher",
     "WakeSignal",
     "around",
@@ -101,7 +102,7 @@ FIRST_CHUNK = timedelta(days=7)
 """The length of the first list; the others adapt to the answers."""
 
 SEARCHED = timedelta(days=366)
-"""How far before and after today a post is looked for by its id."""
+"""How far before and after today, or its date, a post is looked for by its id."""
 
 
 SHORTEST_POLL = 1.0
