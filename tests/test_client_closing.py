@@ -14,7 +14,7 @@ import pytest
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
 from postiz_async.clock import JumpingClock
-from postiz_async.outbox.file import APPLICATION_ID, SCHEMA_VERSION
+from postiz_async.outbox.file import OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION
 from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport
@@ -199,8 +199,8 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
 ) -> None:
     path = tmp_path / "outbox.sqlite"
     with closing(sqlite3.connect(path)) as connection:  # not as we make it
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA application_id = {OUTBOX_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {OUTBOX_SCHEMA_VERSION}")
         connection.execute("CREATE TABLE entries (ended_at REAL)")
     async with sandbox:
         with pytest.raises(StoreError, match="cannot be used: no such column"):

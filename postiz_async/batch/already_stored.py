@@ -157,7 +157,7 @@ def find_rows(
     for post in list(posts.values()):
         ref = by_mark.get(listed_ref(post.settings))
         if ref is None and post.settings is None:
-            fits = (i.ref for i in written[stored_at(post)] if _says(i, post))
+            fits = (i.ref for i in written[stored_at(post)] if i.equals(post))
             ref = next((each for each in fits if each in refs and each not in found.ours), None)
         if ref is not None:
             found.ours.setdefault(ref, []).append(post)
@@ -165,7 +165,7 @@ def find_rows(
     rest = [
         post
         for post in posts.values()  # what is surely another row's is no post of this one
-        if not any(_says(intent, post) for intent in written[stored_at(post)])
+        if not any(intent.equals(post) for intent in written[stored_at(post)])
         and (post.settings is None or listed_ref(post.settings) not in client_refs.all)
     ]
     missing = [row for row in rows if row.ref not in found.ours]
@@ -217,15 +217,6 @@ def decide(
         else:
             decision.ask.append(ref)
     return decision
-
-
-def _says(intent: Intent, post: Post) -> bool:
-    """Whether a post at the instant of a request of ours may be this one of its posts."""
-    return (
-        post.integration is not None
-        and post.integration.id == intent.item.integration.id
-        and same_text(intent.item.value[0].content, post.content, short_link=intent.short_link)
-    )
 
 
 def already_there(

@@ -18,7 +18,7 @@ from postiz_async.batch.other_runs import OtherRuns
 from postiz_async.batch.plan import AHEAD, Limits, Moment, Planner
 from postiz_async.batch.preflight import Origin, check_campaign, journal_path, reading_of
 from postiz_async.batch.reconcile import sweep_journal
-from postiz_async.batch.results import Afterwards
+from postiz_async.batch.results import RunResults
 from postiz_async.batch.resume import past_of, write_rows
 from postiz_async.batch.row_state import as_sent, is_changed, is_unsent, is_unstored, with_changes
 from postiz_async.batch.run import Runner
@@ -64,7 +64,7 @@ _EXACT = (
 )
 
 
-class Batch(Afterwards):
+class Batch(RunResults):
     """A campaign and what became of it.
 
         async with postiz.batch("campaign.csv") as batch:
@@ -109,7 +109,7 @@ class Batch(Afterwards):
         self._skip_invalid = skip_invalid
         self._adopted: list[RowRecord] = []
         self.remarks: list[str] = [_EXACT] if exact_seconds else []
-        """What is to be said of the run as a whole."""
+        """Notes on the run as a whole."""
         self._journal: Journal | None = None
         self._known: Checked | None = None
         self._arranged: Arrangement | None = None
@@ -138,7 +138,7 @@ class Batch(Afterwards):
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What the server accepts and you may regret; nothing stops for it."""
+        """What the server accepts but probably is not meant; nothing stops for it."""
         return self._checked.warnings
 
     @property
@@ -330,7 +330,7 @@ class Batch(Afterwards):
 
     async def _open_job(self) -> Job:
         outage = Outage.of(self._postiz)
-        calendar = Calendar(outage.patient(self._postiz.posts.list))
+        calendar = Calendar(outage.wrap(self._postiz.posts.list))
         if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
             journal = await self._open_journal()
             records = await journal.rows()

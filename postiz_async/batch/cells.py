@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from postiz_async.batch.options import MOST, read_span
+from postiz_async.batch.options import MAX_ALIGN
 from postiz_async.batch.rows import COLUMNS, Row
 from postiz_async.batch.values import DateProblem, Template, find_zone, read_wall, to_moment
 from postiz_async.errors import Problem, describe_json_error
+from postiz_async.models.durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
@@ -332,9 +333,11 @@ class RowReader:
         text = shown("" if value is None else value).strip()
         if not text:
             return None
-        span = read_span(text)
-        if span is None or span > MOST:
-            self._wrong("tolerance", f"{text!r} is no time up to {MOST.days} days", "15m, 1h or 0")
+        span = read_duration(text)
+        if span is None or span > MAX_ALIGN:
+            self._wrong(
+                "tolerance", f"{text!r} is no time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
+            )
         return span
 
     def _whole_number(self, name: str) -> int | None:

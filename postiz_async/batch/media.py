@@ -13,6 +13,7 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     UploadError,
 )
+from postiz_async.uploads import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from postiz_async.uploads import FileFacts
 
 __all__ = ["MediaUploads"]
-
-AT_ONCE = 3
 
 
 class MediaUploads:

@@ -1,17 +1,17 @@
-"""What the user of a batch may choose, and how it is written: `15m`, `1h`, `0`."""
+"""What the user of a batch may choose."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from postiz_async.delivery.options import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
+from postiz_async.models.durations import read_duration
 
 __all__ = [
-    "MOST",
+    "MAX_ALIGN",
     "BatchOptions",
     "Existing",
     "Late",
@@ -20,8 +20,6 @@ __all__ = [
     "checked_late",
     "read_align",
     "read_late",
-    "read_span",
-    "written",
 ]
 
 
@@ -42,10 +40,6 @@ class BatchOptions:
     """Dates are sent without the milliseconds that would mark their request."""
 
 
-_SHIFT = re.compile(r"shift=(\d{1,6})([smhd])")
-_TOLERANCE_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
 def read_late(text: str) -> Late:
     """`skip`, `send`, or `shift=15m` with s, m, h or d.
 
@@ -56,46 +50,26 @@ def read_late(text: str) -> Late:
         return "skip"
     if text == "send":
         return "send"
-    match = _SHIFT.fullmatch(text)
-    if match is None:
+    shift = read_duration(text.removeprefix("shift=")) if text.startswith("shift=") else None
+    if shift is None:
         raise ConfigurationError(f"late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
-    return checked_late(timedelta(**{_TOLERANCE_UNITS[match[2]]: int(match[1])}))
+    return checked_late(shift)
 
 
-MOST = timedelta(days=7)
-"""Further no date moves."""
-
-_SPAN = re.compile(r"(\d{1,6})\s?([smhd])|0+", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def read_span(text: str) -> timedelta | None:
-    """A number with s, m, h or d, or 0; None if it is something else."""
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        return None
-    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match[2] else timedelta(0)
-
-
-def written(span: timedelta) -> str:
-    """A time as `read_span` reads it: `15m`, `90s`, `2d`."""
-    seconds = int(span.total_seconds())
-    for unit, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds and seconds % unit == 0:
-            return f"{seconds // unit}{letter}"
-    return f"{seconds}s"
+MAX_ALIGN = timedelta(days=7)
+"""No date moves further."""
 
 
 def read_align(text: str) -> timedelta:
-    """The same from a command line.
+    """How far dates may move: `15m`, `1h`, `0`.
 
     Raises:
-        ConfigurationError: it is no such time, or longer than a week.
+        ConfigurationError: it is not written like that, or longer than a week.
     """
-    span = read_span(text)
-    if span is None:
+    align = read_duration(text)
+    if align is None:
         raise ConfigurationError(f"align is {text!r}; say how far, like 15m (s, m, h or d) or 0.")
-    return checked_align(span)
+    return checked_align(align)
 
 
 def checked_align(align: timedelta) -> timedelta:
@@ -104,8 +78,8 @@ def checked_align(align: timedelta) -> timedelta:
     Raises:
         ConfigurationError: it is negative, no whole seconds, or longer than a week.
     """
-    if not timedelta(0) <= align <= MOST or align.microseconds:
+    if not timedelta(0) <= align <= MAX_ALIGN or align.microseconds:
         raise ConfigurationError(
-            f"Dates cannot move by {align}; say whole seconds from 0 to {MOST.days} days."
+            f"Dates cannot move by {align}; say whole seconds from 0 to {MAX_ALIGN.days} days."
         )
     return align

@@ -56,7 +56,7 @@ __all__ = ["OtherRuns"]
 
 log = logging.getLogger("postiz_async.batch")
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for what another run stores, before it counts as quiet."""
 
 LOOK_SECONDS = 10.0
@@ -100,7 +100,7 @@ class OtherRuns:
     ) -> None:
         self.client_refs = client_refs
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
-        """Is told by `tell` of rows that were taken over while the job ran."""
+        """Gets the rows that were taken over while the job ran; see `report`."""
         self._postiz = postiz
         self._outage = outage
         self._choices = choices
@@ -110,7 +110,7 @@ class OtherRuns:
         self._journal: Journal | None = None
         self._copies: list[Copy] = []
         self._taken: list[Taken] = []
-        self._untold: list[RowRecord] = []
+        self._unreported: list[RowRecord] = []
         self._refs: set[str] = set()
         """Rows that were taken over."""
         self._gives_way = False
@@ -147,7 +147,7 @@ class OtherRuns:
             now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
             await calendar.span(now - _NOW_WAS, now)
         posts = list(calendar.posts.values())
-        self._judge(rows, posts, self._past, known=known, to_send=to_send)
+        self._decide(rows, posts, self._past, known=known, to_send=to_send)
         self._past = replace(self._past, sent=())  # which is much, and asked for again if needed
 
     async def write_down(self, journal: Journal) -> list[RowRecord]:
@@ -165,7 +165,7 @@ class OtherRuns:
         self._refs.update(record.ref for record in records)
         return records
 
-    def _judge(
+    def _decide(
         self,
         rows: Sequence[Row],
         posts: Sequence[Post],
@@ -227,14 +227,14 @@ class OtherRuns:
         posts = await self._listed(request.rows)
         asked = [row.at(row.asked_for) for row in request.rows]
         found = self._find(asked, posts, await self._past_by_now())
-        twins = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
-        if any(post.id < ids[ref] for ref, post in twins):
+        others = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
+        if any(post.id < ids[ref] for ref, post in others):
             self._another_is_at_work()
 
-    async def tell(self) -> None:
-        """Tell of the rows that were taken over."""
-        untold, self._untold = self._untold, []
-        await self.on_taken(untold)
+    async def report(self) -> None:
+        """Report the rows that were taken over since the last time."""
+        taken, self._unreported = self._unreported, []
+        await self.on_taken(taken)
 
     def over(self) -> None:
         """The first request of a burst has ended, however it did."""
@@ -250,7 +250,7 @@ class OtherRuns:
         if not self.comes_first(request):
             return request
         async with self._turn:
-            for pause in PAUSES:
+            for pause in LOOK_PAUSES:
                 request = await self._outage.read(partial(self._without_stored, request))
                 if not self.comes_first(request):
                     return request
@@ -273,12 +273,12 @@ class OtherRuns:
         asked = [row.at(row.asked_for) for row in rows]
         if self._find(asked, posts, self._past).is_something:
             refs = {row.ref for row in rows}
-            self._judge(asked, posts, await self._past_by_now(), known=refs, to_send=refs)
+            self._decide(asked, posts, await self._past_by_now(), known=refs, to_send=refs)
             if self._taken:
                 self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):
                 taken = await self.write_down(self._journal)
-                self._untold += taken  # not before: meanwhile others may have told of those there
+                self._unreported += taken  # not before: others may have reported those meanwhile
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
     async def _past_by_now(self) -> Past:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from postiz_async.concurrency import in_thread
-from postiz_async.delivery.findings import judged
+from postiz_async.delivery.findings import with_findings
 from postiz_async.delivery.journal import Journal, read_summary
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.pauses import PAUSES, Outage
-from postiz_async.delivery.repair import Mending, delete_whole
+from postiz_async.delivery.repair import Repair, delete_whole
 from postiz_async.delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
+from postiz_async.resources.listing import SEARCHED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
 log = logging.getLogger("postiz_async.batch")
-
-_AROUND = timedelta(days=366)
-"""How far before the first and after the last date a post that somebody moved is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +109,26 @@ async def sweep_journal(
         postiz: the client.
         journal: of the job.
         with_open: False leaves rows of requests alone that are to be looked up anyway. Those that
-            may be half made are left to the look-up in any case, as far as only it can mend them.
+            may be half made are left to the look-up in any case, as far as only it can repair them.
         delete_doubles: see `reconcile`.
     """
     look = await _look(postiz, journal, with_open=with_open)
-    doomed = look.doomed
-    if doomed:  # nothing is deleted that one look alone shows: another host may be at it too
+    deletable = look.deletable
+    if deletable:  # another host may delete too, so a single look is not enough
         look = await _look(postiz, journal, with_open=with_open)
-        doomed &= look.doomed
+        deletable &= look.deletable
     rows, listed = look.rows, look.listed.posts
     found = suspects(look.results, look.requests, rows, listed.values())
-    unsure = await _make_whole(postiz, found)
+    unsure = await _repair_adopted(postiz, found)
     left = {r for each in look.in_doubt if not unsure.isdisjoint(each.refs) for r in each.refs}
     results = [each for each in look.keeping_own(unsure) if each.ref not in left]
     doubles = {
         result.post.id: result.post
         for result in results
-        if result.post is not None and result.post.id in doomed and result.ref not in unsure
+        if result.post is not None and result.post.id in deletable and result.ref not in unsure
     }
     removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
-    await journal.found(judged(rows, results, removed=removed, unsure=unsure))
+    await journal.found(with_findings(rows, results, removed=removed, unsure=unsure))
     summed = _summed(results, rows, lacking_tags(results, intents(look.requests)))
     return replace(summed, doubles=len(doubles.keys() - removed))
 
@@ -146,7 +144,7 @@ class _Comparison:
     results: Sequence[SweepResult]
 
     @property
-    def doomed(self) -> set[str]:
+    def deletable(self) -> set[str]:
         """Ids of the doubles that may be deleted."""
         return {v.post.id for v in self.results if v.may_delete and v.post is not None}
 
@@ -208,17 +206,17 @@ async def _listed(
     await calendar.look([*moments, *moved])
     ids = [row.post_id for row in here if row.post_id is not None]
     if ids:
-        await calendar.search(ids, min(moments) - _AROUND, max(moments) + _AROUND)
+        await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
     return calendar
 
 
-async def _make_whole(postiz: BatchClient, found: Iterable[Suspect]) -> set[str]:
+async def _repair_adopted(postiz: BatchClient, found: Iterable[Suspect]) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    repair = Mending(postiz, Outage.of(postiz))
+    repair = Repair(postiz, Outage.of(postiz))
     return {
         each.ref
         for each in found
-        if await repair.mend(each.sent, each.place, each.post, has_ended=False) == "unsure"
+        if await repair.complete(each.sent, each.place, each.post, has_ended=False) == "unsure"
     }
 
 

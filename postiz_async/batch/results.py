@@ -1,4 +1,4 @@
-"""What may be asked of a campaign once it was run: how it went, and whether it is out."""
+"""What a campaign tells once it was run: how it went, and whether its posts are published."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from postiz_async.delivery.client import BatchClient
     from postiz_async.delivery.journal import Journal
 
-__all__ = ["Afterwards"]
+__all__ = ["RunResults"]
 
 
-class Afterwards(ABC):
-    """The half of a batch that looks back."""
+class RunResults(ABC):
+    """What a batch tells about its run: the base of `Batch`."""
 
     journal_path: Path
     remarks: list[str]

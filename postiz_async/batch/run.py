@@ -19,7 +19,7 @@ from postiz_async.batch.plan import Limits, PlannedRequest, plan
 from postiz_async.batch.row_state import new_records
 from postiz_async.batch.send import RequestSender, may_return
 from postiz_async.delivery.journal import RowState
-from postiz_async.delivery.lookup import Fence, LookUp
+from postiz_async.delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
 from postiz_async.delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.resources.matching import stored_at
@@ -56,7 +56,9 @@ class Runner:
         self._refusals = Refusals()
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
-        self._look_up = LookUp(job.postiz, job.journal, self._fence, job.outage)
+        self._look_up = LookUp(
+            job.postiz, job.journal, self._fence, job.outage, on_doubt=job.choices.on_doubt
+        )
         self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
         self._sender = RequestSender(job, self._fence, self._media.medium)
         job.others.on_taken = self._taken
@@ -95,7 +97,7 @@ class Runner:
         return self._media.done
 
     def remarks(self) -> list[str]:
-        """What is to be said of channels that were paused."""
+        """Notes on channels that were paused."""
         names = {channel.id: channel.name for channel in self.job.channels.values()}
         return self._refusals.remarks(names, self._unsent)
 
@@ -108,7 +110,7 @@ class Runner:
 
         Args:
             request: what to send.
-            expect: is told that the request came, if it was announced.
+            expect: takes the request off the announced ones, if it was announced.
         """
         try:
             request = await self._without_paused(await self._with_media(request))
@@ -219,7 +221,7 @@ class Runner:
                 rows, text, rest = await self._send_growing(rest, size, tasks)
 
     async def _halve(self, rows: tuple[Row, ...], text: str, tasks: TaskGroup) -> Bisection:
-        """Find one guilty row; what does not tell anything of it is seen to in a task."""
+        """Find one guilty row; a result that says nothing about it is handled in a task."""
         search = Bisection(rows)
         while search.group:
             sent = await self._attempt(search.group)
@@ -293,33 +295,27 @@ class Runner:
         is_broken: bool = False,
     ) -> None:
         """Find out what became of a request, adopt what is stored, send the rest again."""
-        hurry = self.job.choices.on_doubt == "send"
         try:
-            found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
+            found = await self._look_up.find(sent, age=age, is_broken=is_broken)
         except (APIConnectionError, ServerError):
-            if self._is_in_doubt(sent):
+            if self._look_up.is_in_doubt(sent):
                 await self._settle(sent, dict.fromkeys(sent.refs, (RowState.UNDECIDED, _UNSEEN)))
             raise
         stored = {sent.refs[place]: post_id for place, post_id in found.stored.items()}
         notes = {sent.refs[place]: note for place, note in found.notes.items()}
-        fate = (
-            (RowState.UNDECIDED, _IN_DOUBT) if self._is_in_doubt(sent) else (RowState.PLANNED, "")
-        )
+        is_in_doubt = self._look_up.is_in_doubt(sent)
+        rest = (RowState.UNDECIDED, _UNDECIDED) if is_in_doubt else (RowState.PLANNED, "")
         others = {
-            ref: fate if ref in rows else (RowState.SKIPPED, _GONE)
+            ref: rest if ref in rows else (RowState.SKIPPED, _NOT_IN_FILE)
             for ref in sent.refs
             if ref not in stored
         }
-        others |= {sent.refs[place]: (RowState.UNDECIDED, _HIDDEN) for place in found.gone}
+        others |= {sent.refs[place]: (RowState.UNDECIDED, HIDDEN) for place in found.gone}
         await self._settle(sent, others, stored, notes, rows)
         again = tuple(rows[ref] for ref, (state, _) in others.items() if state is RowState.PLANNED)
         if again:
             await self.job.journal.put(new_records(again, self.job.channels))
             await self._replan(again)
-
-    def _is_in_doubt(self, sent: SentRequest) -> bool:
-        """Whether a request's date passed before its absence was proved, and nobody said send."""
-        return self.job.choices.on_doubt == "skip" and self._look_up.is_over(sent)
 
     async def _settle(
         self,
@@ -329,7 +325,7 @@ class Runner:
         notes: Mapping[str, str] = _NONE,
         rows: Mapping[str, Row] = _NO_ROWS,
     ) -> None:
-        """Write down what became of a lost request, and tell of all that has ended."""
+        """Write down what became of a lost request, and report all that has ended."""
         await self.job.journal.settle(sent.id, stored=stored, others=others, notes=notes)
         ended = {ref: (RowState.STORED, notes.get(ref, "")) for ref in stored}
         ended |= {ref: end for ref, end in others.items() if end[0] is RowState.UNDECIDED}
@@ -360,16 +356,9 @@ class Runner:
             await self._on_outcome(Outcome(row.number, row.ref, state, None, note))
 
 
-_GONE = "not in the campaign file any more"
+_NOT_IN_FILE = "not in the campaign file any more"
 _WHAT_TO_DO = "look for it in Postiz: if it is not there, give the row a later date and run again"
-_IN_DOUBT = (
-    "its answer was lost, and its date passed before it was certain that it is not stored; "
-    f"{_WHAT_TO_DO}"
-)
-_HIDDEN = (
-    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
-    "it is not sent again"
-)
+_UNDECIDED = f"{IN_DOUBT}; {_WHAT_TO_DO}"
 _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 
 

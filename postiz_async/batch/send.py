@@ -203,7 +203,7 @@ class RequestSender:
             guilty = self._guilty(request, result)
         finally:
             others.over()
-        await others.tell()
+        await others.report()
         return SentRows(request, result, guilty)
 
     def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:

@@ -112,7 +112,7 @@ class _Wait:
         self._patience = patience
         self._waiting: dict[str, RowRecord] = {}
         self._ended: dict[str, int] = dict.fromkeys(("published", "failed", "stuck", "gone"), 0)
-        self._calendar = Calendar(Outage.of(postiz).patient(postiz.posts.list))
+        self._calendar = Calendar(Outage.of(postiz).wrap(postiz.posts.list))
         self._swept: set[tuple[str, float]] = set()
         self._pause = 0.0
         self._looked_at = 0.0

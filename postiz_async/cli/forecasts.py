@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async.batch.options import written
 from postiz_async.cli.output import Output, count, date_range, moment, near_moment, problem_objects
 from postiz_async.errors import describe_seconds
+from postiz_async.models.durations import write_duration
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -49,7 +49,7 @@ def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
         "moved": forecast.moved,
         "estimates": [
             {
-                "align": None if each.align is None else written(each.align),
+                "align": None if each.align is None else write_duration(each.align),
                 "limit": each.limit,
                 "requests": each.requests,
                 "windows": each.windows,
@@ -91,7 +91,7 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
     rows: list[list[str]] = []
     for align in (None, moved.align):
         cells = [each for each in forecast.estimates if each.align == align]
-        name = "as written" if align is None else f"moved by {written(align)}"
+        name = "as written" if align is None else f"moved by {write_duration(align)}"
         name = "moved by tolerances" if align == timedelta(0) else name
         rows.append([name, f"{cells[0].requests:,}", *(_cost(cell, zone) for cell in cells)])
     output.say("")
@@ -100,7 +100,7 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
     if forecast.moved:
         output.say(f"{count(forecast.moved, 'post')} move so that they share requests.")
     elif moved.align:
-        by = written(moved.align)
+        by = write_duration(moved.align)
         output.say(f"To let dates move by up to {by}: --align {by}")
 
 

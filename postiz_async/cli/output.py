@@ -35,7 +35,7 @@ __all__ = [
     "short_moment",
 ]
 
-MAX_PROBLEMS = 50
+MAX_SHOWN = 50
 _UNPRINTABLE = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
 )
@@ -112,10 +112,10 @@ class Output:
         """Say what is wrong with the input."""
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
-        for problem in problems[:MAX_PROBLEMS]:
+        for problem in problems[:MAX_SHOWN]:
             self.err.print(Text(printable(f"  {problem}")))
-        if len(problems) > MAX_PROBLEMS:
-            self.err.print(Text(f"  ... and {len(problems) - MAX_PROBLEMS} more (--json has all)"))
+        if len(problems) > MAX_SHOWN:
+            self.err.print(Text(f"  ... and {len(problems) - MAX_SHOWN} more (--json has all)"))
 
     def fault(self, message: str) -> None:
         """Say on stderr what went wrong."""

@@ -38,7 +38,7 @@ __all__ = [
 _REFRESH = 0.1
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
-QUIET = 30
+RARER = 30
 """So many times as rare are lines while only the quota is waited for."""
 _LABEL = 8
 _BAR = 20
@@ -130,7 +130,7 @@ class RunDisplay:
         while True:
             await asyncio.sleep(self._line_every)
             ended = self._states.total()
-            if ended != seen or time.monotonic() - said_at >= self._line_every * QUIET:
+            if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
 

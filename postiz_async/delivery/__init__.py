@@ -1,1 +1,15 @@
-"""What exactness needs: the journal, marks, matching. Shared by batches and single calls."""
+"""What must survive a crash: how requests of campaigns and of the outbox are sent exactly once.
+
+The server has no idempotency key, so a request that may have been carried out is never just sent
+again. `send` has the law of sending, `lookup` finds out what became of a request whose answer was
+lost, `sweep` holds what is stored against what the server lists. Words that are used throughout:
+
+* **intent**: the request as it leaves, written down before its first byte is sent.
+* **record**: where a job writes its requests down: the journal of a campaign, the outbox's file.
+* **mark**: what a post is known by in the server's list: the milliseconds of its request's date,
+  and the `client_ref` in its settings.
+* **fence**: a create that was answered. What was sent before it does not begin after it.
+* **look-up**: looking for the posts of a request until it is certain which are stored.
+* **sweep**: comparing a whole journal with the list: what people moved, deleted or doubled.
+* **outage**: the time in which Postiz does not answer; a whole job waits for its end together.
+"""

@@ -1,4 +1,4 @@
-"""Results of a sweep to what the journal and the report say of the rows. PURE."""
+"""From the results of a sweep to what the journal and the report say of the rows. PURE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postiz_async.delivery.journal_file import RowRecord
     from postiz_async.delivery.sweep import SweepResult
 
-__all__ = ["FOUND_UNSURE", "day_and_time", "judged"]
+__all__ = ["FOUND_UNSURE", "day_and_time", "with_findings"]
 
 _FINDINGS = {
     SweepState.DOUBLED: Finding.DOUBLED,
@@ -30,14 +30,14 @@ _WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
 """The weightiest first."""
 
 
-def judged(
+def with_findings(
     rows: Mapping[str, RowRecord],
     results: Iterable[SweepResult],
     *,
     removed: Collection[str] = (),
     unsure: Collection[str] = (),
 ) -> list[RowRecord]:
-    """The rows of which the results say something new.
+    """The rows that the results of a sweep change, with their findings.
 
     Args:
         rows: of the journal, by ref.
@@ -50,17 +50,17 @@ def judged(
         by_ref[result.ref].append(result)
     notes = dict.fromkeys(unsure, FOUND_UNSURE)
     after = {
-        ref: _row(rows[ref], said, removed, notes.get(ref, FOUND)) for ref, said in by_ref.items()
+        ref: _row(rows[ref], found, removed, notes.get(ref, FOUND)) for ref, found in by_ref.items()
     }
     return [row for ref, row in after.items() if row != rows[ref]]
 
 
 def _row(
-    row: RowRecord, said: Sequence[SweepResult], removed: Collection[str], note: str
+    row: RowRecord, results: Sequence[SweepResult], removed: Collection[str], note: str
 ) -> RowRecord:
-    findings = [_finding(each, removed) for each in said if each.state in _FINDINGS]
-    texts = [text for result in said if (text := _text(result, removed))]
-    for result in said:
+    findings = [_finding(each, removed) for each in results if each.state in _FINDINGS]
+    texts = [text for result in results if (text := _text(result, removed))]
+    for result in results:
         row = _adopted(row, result, note)
     if findings:
         weightiest = min(findings, key=_WEIGHT.index)
@@ -76,7 +76,7 @@ def _finding(result: SweepResult, removed: Collection[str]) -> Finding:
 
 
 def _adopted(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
-    """The row with the post and the date that the server has; the mark is no part of a date."""
+    """The row with the post and the date that the server has; marks are not part of a date."""
     if result.post is None or result.state not in {
         SweepState.FINE,
         SweepState.MOVED,

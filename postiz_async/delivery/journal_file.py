@@ -53,7 +53,7 @@ __all__ = [
     "read_summary",
 ]
 
-APPLICATION_ID = 0x506F7A6A
+_APPLICATION_ID = 0x506F7A6A
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE rows (
@@ -347,7 +347,7 @@ def _create(path: Path, campaign: str, base_url: str) -> None:
     fresh.unlink(missing_ok=True)
     with closing(private_files.connect(fresh)) as connection:
         connection.executescript(
-            f"PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA application_id = {_APPLICATION_ID}; "
             f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"
         )
         values = {"campaign": campaign, "campaign_id": campaign, "base_url": base_url}
@@ -365,7 +365,7 @@ def _check(path: Path) -> None:
     if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
         raise _damaged(path, "it does not begin like a journal")
     version, application = struct.unpack(">I4xI", head[60:72])
-    if application != APPLICATION_ID:
+    if application != _APPLICATION_ID:
         raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
     if version not in {SCHEMA_VERSION, *MIGRATIONS}:
         raise BatchError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async.resources.chunks import Chunks
+from postiz_async.resources.chunks import TICK, Chunks
 from postiz_async.resources.matching import stored_at
 
 if TYPE_CHECKING:
@@ -14,20 +14,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async.models.posts import Post
-    from postiz_async.resources.listing import ListPosts
+    from postiz_async.resources.chunks import ListPosts
 
 __all__ = ["Calendar"]
 
 DAY = timedelta(days=1)
-
-_TICK = timedelta(milliseconds=1)
 
 
 class Calendar:
     """The posts of the days that were looked at, by id.
 
     Args:
-        list_posts: `postiz.posts.list`, or one that is more patient.
+        list_posts: `postiz.posts.list`, or the same made through outages.
     """
 
     def __init__(self, list_posts: ListPosts) -> None:
@@ -40,7 +38,7 @@ class Calendar:
         """List the days of these moments that were not listed before."""
         days = {moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in moments}
         for day in sorted(days - self._days):
-            await self.span(day, day + DAY - _TICK)
+            await self.span(day, day + DAY - TICK)
             self._days.add(day)
 
     def forget(self) -> None:
@@ -58,12 +56,10 @@ class Calendar:
         self, start: datetime, end: datetime, *, until_seen: AbstractSet[str] = frozenset()
     ) -> None:
         """List a long range, or as much of it as it takes to see certain posts."""
-        for chunk in self._chunks.of(start, end):
-            listed = await self._list(start=chunk.start, end=chunk.end)
+        async for _, listed in self._chunks.lists(self._list, start, end):
             self.posts.update((post.id, post) for post in listed)
             if until_seen and until_seen <= self.posts.keys():
                 return
-            self._chunks.read(chunk, listed)
 
     def moments(self) -> list[datetime]:
         """The exact dates of the posts that were seen."""

@@ -5,11 +5,11 @@ goes on working after its caller is gone, it may not have begun, and the list ma
 replica. So absence is believed only when all of this is true:
 
 * behind the fence: a create that was sent after the loss has been answered;
-* settled: `SETTLE` seconds have passed since the request was sent;
+* settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
 * two looks, a pause apart, then show the same.
 
 What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
-is not sent again either. The last post that is found is suspect, see `Mending`.
+is not sent again either. The last post that is found is suspect, see `Repair`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ import anyio
 from postiz_async.delivery.journal_file import FOUND_UNSURE
 from postiz_async.delivery.listing import Calendar
 from postiz_async.delivery.matching import match_moved, match_request
-from postiz_async.delivery.repair import DUE_SOON, MAY_LACK, UNSEEN_END, Mending
+from postiz_async.delivery.repair import MAY_LACK, UNSEEN_END, Repair
+from postiz_async.delivery.sweep import DUE_SOON
 from postiz_async.errors import QuotaError
+from postiz_async.quota import SILENT
 from postiz_async.resources.matching import stored_at
 from postiz_async.wire import parse_date
 from postiz_async.wire.endpoints import LIST_POSTS
@@ -36,20 +38,24 @@ if TYPE_CHECKING:
 
     from postiz_async.delivery.client import Client
     from postiz_async.delivery.journal_file import Account, SentRequest
+    from postiz_async.delivery.options import OnDoubt
     from postiz_async.delivery.pauses import Departure, Outage
     from postiz_async.models.posts import Post
 
-__all__ = ["Accounts", "Fence", "LookUp", "LookUpResult"]
+__all__ = ["HIDDEN", "IN_DOUBT", "Accounts", "Fence", "LookUp", "LookUpResult"]
 
 log = logging.getLogger("postiz_async.batch")
 
-FIRST_PAUSE, LONGEST_PAUSE = 10.0, 60.0
+IN_DOUBT = "its answer was lost, and its date passed before it was certain that it is not stored"
+HIDDEN = (
+    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
+    "it is not sent again"
+)
+
+SHORTEST_LOOK_PAUSE, LONGEST_LOOK_PAUSE = 10.0, 60.0
 """Seconds between two looks, at least, and while absence cannot be believed anyway."""
 
-SETTLE = 720.0
-"""Seconds from sending after which nothing is expected to turn up any more."""
-
-AROUND = timedelta(days=62)
+MOVED_WITHIN = timedelta(days=62)
 """How far from its date a post is looked for that somebody may have moved meanwhile."""
 
 
@@ -117,18 +123,36 @@ class Accounts(Protocol):
 
 
 class LookUp:
-    """Looks up the lost requests of one job."""
+    """Looks up the requests of one job whose answers were lost.
 
-    def __init__(self, postiz: Client, accounts: Accounts, fence: Fence, outage: Outage) -> None:
+    Args:
+        postiz: an open client.
+        accounts: what the job sent.
+        fence: of the job.
+        outage: of the job.
+        on_doubt: with `send` the fence and two looks are enough when a request is due before it
+            settles.
+    """
+
+    def __init__(
+        self,
+        postiz: Client,
+        accounts: Accounts,
+        fence: Fence,
+        outage: Outage,
+        *,
+        on_doubt: OnDoubt,
+    ) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
         self._accounts = accounts
         self._fence = fence
         self._outage = outage
-        self._list = outage.patient(postiz.posts.list)
+        self._on_doubt = on_doubt
+        self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
-        self._mending = Mending(postiz, outage)
+        self._repair = Repair(postiz, outage)
         self._moving = anyio.Lock()
         self._moved: set[str] = set()
 
@@ -138,7 +162,6 @@ class LookUp:
         *,
         age: float | None = None,
         is_broken: bool = False,
-        hurry: bool = False,
     ) -> LookUpResult:
         """What is stored of a request, when that is certain.
 
@@ -146,15 +169,16 @@ class LookUp:
             sent: the request.
             age: seconds since it was sent, if this process sent it.
             is_broken: the server said that it failed, so its last post is suspect in any case.
-            hurry: believe the fence and two looks alone when the request is due before it settles.
         """
         if age is None:
             age = self._postiz.scheduler.server_time() - sent.sent_at
-        settles = SETTLE - min(SETTLE, max(0.0, age))
+        settles = max(0.0, SILENT - max(0.0, age))
         due_in = self._due_in(sent)
-        waits = not is_broken and _ends_with_thread(sent) and due_in > settles + DUE_SOON
+        has_time = due_in - settles > DUE_SOON.total_seconds()
+        waits = not is_broken and _ends_with_thread(sent) and has_time
+        hurries = self._on_doubt == "send" and due_in < settles
         posts = await self._look_until_certain(
-            sent, 0.0 if hurry and due_in < settles else settles, all_is_enough=not waits
+            sent, 0.0 if hurries else settles, all_is_enough=not waits
         )
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
@@ -167,12 +191,10 @@ class LookUp:
         notes = dict.fromkeys(others, FOUND_UNSURE)
         last = max(stored.keys() - others, default=-1)
         if last not in posts or await self._accounts.has_stored(stored[last]):
-            return LookUpResult(
-                stored, notes, gone
-            )  # what is written down as stored is left as it is
+            return LookUpResult(stored, notes, gone)  # a post known as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
-        end = await self._mending.mend(sent, last, posts[last], has_ended=has_ended)
+        end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
         if end == "removed":
             del stored[last]
         if end == "unsure":
@@ -194,7 +216,7 @@ class LookUp:
         async with self._moving:
             moment = parse_date(sent.body.date)
             calendar = Calendar(self._list)
-            await calendar.span(moment - AROUND, moment + AROUND)
+            await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
             account = await self._accounts.account()
             found = match_moved(
                 sent,
@@ -206,9 +228,9 @@ class LookUp:
             self._moved |= {post.id for post in found.values()}
         return found
 
-    def is_over(self, sent: SentRequest) -> bool:
-        """Whether the date of a request has passed, so that it is or will not be published."""
-        return self._due_in(sent) <= 0
+    def is_in_doubt(self, sent: SentRequest) -> bool:
+        """Whether a request ends undecided unless all of it is found, because its date is over."""
+        return self._on_doubt == "skip" and self._due_in(sent) <= 0
 
     def _due_in(self, sent: SentRequest) -> float:
         if sent.body.type == "draft":
@@ -221,7 +243,7 @@ class LookUp:
         lost_at = self._clock.monotonic()
         settled_at = lost_at + settles
         usual = len(sent.refs) / self._postiz.scheduler.budget.rate
-        shortest = pause = max(FIRST_PAUSE, 3 * usual)
+        shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
         before: dict[int, Post] | None = None
         while True:
             await self._clock.sleep(pause)
@@ -233,7 +255,7 @@ class LookUp:
                 log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
                 return posts
             before = posts if is_final else None
-            pause = shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_PAUSE))
+            pause = shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_LOOK_PAUSE))
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.resources.matching import same_text, stored_at
+from postiz_async.resources.matching import assign, is_on, same_text, stored_at
 from postiz_async.wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from postiz_async.delivery.journal_file import SentRequest
@@ -121,10 +121,10 @@ SKEW = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`found`: place in the request to post id. `strange`: ids that fit no place."""
+    """`found`: place in the request to post id. `unmatched`: ids that fit no place."""
 
     found: Mapping[int, str]
-    strange: tuple[str, ...]
+    unmatched: tuple[str, ...]
 
 
 def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
@@ -135,26 +135,33 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     server may have rewritten, with markup or shortened links, counts as any text of its channel
     when no other place takes that as its own.
     """
-    moment = parse_date(body.date)
+    moment, short = parse_date(body.date), body.short_link
     mine = {post.id: post for post in listed if stored_at(post) == moment}
-    places = dict(enumerate(body.posts))
-    found: dict[int, str] = {}
 
-    def settle(fits: Callable[[PostItem, Post], bool]) -> None:
-        for post_id in sorted(mine):
-            place = next((n for n, item in places.items() if fits(item, mine[post_id])), None)
-            if place is not None:
-                found[place] = post_id
-                del places[place], mine[post_id]
+    def may_be(place: int, post: Post) -> bool:
+        return is_post(body.posts[place], post, short=short)
 
-    settle(lambda item, post: is_post(item, post, short=body.short_link) and says(item, post, body))
-    settle(lambda item, post: is_post(item, post, short=body.short_link))
-    return Match(found, tuple(sorted(mine)))
+    def surely_is(place: int, post: Post) -> bool:
+        return may_be(place, post) and says(body.posts[place], post, short=short)
+
+    places = range(len(body.posts))
+    found = assign(places, mine.values(), surely_is)
+    for post in found.values():
+        del mine[post.id]
+    rest = assign([place for place in places if place not in found], mine.values(), may_be)
+    ids = {place: post.id for place, post in (found | rest).items()}
+    return Match(ids, tuple(sorted(mine.keys() - ids.values())))
 
 
-def says(item: PostItem, post: Post, body: CreatePost) -> bool:
-    """Whether a listed text is what the server makes of one that was sent."""
-    return same_text(item.value[0].content, post.content, short_link=body.short_link)
+def says(item: PostItem, post: Post, *, short: bool) -> bool:
+    """Whether a listed text is what the server makes of one that was sent.
+
+    Args:
+        item: as it was sent.
+        post: as it is listed.
+        short: its request asked for shortened links.
+    """
+    return same_text(item.value[0].content, post.content, short_link=short)
 
 
 def match_moved(
@@ -177,19 +184,10 @@ def match_moved(
         taken: ids of posts that are known as those of other rows.
         moments: of all requests of the job; a post that is at one of them belongs there.
     """
-    moved: dict[int, Post] = {}
-    free = {post.id: post for post in listed if post.id not in taken}
-    for place in places:
-        item = sent.body.posts[place]
-        fits = (
-            post
-            for post in sorted(free.values(), key=lambda post: post.id)
-            if _is_moved(item, post, sent, moments)
-        )
-        post = next(fits, None)
-        if post is not None:
-            moved[place] = free.pop(post.id)
-    return moved
+    free = (post for post in listed if post.id not in taken)
+    return assign(
+        places, free, lambda place, post: _is_moved(sent.body.posts[place], post, sent, moments)
+    )
 
 
 def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection[datetime]) -> bool:
@@ -201,9 +199,8 @@ def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection
         made is not None
         and made >= sent.sent_at - SKEW
         and stored_at(post) not in moments
-        and post.integration is not None
-        and post.integration.id == item.integration.id
-        and says(item, post, sent.body)
+        and is_on(item.integration.id, post)
+        and says(item, post, short=sent.body.short_link)
     )
 
 
@@ -216,7 +213,7 @@ def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
     """Whether a post that is listed at the instant of a request may be this one of its posts."""
     if post.settings is not None:
         return item.settings.get(CLIENT_REF) == listed_ref(post.settings)
-    if post.integration is None or post.integration.id != item.integration.id:
+    if not is_on(item.integration.id, post):
         return False
     text = item.value[0].content
     return post.content == text or short or "<" in text

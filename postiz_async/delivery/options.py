@@ -24,7 +24,7 @@ def checked_late(late: Late) -> Late:
     """The choice, if a shift is one.
 
     Raises:
-        ConfigurationError: the shift is no time, or longer than a year.
+        ConfigurationError: the shift is less than a second, or longer than a year.
     """
     if isinstance(late, timedelta) and not timedelta(seconds=1) <= late <= _MOST:
         raise ConfigurationError(f"A late post cannot be shifted by {late}; say 1 s to a year.")

@@ -106,8 +106,8 @@ class Outage:
 
     Args:
         clock: of the client.
-        ask: a free question to Postiz; that it raises something else than `waits_for` is an answer.
-        log: where it is said, once, that the job pauses, and once, that it goes on.
+        ask: a free question to Postiz; an error other than those of `waits_for` is an answer too.
+        log: gets one line when the job pauses and one when it goes on.
         waits_for: the errors that are waited out; others are raised.
         gives_up: whether to raise the error when the longest pause did not help.
     """
@@ -186,7 +186,7 @@ class Outage:
 
         Raises:
             PostizError: the job has to stop, the call fails while others do not, or its error is
-                none that is waited for.
+                not one that is waited for.
         """
         for failures in itertools.count(1):
             await self._passable()
@@ -206,13 +206,13 @@ class Outage:
             await self._clock.sleep_until(again_at)
         raise AssertionError("itertools.count ended")
 
-    def patient(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def wrap(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """The same call, made through outages; see `read`."""
 
-        async def patiently(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def until_answered(*args: P.args, **kwargs: P.kwargs) -> T:
             return await self.read(lambda: call(*args, **kwargs))
 
-        return patiently
+        return until_answered
 
     async def create(self, call: Callable[[Departure], Awaitable[T]]) -> T:
         """Make a create, again as long as it was proved not carried out.
@@ -222,7 +222,7 @@ class Outage:
 
         Raises:
             DeliveryUnknownError: its answer was lost, which counts as a failure.
-            PostizError: the job has to stop, or it is none that is waited for.
+            PostizError: the job has to stop, or it is not one that is waited for.
         """
         while True:
             await self._passable()

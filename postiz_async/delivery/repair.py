@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from postiz_async.delivery.sweep import DUE_SOON
 from postiz_async.errors import BadRequestError, NotFoundError
 from postiz_async.wire import parse_date
 
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
     from postiz_async.resources.posts import Posts
 
 __all__ = [
-    "DUE_SOON",
     "MAY_LACK",
     "UNSEEN_END",
-    "Mending",
+    "Repair",
     "delete_whole",
 ]
 
@@ -50,9 +50,6 @@ async def delete_whole(posts: Posts, post: Post) -> None:
 
 T = TypeVar("T")
 
-DUE_SOON = 600.0
-"""Seconds before its date in which a half-made post is not touched: it may be published now."""
-
 MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
 UNSEEN_END = (
     "the answer to its request was lost, and it is due too soon to be made sure of; it may lack "
@@ -62,23 +59,23 @@ UNSEEN_END = (
 RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
 
 
-class Mending:
-    """Makes half-made posts whole."""
+class Repair:
+    """Repairs posts that the server may have stored in part."""
 
     def __init__(self, postiz: Client, outage: Outage) -> None:
         self._postiz = postiz
         self._outage = outage
 
-    async def mend(
+    async def complete(
         self, sent: SentRequest, place: int, post: Post, *, has_ended: bool
     ) -> RepairResult:
-        """Make the last post of a request whole.
+        """Give the last post of a request what it may lack, or delete it.
 
         Args:
             sent: the request.
             place: of the post in it.
             post: as it is listed at the request's date.
-            has_ended: the server is surely not at work on the request any more.
+            has_ended: the server is certainly not working on the request any more.
 
         Returns:
             `whole`; `removed`, it is to be sent again; or `unsure`, nothing could be done.
@@ -127,6 +124,5 @@ class Mending:
         return await self._outage.read(unless_due)
 
     def _is_due_soon(self, sent: SentRequest) -> bool:
-        due = parse_date(sent.body.date).timestamp()
-        is_draft = sent.body.type == "draft"
-        return not is_draft and due - self._postiz.scheduler.server_time() <= DUE_SOON
+        left = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
+        return sent.body.type != "draft" and left <= DUE_SOON.total_seconds()

@@ -1,24 +1,24 @@
 """The law of sending: how a request of a job comes into Postiz once, whatever breaks.
 
-| step   | what happens                                              | what is written down     |
-|--------|-----------------------------------------------------------|--------------------------|
-| wait   | Postiz is away, or the quota has no slot                  | nothing; it is planned   |
-| look   | the job may find that there is nothing to send any more   | what it found            |
-| late   | its date has passed: it ends, leaves late, or is moved    | the end, or the new date |
-| intent | mark and body are settled, before the first byte          | both                     |
-| send   | one attempt, which no cancellation cuts off               |                          |
-| repeat | proved not carried out (a 429, no connection): the same   | when it leaves now       |
-|        | body leaves again, and is as old as its last attempt      |                          |
-| stored | it was answered                                           | the ids of its posts     |
-| refused| it was answered; nothing of it is stored                  | that, for the job to act |
-| lost   | there was no answer, or one that proves nothing           | that it is unknown       |
+| step    | what happens                                              | what is written down     |
+|---------|-----------------------------------------------------------|--------------------------|
+| wait    | Postiz is away, or the quota has no slot                  | nothing; it is planned   |
+| look    | the job may find that there is nothing to send any more   | what it found            |
+| late    | its date has passed: it ends, leaves late, or is moved    | the end, or the new date |
+| intent  | mark and body are settled, before the first byte          | both                     |
+| send    | one attempt, which no cancellation cuts off               |                          |
+| repeat  | proved not carried out (a 429, no connection): the same   | when it leaves now       |
+|         | body leaves again. The outbox takes the intent back while |                          |
+|         | Postiz is away, so that what waits can be withdrawn       |                          |
+| stored  | it was answered                                           | the ids of its posts     |
+| refused | it was answered; nothing of it is stored                  | that, for the job to act |
+| lost    | there was no answer, or one that proves nothing           | that it is unknown       |
 
 So whoever comes after a crash finds each request planned (it is sent), with an outcome (it is
 done), or with an intent or as unknown: that is looked up (`lookup`) and never just sent again.
 
-An answer is also what look-ups wait for: a create that was sent earlier and is not stored by then
-was overtaken (`Fence`). A request that was too large says nothing of that, because it is refused
-before the server looks at it.
+An answer also tells look-ups that the server is past what was sent before (`Fence`). That a request
+is too large tells them nothing, because it is refused before the server looks at it.
 
 A single call (`posts.schedule`) has nobody who would come after it. It keeps no record, and a lost
 answer is raised as `DeliveryUnknownError`, with the marks to look for.

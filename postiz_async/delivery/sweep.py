@@ -12,8 +12,8 @@
 | any     | an equal one without our mark           | EQUAL                              |
 | any     | the channel is gone                     | HIDDEN: nothing of it is listed    |
 
-Nothing of it is ever sent again. Only a double is deleted, and only when it is surely ours,
-untouched and not due soon.
+Nothing is sent again. Only a double is deleted, and only when it certainly bears our mark, nobody
+edited it, and it is not due soon.
 
 Several hosts may run a campaign, each with a journal of its own, and sweep at the same time. So
 which post of a row stays does not depend on the journal: of those that bear its mark, the one that
@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from postiz_async.delivery.journal_file import UNSURE
-from postiz_async.delivery.matching import CLIENT_REF, is_post, listed_ref
-from postiz_async.resources.matching import same_text, stored_at
+from postiz_async.delivery.matching import CLIENT_REF, is_post, listed_ref, says
+from postiz_async.resources.matching import is_on, stored_at
 from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class SweepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One post of one request of ours, as it was sent."""
+    """One post of a request of this job, as it was sent."""
 
     ref: str
     request: int
@@ -84,6 +84,14 @@ class Intent:
     item: PostItem
     short_link: bool
     tags: tuple[str, ...] = ()
+
+    def says(self, post: Post) -> bool:
+        """Whether a listed text is what the server makes of its own."""
+        return says(self.item, post, short=self.short_link)
+
+    def equals(self, post: Post) -> bool:
+        """Whether a listed post says that on the same channel."""
+        return is_on(self.item.integration.id, post) and self.says(post)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +229,7 @@ _HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
 def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
-    """Ids of posts of other runs that are surely whole, with their thread and publishing job.
+    """Ids of posts of other runs that are certainly whole, with their thread and publishing job.
 
     The server makes the posts of a request one after another, and those of a request share an
     instant; so all are whole but the last.
@@ -332,14 +340,14 @@ class _Look:
         for post in self.foreign:
             channel = post.integration.id if post.integration is not None else ""
             alike = by_second.get((channel, _second(stored_at(post))), [])
-            twin = next((intent for intent in alike if _says(intent, post)), None)
-            if twin is not None:
-                yield SweepResult(SweepState.EQUAL, twin.ref, post)
+            equal = next((intent for intent in alike if intent.says(post)), None)
+            if equal is not None:
+                yield SweepResult(SweepState.EQUAL, equal.ref, post)
 
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
         """The row whose mark a post carries: first one that misses its post, then any."""
         fits = [i for i in there if is_post(i.item, post, short=i.short_link)]
-        fits.sort(key=lambda i: (self._has_post(i.ref), not _says(i, post)))
+        fits.sort(key=lambda i: (self._has_post(i.ref), not i.says(post)))
         return fits[0].ref if fits else None
 
     def _has_post(self, ref: str) -> bool:
@@ -354,7 +362,7 @@ class _Look:
         return (
             post.state in _UNPUBLISHED
             and at > self.now + DUE_SOON
-            and any(not i.short_link and _says(i, post) for i in self.tries[ref])
+            and any(not i.short_link and i.says(post) for i in self.tries[ref])
             and (at.microsecond > 0 or any(i.moment == at for i in self.tries[ref]))
         )
 
@@ -366,13 +374,9 @@ def _is_of(intent: Intent, post: Post) -> bool:
     `_is_untouched`), as another host does that moved the date to share a request.
     """
     at = stored_at(post)
-    is_there = post.integration is not None and post.integration.id == intent.item.integration.id
+    is_there = is_on(intent.item.integration.id, post)
     is_then = _second(at) == _second(intent.moment)
-    return is_there and (is_then or (at.microsecond > 0 and _says(intent, post)))
-
-
-def _says(intent: Intent, post: Post) -> bool:
-    return same_text(intent.item.value[0].content, post.content, short_link=intent.short_link)
+    return is_there and (is_then or (at.microsecond > 0 and intent.says(post)))
 
 
 def _second(moment: datetime) -> datetime:

@@ -1,12 +1,17 @@
-"""Numbers of seconds that callers give, judged where they come in. PURE."""
+"""Durations that users give, judged where they come in, and as they are told to users. PURE."""
 
 from __future__ import annotations
 
 import math
+import re
+from datetime import timedelta
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["check_seconds", "in_seconds"]
+__all__ = ["check_seconds", "in_seconds", "read_duration", "write_duration"]
+
+_DURATION = re.compile(r"(\d{1,6})\s?([smhd])|0+", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def check_seconds(
@@ -50,3 +55,19 @@ def _is_finite(value: float) -> bool:
 def in_seconds(seconds: float) -> str:
     """A duration to a hundredth of a second, as it would be typed: `2 s`, `0.35 s`."""
     return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
+
+
+def read_duration(text: str) -> timedelta | None:
+    """A number with s, m, h or d, or 0; None if it is something else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        return None
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match[2] else timedelta(0)
+
+
+def write_duration(duration: timedelta) -> str:
+    """Whole seconds as `read_duration` reads them: `15m`, `90s`, `2d`."""
+    seconds = int(duration.total_seconds())
+    units = (unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0)
+    unit = next(units, "s")
+    return f"{seconds // _SECONDS[unit]}{unit}"

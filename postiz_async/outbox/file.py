@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from postiz_async.delivery.lock import FileLock
 
 __all__ = [
-    "APPLICATION_ID",
-    "SCHEMA",
-    "SCHEMA_VERSION",
+    "OUTBOX_APPLICATION_ID",
+    "OUTBOX_SCHEMA_VERSION",
     "SELECT",
     "OutboxFile",
     "encode",
@@ -44,9 +43,9 @@ __all__ = [
 ]
 
 
-APPLICATION_ID = 0x506F7A6F
-SCHEMA_VERSION = 1
-SCHEMA = """
+OUTBOX_APPLICATION_ID = 0x506F7A6F
+OUTBOX_SCHEMA_VERSION = 1
+_SCHEMA = """
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -152,14 +151,14 @@ class OutboxFile:
                     lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
                 )
                 self._lock = self._workers.enter(self.worker)
-                return self._strange()
+                return self._unowned()
             except BaseException:
                 self._leave()
                 raise
 
         return await self._run(work, undo=lambda _: self._leave())
 
-    def _strange(self) -> int:
+    def _unowned(self) -> int:
         cursor = self._connected().execute(
             "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
             "GROUP BY owner",
@@ -187,7 +186,7 @@ class OutboxFile:
     def _leave(self) -> None:
         self._close()
         if self._lock is not None:
-            self._workers.bury(self._lock)
+            self._workers.remove(self._lock)
 
     async def _run(self, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
         """Run `work` in a thread, one at a time and to its end."""
@@ -224,7 +223,7 @@ class OutboxFile:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_shared(
-                self.path, APPLICATION_ID, SCHEMA_VERSION, SCHEMA, durable=True
+                self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA, durable=True
             )
         return self._connection
 
@@ -338,7 +337,7 @@ class OutboxFile:
             )
         finally:
             if lock is not None:
-                self._workers.bury(lock)
+                self._workers.remove(lock)
 
     # -------------------------------------------------------------- sending
 

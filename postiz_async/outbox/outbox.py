@@ -43,7 +43,7 @@ __all__ = ["Outbox"]
 
 log = logging.getLogger("postiz_async.outbox")
 
-FIRST_LOOK, LAST_LOOK = 0.25, 8.0
+FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 """Seconds between two looks at a ticket that another process works on; doubled each time."""
 
 
@@ -62,7 +62,7 @@ class Outbox:
         self._clock = postiz.clock
         self._options = options
         self._file = OutboxFile(Path(options.path), postiz.quota_name, uuid.uuid4().hex)
-        self._sender = OutboxSender(postiz, self._file, options, self._tell)
+        self._sender = OutboxSender(postiz, self._file, options, self._notify)
         self._waiters: defaultdict[str, set[anyio.Event]] = defaultdict(set)
         self._scope = anyio.CancelScope()
         self._task: asyncio.Task[None] | None = None
@@ -74,12 +74,12 @@ class Outbox:
         Raises:
             StoreError: the file cannot be used.
         """
-        strange = await self._file.open(self._clock.time() - self._options.keep.total_seconds())
-        if strange:
+        unowned = await self._file.open(self._clock.time() - self._options.keep.total_seconds())
+        if unowned:
             log.warning(
                 "%d hand-overs in %s are of another key or server, and nobody sends them: start a "
                 "client for it. If the key was renewed, say organization= as before",
-                strange,
+                unowned,
                 self._options.path,
             )
         if self._options.sends:
@@ -171,7 +171,7 @@ class Outbox:
         *,
         short_link: bool,
     ) -> CreatePost:
-        """The request as it is judged; what goes at once is sent with the time of sending."""
+        """The request as it is validated; what goes at once is sent with the time of sending."""
         creating = self._postiz.posts
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         kind: PostType = "now" if at is None else "schedule"
@@ -216,14 +216,14 @@ class Outbox:
 
         Raises:
             NotFoundError: there is no such ticket.
-            ConfigurationError: `timeout` is no number of seconds.
+            ConfigurationError: `timeout` is not a number of seconds.
         """
         check_seconds("timeout", timeout, zero=True, none=True)
         give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
-        look = FIRST_LOOK
+        look = FIRST_TICKET_LOOK
         while True:
-            news = anyio.Event()
-            self._waiters[ticket_id].add(news)
+            changed = anyio.Event()
+            self._waiters[ticket_id].add(changed)
             try:
                 entry = await self._entry(ticket_id)
                 left = give_up - self._clock.monotonic()
@@ -231,10 +231,10 @@ class Outbox:
                     return await self._ticket(entry)
                 is_mine = entry.owner == self._file.worker
                 with self._clock.move_on_after(left if is_mine else min(left, look)):
-                    await news.wait()
-                look = min(2 * look, LAST_LOOK)
+                    await changed.wait()
+                look = min(2 * look, LAST_TICKET_LOOK)
             finally:
-                self._forget(ticket_id, news)
+                self._forget(ticket_id, changed)
 
     async def withdraw(self, ticket_id: str) -> bool:
         """End a hand-over that has not left yet. Returns whether it had not.
@@ -247,7 +247,7 @@ class Outbox:
         """
         await self._entry(ticket_id)
         done = await self._file.withdraw(ticket_id, self._clock.time())
-        self._tell(ticket_id)
+        self._notify(ticket_id)
         return done
 
     async def counts(self) -> Mapping[RowState, int]:
@@ -282,15 +282,15 @@ class Outbox:
         before = await self._file.ahead(entry) + scheduler.view().queued.interactive
         return max(scheduler.leaves_in(before + 1), self._sender.outage.pauses_for)
 
-    # -------------------------------------------------------------- telling
+    # -------------------------------------------------------------- waiting
 
-    def _tell(self, ticket_id: str) -> None:
-        for news in self._waiters.get(ticket_id, ()):
-            news.set()
+    def _notify(self, ticket_id: str) -> None:
+        for changed in self._waiters.get(ticket_id, ()):
+            changed.set()
 
-    def _forget(self, ticket_id: str, news: anyio.Event) -> None:
+    def _forget(self, ticket_id: str, changed: anyio.Event) -> None:
         waiters = self._waiters[ticket_id]
-        waiters.discard(news)
+        waiters.discard(changed)
         if not waiters:
             del self._waiters[ticket_id]
 

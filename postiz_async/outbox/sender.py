@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async.delivery.journal_file import RowState, SentRequest
-from postiz_async.delivery.lookup import Fence, LookUp
+from postiz_async.delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
 from postiz_async.delivery.pauses import Outage
 from postiz_async.delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async.errors import (
@@ -44,25 +44,16 @@ __all__ = ["OutboxSender"]
 
 log = logging.getLogger("postiz_async.outbox")
 
-FIRST_LOOK, LAST_LOOK = 5.0, 20.0
+SHORTEST_WAIT, LONGEST_WAIT = 5.0, 20.0
 """Seconds between two looks for what a dead worker left; longer while there is nothing to do."""
 
-AT_THE_GATE = 100
+MAX_WAITING = 100
 """Entries that wait for the quota at once; others that are due earlier join them."""
 
 _OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
-"""Errors that say something of one hand-over; any other would meet every one and is waited out."""
+"""Errors about one hand-over; any other would meet all of them, and is waited out."""
 
-_IN_DOUBT = (
-    "its answer was lost, and its date passed before it was certain that it is not stored; "
-    "look for it in Postiz, and hand it over again only if it is not there"
-)
-
-
-_HIDDEN = (
-    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
-    "it is not sent again"
-)
+_UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"
 
 
 class OutboxSender:
@@ -72,7 +63,7 @@ class OutboxSender:
         postiz: the client.
         file: of this worker.
         options: what is done in doubt.
-        on_step: told of each ticket of which something new is known.
+        on_step: is called with each ticket whose state changed.
     """
 
     def __init__(
@@ -92,7 +83,7 @@ class OutboxSender:
         self._sender = Sender(
             postiz, self.outage, self._fence, late=options.late, keeps_intents=False
         )
-        self._look_up = LookUp(postiz, file, self._fence, self.outage)
+        self._look_up = LookUp(postiz, file, self._fence, self.outage, on_doubt=options.on_doubt)
         self._active: set[int] = set()
         self._work = anyio.Event()
         self._idle = anyio.Event()
@@ -114,7 +105,7 @@ class OutboxSender:
 
     async def run(self) -> None:
         """Send until cancelled; requests whose first byte is out are waited for."""
-        look = FIRST_LOOK
+        look = SHORTEST_WAIT
         async with anyio.create_task_group() as group:
             while True:
                 self._work = anyio.Event()
@@ -122,13 +113,13 @@ class OutboxSender:
                 for entry in entries:
                     self._active.add(entry.number)
                     group.start_soon(self._step, entry)
-                look = FIRST_LOOK if entries else min(2 * look, LAST_LOOK)
+                look = SHORTEST_WAIT if entries else min(2 * look, LONGEST_WAIT)
                 with self.clock.move_on_after(look):
                     await self._work.wait()
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
-        adopted, entries = await self._file.take_stock(frozenset(self._active), AT_THE_GATE)
+        adopted, entries = await self._file.take_stock(frozenset(self._active), MAX_WAITING)
         if adopted:
             log.info("took over %d hand-overs of workers that are gone", adopted)
         if not entries and not self._active:
@@ -185,16 +176,15 @@ class OutboxSender:
         age: float | None = None,
     ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
-        hurry = self._options.on_doubt == "send"
-        found = await self._look_up.find(sent, age=age, is_broken=is_broken, hurry=hurry)
+        found = await self._look_up.find(sent, age=age, is_broken=is_broken)
         ids = entry.with_stored(dict(found.stored))
         note = "; ".join(found.notes.values())
         if None not in ids:
             await self._end(entry, RowState.STORED, note, ids)
         elif found.gone:
-            await self._end(entry, RowState.UNDECIDED, _HIDDEN, ids)
-        elif self._look_up.is_over(sent) and not hurry:
-            await self._end(entry, RowState.UNDECIDED, _IN_DOUBT, ids)
+            await self._end(entry, RowState.UNDECIDED, HIDDEN, ids)
+        elif self._look_up.is_in_doubt(sent):
+            await self._end(entry, RowState.UNDECIDED, _UNDECIDED, ids)
         else:
             await self._file.plan_again(entry, post_ids=ids)
 
@@ -235,7 +225,7 @@ class _EntryRecord:
         return self.entry.request(self.entry.body.date)
 
     async def may_leave(self) -> bool:
-        """Whether it was withdrawn the file tells when the intent is written down."""
+        """A hand-over that was withdrawn is noticed when its intent is written down."""
         return True
 
     async def shift(self, date: int) -> bool:

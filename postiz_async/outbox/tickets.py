@@ -85,8 +85,8 @@ class Ticket:
 class OutboxEntry:
     """A hand-over as the file has it.
 
-    `due` is in seconds since the epoch: its date, or the moment of the hand-over when it
-    `is_dated` no. `sent` is the request whose outcome is open, `sent_at` the wall time of it.
+    `due` is in seconds since the epoch: its date, or without one (`is_dated` is False) the moment
+    of the hand-over. `sent` is the request whose outcome is open, `sent_at` the wall time of it.
     """
 
     number: int

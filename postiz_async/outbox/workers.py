@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Workers"]
 
 OLD = 86_400.0
-"""Seconds after which a free lock is surely nobody's who is only just about to take it."""
+"""Age in seconds at which a free lock cannot belong to a worker that is just about to take it."""
 
 
 class Workers:
@@ -38,18 +38,18 @@ class Workers:
         return FileLock(self._path(worker))
 
     def if_dead(self, worker: str) -> FileLock | None:
-        """The lock of a worker that is gone, to be held while it is buried; None: it lives."""
+        """The lock of a worker that is gone, to be held while its work is taken over, else None."""
         return FileLock.if_free(self._path(worker))
 
     def is_dead(self, worker: str) -> bool:
         """Whether a worker is gone."""
         lock = self.if_dead(worker)
         if lock is not None:
-            self.bury(lock)
+            self.remove(lock)
         return lock is not None
 
-    def bury(self, lock: FileLock) -> None:
-        """Let go of a lock that nobody will want again, and remove its file."""
+    def remove(self, lock: FileLock) -> None:
+        """Release a lock that nobody will want again, and remove its file."""
         lock.release()
         with suppress(PermissionError):  # where a file that somebody looks at cannot be removed
             lock.path.unlink(missing_ok=True)
@@ -64,4 +64,4 @@ class Workers:
                 if time.time() - path.stat().st_mtime > OLD:
                     lock = FileLock.if_free(path)
                     if lock is not None:
-                        self.bury(lock)
+                        self.remove(lock)

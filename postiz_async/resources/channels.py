@@ -208,7 +208,7 @@ def _id(channel: Integration | str) -> str:
 
 log = logging.getLogger("postiz_async")
 
-MAX_AGE = 600.0
+CHANNELS_MAX_AGE = 600.0
 """Seconds for which the list is believed."""
 
 _Headers = tuple[tuple[str, str], ...]
@@ -278,7 +278,7 @@ class Channels:
 
     def _is_stale(self, bound: BoundScheduler) -> bool:
         now = bound.scheduler.clock.monotonic()
-        return self._read_at is None or now - self._read_at > MAX_AGE
+        return self._read_at is None or now - self._read_at > CHANNELS_MAX_AGE
 
     # -------------------------------------------------------------- one look-up for many
 
@@ -336,7 +336,7 @@ class Channels:
         last, headers = self._rules.get(channel_id), bound.options.headers
         if (
             last is not None
-            and now - last.at <= MAX_AGE
+            and now - last.at <= CHANNELS_MAX_AGE
             and (last.answer is not None or last.headers == headers)
         ):
             return last.answer

@@ -11,22 +11,24 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from postiz_async.errors import APITimeoutError, NotFoundError, PublishError, describe_seconds
 from postiz_async.resources.chunks import Chunks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification
     from postiz_async.models.posts import Post
+    from postiz_async.resources.chunks import ListPosts
     from postiz_async.scheduler.calls import CallTime
 
 __all__ = [
     "FIRST_POLL",
     "LONGEST_POLL",
+    "SEARCHED",
     "PublishWatcher",
     "WakeSignal",
     "around",
@@ -100,19 +102,11 @@ FIRST_CHUNK = timedelta(days=7)
 """The length of the first list; the others adapt to the answers."""
 
 SEARCHED = timedelta(days=366)
-"""How far before and after today a post is looked for by its id."""
+"""How far before and after today, or its date, a post is looked for by its id."""
 
 
 SHORTEST_POLL = 1.0
 """Seconds between looks, however many signals come."""
-
-
-class ListPosts(Protocol):
-    """`postiz.posts.list`."""
-
-    def __call__(self, *, start: datetime, end: datetime) -> Awaitable[list[Post]]:
-        """The posts of a range, both ends included."""
-        ...
 
 
 async def walk(
@@ -124,11 +118,8 @@ async def walk(
     collapse_repeats: bool,
 ) -> AsyncIterator[Post]:
     """The posts of a range in order of date, asked for in chunks of a size that fits."""
-    chunks = Chunks(first=FIRST_CHUNK)
     repeated: set[str] = set()
-    for chunk in chunks.of(start, end):
-        listed = await list_posts(start=chunk.start, end=chunk.end)
-        chunks.read(chunk, listed)
+    async for chunk, listed in Chunks(first=FIRST_CHUNK).lists(list_posts, start, end):
         inside = [p for p in listed if chunk.start <= p.publish_date <= chunk.end and accepts(p)]
         for post in sorted(inside, key=lambda post: (post.publish_date, post.id)):
             if collapse_repeats and post.interval_in_days is not None:

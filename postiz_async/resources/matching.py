@@ -14,13 +14,13 @@ from postiz_async.content import sanitise
 from postiz_async.errors import InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from postiz_async.errors import Marks
     from postiz_async.models.posts import Post
 
-__all__ = ["find_posts", "same_text", "span_of", "stored_at"]
+__all__ = ["assign", "find_posts", "is_on", "same_text", "span_of", "stored_at"]
 
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")
@@ -60,6 +60,27 @@ def _plain(text: str, without_links: bool) -> str:  # noqa: FBT001
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())
 
 
+def is_on(channel_id: str, post: Post) -> bool:
+    """Whether a listed post is on this channel."""
+    return post.integration is not None and post.integration.id == channel_id
+
+
+def assign(
+    places: Iterable[int], posts: Iterable[Post], fits: Callable[[int, Post], bool]
+) -> dict[int, Post]:
+    """A post for each place of a request for which there is one, and no post for two.
+
+    Of posts that fit alike the first place gets the first stored, by the id, as they were sent.
+    """
+    free = sorted({post.id: post for post in posts}.values(), key=_id)
+    found: dict[int, Post] = {}
+    for place in places:
+        at = next((n for n, post in enumerate(free) if fits(place, post)), None)
+        if at is not None:
+            found[place] = free.pop(at)
+    return found
+
+
 def span_of(marks: Marks) -> tuple[datetime, datetime]:
     """The range of dates in which the posts of a lost request are listed."""
     if marks.kind == "now":  # the server takes the minute in which it stores them
@@ -71,19 +92,14 @@ def span_of(marks: Marks) -> tuple[datetime, datetime]:
 def find_posts(marks: Marks, listed: Iterable[Post]) -> list[Post | None]:
     """The listed post for each post of a request, in request order; None where there is none."""
     start, end = span_of(marks)
-    ours = {post.id: post for post in listed if start <= stored_at(post) <= end}
-    found: list[Post | None] = []
-    for place in range(len(marks.channels)):
-        fits = (post for post in sorted(ours.values(), key=_id) if _fits(marks, place, post))
-        post = next(fits, None)
-        if post is not None:
-            del ours[post.id]
-        found.append(post)
-    return found
+    there = (post for post in listed if start <= stored_at(post) <= end)
+    places = range(len(marks.channels))
+    found = assign(places, there, lambda place, post: _fits(marks, place, post))
+    return [found.get(place) for place in places]
 
 
 def _fits(marks: Marks, place: int, post: Post) -> bool:
-    if post.integration is None or post.integration.id != marks.channels[place]:
+    if not is_on(marks.channels[place], post):
         return False
     if not marks.contents:
         return True

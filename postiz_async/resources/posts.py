@@ -18,8 +18,8 @@ from postiz_async.wire import encode_body, format_date, parse_date
 from postiz_async.wire.endpoints import (
     DELETE_POST,
     DELETE_POST_GROUP,
+    LIST_MISSING,
     LIST_POSTS,
-    MISSING,
     SET_RELEASE_ID,
     SET_STATUS,
     UPDATE_SETTINGS,
@@ -244,7 +244,7 @@ class Posts(Creating):
 
         Costs no quota. Retried: yes. Since v2.19.0.
         """
-        return await self._bound.call(Call(MISSING, params={"id": post_id}))
+        return await self._bound.call(Call(LIST_MISSING, params={"id": post_id}))
 
     async def set_release_id(self, post_id: str, release_id: str) -> None:
         """Tell Postiz which item on the network a post became; see `missing`.

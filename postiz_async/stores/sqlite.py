@@ -22,8 +22,8 @@ __all__ = ["SqliteStore", "explain", "open_shared"]
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x506F7A71
-SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x506F7A71
+_SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT
 """
@@ -95,7 +95,7 @@ class SqliteStore:
         """A connection to the file that is at the path now: one that was deleted is nobody's."""
         if self._connection is None or _inode(self.path) != self._inode:
             self._close()
-            self._connection = open_shared(self.path, APPLICATION_ID, SCHEMA_VERSION, _SCHEMA)
+            self._connection = open_shared(self.path, _APPLICATION_ID, _SCHEMA_VERSION, _SCHEMA)
             self._inode = _inode(self.path)
         return self._connection
 

@@ -4,7 +4,7 @@ A URL may come from a stranger. So nothing but http and https is followed, and n
 made to an address that is not public: each one is judged when its socket is made, after the name
 was looked up and after each redirect. No proxy is used, for it would look the name up itself.
 
-Nor may a stranger hold an upload up: a server that keeps it waiting for more than `LONGEST`, or
+Nor may a stranger hold an upload up: a server that keeps it waiting for more than `MAX_FETCH`, or
 that sends less than `LEAST_RATE` while it is waited for, is given up. What the upload spends on
 its way to Postiz is not counted.
 """
@@ -43,7 +43,7 @@ RATE_OVER = 30.0
 ANSWERS_WITHIN = 120.0
 """Seconds to the head of an answer, redirects included; at least those of silence."""
 
-LONGEST = 3600.0
+MAX_FETCH = 3600.0
 """Seconds of waiting for one file."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -132,7 +132,7 @@ class Remote(Source):
                 if received < LEAST_RATE * slow:
                     raise self._too_slow(received, slow, size)
                 slow, received = 0.0, 0
-            if waited > LONGEST:
+            if waited > MAX_FETCH:
                 raise self._too_slow(size, waited, size)
             yield chunk
             asked = clock.monotonic()
@@ -141,7 +141,7 @@ class Remote(Source):
         return UploadError(
             f"{self.name} is too slow: {received:,} bytes in {describe_seconds(seconds)} of "
             f"waiting, given up after {size:,}. At least {LEAST_RATE:,} a second are expected, and "
-            f"the whole file within {describe_seconds(LONGEST)}. Try again later, or fetch the "
+            f"the whole file within {describe_seconds(MAX_FETCH)}. Try again later, or fetch the "
             "file yourself and upload it from there."
         )
 

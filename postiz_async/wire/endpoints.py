@@ -167,7 +167,7 @@ DELETE_POST: Endpoint[None] = Endpoint(
 DELETE_POST_GROUP: Endpoint[None] = Endpoint(
     "delete_post_group", "DELETE", "/posts/group/{group}", NoneType, Replay.IDEMPOTENT, "v2.18.0"
 )
-MISSING: Endpoint[list[MissingRelease]] = Endpoint(
+LIST_MISSING: Endpoint[list[MissingRelease]] = Endpoint(
     "get_missing_content",
     "GET",
     "/posts/{id}/missing",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from postiz_async.clock import JumpingClock
 from postiz_async.delivery.listing import DAY, Calendar
 from postiz_async.models.posts import Post
-from postiz_async.resources.chunks import FEW, LONGEST, MANY, SHORTEST, Chunk, Chunks
+from postiz_async.resources.chunks import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock
@@ -57,7 +57,7 @@ async def test_chunks_get_shorter_where_many_posts_lie_inside() -> None:
     await calendar.look(MIDNIGHT + n * DAY for n in range(3))
     assert len(calendar.posts) == 9_000
     lengths = [end - start for start, end in server.asked]
-    assert lengths[0] > lengths[-1] >= SHORTEST - TICK
+    assert lengths[0] > lengths[-1] >= SHORTEST_CHUNK - TICK
     assert_seamless(server.asked)
 
 
@@ -108,11 +108,11 @@ def test_what_is_too_much_for_the_shortest_chunk_is_read_as_it_is_and_chunks_gro
         chunks.read(chunk, listed)
     assert len(asked) == 1
     for _ in range(20):
-        chunks.read(Chunk(NOON, NOON + SHORTEST - TICK), crowd)
-    asked = list(chunks.of(NOON, NOON + 10 * SHORTEST - TICK))
-    assert [chunk.end - chunk.start + TICK for chunk in asked] == [SHORTEST] * 10
+        chunks.read(Chunk(NOON, NOON + SHORTEST_CHUNK - TICK), crowd)
+    asked = list(chunks.of(NOON, NOON + 10 * SHORTEST_CHUNK - TICK))
+    assert [chunk.end - chunk.start + TICK for chunk in asked] == [SHORTEST_CHUNK] * 10
     chunks.read(asked[-1], [])
-    assert next(chunks.of(NOON, NOON + DAY)) == (NOON, NOON + 2 * SHORTEST - TICK)
+    assert next(chunks.of(NOON, NOON + DAY)) == (NOON, NOON + 2 * SHORTEST_CHUNK - TICK)
 
 
 @settings(deadline=None)
@@ -147,6 +147,6 @@ async def test_a_search_grows_its_pieces_and_stops_when_all_is_found() -> None:
     await calendar.search(["wanted"], MIDNIGHT, MIDNIGHT + 3_000 * DAY)
     assert calendar.posts == {"wanted": wanted}
     assert len(server.asked) < 12
-    assert max(end - start for start, end in server.asked) <= LONGEST
+    assert max(end - start for start, end in server.asked) <= LONGEST_CHUNK
     await calendar.search(["wanted"], MIDNIGHT, MIDNIGHT + 3_000 * DAY)
     assert len(server.asked) < 12

@@ -82,7 +82,7 @@ def test_the_prefix_that_a_broken_request_left_is_found(
     ]
     rng.shuffle(listed)
     match = match_request(body(items), listed)
-    assert match.strange == ()
+    assert match.unmatched == ()
     assert sorted(match.found.values()) == [f"cm{n:04}" for n in range(len(prefix))]
     for place, post_id in match.found.items():
         twin = items[int(post_id[2:])]
@@ -104,7 +104,7 @@ def test_posts_of_others_are_never_adopted(items: list[PostItem], data: st.DataO
     ]
     match = match_request(body(items), others + odd)
     assert match.found == {}
-    assert len(match.strange) == len(others) + len(odd)
+    assert len(match.unmatched) == len(others) + len(odd)
 
 
 @given(requests(), st.sampled_from([-1_000, -1, 1, 1_000]))
@@ -115,7 +115,7 @@ def test_posts_of_another_instant_are_not_looked_at(items: list[PostItem], away:
     moved = [replace(post, publish_date=elsewhere) for post in listed]
     occurrences = [replace(post, actual_date=elsewhere) for post in listed]
     match = match_request(body(items), moved + occurrences)
-    assert (match.found, match.strange) == ({}, ())
+    assert (match.found, match.unmatched) == ({}, ())
 
 
 def test_our_own_repeated_posts_are_known_by_their_stored_date() -> None:
@@ -124,7 +124,7 @@ def test_our_own_repeated_posts_are_known_by_their_stored_date() -> None:
     later = replace(first, publish_date=MOMENT + timedelta(days=7))
     match = match_request(body(items), [later, first])
     assert match.found == {0: "cm0"}
-    assert match.strange == ()
+    assert match.unmatched == ()
 
 
 def test_an_old_server_that_lists_no_settings_knows_posts_by_channel_and_text() -> None:
@@ -135,7 +135,7 @@ def test_an_old_server_that_lists_no_settings_knows_posts_by_channel_and_text() 
     mine = stored(items[0], "cm3", lists_settings=False)
     match = match_request(body(items[:1]), [other, elsewhere, nowhere, mine])
     assert match.found == {0: "cm3"}
-    assert match.strange == ("cm0", "cm1", "cm2")
+    assert match.unmatched == ("cm0", "cm1", "cm2")
 
 
 def test_a_text_with_shortened_links_is_not_compared() -> None:
@@ -149,7 +149,7 @@ def test_a_text_with_markup_does_not_take_the_post_of_another() -> None:
     items = [item("c1", "<p>one &amp; two</p>", "r0"), item("c1", "three", "r1")]
     second = stored(items[1], "cm1", lists_settings=False)
     match = match_request(body(items), [second])
-    assert (match.found, match.strange) == ({1: "cm1"}, ())
+    assert (match.found, match.unmatched) == ({1: "cm1"}, ())
 
 
 def test_a_text_that_the_server_rewrote_in_its_own_way_is_still_known() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async.delivery.findings import judged
+from postiz_async.delivery.findings import with_findings
 from postiz_async.delivery.journal_file import Finding, RowRecord, RowState, SentRequest
 from postiz_async.delivery.matching import CLIENT_REF
 from postiz_async.delivery.sweep import SweepState, are_whole, intents, sweep
@@ -227,9 +227,9 @@ def test_a_second_sweep_of_the_same_list_has_nothing_new_to_say(
     world = made(history, lists_settings=lists_settings)
     for _ in range(2):
         results = world.sweep(rng)
-        changed = {row.ref: row for row in judged(_by_ref(world), results)}
+        changed = {row.ref: row for row in with_findings(_by_ref(world), results)}
         world.rows = [changed.get(row.ref, row) for row in world.rows]
-    assert judged(_by_ref(world), world.sweep(rng)) == []
+    assert with_findings(_by_ref(world), world.sweep(rng)) == []
     for row in world.rows:
         assert (row.finding is Finding.NOTHING) == (row.remark == "")
         assert row.state is not RowState.STORED or row.post_id is not None
@@ -373,7 +373,7 @@ def test_hosts_agree_on_the_post_that_stays(
         results = hosts.look(host, hosts.listed)
         doomed.append({v.post.id for v in results if v.may_delete and v.post})
         rows = _by_ref(hosts.worlds[host])
-        rows |= {row.ref: row for row in judged(rows, results, removed=doomed[-1])}
+        rows |= {row.ref: row for row in with_findings(rows, results, removed=doomed[-1])}
         for number, stored in enumerate(plain, 1):
             posts = sorted(p.id for p in hosts.listed if f'mark{number}"' in (p.settings or ""))
             row = rows[f"r{number}"]
@@ -402,7 +402,7 @@ def test_a_double_that_could_not_be_deleted_outweighs_one_that_was() -> None:
     hosts = on_hosts([[(0, "plain"), (1, "plain"), (2, "edited")]])
     results = hosts.look(0, hosts.listed)
     (removed,) = {v.post.id for v in results if v.may_delete and v.post}
-    (row,) = judged(_by_ref(hosts.worlds[0]), results, removed={removed})
+    (row,) = with_findings(_by_ref(hosts.worlds[0]), results, removed={removed})
     assert row.finding is Finding.DOUBLED
     assert f"{removed} was deleted" in row.remark
     assert "delete one of them in Postiz" in row.remark

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from postiz_async.batch.report.labels import RowLabel
 
 __all__ = [
-    "LONGEST",
     "MOST_BARS",
     "MOST_CHANNELS",
+    "MOST_LINES",
     "CalendarEntry",
     "calendar",
     "chart",
@@ -151,7 +151,7 @@ def cut(text: str, length: int) -> str:
     return f"<bdi>{safe(line)}</bdi>" if line else ""
 
 
-LONGEST = 100
+MOST_LINES = 100
 """Lines of a calendar at most; what is longer is shown by week, then by month."""
 
 MOST_CHANNELS = 24
@@ -219,9 +219,9 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 def _unit(days: Iterable[date]) -> str:
     first, last = min(days), max(days)
     span = (last - first).days + 1
-    if span <= LONGEST:
+    if span <= MOST_LINES:
         return "day"
-    return "week" if span <= 7 * LONGEST else "month"
+    return "week" if span <= 7 * MOST_LINES else "month"
 
 
 def _start(day: date, unit: str) -> date:
