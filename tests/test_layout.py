@@ -23,6 +23,9 @@ FOLDERS = {
 """Folders of tests that are not called after a package, and why."""
 
 ALONE = {
+    "test_architecture": "the page at the top level",
+    "test_constants": "one name, one value",
+    "test_hover": "what an editor shows",
     "test_exports": "what `from postiz_async import ...` gives",
     "test_layers": "who may import whom",
     "test_layout": "this file",

@@ -101,6 +101,12 @@ class RunResults(ABC):
         Ends when each post is out, refused by its network, deleted, or `patience` over its date.
         What was seen is in the journal, so it may be cancelled and called again; `report` tells.
 
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: nobody is told.
+            on_look: called after each look at the server; None: nobody is told.
+
         Raises:
             BatchError: the campaign was never run, or another process works on it.
             ConfigurationError: `patience` is negative.

@@ -231,7 +231,7 @@ class _LookUp:
         self.waiting = 0
 
 
-class _Rules(NamedTuple):
+class _KnownRules(NamedTuple):
     """What the server said about a channel, when, and to a request with which headers."""
 
     at: float
@@ -246,7 +246,7 @@ class Channels:
         self._by_id: dict[str, Integration] = {}
         self._read_at: float | None = None
         self._look_ups: dict[_Terms, _LookUp] = {}
-        self._rules: dict[str, _Rules] = {}
+        self._rules: dict[str, _KnownRules] = {}
 
     async def refresh(self, bound: BoundScheduler) -> list[Integration]:
         """Ask the server."""
@@ -341,7 +341,7 @@ class Channels:
         ):
             return last.answer
         answer = await _asked(bound, channel_id)
-        self._rules[channel_id] = _Rules(now, headers, answer)
+        self._rules[channel_id] = _KnownRules(now, headers, answer)
         return answer
 
 
