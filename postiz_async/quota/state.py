@@ -191,7 +191,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def free(self) -> int:
         """Slots that nobody has taken, as far as is known; below 0 if that says little."""
-        free = self.remaining - self.pending
+        free = self.remaining - len(self.flights) - len(self.unseen)
         if not self.unseen or self.flights:
             return free
         # the reading may include what was lost before it; alone, our own count says more

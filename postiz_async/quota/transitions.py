@@ -65,7 +65,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
         if lo <= now:
             return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
         ledger = set_back(ledger, now)  # its window still runs, so it is ours
-    is_new = not ledger.window_known or lo > ledger.ends_before + ledger.window / 2
+    is_new = lo > ledger.ends_before + ledger.window / 2
     if is_new:
         ledger = _open_window(ledger, flight, now, reading)
     else:

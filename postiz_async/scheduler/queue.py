@@ -292,10 +292,11 @@ class AdmissionQueue:
     def _decide(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
         request = ticket.request
         urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
-        if request.due is not None and ledger.window_known:
+        if request.due is not None:
             due = request.due - self._clock.monotonic() + now  # on the clock of the ledger
             urgent |= due < ledger.ends_before + quota.MARGIN
-        return quota.decide(ledger, now, urgent=urgent, backlog=self._backlog())
+        backlog = None if urgent else self._backlog()  # urgent calls leave nothing to it
+        return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
 
     def _backlog(self) -> int | None:
         """Creates still to come, as far as it is known that there are no more.
@@ -353,7 +354,8 @@ class AdmissionQueue:
 
     def state_changed(self) -> None:
         """The state changed: the head may go, and whoever waits too long now is told."""
-        self.wake_head()
+        if self._queue or self._watchers:
+            self.wake_head()
         if not (self._impatient and self._is_later()):
             return
         latest = self._leaves_at(len(self._queue) - 1)
