@@ -43,6 +43,8 @@ class SharedState(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     lineage: int
     """Where its tokens started; another one: the state was lost and made anew."""
+    writer: str = ""
+    """Who wrote it: two processes that make the same change are told apart by it."""
     boot: str = ""
     monotonic: float = 0.0
     wall: float = 0.0

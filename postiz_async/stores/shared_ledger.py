@@ -67,6 +67,7 @@ class SharedLedger:
         self._name = name
         self._clock = clock
         self._boot = _boot_id() if boot_id is None else boot_id
+        self._writer = secrets.token_hex(8)
         self._turn = anyio.Lock()
         self._offset = 0.0
         self._version: int | None = None
@@ -202,6 +203,7 @@ class SharedLedger:
         return SharedState(
             ledger=ledger,
             lineage=self._state.lineage,
+            writer=self._writer,
             boot=self._boot,
             monotonic=self._clock.monotonic(),
             wall=self._clock.time(),

@@ -26,7 +26,7 @@ def state(ledger: Ledger, lineage: int = 7, **more: object) -> SharedState:
 
 def test_a_lost_state_is_written_again_as_another_one_with_one_call_at_a_time() -> None:
     ledger = Ledger(limit=90, remaining=80, tokens=12, cap=9, accounted=True, past_hours=3.0)
-    seen = state(ledger, boot="b", wall=5.0)
+    seen = state(ledger, writer="me", boot="b", wall=5.0)
     again = written_again(seen, 1000)
     assert again.lineage == 1000, "else nobody could tell it from the one that was lost"
     assert again.ledger == replace(ledger, tokens=1000, cap=1, accounted=False)
@@ -93,5 +93,5 @@ def test_a_state_is_the_same_after_a_store() -> None:
     ledger = Ledger(
         limit=90, flights=(Flight(1, 2.0, alone=True),), log=(LoggedCall(1.0, 2.0, sure=False),)
     )
-    kept = state(ledger, boot="b", wall=5.0)
+    kept = state(ledger, writer="me", boot="b", wall=5.0)
     assert decode("name", encode(kept)) == kept
