@@ -202,6 +202,18 @@ async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None
     assert process.handle.ledger.flights == ()
 
 
+async def test_the_same_change_of_two_processes_is_made_twice() -> None:
+    lab = Lab(processes=2)
+    await lab.call(0)
+    for process in lab.processes:
+        await process.handle.refresh()
+    tokens = [await process.take() for process in lab.processes]
+    await lab.processes[0].handle.refresh()
+    open_calls = [flight.token for flight in lab.processes[0].handle.ledger.flights]
+    assert sorted(open_calls) == sorted(tokens), "equal bytes, and one swap that was refused"
+    assert len(open_calls) == 2
+
+
 async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
     """Redis's client asks again when a connection breaks, and finds its own change."""
 
