@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from postiz_async.content.html import sanitise
 from postiz_async.content.input_types import (
-    body_type_problems,
     content_problems,
+    described,
     input_type_problems,
     request_type_problems,
 )
@@ -19,9 +19,9 @@ __all__ = [
     "Counts",
     "Editor",
     "Preview",
-    "body_type_problems",
     "content_problems",
     "counted_text",
+    "described",
     "input_type_problems",
     "length",
     "preview",

@@ -7,22 +7,20 @@ error from inside, and not a thread of letters for a `str` where a list belongs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from postiz_async.content.html import MAX_HTML
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.models.posts import (
-    CreatePost,
     Html,
     Markdown,
     Mention,
     NewPost,
     Text,
     ThreadPart,
-    source_of,
 )
 from postiz_async.models.settings import ProviderSettings, RawSettings
 
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InputTypeProblem",
-    "body_type_problems",
     "content_problems",
+    "described",
     "input_type_problems",
     "request_type_problems",
 ]
@@ -61,7 +59,8 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
         yield _misfit("", post, "a NewPost is wanted")
         return
     yield from _one(".channel", post.channel, _CHANNELS, "an Integration or its id is wanted")
-    yield from _content(".content", post.content)
+    if not isinstance(post.content, str):
+        yield from _content(".content", post.content)
     yield from _media(".media", post.media)
     if post.settings is not None:
         hint = "a struct of providers or a mapping is wanted"
@@ -69,18 +68,16 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     yield from _thread(post.thread)
 
 
-def body_type_problems(body: object) -> Iterator[InputTypeProblem]:
-    """What is wrong with the body of a request; its fields are not looked at."""
-    hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
-    yield from _one(".body", body, CreatePost, hint)
-
-
 def request_type_problems(at: object, tags: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the moment and the tags of a request."""
-    yield from _one(".at", at, datetime, "a datetime with a time zone is wanted")
-    yield from _listed(".tags", tags, "a list of texts is wanted")
-    for place, tag in enumerate(_items(tags)):
-        yield from _one(f".tags.{place}", tag, str, "a text is wanted")
+    if not isinstance(at, datetime):
+        yield _misfit(".at", at, "a datetime with a time zone is wanted")
+    if not _is_listed(tags):
+        yield _misfit(".tags", tags, "a list of texts is wanted")
+        return
+    for place, tag in enumerate(tags):
+        if not isinstance(tag, str):
+            yield _misfit(f".tags.{place}", tag, "a text is wanted")
 
 
 def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
@@ -90,8 +87,8 @@ def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
         yield _misfit(where, content, _CONTENTS)
         return
     yield from _one(where, content.source, str, "a str is wanted")
-    if isinstance(content, Text):
-        for place, mention in enumerate(_items(content.mentions)):
+    if isinstance(content, Text) and _is_listed(content.mentions):
+        for place, mention in enumerate(content.mentions):
             yield from _mention(f"{where}.mentions.{place}", mention)
 
 
@@ -104,14 +101,19 @@ def _mention(where: str, mention: object) -> Iterator[InputTypeProblem]:
 
 
 def _media(where: str, media: object) -> Iterator[InputTypeProblem]:
-    yield from _listed(where, media, "a list of Media is wanted")
-    for place, medium in enumerate(_items(media)):
-        yield from _one(f"{where}.{place}", medium, Media, _UPLOAD)
+    if not _is_listed(media):
+        yield _misfit(where, media, "a list of Media is wanted")
+        return
+    for place, medium in enumerate(media):
+        if not isinstance(medium, Media):
+            yield _misfit(f"{where}.{place}", medium, _UPLOAD)
 
 
 def _thread(thread: object) -> Iterator[InputTypeProblem]:
-    yield from _listed(".thread", thread, "a list of parts is wanted")
-    for place, part in enumerate(_items(thread)):
+    if not _is_listed(thread):
+        yield _misfit(".thread", thread, "a list of parts is wanted")
+        return
+    for place, part in enumerate(thread):
         where = f".thread.{place}"
         if not isinstance(part, ThreadPart):
             yield from _content(where, part)
@@ -128,24 +130,15 @@ def _one(
         yield _misfit(where, value, hint)
 
 
-def _listed(where: str, value: object, hint: str) -> Iterator[InputTypeProblem]:
-    if not _is_listed(value):
-        yield _misfit(where, value, hint)
-
-
-def _is_listed(value: object) -> bool:
+def _is_listed(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _items(value: object) -> Iterable[object]:
-    return cast("Sequence[object]", value) if _is_listed(value) else ()
-
-
 def _misfit(where: str, value: object, hint: str) -> InputTypeProblem:
-    return InputTypeProblem(where, f"is {_named(value)}", hint)
+    return InputTypeProblem(where, f"is {described(value)}", hint)
 
 
-def _named(value: object) -> str:
+def described(value: object) -> str:
     """What a value is, for somebody who did not mean it."""
     if value is None:
         return "None"
@@ -172,7 +165,7 @@ def content_problems(post: NewPost) -> Iterator[tuple[str, str]]:
 
 
 def _wrong(content: Content, media: Sequence[Media]) -> Iterator[str]:
-    source = source_of(content)
+    source = content if isinstance(content, str) else content.source
     is_html = isinstance(content, Html)
     text = _TAG.sub("", source) if is_html else source
     if not media and not text.strip():

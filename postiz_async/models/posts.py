@@ -37,7 +37,6 @@ __all__ = [
     "TagRef",
     "Text",
     "ThreadPart",
-    "source_of",
 ]
 
 _MARKDOWN_SIGN = re.compile(r"[\\`*_\[\]<>&!#~|]")
@@ -93,11 +92,6 @@ class Html(msgspec.Struct, frozen=True):
 
 Content: TypeAlias = str | Text | Markdown | Html
 """What people write; a `str` is plain text."""
-
-
-def source_of(content: Content) -> str:
-    """What was written, without the kind of it."""
-    return content if isinstance(content, str) else content.source
 
 
 class ThreadPart(msgspec.Struct, frozen=True):

@@ -192,6 +192,7 @@ class Creating:
         Since v2.13.0. Raises what `schedule` raises.
         """
         bound = self._begun(max_wait)
+        refuse_type_problems(at, tags)
         item = (await self._items(bound, (new,)))[0]
         first = msgspec.structs.replace(item.value[0], id=post_id)
         item = msgspec.structs.replace(item, value=[first, *item.value[1:]])

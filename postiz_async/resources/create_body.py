@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Raw
 
 from postiz_async.content import (
-    body_type_problems,
     content_problems,
+    described,
     input_type_problems,
     request_type_problems,
 )
@@ -41,7 +41,6 @@ from postiz_async.wire import encode_body, format_date, parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from postiz_async.content.input_types import InputTypeProblem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import NewPost, PostType
@@ -71,9 +70,8 @@ def build_body(
     """The create request of posts that share type, moment and tags.
 
     Raises:
-        InvalidPostError: the moment is no `datetime` with a time zone, the tags are no texts.
+        InvalidPostError: the moment has no time zone.
     """
-    refuse_type_problems(at, tags)
     return CreatePost(
         type=kind,
         date=format_date(at),
@@ -89,22 +87,21 @@ def refuse_type_problems(at: datetime, tags: Sequence[str]) -> None:
     Raises:
         InvalidPostError: with each that is.
     """
-    _refuse(request_type_problems(at, tags))
+    found = request_type_problems(at, tags)
+    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
+    if problems:
+        raise InvalidPostError(problems)
 
 
-def refuse_other_body(body: CreatePost) -> None:
+def refuse_other_body(body: object) -> None:
     """Refuse what is no `CreatePost`.
 
     Raises:
         InvalidPostError: it is none.
     """
-    _refuse(body_type_problems(body))
-
-
-def _refuse(found: Iterable[InputTypeProblem]) -> None:
-    problems = [Problem(each.where[1:], each.message, hint=each.hint) for each in found]
-    if problems:
-        raise InvalidPostError(problems)
+    if not isinstance(body, CreatePost):
+        hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
+        raise InvalidPostError([Problem("body", f"is {described(body)}", hint=hint)])
 
 
 def type_problem(post: NewPost, place: int) -> Problem | None:
@@ -121,7 +118,7 @@ def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Proble
         return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
-    foreign = foreign_settings(post.settings, channel)
+    foreign = None if post.settings is None else foreign_settings(post.settings, channel)
     if foreign is not None:
         return replace(foreign, where=f"posts.{place}.{foreign.where}")
     texts = (Problem(f"posts.{place}{part}", message) for part, message in content_problems(post))
@@ -129,26 +126,20 @@ def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Proble
 
 
 def foreign_settings(
-    settings: ProviderSettings | RawSettings | Mapping[str, object] | None, channel: Integration
+    settings: ProviderSettings | RawSettings | Mapping[str, object], channel: Integration
 ) -> Problem | None:
     """Settings that say that they are of another provider than the channel, or None."""
-    theirs = _whose(settings)
-    if theirs is None or channel.provider in {theirs, ""}:
+    if isinstance(settings, ProviderSettings | RawSettings):
+        theirs: object = provider_of(settings)
+    else:
+        theirs = settings.get("__type")
+    if not isinstance(theirs, str) or channel.provider in {theirs, ""}:
         return None
     whose = f"are those of {theirs!r}, but {channel.name!r} is a channel of {channel.provider!r}"
+    hint = "if they are meant, leave their __type out"
     if isinstance(settings, ProviderSettings | RawSettings):
-        return Problem("settings", whose, hint=_settings_hint(channel.provider))
-    return Problem("settings", whose, hint="if they are meant, leave their __type out")
-
-
-def _whose(
-    settings: ProviderSettings | RawSettings | Mapping[str, object] | None,
-) -> str | None:
-    """The provider that settings are said to be of."""
-    if isinstance(settings, ProviderSettings | RawSettings):
-        return provider_of(settings)
-    told = settings.get("__type") if settings is not None else None
-    return told if isinstance(told, str) else None
+        hint = _settings_hint(channel.provider)
+    return Problem("settings", whose, hint=hint)
 
 
 def _settings_hint(provider: str) -> str:

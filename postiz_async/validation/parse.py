@@ -136,10 +136,6 @@ def failures(body: Body) -> Iterator[Problem]:
     if isinstance(date, str) and crashes(date) and is_iso_date(date):
         message = f"{date[:40]!r} makes the server fail"
         yield Problem("date", message, hint=_GOOD_DATE, stage="failure")
-    yield from _nul_characters(body)
-
-
-def _nul_characters(body: Body) -> Iterator[Problem]:
     for post in body.posts:
         for place, entry in enumerate(post.entries):
             content = entry["content"]

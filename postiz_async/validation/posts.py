@@ -35,7 +35,8 @@ def post_problems(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[
     if provider is not None:
         if provider.defect or post.given.get("type") == "draft":
             yield from _settings_again(post, provider)
-        for rule, place in broken_rules(provider.rules, post.media, post.settings):
+        broken = broken_rules(provider.rules, post.media, post.settings) if provider.rules else ()
+        for rule, place in broken:
             yield _broken(post, rule, place)
             break
     yield from _too_long(post, max_lengths)
@@ -88,7 +89,7 @@ def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Prob
 
 def _is_surely_short(content: str, most: int) -> bool:
     """Whether a text is counted as at most what it has, and that is not too much."""
-    if utf16_length(content) > most:
+    if 2 * len(content) > most and utf16_length(content) > most:
         return False
     has_markup = any(map(content.__contains__, _MARKUP))
     return not has_markup or _PARAGRAPHS.fullmatch(content) is not None

@@ -53,20 +53,16 @@ def validate(
     given, problems = read(request)
     if problems:
         return problems
-    body = judge(given, _by_id(channels), media or {})
+    if isinstance(channels, Mapping):
+        by_id = cast("Mapping[str, Integration]", channels)
+    else:
+        by_id = {each.id: each for each in channels}
+    body = judge(given, by_id, media or {})
     found = [*body.problems, *failures(body), *_post_by_post(body, max_lengths or {})]
     found += request_warnings(body, now, past)
     if any(problem.severity == "warning" for problem in found):
         found.sort(key=lambda problem: problem.severity == "warning")
     return found
-
-
-def _by_id(
-    channels: Mapping[str, Integration] | Iterable[Integration],
-) -> Mapping[str, Integration]:
-    if isinstance(channels, Mapping):
-        return cast("Mapping[str, Integration]", channels)
-    return {each.id: each for each in channels}
 
 
 def _post_by_post(body: Body, max_lengths: Mapping[str, int]) -> Iterable[Problem]:

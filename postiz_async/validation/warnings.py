@@ -309,13 +309,14 @@ def _date(body: Body, now: datetime | None, past: Literal["error", "warning"]) -
     elif not has_zone(date):
         yield warning("date", f"{shown(date)} has no zone: the server takes it for UTC", "add Z")
     is_published_at_date = body.given.get("type") not in ("draft", "now", "update")
-    if at and now and is_published_at_date and at < _aware(now):
+    if (
+        at
+        and now
+        and is_published_at_date
+        and at < (now if now.tzinfo else now.replace(tzinfo=UTC))
+    ):
         message = "is in the past: the server publishes at once"
         yield Problem("date", message, hint="type now says so openly", severity=past)
-
-
-def _aware(now: datetime) -> datetime:
-    return now if now.tzinfo else now.replace(tzinfo=UTC)
 
 
 def _repeat(days: object) -> Iterator[Problem]:
