@@ -227,6 +227,8 @@ class Sender:
                 prepare=partial(self._prepare, sending, departure),
                 retry=False,
             )
+        except DeliveryUnknownError:
+            raise
         except (PausedError, PostizError) as error:
             if not self._keeps_intents and self._outage.repeats(error):
                 sending.body = None
