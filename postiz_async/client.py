@@ -343,9 +343,8 @@ class Postiz(Api):
             exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
 
         Raises:
-            ConfigurationError: `late` or `align` is no time that rows can move by, rows that come
-                from no file have no journal, a media root is no folder, or the campaign's name is
-                empty.
+            ConfigurationError: rows cannot move by `late` or `align`, rows that come from no file
+                have no journal, a media root is not a folder, or the campaign's name is empty.
             BatchError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """

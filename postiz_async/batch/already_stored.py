@@ -1,8 +1,8 @@
 """Rows that are in Postiz already, by whatever run, host or hand. PURE.
 
-A post is surely a row's when it bears the row's `client_ref`; where the server lists none, when it
-lies at the exact millisecond of a request in which the row was sent. Any other post of its channel,
-second and text may be somebody else's: the user says what to do then.
+A post is certainly a row's when it bears the row's `client_ref`; where the server lists none, when
+it lies at the exact millisecond of a request in which the row was sent. Any other post of its
+channel, second and text may be somebody else's: the user says what to do then.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class ClientRefs:
 
 @dataclass(slots=True)
 class StoredRows:
-    """Posts of rows by ref, the first stored first: surely theirs, and equal only."""
+    """Posts of rows by ref, the first stored first: certainly theirs, and equal only."""
 
     ours: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
     equal: dict[str, list[Post]] = field(default_factory=dict[str, list["Post"]])
@@ -164,7 +164,7 @@ def find_rows(
             del posts[post.id]
     rest = [
         post
-        for post in posts.values()  # what is surely another row's is no post of this one
+        for post in posts.values()  # what is certainly another row's is not this one's
         if not any(intent.equals(post) for intent in written[stored_at(post)])
         and (post.settings is None or listed_ref(post.settings) not in client_refs.all)
     ]
@@ -181,8 +181,8 @@ def find_rows(
 class Decision:
     """What is to be done with rows that are in Postiz.
 
-    `take` has the post that a row is taken over as and whether it is surely the row's, `leave` the
-    posts beside which a row is sent once more, `ask` the refs of rows of which nobody said.
+    `take` has the post that a row is taken over as and whether it is certainly the row's, `leave`
+    the posts beside which a row is sent once more, `ask` the refs of rows of which nobody said.
     """
 
     take: dict[str, tuple[Post, bool]] = field(default_factory=dict[str, "tuple[Post, bool]"])
@@ -199,8 +199,8 @@ def decide(
         found: their posts.
         existing: what the user says of posts that may be somebody else's, and of rows that no
             journal knows.
-        known: refs that the journal knows; what is surely theirs is taken over without a word.
-        to_send: refs that would be sent; of the others only what is surely theirs counts.
+        known: refs that the journal knows; what is certainly theirs is taken over without asking.
+        to_send: refs that would be sent; of the others only what is certainly theirs counts.
     """
     decision = Decision()
     for ref in dict.fromkeys((*found.ours, *found.equal)):
@@ -311,7 +311,7 @@ def how_to_go_on(
 class Taken:
     """A post that is taken over as that of a row.
 
-    `is_ours` says that the row was surely stored as this post, by whatever run; `is_whole` that
+    `is_ours` says that the row was certainly stored as this post, by whichever run; `is_whole` that
     nothing can be lacking of it.
     """
 

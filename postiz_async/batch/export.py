@@ -204,7 +204,7 @@ def _record(post: Post, names: dict[str, str]) -> dict[str, str]:
 
 
 def _settings(text: str | None) -> str:
-    """The settings without what the next run writes itself; what is no object is left out."""
+    """The settings without what the next run writes itself; what is not an object is left out."""
     try:
         settings = msgspec.json.decode(text or "{}", type=dict[str, object])
     except msgspec.MsgspecError:

@@ -34,7 +34,7 @@ class MediaUploads:
     Args:
         postiz: an open client.
         journal: where uploads are noted, so that a later run need not repeat them.
-        facts: what the look at each file told, by its name in the campaign.
+        facts: what inspecting each file showed, by its name in the campaign.
         known: content hash to medium, from an earlier run.
         outage: of the job.
     """

@@ -48,7 +48,7 @@ class MediaFolders:
         for root in roots:
             if not Path(root).is_dir():
                 raise ConfigurationError(
-                    f"The media root {root} is no folder. Give the one that holds the media, or "
+                    f"The media root {root} is not a folder. Give the one that holds the media, or "
                     "leave it out: the folder of the campaign is allowed anyway."
                 )
         return cls(folder, tuple(_real(Path(root)) for root in [folder, *roots]))
@@ -72,7 +72,7 @@ class MediaFolders:
         try:
             found = _real(self.folder / name)
         except ValueError:
-            raise _refuse(f"{name} is no name of a file") from None
+            raise _refuse(f"{name} is not the name of a file") from None
         if is_trusted or any(found.is_relative_to(root) for root in self.allowed):
             return found
         home = self.allowed[0]

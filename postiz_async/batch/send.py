@@ -173,7 +173,7 @@ class RequestSender:
 
     Args:
         job: what is worked on.
-        fence: is told of answers.
+        fence: learns of answers.
         medium: the uploaded medium of a name in the campaign.
     """
 

@@ -1,7 +1,7 @@
-"""What `delivery`, `batch` and `outbox` need of a client; `Postiz` is one.
+"""What `delivery`, `batch` and `outbox` need of a client.
 
-They are handed an open client and know it by these protocols only: the resources of the API, and
-the scheduler as far as a job asks it for the time and tells it what it has still to send.
+They are handed what is behind an open `Postiz` and know it by these protocols only: the resources
+of the API, and the scheduler as far as a job asks it for the time and announces what it will send.
 """
 
 from __future__ import annotations

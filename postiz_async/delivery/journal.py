@@ -6,7 +6,7 @@ either planned, or with an outcome, or inside a request whose outcome has to be 
 
 SQLite writes to a file beside it first (`-wal`). That is moved into the journal with the plan and
 with each outcome of a request, so that the journal alone is whole and may be moved or copied
-between two runs, also after a kill. A copy that is older than what was sent is no danger: a run
+between two runs, also after a kill. A copy that is older than what was sent does no harm: a run
 looks in Postiz for the rows that its journal calls planned.
 """
 
@@ -92,7 +92,7 @@ class Journal:
 
     @classmethod
     def _open(cls, path: Path, campaign: str, base_url: str) -> Journal:
-        if os.path.isdir(path):  # noqa: PTH112  (false for what is no name)
+        if os.path.isdir(path):  # noqa: PTH112  (false for what cannot be a name)
             raise BatchError(f"{path} is a directory, not a journal.")
         place = Path(os.path.realpath(path))  # a link to a journal is locked as that journal
         lock = FileLock(place.with_name(place.name + ".lock"))

@@ -116,7 +116,7 @@ class MillisecondMarks:
 _ID = re.compile(r"c[0-9a-z]{24}")
 
 SKEW = 60.0
-"""Seconds by which a moment of ours and one of the server may be apart."""
+"""Seconds by which our clock and that of the server may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     def may_be(place: int, post: Post) -> bool:
         return is_post(body.posts[place], post, short=short)
 
-    def surely_is(place: int, post: Post) -> bool:
+    def is_certain(place: int, post: Post) -> bool:
         return may_be(place, post) and says(body.posts[place], post, short=short)
 
     places = range(len(body.posts))
-    found = assign(places, mine.values(), surely_is)
+    found = assign(places, mine.values(), is_certain)
     for post in found.values():
         del mine[post.id]
     rest = assign([place for place in places if place not in found], mine.values(), may_be)

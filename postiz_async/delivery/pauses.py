@@ -59,7 +59,7 @@ def is_away(error: PostizError) -> bool:
 
 
 def pause_after(error: PostizError, failures: int) -> float:
-    """Seconds to wait after so many failures in a row: longer if the trouble does not pass."""
+    """Seconds to wait after this many failures in a row: longer if the trouble does not pass."""
     place = min(failures, len(PAUSES)) - 1
     if isinstance(error, _PASSING):
         return PAUSES[place]

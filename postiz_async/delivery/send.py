@@ -167,7 +167,7 @@ class Sender:
     Args:
         client: sends.
         outage: of the job.
-        fence: is told of answers.
+        fence: learns of answers.
         late: what is done with a request whose date has passed.
         keeps_intents: False takes intents back while the job waits for Postiz, so that what
             waits can be withdrawn; with True the same body leaves after the pause.
@@ -227,6 +227,8 @@ class Sender:
                 prepare=partial(self._prepare, sending, departure),
                 retry=False,
             )
+        except DeliveryUnknownError:
+            raise
         except (PausedError, PostizError) as error:
             if not self._keeps_intents and self._outage.repeats(error):
                 sending.body = None

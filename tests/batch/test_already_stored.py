@@ -9,6 +9,7 @@ import pytest
 from batch_lab import Lab, at, rows
 
 from postiz_async.batch.reconcile import reconcile
+from postiz_async.client import opened
 from postiz_async.delivery.journal import RowState
 from postiz_async.errors import BatchError
 
@@ -75,7 +76,7 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         assert {row.post_id for row in taken} == before
         assert len(lab.sandbox.posts) == 24
         async with lab.client() as postiz:
-            found = await reconcile(postiz, lab.journal)
+            found = await reconcile(opened(postiz), lab.journal)
         assert found.counts == {"fine": 24}
         assert (await lab.run()).complete
         assert len(lab.sandbox.posts) == 24
@@ -162,7 +163,7 @@ async def test_a_stored_row_that_got_another_name_in_the_file_is_not_sent_again(
     assert len(report.rows) == 4
     assert len(lab.sandbox.posts) == 4
     async with lab.client() as postiz:
-        assert (await reconcile(postiz, lab.journal)).counts == {"fine": 4}
+        assert (await reconcile(opened(postiz), lab.journal)).counts == {"fine": 4}
     assert (await lab.run()).complete
     assert len(lab.sandbox.posts) == 4
 

@@ -121,7 +121,7 @@ async def test_links_and_dots_that_stay_inside_are_fine(lab: Lab) -> None:
 
 async def test_a_media_root_that_is_no_folder_is_named(lab: Lab) -> None:
     write(lab, ["a.png"])
-    with pytest.raises(ConfigurationError, match=r"media root .*a\.png is no folder"):
+    with pytest.raises(ConfigurationError, match=r"media root .*a\.png is not a folder"):
         await problems_of(lab, media_root=lab.folder / "a.png")
 
 

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from postiz_async import NewPost
 from postiz_async.batch.reconcile import Reconciled, reconcile
+from postiz_async.client import opened
 from postiz_async.delivery.journal import Finding, Journal, RowRecord, RowState, read_summary
 from postiz_async.errors import BatchError
 from postiz_async.sandbox import Fault
@@ -38,7 +39,7 @@ async def look(lab: Lab) -> tuple[Reconciled, dict[str, RowRecord]]:
     """A sweep on demand, and the rows by content."""
     creates = len(lab.sandbox.creates)
     async with lab.client() as postiz:
-        found = await reconcile(postiz, lab.journal)
+        found = await reconcile(opened(postiz), lab.journal)
     assert len(lab.sandbox.creates) == creates
     records = read_summary(lab.journal).rows
     return found, {f"post {record.number - 1}": record for record in records}
@@ -301,11 +302,11 @@ async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[
     lab.write(rows(channels, 3))
     async with lab.client() as postiz:
         with pytest.raises(BatchError, match="has not been run"):
-            await reconcile(postiz, lab.journal)
+            await reconcile(opened(postiz), lab.journal)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
         await batch.run_all()
         with pytest.raises(BatchError, match="Another process"):
-            await reconcile(postiz, lab.journal)
+            await reconcile(opened(postiz), lab.journal)
         assert (await batch.reconcile()).is_fine
 
 

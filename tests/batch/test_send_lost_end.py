@@ -12,6 +12,7 @@ import pytest
 from batch_lab import Lab, Watched, rows
 
 from postiz_async.batch.reconcile import Reconciled, reconcile
+from postiz_async.client import opened
 from postiz_async.delivery.findings import FOUND_UNSURE
 from postiz_async.delivery.journal import Journal, RowState, read_summary
 from postiz_async.delivery.repair import UNSEEN_END
@@ -82,7 +83,7 @@ async def test_a_thread_is_replaced_when_the_server_has_surely_ended(lab: Lab) -
 async def swept(lab: Lab) -> Reconciled:
     """A sweep on demand."""
     async with lab.client() as postiz:
-        return await reconcile(postiz, lab.journal)
+        return await reconcile(opened(postiz), lab.journal)
 
 
 async def test_a_sweep_gives_a_post_its_job(lab: Lab) -> None:
