@@ -35,7 +35,7 @@ def catch_up(state: SandboxState) -> None:
 
     A job that is no longer the post's own is void.
     """
-    state.work.run_due(state.clock.monotonic())
+    state.delayed_jobs.run_due(state.clock.monotonic())
     for date, post_id, organization in state.jobs.due(state.now):
         post = organization.posts.get(post_id)
         if post is None or post.deleted_at is not None or not post.has_job or post.date != date:
