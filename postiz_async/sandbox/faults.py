@@ -138,7 +138,7 @@ _KNOWN = " ".join(f"{name}=" for name in _NAMES)
 def _percent(word: str) -> float:
     percent = float(word[:-1])
     if not 0 <= percent <= 100:
-        raise ValueError(f"{word} is no chance; say 0% to 100%")
+        raise ValueError(f"{word} is not a probability; say 0% to 100%")
     return percent / 100
 
 

@@ -111,7 +111,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as it leaves."""
+    """A response as it leaves."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -128,7 +128,7 @@ class Response:
 
 
 def json_response(status: int, value: object) -> Response:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     content_type = ("Content-Type", "application/json; charset=utf-8")
     try:
         body = msgspec.json.encode(value)
@@ -138,7 +138,7 @@ def json_response(status: int, value: object) -> Response:
 
 
 def empty_response(status: int, *headers: tuple[str, str]) -> Response:
-    """An answer without a body and without a content type."""
+    """A response without a body and without a content type."""
     return Response(status, headers)
 
 
@@ -156,13 +156,13 @@ def preflight(request: HttpRequest) -> Response:
 
 
 def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:
-    """Give an answer of the API the headers that all of them have.
+    """Add the headers that all responses of the API have.
 
     Args:
         request: What was asked.
-        response: The answer so far.
+        response: The response so far.
         now: Seconds since the epoch.
-        front_end: The origin whose pages may read the answer.
+        front_end: The origin whose pages may read the response.
     """
     headers = [("X-Powered-By", "Express")]
     if request.headers.get("origin") == front_end:
@@ -217,7 +217,7 @@ _REASONS = {400: "Bad Request", 404: "Not Found"}
 
 
 class HttpError(Exception):
-    """Ends the handling of a request with an answer."""
+    """Ends the handling of a request with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)

@@ -24,7 +24,7 @@ _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 
 
 def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:
-    """Put a row into the table, and its job, if it has one, among the jobs."""
+    """Put a row into the table, and its job, if it has one, into the heap."""
     organization.posts.put(post)
     if post.has_job and post.parent_id is None:
         state.jobs.add(organization, post)

@@ -70,8 +70,8 @@ class Sandbox:
 
     Attributes:
         clock: Tells the time and waits.
-        base: See above.
-        faults: What goes wrong, see `postiz_async.sandbox.faults`.
+        base: What the outside sees.
+        faults: What goes wrong; `faults.add(Fault(...))` sets it up.
         organization: The first organisation.
     """
 

@@ -265,7 +265,7 @@ def _row(
 
 
 def _is_broken(post: CreateInput) -> bool:
-    """Half a surrogate pair and NUL are no text for the database."""
+    """Whether the database refuses the text: half a surrogate pair, or NUL."""
     return any(_NO_TEXT.search(entry.content) for entry in post.entries)
 
 
