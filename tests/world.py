@@ -412,12 +412,12 @@ class World:
 
     @property
     def throttle(self) -> Throttle:
-        return self.sandbox._judge._throttle
+        return self.sandbox._pipeline._throttle
 
     def restart_counter(self, limit: int, storage: Storage) -> None:
         """The counter starts anew, as one in the memory of a server's process does."""
         kind = RedisThrottle if storage == "redis" else MemoryThrottle
-        self.sandbox._judge._throttle = kind(limit)
+        self.sandbox._pipeline._throttle = kind(limit)
 
     # -------------------------------------------------------------- what came of it
 

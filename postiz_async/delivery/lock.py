@@ -1,4 +1,9 @@
-"""An operating-system lock, so that one job has one sender. It dies with its process."""
+"""An operating-system lock, so that one job has one sender. It dies with its process.
+
+Not the library `filelock`: it makes missing folders, readable by all, reports a file system that
+refuses to lock with EACCES as a lock that somebody holds, and adds hooks to the whole process, for
+forks and from Python 3.12 on for audit events.
+"""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ In memory, without a network:
     async with Sandbox(api_key="sandbox", clock=JumpingClock()) as sandbox:
         sandbox.add_integration("mastodon")
         headers = {"authorization": "sandbox"}
-        request = Request("GET", "/public/v1/integrations", headers=headers)
+        request = HttpRequest("GET", "/public/v1/integrations", headers=headers)
         response = await sandbox.handle(request)
 
-Over HTTP, on loopback, see `postiz_async.sandbox.http.serve`. What goes wrong on demand, see
-`postiz_async.sandbox.faults`. The sandbox is an island: it imports nothing of the client but
-the clock, so that the two cannot share a mistake.
+`postiz_async.sandbox.http.serve` serves it over HTTP on loopback, and
+`postiz_async.sandbox.faults` lists what can go wrong on demand. The sandbox is an island: of the
+client it imports only the clock, so that the two cannot share a mistake.
 """
 
 from postiz_async.sandbox.faults import Fault, FaultKind

@@ -32,7 +32,7 @@ import msgspec
 
 from postiz_async.sandbox.messages import (
     ConnectionLost,
-    Refusal,
+    HttpError,
     Response,
     internal_error,
     key_lookup_failed,
@@ -47,9 +47,9 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Faults",
-    "after_work",
-    "before_judging",
-    "before_work",
+    "after_handler",
+    "before_authentication",
+    "before_handler",
     "read_fault",
 ]
 
@@ -138,7 +138,7 @@ _KNOWN = " ".join(f"{name}=" for name in _NAMES)
 def _percent(word: str) -> float:
     percent = float(word[:-1])
     if not 0 <= percent <= 100:
-        raise ValueError(f"{word} is no chance; say 0% to 100%")
+        raise ValueError(f"{word} is not a probability; say 0% to 100%")
     return percent / 100
 
 
@@ -183,21 +183,21 @@ class Faults:
         return None
 
 
-async def before_judging(fault: Fault, clock: Clock) -> None:
+async def before_authentication(fault: Fault, clock: Clock) -> None:
     """Strike before the server looks at the key."""
     if fault.kind == "hang":
         await clock.sleep(fault.delay)
     elif fault.kind == "reset":
         raise ConnectionLost("reset before the work")
     elif fault.kind == "error_before" and fault.status >= _FIRST_OF_PROXIES:
-        raise Refusal(_page(fault.status))
+        raise HttpError(_page(fault.status))
     elif fault.kind == "empty_401":
         raise key_lookup_failed()
     elif fault.kind == "html":
-        raise Refusal(_page(200))
+        raise HttpError(_page(200))
 
 
-async def before_work(fault: Fault, clock: Clock) -> None:
+async def before_handler(fault: Fault, clock: Clock) -> None:
     """Strike when the request is counted and nothing is done yet."""
     if fault.kind == "late_work":
         await clock.sleep(fault.delay)
@@ -205,7 +205,7 @@ async def before_work(fault: Fault, clock: Clock) -> None:
         raise internal_error()
 
 
-async def after_work(fault: Fault, clock: Clock, response: Response) -> Response:
+async def after_handler(fault: Fault, clock: Clock, response: Response) -> Response:
     """Strike when the work is done; returns the answer that leaves."""
     if fault.kind == "drop_answer":
         raise ConnectionLost("the answer was lost")

@@ -88,7 +88,7 @@ async def _read_file(part: BodyPartReader) -> UploadedFile:
 
 
 def _decode(name: str | None) -> str:
-    """A name with a sign for each byte that is not UTF-8, which aiohttp keeps as a surrogate."""
+    """A name with U+FFFD for each byte that is not UTF-8; aiohttp keeps it as a surrogate."""
     return (name or "").encode(errors="surrogateescape").decode(errors="replace")
 
 

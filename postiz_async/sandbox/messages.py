@@ -1,4 +1,4 @@
-"""Requests and responses without any framework, and what is common to all answers and refusals."""
+"""Requests and responses without any framework, and what all answers and errors have in common."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectionLost",
     "FormError",
+    "HttpError",
     "HttpRequest",
-    "Refusal",
     "Response",
     "UploadedFile",
     "bad_request",
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect
-    """The connection broke before an answer came; nothing says whether the work was done."""
+    """The connection broke before an answer came; nothing says whether the request was handled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as it leaves."""
+    """A response as it leaves."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -128,7 +128,7 @@ class Response:
 
 
 def json_response(status: int, value: object) -> Response:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     content_type = ("Content-Type", "application/json; charset=utf-8")
     try:
         body = msgspec.json.encode(value)
@@ -138,7 +138,7 @@ def json_response(status: int, value: object) -> Response:
 
 
 def empty_response(status: int, *headers: tuple[str, str]) -> Response:
-    """An answer without a body and without a content type."""
+    """A response without a body and without a content type."""
     return Response(status, headers)
 
 
@@ -156,13 +156,13 @@ def preflight(request: HttpRequest) -> Response:
 
 
 def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:
-    """Give an answer of the API the headers that all of them have.
+    """Add the headers that all responses of the API have.
 
     Args:
         request: What was asked.
-        response: The answer so far.
+        response: The response so far.
         now: Seconds since the epoch.
-        front_end: The origin whose pages may read the answer.
+        front_end: The origin whose pages may read the response.
     """
     headers = [("X-Powered-By", "Express")]
     if request.headers.get("origin") == front_end:
@@ -216,71 +216,71 @@ def compress(request: HttpRequest, response: Response) -> Response:
 _REASONS = {400: "Bad Request", 404: "Not Found"}
 
 
-class Refusal(Exception):  # noqa: N818 - most refusals are the client's fault, not an error here
-    """Ends the handling of a request with an answer."""
+class HttpError(Exception):
+    """Ends the handling of a request with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
         self.response = response
 
 
-def plain(status: int, text: str) -> Refusal:
+def plain(status: int, text: str) -> HttpError:
     """Shape E1, of authentication and most hand-written errors."""
-    return Refusal(json_response(status, {"msg": text}))
+    return HttpError(json_response(status, {"msg": text}))
 
 
-def _reasoned(status: int, message: str | Sequence[str]) -> Refusal:
+def _reasoned(status: int, message: str | Sequence[str]) -> HttpError:
     body = {"message": message, "error": _REASONS[status], "statusCode": status}
-    return Refusal(json_response(status, body))
+    return HttpError(json_response(status, body))
 
 
-def bad_request(message: str) -> Refusal:
+def bad_request(message: str) -> HttpError:
     """Shape E2 with status 400."""
     return _reasoned(400, message)
 
 
-def not_found(message: str) -> Refusal:
+def not_found(message: str) -> HttpError:
     """Shape E2 with status 404."""
     return _reasoned(404, message)
 
 
-def invalid(messages: Sequence[str]) -> Refusal:
+def invalid(messages: Sequence[str]) -> HttpError:
     """Shape E3: every violation of the field rules at once."""
     return _reasoned(400, messages)
 
 
-def status_only(status: int, message: str) -> Refusal:
+def status_only(status: int, message: str) -> HttpError:
     """Shape E4: a status and a text, without a reason."""
-    return Refusal(json_response(status, {"statusCode": status, "message": message}))
+    return HttpError(json_response(status, {"statusCode": status, "message": message}))
 
 
-def post_refused(provider: str, name: str, message: str) -> Refusal:
+def post_refused(provider: str, name: str, message: str) -> HttpError:
     """Shape E5: a rule of the provider is broken; `name` is the channel's."""
     body = {"statusCode": 400, "provider": provider, "name": name, "message": message}
-    return Refusal(json_response(400, body))
+    return HttpError(json_response(400, body))
 
 
-def plan_limit(what: str, deed: str, host: str) -> Refusal:
+def plan_limit(what: str, deed: str, host: str) -> HttpError:
     """Shape E6: the plan is used up."""
     message = (
         f"You have reached the maximum number of {what} for your subscription. "
         f"Please upgrade your subscription to {deed}."
     )
     body = {"statusCode": 402, "message": message, "url": f"{host}/billing"}
-    return Refusal(json_response(402, body))
+    return HttpError(json_response(402, body))
 
 
-def key_lookup_failed() -> Refusal:
+def key_lookup_failed() -> HttpError:
     """Shape E7: the look-up of the key failed, and the server says 401 without a body."""
     cookie = "auth=; Max-Age=-1; Path=/; HttpOnly; Secure; SameSite=None"
-    return Refusal(empty_response(401, ("Set-Cookie", cookie), ("logout", "true")))
+    return HttpError(empty_response(401, ("Set-Cookie", cookie), ("logout", "true")))
 
 
-def internal_error() -> Refusal:
+def internal_error() -> HttpError:
     """Shape E8: an exception that nobody handled."""
     return status_only(500, "Internal server error")
 
 
-def unknown_route(method: str, target: str) -> Refusal:
+def unknown_route(method: str, target: str) -> HttpError:
     """Shape E9."""
     return _reasoned(404, f"Cannot {method} {target}")

@@ -1,4 +1,4 @@
-"""The order in which a request is judged: body, route, key, limit, plan, and then the work."""
+"""The order in which a request is handled: body, route, key, limit, plan, and then the handler."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from postiz_async.sandbox.faults import Faults, after_work, before_judging, before_work
+from postiz_async.sandbox.faults import Faults, after_handler, before_authentication, before_handler
 from postiz_async.sandbox.messages import (
+    HttpError,
     HttpRequest,
-    Refusal,
     Response,
     bad_request,
     internal_error,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_LIMIT",
-    "Judge",
+    "Pipeline",
     "Tally",
     "is_parsed",
     "read_body",
@@ -65,7 +65,7 @@ def read_body(request: HttpRequest) -> object:
         The decoded JSON, the fields of a form, or None where there is nothing to read.
 
     Raises:
-        Refusal: The body is too large, in an unknown charset, or malformed.
+        HttpError: The body is too large, in an unknown charset, or malformed.
     """
     if not is_parsed(request) or not request.body:
         return None
@@ -118,7 +118,7 @@ class Tally:
     creates: list[CreateRecord] = field(default_factory=list[CreateRecord])
 
 
-class Judge:
+class Pipeline:
     """Answers requests, one after another or many at a time."""
 
     def __init__(self, state: SandboxState, throttle: Throttle, faults: Faults) -> None:
@@ -140,8 +140,8 @@ class Judge:
                 raise unknown_route(request.method, request.target)
             route, params = found
             return await self._serve(request, path, route, params, body)
-        except Refusal as refusal:
-            return refusal.response
+        except HttpError as error:
+            return error.response
 
     async def _serve(
         self,
@@ -153,21 +153,23 @@ class Judge:
     ) -> Response:
         fault = self._faults.draw(route.name)
         if fault is not None:
-            await before_judging(fault, self._state.clock)
+            await before_authentication(fault, self._state.clock)
         if isinstance(route, OpenRoute):
             return await route.handler(self._state, request, body)
         organization = self._authenticate(request)
-        verdict = self._count(request, path, route, organization)
-        if verdict is not None and not verdict.allowed:
-            return self._refuse(route, verdict)
+        decision = self._count(request, path, route, organization)
+        if decision is not None and not decision.allowed:
+            return self._refuse(route, decision)
         call = ReceivedCall(request, organization, params, body, fault)
-        response = await self._work(route, call)
+        response = await self._handle(route, call)
         if route.name == "create_post":
             self._record(response)
-        if verdict is not None:
-            headers = (*verdict.headers, *response.headers)
+        if decision is not None:
+            headers = (*decision.headers, *response.headers)
             response = Response(response.status, headers, response.body)
-        return response if fault is None else await after_work(fault, self._state.clock, response)
+        if fault is not None:
+            response = await after_handler(fault, self._state.clock, response)
+        return response
 
     def _authenticate(self, request: HttpRequest) -> Organization:
         key = request.headers.get("authorization", "")
@@ -195,23 +197,23 @@ class Judge:
         now = self._state.clock.monotonic()
         return self._throttle.hit(f"{route.name}-{organization.id}", now)
 
-    def _refuse(self, route: Route, verdict: ThrottleDecision) -> Response:
+    def _refuse(self, route: Route, decision: ThrottleDecision) -> Response:
         self.tally.refusals += 1
-        refusal = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
+        response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
         if route.name == "create_post":
-            self._record(refusal)
-        return Response(refusal.status, (*verdict.headers, *refusal.headers), refusal.body)
+            self._record(response)
+        return Response(response.status, (*decision.headers, *response.headers), response.body)
 
-    async def _work(self, route: Route, call: ReceivedCall) -> Response:
+    async def _handle(self, route: Route, call: ReceivedCall) -> Response:
         try:
             if call.fault is not None:
-                await before_work(call.fault, self._state.clock)
+                await before_handler(call.fault, self._state.clock)
             catch_up(self._state)
             if route.name == "create_post":
                 self._check_plan(call.organization)
             return await route.handler(self._state, call)
-        except Refusal as refusal:
-            return refusal.response
+        except HttpError as error:
+            return error.response
 
     def _check_plan(self, organization: Organization) -> None:
         allowed = organization.posts_per_month

@@ -24,7 +24,7 @@ _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 
 
 def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:
-    """Put a row into the table, and its job, if it has one, among the jobs."""
+    """Put a row into the table, and its job, if it has one, into the heap."""
     organization.posts.put(post)
     if post.has_job and post.parent_id is None:
         state.jobs.add(organization, post)
@@ -35,7 +35,7 @@ def catch_up(state: SandboxState) -> None:
 
     A job that is no longer the post's own is void.
     """
-    state.work.run_due(state.clock.monotonic())
+    state.delayed_jobs.run_due(state.clock.monotonic())
     for date, post_id, organization in state.jobs.due(state.now):
         post = organization.posts.get(post_id)
         if post is None or post.deleted_at is not None or not post.has_job or post.date != date:

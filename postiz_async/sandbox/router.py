@@ -141,7 +141,7 @@ def find_route(
     What can be read can be asked for without its body too.
 
     Raises:
-        Refusal: A parameter cannot be decoded.
+        HttpError: A parameter cannot be decoded.
     """
     method = "GET" if method == "HEAD" else method
     for open_route in OPEN_ROUTES:

@@ -16,7 +16,7 @@ from postiz_async.clock import Clock, SystemClock
 from postiz_async.sandbox import fixtures
 from postiz_async.sandbox.faults import Faults
 from postiz_async.sandbox.messages import ConnectionLost, HttpRequest, Response, preflight, wrap
-from postiz_async.sandbox.pipeline import Judge
+from postiz_async.sandbox.pipeline import Pipeline
 from postiz_async.sandbox.publishing import catch_up
 from postiz_async.sandbox.rows import IdSource, Release
 from postiz_async.sandbox.state import SandboxSettings, SandboxState, Webhook
@@ -70,8 +70,8 @@ class Sandbox:
 
     Attributes:
         clock: Tells the time and waits.
-        base: See above.
-        faults: What goes wrong, see `postiz_async.sandbox.faults`.
+        base: What the outside sees.
+        faults: What goes wrong; `faults.add(Fault(...))` sets it up.
         organization: The first organisation.
     """
 
@@ -104,7 +104,7 @@ class Sandbox:
         in_redis = parsed.throttle_in_redis if storage is None else storage == "redis"
         counter = RedisThrottle if in_redis else MemoryThrottle
         throttle = counter(parsed.default_limit if limit is None else limit, window)
-        self._judge = Judge(self._state, throttle, self.faults)
+        self._pipeline = Pipeline(self._state, throttle, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []
         self.organization = self.add_organization(api_key)
@@ -133,7 +133,7 @@ class Sandbox:
         Raises:
             ConnectionLost: A fault made the answer disappear.
         """
-        self._judge.tally.requests += 1
+        self._pipeline.tally.requests += 1
         task = asyncio.create_task(self._answer(request))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
@@ -148,7 +148,7 @@ class Sandbox:
         if request.method == "OPTIONS":
             response = preflight(request)
         else:
-            response = await self._judge.answer(request, path)
+            response = await self._pipeline.answer(request, path)
         return wrap(request, response, self.clock.time(), self.host)
 
     def _forget(self, task: asyncio.Task[Response]) -> None:
@@ -162,17 +162,17 @@ class Sandbox:
     @property
     def requests(self) -> int:
         """Number of requests so far."""
-        return self._judge.tally.requests
+        return self._pipeline.tally.requests
 
     @property
     def refusals(self) -> int:
         """Number of requests that were refused with 429."""
-        return self._judge.tally.refusals
+        return self._pipeline.tally.refusals
 
     @property
     def creates(self) -> list[CreateRecord]:
         """The create calls that reached the counter, refused ones included."""
-        return self._judge.tally.creates
+        return self._pipeline.tally.creates
 
     @property
     def posts(self) -> tuple[StoredPost, ...]:

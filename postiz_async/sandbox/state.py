@@ -1,8 +1,8 @@
-"""The state of the server: organisations, what its parts share, and work that takes time.
+"""The state of the server: organisations, what its parts share, and jobs that take time.
 
-Steps of work wait for their time in a heap, and whoever looks at the state next carries out what
-is due. So a request of a hundred posts is one wait instead of a hundred, and still stores its
-posts one after another.
+Delayed jobs wait in a heap, and whoever looks at the state next runs those that are due. So a
+request of a hundred posts is one wait instead of a hundred, and still stores its posts one after
+another.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Jobs",
+    "DelayedJobs",
     "OAuthApp",
     "OAuthState",
     "Organization",
     "PostTable",
+    "PublishingJobs",
     "ReceivedCall",
     "SandboxSettings",
     "SandboxState",
     "Webhook",
     "WebhookDelivery",
-    "Work",
 ]
 
 
@@ -152,22 +152,22 @@ class Organization:
         return found if found is not None and found.deleted_at is None else None
 
 
-class Work:
-    """Steps by the time at which they are due, on a clock that never steps back."""
+class DelayedJobs:
+    """Jobs by the time at which they are due, on a clock that never steps back."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[float, int, Callable[[], object]]] = []
+        self._jobs: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
 
-    def add(self, when: float, step: Callable[[], object]) -> None:
-        """Let a step wait for its time."""
-        heapq.heappush(self._steps, (when, next(self._numbers), step))
+    def add(self, when: float, job: Callable[[], object]) -> None:
+        """Let a job wait for its time."""
+        heapq.heappush(self._jobs, (when, next(self._numbers), job))
 
     def run_due(self, now: float) -> None:
-        """Carry out the steps that are due, in the order of their times."""
-        while self._steps and self._steps[0][0] <= now:
-            _, _, step = heapq.heappop(self._steps)
-            step()
+        """Run the jobs that are due, in the order of their times."""
+        while self._jobs and self._jobs[0][0] <= now:
+            _, _, job = heapq.heappop(self._jobs)
+            job()
 
 
 class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +182,7 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
         """Where the user comes back; only public clients choose among several.
 
         Raises:
-            Refusal: A public client asked for another place.
+            HttpError: A public client asked for another place.
         """
         if self.client_secret is not None or asked is None:
             return self.redirect_urls[0]
@@ -194,7 +194,7 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse a public client that has nothing to prove itself with later.
 
         Raises:
-            Refusal: It has not.
+            HttpError: It has not.
         """
         if self.client_secret is None and not (isinstance(challenge, str) and challenge):
             raise status_only(400, "code_challenge is required for this client")
@@ -252,7 +252,7 @@ class WebhookDelivery:
 
 
 @dataclass(slots=True)
-class Jobs:
+class PublishingJobs:
     """Posts that wait for their date, and deliveries that wait to be sent."""
 
     heap: list[tuple[int, int, str, Organization]] = field(
@@ -302,8 +302,8 @@ class SandboxState:
     ids: IdSource
     settings: SandboxSettings
     organizations: list[Organization] = field(default_factory=list["Organization"])
-    work: Work = field(default_factory=Work)
-    jobs: Jobs = field(default_factory=Jobs)
+    delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
+    jobs: PublishingJobs = field(default_factory=PublishingJobs)
     oauth: OAuthState = field(default_factory=OAuthState)
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
     """The internet, by URL."""
@@ -335,4 +335,4 @@ class ReceivedCall:
     params: Mapping[str, str]
     body: object
     fault: Fault | None = None
-    """What goes wrong while the work is done."""
+    """What goes wrong while the request is handled."""

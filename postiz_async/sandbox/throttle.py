@@ -55,7 +55,7 @@ class Throttle(ABC):
 
     @abstractmethod
     def hit(self, key: str, now: float) -> ThrottleDecision:
-        """Count one request and judge it."""
+        """Count one request and decide whether it is allowed."""
 
     def _admitted(self, hits: int, left: int) -> ThrottleDecision:
         remaining = self.limit if math.isnan(self.limit) else max(0, self.limit - hits)
@@ -99,7 +99,7 @@ class RedisThrottle(Throttle):
         self._windows: dict[str, _Window] = {}
 
     def hit(self, key: str, now: float) -> ThrottleDecision:
-        """Count one request and judge it."""
+        """Count one request and decide whether it is allowed."""
         at = _milliseconds(now)
         window = self._windows.setdefault(key, _Window())
         _expire(window, at)
@@ -139,7 +139,7 @@ class MemoryThrottle(Throttle):
         self._logs: dict[str, _Log] = {}
 
     def hit(self, key: str, now: float) -> ThrottleDecision:
-        """Count one request and judge it."""
+        """Count one request and decide whether it is allowed."""
         at = _milliseconds(now)
         log = self._logs.setdefault(key, _Log(marker=at + self._span))
         log.expiries = [moment for moment in log.expiries if moment > at]

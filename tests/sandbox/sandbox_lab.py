@@ -170,7 +170,7 @@ class Lab:
         return f"create_post-{self.organizations[key].id}"
 
     def _throttle(self) -> RedisThrottle:
-        throttle = self.sandbox._judge._throttle
+        throttle = self.sandbox._pipeline._throttle
         assert isinstance(throttle, RedisThrottle)
         return throttle
 

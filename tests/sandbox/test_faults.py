@@ -170,7 +170,7 @@ def test_faults_can_be_written_down(text: str, fault: Fault) -> None:
         ("drop", "say drop_answer, hang, late_work"),
         ("reset:often", "'often' is not known; say 20%, half or route="),
         ("reset:kind=hang", "not known"),
-        ("reset:200%", "200% is no chance"),
+        ("reset:200%", "200% is not a probability"),
         ("reset:some%", "could not convert"),
         ("hang:delay=long", "Expected `float`"),
         ("stop:after_items=1.5", "Expected `int`"),

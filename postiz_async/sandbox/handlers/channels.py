@@ -47,7 +47,7 @@ async def list_integrations(state: SandboxState, call: ReceivedCall) -> Response
     group = call.request.query_value("group")
     if not state.settings.release.since(_SINCE_GROUP_FILTER):
         group = None
-    if isinstance(group, list):  # which is nothing that the database can look for
+    if isinstance(group, list):  # the database cannot look for that
         raise internal_error()
     integrations = call.organization.live_integrations()
     return json_response(200, [_entry(each) for each in integrations if _is_in(each, group)])

@@ -1,4 +1,4 @@
-"""Creating posts, in the order in which the server judges and stores them."""
+"""Creating posts, in the order in which the server checks and stores them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from postiz_async.sandbox.messages import (
-    Refusal,
+    HttpError,
     Response,
     bad_request,
     internal_error,
@@ -37,7 +37,7 @@ from postiz_async.sandbox.rules.fields import (
 )
 from postiz_async.sandbox.rules.formats import naive_iso, read_date
 from postiz_async.sandbox.rules.networks import network_in
-from postiz_async.sandbox.rules.post import EMPTY, PostEntry, Surroundings, broken_rule, is_empty
+from postiz_async.sandbox.rules.post import EMPTY, PostContext, PostEntry, broken_rule, is_empty
 from postiz_async.sandbox.text.json import write_json
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Plan:
 
 
 async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
-    """Judge the whole request, then store its posts one after another."""
+    """Check the whole request, then store its posts one after another."""
     body = as_mapping(call.body)
     _check_integrations(call.organization, body)
     settings, channels = state.settings, call.organization.integrations
@@ -103,12 +103,12 @@ async def _store_all(state: SandboxState, call: ReceivedCall, plan: _Plan) -> li
     due = state.clock.monotonic()
     for post in plan.posts[:count]:
         due += state.settings.work_per_post
-        state.work.add(due, partial(store, post))
+        state.delayed_jobs.add(due, partial(store, post))
     if stop is not None and stop.half and count < len(plan.posts):
         half = partial(_store, state, call.organization, plan, plan.posts[count], half=True)
-        state.work.add(due, half)
+        state.delayed_jobs.add(due, half)
     await state.clock.sleep_until(due)
-    state.work.run_due(due)
+    state.delayed_jobs.run_due(due)
     return created
 
 
@@ -131,7 +131,7 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
 def _look_again(
     state: SandboxState, organization: Organization, posts: list[CreateInput], *, is_draft: bool
 ) -> None:
-    """Judge post by post what the rules of the fields do not see."""
+    """Check, post by post, what the rules of the fields do not see."""
     for post in posts:
         if any(is_empty(entry) for entry in _entries(post)):
             raise _refused(organization, post, EMPTY)
@@ -146,15 +146,15 @@ def _broken_rule(state: SandboxState, organization: Organization, post: CreateIn
     network = network_in(release, channel.provider)
     if network is None:
         raise internal_error()
-    around = Surroundings(channel, network, release, state.pictures)
-    return broken_rule(post.settings, _entries(post), around, _TOO_LONG)
+    context = PostContext(channel, network, release, state.pictures)
+    return broken_rule(post.settings, _entries(post), context, _TOO_LONG)
 
 
 def _entries(post: CreateInput) -> list[PostEntry]:
     return [PostEntry(entry.content, entry.images) for entry in post.entries]
 
 
-def _refused(organization: Organization, post: CreateInput, message: str) -> Refusal:
+def _refused(organization: Organization, post: CreateInput, message: str) -> HttpError:
     channel = organization.integrations[post.integration_id]
     return post_refused(channel.provider, channel.name, message)
 
@@ -265,7 +265,7 @@ def _row(
 
 
 def _is_broken(post: CreateInput) -> bool:
-    """Half a surrogate pair and NUL are no text for the database."""
+    """Whether the database refuses the text: half a surrogate pair, or NUL."""
     return any(_NO_TEXT.search(entry.content) for entry in post.entries)
 
 

@@ -167,7 +167,7 @@ async def video_function(state: SandboxState, call: ReceivedCall) -> Response:
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):
         raise status_only(400, f"Function {body['functionName']} not found on video instance")
-    if _SLIDES not in state.settings.video_types:  # they are told by who makes the videos
+    if _SLIDES not in state.settings.video_types:  # the generator of the videos names them
         raise internal_error()
     voice = {"id": "v1", "name": "Anna", "preview_url": "https://voices.example/anna.mp3"}
     return json_response(201, {"voices": [voice]})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from postiz_async.sandbox.messages import (
-    Refusal,
+    HttpError,
     Response,
     invalid,
     json_response,
@@ -38,11 +38,11 @@ _CODE_LIFE = 600_000
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def _error(status: int, error: str, description: str | None = None) -> Refusal:
+def _error(status: int, error: str, description: str | None = None) -> HttpError:
     body = {"error": error}
     if description is not None:
         body["error_description"] = description
-    return Refusal(json_response(status, body))
+    return HttpError(json_response(status, body))
 
 
 async def describe(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape

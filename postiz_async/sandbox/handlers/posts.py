@@ -26,7 +26,7 @@ from postiz_async.sandbox.rules.fields import (
 )
 from postiz_async.sandbox.rules.formats import is_iso8601, iso, naive_iso, read_date
 from postiz_async.sandbox.rules.networks import network_in
-from postiz_async.sandbox.rules.post import EMPTY, PostEntry, Surroundings, broken_rule, is_empty
+from postiz_async.sandbox.rules.post import EMPTY, PostContext, PostEntry, broken_rule, is_empty
 from postiz_async.sandbox.rules.settings import converted
 from postiz_async.sandbox.text.json import read_json, write_json
 
@@ -226,8 +226,8 @@ def _broken_rule(
     if network is None:
         raise internal_error()
     settings = converted(merged, network.fields_in(release))
-    around = Surroundings(channel, network, release, state.pictures)
-    return broken_rule(settings, entries, around, "The maximum characters is {}")
+    context = PostContext(channel, network, release, state.pictures)
+    return broken_rule(settings, entries, context, "The maximum characters is {}")
 
 
 def _images(post: PostRow) -> list[object]:

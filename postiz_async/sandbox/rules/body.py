@@ -81,7 +81,7 @@ class Rulebook:
 
 
 def has_lists_within(body: Mapping[str, object]) -> bool:
-    """Whether a list stands for a part or a medium: the rules let it pass, the work does not."""
+    """Whether a list stands for a part or a medium: the rules let it pass, and storing it fails."""
     values = [value for post in _items(body["posts"]) if is_list(value := post["value"])]
     return any(map(is_list, chain.from_iterable(values))) or any(
         is_list(images) and any(map(is_list, images))

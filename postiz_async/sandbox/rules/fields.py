@@ -343,7 +343,7 @@ def one_of(*values: str) -> FieldCheck:
 
 
 def min_length(limit: int, words: str = "") -> FieldCheck:
-    """Text of at least so many UTF-16 units."""
+    """Text of at least `limit` UTF-16 units."""
     return FieldCheck(
         lambda value: isinstance(value, str) and length(value) >= limit,
         words or f"{{}} must be longer than or equal to {limit} characters",
@@ -352,7 +352,7 @@ def min_length(limit: int, words: str = "") -> FieldCheck:
 
 
 def max_length(limit: int) -> FieldCheck:
-    """Text of at most so many UTF-16 units."""
+    """Text of at most `limit` UTF-16 units."""
     return FieldCheck(
         lambda value: isinstance(value, str) and length(value) <= limit,
         f"{{}} must be shorter than or equal to {limit} characters",
@@ -370,7 +370,7 @@ def matches(pattern: re.Pattern[str], words: str) -> FieldCheck:
 
 
 def at_least(limit: int) -> FieldCheck:
-    """A number that is not smaller."""
+    """A number of at least `limit`."""
     return FieldCheck(
         lambda value: _is_finite(value) and value >= limit,
         f"{{}} must not be less than {limit}",
@@ -379,7 +379,7 @@ def at_least(limit: int) -> FieldCheck:
 
 
 def at_most(limit: int) -> FieldCheck:
-    """A number that is not greater."""
+    """A number of at most `limit`."""
     return FieldCheck(
         lambda value: _is_finite(value) and value <= limit,
         f"{{}} must not be greater than {limit}",
@@ -388,7 +388,7 @@ def at_most(limit: int) -> FieldCheck:
 
 
 def min_items(limit: int) -> FieldCheck:
-    """A list of at least so many items."""
+    """A list of at least `limit` items."""
     return FieldCheck(
         lambda value: is_list(value) and len(value) >= limit,
         f"{{}} must contain at least {limit} elements",
@@ -397,7 +397,7 @@ def min_items(limit: int) -> FieldCheck:
 
 
 def max_items(limit: int) -> FieldCheck:
-    """A list of at most so many items."""
+    """A list of at most `limit` items."""
     return FieldCheck(
         lambda value: is_list(value) and len(value) <= limit,
         f"{{}} must contain no more than {limit} elements",

@@ -75,7 +75,7 @@ _SHORTEST = 30
 
 
 def pixels_of(head: bytes) -> tuple[int, int] | None:
-    """Width and height; None for what is no picture, or does not say it early enough."""
+    """Width and height; None when it is not a picture, or does not say early enough."""
     if head.startswith(b"\xff\xd8"):
         return _jpeg(head)
     if len(head) < _SHORTEST:

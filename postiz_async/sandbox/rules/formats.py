@@ -1,4 +1,4 @@
-"""What the server takes for a URL, and dates as it judges, reads and writes them.
+"""What the server takes for a URL, and dates as it validates, reads and writes them.
 
 Two different readers of dates are at work. The validator accepts any ISO 8601 form, week dates
 included. What passed is then read by a date library: a text that ends in `Z` or carries an

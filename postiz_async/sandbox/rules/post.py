@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postiz_async.sandbox.rows import IntegrationRow, Release
     from postiz_async.sandbox.rules.networks import Network
 
-__all__ = ["EMPTY", "PostEntry", "Surroundings", "broken_rule", "is_empty", "longest_text"]
+__all__ = ["EMPTY", "PostContext", "PostEntry", "broken_rule", "is_empty", "longest_text"]
 
 EMPTY = "Your post should have at least one character or one image."
 
@@ -42,8 +42,8 @@ def is_empty(entry: PostEntry) -> bool:
     return not entry.images and not has_text(entry.content)
 
 
-class Surroundings(NamedTuple):
-    """What a verdict depends on beside the post.
+class PostContext(NamedTuple):
+    """What the rules look at beside the post.
 
     Attributes:
         channel: The channel of the post.
@@ -62,7 +62,7 @@ class Surroundings(NamedTuple):
 def broken_rule(
     settings: Mapping[str, object],
     entries: Sequence[PostEntry],
-    around: Surroundings,
+    context: PostContext,
     too_long: str,
 ) -> str | None:
     """The first thing that is wrong with a post, in the server's words, or None.
@@ -70,21 +70,21 @@ def broken_rule(
     Args:
         settings: Those of the post, in their declared types.
         entries: The post and its comments.
-        around: Channel, network and server.
+        context: Channel, network and server.
         too_long: The words for a text that is too long; `{}` stands for the limit.
     """
-    network = around.network
+    network = context.network
     if network.is_broken:
         return _UNKNOWN
-    message = first_violation(settings, network.fields_in(around.release))
+    message = first_violation(settings, network.fields_in(context.release))
     if message is not None:
         return message
-    media = [[_medium(image, around.pictures) for image in entry.images] for entry in entries]
+    media = [[_medium(image, context.pictures) for image in entry.images] for entry in entries]
     draft = Draft(settings, media)
     message = next((rule.message for rule in network.rules if rule.is_broken(draft)), None)
     if message is not None:
         return message
-    limit = longest_text(network, around.channel, settings, around.release)
+    limit = longest_text(network, context.channel, settings, context.release)
     count = x_length if network.is_weighted else plain_length
     is_too_long = any(count(entry.content) > limit for entry in entries)
     return too_long.replace("{}", str(limit)) if is_too_long else None

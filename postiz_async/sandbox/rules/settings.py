@@ -1,4 +1,4 @@
-"""Judging the settings of a post, and settings as the JSON schema that the server makes of them."""
+"""Checking the settings of a post, and the JSON schema that the server makes of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def settings_violations(
     """Everything that is wrong with converted settings, in the server's order."""
     messages: list[str] = []
     for field in fields:
-        own, nested = _judge(field, settings, upload_domain)
+        own, nested = _check(field, settings, upload_domain)
         messages += nested + own
     return messages
 
@@ -48,13 +48,13 @@ def first_violation(settings: Mapping[str, object], fields: Sequence[FieldRule])
     The second look does not know of an upload domain.
     """
     for field in fields:
-        own, nested = _judge(field, settings, None)
+        own, nested = _check(field, settings, None)
         if own or nested:
             return own[0] if own else "Please fix your settings"
     return None
 
 
-def _judge(
+def _check(
     field: FieldRule, settings: Mapping[str, object], upload_domain: str | None
 ) -> tuple[list[str], list[str]]:
     """What is wrong with the value of a field, and with what is inside of it."""
@@ -63,15 +63,15 @@ def _judge(
         return [], []
     own, nested = field.broken(value), list[str]()
     if field.fields or field.type == "media":
-        more, nested = _judge_nested(field, value, upload_domain)
+        more, nested = _check_nested(field, value, upload_domain)
         own += more
     return own, nested
 
 
-def _judge_nested(
+def _check_nested(
     field: FieldRule, value: object, upload_domain: str | None
 ) -> tuple[list[str], list[str]]:
-    """Objects are judged whether one or a list of them was declared."""
+    """Objects are checked, whether one or a list of them was declared."""
     which = "each value in " if field.is_many else ""
     complaint = f"{which}nested property {field.name} must be either object or array"
     if value is MISSING:

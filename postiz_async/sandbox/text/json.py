@@ -1,4 +1,4 @@
-"""JSON text as the server's engine reads and writes it, down to the words of its complaints."""
+"""JSON text as the server's engine reads and writes it, down to the wording of its errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 __all__ = ["MalformedJSONError", "read_json", "write_json"]
 
 _CONTEXT = 10
-"""Characters that a complaint quotes on each side of the spot."""
+"""Characters that an error quotes on each side of its place."""
 
 _EXACT_INTEGERS = 2**53
 
@@ -44,7 +44,7 @@ def read_json(text: str) -> object:
             text, parse_float=_number, parse_int=_number, parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
-        raise MalformedJSONError(_complaint(text, error)) from error
+        raise MalformedJSONError(_error_message(text, error)) from error
     except _ConstantError as error:
         raise MalformedJSONError(_unexpected_token(text, text.index(error.name))) from error
 
@@ -74,7 +74,7 @@ def _number(digits: str) -> float:
     return exact if abs(exact) <= _EXACT_INTEGERS else int(value)
 
 
-def _complaint(text: str, error: json.JSONDecodeError) -> str:
+def _error_message(text: str, error: json.JSONDecodeError) -> str:
     spot = error.pos
     if error.msg == "Expecting value":
         return _unexpected_token(text, spot)

@@ -50,7 +50,7 @@ _ACCENTED = (
     "\u0272\u0289\u028b\u02bb\u0300-\u036f\u1e00-\u1eff"
     "\u0260\u0269\u0275\u0280\u0283\u0288\u028a\u028c\u0292\u0399\u03b9\u1fbe\u2c65\u2c66\u2c7e\u2c7f\ua7dc"
 )
-"""In the last line those of which the other case is in the lines above."""
+"""The last line has letters whose other case is in the lines above."""
 _CYRILLIC = "\u0400-\u04ff\u1c80-\u1c87"
 _ACCENTED_LABELS = re.compile(rf"(?:[\-a-zA-Z0-9{_ACCENTED}]++\.)++")
 

@@ -1,6 +1,6 @@
 """Facts that X counts by: the emoji of version 11, and the top-level domains of the internet.
 
-They are in data files of the package, each of which the client reads by itself.
+They are in data files of the package, which the client reads by itself.
 """
 
 from __future__ import annotations

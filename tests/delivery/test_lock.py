@@ -1,0 +1,81 @@
+"""What the lock of a journal promises."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import PYTHON, child_environment, ended, launch, read_line
+
+from postiz_async.delivery.lock import FileLock
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from postiz_async.delivery.lock import FileLock
+lock = FileLock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "c.journal.lock"
+
+
+def test_it_has_one_holder_and_its_file_stays(path: Path) -> None:
+    lock = FileLock(path)
+    assert FileLock.if_free(path) is None
+    with pytest.raises(BatchError, match=r"Another process .*`postiz-async status`"):
+        FileLock(path)
+    lock.release()
+    lock.release()
+    assert path.exists()
+    again = FileLock.if_free(path)
+    assert again is not None
+    again.release()
+
+
+def test_it_may_be_taken_in_one_thread_and_let_go_in_another(path: Path) -> None:
+    taken: list[FileLock] = []
+    thread = threading.Thread(target=lambda: taken.append(FileLock(path)))
+    thread.start()
+    thread.join()
+    assert FileLock.if_free(path) is None
+    taken[0].release()
+    FileLock(path).release()
+
+
+def test_it_dies_with_its_process(path: Path, tmp_path: Path) -> None:
+    program = tmp_path / "holder.py"
+    program.write_text(HOLDER)
+    command = [*PYTHON, str(program), str(path)]
+    with ended(launch(command, child_environment(tmp_path))) as process:
+        read_line(process, lambda line: "held" in line)
+        assert FileLock.if_free(path) is None
+        process.kill()
+        process.wait()
+        FileLock(path).release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("leads", ["there", "nowhere"])
+def test_a_link_in_its_place_is_refused(path: Path, leads: str) -> None:
+    path.with_name("there").write_text("precious")
+    path.symlink_to(path.with_name(leads))
+    with pytest.raises(BatchError, match="is a symbolic link, and a lock has to be a file"):
+        FileLock(path)
+    assert not path.with_name("nowhere").exists()
+
+
+def test_a_folder_that_is_missing_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match="cannot be written: No such file or directory"):
+        FileLock(tmp_path / "missing" / "c.journal.lock")
+    assert not (tmp_path / "missing").exists()
