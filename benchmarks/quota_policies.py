@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import bisect
 import gc
 import importlib.util
 import itertools
@@ -26,49 +25,58 @@ import logging
 import math
 import random
 import secrets
-import selectors
 import statistics
+import sys
 import time
 import tracemalloc
-from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiolimiter import AsyncLimiter
 
-from postiz_async import Postiz, quota
+from postiz_async import NewPost, quota
 from postiz_async.client import opened
-from postiz_async.clock import Clock, JumpingClock
-from postiz_async.errors import DeliveryUnknownError, StoreError
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.quota import Grant, Ledger, RateHeaders
-from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
-from postiz_async.scheduler.calls import SlotRequest as Ticket
+from postiz_async.scheduler.calls import SlotRequest
 from postiz_async.scheduler.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.testing import SandboxTransport
-from postiz_async.wire import format_date
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from world import (
+    HOUR,
+    DriftingClock,
+    Mortal,
+    VirtualLoop,
+    World,
+    arrivals,
+    date_of,
+    lab,
+    meanwhile,
+    one_way,
+    optimum,
+    polite_optimum,
+    torn_off,
+    world,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from postiz_async.clock import Timer
+    from postiz_async import Postiz
     from postiz_async.sandbox.throttle import Throttle
-    from postiz_async.stores import Versioned
 
 Pass: TypeAlias = "Callable[[], Awaitable[object]]"
 """Lets a call go."""
 
-HOUR = 3600.0
 LIMIT = 30
 WORKERS = 50
 MOST_REQUESTS = 20_000
 AT_ONCE = 1.5
 """An interactive call that is done within so many seconds went at once."""
-START = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -104,15 +112,6 @@ class Result:
         return statistics.fmean(wait <= AT_ONCE for wait in self.waits) if self.waits else math.nan
 
 
-def optimum(creates: int, limit: int = LIMIT) -> float:
-    return (math.ceil(creates / limit) - 1) * HOUR
-
-
-def one_way(rng: random.Random) -> float:
-    """Seconds to the server, or back: 0.1 on average."""
-    return 0.02 + rng.expovariate(1 / 0.08)
-
-
 def patience(best: float) -> float:
     return 4 * best + 12 * HOUR
 
@@ -127,37 +126,7 @@ def blocked_seconds(refused_at: Iterable[float], end: float) -> float:
     return total
 
 
-def arrivals(rate: float, rng: random.Random, until: float) -> Iterator[float]:
-    """Moments of a Poisson process with `rate` an hour."""
-    moment = 0.0
-    while rate and (moment := moment + rng.expovariate(rate / HOUR)) < until:
-        yield moment
-
-
 # ------------------------------------------------------------------ the baselines
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time jumps to the next timer when nothing is left to do."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_Jump(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _Jump(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
-        self._loop.now += max(timeout or 0.0, 1e-6)  # as in real time, no turn takes none
-        return super().select(0)
 
 
 class Server:
@@ -249,7 +218,7 @@ BASELINES: dict[str, tuple[Callable[[], Pass], bool]] = {
 def baseline(name: str, creates: int, seed: int, *, sliding: bool, interactive: float) -> Result:
     limiter_of, honour = BASELINES[name]
     throttle = (MemoryThrottle if sliding else RedisThrottle)(LIMIT)
-    best = optimum(creates)
+    best = optimum(creates, LIMIT)
     waits: list[float] = []
     rng = random.Random(seed)
 
@@ -289,7 +258,7 @@ def baseline(name: str, creates: int, seed: int, *, sliding: bool, interactive: 
             waits + [math.inf] * missed,
         )
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=partial(VirtualLoop, turn=1e-6)) as runner:
         return runner.run(run())
 
 
@@ -329,237 +298,105 @@ class Scene:
         return 0.0 if left <= 0 else 3000.0 + optimum(left, self.limit)
 
 
-class Drifting(Clock):
-    """A clock of the client that runs faster than the server's."""
-
-    def __init__(self, base: JumpingClock, drift: float) -> None:
-        self._base = base
-        self._rate = 1 + drift
-
-    def time(self) -> float:
-        return self._base.time()
-
-    def monotonic(self) -> float:
-        return self._base.monotonic() * self._rate
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return self._base.call_at(when / self._rate, callback)
-
-
-class Mortal:
-    """A process's hold of a shared store; when it is killed, nothing is written any more."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-        self.killed = False
-
-    async def read(self, name: str) -> Versioned:
-        return await self._store.read(name)
-
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        if self.killed:
-            raise StoreError("killed")
-        return await self._store.swap(name, version, value)
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
-
-
-class Stage:
-    """A server, this client, and whoever else takes part."""
-
-    def __init__(self, scene: Scene, seed: int) -> None:
-        self.scene = scene
-        self.rng = random.Random(seed)
-        self.clock = JumpingClock()
-        storage: Literal["memory", "redis"] = "memory" if scene.sliding else "redis"
-        self.sandbox = Sandbox(
-            clock=self.clock, limit=scene.limit, storage=storage, work_per_post=0.0, seed=seed
-        )
-        self.channel = self.sandbox.add_integration("mastodon").id
-        self.store = MemoryStore()
-        self.todo = deque(range(scene.creates))
-        self.out: set[int] = set()
-        self.waits: list[float] = []
-        self.others_at = list(arrivals(scene.others, self.rng, 10 * scene.best + 10 * HOUR))
-        self.others_sent = self.others_refused = 0
-
-    @property
-    def best(self) -> float:
-        """The optimum; beside others, of somebody polite who knows when they will come."""
-        if not self.scene.others:
-            return self.scene.best
-        left = self.scene.creates
-        for window in itertools.count():
-            if left <= self.scene.limit:
-                return window * HOUR
-            edges = [bisect.bisect(self.others_at, edge * HOUR) for edge in (window, window + 1)]
-            left -= max(0, self.scene.limit - edges[1] + edges[0])
-        raise AssertionError
-
-    async def run(self) -> Result:
-        async with self.sandbox:
-            await self._use_up()
-            start = self.clock.monotonic()
-            self._make_trouble()
-            neighbours = asyncio.create_task(self._neighbours(start))
-            job = asyncio.create_task(self._job(start))
-            patient = asyncio.create_task(self.clock.sleep(patience(self.best)))
-            await asyncio.wait([job, patient], return_when=asyncio.FIRST_COMPLETED)
-            end = self.clock.monotonic()
-            is_done = job.done()
-            await _cancel(neighbours, job, patient)
-            refused = [record.at for record in self.sandbox.creates if record.status == 429]
-            dates = [post.date for post in self.sandbox.posts]
-            return Result(
-                self.best,
-                end - start if is_done else None,
-                len(refused) - self.others_refused,
-                blocked_seconds(refused, end),
-                self.waits,
-                self.others_sent,
-                self.others_refused,
-                len(dates) - len(set(dates)),
-            )
-
-    # -------------------------------------------------------------- the others
-
-    async def _use_up(self) -> None:
-        for _ in range(self.scene.used):
-            await self._knock()
-        if self.scene.used:
-            await self.clock.sleep(600)
-
-    async def _knock(self) -> bool:
-        """An empty create of somebody else; says whether it was counted and not refused."""
-        headers = {"authorization": "sandbox", "content-type": "application/json"}
-        request = HttpRequest("POST", "/public/v1/posts", (), headers, b"{}")
-        return (await self.sandbox.handle(request)).status != 429
-
-    async def _neighbours(self, start: float) -> None:
-        for at in self.others_at:
-            await self.clock.sleep_until(start + at)
-            self.others_sent += 1
-            self.others_refused += not await self._knock()
-
-    def _make_trouble(self) -> None:
-        faults = self.sandbox.faults
-        share = self.scene.lost / 2
-        if share:
-            for kind in ("drop_answer", "reset"):
-                faults.add(Fault(kind, route="create_post", times=None, probability=share))
-        if self.scene.stripped:
-            faults.add(Fault("strip_headers", route="create_post", times=None))
-
-    # -------------------------------------------------------------- the client
-
-    async def _job(self, start: float) -> None:
-        for until in (*self.scene.restarts, math.inf):
-            hold = Mortal(self.store)
-            async with AsyncExitStack() as stack:
-                clients = [
-                    await stack.enter_async_context(self._client(hold))
-                    for _ in range(self.scene.processes)
-                ]
-                if await self._work(clients, hold, start + until):
-                    return
-            await self.clock.sleep(5)
-            self.todo.extend(number for number in self.out if not self._is_stored(number))
-            self.out.clear()
-
-    def _client(self, hold: Mortal) -> Postiz:
-        scene = self.scene
-        shares = bool(scene.restarts) or (scene.processes > 1 and not scene.alien)
-        return Postiz(
-            api_key="sandbox",
-            base_url="http://sandbox.invalid",
-            clock=Drifting(self.clock, scene.drift) if scene.drift else self.clock,
-            transport=SandboxTransport(self.sandbox, latency=lambda: one_way(self.rng)),
-            quota=hold if shares else None,
-            reserve=scene.reserve,
-        )
-
-    async def _work(self, clients: list[Postiz], hold: Mortal, until: float) -> bool:
-        """Work with these processes until the job is done, or until they are killed."""
-        if self.scene.believed is not None:
-            opened(clients[0]).scheduler.queue.handle.restore(Ledger(limit=self.scene.believed))
-        queue = opened(clients[0]).scheduler.queue
-        if len(clients) == 1:  # one that knows what is to come says so, as a batch does
-            queue.announcers += 1
-            queue.expect(len(self.todo))
-        work = asyncio.gather(
-            *(self._worker(clients[n % len(clients)]) for n in range(self.scene.workers))
-        )
-        others = [
-            asyncio.create_task(self._person(clients[0], at))
-            for at in arrivals(self.scene.interactive, self.rng, self.best + HOUR)
-        ]
-        if self.scene.wall_step:
-            others.append(asyncio.create_task(self._step_the_wall()))
-        ends: list[asyncio.Future[object]] = [work]
-        if until < math.inf:
-            ends.append(asyncio.create_task(self.clock.sleep_until(until)))
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        is_done = work.done()
-        hold.killed = not is_done
-        await _cancel(*ends, *others)
-        return is_done
-
-    async def _step_the_wall(self) -> None:
-        for step in itertools.cycle((self.scene.wall_step, -self.scene.wall_step)):
-            await self.clock.sleep(1700)
-            self.clock.step_wall(step)
-
-    async def _worker(self, postiz: Postiz) -> None:
-        while self.todo:
-            number = self.todo.popleft()
-            opened(postiz).scheduler.queue.expect(-1)
-            self.out.add(number)
-            try:
-                await postiz.posts.create(_body(self.channel, number), priority=Priority.BULK)
-            except DeliveryUnknownError:
-                if not self._is_stored(number):
-                    self.todo.append(number)
-                    opened(postiz).scheduler.queue.expect(1)
-            self.out.remove(number)
-
-    async def _person(self, postiz: Postiz, at: float) -> None:
-        await self.clock.sleep(at)
-        before = self.clock.monotonic()
-        self.waits.append(math.inf)
-        place = len(self.waits) - 1
-        await postiz.posts.create(_body(self.channel, 1_000_000 + place))
-        self.waits[place] = self.clock.monotonic() - before
-
-    def _is_stored(self, number: int) -> bool:
-        return any(post.date == _date(number) for post in self.sandbox.posts)
-
-
-async def _cancel(*tasks: asyncio.Future[object]) -> None:
-    """Cancel tasks; what went wrong in one of them goes wrong here."""
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
-
-
-def _body(channel: str, number: int) -> CreatePost:
-    item = PostItem(
-        integration=IntegrationRef(id=channel),
-        value=[ContentItem(content=f"post {number}")],
-        settings={"__type": "mastodon"},
-    )
-    return CreatePost(type="schedule", date=format_date(_date(number)), posts=[item])
-
-
-def _date(number: int) -> datetime:
-    return datetime(2035, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-
-
 def play(scene: Scene, seed: int) -> Result:
-    with asyncio.Runner() as runner:
-        return runner.run(Stage(scene, seed).run())
+    return asyncio.run(_play(scene, seed))
+
+
+async def _play(scene: Scene, seed: int) -> Result:
+    """This client, whoever else takes part, and what goes wrong."""
+    async with (
+        world(
+            scene.creates,
+            limit=scene.limit,
+            storage="memory" if scene.sliding else "redis",
+            seed=seed,
+        ) as it,
+        AsyncExitStack() as stack,
+    ):
+        await it.use_up(scene.used)
+        if scene.used:
+            await it.clock.sleep(600)
+        it.began = it.clock.monotonic()
+        others = list(arrivals(scene.others, it.dice, 10 * scene.best + 10 * HOUR))
+        best = polite_optimum(scene.creates, scene.limit, others) if others else scene.best
+        _make_trouble(it, scene)
+        if scene.wall_step:
+            await stack.enter_async_context(meanwhile(_step_the_wall(it, scene.wall_step)))
+        moments = [it.began + moment for moment in others]
+        await stack.enter_async_context(it.neighbour(moments))
+        is_done, waits = await _job(it, scene, best)
+        refused = [create.at for create in it.sandbox.creates if create.status == 429]
+        return Result(
+            best,
+            it.elapsed if is_done else None,
+            it.refusals,
+            blocked_seconds(refused, it.clock.monotonic()),
+            waits,
+            it.others_sent,
+            it.others_refused,
+            len(it.minutes) - len(set(it.minutes)),
+        )
+
+
+def _make_trouble(it: World, scene: Scene) -> None:
+    if scene.lost:
+        it.fault("drop_answer", probability=scene.lost / 2)
+        it.fault("reset", probability=scene.lost / 2)
+    if scene.stripped:
+        it.fault("strip_headers")
+
+
+async def _step_the_wall(it: World, seconds: float) -> None:
+    for step in itertools.cycle((seconds, -seconds)):
+        await it.clock.sleep(1700)
+        it.clock.step_wall(step)
+
+
+async def _job(it: World, scene: Scene, best: float) -> tuple[bool, list[float]]:
+    """One life after another; says whether all came to its end, and what people waited."""
+    store, waits = MemoryStore(), list[float]()
+    shares = bool(scene.restarts) or (scene.processes > 1 and not scene.alien)
+    for moment in (*scene.restarts, patience(best)):
+        hold = Mortal(store)
+        clock = DriftingClock(it.clock, scene.drift) if scene.drift else None
+        async with AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(
+                    it.client(hold if shares else None, clock=clock, reserve=scene.reserve)
+                )
+                for _ in range(scene.processes)
+            ]
+            if scene.believed is not None:
+                queue = opened(clients[0]).scheduler.queue
+                queue.handle.restore(Ledger(limit=scene.believed))
+            people = list(arrivals(scene.interactive, it.dice, best + HOUR))
+            await stack.enter_async_context(meanwhile(_people(it, clients[0], people, waits)))
+            if await it.work_until(
+                it.began + moment,
+                clients,
+                kill=hold.kill,
+                workers=scene.workers,
+                announced=len(clients) == 1,  # it knows what is to come, as a batch does
+            ):
+                return True, waits
+        await it.clock.sleep(5)
+    return False, waits
+
+
+async def _people(it: World, postiz: Postiz, moments: Sequence[float], waits: list[float]) -> None:
+    """Interactive calls, so many seconds from now."""
+
+    async def person(moment: float) -> None:
+        await it.clock.sleep(moment)
+        before, place = it.clock.monotonic(), len(waits)
+        waits.append(math.inf)
+        post = NewPost(it.channel, f"urgent post {place}")
+        await postiz.posts.schedule(post, at=date_of(1_000_000 + place))
+        waits[place] = it.clock.monotonic() - before
+
+    async with asyncio.TaskGroup() as group:
+        for moment in moments:
+            group.create_task(person(moment))
 
 
 # ------------------------------------------------------------------ the criteria
@@ -752,38 +589,33 @@ def compare(seed: int, sizes: tuple[int, ...]) -> None:
 
 async def weigh(tickets: int) -> tuple[float, float]:
     """Bytes and seconds for each of many creates that wait, their tasks included."""
-    async with Sandbox(clock=JumpingClock(), limit=1) as sandbox:
-        channel = sandbox.add_integration("mastodon").id
-        transport = SandboxTransport(sandbox)
-        async with Postiz(
-            api_key="sandbox", base_url="http://s", clock=sandbox.clock, transport=transport
-        ) as postiz:
-            await postiz.posts.create(_body(channel, 0))
-            queue = opened(postiz).scheduler.queue
-            gc.collect()
-            tracemalloc.start()
-            begun = time.perf_counter()
-            waiting = [
-                asyncio.ensure_future(
-                    queue.admit(
-                        Ticket(
-                            priority=Priority.BULK,
-                            posts=1,
-                            since=0.0,
-                            max_wait=None,
-                            due=float(number),
-                            lifetime=60.0,
-                        )
+    async with lab(limit=1) as it:
+        await it.create(0)
+        queue = opened(it.postiz).scheduler.queue
+        gc.collect()
+        tracemalloc.start()
+        begun = time.perf_counter()
+        waiting = [
+            asyncio.ensure_future(
+                queue.admit(
+                    SlotRequest(
+                        priority=Priority.BULK,
+                        posts=1,
+                        since=0.0,
+                        max_wait=None,
+                        due=float(number),
+                        lifetime=60.0,
                     )
                 )
-                for number in range(tickets)
-            ]
-            await asyncio.sleep(0)
-            seconds = time.perf_counter() - begun
-            weight = tracemalloc.get_traced_memory()[0]
-            tracemalloc.stop()
-            await _cancel(*waiting)
-            return weight / tickets, seconds / tickets
+            )
+            for number in range(tickets)
+        ]
+        await asyncio.sleep(0)
+        seconds = time.perf_counter() - begun
+        weight = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        await torn_off(*waiting)
+        return weight / tickets, seconds / tickets
 
 
 def decision_cost() -> tuple[float, float]:

@@ -15,7 +15,7 @@ from collections import deque
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from postiz_async import NewPost, Postiz, Priority, StoreError
 from postiz_async.client import opened
@@ -274,7 +274,7 @@ async def _store(postiz: Postiz, channel: str, number: int, priority: Priority) 
             return
 
 
-async def torn_off(*tasks: asyncio.Task[None]) -> None:
+async def torn_off(*tasks: asyncio.Future[Any]) -> None:
     """Cancel tasks; if one failed by itself, so does this."""
     for task in tasks:
         task.cancel()
@@ -347,8 +347,11 @@ class World:
         workers: int = 50,
         priority: Priority = Priority.BULK,
         announced: bool = False,
-    ) -> None:
-        """Send what is not stored yet; at `moment` of the clock all calls are torn off."""
+    ) -> bool:
+        """Send what is not stored yet; at `moment` of the clock all calls are torn off.
+
+        Says whether the end came before that.
+        """
         work = asyncio.create_task(
             self.work(
                 clients, self.missing, workers=workers, priority=priority, announced=announced
@@ -356,9 +359,11 @@ class World:
         )
         alarm = asyncio.create_task(self.clock.sleep_until(moment))
         await asyncio.wait([work, alarm], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        is_done = work.done()
+        if not is_done:
             kill()
         await torn_off(work, alarm)
+        return is_done
 
     # -------------------------------------------------------------- others
 
@@ -453,7 +458,7 @@ async def meanwhile(work: Awaitable[None]) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        await torn_off(task)  # type: ignore[arg-type]
+        await torn_off(task)
 
 
 @asynccontextmanager
