@@ -198,7 +198,7 @@ def channels_by_row(
 
 
 _ADDRESS = "https://upload.invalid/"
-_LONGEST = 173
+_LONGEST_ADDRESS = 173
 """Characters of the longest usual address of a medium."""
 
 _MARK = len(f',"{CLIENT_REF}":"{"0" * 12}"')
@@ -210,7 +210,7 @@ def stand_in(name: str, facts: FileFacts) -> Media:
     address = f"{_ADDRESS}{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return Media(
         id="0" * 36,
-        path=address.ljust(_LONGEST - len(suffix), "0") + suffix,
+        path=address.ljust(_LONGEST_ADDRESS - len(suffix), "0") + suffix,
         width=facts.width,
         height=facts.height,
         size=facts.size,

@@ -279,7 +279,7 @@ SUGGESTED_UP_TO = 20_000
 USUAL_LIMIT = 30
 """Requests an hour of a server whose owner never set another limit."""
 
-_ROUNDS = 3
+_REPLANS = 3
 """How often is planned again for posts that would be late at their new date."""
 
 
@@ -333,7 +333,7 @@ class Planner:
         late = self._late(written.requests)
         held: frozenset[str] = frozenset()
         moved = written
-        for _ in range(_ROUNDS):
+        for _ in range(_REPLANS):
             leeway = self._leeway(align, held)
             requests = plan(rows, self.size_of, self.limits, leeway)
             moved = Arrangement(requests, leeway, written.requests)

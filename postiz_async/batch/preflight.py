@@ -64,7 +64,7 @@ __all__ = [
 _PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re.DOTALL)
 _POST = re.compile(r"posts\.(\d+)\.")
 
-_AT_ONCE = 200
+_JUDGED_AT_ONCE = 200
 """Rows that are judged together, at most."""
 
 _ROOM = 60_000
@@ -117,7 +117,7 @@ class _Group:
         self.size = 0
 
     def has_room(self, size: int) -> bool:
-        return not self.rows or (len(self.rows) < _AT_ONCE and self.size + size <= _ROOM)
+        return not self.rows or (len(self.rows) < _JUDGED_AT_ONCE and self.size + size <= _ROOM)
 
     def add(self, row: Row, item: PostItem, size: int) -> None:
         self.rows.append(row)
@@ -260,7 +260,11 @@ async def check_campaign(
     campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
     listed = await postiz.integrations.list()
     refuse_foreign(origin.journal, campaign, origin.name, records, listed)
-    open_rows = [row for row in campaign.rows if not is_done(row, records.get(row.ref), choices)]
+    open_rows = [
+        row
+        for row in campaign.rows
+        if (record := records.get(row.ref)) is None or not is_done(row, record, choices)
+    ]
     channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
     facts, wrong_media = await inspect_media(open_rows, folders)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)

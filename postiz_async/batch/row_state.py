@@ -41,9 +41,9 @@ def is_unsent(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool
     return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
 
 
-def is_done(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
-    """Nothing of this row has to be read again."""
-    in_flight = record is not None and record.state in {RowState.SENDING, RowState.UNKNOWN}
+def is_done(row: Row, record: RowRecord, choices: BatchOptions) -> bool:
+    """Whether nothing of a recorded row has to be read again."""
+    in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
     return not in_flight and not is_unsent(row, record, choices)
 
 

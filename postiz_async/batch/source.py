@@ -50,10 +50,10 @@ CampaignSource: TypeAlias = Path | str | Iterable[Given] | AsyncIterable[Given]
 MAX_ROWS = 1_000_000
 """Rows of one campaign: what is planned together is held in memory together."""
 
-MAX_PROBLEMS = 100_000
+TOO_MANY_PROBLEMS = 100_000
 """Problems after which a campaign is not read to its end."""
 
-_AT_ONCE = 500
+_READ_AT_ONCE = 500
 """Rows of a program that are read before others may work."""
 
 
@@ -112,7 +112,7 @@ async def read_source(
     else:
         for given in source:
             collector.take_given(given)
-            if collector.taken % _AT_ONCE == 0:
+            if collector.taken % _READ_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
     return await anyio.to_thread.run_sync(lambda: collector.campaign(path))
 
@@ -158,7 +158,7 @@ class _Collector:
             raise BatchError(
                 f"{self.name} has no column {absent[0]!r}, which was mapped (row {number}). {has}"
             )
-        targets = [self.target(name) for name in names]
+        targets = [self.target(name) for name in names] if self.rules.columns else names
         doubles = [to for to, count in Counter(targets).items() if to and count > 1]
         if doubles:
             raise BatchError(f"{self.name} has the column {doubles[0]!r} twice (row {number}).")
@@ -213,9 +213,9 @@ class _Collector:
             self.rows.append(row)
         if self.rules.zones:
             self._channels.add(str(record.get("integration", "")).strip().casefold())
-        if len(self.problems) > MAX_PROBLEMS:
+        if len(self.problems) > TOO_MANY_PROBLEMS:
             raise BatchError(
-                f"{self.name} has more than {MAX_PROBLEMS:,} problems; the first is in "
+                f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
                 f"{self.problems[0]}. Are its columns what they should be?"
             )
 

@@ -35,7 +35,7 @@ __all__ = [
 MAX_HTML = MAX_BODY
 """Characters of HTML that are looked at: the server reads no more bytes of a request."""
 
-_DEEPEST = 4_000
+_MOST_OPEN_TAGS = 4_000
 """Tags that may be open at once, if each start tag were to have its end tag."""
 
 _ANY_TAG = re.compile(r"</?[a-z]", re.IGNORECASE)
@@ -98,13 +98,13 @@ def _cleaner() -> Cleaner:
 
 def _refuse_bombs(content: str) -> None:
     """A parser's time grows with the square of what is open at once."""
-    if "<" not in content or len(content) <= _DEEPEST:
+    if "<" not in content or len(content) <= _MOST_OPEN_TAGS:
         return
     message = ""
     if len(content) > MAX_HTML:
         message = f"has {len(content):,} characters of HTML; the server reads {MAX_HTML:,}"
-    elif max(accumulate(_nesting(content)), default=0) > _DEEPEST:
-        message = f"has more than {_DEEPEST:,} tags that are open at once"
+    elif max(accumulate(_nesting(content)), default=0) > _MOST_OPEN_TAGS:
+        message = f"has more than {_MOST_OPEN_TAGS:,} tags that are open at once"
     if message:
         raise InvalidPostError([Problem("content", message)])
 

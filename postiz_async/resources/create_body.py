@@ -156,26 +156,27 @@ def build_item(
     Raises:
         InvalidPostError: the settings hold what JSON has no word for.
     """
+    provider, said = channel.provider, post.settings
     parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
-    first = ThreadPart(post.content, tuple(post.media))
-    value = [_part(part, channel.provider) for part in (first, *parts)]
-    settings = {
-        **_settings(post.settings, channel.provider),
-        **dict(extra_settings),
-        "__type": channel.provider,
-    }
-    return PostItem(integration=IntegrationRef(id=channel.id), value=value, settings=settings)
-
-
-def _settings(
-    said: ProviderSettings | RawSettings | Mapping[str, object] | None, provider: str
-) -> Mapping[str, object]:
-    """What is sent: a struct and `RawSettings` as they are, a mapping with what it leaves out."""
+    value = [
+        ContentItem(
+            content=render(part.content, provider),
+            image=[_media(item) for item in part.media],
+            delay=part.delay or UNSET,
+        )
+        for part in (ThreadPart(post.content, tuple(post.media)), *parts)
+    ]
     if said is None:
-        return _unsaid(provider)
-    if isinstance(said, ProviderSettings | RawSettings):
-        return write_settings(said)
-    return {**required_defaults(provider), **said}
+        settings = _unsaid(provider)
+    elif isinstance(said, ProviderSettings | RawSettings):
+        settings = write_settings(said)
+    else:
+        settings = {**required_defaults(provider), **said}
+    return PostItem(
+        integration=IntegrationRef(id=channel.id),
+        value=value,
+        settings={**settings, **dict(extra_settings), "__type": provider},
+    )
 
 
 @cache
@@ -183,14 +184,6 @@ def _unsaid(provider: str) -> Mapping[str, object]:
     """What is sent when nothing is said."""
     said = default_settings(provider)
     return required_defaults(provider) if said is None else write_settings(said)
-
-
-def _part(part: ThreadPart, provider: str) -> ContentItem:
-    return ContentItem(
-        content=render(part.content, provider),
-        image=[_media(item) for item in part.media],
-        delay=part.delay or UNSET,
-    )
 
 
 def _media(media: Media) -> MediaRef:

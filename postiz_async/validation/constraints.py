@@ -139,10 +139,6 @@ def _of_number(fits: Callable[[float], bool]) -> Passes:
     return lambda value, _: isinstance(value, int | float) and fits(value)
 
 
-def _of_list(fits: Callable[[list[object]], bool]) -> Passes:
-    return lambda value, _: is_list(value) and fits(value)
-
-
 def min_length(least: float) -> Constraint:
     """A text of so many UTF-16 units at least."""
     passes = _of_text(lambda text: utf16_length(text) >= least)
@@ -169,13 +165,19 @@ def maximum(most: float) -> Constraint:
 
 def min_items(least: float) -> Constraint:
     """A list of so many items at least."""
-    passes = _of_list(lambda items: len(items) >= least)
+
+    def passes(items: object, _: object) -> bool:
+        return is_list(items) and len(items) >= least
+
     return Constraint("min_items", passes, f"must contain at least {least} elements")
 
 
 def max_items(most: float) -> Constraint:
     """A list of so many items at most."""
-    passes = _of_list(lambda items: len(items) <= most)
+
+    def passes(items: object, _: object) -> bool:
+        return is_list(items) and len(items) <= most
+
     return Constraint("max_items", passes, f"must contain no more than {most} elements")
 
 

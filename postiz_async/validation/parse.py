@@ -25,7 +25,7 @@ __all__ = [
 
 _MOST_VALUES = 100_000
 """Values that are looked at to find those that cannot be sent."""
-_DEEPEST = 100
+_DEEPEST_VALUE = 100
 """How deep is looked for them."""
 
 _HALF = re.compile(r"[\ud800-\udfff]")
@@ -109,7 +109,7 @@ def _values(request: object) -> Iterator[tuple[str, object]]:
             return
         path, value, depth = waiting.pop()
         yield path or "body", value
-        if depth < _DEEPEST:
+        if depth < _DEEPEST_VALUE:
             before = f"{path}." if path else ""
             parts = reversed(_parts(value))
             waiting += [(f"{before}{name}", inner, depth + 1) for name, inner in parts]

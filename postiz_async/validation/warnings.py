@@ -172,7 +172,7 @@ def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]
         yield from _fields(field.fields, as_object(each), f"{path}.{place}.")
 
 
-_MOST = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
+_MOST_MEDIA = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
 """Media of a part that the network takes, where the server does not look."""
 
 _TEXT_ONLY = frozenset({"kick", "twitch", "moltbook", "medium", "devto", "hashnode"})
@@ -218,7 +218,7 @@ def _media(
     provider: Provider, settings: Mapping[str, object], items: Sequence[PostMedia], where: str
 ) -> Iterator[Problem]:
     videos = sum(item.path.partition("?")[0].endswith(".mp4") for item in items)
-    most = _MOST.get(provider.identifier)
+    most = _MOST_MEDIA.get(provider.identifier)
     if provider.identifier in _TEXT_ONLY:
         yield warning(where, f"{provider.name} publishes no media")
     elif most is not None and len(items) > most and settings.get("post_type") != "article":
