@@ -89,8 +89,7 @@ class AdmissionQueue:
         self._promised: tuple[float, ...] = ()
         self._watchers: set[asyncio.Event] = set()
         self._arrivals = itertools.count()
-        self._is_closed = False
-        self._is_open = False
+        self._is_closed = self._is_open = False
 
     def expect(self, creates: int) -> None:
         """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""

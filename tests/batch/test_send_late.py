@@ -193,9 +193,10 @@ def test_anything_else_is_refused(text: str) -> None:
         read_late(text)
 
 
-def test_a_shift_of_no_time_is_refused_by_the_batch_too(lab: Lab) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be shifted"):
-        lab.batch(lab.client(), late=timedelta(0))
+async def test_a_shift_of_no_time_is_refused_by_the_batch_too(lab: Lab) -> None:
+    async with lab.client() as postiz:
+        with pytest.raises(ConfigurationError, match="cannot be shifted"):
+            lab.batch(postiz, late=timedelta(0))
 
 
 # ------------------------------------------------------------------ changed after they were stored
