@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -116,6 +117,21 @@ def ended(process: P) -> Iterator[P]:
 
 
 @contextmanager
+def reading(process: Process) -> Iterator[list[str]]:
+    """Errors as they are said: a process whose pipe is full waits. Kills it in the end."""
+    said: list[str] = []
+    pipe = process.stderr
+    assert pipe is not None
+    reader = threading.Thread(target=lambda: said.extend(pipe), daemon=True)
+    reader.start()
+    try:
+        yield said
+    finally:
+        process.kill()
+        reader.join(PATIENCE)
+
+
+@contextmanager
 def sandbox_process(
     home: Path, *options: str, api_key: str = "sandbox-key-5d1f0c77"
 ) -> Iterator[Server]:
@@ -125,7 +141,9 @@ def sandbox_process(
     with ended(start(["sandbox", *common, *options], home, {})) as process:
         line = read_line(process, lambda line: "POSTIZ_API_URL=" in line)
         url = line.partition("POSTIZ_API_URL=")[2].split()[0]
-        yield Server(url, api_key)
+        with reading(process) as said:
+            yield Server(url, api_key)
+    assert "Traceback" not in "".join(said)
 
 
 def start(arguments: Sequence[str], home: Path, environment: Mapping[str, str]) -> Process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,7 +94,9 @@ def ours(target: str) -> str | None:
     return name if name and is_module else "__init__"
 
 
-EVERY = [each for path in modules() for each in imports_of(path)]
+@cache
+def all_imports() -> tuple[Import, ...]:
+    return tuple(each for path in modules() for each in imports_of(path))
 
 
 def test_every_module_has_its_layer() -> None:
@@ -111,16 +114,16 @@ def is_upward(each: Import) -> bool:
 
 
 def test_a_module_imports_only_from_below() -> None:
-    assert [each for each in EVERY if is_upward(each)] == []
+    assert [each for each in all_imports() if is_upward(each)] == []
 
 
 def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
-    targets = {ours(each.target) for each in EVERY if each.module.startswith("sandbox")}
+    targets = {ours(each.target) for each in all_imports() if each.module.startswith("sandbox")}
     assert targets - {None} == {"sandbox", "clock"}
 
 
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
-    users = {each.module for each in EVERY if each.target.partition(".")[0] == "aiohttp"}
+    users = {each.module for each in all_imports() if each.target.partition(".")[0] == "aiohttp"}
     assert users == {"transport", "sandbox.http"}
 
 
@@ -132,11 +135,13 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "redis": {"stores.redis"},
     }
     for name, home in homes.items():
-        assert {each.module for each in EVERY if each.target.partition(".")[0] == name} == home
+        assert {
+            each.module for each in all_imports() if each.target.partition(".")[0] == name
+        } == home
 
 
 def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:
-    for each in EVERY:
+    for each in all_imports():
         if each.when == "types":
             continue
         if each.module.partition(".")[0] in PURE or each.module in PURE_MODULES:
@@ -145,13 +150,13 @@ def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:
 
 
 def test_errors_carry_numbers_and_texts_only() -> None:
-    assert not [each for each in EVERY if each.module == "errors" and ours(each.target)]
+    assert not [each for each in all_imports() if each.module == "errors" and ours(each.target)]
 
 
 def test_there_is_no_import_cycle() -> None:
     """Of modules; imports for type checkers and those inside of functions count like others."""
     graph: dict[str, set[str]] = {}
-    for each in EVERY:
+    for each in all_imports():
         target = each.target.removeprefix("postiz_async.")
         if ours(each.target) not in {None, "__init__"}:
             graph.setdefault(each.module, set()).add(target)
