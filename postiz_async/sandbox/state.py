@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AuthorizationCode",
     "DelayedJobs",
     "OAuthApp",
     "OAuthState",
@@ -201,7 +202,9 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Code:
+class AuthorizationCode:
+    """A code that an app may exchange for a token, once."""
+
     app: OAuthApp
     organization: Organization
     expires: int
@@ -214,7 +217,7 @@ class OAuthState:
     """Apps, codes that were not used yet, and living tokens."""
 
     apps: dict[str, OAuthApp] = field(default_factory=dict[str, OAuthApp])
-    codes: dict[str, _Code] = field(default_factory=dict[str, _Code])
+    codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
     tokens: dict[str, tuple[str, Organization]] = field(
         default_factory=dict[str, "tuple[str, Organization]"]
     )

@@ -23,7 +23,7 @@ from postiz_async.sandbox.rules.fields import (
     required_text,
     to_text,
 )
-from postiz_async.sandbox.state import OAuthApp, _Code
+from postiz_async.sandbox.state import AuthorizationCode, OAuthApp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ async def authorize(state: SandboxState, request: HttpRequest, body: object) -> 
         # a new consent ends the former token at once, before the new code is even exchanged
         state.oauth.revoke(app.client_id, organization)
         code = state.ids.letters(32)
-        state.oauth.codes[code] = _Code(
+        state.oauth.codes[code] = AuthorizationCode(
             app, organization, state.now + _CODE_LIFE, _text(given, "code_challenge"), redirect_url
         )
         answer = {"code": code}
@@ -126,7 +126,7 @@ async def exchange_token(state: SandboxState, request: HttpRequest, body: object
     return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
 
 
-def _check_code(state: SandboxState, given: Mapping[str, object], code: _Code) -> None:
+def _check_code(state: SandboxState, given: Mapping[str, object], code: AuthorizationCode) -> None:
     if code.expires < state.now:
         raise _error(400, "invalid_grant", "Code has expired")
     if code.app.client_secret is not None:

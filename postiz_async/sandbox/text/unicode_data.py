@@ -55,12 +55,12 @@ def _flags(regions: list[str]) -> str:
 def emoji() -> re.Pattern[str]:
     """One of them, the longest first."""
     facts: dict[str, list[str]] = {}
+    words: list[str] = []
     for word in _words("emoji.txt"):
         if word.endswith(":"):
-            name = word.removesuffix(":")
-            facts[name] = []
+            words = facts[word.removesuffix(":")] = []
         else:
-            facts[name].append(word)
+            words.append(word)
 
     def any_of(name: str) -> str:
         points = (word.split("-") for word in facts[name])
