@@ -54,7 +54,7 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """What no database stores: NUL and half characters."""
 _BYTE = re.compile(r"[\udc80-\udcff]")
-"""What the decoder makes of a byte that is no UTF-8."""
+"""What the decoder makes of a byte that is not UTF-8."""
 
 
 def read_json(text: str) -> object:
@@ -76,7 +76,7 @@ def _is_deep(value: object, levels: int) -> bool:
 
 
 def foreign_byte(text: str) -> DateProblem | None:
-    """The first byte of a text that is no UTF-8, as the decoder left it there."""
+    """The first byte of a text that is not UTF-8, as the decoder left it there."""
     found = None if text.isascii() else _BYTE.search(text)
     if found is None:
         return None
@@ -198,7 +198,7 @@ class RowReader:
         return filled
 
     def _refuse_unfinished(self) -> None:
-        """An exported post goes nowhere before somebody said what media and thread it has."""
+        """Refuse an exported post until its media and thread are filled in."""
         value = self.record.get("needs_media")
         if _is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
             self._wrong(

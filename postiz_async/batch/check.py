@@ -59,7 +59,7 @@ class Resolver:
         return replace(found, row=row.number) if isinstance(found, Problem) else found
 
     def find(self, wanted: str) -> Integration | Problem:
-        """The channel that somebody means, or what is wrong with the word."""
+        """The channel of this id, name or provider, or what is wrong with it."""
         for matches in self._by_id_name_provider(wanted):
             if len(matches) == 1:
                 return self._usable(matches[0])
@@ -228,7 +228,7 @@ class Checked:
     records: Mapping[str, RowRecord]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
-    """What the server accepts and the user may regret."""
+    """What the server accepts and the user probably does not want."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])
 
     def item_of(self, row: Row) -> PostItem:

@@ -268,13 +268,13 @@ def forecast(
 
 
 AHEAD = timedelta(minutes=10)
-"""To a date that is nearer than this no post moves."""
+"""No post moves to a date that is nearer than this."""
 
 SUGGESTED = timedelta(minutes=15)
 """What a plan shows the gain of when nothing was said about moving dates."""
 
 SUGGESTED_UP_TO = 20_000
-"""Rows beyond which that takes too long for a question that nobody asked."""
+"""Rows beyond which the suggestion takes too long to compute unasked."""
 
 USUAL_LIMIT = 30
 """Requests an hour of a server whose owner never set another limit."""

@@ -72,7 +72,7 @@ _ROOM = 60_000
 
 
 async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) -> list[Problem]:
-    """What the server would refuse, and what would be regretted, row by row.
+    """What the server would refuse, and what it accepts with a warning, row by row.
 
     Args:
         rows: rows with a channel and with media that could be read.
@@ -170,7 +170,7 @@ class Origin:
     campaign: str
     """With which its posts are marked."""
     is_named: bool = False
-    """Whether somebody gave the campaign that name."""
+    """Whether the user gave the campaign that name."""
     media_root: MediaRoot = ()
 
     @classmethod

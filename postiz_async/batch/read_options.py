@@ -1,4 +1,4 @@
-"""How a campaign is to be read: columns, defaults, dates, zones, templates. PURE."""
+"""How a campaign is read: columns, defaults, dates, zones, templates. PURE."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["ReadOptions", "Rules", "rules_of"]
 
 
 class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a campaign is to be read, where it is not as the columns have it.
+    """How a campaign is read, where it is not laid out as the columns are.
 
         ReadOptions(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
 
@@ -61,7 +61,7 @@ class Rules:
 
 
 def rules_of(reading: ReadOptions) -> Rules:
-    """Check how a campaign is to be read.
+    """Check how a campaign is read.
 
     Raises:
         BatchError: a column, zone or format that does not exist.

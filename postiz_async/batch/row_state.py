@@ -1,4 +1,4 @@
-"""A row of the file and what the journal knows of its ref: what is to be done. PURE."""
+"""A row of the file and what the journal knows of its ref: what to do with it. PURE."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
 
 
 def is_unsent(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
-    """Whether a row is to be sent."""
+    """Whether a row should be sent."""
     if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
         return True
     if record.state is RowState.LATE and choices.late != "skip":

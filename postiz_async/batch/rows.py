@@ -44,7 +44,7 @@ COLUMNS = {
     "state": "of an exported post; not read",
 }
 EXPORT_ONLY = {"needs_media", "state"}
-"""Columns by which an exported file is known; nobody else has a use for them."""
+"""Columns that only an exported file has; it is recognised by them."""
 
 TextFormat = Literal["text", "markdown", "html"]
 
@@ -200,7 +200,7 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
 
 
 def _known_refs(base: str, group: Sequence[Row], known: Mapping[str, str]) -> dict[int, str]:
-    """Row number to ref: who is known by its fingerprint first, then who was edited, then new."""
+    """Row number to ref: rows known by their fingerprint first, then edited rows, then new ones."""
     left = dict(known)
     refs: dict[int, str] = {}
     for row in group:

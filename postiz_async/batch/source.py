@@ -141,7 +141,7 @@ class _Collector:
         return {*COLUMNS, *self.rules.columns}
 
     def target(self, name: str) -> str:
-        """The campaign's column that a name means; empty if it is to be left out."""
+        """The campaign's column that a name stands for; empty if it is left out."""
         small = name.strip().lower()
         self._unseen.discard(small)
         return self.rules.columns.get(small, name)

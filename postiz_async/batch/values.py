@@ -73,7 +73,7 @@ _OTHERS = {
 
 
 def read_wall(raw: str, form: str | None) -> datetime | None:
-    """The date as it is written, aware if it has an offset; None if it is no date.
+    """The date as it is written, aware if it has an offset; None if it is not a date.
 
     Args:
         raw: the cell.

@@ -139,7 +139,7 @@ def _misfit(where: str, value: object, hint: str) -> InputTypeProblem:
 
 
 def described(value: object) -> str:
-    """What a value is, for somebody who did not mean it."""
+    """What a value is, for a message about a wrong type."""
     if value is None:
         return "None"
     if isinstance(value, str):

@@ -94,10 +94,10 @@ def refuse_type_problems(at: datetime, tags: Sequence[str]) -> None:
 
 
 def refuse_other_body(body: object) -> None:
-    """Refuse what is no `CreatePost`.
+    """Refuse what is not a `CreatePost`.
 
     Raises:
-        InvalidPostError: it is none.
+        InvalidPostError: it is not one.
     """
     if not isinstance(body, CreatePost):
         hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
@@ -105,7 +105,7 @@ def refuse_other_body(body: object) -> None:
 
 
 def type_problem(post: NewPost, place: int) -> Problem | None:
-    """What of a new post is of another type than it is declared, or None."""
+    """The first value of a new post that is not of its declared type, or None."""
     found = next(input_type_problems(post), None)
     if found is None:
         return None

@@ -113,7 +113,7 @@ LIST = Constraint("list", _is_list, "must be an array")
 
 
 def nested_text(name: str, *, each: bool) -> str:
-    """What the server says about something that is no object."""
+    """What the server says about a value that is not an object."""
     every = "each value in " if each else ""
     return f"{every}nested property {name} must be either object or array"
 
@@ -140,13 +140,13 @@ def _of_number(fits: Callable[[float], bool]) -> Passes:
 
 
 def min_length(least: float) -> Constraint:
-    """A text of so many UTF-16 units at least."""
+    """A text of at least this many UTF-16 units."""
     passes = _of_text(lambda text: utf16_length(text) >= least)
     return Constraint("min_length", passes, f"must be longer than or equal to {least} characters")
 
 
 def max_length(most: float) -> Constraint:
-    """A text of so many UTF-16 units at most."""
+    """A text of at most this many UTF-16 units."""
     passes = _of_text(lambda text: utf16_length(text) <= most)
     return Constraint("max_length", passes, f"must be shorter than or equal to {most} characters")
 
@@ -164,7 +164,7 @@ def maximum(most: float) -> Constraint:
 
 
 def min_items(least: float) -> Constraint:
-    """A list of so many items at least."""
+    """A list of at least this many items."""
 
     def passes(items: object, _: object) -> bool:
         return is_list(items) and len(items) >= least
@@ -173,7 +173,7 @@ def min_items(least: float) -> Constraint:
 
 
 def max_items(most: float) -> Constraint:
-    """A list of so many items at most."""
+    """A list of at most this many items."""
 
     def passes(items: object, _: object) -> bool:
         return is_list(items) and len(items) <= most

@@ -91,7 +91,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _is_writable(value: object) -> bool:
-    """Whether a value is no matter, or one whose parts are looked at one by one."""
+    """Whether a value can be written, or is a container whose parts are checked one by one."""
     if isinstance(value, Mapping | list | tuple | msgspec.Struct):
         return True
     try:

@@ -1,4 +1,4 @@
-"""What the server accepts, and the user regrets or the network never sees. PURE."""
+"""What the server accepts although the user probably does not want it. PURE."""
 
 from __future__ import annotations
 
