@@ -230,7 +230,7 @@ class Creating:
 
     def _begun(self, max_wait: float | None) -> BoundScheduler:
         if max_wait is not None:
-            check_seconds("max_wait", max_wait, zero=True)
+            check_seconds("max_wait", max_wait, zero=True, none=True)
         return self._bound.begun()
 
     async def _body(
