@@ -7,11 +7,13 @@ import html
 import json
 import logging
 import pickle
+import re
 import traceback
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING
@@ -46,15 +48,16 @@ def forms(secret: str) -> list[str]:
 
 def leaks(error: BaseException, *secrets: str) -> list[str]:
     """Where an exception, its chain and their frames lead to a secret."""
-    needles = [form for secret in secrets for form in forms(secret)]
-    found = [where for where, text in _shown(error) if any(n in text for n in needles)]
+    needle = re.compile("|".join(re.escape(form) for each in secrets for form in forms(each)))
+    found = [where for where, text in _shown(error) if needle.search(text)]
+    seen: dict[int, tuple[int, object]] = {}
     for number, link in enumerate(_chain(error)):
         for where, frame in _frames(link):
             found += [
                 f"link {number}, {where}: {path}"
-                for path in _walk(frame.f_locals, needles, "", DEPTH, set())
+                for path in _walk(frame.f_locals, needle, "", DEPTH, seen)
             ]
-        found += [f"link {number}: {path}" for path in _walk(link, needles, "", DEPTH, set())]
+        found += [f"link {number}: {path}" for path in _walk(link, needle, "", DEPTH, seen)]
     return found
 
 
@@ -110,25 +113,40 @@ _OPAQUE = (
 )
 
 
-def _walk(value: object, needles: list[str], path: str, depth: int, seen: set[int]) -> list[str]:
-    """The paths from a value to the secret: containers, attributes, slots, and what it shows."""
+def _walk(
+    value: object,
+    needle: re.Pattern[str],
+    path: str,
+    depth: int,
+    seen: dict[int, tuple[int, object]],
+) -> list[str]:
+    """The paths from a value to the secret: containers, attributes, slots, and what it shows.
+
+    `seen` has what was looked at, to which depth, and keeps it alive, so that no id is used twice.
+    """
+    if type(value) in _NUMBERS:
+        return []
     if isinstance(value, bytes | bytearray | memoryview):
         value = bytes(value).decode("latin-1")
     if isinstance(value, str):
-        return [path] if any(needle in str.__str__(value) for needle in needles) else []
-    if isinstance(value, _OPAQUE) or id(value) in seen:
+        return [path] if needle.search(str.__str__(value)) else []
+    if isinstance(value, _OPAQUE) or seen.get(id(value), (-1, None))[0] >= depth:
         return []
-    seen.add(id(value))
-    found = [f"{path} shows itself"] if any(n in _safe_repr(value) for n in needles) else []
+    seen[id(value)] = depth, value
+    found = [f"{path} shows itself"] if needle.search(_safe_repr(value)) else []
     if depth:
         for name, inner in _inside(value):
-            found += _walk(inner, needles, f"{path}.{name}", depth - 1, seen)
+            found += _walk(inner, needle, f"{path}.{name}", depth - 1, seen)
     return found
+
+
+_NUMBERS = frozenset((bool, int, float, type(None)))
 
 
 def _safe_repr(value: object) -> str:
     try:
-        return repr(value) + str(value)
+        shown = repr(value)
+        return shown if type(value).__str__ is object.__str__ else shown + str(value)
     except Exception:  # noqa: BLE001  (half-made objects)
         return ""
 
@@ -142,14 +160,23 @@ def _inside(value: object) -> Iterator[tuple[str, object]]:
         for place, inner in enumerate(list(value)):  # type: ignore[call-overload]
             yield str(place), inner
     yield from list(getattr(value, "__dict__", {}).items())
-    for kind in type(value).__mro__:
-        slots = getattr(kind, "__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in {"__dict__", "__weakref__"}:
-                mangled = f"_{kind.__name__}{name}" if name.startswith("__") else name
-                yield name, getattr(value, mangled, None)
-    for name in getattr(type(value), "__struct_fields__", ()):
-        yield name, getattr(value, name, None)
+    for name, attribute in _slots(type(value)):
+        yield name, getattr(value, attribute, None)
+
+
+@cache
+def _slots(kind: type) -> tuple[tuple[str, str], ...]:
+    """The names of what has a place of its own in objects of a type, as written and as kept."""
+    found: list[tuple[str, str]] = []
+    for each in kind.__mro__:
+        slots = getattr(each, "__slots__", ())
+        names = {slots} if isinstance(slots, str) else {*slots}
+        found += [
+            (name, f"_{each.__name__}{name}" if name.startswith("__") else name)
+            for name in names - {"__dict__", "__weakref__"}
+        ]
+    found += [(name, name) for name in getattr(kind, "__struct_fields__", ())]
+    return tuple(found)
 
 
 # ------------------------------------------------------------------ servers

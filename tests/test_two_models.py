@@ -189,7 +189,7 @@ CHANNELS = {name: Integration(id=name, name="n", provider=name) for name in PROV
 
 
 @given(made=bodies())
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_the_verdicts_agree(oracle: Oracle, made: tuple[str, Mapping[str, object]]) -> None:
     _, body = made
     status, said = oracle.verdict(body)

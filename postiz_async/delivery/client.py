@@ -67,8 +67,8 @@ class JobScheduler(Protocol):
         """A job runs: it announces its creates, and its journal keeps the quota."""
         ...
 
-    async def restore(self, journal: SnapshotStore) -> None:
-        """Take the quota over that an earlier run left in its journal, if that says more."""
+    async def restore(self, store: SnapshotStore) -> None:
+        """Take over the quota that an earlier run left in its journal, if that says more."""
         ...
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from postiz_async.batch.rows import COLUMNS, Row, keep_refs
@@ -479,7 +479,6 @@ _data = (
 )
 
 
-@settings(max_examples=300)
 @given(_data, st.sampled_from(["campaign.csv", "campaign.jsonl"]))
 def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, name: str) -> None:
     path = Path(_scratch()) / name

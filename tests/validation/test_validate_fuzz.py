@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
@@ -50,7 +50,6 @@ def problems(body: Any, provider: str = "mastodon") -> list[Problem]:
 
 
 @given(VALUES)
-@settings(max_examples=100, deadline=None)
 def test_any_value_as_request(value: object) -> None:
     if not isinstance(value, dict):
         assert problems(value)
@@ -79,7 +78,6 @@ def bodies(draw: st.DrawFn) -> tuple[str, object]:
 
 
 @given(bodies())
-@settings(max_examples=150, deadline=None)
 def test_any_value_at_any_place(case: tuple[str, object]) -> None:
     provider, body = case
     found = problems(body, provider)
@@ -88,7 +86,6 @@ def test_any_value_at_any_place(case: tuple[str, object]) -> None:
 
 
 @given(bodies())
-@settings(max_examples=300, deadline=None)
 def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any]) -> None:
     provider, body = case
     place = body["posts"][0] if isinstance(body.get("posts"), list) and body["posts"] else None
