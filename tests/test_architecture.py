@@ -14,7 +14,10 @@ from postiz_async import NewPost
 from postiz_async.clock import JumpingClock
 from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
-from postiz_async.wire import WireRequest, WireResponse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postiz_async.wire import WireRequest, WireResponse
 
 PAGE = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
 TREE = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
