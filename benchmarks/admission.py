@@ -30,17 +30,18 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from postiz_async import Created, CreatePost, Postiz, Priority, quota
-from postiz_async.client import opened
+from postiz_async import Created, CreatePost, Postiz, Priority
+from postiz_async import _quota as quota
+from postiz_async._client import opened
+from postiz_async._quota import Ledger, RateHeaders
+from postiz_async._resources.create_body import encode_create
+from postiz_async._scheduler.calls import CallOptions, SlotRequest
+from postiz_async._scheduler.queue import AdmissionQueue
+from postiz_async._wire import WireRequest, WireResponse, format_date
+from postiz_async._wire.endpoints import Call, Endpoint, Replay
 from postiz_async.clock import SystemClock
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
-from postiz_async.quota import Ledger, RateHeaders
-from postiz_async.resources.create_body import encode_create
-from postiz_async.scheduler.calls import CallOptions, SlotRequest
-from postiz_async.scheduler.queue import AdmissionQueue
 from postiz_async.stores.memory import LocalLedgers
-from postiz_async.wire import WireRequest, WireResponse, format_date
-from postiz_async.wire.endpoints import Call, Endpoint, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import postiz_async
 from postiz_async import NewPost, Postiz
-from postiz_async.wire import WireResponse
+from postiz_async._wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
     from types import CodeType, FrameType
 
-    from postiz_async.wire import WireRequest
+    from postiz_async._wire import WireRequest
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 AT = NOW + timedelta(days=3)

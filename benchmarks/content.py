@@ -10,7 +10,7 @@ import timeit
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postiz_async.content import length
+from postiz_async._content import length
 
 if TYPE_CHECKING:
     from collections.abc import Callable

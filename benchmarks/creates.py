@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import Literal
 
 from postiz_async import NewPost, Priority
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import LocalPostiz, sandbox_client
 
 LIMIT = 30

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._wire import WireResponse, decode
+from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.models.posts import PostList
-from postiz_async.wire import WireResponse, decode
-from postiz_async.wire.endpoints import LIST_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ async def in_memory(sample: Path) -> AsyncIterator[tuple[Sandbox, Postiz]]:
 async def measure(*, http: bool) -> Numbers:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        source = stack.enter_context(as_file(files("postiz_async.sandbox") / "sample"))
+        source = stack.enter_context(as_file(files("postiz_async._sandbox") / "sample"))
         shutil.copytree(source, folder, dirs_exist_ok=True)
         place = over_http(folder) if http else in_memory(folder)
         box, postiz = await stack.enter_async_context(place)

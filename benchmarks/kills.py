@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postiz_async import InvalidPostError, NewPost, PostizError
-from postiz_async.cli.options import Connection, find_target, open_client
+from postiz_async._cli.options import Connection, find_target, open_client
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kill_lab import ATTEMPTS, SPEED, Series, many_kills

@@ -19,15 +19,15 @@ from urllib.parse import parse_qs, urlsplit
 from msgspec.structs import replace
 
 from postiz_async import Integration, NewPost, NotFoundError, Postiz
+from postiz_async._resources.create_body import build_body, build_item
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.resources.create_body import build_body, build_item
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async._wire import WireRequest, WireResponse
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-SAMPLE = Path(__file__).parent.parent / "postiz_async" / "sandbox" / "sample"
+SAMPLE = Path(__file__).parent.parent / "postiz_async" / "_sandbox" / "sample"
 FINE = 2  # everything is drawn at twice its size, then reduced: smooth edges
 
 NIGHT, DUSK, SKY = (20, 33, 61), (58, 74, 112), (169, 198, 217)

@@ -28,21 +28,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async.batch.rows import CampaignRow
-from postiz_async.batch.send import build_body
+from postiz_async._batch.rows import CampaignRow
+from postiz_async._batch.send import build_body
+from postiz_async._delivery.journal import Journal, RowRecord
+from postiz_async._delivery.matching import client_ref
+from postiz_async._sandbox import Sandbox
+from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.journal import Journal, RowRecord
-from postiz_async.delivery.matching import client_ref
 from postiz_async.models.posts import CreatePost
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
-from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from postiz_async.batch.batch import Batch
-    from postiz_async.wire import WireRequest
+    from postiz_async._batch.batch import Batch
+    from postiz_async._wire import WireRequest
 
 LIMIT = 30
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -239,7 +239,7 @@ class _Forgetful(SandboxTransport):
 
 
 async def memory(folder: Path, count: int = 50_000) -> None:
-    from postiz_async.client import Postiz  # noqa: PLC0415
+    from postiz_async._client import Postiz  # noqa: PLC0415
 
     async with sandbox() as server:
         path = written(folder / "c.csv", rows(channels_of(server), count))

@@ -16,8 +16,8 @@ import tracemalloc
 from datetime import UTC, datetime
 
 from postiz_async import Postiz, PostizPool
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.wire import WireRequest, WireResponse
 
 ORGANISATIONS = 5_000
 URL = "http://localhost:1"

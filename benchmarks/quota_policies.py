@@ -37,12 +37,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aiolimiter import AsyncLimiter
 
-from postiz_async import NewPost, quota
-from postiz_async.client import opened
-from postiz_async.quota import Grant, Ledger, RateHeaders
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
-from postiz_async.scheduler.calls import SlotRequest
-from postiz_async.scheduler.scheduler import Priority
+from postiz_async import NewPost
+from postiz_async import _quota as quota
+from postiz_async._client import opened
+from postiz_async._quota import Grant, Ledger, RateHeaders
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
+from postiz_async._scheduler.calls import SlotRequest
+from postiz_async._scheduler.scheduler import Priority
 from postiz_async.stores.memory import MemoryStore
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from postiz_async import Postiz
-    from postiz_async.sandbox.throttle import Throttle
+    from postiz_async._sandbox.throttle import Throttle
 
 Pass: TypeAlias = "Callable[[], Awaitable[object]]"
 """Lets a call go."""

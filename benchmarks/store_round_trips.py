@@ -27,8 +27,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from postiz_async import NewPost, Postiz, Priority
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz

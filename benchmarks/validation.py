@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._validation import MediaFacts, validate
 from postiz_async.models.integrations import Integration
-from postiz_async.validation import MediaFacts, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,13 +28,13 @@ from aiolimiter import AsyncLimiter
 from fastapi import FastAPI, Request
 
 from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async._sandbox import Sandbox
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     PostizDep,
     add_error_handlers,
     postiz_lifespan,
 )
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

@@ -10,9 +10,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers, texts
-    from postiz_async.batch.read_options import ReadOptions
-    from postiz_async.batch.rows import CampaignRow
-    from postiz_async.client import Postiz
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.export import Exported
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.plan import Forecast
+    from postiz_async._batch.read_options import ReadOptions
+    from postiz_async._batch.report import Report
+    from postiz_async._batch.rows import CampaignRow
+    from postiz_async._batch.wait_published import Waited
+    from postiz_async._client import Postiz
+    from postiz_async._outbox.outbox import Outbox
+    from postiz_async._outbox.tickets import OutboxOptions, Ticket
+    from postiz_async._pool import PostizPool
+    from postiz_async._quota.view import Quota
+    from postiz_async._scheduler.bound import RawAnswer
+    from postiz_async._scheduler.calls import Priority
+    from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
+    from postiz_async._validation import MediaFacts, validate
+    from postiz_async._wire.secrets import Secret
     from postiz_async.errors import (
         APIConnectionError,
         APIStatusError,
@@ -53,14 +68,6 @@ if TYPE_CHECKING:
         ThreadPart,
     )
     from postiz_async.models.settings import RawSettings
-    from postiz_async.outbox.tickets import OutboxOptions, Ticket
-    from postiz_async.pool import PostizPool
-    from postiz_async.quota.view import Quota
-    from postiz_async.scheduler.bound import RawAnswer
-    from postiz_async.scheduler.calls import Priority
-    from postiz_async.scheduler.hooks import Attempt
-    from postiz_async.validation import MediaFacts, validate
-    from postiz_async.wire.secrets import Secret
 
 __all__ = [
     "APIConnectionError",
@@ -69,12 +76,17 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "Batch",
     "BatchError",
+    "CallEnded",
+    "CallStarted",
     "CampaignRow",
     "ConfigurationError",
     "CreatePost",
     "Created",
     "DeliveryUnknownError",
+    "Exported",
+    "Forecast",
     "Html",
     "Integration",
     "InvalidPostError",
@@ -85,7 +97,9 @@ __all__ = [
     "Mention",
     "NewPost",
     "NotFoundError",
+    "Outbox",
     "OutboxOptions",
+    "Outcome",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PlanLimitError",
@@ -103,6 +117,7 @@ __all__ = [
     "RawAnswer",
     "RawSettings",
     "ReadOptions",
+    "Report",
     "Secret",
     "ServerError",
     "StoreError",
@@ -111,16 +126,24 @@ __all__ = [
     "Ticket",
     "UnexpectedAnswerError",
     "UploadError",
+    "Waited",
     "providers",
     "texts",
     "validate",
 ]
 
-_HOMES = {
-    "batch.read_options": ("ReadOptions",),
-    "batch.rows": ("CampaignRow",),
-    "scheduler.bound": ("RawAnswer",),
-    "client": ("Postiz",),
+_MODULES_OF = {
+    "_outbox.outbox": ("Outbox",),
+    "_batch.wait_published": ("Waited",),
+    "_batch.report": ("Report",),
+    "_batch.job": ("Outcome",),
+    "_batch.plan": ("Forecast",),
+    "_batch.export": ("Exported",),
+    "_batch.batch": ("Batch",),
+    "_batch.read_options": ("ReadOptions",),
+    "_batch.rows": ("CampaignRow",),
+    "_scheduler.bound": ("RawAnswer",),
+    "_client": ("Postiz",),
     "errors": (
         "APIConnectionError",
         "APIStatusError",
@@ -147,7 +170,7 @@ _HOMES = {
         "UnexpectedAnswerError",
         "UploadError",
     ),
-    "scheduler.hooks": ("Attempt",),
+    "_scheduler.hooks": ("Attempt", "CallEnded", "CallStarted"),
     "models.integrations": ("Integration",),
     "models.media": ("Media",),
     "models.posts": (
@@ -162,12 +185,12 @@ _HOMES = {
         "ThreadPart",
     ),
     "models.settings": ("RawSettings",),
-    "outbox.tickets": ("OutboxOptions", "Ticket"),
-    "pool": ("PostizPool",),
-    "wire.secrets": ("Secret",),
-    "scheduler.calls": ("Priority",),
-    "quota.view": ("Quota",),
-    "validation": ("MediaFacts", "validate"),
+    "_outbox.tickets": ("OutboxOptions", "Ticket"),
+    "_pool": ("PostizPool",),
+    "_wire.secrets": ("Secret",),
+    "_scheduler.calls": ("Priority",),
+    "_quota.view": ("Quota",),
+    "_validation": ("MediaFacts", "validate"),
 }
 
 _MODULES = ("providers", "texts")
@@ -176,7 +199,7 @@ _MODULES = ("providers", "texts")
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(f"postiz_async.{name}")
-    for module, names in _HOMES.items():
+    for module, names in _MODULES_OF.items():
         if name in names:
             value: object = getattr(import_module(f"postiz_async.{module}"), name)
             globals()[name] = value

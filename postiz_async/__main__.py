@@ -12,7 +12,7 @@ _EXTRA = {"cyclopts", "rich"}
 def main() -> None:
     """Run the command line, or say in one sentence what it needs."""
     try:
-        from postiz_async.cli.app import run  # noqa: PLC0415  (needs the extra)
+        from postiz_async._cli.app import run  # noqa: PLC0415  (needs the extra)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from postiz_async import wire
-from postiz_async.client import make_transport
+from postiz_async import _wire as wire
+from postiz_async._client import make_transport
+from postiz_async._wire import WireRequest
+from postiz_async._wire.endpoints import OAUTH_TOKEN
+from postiz_async._wire.secrets import Secret, stripped
 from postiz_async.errors import AuthenticationError, ConfigurationError, PostizError
-from postiz_async.wire import WireRequest
-from postiz_async.wire.endpoints import OAUTH_TOKEN
-from postiz_async.wire.secrets import Secret, stripped
 
 if TYPE_CHECKING:
+    from postiz_async._transport import Transport
     from postiz_async.models.oauth import Token
-    from postiz_async.transport import Transport
 
 __all__ = ["OAuth", "check_callback", "new_state"]
 

@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from postiz_async.sandbox import Sandbox
+    from postiz_async._sandbox import Sandbox
     from postiz_async.testing import LocalPostiz
 
 __all__ = ["ServedPostiz", "postiz_sandbox", "postiz_server"]
@@ -58,8 +58,8 @@ def postiz_server() -> Generator[ServedPostiz]:
     """A Postiz over HTTP with 30 creates an hour and no channel."""
     import anyio.to_thread  # noqa: PLC0415  (only when it is used)
 
-    from postiz_async.sandbox import Sandbox  # noqa: PLC0415
-    from postiz_async.sandbox.http import serve  # noqa: PLC0415
+    from postiz_async._sandbox import Sandbox  # noqa: PLC0415
+    from postiz_async._sandbox.http import serve  # noqa: PLC0415
 
     sandbox = Sandbox(limit=30)
     ready, leave = threading.Event(), threading.Event()

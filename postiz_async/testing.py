@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._sandbox import ConnectionLost, Fault, HttpRequest, Sandbox, UploadedFile
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async._wire.endpoints import FilePart
+from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIConnectionError, APITimeoutError
 from postiz_async.models.durations import in_seconds
 from postiz_async.models.integrations import Integration
-from postiz_async.sandbox import ConnectionLost, HttpRequest, Sandbox, UploadedFile
-from postiz_async.wire import WireRequest, WireResponse
-from postiz_async.wire.endpoints import FilePart
-from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -31,11 +31,19 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal
 
-    from postiz_async.outbox.tickets import OutboxOptions
-    from postiz_async.sandbox import StoredPost
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._sandbox import StoredPost
     from postiz_async.stores import QuotaStore
 
-__all__ = ["LocalPostiz", "SandboxTransport", "sandbox_client"]
+__all__ = [
+    "Fault",
+    "LocalPostiz",
+    "Sandbox",
+    "SandboxTransport",
+    "WireRequest",
+    "WireResponse",
+    "sandbox_client",
+]
 
 _HEAD = 8192
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from postiz_async import content as contents
+from postiz_async import _content as contents
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import Html, Markdown, Text
-from postiz_async.providers.registry import PROVIDERS, closest_provider
+from postiz_async.providers._registry import PROVIDERS, closest_provider
 
 if TYPE_CHECKING:
-    from postiz_async.content import Counts, Editor, Preview
+    from postiz_async._content import Counts, Editor, Preview
     from postiz_async.models.posts import Content
 
 __all__ = ["preview", "render", "split"]

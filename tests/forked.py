@@ -34,7 +34,7 @@ _one_at_a_time = threading.Lock()
 @cache
 def _server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    needed = ["postiz_async.cli.app", "postiz_async.sandbox.http", "postiz_async.stores.redis"]
+    needed = ["postiz_async._cli.app", "postiz_async._sandbox.http", "postiz_async.stores.redis"]
     context.set_forkserver_preload(needed)
     return context
 

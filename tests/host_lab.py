@@ -25,17 +25,17 @@ from kill_lab import NAMED, client_refs
 from samples import PNG
 
 from postiz_async import NewPost
-from postiz_async.delivery.journal import Finding, read_summary
-from postiz_async.delivery.matching import CLIENT_REF
+from postiz_async._delivery.journal import Finding, read_summary
+from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, PostizError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from batch_lab import Watched
 
-    from postiz_async.batch.report import Report
+    from postiz_async._batch.report import Report
 
 FAULTS = (
     Fault("drop_answer", route="create_post", times=None, probability=0.20),

@@ -30,10 +30,10 @@ from processes import (
 )
 from samples import PNG
 
-from postiz_async.delivery.journal import RowState, read_summary
-from postiz_async.delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE
-from postiz_async.delivery.matching import CLIENT_REF, row_ref
-from postiz_async.delivery.repair import MAY_LACK, UNSEEN_END
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal_file import ADOPTED_UNSURE, FOUND_UNSURE
+from postiz_async._delivery.matching import CLIENT_REF, row_ref
+from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from processes import Process, Server
 
-    from postiz_async.delivery.journal import RowRecord
+    from postiz_async._delivery.journal import RowRecord
 
 SPEED = 400.0
 LIMIT = 300

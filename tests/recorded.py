@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from postiz_async.wire import WireResponse
+from postiz_async._wire import WireResponse
 
 Exchange = dict[str, Any]
 

@@ -6,18 +6,18 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 from test_layers import LEVEL, ROOT
 
 from postiz_async import NewPost
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async._wire import WireRequest, WireResponse
 
 PAGE = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
 TREE = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
@@ -50,7 +50,7 @@ def test_the_tree_is_the_tree_in_the_order_of_the_layers() -> None:
     drawn = [
         name
         for line in TREE.group(1).splitlines()
-        for name in re.findall(r"(?:^|\s)(_?[a-z_]+)(?=\s|$)", line)
+        for name in re.findall(r"(?:^|\s{2,})(_?[a-z_]+)(?=\s|$)", line)
         if name in known
     ]
     assert set(drawn) == known - {"__init__", "__main__"}

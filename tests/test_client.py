@@ -20,13 +20,13 @@ from postiz_async import (
     Priority,
     QuotaWaitError,
 )
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import AcceleratedClock, JumpingClock
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
-from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import anyio
 import pytest
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool, StoreError
+from postiz_async._outbox.file import OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.outbox.file import OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION
-from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.models.posts import Created
-    from postiz_async.wire import WireRequest, WireResponse
 
 URL = "http://sandbox.invalid"
 
@@ -108,8 +108,8 @@ async def test_connections_are_closed_whoever_cancels(
     monkeypatch: pytest.MonkeyPatch, kind: str, cancel: str
 ) -> None:
     made = Counting()
-    monkeypatch.setattr("postiz_async.client.make_transport", lambda *_: made)
-    monkeypatch.setattr("postiz_async.pool.make_transport", lambda *_: made)
+    monkeypatch.setattr("postiz_async._client.make_transport", lambda *_: made)
+    monkeypatch.setattr("postiz_async._pool.make_transport", lambda *_: made)
     it = Postiz(api_key="k", base_url=URL) if kind == "client" else PostizPool(base_url=URL)
     await it.open()
     if cancel == "task":
@@ -128,7 +128,7 @@ async def test_an_opening_that_fails_closes_what_it_opened(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made = Counting()
-    monkeypatch.setattr("postiz_async.client.make_transport", lambda: made)
+    monkeypatch.setattr("postiz_async._client.make_transport", lambda: made)
     postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), outbox=tmp_path)
     with pytest.raises(StoreError, match="outbox"):
         await postiz.open()

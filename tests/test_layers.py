@@ -13,29 +13,34 @@ ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
     ("errors", "clock"),
-    ("concurrency", "models", "quota"),
-    ("providers", "wire"),
-    ("transport", "stores", "content"),
-    ("scheduler", "texts", "validation"),
-    ("uploads",),
-    ("resources",),
-    ("delivery",),
-    ("batch", "outbox"),
-    ("client",),
-    ("pool",),
+    ("_concurrency", "models", "_quota"),
+    ("providers", "_wire"),
+    ("_transport", "stores", "_content"),
+    ("_scheduler", "texts", "_validation"),
+    ("_uploads",),
+    ("_resources",),
+    ("_delivery",),
+    ("_batch", "_outbox"),
+    ("_client",),
+    ("_pool",),
     ("oauth", "webhooks", "testing"),
-    ("pytest_plugin", "contrib", "cli", "__init__"),
+    ("pytest_plugin", "contrib", "_cli", "__init__"),
     ("__main__",),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 
-PURE = {"errors", "quota", "models", "providers", "wire", "content", "texts", "validation"}
-PURE_MODULES = {"scheduler.retry", "delivery.matching", "resources.chunks", "resources.create_body"}
-PURE_MODULES |= {"batch.packing", "batch.plan", "batch.rows", "batch.cells", "batch.values"}
-PURE_MODULES |= {"batch.already_stored", "batch.isolate", "batch.row_state"}
-PURE_MODULES |= {"batch.report.charts", "batch.report.labels"}
+PURE = {"errors", "_quota", "models", "providers", "_wire", "_content", "texts", "_validation"}
+PURE_MODULES = {
+    "_scheduler.retry",
+    "_delivery.matching",
+    "_resources.chunks",
+    "_resources.create_body",
+}
+PURE_MODULES |= {"_batch.packing", "_batch.plan", "_batch.rows", "_batch.cells", "_batch.values"}
+PURE_MODULES |= {"_batch.already_stored", "_batch.isolate", "_batch.row_state"}
+PURE_MODULES |= {"_batch.report.charts", "_batch.report.labels"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
-IMPURE_PARTS = {"clock", "concurrency", "transport", "stores"}
+IMPURE_PARTS = {"clock", "_concurrency", "_transport", "stores"}
 
 
 class Import(NamedTuple):
@@ -101,14 +106,14 @@ def all_imports() -> tuple[Import, ...]:
 
 def test_every_module_has_its_layer() -> None:
     names = {dotted(path).partition(".")[0] for path in modules()}
-    assert names - {"sandbox"} <= set(LEVEL), "say in this test where a new module stands"
+    assert names - {"_sandbox"} <= set(LEVEL), "say in this test where a new module stands"
 
 
 def is_upward(each: Import) -> bool:
     source, target = each.module.partition(".")[0], ours(each.target)
-    if target is None or source in {target, "sandbox"}:
+    if target is None or source in {target, "_sandbox"}:
         return False
-    if target == "sandbox":  # only doubles and the command line know it
+    if target == "_sandbox":  # only doubles and the command line know it
         return LEVEL[source] < LEVEL["testing"]
     return LEVEL[target] >= LEVEL[source]
 
@@ -118,13 +123,13 @@ def test_a_module_imports_only_from_below() -> None:
 
 
 def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
-    targets = {ours(each.target) for each in all_imports() if each.module.startswith("sandbox")}
-    assert targets - {None} == {"sandbox", "clock"}
+    targets = {ours(each.target) for each in all_imports() if each.module.startswith("_sandbox")}
+    assert targets - {None} == {"_sandbox", "clock"}
 
 
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
     users = {each.module for each in all_imports() if each.target.partition(".")[0] == "aiohttp"}
-    assert users == {"transport", "sandbox.http"}
+    assert users == {"_transport", "_sandbox.http"}
 
 
 def test_an_extra_is_imported_by_its_adapter_only() -> None:

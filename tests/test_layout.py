@@ -37,7 +37,7 @@ ALONE = {
 """Tests of the top level that are not called after one of its modules, and why."""
 
 LONGEST = 450
-LONGER = {"delivery/journal_file", "outbox/file", "scheduler/queue"}
+LONGER = {"_delivery/journal_file", "_outbox/file"}
 """Those that are to become shorter."""
 
 UNCLEAR = frozenset(
@@ -55,9 +55,14 @@ UNSPECIFIC = frozenset(("utils", "util", "helpers", "common", "misc"))
 
 
 def modules(folder: Path = ROOT) -> set[str]:
-    """Modules and packages in a folder."""
-    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
-    return packages | {path.stem for path in folder.glob("*.py")}
+    """Modules and packages in a folder, without the underscore of what is not for users."""
+    found = packages(folder) | {path.stem for path in folder.glob("*.py")}
+    return found | {name.removeprefix("_") for name in found}
+
+
+def packages(folder: Path = ROOT) -> set[str]:
+    """Packages in a folder, by their names."""
+    return {path.parent.name for path in folder.glob("*/__init__.py")}
 
 
 def test_the_top_level_can_be_seen_at_a_glance() -> None:
@@ -90,15 +95,15 @@ def test_a_module_is_called_after_what_is_in_it() -> None:
 
 def test_a_folder_of_tests_is_called_after_a_package() -> None:
     folders = {path.parent.name for path in TESTS.glob("*/*.py")}
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert folders - packages == FOLDERS.keys()
+    assert folders - {name.removeprefix("_") for name in packages()} == FOLDERS.keys()
 
 
-@pytest.mark.parametrize("package", sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
+@pytest.mark.parametrize("package", sorted(packages()))
 def test_a_file_of_tests_is_called_after_what_it_tests(package: str) -> None:
     """After a module of the package or after the package, perhaps with what of it."""
-    subjects = {package, *modules(ROOT / package)}
-    files = {path.stem for path in (TESTS / package).glob("test_*.py")}
+    subject = package.removeprefix("_")
+    subjects = {subject, *modules(ROOT / package)}
+    files = {path.stem for path in (TESTS / subject).glob("test_*.py")}
     assert {name for name in files if subject_of(name, subjects) is None} == set()
 
 

@@ -18,20 +18,20 @@ import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
-from postiz_async.cli.doctor import examine
+from postiz_async._cli.doctor import examine
+from postiz_async._transport import AiohttpTransport
+from postiz_async._wire import Secret, WireRequest
+from postiz_async._wire.endpoints import FilePart
 from postiz_async.clock import AcceleratedClock
 from postiz_async.errors import APIConnectionError, ConfigurationError, Delivery, StoreError
 from postiz_async.oauth import OAuth
 from postiz_async.stores.redis import RedisStore
-from postiz_async.transport import AiohttpTransport
-from postiz_async.wire import Secret, WireRequest
-from postiz_async.wire.endpoints import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from postiz_async.scheduler.hooks import Attempt
+    from postiz_async._scheduler.hooks import Attempt
 
 HEX = "4f9c02e7d1b8a3650f4c1e97b2d8a6035e71c94f2a08d6b3"
 ODD = 'pos_7x/Q+"9&<z%=~!k#5'
@@ -197,7 +197,7 @@ def test_what_a_server_repeats_is_in_no_file_of_a_campaign(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from postiz_async.cli.app import run  # noqa: PLC0415  (imports all commands)
+    from postiz_async._cli.app import run  # noqa: PLC0415  (imports all commands)
 
     for name, value in {
         "POSTIZ_API_KEY": key,

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from postiz_async import AuthenticationError, BadRequestError, ConfigurationError, Postiz
+from postiz_async._sandbox import HttpRequest, Sandbox
 from postiz_async.oauth import OAuth, check_callback, new_state
-from postiz_async.sandbox import HttpRequest, Sandbox
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 

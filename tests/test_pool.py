@@ -18,20 +18,20 @@ from postiz_async import (
     PostizPool,
     QuotaWaitError,
 )
-from postiz_async import pool as pool_module
-from postiz_async.client import make_transport, opened
+from postiz_async import _pool as pool_module
+from postiz_async._client import make_transport, opened
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._wire import Secret, WireRequest
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import Secret, WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from postiz_async._wire import WireResponse
     from postiz_async.stores import QuotaStore
-    from postiz_async.wire import WireResponse
 
 URL = "http://sandbox.invalid"
 MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)

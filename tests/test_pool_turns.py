@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processes import PATIENCE
 
-from postiz_async.pool import Turns
+from postiz_async._pool import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

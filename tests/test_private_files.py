@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import NewPost
+from postiz_async._delivery.journal import Journal
+from postiz_async._delivery.lock import FileLock
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._uploads import cache
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.journal import Journal
-from postiz_async.delivery.lock import FileLock
 from postiz_async.models.media import Media
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
-from postiz_async.uploads import cache
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -265,7 +265,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="the folder of state is elsewhere")
 def test_what_commands_write_is_their_users_alone(commands: Path, umask: int) -> None:
-    from postiz_async.cli.app import run  # noqa: PLC0415  (imports all commands)
+    from postiz_async._cli.app import run  # noqa: PLC0415  (imports all commands)
 
     state = commands.parent / "state" / "postiz-async"
     file = commands / "c.csv"

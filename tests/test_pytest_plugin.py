@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import NewPost, Postiz, webhooks
+from postiz_async._sandbox import Fault
 from postiz_async.errors import UnexpectedAnswerError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from postiz_async.pytest_plugin import ServedPostiz

@@ -16,7 +16,10 @@ from processes import PATIENCE
 from world import VirtualLoop
 
 from postiz_async import Integration, NewPost, Postiz
-from postiz_async import transport as transport_module
+from postiz_async import _transport as transport_module
+from postiz_async._transport import KEEP_ALIVE, AiohttpTransport
+from postiz_async._wire import Secret, WireRequest
+from postiz_async._wire.endpoints import FilePart
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -26,9 +29,6 @@ from postiz_async.errors import (
     UnexpectedAnswerError,
     UploadError,
 )
-from postiz_async.transport import KEEP_ALIVE, AiohttpTransport
-from postiz_async.wire import Secret, WireRequest
-from postiz_async.wire.endpoints import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

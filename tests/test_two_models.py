@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postiz_async._sandbox import HttpRequest, Sandbox
+from postiz_async._sandbox.rules.networks import NETWORKS
+from postiz_async._validation import server_message, validate
 from postiz_async.clock import JumpingClock
 from postiz_async.models.integrations import Integration
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.registry import required_defaults
-from postiz_async.providers.schema import fields_of
-from postiz_async.sandbox import HttpRequest, Sandbox
-from postiz_async.sandbox.rules.networks import NETWORKS
-from postiz_async.validation import server_message, validate
+from postiz_async.providers._registry import required_defaults
+from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

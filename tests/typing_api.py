@@ -28,12 +28,12 @@ from postiz_async import (
     Ticket,
     providers,
 )
-from postiz_async.batch.export import Exported
-from postiz_async.batch.job import Outcome
-from postiz_async.batch.plan import Forecast
-from postiz_async.batch.read_options import ReadOptions
-from postiz_async.batch.report import Report
-from postiz_async.batch.wait_published import Waited
+from postiz_async._batch.export import Exported
+from postiz_async._batch.job import Outcome
+from postiz_async._batch.plan import Forecast
+from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.report import Report
+from postiz_async._batch.wait_published import Waited
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
     import anyio
 
-    from postiz_async.uploads import AsyncFile, UploadSource
+    from postiz_async._uploads import AsyncFile, UploadSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from postiz_async.batch.rows import CampaignRow
+    from postiz_async._batch.rows import CampaignRow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

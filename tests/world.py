@@ -18,26 +18,26 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from postiz_async import NewPost, Postiz, Priority, StoreError
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._sandbox import Fault, HttpRequest, Sandbox
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
+from postiz_async._wire import format_date
 from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import DeliveryUnknownError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.sandbox import Fault, HttpRequest, Sandbox
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from postiz_async._quota.snapshot import Snapshot
+    from postiz_async._sandbox.faults import FaultKind
+    from postiz_async._sandbox.throttle import Throttle
+    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Timer
     from postiz_async.models.posts import Created
-    from postiz_async.quota.snapshot import Snapshot
-    from postiz_async.sandbox.faults import FaultKind
-    from postiz_async.sandbox.throttle import Throttle
     from postiz_async.stores import QuotaStore, Versioned
-    from postiz_async.wire import WireRequest, WireResponse
 
 HOUR = 3600.0
 FIRST = datetime(2035, 1, 1, tzinfo=UTC)

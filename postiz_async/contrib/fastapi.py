@@ -28,7 +28,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._pool import PostizPool
+from postiz_async._wire.secrets import Secret
 from postiz_async.contrib.web import (
     MAX_WAIT,
     CancelWhenGone,
@@ -40,15 +42,13 @@ from postiz_async.contrib.web import (
 )
 from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
 from postiz_async.models.durations import check_seconds
-from postiz_async.pool import PostizPool
 from postiz_async.webhooks import parse
-from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from postiz_async.outbox.tickets import OutboxOptions
+    from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async.stores import QuotaStore
 
 __all__ = [

@@ -30,14 +30,14 @@ from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 
-from postiz_async.scheduler.hooks import CallStarted
-from postiz_async.wire.endpoints import ENDPOINTS
+from postiz_async._scheduler.hooks import CallStarted
+from postiz_async._wire.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
-    from postiz_async.scheduler.hooks import Attempt, CallEnded
+    from postiz_async._scheduler.hooks import Attempt, CallEnded
 
 __all__ = ["Telemetry"]
 

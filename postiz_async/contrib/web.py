@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 import msgspec
 
+from postiz_async._pool import PostizPool
+from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -31,14 +33,12 @@ from postiz_async.errors import (
     StoreError,
     UploadError,
 )
-from postiz_async.pool import PostizPool
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.wire.secrets import Secret
 
 if TYPE_CHECKING:
-    from postiz_async.client import Postiz
-    from postiz_async.outbox.outbox import Outbox
-    from postiz_async.quota.view import Quota
+    from postiz_async._client import Postiz
+    from postiz_async._outbox.outbox import Outbox
+    from postiz_async._quota.view import Quota
     from postiz_async.stores import QuotaStore
 
 __all__ = [

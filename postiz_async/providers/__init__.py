@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from postiz_async.models.settings import ProviderSettings, RawSettings
-from postiz_async.providers.blogs import (
+from postiz_async.providers._blogs import (
     ArticleTag,
     DevTo,
     DevToTag,
@@ -16,7 +16,7 @@ from postiz_async.providers.blogs import (
     Tumblr,
     WordPress,
 )
-from postiz_async.providers.communities import (
+from postiz_async.providers._communities import (
     Discord,
     Kick,
     Lemmy,
@@ -32,7 +32,7 @@ from postiz_async.providers.communities import (
     Twitch,
     Whop,
 )
-from postiz_async.providers.microblogs import (
+from postiz_async.providers._microblogs import (
     Bluesky,
     Farcaster,
     FarcasterChannel,
@@ -43,7 +43,7 @@ from postiz_async.providers.microblogs import (
     Threads,
     X,
 )
-from postiz_async.providers.registry import (
+from postiz_async.providers._registry import (
     PROVIDERS,
     AnySettings,
     default_settings,
@@ -52,7 +52,7 @@ from postiz_async.providers.registry import (
     read_settings,
     write_settings,
 )
-from postiz_async.providers.schema import (
+from postiz_async.providers._schema import (
     Condition,
     Limit,
     MediaRule,
@@ -60,7 +60,7 @@ from postiz_async.providers.schema import (
     SettingsField,
     fields_of,
 )
-from postiz_async.providers.social import (
+from postiz_async.providers._social import (
     VK,
     Collaborator,
     Facebook,
@@ -72,7 +72,7 @@ from postiz_async.providers.social import (
     LinkedInPage,
     MeWe,
 )
-from postiz_async.providers.visual import (
+from postiz_async.providers._visual import (
     Dribbble,
     Pinterest,
     TikTok,

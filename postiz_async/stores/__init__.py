@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postiz_async.quota import Grant, Ledger, Wait
-    from postiz_async.quota.snapshot import Snapshot
+    from postiz_async._quota import Grant, Ledger, Wait
+    from postiz_async._quota.snapshot import Snapshot
 
 __all__ = [
     "LedgerHandle",

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async import quota
+from postiz_async import _quota as quota
+from postiz_async._quota import WINDOW, Wait
 from postiz_async.clock import SystemClock
-from postiz_async.quota import WINDOW, Wait
 from postiz_async.stores import Versioned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from postiz_async._quota import Grant, Ledger
     from postiz_async.clock import Clock
-    from postiz_async.quota import Grant, Ledger
 
     _Key = tuple[str, float]
     _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from postiz_async._wire.secrets import Secret, redact_text
 from postiz_async.errors import ConfigurationError, StoreError
 from postiz_async.stores import Versioned
-from postiz_async.wire.secrets import Secret, redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from postiz_async.concurrency import in_thread
+from postiz_async._concurrency import in_thread
 from postiz_async.errors import StoreError
 from postiz_async.stores import Versioned
-from postiz_async.stores.files import connect, make_folder
+from postiz_async.stores._files import connect, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._sandbox import Sandbox
+from postiz_async._wire import WireResponse
 from postiz_async.clock import Clock, JumpingClock
-from postiz_async.sandbox import Sandbox
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from postiz_async.batch.batch import Batch
-    from postiz_async.batch.report import Report
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.report import Report
+    from postiz_async._wire import WireRequest
     from postiz_async.clock import Timer
-    from postiz_async.wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

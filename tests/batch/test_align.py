@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from postiz_async.batch.align import Span, arrange, tightened
-from postiz_async.batch.plan import Leeway, Limits, lower_bound, plan
-from postiz_async.batch.rows import Row
+from postiz_async._batch.align import Span, arrange, tightened
+from postiz_async._batch.plan import Leeway, Limits, lower_bound, plan
+from postiz_async._batch.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postiz_async.batch.plan import PlannedRequest
+    from postiz_async._batch.plan import PlannedRequest
 
 START = datetime(2027, 1, 15, 9, tzinfo=UTC)
 ROOMY = Limits(body=10_000, posts=1_000)

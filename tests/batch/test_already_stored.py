@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import Lab, at, rows
 
-from postiz_async.batch.reconcile import reconcile
-from postiz_async.client import opened
-from postiz_async.delivery.journal import RowState
+from postiz_async._batch.reconcile import reconcile
+from postiz_async._client import opened
+from postiz_async._delivery.journal import RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

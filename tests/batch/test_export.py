@@ -15,17 +15,17 @@ import pytest
 from batch_lab import START, Lab, at
 from samples import PNG
 
-from postiz_async.batch.export import EXPORTED
-from postiz_async.batch.rows import COLUMNS
-from postiz_async.batch.source import read_campaign
+from postiz_async._batch.export import EXPORTED
+from postiz_async._batch.rows import COLUMNS
+from postiz_async._batch.source import read_campaign
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postiz_async.batch.export import Exported
-    from postiz_async.sandbox import StoredPost
+    from postiz_async._batch.export import Exported
+    from postiz_async._sandbox import StoredPost
 
 CHANNELS = {"c-mastodon": "mastodon", "c-telegram": "telegram", "c-discord": "discord"}
 WHOLE = {"start": START, "end": START + timedelta(days=60)}

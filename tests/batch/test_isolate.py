@@ -11,11 +11,11 @@ from batch_lab import Lab, at, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postiz_async.batch.isolate import IN_A_ROW, Bisection, Refusals
-from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import RowState, read_summary
+from postiz_async._batch.isolate import IN_A_ROW, Bisection, Refusals
+from postiz_async._batch.rows import Row
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ from batch_lab import Lab, at
 from samples import PNG
 
 from postiz_async import CampaignRow
-from postiz_async.batch.read_options import ReadOptions
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:

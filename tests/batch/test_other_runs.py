@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
-from postiz_async.batch.already_stored import (
+from postiz_async._batch.already_stored import (
     ClientRefs,
     Decision,
     Past,
@@ -22,22 +22,22 @@ from postiz_async.batch.already_stored import (
     decide,
     find_rows,
 )
-from postiz_async.batch.row_state import new_records
-from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import Finding, Journal, RowState, read_summary
-from postiz_async.delivery.matching import CLIENT_REF, client_ref
-from postiz_async.delivery.sweep import Intent
+from postiz_async._batch.row_state import new_records
+from postiz_async._batch.rows import Row
+from postiz_async._delivery.journal import Finding, Journal, RowState, read_summary
+from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._delivery.sweep import Intent
+from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.models.integrations import Integration
 from postiz_async.models.posts import ContentItem, IntegrationRef, Post, PostIntegration, PostItem
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from postiz_async.batch.job import Outcome
-    from postiz_async.batch.report import Report
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.report import Report
 
 SERVER = "http://sandbox.invalid/public/v1"
 COUNT = 24

@@ -14,9 +14,9 @@ import anyio
 import pytest
 from processes import COMMAND, child_environment
 
-from postiz_async.delivery.journal import read_summary
-from postiz_async.sandbox import HttpRequest, Response, Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._delivery.journal import read_summary
+from postiz_async._sandbox import HttpRequest, Response, Sandbox
+from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

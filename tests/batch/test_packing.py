@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.batch.packing import Limits, fewest, pack
+from postiz_async._batch.packing import Limits, fewest, pack
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async import quota
-from postiz_async.batch.plan import Limits, PlannedRequest, forecast, lower_bound, plan
-from postiz_async.batch.rows import Row
-from postiz_async.quota import Ledger, RateHeaders
+from postiz_async import _quota as quota
+from postiz_async._batch.plan import Limits, PlannedRequest, forecast, lower_bound, plan
+from postiz_async._batch.rows import Row
+from postiz_async._quota import Ledger, RateHeaders
 
 if TYPE_CHECKING:
     from postiz_async.models.posts import PostType

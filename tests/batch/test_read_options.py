@@ -10,9 +10,9 @@ from batch_lab import Lab, rows
 from samples import PNG
 
 from postiz_async import BatchError, ConfigurationError, InvalidPostError, providers
-from postiz_async.batch.read_options import ReadOptions
-from postiz_async.batch.rows import CampaignRow
-from postiz_async.delivery.journal import RowState, read_summary
+from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.rows import CampaignRow
+from postiz_async._delivery.journal import RowState, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -12,11 +12,11 @@ from batch_lab import START, Lab, at, rows
 from msgspec import structs
 
 from postiz_async import NewPost
-from postiz_async.batch.reconcile import Reconciled, reconcile
-from postiz_async.client import opened
-from postiz_async.delivery.journal import Finding, Journal, RowRecord, RowState, read_summary
+from postiz_async._batch.reconcile import Reconciled, reconcile
+from postiz_async._client import opened
+from postiz_async._delivery.journal import Finding, Journal, RowRecord, RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

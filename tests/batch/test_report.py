@@ -5,13 +5,13 @@ import io
 
 import pytest
 
-from postiz_async.batch.check import Resolver
-from postiz_async.batch.report import make_report
-from postiz_async.batch.rows import Row
-from postiz_async.delivery.journal import RowRecord, RowState
+from postiz_async._batch.check import Resolver
+from postiz_async._batch.report import make_report
+from postiz_async._batch.rows import Row
+from postiz_async._delivery.journal import RowRecord, RowState
+from postiz_async._wire import parse_date
 from postiz_async.errors import Problem
 from postiz_async.models.integrations import Integration
-from postiz_async.wire import parse_date
 
 DATE = parse_date("2027-01-15T08:00:00.000Z")
 

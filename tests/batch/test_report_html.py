@@ -12,11 +12,11 @@ import pytest
 from batch_lab import START, Lab, at
 from work import grows_with_its_input
 
-from postiz_async.batch.report.charts import MOST_BARS, CalendarEntry, calendar, chart
-from postiz_async.batch.report.data import Facts, Sent, Window, read_facts, read_history, windows
-from postiz_async.batch.report.html import TROUBLES, html_report
-from postiz_async.batch.report.labels import KINDS, findings, kind_of
-from postiz_async.delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._batch.report.charts import MOST_BARS, CalendarEntry, calendar, chart
+from postiz_async._batch.report.data import Facts, Sent, Window, read_facts, read_history, windows
+from postiz_async._batch.report.html import TROUBLES, html_report
+from postiz_async._batch.report.labels import KINDS, findings, kind_of
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

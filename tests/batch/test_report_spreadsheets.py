@@ -12,9 +12,9 @@ from batch_lab import START, Lab, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postiz_async.batch.report import make_report
-from postiz_async.batch.source import read_campaign
-from postiz_async.delivery.journal import RowRecord, RowState
+from postiz_async._batch.report import make_report
+from postiz_async._batch.source import read_campaign
+from postiz_async._delivery.journal import RowRecord, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ texts = st.text() | st.text("='+-@\t\r\n\" a", max_size=5)
 @settings(deadline=None)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_what_is_escaped_comes_back_to_the_letter(cells: Sequence[str]) -> None:
-    from postiz_async.batch.file_formats import csv_line, without_escape  # noqa: PLC0415
+    from postiz_async._batch.file_formats import csv_line, without_escape  # noqa: PLC0415
 
     (read,) = csv.reader(io.StringIO(csv_line(cells), newline=""), strict=True)
     assert not [cell for cell in read if cell.lstrip(" '\"")[:1] in STARTS and cell[:1] != "'"]

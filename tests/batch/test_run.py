@@ -11,16 +11,16 @@ from batch_lab import START, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
-from postiz_async.batch.plan import Limits, lower_bound
-from postiz_async.delivery.journal import RowState, read_summary
+from postiz_async._batch.plan import Limits, lower_bound
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, ConfigurationError, PlanLimitError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async.batch.report import Report
+    from postiz_async._batch.report import Report
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def states(report: Report) -> dict[str, int]:
 
 
 async def test_the_sample_campaign_is_stored_exactly_once(tmp_path: Path) -> None:
-    with as_file(files("postiz_async.sandbox") / "sample") as sample:
+    with as_file(files("postiz_async._sandbox") / "sample") as sample:
         shutil.copytree(sample, tmp_path, dirs_exist_ok=True)
     lab = Lab(tmp_path, limit=30)
     lab.path = tmp_path / "campaign.csv"

@@ -12,7 +12,7 @@ import pytest
 from batch_lab import Lab, Watched, rows
 from samples import PNG
 
-from postiz_async.sandbox import Fault
+from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import Lab, Watched, rows
 
-from postiz_async.delivery.journal import Finding, RowState, read_summary
+from postiz_async._delivery.journal import Finding, RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -11,14 +11,14 @@ import pytest
 from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async import NewPost
-from postiz_async.delivery.journal import Finding, RowState, read_summary
-from postiz_async.sandbox import Fault
+from postiz_async._delivery.journal import Finding, RowState, read_summary
+from postiz_async._sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from postiz_async.sandbox import StoredPost
+    from postiz_async._sandbox import StoredPost
 
 RELEASES = ["HEAD", "v2.23.0", "v2.19.0"]
 

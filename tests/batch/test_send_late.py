@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import START, Lab, at, rows
 
-from postiz_async.batch.options import read_late
-from postiz_async.delivery.journal import Finding
+from postiz_async._batch.options import read_late
+from postiz_async._delivery.journal import Finding
+from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,15 +12,15 @@ from batch_lab import Lab, Watched, at, rows
 from samples import PNG
 
 from postiz_async import NewPost
-from postiz_async.delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from postiz_async.sandbox.faults import FaultKind
+    from postiz_async._sandbox.faults import FaultKind
 
 
 @pytest.fixture

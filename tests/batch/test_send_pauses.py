@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import Lab, rows
 
-from postiz_async.sandbox import Fault
-from postiz_async.scheduler.limits import MAX_CREATES
+from postiz_async._sandbox import Fault
+from postiz_async._scheduler.limits import MAX_CREATES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async.wire import WireRequest
+    from postiz_async._wire import WireRequest
 
 LASTS = 600
 

@@ -11,13 +11,13 @@ from batch_lab import START, Lab, rows
 from msgspec.structs import replace
 
 from postiz_async import Integration, NewPost, NotFoundError
-from postiz_async.resources.create_body import build_body, build_item
+from postiz_async._resources.create_body import build_body, build_item
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from postiz_async.client import Postiz
+    from postiz_async._client import Postiz
 
 YEAR = timedelta(days=365)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.batch.rows import COLUMNS, Row, keep_refs
-from postiz_async.batch.source import Campaign, read_campaign
+from postiz_async._batch.rows import COLUMNS, Row, keep_refs
+from postiz_async._batch.source import Campaign, read_campaign
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from batch_lab import START, Lab, at, rows
 
-from postiz_async.batch.wait_published import Waited
-from postiz_async.delivery.journal import Finding, RowRecord, RowState, read_summary
+from postiz_async._batch.wait_published import Waited
+from postiz_async._delivery.journal import Finding, RowRecord, RowState, read_summary
+from postiz_async._sandbox import Fault
 from postiz_async.errors import BatchError
-from postiz_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async.batch.job import Outcome
+    from postiz_async._batch.job import Outcome
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from cli_lab import Result
 from processes import ROOT, Server, child_environment, ended, sandbox_process
 
-from postiz_async.cli.app import run
+from postiz_async._cli.app import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

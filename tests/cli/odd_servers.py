@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 
 
 async def page(_: web.Request) -> web.Response:

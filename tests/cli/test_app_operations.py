@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.cli.insights import sparkline
+from postiz_async._cli.insights import sparkline
 
 if TYPE_CHECKING:
     from pathlib import Path

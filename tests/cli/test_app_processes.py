@@ -23,7 +23,7 @@ from processes import (
     wait_until,
 )
 
-from postiz_async.delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from cli_lab import write_campaign
 from processes import Server
 
-from postiz_async.delivery.lock import FileLock
+from postiz_async._delivery.lock import FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import ConfigurationError
-from postiz_async.cli.doctor import CheckResult, CheckStatus, candidates, examine
+from postiz_async._cli.doctor import CheckResult, CheckStatus, candidates, examine
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._transport import AiohttpTransport
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.testing import SandboxTransport
-from postiz_async.transport import AiohttpTransport
-from postiz_async.wire import WireRequest, WireResponse
 
 
 def by_subject(findings: list[CheckResult]) -> dict[str, CheckResult]:

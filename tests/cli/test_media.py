@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from samples import GIF, MP4, PNG
 
-from postiz_async.cli.media import UploadDisplay
-from postiz_async.cli.output import Output
+from postiz_async._cli.media import UploadDisplay
+from postiz_async._cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

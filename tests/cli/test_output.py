@@ -14,11 +14,11 @@ import pytest
 from cli_lab import write_campaign
 from processes import until
 
-from postiz_async.batch.job import Outcome
-from postiz_async.cli.app import app
-from postiz_async.cli.output import Output, clock_time, count, date_range, moment
-from postiz_async.cli.progress import RunDisplay
-from postiz_async.delivery.journal import RowState
+from postiz_async._batch.job import Outcome
+from postiz_async._cli.app import app
+from postiz_async._cli.output import Output, clock_time, count, date_range, moment
+from postiz_async._cli.progress import RunDisplay
+from postiz_async._delivery.journal import RowState
 from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.cli.providers import providers
+from postiz_async._cli.providers import providers
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.schema import fields_of
+from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
     from cli_lab import Cli

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.cli.app import app
+from postiz_async._cli.app import app
 
 if TYPE_CHECKING:
     from cli_lab import Cli

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from postiz_async.content import counted_text, length, published_text, sanitise, utf16_length
-from postiz_async.content.length import weighted_length
+from postiz_async._content import counted_text, length, published_text, sanitise, utf16_length
+from postiz_async._content.length import weighted_length
 
 CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract"
 

@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from work import calls_of, grows_with_its_input
 
-from postiz_async.content import (
-    content_problems,
-    length,
-    preview,
-    published_text,
-    sanitise,
-    split,
-)
+from postiz_async._content import content_problems, length, preview, published_text, sanitise, split
 from postiz_async.errors import InvalidPostError
 from postiz_async.models.posts import Html, Markdown, NewPost, Text
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from postiz_async import InvalidPostError, NewPost, providers
-from postiz_async.content import input_type_problems
+from postiz_async._content import input_type_problems
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, Markdown, Mention, Text, ThreadPart
 from postiz_async.testing import LocalPostiz

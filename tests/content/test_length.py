@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from weights_of_x import WEIGHTS
 
-from postiz_async.content import (
+from postiz_async._content import (
     counted_text,
     length,
     preview,
@@ -18,10 +18,10 @@ from postiz_async.content import (
     sanitise,
     utf16_length,
 )
-from postiz_async.content.length import weighted_length
-from postiz_async.content.links import find_links
-from postiz_async.content.split import safe_cuts
-from postiz_async.content.unicode_data import EMOJI, TOP_LEVEL_DOMAINS
+from postiz_async._content.length import weighted_length
+from postiz_async._content.links import find_links
+from postiz_async._content.split import safe_cuts
+from postiz_async._content.unicode_data import EMOJI, TOP_LEVEL_DOMAINS
 from postiz_async.models.posts import Html, Mention, Text
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"

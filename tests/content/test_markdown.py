@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.content import preview, render, sanitise
-from postiz_async.content.markdown import parser, to_html
+from postiz_async._content import preview, render, sanitise
+from postiz_async._content.markdown import parser, to_html
 from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models.posts import Markdown, Mention
 

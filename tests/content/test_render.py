@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.content import content_problems, render
+from postiz_async._content import content_problems, render
+from postiz_async._sandbox.text.html import sanitize
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Html, NewPost, ThreadPart
-from postiz_async.sandbox.text.html import sanitize
 
 PICTURE = Media(id="m", path="https://host/a.png")
 printable = st.text(st.characters(blacklist_categories=["Cs", "Cc"], whitelist_characters="\n"))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from work import calls_of
 
-from postiz_async.content import length, render, split
-from postiz_async.content.split import safe_cuts
+from postiz_async._content import length, render, split
+from postiz_async._content.split import safe_cuts
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import Markdown, Mention, Text
 

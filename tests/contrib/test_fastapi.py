@@ -14,7 +14,8 @@ from processes import PATIENCE, until
 from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
@@ -26,7 +27,6 @@ from postiz_async.contrib.fastapi import (
     postiz_lifespan,
     postiz_router,
 )
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from samples import PNG
 
 from postiz_async import NewPost, Postiz, PostizError, QuotaWaitError
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.opentelemetry import Telemetry
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

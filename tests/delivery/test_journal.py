@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from postiz_async.batch.report.data import read_history
-from postiz_async.delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
+from postiz_async._batch.report.data import read_history
+from postiz_async._delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
+from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.quota.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -223,7 +223,7 @@ async def test_another_process_is_shut_out_too(path: Path) -> None:
     async with await open_journal(path):
         code = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from postiz_async.delivery.journal import Journal\n"
+            "from postiz_async._delivery.journal import Journal\n"
             f"opening = Journal.open(Path(sys.argv[1]), campaign='c', base_url={SERVER!r})\n"
             "asyncio.run(opening)"
         )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postiz_async._delivery.listing import DAY, Calendar
+from postiz_async._resources.chunks import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.listing import DAY, Calendar
 from postiz_async.models.posts import Post
-from postiz_async.resources.chunks import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
 
 if TYPE_CHECKING:
     from postiz_async.clock import Clock

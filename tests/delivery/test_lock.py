@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import PYTHON, child_environment, ended, launch, read_line
 
-from postiz_async.delivery.lock import FileLock
+from postiz_async._delivery.lock import FileLock
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from postiz_async.delivery.journal_file import SentRequest
-from postiz_async.delivery.matching import (
+from postiz_async._delivery.journal_file import SentRequest
+from postiz_async._delivery.matching import (
     CLIENT_REF,
     MillisecondMarks,
     client_ref,
@@ -20,6 +20,7 @@ from postiz_async.delivery.matching import (
     match_request,
     row_ref,
 )
+from postiz_async._wire import format_date
 from postiz_async.models.posts import (
     ContentItem,
     CreatePost,
@@ -28,7 +29,6 @@ from postiz_async.models.posts import (
     PostIntegration,
     PostItem,
 )
-from postiz_async.wire import format_date
 
 if TYPE_CHECKING:
     import random

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.delivery.journal import Journal, RowRecord, RowState, read_summary
-from postiz_async.delivery.migrations import MIGRATIONS, SCHEMA_VERSION
+from postiz_async._delivery.journal import Journal, RowRecord, RowState, read_summary
+from postiz_async._delivery.migrations import MIGRATIONS, SCHEMA_VERSION
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postiz_async._delivery.pauses import PAUSES, Departure, Outage
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.pauses import PAUSES, Departure, Outage
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,

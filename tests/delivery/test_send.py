@@ -10,23 +10,23 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import Postiz
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._delivery.journal import SentRequest
+from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock
-from postiz_async.delivery.journal import SentRequest
-from postiz_async.delivery.lookup import Fence
-from postiz_async.delivery.pauses import Outage
-from postiz_async.delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import format_date, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from typing import Any
 
-    from postiz_async.delivery.options import Late
+    from postiz_async._delivery.options import Late
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import postiz_async
-from postiz_async.cli.app import app
+from postiz_async._cli.app import app
 from postiz_async.errors import PostizError
 
 ROOT = Path(__file__).parents[2]

@@ -18,9 +18,9 @@ import anyio.to_thread
 import pytest
 from processes import PATIENCE
 
-from postiz_async.batch.source import COLUMNS, read_campaign
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._batch.source import COLUMNS, read_campaign
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -78,7 +78,7 @@ def test_python_block_runs(
 ) -> None:
     (tmp_path / "block.py").write_text(text, encoding="utf-8")
     (tmp_path / "campaign.csv").write_text(blocks("csv")[0][1], encoding="utf-8")
-    sample = ROOT / "postiz_async" / "sandbox" / "sample"
+    sample = ROOT / "postiz_async" / "_sandbox" / "sample"
     shutil.copy(next(sample.glob("*.jpg")), tmp_path / "sunrise.jpg")
     monkeypatch.chdir(tmp_path)
     with postiz() as (sandbox, url):

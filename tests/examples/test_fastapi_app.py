@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from web_lab import call, workers
 
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

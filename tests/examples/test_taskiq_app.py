@@ -17,8 +17,8 @@ import pytest
 from processes import PATIENCE, child_environment, until
 from redis_server import redis_server, why_no_redis
 
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -11,10 +11,11 @@ import sys
 import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["postiz_async"]):
-    from postiz_async import webhooks, wire
+    from postiz_async import _wire as wire
+    from postiz_async import webhooks
+    from postiz_async._wire import WireResponse
+    from postiz_async._wire.endpoints import ENDPOINTS
     from postiz_async.errors import PostizError
-    from postiz_async.wire import WireResponse
-    from postiz_async.wire.endpoints import ENDPOINTS
 
 STATUSES = (200, 201, 204, 301, 400, 401, 402, 404, 413, 429, 500, 502)
 TYPES = ("application/json; charset=utf-8", "text/html", "", "text/plain")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from postiz_async import NewPost, OutboxOptions, Postiz
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

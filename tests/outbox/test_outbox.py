@@ -23,16 +23,16 @@ from postiz_async import (
     Postiz,
     StoreError,
 )
-from postiz_async.sandbox import Fault
+from postiz_async._sandbox import Fault
+from postiz_async._wire import WireResponse
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from postiz_async import Ticket
-    from postiz_async.wire import WireRequest
+    from postiz_async._wire import WireRequest
 
 
 @pytest.fixture

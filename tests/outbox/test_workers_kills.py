@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async._wire import WireRequest, WireResponse
 
 COUNT = 12
 SEEDS = int(os.environ.get("OUTBOX_SEEDS", "4"))

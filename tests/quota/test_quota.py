@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from postiz_async import quota
-from postiz_async.quota import (
+from postiz_async import _quota as quota
+from postiz_async._quota import (
     Flight,
     Grant,
     Ledger,
@@ -21,9 +21,9 @@ from postiz_async.quota import (
     Wait,
     WaitReason,
 )
-from postiz_async.quota import snapshot as keeping
-from postiz_async.quota.shared_state import SharedState, reunited, written_again
-from postiz_async.quota.snapshot import Snapshot
+from postiz_async._quota import snapshot as keeping
+from postiz_async._quota.shared_state import SharedState, reunited, written_again
+from postiz_async._quota.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from postiz_async import quota
-from postiz_async.quota import Grant, Ledger, RateHeaders, WaitReason
-from postiz_async.quota import snapshot as keeping
+from postiz_async import _quota as quota
+from postiz_async._quota import Grant, Ledger, RateHeaders, WaitReason
+from postiz_async._quota import snapshot as keeping
 
 HOUR = 3600.0
 SLOWEST = 28.0

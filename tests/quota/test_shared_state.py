@@ -7,8 +7,8 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from postiz_async.quota import Flight, Ledger, LoggedCall
-from postiz_async.quota.shared_state import (
+from postiz_async._quota import Flight, Ledger, LoggedCall
+from postiz_async._quota.shared_state import (
     SharedState,
     decode,
     encode,

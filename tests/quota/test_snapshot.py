@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.quota import Flight, Ledger, LoggedCall
-from postiz_async.quota.snapshot import Snapshot, restore_snapshot, take_snapshot
+from postiz_async._quota import Flight, Ledger, LoggedCall
+from postiz_async._quota.snapshot import Snapshot, restore_snapshot, take_snapshot
 
 NOW, WALL = 5000.0, 1_800_000_000.0
 """When it is written down, on both clocks."""

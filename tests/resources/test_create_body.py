@@ -15,8 +15,8 @@ from postiz_async import (
     PlanLimitError,
     ThreadPart,
 )
+from postiz_async._resources.create_body import build_body, build_item, encode_create
 from postiz_async.models.posts import MAX_BODY, CreatePost
-from postiz_async.resources.create_body import build_body, build_item, encode_create
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from postiz_async import InvalidPostError, NewPost, providers
+from postiz_async._resources.create_body import build_item, wrong_with
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, RawSettings
-from postiz_async.providers.registry import read_settings
-from postiz_async.providers.schema import fields_of
-from postiz_async.resources.create_body import build_item, wrong_with
+from postiz_async.providers._registry import read_settings
+from postiz_async.providers._schema import fields_of
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:
-    from postiz_async.providers.schema import SettingsField
+    from postiz_async.providers._schema import SettingsField
 
 
 def channel(provider: str) -> Integration:

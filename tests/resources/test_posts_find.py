@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from postiz_async import NewPost
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._resources.matching import same_text
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import DeliveryUnknownError, Marks
 from postiz_async.models.posts import Html
-from postiz_async.resources.matching import same_text
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

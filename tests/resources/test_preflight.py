@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost, Postiz, providers
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.integrations import Integration
 from postiz_async.testing import LocalPostiz
-from postiz_async.wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,9 +22,9 @@ from postiz_async import (
     ServerError,
     ThreadPart,
 )
+from postiz_async._resources.create_body import build_body, build_item
+from postiz_async._sandbox import Fault
 from postiz_async.models.video import SlidesVideo
-from postiz_async.resources.create_body import build_body, build_item
-from postiz_async.sandbox import Fault
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sandbox_calls import Send, request
 
+from postiz_async._sandbox import Response, Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Response, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from postiz_async.sandbox import HttpRequest, Response
+from postiz_async._sandbox import HttpRequest, Response
 
 MASTODON, TELEGRAM = "cmmastodon000000000000001", "cmtelegram000000000000001"
 

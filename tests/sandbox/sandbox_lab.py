@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 
+from postiz_async._sandbox import FormError, Organization, Sandbox, UploadedFile
+from postiz_async._sandbox.http import read_form
+from postiz_async._sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
+from postiz_async._sandbox.throttle import RedisThrottle
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import FormError, Organization, Sandbox, UploadedFile
-from postiz_async.sandbox.http import read_form
-from postiz_async.sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
-from postiz_async.sandbox.throttle import RedisThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

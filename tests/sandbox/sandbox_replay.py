@@ -20,10 +20,10 @@ from urllib.parse import parse_qsl
 from sandbox_lab import ORGANIZATIONS, Lab, file_of, raw_body
 from uncounted import BEGUN_BEFORE, EMPTIED, UNRECORDED
 
-from postiz_async.sandbox import FormError, HttpRequest, Response
-from postiz_async.sandbox.messages import compress
-from postiz_async.sandbox.publishing import store_post
-from postiz_async.sandbox.rows import PostRow
+from postiz_async._sandbox import FormError, HttpRequest, Response
+from postiz_async._sandbox.messages import compress
+from postiz_async._sandbox.publishing import store_post
+from postiz_async._sandbox.rows import PostRow
 
 Exchange = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sandbox_replay import Replay
 
-from postiz_async.sandbox import Fault
-from postiz_async.sandbox.state import OAuthApp
+from postiz_async._sandbox import Fault
+from postiz_async._sandbox.state import OAuthApp
 
 Step = Callable[[Replay], Awaitable[None]]
 

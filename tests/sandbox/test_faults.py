@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sandbox_calls import Send, create, day, item, request
 
+from postiz_async._sandbox import ConnectionLost, Fault, Response, Sandbox
+from postiz_async._sandbox.faults import read_fault
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import ConnectionLost, Fault, Response, Sandbox
-from postiz_async.sandbox.faults import read_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

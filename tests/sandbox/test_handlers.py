@@ -9,8 +9,8 @@ import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 from sandbox_settings import SETTINGS
 
+from postiz_async._sandbox import FormError, HttpRequest, Sandbox, UploadedFile
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import FormError, HttpRequest, Sandbox, UploadedFile
 
 NOT_FOUND = {"statusCode": 500, "message": "Internal server error"}
 EXTENSION = "File must have a valid extension: .png, .jpg, .jpeg, .gif, .webp, or .mp4"

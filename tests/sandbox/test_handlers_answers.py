@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from sandbox_calls import MASTODON, Send, create, item, png, request
 
+from postiz_async._sandbox import HttpRequest, Response, Sandbox
+from postiz_async._sandbox.rules.networks import NETWORKS
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import HttpRequest, Response, Sandbox
-from postiz_async.sandbox.rules.networks import NETWORKS
 
 ADVISED = {
     *("x", "linkedin", "linkedin-page", "facebook", "instagram", "instagram-standalone"),

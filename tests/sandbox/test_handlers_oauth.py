@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sandbox_calls import Send, request
 
-from postiz_async.sandbox import HttpRequest, Sandbox
+from postiz_async._sandbox import HttpRequest, Sandbox
 
 if TYPE_CHECKING:
     from postiz_async.clock import JumpingClock

@@ -15,9 +15,9 @@ from aiohttp import web
 from processes import PATIENCE, until
 from sandbox_calls import create, item
 
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox.http import Served, serve
 from postiz_async.clock import AcceleratedClock
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.sandbox.http import Served, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 
-from postiz_async.sandbox import Sandbox
+from postiz_async._sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from postiz_async._sandbox import Response
     from postiz_async.clock import JumpingClock
-    from postiz_async.sandbox import Response
 
 SOON = "2026-11-24T06:10:00Z"
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sandbox_calls import png, request
 
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.rules.formats import LOOSE_URL, is_url
+from postiz_async._sandbox.text.html import has_text, sanitize
+from postiz_async._sandbox.text.length import counted_text, plain_length, weighted_length, x_length
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.rules.formats import LOOSE_URL, is_url
-from postiz_async.sandbox.text.html import has_text, sanitize
-from postiz_async.sandbox.text.length import counted_text, plain_length, weighted_length, x_length
 
 CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract"
 

@@ -12,12 +12,12 @@ from sandbox_calls import create, item, png, request
 from sandbox_settings import MEDIA, SETTINGS, SUBREDDIT, media
 from work import counted_calls
 
+from postiz_async._sandbox import Response, Sandbox
+from postiz_async._sandbox.rows import Release
+from postiz_async._sandbox.rules.files import pixels_of
+from postiz_async._sandbox.rules.networks import NETWORKS
+from postiz_async._sandbox.rules.settings import converted, settings_violations
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Response, Sandbox
-from postiz_async.sandbox.rows import Release
-from postiz_async.sandbox.rules.files import pixels_of
-from postiz_async.sandbox.rules.networks import NETWORKS
-from postiz_async.sandbox.rules.settings import converted, settings_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import postiz_async.sandbox
+import postiz_async._sandbox
 
-FOLDER = Path(postiz_async.sandbox.__file__).parent
+FOLDER = Path(postiz_async._sandbox.__file__).parent
 
 
 def imported(path: Path) -> set[str]:
@@ -23,7 +23,7 @@ def imported(path: Path) -> set[str]:
 def test_of_the_client_only_the_clock_is_imported() -> None:
     for path in FOLDER.rglob("*.py"):
         own = {name for name in imported(path) if name.startswith("postiz_async")}
-        others = {name for name in own if not name.startswith("postiz_async.sandbox")}
+        others = {name for name in own if not name.startswith("postiz_async._sandbox")}
         assert others <= {"postiz_async.clock"}, path.name
 
 

@@ -7,10 +7,10 @@ import random
 import pytest
 from sandbox_lab import read_pieces
 
-from postiz_async.sandbox.messages import FormError, UploadedFile
-from postiz_async.sandbox.rows import IdSource
-from postiz_async.sandbox.rules.files import kind_of
-from postiz_async.sandbox.rules.formats import (
+from postiz_async._sandbox.messages import FormError, UploadedFile
+from postiz_async._sandbox.rows import IdSource
+from postiz_async._sandbox.rules.files import kind_of
+from postiz_async._sandbox.rules.formats import (
     has_media_extension,
     is_iso8601,
     is_url,
@@ -18,7 +18,7 @@ from postiz_async.sandbox.rules.formats import (
     naive_iso,
     read_date,
 )
-from postiz_async.sandbox.text.json import MalformedJSONError, read_json, write_json
+from postiz_async._sandbox.text.json import MalformedJSONError, read_json, write_json
 
 
 def seeded(seed: int) -> random.Random:

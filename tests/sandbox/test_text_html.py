@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postiz_async.sandbox.text.html import has_text, sanitize
+from postiz_async._sandbox.text.html import has_text, sanitize
 
 CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "sanitize-cases.json"
 

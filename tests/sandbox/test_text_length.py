@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from weights_of_x import WEIGHTS
 from work import calls_of
 
-from postiz_async.sandbox.rules.fields import length
-from postiz_async.sandbox.text.html import sanitize
-from postiz_async.sandbox.text.length import (
+from postiz_async._sandbox.rules.fields import length
+from postiz_async._sandbox.text.html import sanitize
+from postiz_async._sandbox.text.length import (
     addresses,
     counted_text,
     plain_length,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from postiz_async.sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
 
 def values(verdict: ThrottleDecision) -> tuple[int, ...] | int:

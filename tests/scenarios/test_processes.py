@@ -17,15 +17,15 @@ from processes import PATIENCE, PYTHON, ROOT, Process, child_environment, ended,
 from worker import Job
 from world import date_of
 
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, SystemClock
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from postiz_async._sandbox import HttpRequest, Response
     from postiz_async.clock import Clock
-    from postiz_async.sandbox import HttpRequest, Response
 
 LIMIT = 20
 PROGRAM = Path(__file__).with_name("worker.py")

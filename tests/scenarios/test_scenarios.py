@@ -26,8 +26,8 @@ from world import (
 )
 
 from postiz_async import Priority
-from postiz_async.client import opened
-from postiz_async.delivery.journal import Journal
+from postiz_async._client import opened
+from postiz_async._delivery.journal import Journal
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async import Postiz
-    from postiz_async.sandbox import FaultKind
+    from postiz_async._sandbox import FaultKind
     from postiz_async.stores import QuotaStore, Versioned
 
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE

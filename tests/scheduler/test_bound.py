@@ -16,7 +16,9 @@ from samples import PNG
 from world import lab
 
 from postiz_async import NewPost, Postiz, PostizPool
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._sandbox import Fault, HttpRequest, Sandbox
+from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,
@@ -28,16 +30,14 @@ from postiz_async.errors import (
     QuotaWaitError,
     ServerError,
 )
-from postiz_async.sandbox import Fault, HttpRequest, Sandbox
 from postiz_async.testing import SandboxTransport
-from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
+    from postiz_async._resources.api import Api
+    from postiz_async._wire import WireRequest
     from postiz_async.models.posts import Created
-    from postiz_async.resources.api import Api
-    from postiz_async.wire import WireRequest
 
 PASS = {"X-Gateway": "let me in"}
 LIST, CREATE = "GET /integrations", "POST /posts"

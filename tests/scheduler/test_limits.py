@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async.scheduler.limits import MAX_CREATES, MAX_POSTS, MIN_POSTS, ConcurrencyLimit
+from postiz_async._scheduler.limits import MAX_CREATES, MAX_POSTS, MIN_POSTS, ConcurrencyLimit
 
 
 def flown(budget: ConcurrencyLimit, posts: int, seconds: float | None) -> ConcurrencyLimit:

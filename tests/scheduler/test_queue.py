@@ -10,9 +10,9 @@ import pytest
 from processes import PATIENCE
 from world import lab
 
+from postiz_async._scheduler.queue import OVERTAKES
+from postiz_async._scheduler.scheduler import Priority
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.scheduler.queue import OVERTAKES
-from postiz_async.scheduler.scheduler import Priority
 
 BULK = Priority.BULK
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async.scheduler.retry import MAX_ATTEMPTS, next_wait
-from postiz_async.wire.endpoints import Replay
-from postiz_async.wire.responses import FailureKind
+from postiz_async._scheduler.retry import MAX_ATTEMPTS, next_wait
+from postiz_async._wire.endpoints import Replay
+from postiz_async._wire.responses import FailureKind
 
 outcomes = st.sampled_from(FailureKind)
 replays = st.sampled_from(Replay)

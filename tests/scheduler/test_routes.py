@@ -12,18 +12,18 @@ import pytest
 from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._sandbox import Sandbox
+from postiz_async._wire import WireResponse
+from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.clock import JumpingClock
-from postiz_async.sandbox import Sandbox
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport, sandbox_client
-from postiz_async.wire import WireResponse
-from postiz_async.wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from postiz_async.wire import WireRequest
+    from postiz_async._wire import WireRequest
 
 START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
 

@@ -11,7 +11,10 @@ import pytest
 from world import Lab, LoopClock, NotebookKeeper, VirtualLoop, date_of, lab
 
 from postiz_async import Postiz
-from postiz_async.client import opened
+from postiz_async._client import opened
+from postiz_async._quota.snapshot import Snapshot
+from postiz_async._sandbox import Sandbox
+from postiz_async._scheduler.scheduler import Priority
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
@@ -21,9 +24,6 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
-from postiz_async.quota.snapshot import Snapshot
-from postiz_async.sandbox import Sandbox
-from postiz_async.scheduler.scheduler import Priority
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:

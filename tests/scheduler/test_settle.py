@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async import quota
-from postiz_async.quota import Ledger, RateHeaders, Wait
-from postiz_async.scheduler.settle import settled
-from postiz_async.wire import Cost, Observation
+from postiz_async import _quota as quota
+from postiz_async._quota import Ledger, RateHeaders, Wait
+from postiz_async._scheduler.settle import settled
+from postiz_async._wire import Cost, Observation
 
 SENT, NOW = 100.0, 101.0
 READING = RateHeaders(30, 20, 1800.0)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from postiz_async.stores import files as replacing
-from postiz_async.stores.files import replace_file
+from postiz_async.stores import _files as replacing
+from postiz_async.stores._files import replace_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files of POSIX")
 

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 import pytest
 from world import NotebookKeeper
 
-from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError, quota
-from postiz_async.client import opened
+from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError
+from postiz_async import _quota as quota
+from postiz_async._client import opened
+from postiz_async._quota import Grant, Ledger, RateHeaders
+from postiz_async._quota.snapshot import take_snapshot
+from postiz_async._sandbox import Sandbox
+from postiz_async._scheduler.calls import Priority, SlotRequest
+from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.quota import Grant, Ledger, RateHeaders
-from postiz_async.quota.snapshot import take_snapshot
-from postiz_async.sandbox import Sandbox
-from postiz_async.scheduler.calls import Priority, SlotRequest
-from postiz_async.scheduler.queue import AdmissionQueue
 from postiz_async.stores.memory import LocalLedger, LocalLedgers, MemoryStore, ledgers_of_process
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
     from postiz_async.pytest_plugin import ServedPostiz
-    from postiz_async.wire import WireRequest, WireResponse
 
 FOR_EVER = 300.0
 """Seconds after which a thread is taken to hang."""

@@ -19,14 +19,14 @@ from redis_server import RedisServer, redis_server, why_no_redis
 from world import OnClock, lab
 
 from postiz_async import NewPost, StoreError
+from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
+from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-from postiz_async.quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
-from postiz_async.sandbox import Sandbox
 from postiz_async.stores import Versioned, ledger_name, sqlite
+from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
-from postiz_async.stores.shared_ledger import SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
 
@@ -180,7 +180,7 @@ async def test_a_taker_who_lost_the_race_asks_again(store: QuotaStore) -> None:
     await asyncio.gather(one.refresh(), two.refresh())
 
     def last_slot(ledger: Ledger, _: float) -> Grant | Wait:
-        from postiz_async.quota import WaitReason  # noqa: PLC0415
+        from postiz_async._quota import WaitReason  # noqa: PLC0415
 
         return Wait(9.0, WaitReason.WINDOW) if ledger.flights else Grant()
 

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 from redis_server import redis_server, why_no_redis
 from world import OnClock
 
-from postiz_async import quota
+from postiz_async import _quota as quota
+from postiz_async._quota import Ledger, RateHeaders, Wait
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import StoreError
-from postiz_async.quota import Ledger, RateHeaders, Wait
+from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
-from postiz_async.stores.shared_ledger import SharedLedger
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

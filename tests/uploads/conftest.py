@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, JumpingClock
-from postiz_async.sandbox import Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import PNG
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from postiz_async.sandbox import Sandbox
+    from postiz_async._sandbox import Sandbox
 
 KEY = "sandbox-key-5d1f0c77"
 

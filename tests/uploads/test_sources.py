@@ -12,15 +12,15 @@ import pytest
 from samples import JPEG, MP4, PNG
 from upload_lab import WebUpload, sha, stream_of
 
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._uploads.sources import CHUNK, NullSink, open_local
 from postiz_async.errors import InvalidPostError, UploadError
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.uploads.sources import CHUNK, NullSink, open_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from postiz_async.client import Postiz
+    from postiz_async._client import Postiz
 
 DATA = PNG + os.urandom(700_000)
 

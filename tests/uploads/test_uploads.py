@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
-from postiz_async.client import Postiz, opened
+from postiz_async._client import Postiz, opened
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._uploads import inspect_file, upload
+from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.errors import InvalidPostError, UploadError
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.sandbox.http import serve
-from postiz_async.scheduler.bound import BoundScheduler
 from postiz_async.testing import sandbox_client
-from postiz_async.uploads import inspect_file, upload
-from postiz_async.uploads.inspect import MAX_IMAGE, MAX_VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from postiz_async.sandbox.faults import FaultKind
+    from postiz_async._sandbox.faults import FaultKind
 
 KINDS = {
     "image/png": PNG,

@@ -9,15 +9,15 @@ import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 from upload_lab import endless, sha, stream_of, stuck_after
 
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.errors import BadRequestError, ConfigurationError, InvalidPostError, UploadError
 from postiz_async.models.media import Media
-from postiz_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from postiz_async.client import Postiz
+    from postiz_async._client import Postiz
 
 
 async def test_results_come_in_the_order_of_the_sources(

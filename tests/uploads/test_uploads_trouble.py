@@ -16,6 +16,10 @@ from processes import PATIENCE
 from samples import MP4, PNG
 from upload_lab import endless, sha, stream_of, stuck_after
 
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._uploads import cache, sources
+from postiz_async._uploads import send as sending
+from postiz_async._uploads.inspect import check_path
 from postiz_async.errors import (
     APIConnectionError,
     Delivery,
@@ -23,19 +27,15 @@ from postiz_async.errors import (
     ServerError,
     UploadError,
 )
-from postiz_async.sandbox import Fault, Sandbox
 from postiz_async.testing import SandboxTransport, sandbox_client
-from postiz_async.uploads import cache, sources
-from postiz_async.uploads import send as sending
-from postiz_async.uploads.inspect import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from postiz_async.client import Postiz
-    from postiz_async.sandbox.faults import FaultKind
-    from postiz_async.wire import WireRequest, WireResponse
+    from postiz_async._client import Postiz
+    from postiz_async._sandbox.faults import FaultKind
+    from postiz_async._wire import WireRequest, WireResponse
 
     Change = Callable[[Path], object]
 
@@ -175,7 +175,7 @@ class Refusing(SandboxTransport):
 async def test_a_stream_of_which_nothing_was_read_is_sent_again(
     sandbox_in_memory: Sandbox,
 ) -> None:
-    from postiz_async.client import Postiz  # noqa: PLC0415
+    from postiz_async._client import Postiz  # noqa: PLC0415
 
     async with Postiz(
         api_key="sandbox",

@@ -19,13 +19,13 @@ from processes import PATIENCE, until
 from samples import MP4, PNG
 from upload_lab import sha
 
-from postiz_async.client import Postiz
+from postiz_async._client import Postiz
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox.http import serve
+from postiz_async._uploads.urls import is_public, shown
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, InvalidPostError, UploadError
-from postiz_async.sandbox import Fault, Sandbox
-from postiz_async.sandbox.http import serve
 from postiz_async.testing import sandbox_client
-from postiz_async.uploads.urls import is_public, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, size
 
+from postiz_async._resources.create_body import build_body, build_item
+from postiz_async._validation import MediaFacts, server_message, validate
 from postiz_async.models.posts import NewPost
-from postiz_async.resources.create_body import build_body, build_item
-from postiz_async.validation import MediaFacts, server_message, validate
 
 REPLIERS = (
     "must be one of the following values: everyone, following, mentionedUsers, subscribers, "

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from validation_lab import channel, contract
 
+from postiz_async._validation import MediaFacts, server_message, validate
+from postiz_async._validation.formats import is_loose_url, is_url
 from postiz_async.providers import PROVIDERS
-from postiz_async.validation import MediaFacts, server_message, validate
-from postiz_async.validation.formats import is_loose_url, is_url
 
 if TYPE_CHECKING:
     from recorded import Exchange

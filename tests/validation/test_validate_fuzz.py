@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
 
-from postiz_async.content import length, utf16_length
+from postiz_async._content import length, utf16_length
+from postiz_async._validation import server_message, validate
+from postiz_async._validation.schema import POST, ROOT, check, converted, judged
+from postiz_async._validation.settings import shape_of
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
-from postiz_async.providers.schema import fields_of
-from postiz_async.validation import server_message, validate
-from postiz_async.validation.schema import POST, ROOT, check, converted, judged
-from postiz_async.validation.settings import shape_of
+from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
     from postiz_async.errors import Problem

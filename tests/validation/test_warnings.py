@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, warnings
 
-from postiz_async.validation import MediaFacts, validate
+from postiz_async._validation import MediaFacts, validate
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 REPLY = {"who_can_reply_post": "everyone"}

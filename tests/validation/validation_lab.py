@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from postiz_async._validation import MediaFacts, server_message, validate
 from postiz_async.models.integrations import Integration
-from postiz_async.validation import MediaFacts, server_message, validate
 
 CONTRACT = Path(__file__).parents[2].parent / "shared" / "contract"
 PICTURE = {"id": "m1", "path": "https://u.example/a.png"}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import wire
+from postiz_async import _wire as wire
+from postiz_async._wire import WireResponse
 from postiz_async.errors import BadRequestError, ConfigurationError, RateLimitError
-from postiz_async.wire import WireResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

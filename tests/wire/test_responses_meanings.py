@@ -9,7 +9,10 @@ import pytest
 from aiohttp import web
 
 import postiz_async
-from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError, wire
+from postiz_async import CreatePost, DeliveryUnknownError, Postiz, ServerError
+from postiz_async import _wire as wire
+from postiz_async._sandbox import Fault
+from postiz_async._wire import WireResponse, endpoints
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIStatusError,
@@ -18,14 +21,12 @@ from postiz_async.errors import (
     ConfigurationError,
     PostizError,
 )
-from postiz_async.sandbox import Fault
 from postiz_async.testing import LocalPostiz
-from postiz_async.wire import WireResponse, endpoints
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from postiz_async.wire.endpoints import Endpoint
+    from postiz_async._wire.endpoints import Endpoint
 
 CRASH = {"statusCode": 500, "message": "Internal server error"}
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postiz_async import Secret
-from postiz_async.wire.secrets import ForeignError, bare, redact, redact_text, stripped
+from postiz_async._wire.secrets import ForeignError, bare, redact, redact_text, stripped
 
 HEX = "4f9c02e7d1b8a3650f4c1e97b2d8a6035e71c94f2a08d6b3"
 ODD = 'pos_7x/Q+"9&<z%=~!k#5'

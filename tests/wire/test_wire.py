@@ -16,7 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from postiz_async import wire
+from postiz_async import _wire as wire
+from postiz_async._wire import Cost, Secret, WireResponse, endpoints
+from postiz_async._wire.endpoints import ENDPOINTS, Call, Endpoint
+from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
     APIStatusError,
     AuthenticationError,
@@ -32,9 +35,6 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from postiz_async.wire import Cost, Secret, WireResponse, endpoints
-from postiz_async.wire.endpoints import ENDPOINTS, Call, Endpoint
-from postiz_async.wire.responses import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

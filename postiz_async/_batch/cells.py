@@ -1,0 +1,362 @@
+"""The cells of one record to a row. PURE."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from postiz_async._batch.options import MAX_ALIGN
+from postiz_async._batch.rows import COLUMNS, Row
+from postiz_async._batch.values import DateProblem, Template, find_zone, read_wall, to_moment
+from postiz_async.errors import Problem, describe_json_error
+from postiz_async.models.durations import read_duration
+from postiz_async.models.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import timedelta
+
+    from postiz_async._batch.read_options import Rules
+    from postiz_async._batch.rows import TextFormat
+    from postiz_async.models.posts import PostType
+
+__all__ = [
+    "NO_JSON",
+    "RowReader",
+    "foreign_byte",
+    "has_halves",
+    "read_json",
+    "shown",
+    "unknown_columns",
+]
+
+FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
+TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
+
+MAX_REPEAT = 36_500
+"""Days after which a post may be repeated at most."""
+
+MAX_DEPTH = 60
+"""Levels of lists and objects in a cell."""
+
+NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading a JSON text may raise."""
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""What no database stores: NUL and half characters."""
+_BYTE = re.compile(r"[\udc80-\udcff]")
+"""What the decoder makes of a byte that is not UTF-8."""
+
+
+def read_json(text: str) -> object:
+    """A JSON text as a value. Raises one of `NO_JSON`."""
+    value: object = msgspec.json.decode(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
+        raise ValueError("it is nested too deeply")
+    return value
+
+
+def _is_deep(value: object, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than `levels` deep."""
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
+
+
+def foreign_byte(text: str) -> DateProblem | None:
+    """The first byte of a text that is not UTF-8, as the decoder left it there."""
+    found = None if text.isascii() else _BYTE.search(text)
+    if found is None:
+        return None
+    byte = ord(found[0]) - 0xDC00
+    meant = bytes([byte]).decode("cp1252", "ignore")
+    guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
+    return DateProblem(
+        f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
+        "save the file as UTF-8 (in Excel: CSV UTF-8)",
+    )
+
+
+def has_halves(text: str) -> bool:
+    """Whether a text has half a character (a surrogate), which nothing can store."""
+    return not text.isascii() and _HALF.search(text) is not None
+
+
+def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
+    """A problem for each name that no column has."""
+    for name in names:
+        if name not in COLUMNS:
+            close = difflib.get_close_matches(name, COLUMNS, 1)
+            hint = f"do you mean {close[0]!r}?" if close else f"known: {', '.join(COLUMNS)}"
+            yield Problem(shown(name) or "(no name)", "is no column of a campaign", number, hint)
+
+
+class RowReader:
+    """Reads the cells of one record; collects problems instead of stopping at the first."""
+
+    def __init__(
+        self,
+        number: int,
+        record: dict[str, object],
+        rules: Rules,
+        fields: Mapping[str, object],
+    ) -> None:
+        self.number = number
+        self.record = record
+        self.rules = rules
+        self.fields = fields
+        self.template = Template(fields) if rules.template else None
+        self.problems: list[Problem] = []
+
+    def read(self) -> Row | None:
+        if not self.record.keys() <= COLUMNS.keys():
+            self.problems.extend(unknown_columns(self.record, self.number))
+        cells = itertools.chain(self.record.values(), self.fields.values())
+        if not any(_is_filled(value) for value in cells):
+            self._wrong("row", "is empty", "delete it")
+            return None
+        if "needs_media" in self.record:
+            self._refuse_unfinished()
+        for name, text in self.rules.defaults.items():
+            if not _is_filled(self.record.get(name)):
+                self.record[name] = text
+        said = {name for name, value in self.record.items() if value is not None and value != ""}
+        integration = self._text("integration", is_needed=True)
+        date = self._date(integration)
+        row = Row(
+            number=self.number,
+            ref=self._text("ref") if "ref" in said else "",
+            integration=sys.intern(integration),
+            date=date or datetime.fromtimestamp(0, UTC),
+            content=self._content() if "content" in said else "",
+            media=self._names("media") if "media" in said else (),
+            settings=self._settings() if "settings" in said else None,
+            tags=self._names("tags") if "tags" in said else (),
+            type=self._type() if "type" in said else "schedule",
+            thread=self._thread() if "thread" in said else (),
+            short_link=self._yes_no("short_link") if "short_link" in said else False,
+            repeat_days=self._whole_number("repeat_days") if "repeat_days" in said else None,
+            format=self._format() if "format" in said else "text",
+            tolerance=self._tolerance() if "tolerance" in said else None,
+            own_media=self._own_media() if "media" in said else (),
+        )
+        if not row.content and not row.media:
+            wrong = {problem.where for problem in self.problems}
+            if not wrong & {"content", "media"}:
+                self._wrong("content", "has neither text nor media")
+        return None if self.problems else row
+
+    def _wrong(self, column: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(column, message, self.number, hint))
+
+    def _text(self, name: str, *, is_needed: bool = False) -> str:
+        value = self.record.get(name)
+        if value is not None and not isinstance(value, str):
+            self._wrong(name, f"must be a text, not {shown(value)}")
+            return ""
+        if value and _NO_TEXT.search(value):
+            self._refuse_characters(name, value)
+            return ""
+        text = value.strip() if value else ""
+        if is_needed and not text:
+            self._wrong(name, "is missing")
+        return text
+
+    def _refuse_characters(self, name: str, value: str) -> None:
+        byte = foreign_byte(value)
+        if byte is not None:
+            self._wrong(name, *byte)
+        else:
+            self._wrong(name, "contains characters that are no text (NUL or half a character)")
+
+    def _content(self) -> str:
+        text = self._text("content")
+        if self.template is not None:
+            text = cast("str", self._filled("content", text, self.template))
+        return text.replace("\r\n", "\n")
+
+    def _filled(self, name: str, value: object, template: Template) -> object:
+        """With the fields of the template filled in."""
+        filled = template.fill_all(value)
+        for fault in template.faults:
+            self._wrong(name, *fault)
+        template.faults.clear()
+        if isinstance(filled, str) and filled != value and _NO_TEXT.search(filled):
+            self._refuse_characters(name, filled)
+        return filled
+
+    def _refuse_unfinished(self) -> None:
+        """Refuse an exported post until its media and thread are filled in."""
+        value = self.record.get("needs_media")
+        if _is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
+            self._wrong(
+                "needs_media",
+                "is set: Postiz does not tell which media and thread parts this post has",
+                "fill in media and thread, then empty this cell",
+            )
+
+    def _format(self) -> TextFormat:
+        value = self._text("format") or "text"
+        for form in FORMATS:
+            if value == form:
+                return form
+        self._wrong("format", f"{value!r} is no format", f"one of {', '.join(FORMATS)}")
+        return "text"
+
+    def _date(self, integration: str) -> datetime | None:
+        value = self.record.get("date")
+        raw = str(value) if isinstance(value, datetime) else self._text("date", is_needed=True)
+        if not raw:
+            return None
+        form = self.rules.date_format
+        wall = value if isinstance(value, datetime) else read_wall(raw, form)
+        if wall is None:
+            hint = form or "2027-01-15 09:00"
+            self._wrong("date", f"{shown(raw)!r} is no date this program reads", hint)
+            return None
+        name = self._text("timezone")
+        zone = find_zone(name) if name else self.rules.zone_of(integration)
+        if name and zone is None and wall.tzinfo is None:
+            self._wrong("timezone", f"{shown(name)!r} is no time zone", "Europe/Berlin")
+            return None
+        moment = to_moment(wall.replace(microsecond=0), zone)
+        if isinstance(moment, DateProblem):
+            self._wrong("date", f"{raw!r} {moment.message}", moment.hint)
+            return None
+        return moment
+
+    def _type(self) -> PostType:
+        value = self._text("type") or "schedule"
+        for kind in TYPES:
+            if value == kind:
+                return kind
+        close = difflib.get_close_matches(value.lower(), TYPES, 1)
+        hint = f"do you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
+        self._wrong("type", f"{value!r} is no type of post", hint)
+        return "schedule"
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        value = self.record.get(name)
+        if value is None or value == "":
+            return ()
+        if isinstance(value, list | tuple):
+            items = cast("Sequence[object]", value)
+            names = [str(item) for item in items if isinstance(item, str | PurePath)]
+            if len(names) != len(items):
+                self._wrong(name, "must be a list of texts")
+            for item in filter(_NO_TEXT.search, names):
+                self._refuse_characters(name, item)
+        else:
+            names = self._text(name).split(";")
+        return tuple(dict.fromkeys(item.strip() for item in names if item.strip()))
+
+    def _own_media(self) -> tuple[str, ...]:
+        """The media that are paths, as only a program gives them."""
+        value = self.record.get("media")
+        items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+        return tuple(str(item).strip() for item in items if isinstance(item, PurePath))
+
+    def _json(self, name: str) -> object:
+        value = self.record.get(name)
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            return None
+        if _NO_TEXT.search(value):
+            self._refuse_characters(name, value)
+            return None
+        try:
+            return read_json(value)
+        except NO_JSON as error:
+            self._wrong(name, f"is no JSON: {describe_json_error(error)}")
+            return None
+
+    def _settings(self) -> dict[str, object] | None:
+        value = self._json("settings")
+        if value is None:
+            return None
+        if isinstance(value, ProviderSettings):
+            value = msgspec.to_builtins(value)
+        if not isinstance(value, Mapping):
+            self._wrong("settings", f"must be a JSON object, not {shown(value)}")
+            return None
+        settings = dict(cast("Mapping[str, object]", value))
+        if self.template is not None:
+            settings = cast("dict[str, object]", self._filled("settings", settings, self.template))
+        try:
+            msgspec.json.encode(settings)
+        except (TypeError, ValueError, RecursionError) as error:
+            self._wrong("settings", f"cannot be sent: {describe_json_error(error)}")
+            return None
+        return settings
+
+    def _thread(self) -> tuple[str, ...]:
+        value = self._json("thread")
+        if value is None:
+            return ()
+        if self.template is not None:
+            value = self._filled("thread", value, self.template)
+        try:
+            parts = msgspec.convert(value, tuple[str, ...])
+        except msgspec.ValidationError:
+            self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
+            return ()
+        if not all(part.strip() for part in parts):
+            self._wrong("thread", "has an empty part")
+        for part in filter(_NO_TEXT.search, parts):
+            self._refuse_characters("thread", part)
+        return parts
+
+    def _yes_no(self, name: str) -> bool:
+        value = self.record.get(name)
+        if isinstance(value, bool):
+            return value
+        text = self._text(name).lower()
+        if text not in {"", "true", "false"}:
+            self._wrong(name, f"{text!r} is neither true nor false")
+        return text == "true"
+
+    def _tolerance(self) -> timedelta | None:
+        value = self.record.get("tolerance")
+        text = shown("" if value is None else value).strip()
+        if not text:
+            return None
+        span = read_duration(text)
+        if span is None or span > MAX_ALIGN:
+            self._wrong(
+                "tolerance", f"{text!r} is no time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
+            )
+        return span
+
+    def _whole_number(self, name: str) -> int | None:
+        value = self.record.get(name)
+        text = shown("" if value is None else value).strip()
+        if not text:
+            return None
+        is_number = text.isascii() and text.isdigit() and len(text) <= 9
+        if not is_number or not 1 <= int(text) <= MAX_REPEAT:
+            self._wrong(name, f"{text!r} is not a number of days from 1 to {MAX_REPEAT:,}")
+            return None
+        return int(text)
+
+
+def _is_filled(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut to 40 characters."""
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

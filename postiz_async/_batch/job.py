@@ -1,0 +1,76 @@
+"""What a run works on, what becomes of its rows, and which error stopped it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from postiz_async.errors import PostizError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.other_runs import OtherRuns
+    from postiz_async._batch.rows import Row
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal, RowRecord, RowState
+    from postiz_async._delivery.listing import Calendar
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async._uploads import FileFacts
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+
+__all__ = [
+    "Job",
+    "Outcome",
+    "first_error",
+    "outcome_of",
+]
+
+
+@dataclass(slots=True)
+class Job:
+    """What a runner works on; `channels` by ref, `facts` by the name of a file."""
+
+    postiz: BatchClient
+    journal: Journal
+    channels: Mapping[str, Integration]
+    facts: Mapping[str, FileFacts]
+    calendar: Calendar
+    outage: Outage
+    size_of: Callable[[Row], int]
+    choices: BatchOptions
+    others: OtherRuns
+    media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
+    """Content hash to medium, from earlier runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row. `post_id` is set when it is stored, `note` when it is not."""
+
+    row: int
+    ref: str
+    state: RowState
+    post_id: str | None = None
+    note: str = ""
+
+
+def outcome_of(record: RowRecord) -> Outcome:
+    """What became of a row, as the journal knows it."""
+    return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that stopped the job, out of the group that its tasks raised."""
+    causes = list(_leaves(errors))
+    return next((error for error in causes if isinstance(error, PostizError)), causes[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error

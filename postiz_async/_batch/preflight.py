@@ -1,0 +1,284 @@
+"""A campaign held against everything that can be known before it is sent.
+
+Rows are judged many at a time, as posts of one request, which takes half as long as one by one.
+What the server says of a post does not depend on the posts beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.lowlevel
+from msgspec import structs
+
+from postiz_async._batch.check import (
+    Checked,
+    Resolver,
+    channels_by_row,
+    check_dates,
+    doubles,
+    edited,
+    inspect_media,
+    stand_in,
+    too_large,
+)
+from postiz_async._batch.media_files import MediaFolders
+from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.resume import recorded, refuse_foreign
+from postiz_async._batch.row_state import is_done
+from postiz_async._batch.rows import keep_refs
+from postiz_async._batch.source import read_source
+from postiz_async._concurrency import in_thread
+from postiz_async._resources.create_body import build_body, foreign_settings
+from postiz_async._validation import MediaFacts
+from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async._batch.media_files import MediaRoot
+    from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.rows import Row
+    from postiz_async._batch.source import CampaignSource
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._resources.preflight import Preflight
+    from postiz_async.errors import Problem
+    from postiz_async.models.posts import PostItem, PostType
+
+__all__ = [
+    "Origin",
+    "check_campaign",
+    "column_of",
+    "journal_path",
+    "reading_of",
+    "verdicts",
+]
+
+
+_PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re.DOTALL)
+_POST = re.compile(r"posts\.(\d+)\.")
+
+_JUDGED_AT_ONCE = 200
+"""Rows that are judged together, at most."""
+
+_ROOM = 60_000
+"""Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
+
+
+async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) -> list[Problem]:
+    """What the server would refuse, and what it accepts with a warning, row by row.
+
+    Args:
+        rows: rows with a channel and with media that could be read.
+        checked: knows both, and is told the sizes of the rows.
+        preflight: judges requests.
+    """
+    found: list[Problem] = []
+    groups: defaultdict[tuple[object, ...], _Group] = defaultdict(_Group)
+    for row in rows:
+        if row.settings:
+            foreign = foreign_settings(row.settings, checked.channels[row.ref])
+            if foreign is not None:
+                found.append(replace(foreign, row=row.number))
+                continue
+        try:
+            item = checked.item_of(row)
+        except InvalidPostError as error:
+            found += [replace(problem, row=row.number) for problem in error.problems]
+            continue
+        size = checked.sizes[row.ref]
+        wrong = too_large(row, size)
+        if wrong is not None:
+            found.append(wrong)
+            continue
+        group = groups[row.type == "draft", row.tags, row.short_link]
+        if not group.has_room(size):
+            found += await group.judge(checked, preflight)
+            group.clear()
+            await anyio.lowlevel.checkpoint()  # others may want to work meanwhile
+        group.add(row, item, size)
+    for group in groups.values():
+        found += await group.judge(checked, preflight)
+    return found
+
+
+class _Group:
+    """Rows that share what a request says of all its posts, as many as are judged together."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.items: list[PostItem] = []
+        self.size = 0
+
+    def has_room(self, size: int) -> bool:
+        return not self.rows or (len(self.rows) < _JUDGED_AT_ONCE and self.size + size <= _ROOM)
+
+    def add(self, row: Row, item: PostItem, size: int) -> None:
+        self.rows.append(row)
+        self.items.append(item)
+        self.size += size
+
+    def clear(self) -> None:
+        self.rows, self.items, self.size = [], [], 0
+
+    async def judge(self, checked: Checked, preflight: Preflight) -> list[Problem]:
+        first = self.rows[0]
+        kind: PostType = "draft" if first.type == "draft" else "schedule"
+        tags, short = first.tags, first.short_link
+        body = build_body(kind, first.date, self.items, tags=tags, short_link=short)
+        media = [
+            stand_in(name, checked.facts[name])
+            for name in dict.fromkeys(name for row in self.rows for name in row.media)
+        ]
+        facts = {m.path: MediaFacts(width=m.width, height=m.height, size=m.size) for m in media}
+        found: list[Problem] = []
+        for problem in await preflight.problems(body, media=facts):
+            post = _POST.match(problem.where)
+            whose = [self.rows[int(post[1])]] if post else self.rows
+            where = column_of(problem.where)
+            found += [replace(problem, where=where, row=row.number) for row in whose]
+        return found
+
+
+def column_of(path: str) -> str:
+    """Where a problem of a post of a request stands in a campaign."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return path
+    _, value, number, field, other, rest = match.groups()
+    if not value:
+        return f"{other}{rest}"
+    if field == "image":
+        return "media" if number == "0" else f"thread.{int(number) - 1}.media"
+    return "content" if number == "0" else f"thread.{int(number) - 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a campaign comes from: its rows, its name, its journal, the folders of its media."""
+
+    source: CampaignSource
+    name: Path
+    journal: Path
+    folder: Path
+    campaign: str
+    """With which its posts are marked."""
+    is_named: bool = False
+    """Whether the user gave the campaign that name."""
+    media_root: MediaRoot = ()
+
+    @classmethod
+    def of(
+        cls,
+        source: CampaignSource,
+        journal: Path | str | None,
+        campaign: str | None = None,
+        media_root: MediaRoot = (),
+    ) -> Origin:
+        """Where a campaign and its journal lie, and its name.
+
+        Raises:
+            ConfigurationError: rows that come from no file have no journal, or the name is empty.
+            BatchError: the campaign or its journal can be no file, or they are the same.
+        """
+        if campaign is not None and not campaign.strip():
+            raise ConfigurationError("The campaign's name is empty. Say which, or leave it away.")
+        is_named = campaign is not None
+        roots = media_root if isinstance(media_root, str | Path) else tuple(media_root)
+        if isinstance(source, str | Path):
+            path = Path(source)
+            place = journal_path(path) if journal is None else _named(journal)
+            if place == path:
+                raise BatchError(
+                    f"{path} is named as a journal. Give the campaign that it belongs to; if it "
+                    "is the campaign, rename it to .csv or .jsonl."
+                )
+            said = campaign or path.name
+            return cls(path, path, place, path.parent, said, is_named, roots)
+        if journal is None:
+            raise ConfigurationError(
+                "Rows that come from no file need a journal= (a path): it is where a run that was "
+                "killed finds out which posts are stored, so that none is lost or stored twice."
+            )
+        place = _named(journal)
+        name = place.with_suffix("")
+        said = campaign or name.name
+        return cls(source, name, place, Path(), said, is_named, roots)
+
+
+def journal_path(campaign: Path) -> Path:
+    """Where the journal of a campaign lies unless it is named: beside it.
+
+    Raises:
+        BatchError: the campaign can be no file.
+    """
+    if not campaign.name:
+        raise BatchError(f"{campaign} is a directory; a campaign is a CSV or JSONL file.")
+    return campaign.with_suffix(".journal")
+
+
+def _named(journal: Path | str) -> Path:
+    place = Path(journal)
+    if not place.name:
+        raise BatchError(f"{place} is a directory, not a journal.")
+    return place
+
+
+def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
+    """How a campaign is read.
+
+    Raises:
+        ConfigurationError: two time zones are given.
+    """
+    said = reading if reading is not None else ReadOptions()
+    if timezone and said.timezone and timezone != said.timezone:
+        raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
+    return structs.replace(said, timezone=timezone or said.timezone)
+
+
+async def check_campaign(
+    postiz: BatchClient, origin: Origin, reading: ReadOptions, choices: BatchOptions
+) -> Checked:
+    """Read a campaign, its media, the channels, and the journal of an earlier run.
+
+    Raises:
+        BatchError: the campaign or the journal cannot be used.
+        ConfigurationError: a media root is no folder.
+        PostizError: the channels could not be asked for.
+    """
+    folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
+    campaign = await read_source(origin.source, origin.name, reading=reading)
+    asked = origin.campaign if origin.is_named else None
+    records = await recorded(origin.journal, postiz.base_url, asked)
+    prints = {ref: record.fingerprint for ref, record in records.items()}
+    campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
+    listed = await postiz.integrations.list()
+    refuse_foreign(origin.journal, campaign, origin.name, records, listed)
+    open_rows = [
+        row
+        for row in campaign.rows
+        if (record := records.get(row.ref)) is None or not is_done(row, record, choices)
+    ]
+    channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
+    facts, wrong_media = await inspect_media(open_rows, folders)
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
+    checked = Checked(campaign, listed, channels, facts, records, ())
+    usable = [
+        row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
+    ]
+    judged = await verdicts(usable, checked, postiz.preflight)
+    problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
+    seen = {(problem.row, problem.where) for problem in problems}
+    problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
+    warnings = [problem for problem in judged if problem.severity == "warning"]
+    warnings += [*doubles(usable, channels), *edited(usable, checked)]
+    for found in (problems, warnings):
+        found.sort(key=lambda problem: problem.row or 0)
+    return replace(checked, problems=tuple(problems), warnings=tuple(warnings))

@@ -1,0 +1,104 @@
+"""How a campaign is read: columns, defaults, dates, zones, templates. PURE."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._batch.rows import COLUMNS
+from postiz_async._batch.values import check_date_format, find_zone
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+__all__ = ["ReadOptions", "Rules", "rules_of"]
+
+
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a campaign is read, where it is not laid out as the columns are.
+
+        ReadOptions(columns={"Text": "content", "When": "date"}, date_format="%d.%m.%Y %H:%M")
+
+    Args:
+        columns: the campaign's column by the name in the file; an empty one leaves it out.
+        defaults: the text of empty cells, by column.
+        date_format: how dates are written, as `strptime` takes it.
+        timezone: the zone of dates that have none.
+        timezones: the zone of dates that have none, by what `integration` says; comes before
+            `timezone`, and a row's own zone before both.
+        template: fill `{name}` in content, thread and settings with the row's column of that
+            name, whichever columns the file has. `{{` is a brace.
+    """
+
+    columns: Mapping[str, str] = {}
+    defaults: Mapping[str, str] = {}
+    date_format: str | None = None
+    timezone: str | None = None
+    timezones: Mapping[str, str] = {}
+    template: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A `ReadOptions` that was checked; names in small letters, zones found."""
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+    date_format: str | None
+    zone: ZoneInfo | None
+    zones: Mapping[str, ZoneInfo]
+    template: bool
+
+    def zone_of(self, integration: str) -> ZoneInfo | None:
+        """The zone of dates of this channel that have none."""
+        return self.zones.get(integration.strip().casefold(), self.zone)
+
+
+def rules_of(reading: ReadOptions) -> Rules:
+    """Check how a campaign is read.
+
+    Raises:
+        BatchError: a column, zone or format that does not exist.
+    """
+    columns = {name.strip().lower(): _target(name, to) for name, to in reading.columns.items()}
+    doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
+    if doubles:
+        raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
+    if reading.date_format is not None:
+        check_date_format(reading.date_format)
+    return Rules(
+        columns=columns,
+        defaults={_column(name): text for name, text in reading.defaults.items()},
+        date_format=reading.date_format,
+        zone=_zone(reading.timezone) if reading.timezone else None,
+        zones={key.strip().casefold(): _zone(name) for key, name in reading.timezones.items()},
+        template=reading.template,
+    )
+
+
+def _target(name: str, to: str) -> str:
+    if not name.strip():
+        raise BatchError(f"The column that is to be {to!r} has no name.")
+    return _column(to) if to.strip() else ""
+
+
+def _column(name: str) -> str:
+    wanted = name.strip().lower()
+    if wanted in COLUMNS:
+        return wanted
+    close = difflib.get_close_matches(wanted, COLUMNS, 1)
+    hint = f"Do you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
+    raise BatchError(f"{name!r} is no column of a campaign. {hint}")
+
+
+def _zone(name: str) -> ZoneInfo:
+    zone = find_zone(name)
+    if zone is None:
+        raise BatchError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+    return zone

@@ -1,0 +1,302 @@
+"""The charts of a report: the calendar of posts, and the requests of each window. PURE.
+
+The calendar stays small whatever the campaign: long spans are shown by week or month, and channels
+beyond the busiest in one column.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._batch.report.labels import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import tzinfo
+
+    from postiz_async._batch.report.data import Window
+    from postiz_async._batch.report.labels import RowLabel
+
+__all__ = [
+    "MOST_BARS",
+    "MOST_CHANNELS",
+    "MOST_LINES",
+    "CalendarEntry",
+    "calendar",
+    "chart",
+    "chip",
+    "cut",
+    "legend",
+    "safe",
+]
+
+
+MOST_BARS = 60
+"""Bars at most; more windows are shown by day, week or 30 days."""
+
+_WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 190, 34, 18, 24
+_OF_A_BAR, _SHORT = 90, 560
+"""Width of a bar with its label in a chart of few; what of a chart fits on any screen."""
+
+_LABELS = 10
+"""Labels below the bars at most."""
+
+_SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
+
+
+class _Bar(NamedTuple):
+    label: str
+    says: str
+    requests: int
+
+
+def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> str:
+    """An SVG with a bar for each window, or for each day and more if there are many.
+
+    Args:
+        found: the windows, oldest first; at least one.
+        limit: requests of a window, if it is known.
+        zone: in which moments are shown; None for the machine's.
+    """
+    bars, per = _bars(found, zone)
+    line = limit if per == "window" else None
+    top = max([bar.requests for bar in bars] + ([line] if line else []))
+    whole = max(300, min(_WIDTH, _LEFT + _OF_A_BAR * len(bars)))
+    room, step = _HEIGHT - _TOP - _FOOT, (whole - _LEFT) / len(bars)
+    width = min(60.0, step * 0.8)
+    base = _TOP + room
+    parts = [f'<line x1="{_LEFT}" x2="{whole}" y1="{base}" y2="{base}"/>']
+    if line:
+        y = base - room * line / top
+        parts.append(f'<line class="limit" x1="{_LEFT}" x2="{whole}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{line}</text>')
+    every = -(-len(bars) // _LABELS)
+    for number, bar in enumerate(bars):
+        height, x = room * bar.requests / top, _LEFT + step * (number + 0.5)
+        parts.append(
+            f'<g><title>{bar.says}</title><rect x="{x - width / 2:.1f}" '
+            f'y="{base - height:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2"/>'
+        )
+        if width >= 14:
+            parts.append(
+                f'<text class="value" x="{x:.1f}" y="{base - height - 4:.1f}" '
+                f'text-anchor="middle">{bar.requests:,}</text>'
+            )
+        parts.append("</g>")
+        if number % every == 0:
+            parts.append(
+                f'<text x="{x:.1f}" y="{_HEIGHT - 7}" text-anchor="middle">{bar.label}</text>'
+            )
+    return (
+        f'<div class="wide"><svg class="chart{"" if whole <= _SHORT else " long"}" role="img" '
+        f'width="{whole}" height="{_HEIGHT}" viewBox="0 0 {whole} {_HEIGHT}" '
+        f'aria-label="Create requests by {per}">{"".join(parts)}</svg></div>'
+    )
+
+
+def _bars(found: Sequence[Window], zone: tzinfo | None) -> tuple[list[_Bar], str]:
+    if len(found) <= MOST_BARS:
+        starts = [datetime.fromtimestamp(window.start, zone) for window in found]
+        days = len({start.date() for start in starts})
+        return [
+            _Bar(
+                f"{start:%H:%M}" if days == 1 else f"{start.day} {start:%b %H:%M}",
+                f"{start:%a} {start.day} {start:%b %Y %H:%M}: {_says(window)}",
+                window.requests,
+            )
+            for start, window in zip(starts, found, strict=True)
+        ], "window"
+    first = datetime.fromtimestamp(found[0].start, zone).date()
+    ages = [(datetime.fromtimestamp(window.start, zone).date() - first).days for window in found]
+    days, name = next(
+        (each for each in _SPANS if ages[-1] // each[0] < MOST_BARS), (ages[-1], "campaign")
+    )
+    sums = [[0, 0] for _ in range(ages[-1] // days + 1)]
+    for age, window in zip(ages, found, strict=True):
+        sums[age // days][0] += window.requests
+        sums[age // days][1] += window.rows
+    return [
+        _Bar(
+            f"{(start := first + timedelta(days=number * days)).day} {start:%b}",
+            f"{name} from {start.day} {start:%b %Y}: {requests:,} requests, {rows:,} posts",
+            requests,
+        )
+        for number, (requests, rows) in enumerate(sums)
+    ], name
+
+
+def _says(window: Window) -> str:
+    return f"{window.requests:,} requests, {window.rows:,} posts"
+
+
+_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), 0xFFFE, 0xFFFF], "\ufffd")
+
+
+def safe(text: str) -> str:
+    """A text for the inside of an element or of a quoted attribute."""
+    return html.escape(text.translate(_CONTROL))
+
+
+def cut(text: str, length: int) -> str:
+    """The same for an element, on one line of at most so many characters.
+
+    What the text does to the direction of writing ends with it.
+    """
+    line = " ".join(text.split())
+    line = line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    return f"<bdi>{safe(line)}</bdi>" if line else ""
+
+
+MOST_LINES = 100
+"""Lines of a calendar at most; what is longer is shown by week, then by month."""
+
+MOST_CHANNELS = 24
+"""Columns of channels at most; the others share one."""
+
+_MANY = 8
+"""Channels above which their names stand upright."""
+
+_NAME = 60
+"""Characters of a channel's name."""
+
+_GAP = 3
+"""Empty days in a row above which they are one line."""
+
+
+class CalendarEntry(NamedTuple):
+    """A post in the calendar."""
+
+    day: date
+    channel: str
+    kind: RowLabel
+
+
+_Cells = dict[date, dict[str, Counter[str]]]
+
+
+def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
+    """A calendar as an HTML table.
+
+    Args:
+        entries: the posts.
+        anchors: whether days are links to `#d-2027-01-15`.
+    """
+    unit = _unit({entry.day for entry in entries})
+    busiest = Counter(entry.channel for entry in entries).most_common(MOST_CHANNELS)
+    shown = sorted((channel for channel, _ in busiest), key=_natural)
+    others = len({entry.channel for entry in entries}) - len(shown)
+    columns = [*shown, f"{others:,} others"] if others else shown
+    kept = set(shown)
+    cells: _Cells = defaultdict(lambda: defaultdict(Counter))
+    for entry in entries:
+        column = entry.channel if entry.channel in kept else columns[-1]
+        cells[_start(entry.day, unit)][column][entry.kind.name] += 1
+    many = " many" if len(columns) > _MANY else ""
+    many += " cut" if others else ""
+    head = "".join(
+        f'<th scope="col" title="{safe(name)}"><span>{cut(name, _NAME)}</span></th>'
+        for name in columns
+    )
+    lines = "".join(_lines(cells, columns, unit, anchors))
+    return (
+        f'<div class="wide"><table class="cal{many}"><thead><tr><th scope="col">{unit}</th>{head}'
+        f"</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key by which `channel 2` comes before `channel 10`."""
+    parts = re.split(r"(\d{1,18})", name.casefold())
+    return [
+        (not place % 2, int(part) if place % 2 else 0, part) for place, part in enumerate(parts)
+    ]
+
+
+def _unit(days: Iterable[date]) -> str:
+    first, last = min(days), max(days)
+    span = (last - first).days + 1
+    if span <= MOST_LINES:
+        return "day"
+    return "week" if span <= 7 * MOST_LINES else "month"
+
+
+def _start(day: date, unit: str) -> date:
+    if unit == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if unit == "week" else day
+
+
+def _lines(cells: _Cells, columns: Sequence[str], unit: str, anchors: bool) -> Iterator[str]:  # noqa: FBT001
+    if unit != "day":
+        for start in sorted(cells):
+            label = f"{start:%B %Y}" if unit == "month" else f"{start.day} {start:%b %Y}"
+            yield _line(label, cells[start], columns)
+        return
+    month = ""
+    for day in _with_gaps(sorted(cells)):
+        if isinstance(day, int):
+            yield _span(f"{day} days without posts", "gap", columns)
+            continue
+        if f"{day:%B %Y}" != month:
+            month = f"{day:%B %Y}"
+            yield _span(month, "month", columns)
+        label = f"{day:%a} {day.day} {day:%b}"
+        if anchors and day in cells:
+            label = f'<a href="#d-{day.isoformat()}">{label}</a>'
+        yield _line(label, cells.get(day, {}), columns, is_rest=day.weekday() > 4)
+
+
+def _with_gaps(days: Sequence[date]) -> Iterator[date | int]:
+    """The days with those between them; of many the number."""
+    before = days[0] - timedelta(days=1)
+    for day in days:
+        missing = (day - before).days - 1
+        if missing > _GAP:
+            yield missing
+        else:
+            yield from (before + timedelta(days=n) for n in range(1, missing + 1))
+        yield day
+        before = day
+
+
+def _line(
+    label: str,
+    counts: Mapping[str, Counter[str]],
+    columns: Sequence[str],
+    *,
+    is_rest: bool = False,
+) -> str:
+    inner = "".join(f"<td>{_chips(counts.get(name))}</td>" for name in columns)
+    rest = ' class="rest"' if is_rest else ""
+    return f'<tr{rest}><th scope="row">{label}</th>{inner}</tr>'
+
+
+def _span(text: str, kind: str, columns: Sequence[str]) -> str:
+    return f'<tr class="{kind}"><th colspan="{len(columns) + 1}">{text}</th></tr>'
+
+
+def _chips(counts: Mapping[str, int] | None) -> str:
+    if not counts:
+        return ""
+    return "".join(chip(kind, counts[name]) for name, kind in KINDS.items() if name in counts)
+
+
+def chip(kind: RowLabel, number: int) -> str:
+    """`✓ 3` in the colour of the kind."""
+    what = f"{number:,} {kind.name}"
+    return f'<span class="chip {kind.tone}" title="{what}">{kind.sign}&#8239;{number:,}</span>'
+
+
+def legend(names: Iterable[str]) -> str:
+    """The signs that are used and what they mean."""
+    used = set(names)
+    signs = "".join(
+        f'<span><span class="chip {kind.tone}">{kind.sign}</span> {kind.name}</span>'
+        for name, kind in KINDS.items()
+        if name in used
+    )
+    return f'<p class="legend">{signs}</p>'

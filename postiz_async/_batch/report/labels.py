@@ -1,0 +1,156 @@
+"""What a row counts as in a report, and what somebody should do about it. PURE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._delivery.journal_file import Finding, RowState
+
+if TYPE_CHECKING:
+    from postiz_async._delivery.journal_file import RowRecord
+
+__all__ = ["KINDS", "RowLabel", "findings", "kind_of"]
+
+
+class RowLabel(NamedTuple):
+    """A state, or a finding that outweighs it.
+
+    `sign` stands for it where there is no room for its name, `tone` is its colour in a page.
+    `advice` says what to do; it is empty where nothing is to be done.
+    """
+
+    name: str
+    sign: str
+    tone: str
+    advice: str = ""
+
+
+_STATES = (
+    RowLabel(RowState.PUBLISHED, "●", "out"),
+    RowLabel(RowState.STORED, "✓", "good"),
+    RowLabel(RowState.PLANNED, "○", "open"),
+    RowLabel(RowState.SENDING, "…", "open"),
+    RowLabel(
+        RowState.UNKNOWN,
+        "¿",
+        "doubt",
+        "The answer was lost. Run the campaign again: the post is looked up, and sent again only "
+        "if it is proved not to be there.",
+    ),
+    RowLabel(
+        RowState.UNDECIDED,
+        "?",
+        "doubt",
+        "Nobody could find out in time whether the post is stored, so it was not sent again. Look "
+        "in Postiz at its date. If it is missing, give the row a later date and run the campaign "
+        "again.",
+    ),
+    RowLabel(
+        RowState.REFUSED,
+        "\N{MULTIPLICATION SIGN}",
+        "bad",
+        "Postiz refused the post, with the words below. Correct the row in the campaign file and "
+        "run the campaign again; only what is not stored is sent.",
+    ),
+    RowLabel(
+        RowState.FAILED,
+        "!",
+        "bad",
+        "The network refused the post when it was due. Put right what it says below, then publish "
+        "the post in Postiz, or give its row a new ref and a later date and run again.",
+    ),
+    RowLabel(
+        RowState.LATE,
+        "►",
+        "warn",
+        "The date passed before a request could leave, so it was not sent. Give the row a later "
+        "date and run again, or run with --late send or --late shift=15m.",
+    ),
+    RowLabel(
+        RowState.SKIPPED,
+        "-",
+        "open",
+        "Not sent, because the row is not in the campaign file any more. Put it back if that was "
+        "a mistake, and run again.",
+    ),
+)
+_FINDINGS = (
+    RowLabel(
+        Finding.STUCK,
+        "▲",
+        "warn",
+        "The date is over and Postiz has not published the post. Look whether the part of Postiz "
+        "that publishes is running. Do not send it again: it may still go out.",
+    ),
+    RowLabel(
+        Finding.DELETED,
+        "÷",
+        "warn",
+        "Somebody deleted the post in Postiz; it stays so. To have it after all, give its row a "
+        "new ref and run again.",
+    ),
+    RowLabel(
+        Finding.DOUBLED,
+        "‖",
+        "bad",
+        "The post was stored more than once. Where it still is, delete the one named below in "
+        "Postiz.",
+    ),
+    RowLabel(
+        Finding.DEDUPLICATED,
+        "~",
+        "open",
+        "The post was stored more than once, as by two hosts at a time; the others were deleted. "
+        "Nothing has to be done.",
+    ),
+    RowLabel(
+        Finding.HIDDEN,
+        "◊",
+        "warn",
+        "The channel is gone from Postiz, which does not list its posts then. Connect it again "
+        "and look with: postiz-async reconcile",
+    ),
+    RowLabel(
+        Finding.EQUAL,
+        "=",
+        "warn",
+        "Somebody else stored the same text for the same moment. Delete one of the two in Postiz "
+        "if that was not meant.",
+    ),
+    RowLabel(
+        Finding.CHANGED,
+        "≠",
+        "warn",
+        "The campaign file says something else than what is stored. Edit the post in Postiz, or "
+        "give its row a new ref.",
+    ),
+    RowLabel(
+        Finding.MOVED,
+        "↔",
+        "open",
+        "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
+    ),
+    RowLabel(
+        Finding.SHIFTED,
+        "→",
+        "open",
+        "The post was late and got a later date, as was asked for. Nothing has to be done.",
+    ),
+)
+
+KINDS: dict[str, RowLabel] = {kind.name: kind for kind in (*_STATES, *_FINDINGS)}
+"""By the value of the state or finding."""
+
+_OUTWEIGHS = {Finding.STUCK, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
+"""After these it means little that a post was stored."""
+
+
+def kind_of(row: RowRecord) -> RowLabel:
+    """What a row counts as: its state, unless something weightier was found."""
+    return KINDS[row.finding.value if row.finding in _OUTWEIGHS else row.state.value]
+
+
+def findings(row: RowRecord) -> list[RowLabel]:
+    """Everything that is to be said of a row, if somebody has to know of it."""
+    kinds = [KINDS[name] for name in (row.state.value, row.finding.value) if name in KINDS]
+    return [kind for kind in kinds if kind.advice]

@@ -1,0 +1,120 @@
+"""What a campaign tells once it was run: how it went, and whether its posts are published."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postiz_async._batch.reconcile import open_existing, reconcile, sweep_journal
+from postiz_async._batch.report import make_report
+from postiz_async._batch.report.data import read_facts
+from postiz_async._batch.report.html import html_report
+from postiz_async._batch.wait_published import PATIENCE, wait_published
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.journal import read_summary
+from postiz_async.models.durations import check_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import timedelta, tzinfo
+    from pathlib import Path
+
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.reconcile import Reconciled
+    from postiz_async._batch.report import Report
+    from postiz_async._batch.rows import Row
+    from postiz_async._batch.wait_published import Waited
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal
+
+__all__ = ["RunResults"]
+
+
+class RunResults(ABC):
+    """What a batch tells about its run: the base of `Batch`."""
+
+    journal_path: Path
+    remarks: list[str]
+    _postiz: BatchClient
+    _journal: Journal | None
+
+    @property
+    @abstractmethod
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that could be read."""
+
+    async def report(self) -> Report:
+        """What became of each row, as the journal knows it.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        summary = await in_thread(partial(read_summary, self.journal_path))
+        return make_report(summary.rows, summary.requests)
+
+    async def html_report(self, *, zone: tzinfo | None = None) -> str:
+        """What became of the campaign as a page that needs nothing beside itself.
+
+        Args:
+            zone: of its dates; None for the machine's.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        reading = partial(
+            read_facts,
+            self.journal_path,
+            made_at=self._postiz.clock.time(),
+            rows=self.rows,
+            zone=zone,
+            remarks=tuple(self.remarks),
+        )
+        return await in_thread(lambda: html_report(reading()))
+
+    async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        if self._journal is not None:
+            return await sweep_journal(self._postiz, self._journal, delete_doubles=delete_doubles)
+        return await reconcile(self._postiz, self.journal_path, delete_doubles=delete_doubles)
+
+    async def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+        on_look: Callable[[Waited], Awaitable[None]] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be cancelled and called again; `report` tells.
+
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: nobody is told.
+            on_look: called after each look at the server; None: nobody is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
+            PostizError: the server could not be asked for half an hour.
+        """
+        check_seconds("patience", patience.total_seconds(), zero=True)
+        waiting = partial(wait_published, patience=patience, on_outcome=on_outcome, on_look=on_look)
+        if self._journal is not None:
+            return await waiting(self._postiz, self._journal)
+        async with await open_existing(self._postiz, self.journal_path) as journal:
+            return await waiting(self._postiz, journal)

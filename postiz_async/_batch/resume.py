@@ -1,0 +1,122 @@
+"""The journal of an earlier run: whose it is, what it accounts for, what is new to it."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from postiz_async._batch.already_stored import Past
+from postiz_async._batch.row_state import new_records, with_changes
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.sweep import intents
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from postiz_async._batch.check import Checked
+    from postiz_async._batch.rows import Row
+    from postiz_async._batch.source import Campaign
+    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async.models.integrations import Integration
+
+__all__ = ["past_of", "recorded", "refuse_foreign", "write_rows"]
+
+
+async def recorded(
+    journal: Path, base_url: str, campaign: str | None = None
+) -> dict[str, RowRecord]:
+    """What the journal of an earlier run says by ref, if there is one.
+
+    Args:
+        journal: its path.
+        base_url: of the client.
+        campaign: the name that was asked for; None for that of the journal.
+
+    Raises:
+        BatchError: it belongs to another server or another campaign, or cannot be read.
+    """
+    if not await anyio.to_thread.run_sync(os.path.exists, journal):
+        return {}
+    summary = await in_thread(partial(read_summary, journal))
+    if summary.base_url != base_url:
+        raise BatchError(
+            f"The journal {journal} belongs to {summary.base_url}, and this client "
+            f"calls {base_url}. Use another --journal for another server."
+        )
+    if campaign is not None and summary.campaign != campaign:
+        raise BatchError(
+            f"The journal {journal} is of the campaign {summary.campaign!r}, and this run says "
+            f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
+            "--campaign (campaign=) away to go on with it, or use another --journal."
+        )
+    return {record.ref: record for record in summary.rows}
+
+
+def refuse_foreign(
+    journal: Path,
+    campaign: Campaign,
+    file: Path,
+    records: Mapping[str, RowRecord],
+    listed: Sequence[Integration],
+) -> None:
+    """A journal of another campaign or another organisation is never touched.
+
+    Raises:
+        BatchError: it is one.
+    """
+    if not records:
+        return
+    if campaign.rows and not any(row.ref in records for row in campaign.rows):
+        raise BatchError(
+            f"The journal {journal} belongs to another campaign: it knows none of "
+            f"the rows of {file}. Use another --journal, or move it away."
+        )
+    known = {channel.id for channel in listed}
+    used = {record.channel for record in records.values()}
+    if not used & known:
+        raise BatchError(
+            f"The journal {journal} belongs to another organisation: its channels "
+            f"({', '.join(sorted(used)[:3])} ...) are not among those of this key "
+            f"({', '.join(sorted(known)[:3])} ...). Use the key of that organisation, or "
+            "another --journal."
+        )
+
+
+async def past_of(journal: Journal | None, campaign: str, refs: Collection[str]) -> Past:
+    """What a journal accounts for; nothing, where there is none yet.
+
+    Args:
+        journal: that is open.
+        campaign: its name where there is none.
+        refs: of the rows of the campaign; what is gone from it may be in it under another ref.
+    """
+    if journal is None:
+        return Past(campaign, campaign)
+    rows, sent = await journal.rows(), intents(await journal.requests(adopted=False))
+    return Past(
+        journal.campaign,
+        journal.campaign_id,
+        frozenset(r.post_id for ref, r in rows.items() if r.post_id is not None and ref in refs),
+        tuple(await journal.copies()),
+        tuple(intent for intent in sent if intent.ref in refs),
+    )
+
+
+async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) -> None:
+    """Tell the journal of new and changed rows, and of rows that are gone from the file."""
+    records, rows = checked.records, checked.campaign.rows
+    fresh = new_records(unsent, checked.channels)
+    await journal.put(record for record in fresh if records.get(record.ref) != record)
+    here = {row.ref: row.number for row in rows}
+    await journal.renumber(
+        {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
+    )
+    gone = [ref for ref, r in records.items() if ref not in here and r.state is RowState.PLANNED]
+    await journal.mark(gone, RowState.SKIPPED, "not in the campaign file any more")
+    await journal.found(with_changes(rows, records))

@@ -1,0 +1,102 @@
+"""A row of the file and what the journal knows of its ref: what to do with it. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._wire import parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.rows import Row
+    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async.models.integrations import Integration
+
+__all__ = [
+    "as_sent",
+    "is_changed",
+    "is_done",
+    "is_unsent",
+    "is_unstored",
+    "new_records",
+    "with_changes",
+]
+
+_CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
+
+
+def is_unsent(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
+    """Whether a row should be sent."""
+    if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
+        return True
+    if record.state is RowState.LATE and choices.late != "skip":
+        return True
+    if record.state is RowState.UNDECIDED and choices.on_doubt == "send":
+        return True
+    is_edited = record.fingerprint != row.fingerprint
+    return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
+
+
+def is_done(row: Row, record: RowRecord, choices: BatchOptions) -> bool:
+    """Whether nothing of a recorded row has to be read again."""
+    in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
+    return not in_flight and not is_unsent(row, record, choices)
+
+
+def is_unstored(record: RowRecord | None) -> bool:
+    """Whether a row is known, is not stored, and is in no request with an open outcome."""
+    unstored = {
+        RowState.PLANNED,
+        RowState.SKIPPED,
+        RowState.LATE,
+        RowState.REFUSED,
+        RowState.UNDECIDED,
+    }
+    return record is not None and record.state in unstored
+
+
+def is_changed(row: Row, record: RowRecord | None) -> bool:
+    """Whether the file says something else than what is stored."""
+    if record is None or record.state not in {RowState.STORED, RowState.PUBLISHED, RowState.FAILED}:
+        return False
+    return record.fingerprint != row.fingerprint
+
+
+def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
+    """What the journal is told of rows that are to be sent."""
+    for row in rows:
+        date = row.asked_for.timestamp()
+        channel = channels[row.ref].id
+        yield RowRecord(row.ref, row.number, row.fingerprint, channel, date, name=row.integration)
+
+
+def as_sent(
+    sent: SentRequest, rows: Mapping[str, Row], records: Mapping[str, RowRecord]
+) -> dict[str, Row]:
+    """The rows of a request with the date that it was sent with; edited ones as they are now."""
+    date = parse_date(sent.body.date).replace(microsecond=0)
+    return {
+        ref: row.at(date)
+        for ref in sent.refs
+        if (row := rows.get(ref)) is not None
+        and row.type != "now"
+        and records[ref].fingerprint == row.fingerprint
+    }
+
+
+def with_changes(rows: Iterable[Row], records: Mapping[str, RowRecord]) -> list[RowRecord]:
+    """The records of which it is new that the file differs from them, or does so no more."""
+    after: list[RowRecord] = []
+    for row in rows:
+        record = records.get(row.ref)
+        if record is None or record.finding not in {Finding.NOTHING, Finding.CHANGED}:
+            continue
+        differs = is_changed(row, record)
+        if differs != (record.finding is Finding.CHANGED):
+            finding = Finding.CHANGED if differs else Finding.NOTHING
+            after.append(replace(record, finding=finding, remark=_CHANGED if differs else ""))
+    return after

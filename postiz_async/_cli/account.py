@@ -1,0 +1,100 @@
+"""`quota` and `oauth`: what is left of the hour, and how an application gets a token."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.output import Output, clock_time, moment
+from postiz_async._wire import CLOUD_URL
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import describe_seconds
+from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
+
+__all__ = [
+    "app",
+    "quota",
+]
+
+
+async def quota(
+    *,
+    spend_one: Annotated[
+        bool,
+        Parameter(
+            help="Send one empty create: it is refused, costs one request, shows the headers.",
+        ),
+    ] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show the quota as it was last seen. Reads carry no rate headers: there is no free look."""
+    output = Output(as_json=json)
+    target = find_target(connection)
+    async with open_client(target) as postiz:
+        if spend_one:
+            await postiz.posts.probe()
+        view = await postiz.quota()
+    seen_at = view.as_of
+    if json:
+        when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
+        output.json({"quota": view, "seen_at": when, "key_from": target.source})
+        return 0
+    if view.blocked:
+        output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
+    if seen_at is None or view.limit is None:
+        output.say("Nothing is known yet. Look with: postiz-async quota --spend-one")
+        return 0
+    window = "the window has ended, a new one starts with the next create"
+    if view.resets_in is not None:
+        window = f"new window in {clock_time(view.resets_in)}"
+    age = describe_seconds(target.clock.time() - seen_at)
+    output.say(f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}", "bold")
+    output.say(f"last seen {age} ago ({moment(seen_at, None)}); key from {target.source}")
+    return 0
+
+
+app = App(name="oauth", help="Get an access token for an application.")
+
+ClientId = Annotated[str, Parameter(help="The client id (pca_...).")]
+
+
+@app.command
+def url(
+    client_id: ClientId,
+    /,
+    *,
+    front: Annotated[str, Parameter(help="The web page of Postiz.")] = FRONT_URL,
+) -> int:
+    """Print the address at which a user agrees, and the state to check afterwards."""
+    state = new_state()
+    print(OAuth(client_id=client_id, front_url=front).authorize_url(state))
+    Output(as_json=True).say(f"state: {state}")
+    return 0
+
+
+@app.command
+async def exchange(
+    callback: Annotated[str, Parameter(help="The address to which the user came back.")],
+    /,
+    *,
+    client_id: ClientId,
+    client_secret: Annotated[
+        Secret,
+        Parameter(
+            env_var="POSTIZ_CLIENT_SECRET",
+            help="The client secret (pcs_...).",
+            accepts_keys=False,
+        ),
+    ],
+    state: Annotated[str, Parameter(help="The state that was printed.")],
+    url: Annotated[str, Parameter(help="The backend of Postiz.")] = CLOUD_URL,
+) -> int:
+    """Turn what the user came back with into a token, and print it. Works once."""
+    code = check_callback(callback, state)
+    oauth = OAuth(client_id=client_id, client_secret=client_secret, base_url=url)
+    print((await oauth.exchange(code)).access_token)
+    return 0

@@ -1,0 +1,395 @@
+"""`plan`, `run`, `status`: campaign files."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import anyio.to_thread
+from cyclopts import Parameter
+
+from postiz_async._batch.options import Existing, Late, OnDoubt, read_late
+from postiz_async._batch.preflight import journal_path
+from postiz_async._batch.report import make_report
+from postiz_async._cli.after_run import (
+    HtmlOption,
+    channel_table,
+    report_object,
+    show_report,
+    standing,
+    write_html,
+    write_result,
+)
+from postiz_async._cli.forecasts import (
+    plan_object,
+    say_headline,
+    say_late,
+    say_left_out,
+    say_warnings,
+    show_plan,
+)
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    find_reading,
+    find_target,
+    open_client,
+)
+from postiz_async._cli.output import Output, count, moment, problem_objects
+from postiz_async._cli.progress import RunDisplay, wait_until_published
+from postiz_async._cli.reconcile import say_changed
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async.errors import (
+    APIConnectionError,
+    BatchError,
+    ConfigurationError,
+    InvalidPostError,
+    PostizError,
+    QuotaError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.report import Report
+    from postiz_async._client import Postiz
+    from postiz_async._quota.snapshot import Snapshot
+
+__all__ = ["plan", "run", "run_batch", "status"]
+
+CampaignFile = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
+JournalOption = Annotated[
+    Path | None, Parameter(help="The journal; beside the campaign unless named.")
+]
+Align = Annotated[
+    str,
+    Parameter(
+        help="How far dates may move so that more posts share a request, like 15m (s, m, h or d). "
+        "A row's tolerance comes before it."
+    ),
+]
+MediaRoots = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--media-root",
+        help="A folder from which media may be taken beside the campaign's own; may be repeated.",
+    ),
+]
+Name = Annotated[
+    str | None,
+    Parameter(
+        help="The campaign's name, the same on every host that runs it; that of the file unless "
+        "said."
+    ),
+]
+SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
+
+_PASSING = (APIConnectionError, ServerError, QuotaError)
+"""Errors that stop a run without anything being wrong with its input or settings."""
+
+
+async def plan(
+    file: CampaignFile,
+    /,
+    *,
+    journal: JournalOption = None,
+    campaign: Name = None,
+    media_root: MediaRoots = None,
+    align: Align = "0",
+    skip_invalid: SkipInvalid = False,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Check a campaign and say what it costs and when it is done. Sends nothing."""
+    output = Output(as_json=json)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(
+            file,
+            journal=journal,
+            campaign=campaign,
+            reading=find_reading(read_as),
+            media_root=media_root or (),
+            align=align,
+            skip_invalid=skip_invalid,
+        ) as batch,
+    ):
+        if batch.problems and not skip_invalid:
+            return _refuse(output, batch)
+        forecast = await batch.plan()
+        if json:
+            output.json(plan_object(batch, forecast))
+        else:
+            show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+        return 1 if forecast.late or batch.problems else 0
+
+
+def _refuse(output: Output, batch: Batch) -> int:
+    output.problems(batch.problems)
+    if output.as_json:
+        output.json({"problems": problem_objects(batch.problems)})
+    return 2
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    """The zone in which dates are shown; None for the machine's."""
+    return ZoneInfo(name) if name is not None else None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CampaignOptions:
+    """What is to be done with rows that are not plain."""
+
+    late: Annotated[
+        str,
+        Parameter(
+            help="A post whose date passes before a slot is free: skip it, send it at once, or "
+            "shift=15m to move it so far into the future."
+        ),
+    ] = "skip"
+    on_doubt: Annotated[
+        OnDoubt,
+        Parameter(
+            help="A post whose answer was lost and that is due before its absence can be proved: "
+            "skip it, or send it again and perhaps twice."
+        ),
+    ] = "skip"
+    adopt: Annotated[
+        bool,
+        Parameter(
+            help="Take over rows that are in Postiz already, though the journal does not know it."
+        ),
+    ] = False
+    again: Annotated[bool, Parameter(help="Send such rows once more.")] = False
+    exact_seconds: Annotated[
+        bool,
+        Parameter(
+            help="Send dates without the milliseconds by which requests are known. After a lost "
+            "answer an equal post of somebody else may then be taken for yours."
+        ),
+    ] = False
+    skip_invalid: SkipInvalid = False
+
+
+async def run(
+    file: CampaignFile,
+    /,
+    *,
+    journal: JournalOption = None,
+    campaign: Name = None,
+    media_root: MediaRoots = None,
+    align: Align = "0",
+    choices: CampaignOptions = CampaignOptions(),
+    wait_published: Annotated[
+        bool,
+        Parameter(
+            help="Then wait until each post is published or failed, or is a quarter of an hour "
+            "over its date."
+        ),
+    ] = False,
+    html: HtmlOption = None,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
+    output = Output(as_json=json)
+    late = read_late(choices.late)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(
+            file,
+            journal=journal,
+            campaign=campaign,
+            reading=find_reading(read_as),
+            media_root=media_root or (),
+            align=align,
+            late=late,
+            skip_invalid=choices.skip_invalid,
+            on_doubt=choices.on_doubt,
+            existing=_existing(adopt=choices.adopt, again=choices.again),
+            exact_seconds=choices.exact_seconds,
+        ) as batch,
+    ):
+        if batch.problems and not choices.skip_invalid:
+            return _refuse(output, batch)
+        if not batch.is_resumed and not batch.requests:
+            raise InvalidPostError(list(batch.problems))
+        zone, told = _zone(read_as.timezone), len(batch.remarks)
+        code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
+        report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
+    if json:
+        said = {"problems": problem_objects(batch.problems), "remarks": batch.remarks}
+        output.json(report_object(report) | said)
+    elif code is None:
+        show_report(output, report, zone)
+        _say_remarks(output, batch, told)
+        write_result(output, file.with_suffix(".result.csv"), report)
+    if html is not None and report.rows:
+        now, remarks = postiz.clock.time(), batch.remarks
+        await write_html(
+            output, batch.journal_path, batch.rows, html, zone, made_at=now, remarks=remarks
+        )
+    if code:
+        return code
+    return 0 if report.complete and not report.doubled and not batch.problems else 1
+
+
+def _existing(*, adopt: bool, again: bool) -> Existing:
+    if adopt and again:
+        raise ConfigurationError("Say --adopt or --again, not both.")
+    if adopt:
+        return "adopt"
+    return "again" if again else "refuse"
+
+
+async def _send(
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    zone: tzinfo | None,
+    late: Late,
+    *,
+    wait_published: bool,
+) -> int | None:
+    """Send a checked batch, and wait until it is published if that is wanted.
+
+    Returns:
+        As `_run_if_open`.
+    """
+    say_left_out(output, batch)
+    say_warnings(output, batch)
+    say_changed(output, batch)
+    _say_remarks(output, batch)
+    code = await _run_if_open(output, postiz, batch, zone, late)
+    if wait_published and not code:
+        code = await wait_until_published(output, batch, zone)
+    return code
+
+
+async def _run_if_open(
+    output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None, late: Late
+) -> int | None:
+    """Run what is left of a batch, and say so when it is nothing.
+
+    Returns:
+        The exit code of a run that was stopped, 0 if there was nothing to do, None if it ended.
+    """
+    looked_up = 0
+    if batch.is_resumed:
+        report = await batch.report()
+        unclear = (RowState.SENDING, RowState.UNKNOWN)
+        looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
+        if not (batch.requests or report.open or batch.has_news):
+            if not report.complete or report.doubled:
+                report = await _looked_again(batch)
+            is_fine = report.complete and not report.doubled
+            why = "" if is_fine else f" Why: postiz-async status {batch.path}"
+            output.say(f"Nothing is left to send: {standing(report)}.{why}")
+            return 0
+    if looked_up:
+        output.say(
+            f"{count(looked_up, 'post')} in requests without an answer: they are looked up, "
+            "not sent again, if they are stored"
+        )
+    display = RunDisplay(
+        output,
+        postiz,
+        batch,
+        open_rows=looked_up + sum(len(request.rows) for request in batch.requests),
+        zone=zone,
+    )
+    try:
+        signal = await run_until_stopped(
+            run_batch(output, postiz, batch, display, zone, late=late), display.stopping
+        )
+    except PostizError as error:
+        if isinstance(error, BatchError):
+            raise
+        output.fault(str(error))
+        code = 1 if isinstance(error, _PASSING) else 2
+    else:
+        if signal is None:
+            return None
+        code = SIGNAL_EXIT + signal
+    if not batch.journal_path.exists():
+        return code
+    where = standing(await batch.report())
+    output.say(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
+    return code
+
+
+async def _looked_again(batch: Batch) -> Report:
+    """The report of a batch that has nothing to send, after a look at what others did since."""
+    with suppress(*_PASSING):  # what was known before is told then
+        await batch.run_all()
+    return await batch.report()
+
+
+async def run_batch(
+    output: Output,
+    postiz: Postiz,
+    batch: Batch,
+    display: RunDisplay,
+    zone: tzinfo | None,
+    *,
+    late: Late = "skip",
+) -> None:
+    """Run a checked batch with everything that a person wants to see meanwhile."""
+    if batch.requests:
+        forecast = await batch.plan()
+        say_headline(output, postiz, batch, forecast, zone)
+        say_late(output, forecast, late)
+    async with display:
+        await batch.run_all(on_outcome=display.saw)
+
+
+def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
+    """What is to be said of the run as a whole, beside what was told before."""
+    for remark in batch.remarks[told:]:
+        output.say(remark, "yellow")
+
+
+async def status(
+    file: CampaignFile,
+    /,
+    *,
+    journal: JournalOption = None,
+    json: Json = False,
+) -> int:
+    """Say how far a campaign is, also while it runs. Asks no server."""
+    output = Output(as_json=json)
+    path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    summary = await anyio.to_thread.run_sync(read_summary, path)
+    report = make_report(summary.rows, summary.requests)
+    code = 0 if report.complete and not report.doubled else 1
+    if json:
+        head = {"server": summary.base_url, "campaign": summary.campaign}
+        output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
+        return code
+    output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
+    if report.rows:
+        channel_table(output, report.rows)
+        output.say("")
+    show_report(output, report)
+    if summary.kept is not None and summary.kept.limit_read:
+        output.say(
+            f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
+            f"seen, {moment(summary.kept.as_of, None)}"
+        )
+    return code
+
+
+def _quota_object(kept: Snapshot | None) -> dict[str, object] | None:
+    if kept is None or not kept.limit_read:
+        return None
+    as_of = datetime.fromtimestamp(kept.as_of, UTC)
+    return {"limit": kept.limit, "remaining": kept.remaining, "as_of": as_of}

@@ -1,0 +1,184 @@
+"""`integrations`: the connected channels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.text import Text
+
+from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.output import Output, confirm, short_moment
+from postiz_async.errors import InvalidPostError, Problem
+
+__all__ = ["app"]
+
+app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")
+
+ChannelId = Annotated[str, Parameter(help="The id of a channel.")]
+
+
+@app.default
+@app.command(name="list")
+async def list_channels(
+    *,
+    group: Annotated[str | None, Parameter(help="Only of the group with this id.")] = None,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """List the channels. A campaign may name one by id, by name, or by provider."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        listed = await postiz.integrations.list(group=group)
+    channels = sorted(listed, key=lambda channel: (channel.provider, channel.name))
+    if json:
+        output.json(channels)
+        return 0
+    if not channels:
+        output.say("There is no channel yet. Connect one in the web page of Postiz.")
+        return 0
+    output.table(
+        ["provider", "name", "id", ""],
+        [
+            (c.provider, c.name, c.id, Text("disabled", "red") if c.disabled else "")
+            for c in channels
+        ],
+    )
+    return 0
+
+
+@app.command
+async def connected(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Say whether the server accepts the key."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        is_connected = await postiz.integrations.is_connected()
+    if json:
+        output.json({"connected": is_connected})
+    else:
+        output.say("the key is accepted" if is_connected else "the key is not accepted")
+    return 0 if is_connected else 1
+
+
+@app.command
+async def groups(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """List the groups of channels (customers)."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        listed = await postiz.integrations.groups()
+    if json:
+        output.json(listed)
+    else:
+        output.table(["id", "name"], [(group.id, group.name) for group in listed])
+    return 0
+
+
+@app.command
+async def settings(
+    channel: ChannelId,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show rules, length limit, settings and tools of a channel."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        found = await postiz.integrations.settings(channel)
+    if json:
+        output.json(found)
+        return 0
+    output.say(f"at most {found.max_length:,} characters. {found.rules}".strip())
+    schema = found.settings
+    if isinstance(schema, str):
+        output.say(schema)
+    else:
+        output.out.print(Text(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode()))
+    for tool in found.tools:
+        keys = ", ".join(parameter.key for parameter in tool.data_schema) or "nothing"
+        output.say(f"tool {tool.method_name} (takes {keys}): {tool.description}")
+    return 0
+
+
+@app.command
+async def tool(
+    channel: ChannelId,
+    name: Annotated[str, Parameter(help="The name of a tool, see settings.")],
+    data: Annotated[list[str] | None, Parameter(help="What it takes, as key=value.")] = None,
+    /,
+    *,
+    connection: Connection = Connection(),
+) -> int:
+    """Use a tool of a channel, such as looking up its boards. Prints JSON."""
+    values = dict(_pair(text) for text in data or [])
+    async with open_client(find_target(connection)) as postiz:
+        answer = await postiz.integrations.trigger(channel, name, values)
+    Output(as_json=True).json(answer)
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise InvalidPostError([Problem("data", f"{text!r} is not key=value")])
+    return key, value
+
+
+@app.command
+async def connect(
+    provider: Annotated[str, Parameter(help="Identifier such as linkedin.")],
+    /,
+    *,
+    refresh: Annotated[
+        str | None, Parameter(help="The platform's own id of an account to connect again.")
+    ] = None,
+    connection: Connection = Connection(),
+) -> int:
+    """Print the address at which a person connects an account; good for an hour."""
+    async with open_client(find_target(connection)) as postiz:
+        print(await postiz.integrations.connect_url(provider, refresh=refresh))
+    return 0
+
+
+@app.command
+async def delete(
+    channel: ChannelId,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Delete a channel, and all its posts with it."""
+    confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        deleted = await postiz.integrations.delete(channel)
+    Output().say(f"{deleted} is deleted")
+    return 0
+
+
+@app.command
+async def slot(
+    channel: ChannelId,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Print the next free posting time of a channel."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        moment = await postiz.integrations.find_slot(channel)
+    if json:
+        output.json({"channel": channel, "date": moment})
+    else:
+        output.say(f"{short_moment(moment)} UTC")
+    return 0

@@ -1,0 +1,312 @@
+"""`doctor`: why a connection does not work, found by looking: base URL, key, clock, server's age.
+
+Only free routes are asked, and nothing is changed on the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from postiz_async import _wire as wire
+from postiz_async._cli.options import Connection, Json, find_key, find_target, open_client
+from postiz_async._cli.output import Output
+from postiz_async._transport import AiohttpTransport
+from postiz_async._wire import endpoints
+from postiz_async._wire.endpoints import Call, Endpoint
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+    PostizError,
+    UnexpectedAnswerError,
+)
+
+if TYPE_CHECKING:
+    from postiz_async._transport import Transport
+    from postiz_async._wire import WireResponse
+    from postiz_async.clock import Clock
+
+__all__ = [
+    "CheckResult",
+    "CheckStatus",
+    "candidates",
+    "doctor",
+    "examine",
+]
+
+
+T = TypeVar("T")
+
+MAX_SKEW = 60.0
+"""Seconds between our clock and the server's that are no reason to worry."""
+
+_AGES: tuple[tuple[Endpoint[object], str], ...] = tuple(
+    (endpoint, endpoint.since)
+    for endpoint in endpoints.ENDPOINTS
+    if endpoint.name in {"list_groups", "get_missing_content", "list_notifications"}
+)
+
+
+class CheckStatus(StrEnum):
+    """How good a finding is."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One thing that was looked at, and what to change when it is not fine."""
+
+    subject: str
+    status: CheckStatus
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    transport: Transport
+    clock: Clock
+    root: str
+    key: Secret
+
+    async def ask(self, endpoint: Endpoint[T], **params: str) -> WireResponse:
+        request = wire.encode(
+            Call(endpoint, params=params),
+            root=self.root,
+            key=self.key,
+            user_agent="postiz-async doctor",
+            timeout=10.0,
+        )
+        return await self.transport.send(request)
+
+
+def candidates(base_url: str) -> list[str]:
+    """The roots at which the API may be when somebody writes `base_url`, as written first."""
+    root = wire.api_root(base_url)
+    parts = urlsplit(root)
+    host = f"{parts.scheme}://{parts.netloc}"
+    others = [f"{host}/public/v1", f"{host}/api/public/v1"]
+    if f".{parts.hostname}".endswith(".postiz.com"):  # whole labels: the key is sent there
+        others = [wire.api_root(wire.CLOUD_URL)]
+    return list(dict.fromkeys([root, *others]))
+
+
+async def examine(
+    transport: Transport, clock: Clock, *, api_key: str | Secret, base_url: str
+) -> list[CheckResult]:
+    """Look at everything that usually goes wrong.
+
+    Args:
+        transport: the way to the server.
+        clock: our clock.
+        api_key: the key as it was given, with its mistakes.
+        base_url: the base URL as it was given.
+
+    Raises:
+        ConfigurationError: there is no key at all, or the URL is no web address.
+    """
+    api_key = Secret.of(api_key)
+    key = wire.clean_key(api_key)
+    findings = [_key_form(api_key, key)]
+    patients = [_Patient(transport, clock, root, key) for root in candidates(base_url)]
+    here: _Patient | None = None
+    for number, patient in enumerate(patients):
+        finding, is_api, response = await _address(patient, is_given=number == 0)
+        findings.append(finding)
+        if is_api and response is not None:
+            here = patient
+            findings.extend([_key_accepted(response), _skew(response, clock)])
+            break
+    if here is None:
+        advice = "Open the address in a browser: it has to be your Postiz."
+        findings.append(
+            CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
+        )
+    elif findings[-2].status is CheckStatus.FINE:
+        findings.append(await _server(here))
+    return findings
+
+
+def _key_form(given: Secret, key: Secret) -> CheckResult:
+    kind = key.reveal()[:4]
+    if kind in {"pca_", "pcs_"}:
+        what = "client id" if kind == "pca_" else "client secret"
+        advice = "An OAuth application needs an access token (pos_...), which an exchange returns."
+        return CheckResult(
+            "key form", CheckStatus.WRONG, f"this is the {what} of an application", advice
+        )
+    if given.reveal().strip()[:7].lower() == "bearer ":
+        text = "begins with Bearer, which this client removes"
+        return CheckResult("key form", CheckStatus.WARNING, text, "Postiz wants the bare key.")
+    what = "an OAuth access token" if kind == "pos_" else "an organisation's API key"
+    return CheckResult("key form", CheckStatus.FINE, f"looks like {what}")
+
+
+async def _address(
+    patient: _Patient, *, is_given: bool
+) -> tuple[CheckResult, bool, WireResponse | None]:
+    subject = f"address {patient.root}"
+
+    def wrong(text: str, advice: str = "") -> tuple[CheckResult, bool, WireResponse | None]:
+        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, None
+
+    try:
+        response = await patient.ask(endpoints.IS_CONNECTED)
+    except APIConnectionError as broken:
+        return wrong(broken.message)
+    try:
+        wire.decode(endpoints.IS_CONNECTED, response)
+    except AuthenticationError:
+        pass  # it is the API that says so
+    except ConfigurationError as error:
+        what, _, advice = str(error).partition(". ")
+        return wrong(f"{what}.", advice if response.status == 304 else "")
+    except UnexpectedAnswerError:
+        return wrong("answers, but not as Postiz does", "Is Postiz at this address and port?")
+    except NotFoundError as error:
+        since = endpoints.IS_CONNECTED.since
+        return wrong(f"404: {error.text} (wrong path, or a server older than {since})")
+    except APIStatusError as error:
+        return wrong(f"{error.status_code}: {error.text}", error.hint)
+    except PostizError as error:
+        return wrong(str(error))
+    if is_given:
+        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
+    advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
+    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
+
+
+def _key_accepted(response: WireResponse) -> CheckResult:
+    try:
+        is_accepted = wire.decode(endpoints.IS_CONNECTED, response).connected
+    except AuthenticationError as error:
+        return CheckResult("key", CheckStatus.WRONG, f"refused: {error.text}", error.hint)
+    if not is_accepted:
+        return CheckResult("key", CheckStatus.WRONG, "the server says that it is not connected")
+    return CheckResult("key", CheckStatus.FINE, "accepted")
+
+
+def _skew(response: WireResponse, clock: Clock) -> CheckResult:
+    server_time = wire.observe(response, now=clock.time()).server_time
+    if server_time is None:
+        return CheckResult("clock", CheckStatus.WARNING, "the server does not tell its time")
+    skew = server_time - clock.time()
+    if abs(skew) <= MAX_SKEW:
+        return CheckResult(
+            "clock", CheckStatus.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
+        )
+    text = f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} yours"
+    return CheckResult(
+        "clock", CheckStatus.WARNING, text, "Let both set their clocks from the network."
+    )
+
+
+async def _server(patient: _Patient) -> CheckResult:
+    try:
+        return await _age(patient)
+    except APIConnectionError as broken:
+        return CheckResult("server", CheckStatus.WRONG, broken.message)
+
+
+async def _age(patient: _Patient) -> CheckResult:
+    """The oldest and newest release that the server's routes allow."""
+    at_least = "v1.62.0"
+    too_new: list[str] = []
+    throttles_reads = False
+    for endpoint, since in _AGES:
+        params = {"id": "doctor"} if "{id}" in endpoint.path else {}
+        response = await patient.ask(endpoint, **params)
+        error = wire.failure(response)
+        if wire.lacks_route(error):
+            too_new.append(since)
+            continue
+        throttles_reads |= wire.observe(response, now=patient.clock.time()).reading is not None
+        at_least = max(at_least, since, key=_release)
+    older = f", older than {min(too_new, key=_release)}" if too_new else ""
+    text = f"Postiz {at_least} or newer{older}"
+    if throttles_reads:
+        return CheckResult(
+            "server",
+            CheckStatus.WARNING,
+            f"{text}; it limits reads too",
+            "Update Postiz: since v2.19.0 only create requests are limited.",
+        )
+    return CheckResult("server", CheckStatus.FINE, text)
+
+
+def _release(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.lstrip("v").split("."))
+
+
+_STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus.WRONG: "bold red"}
+
+
+async def doctor(
+    *,
+    spend_one: Annotated[
+        bool,
+        Parameter(
+            help="Also look at the quota with one empty create: refused, but it costs one.",
+        ),
+    ] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Find out why the connection does not work: address, key, clock, age of the server."""
+    output = Output(as_json=json)
+    target = find_target(connection)
+    given_key, _, _ = find_key(connection)
+    transport = AiohttpTransport()
+    try:
+        findings = await examine(transport, target.clock, api_key=given_key, base_url=target.root)
+    finally:
+        await transport.aclose()
+    findings.insert(
+        0, CheckResult("settings", CheckStatus.FINE, f"the key comes from {target.source}")
+    )
+    is_well = all(finding.status is not CheckStatus.WRONG for finding in findings)
+    if spend_one and is_well:
+        async with open_client(target) as postiz:
+            await postiz.posts.probe()
+            view = await postiz.quota()
+        text = f"{view.remaining} of {view.limit} create requests left"
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
+    elif not spend_one:
+        text = "not looked at: reads do not show it (--spend-one costs one request)"
+        findings.append(CheckResult("quota", CheckStatus.FINE, text))
+    if json:
+        output.json(findings)
+    else:
+        _show(output, findings)
+    return 0 if is_well or _found(findings) else 2
+
+
+def _found(findings: list[CheckResult]) -> bool:
+    """Whether the API was found, at another address than the one that was given, and works."""
+    accepted = any(f.subject == "key" and f.status is CheckStatus.FINE for f in findings)
+    only_addresses = all(
+        f.subject.startswith("address") for f in findings if f.status is CheckStatus.WRONG
+    )
+    return accepted and only_addresses
+
+
+def _show(output: Output, findings: list[CheckResult]) -> None:
+    for finding in findings:
+        line = Text()
+        line.append(f"{finding.status.value:8}", _STYLES[finding.status])
+        line.append(f"{finding.subject}: {finding.text}")
+        output.out.print(line)
+        if finding.advice:
+            output.out.print(Text(f"        {finding.advice}", "bold"))

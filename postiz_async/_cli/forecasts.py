@@ -1,0 +1,157 @@
+"""A plan, for people and for programs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._cli.output import Output, count, date_range, moment, near_moment, problem_objects
+from postiz_async.errors import describe_seconds
+from postiz_async.models.durations import write_duration
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.options import Late
+    from postiz_async._batch.plan import Estimate, Forecast
+    from postiz_async._client import Postiz
+
+__all__ = [
+    "plan_object",
+    "say_headline",
+    "say_late",
+    "say_left_out",
+    "say_warnings",
+    "show_plan",
+]
+
+_NAMED = 5
+"""Warnings that are said before a run; `validate` has them all."""
+
+
+def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
+    """A plan for programs."""
+    return {
+        "problems": problem_objects(batch.problems),
+        "warnings": problem_objects(batch.warnings),
+        "rows": len(batch.rows),
+        "posts": forecast.posts,
+        "requests": forecast.requests,
+        "lower_bound": batch.lower_bound,
+        "limit": forecast.limit,
+        "limit_known": forecast.limit_known,
+        "windows": forecast.windows,
+        "finish": forecast.finish,
+        "late_rows": [row.number for row in forecast.late],
+        "media_files": batch.media_files,
+        "resumed": batch.is_resumed,
+        "moved": forecast.moved,
+        "estimates": [
+            {
+                "align": None if each.align is None else write_duration(each.align),
+                "limit": each.limit,
+                "requests": each.requests,
+                "windows": each.windows,
+                "finish": each.finish,
+                "late": each.late,
+            }
+            for each in forecast.estimates
+        ],
+    }
+
+
+def show_plan(
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+) -> None:
+    """What a campaign costs and when it is done."""
+    say_left_out(output, batch)
+    say_warnings(output, batch)
+    if not forecast.requests:
+        output.say("Nothing is left to send.")
+        return
+    say_headline(output, postiz, batch, forecast, zone)
+    say_late(output, forecast)
+    believed = "" if forecast.limit_known else " (assumed until the first answer)"
+    wait = forecast.finish.timestamp() - postiz.clock.time()
+    when = (
+        f"{moment(forecast.finish, zone)}, in {describe_seconds(wait)}" if wait > 1 else "at once"
+    )
+    output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
+    output.say(f"done {when}")
+    _say_gain(output, forecast, zone)
+
+
+def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
+    """What it brings that dates move, or what it would bring."""
+    as_written, moved = forecast.estimates[0], forecast.estimates[-1]
+    if moved.requests >= as_written.requests:
+        return
+    limits = sorted({each.limit for each in forecast.estimates})
+    rows: list[list[str]] = []
+    for align in (None, moved.align):
+        cells = [each for each in forecast.estimates if each.align == align]
+        name = "as written" if align is None else f"moved by {write_duration(align)}"
+        name = "moved by tolerances" if align == timedelta(0) else name
+        rows.append([name, f"{cells[0].requests:,}", *(_cost(cell, zone) for cell in cells)])
+    output.say("")
+    heads = [f"at {limit:,} an hour" for limit in limits]
+    output.table(["dates", "requests", *heads], rows, numbers={"requests"})
+    if forecast.moved:
+        output.say(f"{count(forecast.moved, 'post')} move so that they share requests.")
+    elif moved.align:
+        by = write_duration(moved.align)
+        output.say(f"To let dates move by up to {by}: --align {by}")
+
+
+def _cost(each: Estimate, zone: tzinfo | None) -> str:
+    late = f", {each.late:,} late" if each.late else ""
+    done = near_moment(each.finish.timestamp(), zone)
+    return f"{count(each.windows, 'window')}, done {done}{late}"
+
+
+def say_left_out(output: Output, batch: Batch) -> None:
+    """With --skip-invalid: which rows are not sent, and why."""
+    if batch.problems:
+        rows = len({problem.row for problem in batch.problems})
+        output.say(f"{count(rows, 'row')} left out:", "bold yellow")
+        for problem in batch.problems:
+            output.say(f"  {problem}")
+
+
+def say_warnings(output: Output, batch: Batch) -> None:
+    """What the server accepts and may be regretted; `validate` shows where else."""
+    for warning in batch.warnings[:_NAMED]:
+        output.say(f"warning: {warning}", "yellow")
+    more = len(batch.warnings) - _NAMED
+    if more > 0:
+        output.say(f"... and {count(more, 'warning')} more: postiz-async validate {batch.path}")
+
+
+def say_headline(
+    output: Output, postiz: Postiz, batch: Batch, forecast: Forecast, zone: tzinfo | None
+) -> None:
+    """Server, channels, first and last date, cost: what a person has to see before sending."""
+    server = postiz.base_url.removesuffix("/public/v1")
+    dates = [row.date for request in batch.requests for row in request.rows]
+    output.say(
+        f"{server}, {count(len(batch.channels), 'channel')}, "
+        f"{date_range(min(dates), max(dates), zone)}"
+    )
+    output.say(
+        f"{'still to send: ' if batch.is_resumed else ''}{count(forecast.posts, 'post')} in "
+        f"{count(forecast.requests, 'create request')}, {count(batch.media_files, 'media file')}"
+    )
+
+
+def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
+    """Which posts the quota has no slot for before their date, and what becomes of them."""
+    if not forecast.late:
+        return
+    rows = ", ".join(str(row.number) for row in forecast.late[:12])
+    more = " ..." if len(forecast.late) > 12 else ""
+    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota has"
+    fate = "They are sent anyway." if late == "send" else "They get a later date."
+    if late == "skip":
+        fate = "Move them, or run with --late send or --late shift=15m."
+    output.say(f"{what} no slot before their date. {fate}", "bold yellow")

@@ -1,0 +1,112 @@
+"""`analytics`, `notifications`: what the networks and Postiz say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.output import Output, short_moment
+
+if TYPE_CHECKING:
+    from postiz_async.models.insights import Metric, Notification
+
+__all__ = ["app", "notifications"]
+
+app = App(name="analytics", help="Figures of channels and posts.")
+
+Days = Annotated[Literal[7, 30, 90], Parameter(help="How many days back.")]
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_ASCII = "_.-=+*#@"
+_WIDTH = 60
+
+
+@app.command
+async def channel(
+    channel: Annotated[str, Parameter(help="The id of a channel.")],
+    /,
+    *,
+    days: Days = 30,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show the figures of a channel."""
+    async with open_client(find_target(connection)) as postiz:
+        metrics = await postiz.analytics.integration(channel, days=days)
+    _show(Output(as_json=json), metrics)
+    return 0
+
+
+@app.command
+async def post(
+    post_id: Annotated[str, Parameter(help="The id of a published post.")],
+    /,
+    *,
+    days: Days = 30,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show the figures of a post."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        found = await postiz.analytics.post(post_id, days=days)
+    if found.missing:
+        output.say("Postiz does not know which item on the network this is; see: posts missing")
+    _show(output, found.metrics)
+    return 0
+
+
+def _show(output: Output, metrics: list[Metric]) -> None:
+    if output.as_json:
+        output.json(metrics)
+        return
+    if not metrics:
+        output.say("No figures: the network has none, or did not answer.")
+        return
+    encoding = output.out.encoding.lower()
+    rows: list[tuple[str, str, str, str]] = []
+    for metric in metrics:
+        values = [value for point in metric.data if (value := point.value) is not None]
+        last = f"{values[-1]:,.6g}" if values else "-"
+        change = f"{metric.percentage_change:+g} %" if metric.percentage_change is not None else ""
+        rows.append(
+            (metric.label, sparkline(values, ascii_only="utf" not in encoding), last, change)
+        )
+    output.table(["figure", "by day", "last", "change"], rows)
+
+
+def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
+    """A line of blocks, one a value, from the lowest to the highest."""
+    blocks = _ASCII if ascii_only else _BLOCKS
+    shown = values[-_WIDTH:]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1.0
+    return "".join(blocks[round((value - low) / span * (len(blocks) - 1))] for value in shown)
+
+
+async def notifications(
+    *,
+    most: Annotated[int, Parameter(help="How many at most.")] = 20,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show what Postiz told the organisation, newest first."""
+    output = Output(as_json=json)
+    found: list[Notification] = []
+    async with open_client(find_target(connection)) as postiz:
+        async for notification in postiz.notifications.iter():
+            found.append(notification)
+            if len(found) >= most:
+                break
+    if json:
+        output.json(found)
+        return 0
+    output.table(
+        ["date (UTC)", "message", "link"],
+        [(short_moment(n.created_at), n.content, n.link or "") for n in found],
+    )
+    return 0

@@ -1,0 +1,252 @@
+"""`sandbox`, `demo`: a Postiz on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import shutil
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from postiz_async._cli.after_run import report_object, show_report
+from postiz_async._cli.campaigns import run_batch
+from postiz_async._cli.options import Json
+from postiz_async._cli.output import Output, moment
+from postiz_async._cli.progress import RunDisplay
+from postiz_async._client import Postiz
+from postiz_async.clock import AcceleratedClock, Anchor
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from postiz_async._sandbox import Fault, Sandbox
+    from postiz_async._sandbox.http import Served
+
+__all__ = ["demo", "sandbox"]
+
+SAMPLE_START = datetime(2027, 1, 14, 9, tzinfo=UTC)
+"""The day before the sample campaign."""
+
+DEMO_SPEED = 600.0
+DEMO_LIMIT = 30
+
+
+class _Channel(msgspec.Struct):
+    id: str
+    provider: str
+    name: str
+
+
+@asynccontextmanager
+async def _sample_sandbox(
+    clock: AcceleratedClock,
+    *,
+    limit: int,
+    api_key: str,
+    port: int,
+    release: str = "HEAD",
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+) -> AsyncGenerator[tuple[Sandbox, Served]]:
+    """A sandbox with the channels and tags of the sample campaign, served on loopback."""
+    from postiz_async._sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
+    from postiz_async._sandbox.http import serve  # noqa: PLC0415
+
+    sample = files("postiz_async._sandbox") / "sample"
+    tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
+    channels = msgspec.json.decode((sample / "channels.json").read_bytes(), type=list[_Channel])
+    async with AsyncExitStack() as stack:
+        box = await stack.enter_async_context(
+            Sandbox(
+                api_key=api_key, clock=clock, limit=limit, tags=tags, release=release, seed=seed
+            )
+        )
+        for fault in faults:
+            box.faults.add(fault)
+        for channel in channels:
+            box.add_integration(channel.provider, id=channel.id, name=channel.name)
+        try:
+            served = await stack.enter_async_context(serve(box, port=port))
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
+            raise ConfigurationError(f"Port {port} {why}. Take another --port.") from error
+        yield box, served
+
+
+Speed = Annotated[
+    float,
+    Parameter(help="How many times as fast its clock runs.", validator=Number(gt=0, lt=math.inf)),
+]
+
+
+async def sandbox(
+    *,
+    port: Annotated[
+        int, Parameter(help="The port; 0 takes a free one.", validator=Number(gte=0, lte=65535))
+    ] = 4007,
+    speed: Speed = 1.0,
+    limit: Annotated[int, Parameter(help="Create requests an hour.", validator=Number(gte=1))] = (
+        DEMO_LIMIT
+    ),
+    api_key: Annotated[str, Parameter(help="The key that it accepts.")] = "sandbox",
+    sample: Annotated[
+        Path | None, Parameter(help="Also copy the sample campaign into this folder.")
+    ] = None,
+    start: Annotated[
+        datetime | None, Parameter(help="What its clock shows at the start (UTC).")
+    ] = None,
+    release: Annotated[str, Parameter(help="The release that it imitates, like v2.23.0.")] = "HEAD",
+    fault: Annotated[
+        list[str] | None,
+        Parameter(
+            help="What goes wrong, as drop_answer:20%:route=create_post; as often as you like. "
+            "Kinds: drop_answer, hang, late_work, late_answer, reset, error_before, error_after, "
+            "stop, empty_401, html, strip_headers. Further: times=, delay= (seconds), status=, "
+            "after_items=, half."
+        ),
+    ] = None,
+    seed: Annotated[int, Parameter(help="Makes ids and chances the same again.")] = 0,
+) -> int:
+    """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it."""
+    output = Output()
+    _check_release(release)
+    faults = [_read_fault(text) for text in fault or ()]
+    if sample is not None:
+        _copy_sample(sample)
+    shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
+    clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
+    async with _sample_sandbox(
+        clock,
+        limit=limit,
+        api_key=api_key,
+        port=port,
+        release=release,
+        faults=faults,
+        seed=seed,
+    ) as (box, served):
+        output.say(
+            f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
+            f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
+        )
+        output.say(
+            f"export POSTIZ_API_URL={served.url} POSTIZ_API_KEY={api_key} POSTIZ_SANDBOX_CLOCK=1",
+            "bold",
+        )
+        await asyncio.Event().wait()
+    return 0
+
+
+def _read_fault(text: str) -> Fault:
+    from postiz_async._sandbox.faults import read_fault  # noqa: PLC0415
+    from postiz_async._sandbox.router import ROUTES  # noqa: PLC0415
+
+    try:
+        fault = read_fault(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--fault {text}: {error}.") from error
+    names = [route.name for route in ROUTES]
+    if fault.route is not None and fault.route not in names:
+        raise ConfigurationError(f"--fault {text}: the routes are {', '.join(names)}.")
+    return fault
+
+
+def _check_release(release: str) -> None:
+    from postiz_async._sandbox.rows import Release  # noqa: PLC0415
+
+    try:
+        Release.parse(release)
+    except ValueError as error:
+        raise ConfigurationError(f"--release {release}: {error}.") from error
+
+
+def _copy_sample(folder: Path) -> None:
+    """Copy the sample campaign; a campaign that is there already is not overwritten."""
+    if (folder / "campaign.csv").exists():
+        return
+    try:
+        with as_file(files("postiz_async._sandbox") / "sample") as source:
+            hidden = shutil.ignore_patterns("*.py", "__pycache__")
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=hidden)
+    except (OSError, shutil.Error) as error:
+        raise ConfigurationError(f"The sample cannot be copied to {folder}: {error}.") from error
+
+
+async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
+    """Run the sample campaign against a sandbox; an hour takes a few seconds."""
+    output = Output(as_json=json)
+    clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))
+    started = time.monotonic()
+    output.say(
+        f"Sample campaign, sandbox with {DEMO_LIMIT} creates an hour; "
+        f"an hour takes {3600 / speed:.3g} s here.",
+        "bold",
+    )
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
+        _copy_sample(folder)
+        box, served = await stack.enter_async_context(
+            _sample_sandbox(clock, limit=DEMO_LIMIT, api_key="demo", port=0)
+        )
+        postiz = await stack.enter_async_context(
+            Postiz(api_key="demo", base_url=served.url, clock=clock)
+        )
+        batch = await stack.enter_async_context(postiz.batch(folder / "campaign.csv"))
+        display = RunDisplay(output, postiz, batch, open_rows=len(batch.rows), zone=UTC)
+        await run_batch(output, postiz, batch, display, UTC)
+        report = await batch.report()
+    seen = _Seen.of(box, took=time.monotonic() - started)
+    if json:
+        output.json(report_object(report) | {"sandbox": seen})
+    else:
+        _show_channels(output, box)
+        show_report(output, report, zone=UTC)
+        output.say(
+            f"The sandbox holds {seen.posts} posts and {seen.uploads} files; "
+            f"it refused {seen.refusals} requests (429)."
+        )
+        output.say(f"{seen.hours:.2f} hours of its clock passed in {seen.seconds:.0f} s.")
+    is_fine = report.complete and seen.posts == len(report.rows) and seen.refusals == 0
+    return 0 if is_fine else 1
+
+
+class _Seen(msgspec.Struct):
+    """What the sandbox saw. `hours` are from the first to the last create, on its clock."""
+
+    posts: int
+    uploads: int
+    creates: int
+    refusals: int
+    hours: float
+    seconds: float
+
+    @classmethod
+    def of(cls, box: Sandbox, took: float) -> _Seen:
+        creates = box.creates
+        return cls(
+            posts=len(box.posts),
+            uploads=len(box.uploads),
+            creates=len(creates),
+            refusals=box.refusals,
+            hours=(creates[-1].at - creates[0].at) / 3600,
+            seconds=took,
+        )
+
+
+def _show_channels(output: Output, box: Sandbox) -> None:
+    rows: list[tuple[str, ...]] = []
+    for channel in box.organization.integrations.values():
+        dates = [post.date for post in box.posts if post.integration_id == channel.id]
+        span = [f"{when.day:2} {when:%b %H:%M}" for when in (min(dates), max(dates))]
+        rows.append((channel.name, channel.provider, str(len(dates)), *span))
+    output.table(["channel", "provider", "posts", "first", "last"], rows, numbers=["posts"])

@@ -1,0 +1,265 @@
+"""`media`: uploads and generated videos, with bars while uploads go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from postiz_async._cli.options import Connection, Json, find_target, json_object, open_client
+from postiz_async._cli.output import Output, confirm, printable
+from postiz_async._uploads.urls import is_url, shown
+from postiz_async.errors import InvalidPostError, PostizError
+from postiz_async.models.video import SlidesVideo, Veo3Video
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async.models.media import Media
+
+__all__ = [
+    "UploadDisplay",
+    "app",
+    "show_uploads",
+]
+
+
+_NAME = 30
+"""Characters of a name beside its bar."""
+
+
+class UploadDisplay:
+    """A bar for each upload under way, on a terminal; nothing elsewhere.
+
+    Args:
+        output: where to.
+        sources: what is uploaded, as the user named it.
+    """
+
+    def __init__(self, output: Output, sources: Sequence[str]) -> None:
+        console = output.notes
+        self._names = [_label(source) for source in sources]
+        self._bars: dict[int, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal or console.is_dumb_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def sent(self, place: int, sent: int, total: int | None) -> None:
+        """Move the bar of a source."""
+        if place not in self._bars:
+            self._bars[place] = self._progress.add_task(self._names[place], total=total)
+        is_over = sent == total
+        self._progress.update(self._bars[place], completed=sent, total=total, visible=not is_over)
+
+
+def show_uploads(
+    output: Output, sources: Sequence[str], results: Sequence[Media | Exception]
+) -> int:
+    """Print what became of each source.
+
+    Returns:
+        The exit code: 0, or 1 if some failed.
+
+    Raises:
+        PostizError: all failed; this is the first of their errors.
+    """
+    errors = [each for each in results if isinstance(each, Exception)]
+    foreign = next((each for each in errors if not isinstance(each, PostizError)), None)
+    if foreign is not None or (errors and len(errors) == len(results)):
+        if len(errors) > 1:
+            _say_errors(output, sources, results)
+        raise foreign or errors[0]
+    if output.as_json:
+        output.json([_document(*each) for each in zip(sources, results, strict=True)])
+    else:
+        named = zip(sources, results, strict=True)
+        rows = [(_name(s), r.id, r.path) for s, r in named if not isinstance(r, Exception)]
+        output.table(["source", "id", "path"], rows)
+    _say_errors(output, sources, results)
+    return 1 if errors else 0
+
+
+def _say_errors(
+    output: Output, sources: Sequence[str], results: Sequence[Media | Exception]
+) -> None:
+    for source, result in zip(sources, results, strict=True):
+        if isinstance(result, Exception):
+            output.fault(f"{_name(source)}: {_words(result)}")
+
+
+def _document(source: str, result: Media | Exception) -> object:
+    if not isinstance(result, Exception):
+        return result
+    error = {"kind": type(result).__name__, "message": _words(result)}
+    return {"source": _name(source), "error": error}
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, InvalidPostError):
+        return "; ".join(
+            f"{each.message} ({each.hint})" if each.hint else each.message
+            for each in error.problems
+        )
+    return str(error)
+
+
+def _name(source: str) -> str:
+    """A source as it may be shown."""
+    return printable(shown(source) if is_url(source) else source)
+
+
+def _label(source: str) -> str:
+    """The end of a name, which tells most."""
+    name = _name(source)
+    return name if len(name) <= _NAME else "..." + name[3 - _NAME :]
+
+
+app = App(name="media", help="Upload pictures and videos, generate videos.")
+
+
+def _show(output: Output, media: list[Media]) -> None:
+    if output.as_json:
+        output.json(media)
+    else:
+        output.table(["id", "path"], [(each.id, each.path) for each in media])
+
+
+@app.command
+async def upload(
+    sources: Annotated[
+        list[str], Parameter(help="Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.")
+    ],
+    /,
+    *,
+    concurrency: Annotated[int, Parameter(help="Uploads at a time.")] = 3,
+    cache: Annotated[
+        Path | None,
+        Parameter(help="A file that remembers for a day what was uploaded, for the next run."),
+    ] = None,
+    allow_private: Annotated[
+        bool, Parameter(help="Also fetch URLs of this machine and of private networks.")
+    ] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Upload files, equal ones once. A failure does not end the others; then the exit code is 1."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        with UploadDisplay(output, sources) as display:
+            results = await postiz.media.upload_many(
+                sources,
+                concurrency=concurrency,
+                return_exceptions=True,
+                progress=display.sent,
+                cache=cache,
+                allow_private=allow_private,
+            )
+    return show_uploads(output, sources, results)
+
+
+@app.command
+async def upload_url(
+    url: Annotated[str, Parameter(help="A public https address that ends in .png, .jpg ...")],
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Let the server fetch a file."""
+    async with open_client(find_target(connection)) as postiz:
+        media = await postiz.media.upload_from_url(url)
+    _show(Output(as_json=json), [media])
+    return 0
+
+
+@app.command
+async def voices(
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """List the voices for a slides video."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        listed = await postiz.media.voices()
+    if json:
+        output.json(listed)
+    else:
+        output.table(
+            ["id", "name", "sample"], [(v.id, v.name, v.preview_url or "") for v in listed]
+        )
+    return 0
+
+
+@app.command
+async def function(
+    identifier: Annotated[str, Parameter(help="The generator, such as image-text-slides.")],
+    name: Annotated[str, Parameter(help="What to ask it, such as loadVoices.")],
+    params: Annotated[str | None, Parameter(help="What it takes, as a JSON object.")] = None,
+    /,
+    *,
+    connection: Connection = Connection(),
+) -> int:
+    """Ask a video generator something. Prints JSON."""
+    values = json_object("params", params) if params is not None else {}
+    async with open_client(find_target(connection)) as postiz:
+        answer = await postiz.media.video_function(identifier, name, values)
+    Output(as_json=True).json(answer)
+    return 0
+
+
+@app.command
+async def video(
+    prompt: Annotated[str, Parameter(help="What it shall show.")],
+    /,
+    *,
+    voice: Annotated[
+        str | None, Parameter(help="Pictures with this voice; a veo3 film if not given.")
+    ] = None,
+    output: Annotated[Literal["vertical", "horizontal"], Parameter(help="Its shape.")] = "vertical",
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Generate a video. Costs a credit of the plan, and may take half an hour."""
+    confirm("This costs a credit of the plan. Generate the video?", yes=yes)
+    wanted = (
+        SlidesVideo(prompt=prompt, voice=voice, output=output)
+        if voice is not None
+        else Veo3Video(prompt=prompt, output=output)
+    )
+    async with open_client(find_target(connection)) as postiz:
+        media = await postiz.media.generate_video(wanted)
+    _show(Output(as_json=json), [media])
+    return 0

@@ -1,0 +1,333 @@
+"""`posts`: everything the API can do with posts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from postiz_async._batch.check import Resolver
+from postiz_async._cli.options import (
+    Connection,
+    EndOption,
+    Json,
+    Start,
+    StateOption,
+    aware,
+    day_range,
+    find_target,
+    json_object,
+    open_client,
+)
+from postiz_async._cli.output import Output, confirm, count, short_moment
+from postiz_async._cli.reconcile import export
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.durations import check_seconds
+from postiz_async.models.posts import NewPost
+
+if TYPE_CHECKING:
+    from postiz_async._client import Postiz
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Created, Post
+
+__all__ = ["app"]
+
+app = App(name="posts", help="List, create, change, delete and export posts.")
+app.command(export)
+
+PostId = Annotated[str, Parameter(help="The id of a post.")]
+Yes = Annotated[bool, Parameter(help="Do not ask.")]
+
+
+@app.command(name="list")
+async def list_posts(
+    *,
+    start: Start = None,
+    end: EndOption = None,
+    state: StateOption = None,
+    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
+    collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """List posts in order of date."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        first, last = day_range(postiz, start, end)
+        posts = [
+            post
+            async for post in postiz.posts.iter(
+                start=first,
+                end=last,
+                state=state,
+                integration=integration,
+                tag=tag,
+                collapse_repeats=collapse_repeats,
+            )
+        ]
+    if json:
+        output.json(posts)
+        return 0
+    output.table(
+        ["date (UTC)", "state", "channel", "id", "text"],
+        [
+            (short_moment(p.publish_date), p.state, _channel(p), p.id, _short(p.content))
+            for p in posts
+        ],
+    )
+    output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    return 0
+
+
+def _channel(post: Post) -> str:
+    return post.integration.name or post.integration.id if post.integration is not None else "?"
+
+
+def _short(content: str) -> str:
+    text = " ".join(content.split())
+    return text if len(text) <= 50 else text[:49] + "…"
+
+
+@app.command
+async def get(
+    post_id: PostId,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show one post; it is looked for a year before and after today."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        post = await postiz.posts.get(post_id)
+    if json:
+        output.json(post)
+        return 0
+    rows = [
+        ("id", post.id),
+        ("date (UTC)", short_moment(post.publish_date)),
+        ("state", post.state),
+        ("channel", _channel(post)),
+        ("group", post.group or "-"),
+        ("published at", post.release_url or "-"),
+        ("tags", ", ".join(tag.tag.name for tag in post.tags) or "-"),
+        ("settings", post.settings or "-"),
+        ("text", post.content),
+    ]
+    output.table(["", ""], rows)
+    return 0
+
+
+@app.command
+async def create(
+    content: Annotated[str, Parameter(help="The text.")],
+    /,
+    *,
+    channel: Annotated[
+        list[str],
+        Parameter(help="A channel: its id, name, or provider if it has one; once for each."),
+    ],
+    at: Annotated[datetime | None, Parameter(help="When; with an offset or in UTC.")] = None,
+    now: Annotated[bool, Parameter(help="Publish at once.")] = False,
+    draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
+    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
+    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    max_wait: Annotated[
+        float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
+    ] = None,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Create posts: one request, whatever the number of channels. Costs one create request."""
+    output = Output(as_json=json)
+    if now == (at is not None):
+        raise InvalidPostError([Problem("--at", "give either --at or --now")])
+    check_seconds("--max-wait", max_wait, zero=True, none=True)
+    if now and draft:
+        raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
+    async with open_client(find_target(connection)) as postiz:
+        meant = await _channels(postiz, channel)
+        stored = [await postiz.media.upload(path) for path in media or []]
+        posts = _new_posts(meant, content, stored, settings)
+        if at is None:
+            created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
+        else:
+            make = postiz.posts.draft if draft else postiz.posts.schedule
+            created = await make(*posts, at=aware(at), tags=tag or (), max_wait=max_wait)
+    _show_created(output, created)
+    return 0
+
+
+@app.command
+async def replace(
+    post_id: PostId,
+    content: Annotated[str, Parameter(help="The whole new text.")],
+    /,
+    *,
+    channel: Annotated[
+        str, Parameter(help="The channel that the post is on: its id, name, or provider.")
+    ],
+    at: Annotated[datetime, Parameter(help="When; with an offset or in UTC.")],
+    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
+    tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Put a new content in the place of a post. What is not given is removed. Costs one create."""
+    confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        meant = await _channels(postiz, [channel])
+        stored = [await postiz.media.upload(path) for path in media or []]
+        (new,) = _new_posts(meant, content, stored, settings)
+        created = await postiz.posts.replace(post_id, new, at=aware(at), tags=tag or ())
+    _show_created(Output(as_json=json), [created])
+    return 0
+
+
+async def _channels(postiz: Postiz, words: list[str]) -> list[Integration]:
+    """The channels that are meant, as a campaign means them.
+
+    Raises:
+        InvalidPostError: one is not there, could be several, or is named twice.
+    """
+    resolver = Resolver(await postiz.integrations.list())
+    problems: list[Problem] = []
+    meant: dict[str, Integration] = {}
+    for word in words:
+        found = resolver.find(word)
+        if isinstance(found, Problem):
+            problems.append(Problem("--channel", found.message, hint=found.hint))
+        elif found.id in meant:
+            problems.append(Problem("--channel", f"{word!r} is named twice: {found.name!r}"))
+        else:
+            meant[found.id] = found
+    if problems:
+        raise InvalidPostError(problems)
+    return list(meant.values())
+
+
+def _new_posts(
+    channels: list[Integration], content: str, media: list[Media], settings: str | None
+) -> list[NewPost]:
+    values = json_object("--settings", settings) if settings else None
+    return [NewPost(channel, content, media, values) for channel in channels]
+
+
+def _show_created(output: Output, created: list[Created]) -> None:
+    if output.as_json:
+        output.json(created)
+    else:
+        output.table(["post", "channel"], [(each.post_id, each.integration) for each in created])
+
+
+@app.command
+async def delete(
+    post_id: PostId,
+    /,
+    *,
+    yes: Yes = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Delete a post with its thread. What is published stays on the network."""
+    output = Output()
+    confirm(f"Delete the post {post_id}?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        was_there = await postiz.posts.delete(post_id)
+    output.say("deleted" if was_there else "it was gone already")
+    return 0
+
+
+@app.command
+async def delete_group(
+    group: Annotated[str, Parameter(help="The group of a listed post.")],
+    /,
+    *,
+    yes: Yes = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Delete all posts of a group."""
+    confirm(f"Delete all posts of the group {group}?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        await postiz.posts.delete_group(group)
+    Output().say("deleted, if there was one")
+    return 0
+
+
+@app.command
+async def status(
+    post_id: PostId,
+    status: Annotated[Literal["draft", "schedule"], Parameter(help="What it shall be.")],
+    /,
+    *,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Turn a post into a draft, or schedule it again."""
+    output = Output(as_json=json)
+    if status == "schedule":
+        confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
+    async with open_client(find_target(connection)) as postiz:
+        state = await postiz.posts.set_status(post_id, status)
+    if json:
+        output.json({"id": post_id, "state": state})
+    else:
+        output.say(f"{post_id} is {state}")
+    return 0
+
+
+@app.command
+async def settings(
+    post_id: PostId,
+    settings: Annotated[str, Parameter(help="Keys to merge, as a JSON object.")],
+    /,
+    *,
+    connection: Connection = Connection(),
+) -> int:
+    """Merge keys into the settings of a post that is not published."""
+    values = json_object("settings", settings)
+    async with open_client(find_target(connection)) as postiz:
+        date = await postiz.posts.update_settings(post_id, values)
+    Output().say(f"{post_id} has its new settings; it is due {short_moment(date)} UTC")
+    return 0
+
+
+@app.command
+async def missing(
+    post_id: PostId,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Recent items of a channel, to choose which one a post with unknown id became."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        items = await postiz.posts.missing(post_id)
+    if json:
+        output.json(items)
+    else:
+        output.table(["id", "picture"], [(item.id, item.url) for item in items])
+    return 0
+
+
+@app.command
+async def release_id(
+    post_id: PostId,
+    release_id: Annotated[str, Parameter(help="The id on the network.")],
+    /,
+    *,
+    connection: Connection = Connection(),
+) -> int:
+    """Tell Postiz which item on the network a post became; see `missing`."""
+    async with open_client(find_target(connection)) as postiz:
+        await postiz.posts.set_release_id(post_id, release_id)
+    Output().say(f"{post_id} is {release_id}")
+    return 0

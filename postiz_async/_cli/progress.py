@@ -1,0 +1,323 @@
+"""What a person sees while a campaign runs, and until its posts are out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from postiz_async._cli.output import Output, clock_time, count, near_moment
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._client import opened
+from postiz_async._delivery.journal import RowState
+from postiz_async.errors import BatchError, PostizError, StoreError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.wait_published import Waited
+    from postiz_async._client import Postiz
+    from postiz_async._quota.view import Quota
+
+__all__ = [
+    "RunDisplay",
+    "wait_until_published",
+]
+
+
+_REFRESH = 0.1
+LINE_EVERY = 10.0
+"""Real seconds between two lines where no terminal shows bars, while something happens."""
+RARER = 30
+"""So many times as rare are lines while only the quota is waited for."""
+_LABEL = 8
+_BAR = 20
+
+
+class RunDisplay:
+    """Bars on a terminal, a line now and then elsewhere.
+
+    Args:
+        output: where to.
+        postiz: whose quota is shown.
+        batch: what runs.
+        open_rows: rows whose outcome is still to come.
+        zone: of the dates; None for the machine's.
+        line_every: seconds between two lines at least, where there is no terminal.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        postiz: Postiz,
+        batch: Batch,
+        *,
+        open_rows: int,
+        zone: tzinfo | None = None,
+        line_every: float = LINE_EVERY,
+    ) -> None:
+        self._output = output
+        self._line_every = line_every
+        self._postiz = postiz
+        self._batch = batch
+        self._zone = zone
+        self._states: Counter[RowState] = Counter()
+        requests = batch.requests
+        self._requests = len(requests)
+        self._media = batch.media_files
+        self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
+        self._left = Counter(self._open.values())
+        self._rows = open_rows
+        self._stopping = False
+        self._live: Live | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        console = self._output.notes
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(await self._picture(), console=console, auto_refresh=False)
+            self._live.start()
+        self._ticker = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        if self._live is not None:
+            self._stopping = False
+            self._live.update(await self._picture(), refresh=True)
+            self._live.stop()
+
+    async def saw(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self._states[outcome.state] += 1
+        request = self._open.pop(outcome.ref, None)
+        if request is not None:
+            self._left[request] -= 1
+
+    def stopping(self) -> None:
+        """Say that the requests in flight are waited for."""
+        self._stopping = True
+        if self._live is None:
+            self._output.say(_STOPPING)
+
+    @property
+    def _requests_done(self) -> int:
+        return self._requests - sum(1 for left in self._left.values() if left > 0)
+
+    async def _tick(self) -> None:
+        if self._live is not None:
+            while True:
+                await asyncio.sleep(_REFRESH)
+                self._live.update(await self._picture(), refresh=True)
+        seen, said_at = 0, time.monotonic()
+        while True:
+            await asyncio.sleep(self._line_every)
+            ended = self._states.total()
+            if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
+                self._output.say(await self._line())
+                seen, said_at = ended, time.monotonic()
+
+    async def _quota(self) -> Quota:
+        try:
+            return await self._postiz.quota()
+        except StoreError:  # the next create says it; the display goes on with what is known
+            return opened(self._postiz).scheduler.view()
+
+    async def _line(self) -> str:
+        quota = await self._quota()
+        parts = [
+            f"{self._requests_done}/{count(self._requests, 'request')}",
+            f"{count(self._states[RowState.STORED], 'post')} stored",
+            *(f"{number:,} {state.value}" for state, number in self._troubles()),
+        ]
+        return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
+
+    async def _picture(self) -> Table:
+        quota = await self._quota()
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="bold", width=_LABEL)
+        grid.add_column(width=_BAR)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+        uploads = self._batch.uploads_done
+        grid.add_row("uploads", _bar(uploads, self._media), f"{uploads}/{self._media} files")
+        done = self._requests_done
+        requests = Text(f"{done}/{self._requests}").append(f"   {self._finish()}", style="dim")
+        grid.add_row("requests", _bar(done, self._requests), requests)
+        grid.add_row("posts", _bar(self._states.total(), self._rows), self._posts_text())
+        grid.add_row("quota", _gauge(quota), _quota_text(quota))
+        if not self._stopping:
+            return grid
+        whole = Table.grid()
+        whole.add_row(grid)
+        whole.add_row(Text(_STOPPING, "bold yellow"))
+        return whole
+
+    def _finish(self) -> str:
+        """When the last request leaves, as far as the quota is known now."""
+        left = self._requests - self._requests_done
+        now = self._postiz.clock.time()
+        if not left:
+            return "all sent"
+        return f"done about {near_moment(now + self._postiz.leaves_in(left), self._zone)}"
+
+    def _troubles(self) -> list[tuple[RowState, int]]:
+        states = (RowState.REFUSED, RowState.LATE, RowState.UNDECIDED)
+        return [(state, self._states[state]) for state in states if self._states[state]]
+
+    def _posts_text(self) -> Text:
+        text = Text(f"{self._states[RowState.STORED]:,} stored", style="green")
+        for state, number in self._troubles():
+            text.append(f"   {number:,} {state.value}", style="red")
+        return text
+
+
+_STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
+
+
+def _bar(done: int, total: int) -> ProgressBar:
+    return ProgressBar(
+        total=max(1, total),
+        completed=done if total else 1,
+        width=_BAR,
+        complete_style="cyan",
+        finished_style="green",
+    )
+
+
+def _gauge(quota: Quota) -> ProgressBar:
+    limit, remaining = quota.limit or 1, quota.remaining or 0
+    style = "red" if quota.blocked else "yellow"
+    return ProgressBar(
+        total=limit,
+        completed=remaining,
+        width=_BAR,
+        complete_style=style,
+        finished_style=style,
+    )
+
+
+def _quota_text(quota: Quota) -> str:
+    if quota.blocked:
+        return f"locked out, next request in {clock_time(quota.blocked_for)}"
+    if quota.limit is None:
+        return "not read yet"
+    window = ""
+    if quota.resets_in is not None:
+        window = f", next window in {clock_time(quota.resets_in)}"
+    is_waiting = quota.remaining and quota.queued.bulk and not quota.in_flight
+    what = "held back" if is_waiting else "left"  # for other calls, until the window closes
+    return f"{quota.remaining or 0:,} of {quota.limit:,} {what}{window}"
+
+
+async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:
+    """Wait until what is stored is out on its network.
+
+    Returns:
+        The exit code of a wait that was stopped, None if it came to its end.
+    """
+    display = _Display(output, zone)
+    work = batch.wait_published(on_look=display.saw)
+    try:
+        signal = await run_until_stopped(work, display.close)
+    except PostizError as error:
+        if isinstance(error, BatchError):
+            raise
+        output.fault(str(error))
+        code = 1
+    else:
+        if signal is None:
+            return None
+        code = SIGNAL_EXIT + signal
+    finally:
+        display.close()
+    output.say(
+        "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
+    )
+    return code
+
+
+class _Display:
+    """One line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, output: Output, zone: tzinfo | None) -> None:
+        self._output = output
+        self._zone = zone
+        self._live: Live | None = None
+        self._is_first = True
+        self._said, self._said_at = "", 0.0
+
+    async def saw(self, waited: Waited) -> None:
+        """How far the wait is."""
+        if self._is_first:
+            self._is_first = False
+            self._begin(waited)
+        if self._live is not None:
+            self._live.update(Text(self._line(waited)), refresh=True)
+        elif waited.waiting and _standing(waited) != self._said:
+            self._say(waited)
+        if not waited.waiting:
+            self.close()
+            self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
+
+    def _say(self, waited: Waited) -> None:
+        if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
+            self._output.say(self._line(waited))
+            self._said, self._said_at = _standing(waited), time.monotonic()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _begin(self, waited: Waited) -> None:
+        if not waited.waiting:
+            return
+        are = "is" if waited.waiting == 1 else "are"
+        self._output.say(
+            f"Waiting until {count(waited.waiting, 'post')} {are} out. "
+            "Ctrl-C when you like; run again to go on."
+        )
+        if waited.counted:
+            self._output.say(
+                "This server counts looks too, so there are only two: when the last post is due, "
+                "and once more a little later.",
+                "yellow",
+            )
+        console = self._output.notes
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(console=console, auto_refresh=False)
+            self._live.start()
+
+    def _line(self, waited: Waited) -> str:
+        parts = [_standing(waited), f"{waited.waiting:,} to come"]
+        if waited.next_look is not None:
+            parts.append(f"next look {near_moment(waited.next_look, self._zone)}")
+        if waited.ends is not None:
+            parts.append(f"ends by {near_moment(waited.ends, self._zone)}")
+        return ", ".join(parts)
+
+
+def _standing(waited: Waited) -> str:
+    """`12 published, 1 failed`."""
+    others = ((waited.failed, "failed"), (waited.stuck, "stuck"), (waited.gone, "gone"))
+    return ", ".join(
+        [f"{waited.published:,} published", *(f"{n:,} {what}" for n, what in others if n)]
+    )

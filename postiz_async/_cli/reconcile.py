@@ -1,0 +1,150 @@
+"""`reconcile` and `export`: what is in Postiz, held against a campaign or written as one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio.to_thread
+from cyclopts import Parameter
+
+from postiz_async._batch.export import Form, Naming, Which, export_posts, gathered
+from postiz_async._batch.file_formats import is_json
+from postiz_async._batch.preflight import journal_path
+from postiz_async._batch.reconcile import reconcile as reconcile_journal
+from postiz_async._batch.report import make_report
+from postiz_async._cli.after_run import report_object, show_report
+from postiz_async._cli.options import (
+    Connection,
+    EndOption,
+    Json,
+    Start,
+    StateOption,
+    day_range,
+    find_target,
+    open_client,
+)
+from postiz_async._cli.output import Output, ask, count
+from postiz_async._client import opened
+from postiz_async._delivery.journal import read_summary
+from postiz_async.errors import InvalidPostError, Problem
+
+if TYPE_CHECKING:
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.reconcile import Reconciled
+
+__all__ = [
+    "export",
+    "reconcile",
+    "say_changed",
+]
+
+
+_NAMED = 12
+
+
+async def reconcile(
+    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    /,
+    *,
+    journal: Annotated[
+        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+    ] = None,
+    yes: Annotated[bool, Parameter(help="Delete doubles without asking.")] = False,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post.
+
+    A post that it finds stored twice by the campaign's own runs is told, and the double is deleted
+    if you agree. What people made or edited is left alone.
+    """
+    output = Output(as_json=json)
+    path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    async with open_client(find_target(connection)) as postiz:
+        found = await reconcile_journal(opened(postiz), path, delete_doubles=yes)
+        if found.doubles and not yes:
+            agreed = ask(f"{_doubles(found)}. Delete what is one too many?")
+            if agreed:  # looks anew: the answer may have taken a while
+                found = await reconcile_journal(opened(postiz), path, delete_doubles=True)
+            else:
+                why = "" if agreed is False else ": nobody can answer here; --yes does not ask"
+                output.say(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
+    summary = await anyio.to_thread.run_sync(read_summary, path)
+    report = make_report(summary.rows, summary.requests)
+    if json:
+        output.json(
+            report_object(report)
+            | {
+                "found": found.counts,
+                "hidden_channels": found.hidden,
+                "lacking_tags": found.lacking_tags,
+                "doubles_left": found.doubles,
+            }
+        )
+    else:
+        show_report(output, report)
+        for remark in found.remarks:
+            output.say(remark, "yellow")
+        if found.hidden:
+            output.say(
+                f"{count(len(found.hidden), 'channel')} gone from Postiz, so nothing is known of "
+                f"what is stored there: {', '.join(found.hidden)}",
+                "yellow",
+            )
+    return 0 if found.is_fine and report.complete else 1
+
+
+def _doubles(found: Reconciled) -> str:
+    were = "was" if found.doubles == 1 else "were"
+    return f"{count(found.doubles, 'post')} of this campaign {were} stored twice"
+
+
+def say_changed(output: Output, batch: Batch) -> None:
+    """Which rows of the file are not what was stored of them."""
+    changed = batch.changed
+    if changed:
+        rows = ", ".join(str(row.number) for row in changed[:_NAMED])
+        more = " ..." if len(changed) > _NAMED else ""
+        output.say(
+            f"{count(len(changed), 'row')} changed after being stored (rows {rows}{more}); edit "
+            "them in Postiz or give them a new ref.",
+            "bold yellow",
+        )
+
+
+async def export(
+    *,
+    start: Start = None,
+    end: EndOption = None,
+    state: StateOption = None,
+    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
+    channels: Annotated[
+        Naming, Parameter(help="What the file calls the channels; names are read elsewhere too.")
+    ] = "id",
+    format: Annotated[  # noqa: A002
+        Form | None, Parameter(help="The form; as the name of the file says, else CSV.")
+    ] = None,
+    to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
+    force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Write posts as a campaign, to be filled in and run: Postiz returns no media and threads."""
+    output = Output(as_json=True)
+    if to is not None and format is not None and is_json(to) != (format == "jsonl"):
+        raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
+    async with open_client(find_target(connection)) as postiz:
+        first, last = day_range(postiz, start, end)
+        which = Which(
+            start=first, end=last, state=state, integration=integration, tag=tag, naming=channels
+        )
+        if to is not None:
+            done = await export_posts(opened(postiz), to, overwrite=force, **which)
+        else:
+            done = (await gathered(opened(postiz), **which))(sys.stdout, format or "csv")
+    output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    for note in done.notes if done.posts else ():
+        output.say(note, "yellow")
+    return 0

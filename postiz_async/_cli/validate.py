@@ -1,0 +1,116 @@
+"""`postiz-async validate`: what would be refused of a campaign, and what would be regretted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING, Annotated, cast
+
+import msgspec
+from cyclopts import Parameter
+from rich.text import Text
+
+from postiz_async._cli.campaigns import CampaignFile, MediaRoots
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    find_reading,
+    find_target,
+    open_client,
+)
+from postiz_async._cli.output import Output, count, printable, problem_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._batch.rows import Row
+    from postiz_async.errors import Problem
+
+__all__ = ["validate"]
+
+_SHOWN = 40
+"""Characters of an offending text that a table shows."""
+
+
+async def validate(
+    file: CampaignFile,
+    /,
+    *,
+    media_root: MediaRoots = None,
+    all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
+    output = Output(as_json=json)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
+    ):
+        problems, warnings, rows = batch.problems, batch.warnings, batch.rows
+    unread = {each.row for each in problems if each.row} - {row.number for row in rows}
+    read = len(rows) + len(unread)
+    if json:
+        output.json(
+            {
+                "rows": read,
+                "problems": problem_objects(problems),
+                "warnings": problem_objects(warnings),
+            }
+        )
+        return 2 if problems else 0
+    _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
+    found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
+    output.say(f"{count(read, 'row')}: {found}", "bold red" if problems else "bold green")
+    return 2 if problems else 0
+
+
+def _show(
+    output: Output, found: list[Problem], rows: tuple[Row, ...], *, shown: int | None
+) -> None:
+    if not found:
+        return
+    by_number = {row.number: row for row in rows}
+    cells = [
+        (str(each.row or ""), each.where, _kind(each), _words(each), _offending(each, by_number))
+        for each in found[:shown]
+    ]
+    output.table(["row", "column", "", "what", "text"], cells, numbers={"row"})
+    if shown is not None and len(found) > shown:
+        output.say(f"... and {len(found) - shown} more (--all, or --json)")
+
+
+def _kind(problem: Problem) -> Text:
+    style = "red" if problem.severity == "error" else "yellow"
+    return Text(problem.severity, style=style)
+
+
+def _words(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+
+
+def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
+    """The beginning of the text that a problem is about."""
+    row = rows.get(problem.row or 0)
+    if row is None:
+        return ""
+    name, *steps = problem.where.split(".")
+    value = reduce(_inside, steps, getattr(row, name, None))
+    if name == "media" and isinstance(value, tuple):
+        value = "; ".join(cast("tuple[str, ...]", value))
+    elif value is None or isinstance(value, Mapping | list | tuple):
+        value = msgspec.json.encode(value).decode() if value else ""
+    text = " ".join(printable(str(value)).split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _inside(value: object, step: str) -> object:
+    """What a step of a path leads to; None for nothing."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value).get(step)
+    if not isinstance(value, list | tuple):
+        return value
+    items = cast("Sequence[object]", value)
+    return items[int(step)] if step.isdecimal() and int(step) < len(items) else None

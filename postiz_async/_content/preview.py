@@ -1,0 +1,93 @@
+"""What becomes of a text: what the network receives, and how long the server finds it. PURE."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postiz_async._content.html import parsed, sanitise
+from postiz_async._content.length import counted_text, length, unescaped
+from postiz_async._content.render import Editor, render
+
+if TYPE_CHECKING:
+    from postiz_async._content.length import Counts
+    from postiz_async.models.posts import Content
+
+__all__ = [
+    "Preview",
+    "preview",
+    "published_text",
+]
+
+
+_HTML_ONLY = re.compile(r"</?(?!(?:p|ul|li|h1|h2|h3|strong|u|a)\b)[a-z][^>]*>")
+_TAG = re.compile(r"</?[a-z][^>]*>")
+_HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
+_P = re.compile(r"<p>(.*?)</p>", re.DOTALL)
+_LI = re.compile(r"<li(?: [^>]*)?>(.*?)</li>", re.DOTALL)
+_ANCHOR = re.compile(r'<a(?: [^>]*?)? href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_MARKS = (("strong", "**"), ("u", "__"))
+
+
+def published_text(content: str, editor: Editor, counts: Counts = "plain") -> str:
+    """The text of a request's content as the network receives it.
+
+    X is handed HTML and makes text of it: what then looks like a tag is lost.
+
+    Raises:
+        InvalidPostError: it is HTML and longer than any request may be.
+    """
+    sanitised = sanitise(content)
+    if "<" not in sanitised:
+        return sanitised
+    if editor == "normal":
+        return counted_text(sanitised)
+    if editor == "markdown":
+        return _as_markdown(parsed(sanitised))
+    html = unescaped(_HTML_ONLY.sub("", parsed(sanitised)))
+    return counted_text(html) if counts == "x-weighted" and "<" in html else html
+
+
+def _as_markdown(written: str) -> str:
+    text = _HEADING.sub(lambda found: f"{'#' * int(found[1])} {found[2]}\n", written)
+    for tag, mark in _MARKS:
+        text = text.replace(f"<{tag}>", mark).replace(f"</{tag}>", mark)
+    text = _LI.sub(lambda found: f"- {found[1].replace(chr(10), '')}", text)
+    text = _P.sub(r"\1\n", text)
+    text = _ANCHOR.sub(r"[\2](\1)", text)
+    return unescaped(_TAG.sub("", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A text as it will be published.
+
+    `length` and `limit` are in `unit`: `plain` for UTF-16 units, `x-weighted` for the larger of
+    those and X's weights. `sent` is the `content` of the request.
+    """
+
+    text: str
+    length: int
+    limit: int
+    unit: Counts
+    sent: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the server takes it."""
+        return self.length <= self.limit
+
+
+def preview(
+    content: Content, *, limit: int, counts: Counts = "plain", editor: Editor = "normal"
+) -> Preview:
+    """What becomes of a text where `limit`, `counts` and `editor` hold.
+
+    Raises:
+        InvalidPostError: HTML or Markdown that is longer than any request may be.
+        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
+    """
+    sent = render(content, limit=limit, counts=counts, editor=editor)
+    text = published_text(sent, editor, counts)
+    return Preview(text, length(sent, counts), limit, counts, sent)

@@ -1,0 +1,91 @@
+"""Text to the HTML subset that the server keeps. PURE.
+
+The server stores text without any `<` byte for byte. Text with a `<` goes through its HTML
+parser, which drops what it takes for a tag. So plain text goes as it is while it has no `<`,
+and as escaped paragraphs otherwise, which it publishes exactly as meant. The paragraphs are
+shorter too, as the server counts: 1 for each `&` that costs 5 in plain text. In exchange, what
+looks like an entity (`&lt;`) is decoded in them, and a no-break space becomes a space.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async._content.html import MAX_HTML, escape, mention_span
+from postiz_async._content.length import length
+from postiz_async.models.posts import Html, Markdown, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._content.length import Counts
+    from postiz_async.models.posts import Content, Mention
+
+__all__ = ["REWRITTEN", "Editor", "render"]
+
+
+_COSTLY = re.compile(r"[&>\xa0]")
+"""What counts more than once unless it stands in paragraphs."""
+REWRITTEN = re.compile(r"[<&>\xa0]")
+"""What a plain text has that is ever sent otherwise than it is written; most texts have none."""
+
+
+def render(
+    content: Content,
+    *,
+    limit: int | None = None,
+    counts: Counts = "plain",
+    editor: Editor = "normal",
+) -> str:
+    """The `content` of a create request.
+
+    With a `limit`, a plain text that is too long as it is goes as paragraphs if that makes it fit.
+    Lists of Markdown go as lists to an editor for HTML, and as lines of text to the others.
+
+    Raises:
+        InvalidPostError: `Markdown` that is longer than any request may be.
+        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
+    """
+    if isinstance(content, Html):
+        return content.source
+    if isinstance(content, Markdown):
+        from postiz_async._content.markdown import to_html  # noqa: PLC0415 - an extra
+
+        return to_html(content.source, real_lists=editor == "html" and counts == "plain")
+    if isinstance(content, Text):
+        return _render_text(content.source, content.mentions, limit, counts)
+    return _render_text(content, (), limit, counts)
+
+
+def _render_text(text: str, mentions: Sequence[Mention], limit: int | None, counts: Counts) -> str:
+    if mentions or "<" in text:
+        return _paragraphs(text, mentions)
+    if limit is None or not _COSTLY.search(text):
+        return text
+    if length(text, counts) <= limit:
+        return text
+    paragraphs = _paragraphs(text, mentions)
+    is_short = len(paragraphs) <= MAX_HTML and length(paragraphs, counts) <= limit
+    return paragraphs if is_short else text
+
+
+def _paragraphs(text: str, mentions: Sequence[Mention]) -> str:
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "".join(f"<p>{_with_mentions(line, mentions)}</p>" for line in lines)
+
+
+def _with_mentions(line: str, mentions: Sequence[Mention]) -> str:
+    if not mentions:
+        return escape(line)
+    by_shown = {mention.shown: mention for mention in mentions}
+    longest_first = "|".join(map(re.escape, sorted(by_shown, key=len, reverse=True)))
+    pieces = re.split(rf"(?<!\w)({longest_first})(?!\w)", line)
+    return "".join(
+        mention_span(by_shown[piece]) if number % 2 else escape(piece)
+        for number, piece in enumerate(pieces)
+    )
+
+
+Editor = Literal["normal", "markdown", "html"]
+"""What a network takes: plain text, Markdown, or HTML."""

@@ -1,0 +1,134 @@
+"""What `delivery`, `batch` and `outbox` need of a client.
+
+They are handed what is behind an open `Postiz` and know it by these protocols only: the resources
+of the API, and the scheduler as far as a job asks it for the time and announces what it will send.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from postiz_async._quota import Ledger
+    from postiz_async._quota.view import Quota
+    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.insights import Notifications
+    from postiz_async._resources.media import MediaResource
+    from postiz_async._resources.posts import Posts
+    from postiz_async._resources.preflight import Preflight
+    from postiz_async._scheduler.limits import ConcurrencyLimit
+    from postiz_async.clock import Clock
+    from postiz_async.stores import SnapshotStore
+
+__all__ = ["BatchClient", "Client", "JobScheduler", "OutboxClient"]
+
+
+class JobScheduler(Protocol):
+    """The scheduler of a client, as jobs see it."""
+
+    def server_time(self) -> float:
+        """The server's wall clock, as far as its last answer tells it."""
+        ...
+
+    def is_counted(self, route: str) -> bool:
+        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        ...
+
+    @property
+    def budget(self) -> ConcurrencyLimit:
+        """How many posts bulk work may have in flight, and one request may carry."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """The quota of the create route as it was last seen."""
+        ...
+
+    def ledger_time(self) -> float:
+        """Now, on the clock of the ledger."""
+        ...
+
+    async def refresh(self) -> None:
+        """Look at what other processes did to the ledger."""
+        ...
+
+    def view(self) -> Quota:
+        """The quota as users see it."""
+        ...
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the create at this place of the queue leaves."""
+        ...
+
+    def job(self, journal: SnapshotStore) -> AbstractContextManager[Callable[[int], None]]:
+        """A job runs: it announces its creates, and its journal keeps the quota."""
+        ...
+
+    async def restore(self, store: SnapshotStore) -> None:
+        """Take over the quota that an earlier run left in its journal, if that says more."""
+        ...
+
+
+class Client(Protocol):
+    """What it takes to send posts and to find out what became of them."""
+
+    @property
+    def clock(self) -> Clock:
+        """The client's notion of time."""
+        ...
+
+    @property
+    def scheduler(self) -> JobScheduler:
+        """What admits and sends the calls."""
+        ...
+
+    @property
+    def posts(self) -> Posts:
+        """Create, list, change and delete posts."""
+        ...
+
+    @property
+    def integrations(self) -> Integrations:
+        """The connected social accounts."""
+        ...
+
+
+class BatchClient(Client, Protocol):
+    """What a campaign needs besides."""
+
+    @property
+    def base_url(self) -> str:
+        """The root of the API, which a journal belongs to."""
+        ...
+
+    @property
+    def media(self) -> MediaResource:
+        """Upload pictures and videos."""
+        ...
+
+    @property
+    def notifications(self) -> Notifications:
+        """What Postiz told the organisation."""
+        ...
+
+    @property
+    def preflight(self) -> Preflight:
+        """What holds requests against the rules of the server before they are sent."""
+        ...
+
+
+class OutboxClient(Client, Protocol):
+    """What an outbox needs besides."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        ...
+
+    @property
+    def quota_name(self) -> str:
+        """The name of the quota that its creates spend."""
+        ...

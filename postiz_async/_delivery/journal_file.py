@@ -1,0 +1,454 @@
+"""The file of a journal: its tables, its records, and how it is made, checked and read.
+
+A file that is not ours, is damaged or was written by another version is refused before SQLite
+opens it for writing, so that it stays byte for byte as it was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._delivery.migrations import (
+    COPIES,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    migrate,
+    read_version,
+)
+from postiz_async._quota.snapshot import Snapshot
+from postiz_async.errors import BatchError
+from postiz_async.models.posts import CreatePost
+from postiz_async.stores import _files as private_files
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+__all__ = [
+    "ADOPTED",
+    "ADOPTED_UNSURE",
+    "FOUND",
+    "FOUND_UNSURE",
+    "UNSURE",
+    "Account",
+    "Copy",
+    "Finding",
+    "RowRecord",
+    "RowState",
+    "SentRequest",
+    "Summary",
+    "connect",
+    "open_reader",
+    "read_kept",
+    "read_meta",
+    "read_requests",
+    "read_rows",
+    "read_summary",
+]
+
+_APPLICATION_ID = 0x506F7A6A
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE rows (
+    ref TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    date REAL NOT NULL,
+    state TEXT NOT NULL,
+    request INTEGER,
+    post_id TEXT,
+    note TEXT NOT NULL DEFAULT '',
+    finding TEXT NOT NULL DEFAULT '',
+    remark TEXT NOT NULL DEFAULT '',
+    link TEXT NOT NULL DEFAULT '',
+    name TEXT NOT NULL DEFAULT '',
+    moved_from REAL
+) STRICT;
+CREATE INDEX rows_by_request ON rows (request);
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    body BLOB NOT NULL,
+    refs BLOB NOT NULL,
+    sent_at REAL NOT NULL,
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
+CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
+{COPIES};
+"""
+
+
+class RowState(StrEnum):
+    """What became of a row."""
+
+    PLANNED = "planned"
+    """Not sent yet."""
+    SENDING = "sending"
+    """In a request that is about to be sent, or was sent and not answered yet."""
+    STORED = "stored"
+    """Stored by Postiz, exactly once."""
+    REFUSED = "refused"
+    """Refused by the server; the note has its words."""
+    LATE = "late"
+    """Not sent, because its date had passed."""
+    SKIPPED = "skipped"
+    """Not sent, because it is not in the campaign file any more."""
+    UNKNOWN = "unknown"
+    """The answer was lost; it is being looked up."""
+    UNDECIDED = "undecided"
+    """Whether it is stored could not be found out; not sent again."""
+    PUBLISHED = "published"
+    """Stored, and out on its network."""
+    FAILED = "failed"
+    """Stored, and refused by its network when it was due; the note has the reason."""
+
+
+class Finding(StrEnum):
+    """What is to be said of a row beside its state; changed by people, or by the clock."""
+
+    NOTHING = ""
+    SHIFTED = "shifted"
+    """It was late and got a later date."""
+    CHANGED = "changed"
+    """The campaign file says something else than what is stored."""
+    MOVED = "moved"
+    """Somebody moved or edited the post in Postiz."""
+    DELETED = "deleted"
+    """Somebody deleted the post in Postiz."""
+    DOUBLED = "doubled"
+    """It is stored more than once."""
+    DEDUPLICATED = "deduplicated"
+    """It was stored more than once; the others were deleted."""
+    EQUAL = "equal"
+    """Another post at the same moment says the same, and does not bear its mark."""
+    HIDDEN = "hidden"
+    """Its channel is gone, and Postiz does not list posts of such channels."""
+    STUCK = "stuck"
+    """Its date is over and Postiz has not published it."""
+
+
+_LACKS = "it may lack its thread or not be published"
+FOUND = "found in Postiz afterwards"
+FOUND_UNSURE = f"{FOUND}; {_LACKS}"
+ADOPTED = "was in Postiz already"
+ADOPTED_UNSURE = f"{ADOPTED}; {_LACKS}"
+
+UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
+"""Notes of rows whose post may be half made, and what they become when it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row as the journal knows it. `date` is in seconds since the epoch.
+
+    `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
+    address of the published post. `name` is what the campaign calls the channel. `moved_from` is
+    the date that the campaign asks for, if the row goes or went with another.
+    """
+
+    ref: str
+    number: int
+    fingerprint: str
+    channel: str
+    date: float
+    state: RowState = RowState.PLANNED
+    request: int | None = None
+    post_id: str | None = None
+    note: str = ""
+    finding: Finding = Finding.NOTHING
+    remark: str = ""
+    link: str = ""
+    name: str = ""
+    moved_from: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a job accounts for: ids of its stored posts, and the moments of its requests."""
+
+    post_ids: frozenset[str]
+    moments: frozenset[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A post that equals a row's and is meant to stay beside it; `mark` is its `client_ref`."""
+
+    post_id: str
+    ref: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request whose intent was written. `sent_at` is on the server's clock."""
+
+    id: int
+    body: CreatePost
+    refs: tuple[str, ...]
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A journal at a glance."""
+
+    base_url: str
+    campaign: str
+    rows: tuple[RowRecord, ...]
+    requests: int
+    kept: Snapshot | None
+
+
+def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
+    """Open a journal for writing, or make it.
+
+    Raises:
+        BatchError: it is damaged, no journal, of another version, or of another server.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            _create(path, campaign, base_url)
+        _check(path)
+        with closing(_read_only(path)) as reader:
+            fault = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if fault != "ok":
+                raise _damaged(path, fault)
+            meta = read_meta(reader)
+            _refuse_other_server(path, meta["base_url"], base_url)
+        connection = private_files.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except _FAULTS as error:
+        raise _damaged(path, error) from error
+    return connection
+
+
+def read_summary(path: Path) -> Summary:
+    """Look into a journal, also while a run is working on it. Changes nothing.
+
+    Raises:
+        BatchError: there is none, or it cannot be read.
+    """
+    if path.is_dir():
+        raise BatchError(f"{path} is a directory, not a journal.")
+    if not path.is_file():
+        raise BatchError(f"There is no journal {path}: this campaign has not been run.")
+    try:
+        _check(path)
+        with closing(_up_to_date(open_reader(path))) as reader:
+            meta = read_meta(reader)
+            rows = tuple(read_rows(reader))
+            counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
+            requests = int(reader.execute(counting).fetchone()[0])
+            return Summary(meta["base_url"], meta["campaign"], rows, requests, read_kept(reader))
+    except _FAULTS as error:
+        raise _damaged(path, error) from error
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """What a journal is about: `campaign`, `campaign_id`, `base_url`.
+
+    The campaign's name is what its posts are marked with. Up to schema 3 that was `campaign_id`,
+    a number at random.
+
+    Raises:
+        KeyError: one of them is not there.
+    """
+    meta: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
+    return {key: meta[key] for key in ("campaign", "campaign_id", "base_url")}
+
+
+def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
+    """All rows, in the order of the campaign."""
+    cursor = connection.execute(
+        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
+        "remark, link, name, moved_from FROM rows ORDER BY number"
+    )
+    return [_row(*values) for values in cursor]
+
+
+def _row(  # in the order of the columns
+    ref: str,
+    number: int,
+    fingerprint: str,
+    channel: str,
+    date: float,
+    state: str,
+    request: int | None,
+    post_id: str | None,
+    note: str,
+    finding: str,
+    remark: str,
+    link: str,
+    name: str,
+    moved_from: float | None,
+) -> RowRecord:
+    where = (
+        RowState(state),
+        request,
+        post_id,
+        note,
+        Finding(finding),
+        remark,
+        link,
+        name,
+        moved_from,
+    )
+    return RowRecord(ref, number, fingerprint, channel, date, *where)
+
+
+def read_requests(
+    connection: sqlite3.Connection, *, only_open: bool, adopted: bool = True
+) -> list[SentRequest]:
+    """The requests, oldest first: all, those that were sent, or those whose outcome is open."""
+    where = "" if adopted else "WHERE state != 'adopted' "
+    where = "WHERE state = 'open' " if only_open else where
+    cursor = connection.execute(
+        f"SELECT id, body, refs, sent_at FROM requests {where}ORDER BY id"  # noqa: S608
+    )
+    return [
+        SentRequest(
+            number,
+            msgspec.json.decode(body, type=CreatePost),
+            msgspec.json.decode(refs, type=tuple[str, ...]),
+            sent_at,
+        )
+        for number, body, refs, sent_at in cursor
+    ]
+
+
+def read_kept(connection: sqlite3.Connection) -> Snapshot | None:
+    """The state of the quota, if it was ever kept."""
+    row = connection.execute("SELECT kept FROM quota WHERE id = 1").fetchone()
+    return msgspec.json.decode(row[0], type=Snapshot) if row else None
+
+
+_FAULTS = (sqlite3.Error, msgspec.MsgspecError, OSError, ValueError, KeyError, TypeError)
+"""What a damaged file may raise."""
+
+
+def _create(path: Path, campaign: str, base_url: str) -> None:
+    """Make the file beside its place and move it there, so that it is whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with closing(private_files.connect(fresh)) as connection:
+        connection.executescript(
+            f"PRAGMA application_id = {_APPLICATION_ID}; "
+            f"PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA}"
+        )
+        values = {"campaign": campaign, "campaign_id": campaign, "base_url": base_url}
+        with connection:
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+    fresh.replace(path)
+
+
+def _check(path: Path) -> None:
+    """Refuse what the first bytes show to be something else."""
+    if path.is_dir():
+        raise BatchError(f"{path} is a directory, not a journal.")
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+        raise _damaged(path, "it does not begin like a journal")
+    version, application = struct.unpack(">I4xI", head[60:72])
+    if application != _APPLICATION_ID:
+        raise BatchError(f"{path} is not a journal of this program; it was left as it is.")
+    if version not in {SCHEMA_VERSION, *MIGRATIONS}:
+        raise BatchError(
+            f"The journal {path} was written by another version of this program "
+            f"(schema {version}, this one reads {min(MIGRATIONS)} to {SCHEMA_VERSION}). "
+            "Use that version to finish it."
+        )
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, also while a run is working on the journal.
+
+    SQLite lays two files beside a journal at rest to read it. Only who may write removes them,
+    and where nobody may write it has to be told to do without.
+    """
+    place = path.resolve()
+    if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
+        return _read_only(path)
+    try:
+        return _read_only(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+            raise
+        return _read_only(path, "mode=ro&immutable=1")
+
+
+_NOT_WRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+
+
+def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:
+    with ExitStack() as opened:
+        reader = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
+        opened.callback(reader.close)
+        reader.execute("PRAGMA query_only = ON")
+        reader.execute("SELECT 1 FROM sqlite_master")
+        opened.pop_all()
+    return reader
+
+
+def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
+    """The same, or a copy in memory of what an earlier version wrote, brought up to date."""
+    with ExitStack() as opened:
+        opened.callback(reader.close)
+        if read_version(reader) == SCHEMA_VERSION:
+            opened.pop_all()
+            return reader
+        copy = sqlite3.connect(":memory:")
+        opened.callback(copy.close)
+        reader.backup(copy)
+        migrate(copy)
+        opened.pop_all()
+    reader.close()
+    return copy
+
+
+def _refuse_other_server(path: Path, server: str, wanted: str) -> None:
+    if server != wanted:
+        raise BatchError(
+            f"The journal {path} belongs to {server}, and this run is for {wanted}. "
+            "Use another --journal for another server."
+        )
+
+
+_OF_THE_DISK = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+}
+"""Errors that say nothing against the file itself; an extended code has these in its last byte."""
+
+
+def _damaged(path: Path, why: object) -> BatchError:
+    code = getattr(why, "sqlite_errorcode", -1) & 0xFF
+    if isinstance(why, OSError) or code in _OF_THE_DISK:
+        return BatchError(
+            f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
+            "sent. See whether the disk is full or read-only, and run again."
+        )
+    return BatchError(
+        f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "
+        "the files beside it (-wal, -shm) away, put an older copy in its place if there is one, "
+        "and run again with --adopt: rows that were sent since are looked for in Postiz."
+    )

@@ -1,0 +1,66 @@
+"""What is listed on some days: asked for in chunks that the server can bear, each day once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._resources.chunks import TICK, Chunks
+from postiz_async._resources.matching import stored_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from postiz_async._resources.chunks import ListPosts
+    from postiz_async.models.posts import Post
+
+__all__ = ["Calendar"]
+
+DAY = timedelta(days=1)
+
+
+class Calendar:
+    """The posts of the days that were looked at, by id.
+
+    Args:
+        list_posts: `postiz.posts.list`, or the same made through outages.
+    """
+
+    def __init__(self, list_posts: ListPosts) -> None:
+        self.posts: dict[str, Post] = {}
+        self._list = list_posts
+        self._days: set[datetime] = set()
+        self._chunks = Chunks(first=DAY)
+
+    async def look(self, moments: Iterable[datetime]) -> None:
+        """List the days of these moments that were not listed before."""
+        days = {moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in moments}
+        for day in sorted(days - self._days):
+            await self.span(day, day + DAY - TICK)
+            self._days.add(day)
+
+    def forget(self) -> None:
+        """Know nothing of the days that were listed, so that they are listed anew."""
+        self.posts.clear()
+        self._days.clear()
+
+    async def search(self, ids: Iterable[str], start: datetime, end: datetime) -> None:
+        """List a long range until all these posts were seen, or it is over."""
+        missing = set(ids) - self.posts.keys()
+        if missing:
+            await self.span(start, end, until_seen=missing)
+
+    async def span(
+        self, start: datetime, end: datetime, *, until_seen: AbstractSet[str] = frozenset()
+    ) -> None:
+        """List a long range, or as much of it as it takes to see certain posts."""
+        async for _, listed in self._chunks.lists(self._list, start, end):
+            self.posts.update((post.id, post) for post in listed)
+            if until_seen and until_seen <= self.posts.keys():
+                return
+
+    def moments(self) -> list[datetime]:
+        """The exact dates of the posts that were seen."""
+        return [stored_at(post) for post in self.posts.values()]

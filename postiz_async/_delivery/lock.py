@@ -1,0 +1,99 @@
+"""An operating-system lock, so that one job has one sender. It dies with its process.
+
+Not the library `filelock`: it makes missing folders, readable by all, reports a file system that
+refuses to lock with EACCES as a lock that somebody holds, and adds hooks to the whole process, for
+forks and from Python 3.12 on for audit events.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from postiz_async.errors import BatchError
+from postiz_async.stores._files import PRIVATE, tighten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["FileLock"]
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""A link in the place of a lock would have the file locked, or made, that it leads to."""
+
+
+class FileLock:
+    """Holds an exclusive lock on `path` until `release`.
+
+    Args:
+        path: the file; made when it is not there.
+        held: a descriptor of it that holds the lock already.
+
+    Raises:
+        BatchError: somebody else holds it, or the file system cannot lock.
+    """
+
+    def __init__(self, path: Path, *, held: int | None = None) -> None:
+        self.path = path
+        fd = _acquired(path) if held is None else held
+        if fd is None:
+            raise BatchError(
+                f"Another process is working on this journal (it holds {path}). "
+                "Wait for it, or look at it with `postiz-async status`."
+            )
+        self._fd = fd
+
+    @classmethod
+    def if_free(cls, path: Path) -> FileLock | None:
+        """The lock, or None when somebody else holds it."""
+        fd = _acquired(path)
+        return None if fd is None else cls(path, held=fd)
+
+    def release(self) -> None:
+        """Let go. The file stays, because removing it would race with the next holder."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _acquired(path: Path) -> int | None:
+    """A descriptor that holds the lock; None when somebody else holds it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, PRIVATE)
+        tighten(path)  # who may read it could hold the lock
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
+            raise BatchError(
+                f"{path} is a symbolic link, and a lock has to be a file. Remove it; a lock holds "
+                "nothing that is needed later."
+            ) from error
+        raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
+    try:
+        _lock(fd)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    except OSError as error:
+        os.close(fd)
+        raise BatchError(
+            f"The file system of {path} cannot lock files ({error.strerror}), so two processes "
+            "could send the same posts. Put it on a local disk."
+        ) from error
+    return fd
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int) -> None:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError from error
+else:
+    import fcntl
+
+    def _lock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,278 @@
+"""Finds out what became of a request whose answer was lost.
+
+What is found at its exact instant is stored. That nothing is found proves little: the server
+goes on working after its caller is gone, it may not have begun, and the list may come from a
+replica. So absence is believed only when all of this is true:
+
+* behind the fence: a create that was sent after the loss has been answered;
+* settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
+* two looks, a pause apart, then show the same.
+
+What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
+is not sent again either. The last post that is found is suspect, see `Repair`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from postiz_async._delivery.journal_file import FOUND_UNSURE
+from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.matching import match_moved, match_request
+from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
+from postiz_async._delivery.sweep import DUE_SOON
+from postiz_async._quota import SILENT
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire import parse_date
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import QuotaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async._delivery.client import Client
+    from postiz_async._delivery.journal_file import Account, SentRequest
+    from postiz_async._delivery.options import OnDoubt
+    from postiz_async._delivery.pauses import Departure, Outage
+    from postiz_async.models.posts import Post
+
+__all__ = ["HIDDEN", "IN_DOUBT", "Accounts", "Fence", "LookUp", "LookUpResult"]
+
+log = logging.getLogger("postiz_async.batch")
+
+IN_DOUBT = "its answer was lost, and its date passed before it was certain that it is not stored"
+HIDDEN = (
+    "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
+    "it is not sent again"
+)
+
+SHORTEST_LOOK_PAUSE, LONGEST_LOOK_PAUSE = 10.0, 60.0
+"""Seconds between two looks, at least, and while absence cannot be believed anyway."""
+
+MOVED_WITHIN = timedelta(days=62)
+"""How far from its date a post is looked for that somebody may have moved meanwhile."""
+
+
+class Fence:
+    """Knows whether a create was answered that had been sent after a certain moment."""
+
+    def __init__(self, postiz: Client, outage: Outage) -> None:
+        self.coming = 0
+        """Creates of the job that are planned or under way and will be answered by themselves."""
+        self._postiz = postiz
+        self._outage = outage
+        self._answered = -math.inf
+        self._one_at_a_time = anyio.Lock()
+
+    def answered(self, sent_at: float) -> None:
+        """A create that was sent at `sent_at` (monotonic) was answered by the server."""
+        self._answered = max(self._answered, sent_at)
+
+    async def is_behind(self, moment: float) -> bool:
+        """Whether `moment` lies before the fence; if nothing else comes, one is put up.
+
+        That costs one create request: an empty one, which is refused and stores nothing.
+        """
+        if self._answered > moment or self.coming:
+            return self._answered > moment
+        clock = self._postiz.clock
+        async with self._one_at_a_time:
+            if self._answered <= moment:
+                sent_at = clock.monotonic()
+                try:
+                    await self._outage.create(self._put_up)
+                except QuotaError as error:
+                    await clock.sleep(max(1.0, error.retry_after))
+                else:
+                    self.answered(sent_at)
+        return self._answered > moment
+
+    async def _put_up(self, departure: Departure) -> None:
+        departure.leave()
+        await self._postiz.posts.probe(retry=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpResult:
+    """What is stored of a request: place to post id, and notes on some of the places.
+
+    `gone` are the places of which nothing can be known, because their channels are deleted.
+    """
+
+    stored: Mapping[int, str]
+    notes: Mapping[int, str]
+    gone: frozenset[int] = frozenset()
+
+
+class Accounts(Protocol):
+    """Whatever remembers what a job sent: a journal, or the file of an outbox."""
+
+    async def account(self) -> Account:
+        """What is accounted for by now."""
+        ...
+
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether it is written down that this post is stored."""
+        ...
+
+
+class LookUp:
+    """Looks up the requests of one job whose answers were lost.
+
+    Args:
+        postiz: an open client.
+        accounts: what the job sent.
+        fence: of the job.
+        outage: of the job.
+        on_doubt: with `send` the fence and two looks are enough when a request is due before it
+            settles.
+    """
+
+    def __init__(
+        self,
+        postiz: Client,
+        accounts: Accounts,
+        fence: Fence,
+        outage: Outage,
+        *,
+        on_doubt: OnDoubt,
+    ) -> None:
+        self._postiz = postiz
+        self._clock = postiz.clock
+        self._accounts = accounts
+        self._fence = fence
+        self._outage = outage
+        self._on_doubt = on_doubt
+        self._list = outage.wrap(postiz.posts.list)
+        self.taken: set[str] = set()
+        """Ids of posts that are known to be something else than a lost one."""
+        self._repair = Repair(postiz, outage)
+        self._moving = anyio.Lock()
+        self._moved: set[str] = set()
+
+    async def find(
+        self,
+        sent: SentRequest,
+        *,
+        age: float | None = None,
+        is_broken: bool = False,
+    ) -> LookUpResult:
+        """What is stored of a request, when that is certain.
+
+        Args:
+            sent: the request.
+            age: seconds since it was sent, if this process sent it.
+            is_broken: the server said that it failed, so its last post is suspect in any case.
+        """
+        if age is None:
+            age = self._postiz.scheduler.server_time() - sent.sent_at
+        settles = max(0.0, SILENT - max(0.0, age))
+        due_in = self._due_in(sent)
+        has_time = due_in - settles > DUE_SOON.total_seconds()
+        waits = not is_broken and _ends_with_thread(sent) and has_time
+        hurries = self._on_doubt == "send" and due_in < settles
+        posts = await self._look_until_certain(
+            sent, 0.0 if hurries else settles, all_is_enough=not waits
+        )
+        missing = set(range(len(sent.refs))) - posts.keys()
+        if not missing:
+            self._outage.carried_out()
+        gone = await self._gone(sent, missing)
+        moved = await self._moved_elsewhere(sent, missing - gone)
+        stored = {place: post.id for place, post in (posts | moved).items()}
+        self.taken.update(stored.values())
+        others = {n for n, post in moved.items() if _is_of_another_run(sent, post)}
+        notes = dict.fromkeys(others, FOUND_UNSURE)
+        last = max(stored.keys() - others, default=-1)
+        if last not in posts or await self._accounts.has_stored(stored[last]):
+            return LookUpResult(stored, notes, gone)  # a post known as stored is left as it is
+        has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
+        has_ended = is_broken or waits or bool(missing)
+        end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
+        if end == "removed":
+            del stored[last]
+        if end == "unsure":
+            notes[last] = MAY_LACK if has_failed else UNSEEN_END
+        return LookUpResult(stored, notes, gone)
+
+    async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
+        """The places whose channels are not there any more: nothing of them is listed."""
+        if not places:
+            return frozenset()
+        listed = await self._outage.read(self._postiz.integrations.list)
+        known = {channel.id for channel in listed}
+        return frozenset(n for n in places if sent.body.posts[n].integration.id not in known)
+
+    async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
+        """What somebody moved meanwhile. One look at a time, so that no post counts twice."""
+        if not places or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return {}
+        async with self._moving:
+            moment = parse_date(sent.body.date)
+            calendar = Calendar(self._list)
+            await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
+            account = await self._accounts.account()
+            found = match_moved(
+                sent,
+                sorted(places),
+                calendar.posts.values(),
+                taken=account.post_ids | self._moved,
+                moments=account.moments,
+            )
+            self._moved |= {post.id for post in found.values()}
+        return found
+
+    def is_in_doubt(self, sent: SentRequest) -> bool:
+        """Whether a request ends undecided unless all of it is found, because its date is over."""
+        return self._on_doubt == "skip" and self._due_in(sent) <= 0
+
+    def _due_in(self, sent: SentRequest) -> float:
+        if sent.body.type == "draft":
+            return math.inf
+        return parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
+
+    async def _look_until_certain(
+        self, sent: SentRequest, settles: float, *, all_is_enough: bool
+    ) -> dict[int, Post]:
+        lost_at = self._clock.monotonic()
+        settled_at = lost_at + settles
+        usual = len(sent.refs) / self._postiz.scheduler.budget.rate
+        shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
+        before: dict[int, Post] | None = None
+        while True:
+            await self._clock.sleep(pause)
+            is_settled = self._clock.monotonic() >= settled_at
+            is_final = is_settled and await self._fence.is_behind(lost_at)
+            posts = await self._look(sent)
+            is_all = all_is_enough and len(posts) == len(sent.refs)
+            if is_all or (is_final and before == posts):
+                log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
+                return posts
+            before = posts if is_final else None
+            pause = shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_LOOK_PAUSE))
+
+    async def _look(self, sent: SentRequest) -> dict[int, Post]:
+        moment = parse_date(sent.body.date)
+        listed = await self._list(start=moment, end=moment)
+        by_id = {post.id: post for post in listed if post.id not in self.taken}
+        found = match_request(sent.body, list(by_id.values())).found
+        return {place: by_id[post_id] for place, post_id in found.items()}
+
+
+def _is_of_another_run(sent: SentRequest, post: Post) -> bool:
+    """Whether a post of a row that lies elsewhere came there by another request than this one.
+
+    People move a post to a date without milliseconds, or with those that it has.
+    """
+    put, at = parse_date(sent.body.date), stored_at(post)
+    return at.microsecond not in {0, put.microsecond}
+
+
+def _ends_with_thread(sent: SentRequest) -> bool:
+    return len(sent.body.posts[-1].value) > 1

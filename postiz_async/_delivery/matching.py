@@ -1,0 +1,219 @@
+"""By what requests and posts are recognised in the server's list, and which are stored. PURE.
+
+The server has no idempotency key. But it keeps the milliseconds of a date, which people and the
+web page never set, and unknown keys inside `settings`. So a request is marked by the
+milliseconds of its date, unique within its second, and a post by its `client_ref`. The server
+stores the posts of a request one after another and never rolls back, so what is found is a prefix
+of the request, and ids sort in the order in which they were stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._resources.matching import assign, is_on, same_text, stored_at
+from postiz_async._wire import parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async.models.posts import CreatePost, Post, PostItem
+
+__all__ = [
+    "CLIENT_REF",
+    "Match",
+    "MillisecondMarks",
+    "client_ref",
+    "is_post",
+    "listed_ref",
+    "made_at",
+    "match_moved",
+    "match_request",
+    "row_ref",
+    "says",
+]
+
+
+CLIENT_REF = "client_ref"
+"""The key inside a post's settings that names the row it came from."""
+
+
+def client_ref(campaign: str, ref: str) -> str:
+    """The 12 characters that mark one post of one campaign."""
+    digest = hashlib.sha256(f"{campaign}\n{ref}".encode()).digest()
+    return base64.b32encode(digest)[:12].decode().lower()
+
+
+def row_ref(
+    campaign: str, ref: str, *, channel: str, date: datetime, texts: Sequence[str], copy: int = 1
+) -> str:
+    """The `client_ref` of a row, the same on every host.
+
+    Args:
+        campaign: its name.
+        ref: of the row.
+        channel: the id of its channel.
+        date: what the row asks for, in UTC, wherever the post may be moved to.
+        texts: its content and the parts of its thread, as the campaign gives them.
+        copy: 2 and more where the row is stored once more on purpose.
+    """
+    said = (ref, channel, date.isoformat(), tuple(texts))
+    return client_ref(campaign, repr(said if copy == 1 else (*said, copy)))
+
+
+def listed_ref(settings: str | None) -> str:
+    """The `client_ref` in the settings that the server lists; empty where there is none."""
+    if settings is None or CLIENT_REF not in settings:
+        return ""
+    try:
+        value = msgspec.json.decode(settings, type=dict[str, object]).get(CLIENT_REF)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+class MillisecondMarks:
+    """Hands out dates with milliseconds from 1 to 999 that nobody uses in their second.
+
+    Args:
+        used: moments that are in use.
+        first: the milliseconds to begin with. Hosts that begin with others do not meet in one
+            instant, where the posts of a request are looked for.
+    """
+
+    def __init__(self, used: Iterable[datetime] = (), *, first: int = 1) -> None:
+        self._order = (*range(first, 1000), *range(1, first))
+        self._used: dict[datetime, set[int]] = {}
+        for moment in used:
+            self.take(moment)
+
+    def take(self, moment: datetime) -> None:
+        """Note that the exact moment is in use."""
+        second = moment.replace(microsecond=0)
+        self._used.setdefault(second, set()).add(moment.microsecond // 1000)
+
+    def mark(self, moment: datetime) -> datetime:
+        """The moment, moved to free milliseconds of its second, or of a later one if it is full."""
+        second = moment.replace(microsecond=0)
+        while True:
+            taken = self._used.setdefault(second, set())
+            free = next((ms for ms in self._order if ms not in taken), None)
+            if free is not None:
+                taken.add(free)
+                return second.replace(microsecond=free * 1000)
+            second += timedelta(seconds=1)
+
+
+_ID = re.compile(r"c[0-9a-z]{24}")
+
+SKEW = 60.0
+"""Seconds by which our clock and that of the server may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`found`: place in the request to post id. `unmatched`: ids that fit no place."""
+
+    found: Mapping[int, str]
+    unmatched: tuple[str, ...]
+
+
+def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
+    """Match the posts of a request with what the list shows at its exact instant.
+
+    A post is known by its `client_ref` where the server lists settings, else by channel, text
+    and order: of equal posts on one channel the first stored is the first sent. A text that the
+    server may have rewritten, with markup or shortened links, counts as any text of its channel
+    when no other place takes that as its own.
+    """
+    moment, short = parse_date(body.date), body.short_link
+    mine = {post.id: post for post in listed if stored_at(post) == moment}
+
+    def may_be(place: int, post: Post) -> bool:
+        return is_post(body.posts[place], post, short=short)
+
+    def is_certain(place: int, post: Post) -> bool:
+        return may_be(place, post) and says(body.posts[place], post, short=short)
+
+    places = range(len(body.posts))
+    found = assign(places, mine.values(), is_certain)
+    for post in found.values():
+        del mine[post.id]
+    rest = assign([place for place in places if place not in found], mine.values(), may_be)
+    ids = {place: post.id for place, post in (found | rest).items()}
+    return Match(ids, tuple(sorted(mine.keys() - ids.values())))
+
+
+def says(item: PostItem, post: Post, *, short: bool) -> bool:
+    """Whether a listed text is what the server makes of one that was sent.
+
+    Args:
+        item: as it was sent.
+        post: as it is listed.
+        short: its request asked for shortened links.
+    """
+    return same_text(item.value[0].content, post.content, short_link=short)
+
+
+def match_moved(
+    sent: SentRequest,
+    places: Iterable[int],
+    listed: Iterable[Post],
+    *,
+    taken: Collection[str],
+    moments: Collection[datetime],
+) -> dict[int, Post]:
+    """Posts of a request that somebody moved to another date, by their place in it.
+
+    A post is known by its `client_ref` where the server lists settings. Where it does not, by
+    channel and text, when it was made since the request was sent and nothing else accounts for it.
+
+    Args:
+        sent: the request.
+        places: the posts of it that are not where they were put.
+        listed: posts of other dates.
+        taken: ids of posts that are known as those of other rows.
+        moments: of all requests of the job; a post that is at one of them belongs there.
+    """
+    free = (post for post in listed if post.id not in taken)
+    return assign(
+        places, free, lambda place, post: _is_moved(sent.body.posts[place], post, sent, moments)
+    )
+
+
+def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection[datetime]) -> bool:
+    if post.settings is not None:
+        mark = item.settings.get(CLIENT_REF)
+        return mark is not None and mark == listed_ref(post.settings)
+    made = made_at(post.id)
+    return (
+        made is not None
+        and made >= sent.sent_at - SKEW
+        and stored_at(post) not in moments
+        and is_on(item.integration.id, post)
+        and says(item, post, short=sent.body.short_link)
+    )
+
+
+def made_at(post_id: str) -> float | None:
+    """When a post was made, in seconds since the epoch: its id begins with that moment."""
+    return int(post_id[1:9], 36) / 1000 if _ID.fullmatch(post_id) else None
+
+
+def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
+    """Whether a post that is listed at the instant of a request may be this one of its posts."""
+    if post.settings is not None:
+        return item.settings.get(CLIENT_REF) == listed_ref(post.settings)
+    if not is_on(item.integration.id, post):
+        return False
+    text = item.value[0].content
+    return post.content == text or short or "<" in text

@@ -1,0 +1,334 @@
+"""One pause for a whole job while Postiz is away, as a circuit breaker makes it.
+
+| state   | what may leave                     | what ends it                              |
+|---------|------------------------------------|-------------------------------------------|
+| `UP`    | everything                         | a call that fails: `DOWN`                 |
+| `DOWN`  | one free question after each pause | its answer: `TRIAL`; none: a longer pause |
+| `TRIAL` | reads, and creates one at a time   | an answer: `UP`; a failure: `DOWN`        |
+
+A create costs one of few slots whatever comes of it, so it is never sent to see whether Postiz is
+back. But a server that answers reads may still fail at creates: while creates have failed, only a
+create that is answered, or found to have been carried out, ends the outage, and pauses grow until
+then. What left before the outage says nothing of it, and what left together and fails counts as one
+failure. Everybody waits in one place, where one of them asks; if that one is cancelled, the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from enum import Enum
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import anyio
+
+from postiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    DeliveryUnknownError,
+    PostizError,
+    QuotaError,
+    ServerError,
+    StoreError,
+    describe_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from postiz_async._delivery.client import Client
+    from postiz_async.clock import Clock
+
+__all__ = ["PAUSES", "Departure", "Outage", "PausedError", "is_away", "pause_after"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
+"""Seconds between attempts while Postiz is away; then a batch stops, resumable."""
+
+LONGEST_PAUSE = 3_600.0
+"""Seconds between attempts where somebody has to do something first."""
+
+_PASSING = (APIConnectionError, ServerError, StoreError, QuotaError)
+
+
+def is_away(error: PostizError) -> bool:
+    """Whether an error means that Postiz is away: no connection, 5xx, a key look-up that failed."""
+    return isinstance(error, APIConnectionError | ServerError)
+
+
+def pause_after(error: PostizError, failures: int) -> float:
+    """Seconds to wait after this many failures in a row: longer if the trouble does not pass."""
+    place = min(failures, len(PAUSES)) - 1
+    if isinstance(error, _PASSING):
+        return PAUSES[place]
+    return min(LONGEST_PAUSE, PAUSES[-1] * 2.0**place)
+
+
+class PausedError(Exception):
+    """A create must not leave now; its slot is given back."""
+
+
+class _AgainError(Exception):
+    """The call is to be made again when the outage is over."""
+
+
+class _PauseState(Enum):
+    UP = "up"
+    DOWN = "down"
+    TRIAL = "trial"
+
+
+class Departure:
+    """One attempt at a create, from the wait for its slot to its first byte."""
+
+    def __init__(self, outage: Outage, *, is_trial: bool) -> None:
+        self.turn = outage.turn
+        self.has_left = False
+        self._outage = outage
+        self._is_trial = is_trial
+
+    def check(self) -> None:
+        """Raise `PausedError` if it must not leave now."""
+        if not self._outage.admits(is_trial=self._is_trial):
+            raise PausedError
+
+    def leave(self) -> None:
+        """Say that its first byte is next; raises what `check` raises."""
+        self.check()
+        self.turn = self._outage.turn
+        self.has_left = True
+
+
+class Outage:
+    """Sees the calls of one job through the times in which Postiz is away.
+
+    Args:
+        clock: of the client.
+        ask: a free question to Postiz; an error other than those of `waits_for` is an answer too.
+        log: gets one line when the job pauses and one when it goes on.
+        waits_for: the errors that are waited out; others are raised.
+        gives_up: whether to raise the error when the longest pause did not help.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        ask: Callable[[], Awaitable[object]],
+        *,
+        log: logging.Logger,
+        waits_for: Callable[[PostizError], bool] = is_away,
+        gives_up: bool = True,
+    ) -> None:
+        self.turn = 0
+        """Counts the changes of state."""
+        self.trouble = ""
+        """Why it pauses; empty while it does not."""
+        self._clock = clock
+        self._ask = ask
+        self._log = log
+        self._waits_for = waits_for
+        self._gives_up = gives_up
+        self._state = _PauseState.UP
+        self._failures = 0
+        self._creates_fail = False
+        self._error: PostizError | None = None
+        self._began = self._until = clock.monotonic()
+        self._first_turn = 0
+        self._changed = anyio.Event()
+        self._asking = anyio.Lock()
+        self._trial = anyio.Lock()
+
+    @classmethod
+    def of(
+        cls,
+        postiz: Client,
+        *,
+        log: logging.Logger | None = None,
+        waits_for: Callable[[PostizError], bool] = is_away,
+        gives_up: bool = True,
+    ) -> Outage:
+        """One that asks Postiz by the cheapest route that looks up the key, once each time."""
+        return cls(
+            postiz.clock,
+            lambda: postiz.integrations.is_connected(retry=False),
+            log=log or logging.getLogger("postiz_async.batch"),
+            waits_for=waits_for,
+            gives_up=gives_up,
+        )
+
+    @property
+    def pauses_for(self) -> float:
+        """Seconds in which nothing is sent for certain."""
+        left = self._until - self._clock.monotonic()
+        return max(0.0, left) if self._state is _PauseState.DOWN else 0.0
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the longest pause did not help, and the job has to stop."""
+        return self._gives_up and self._failures > len(PAUSES)
+
+    def admits(self, *, is_trial: bool) -> bool:
+        """Whether a create may leave now."""
+        return self._state is _PauseState.UP or (self._state is _PauseState.TRIAL and is_trial)
+
+    def repeats(self, error: Exception) -> bool:
+        """Whether a create that ends with this error is made again when the outage is over."""
+        return isinstance(error, PausedError) or (
+            isinstance(error, PostizError) and self._waits_for(error)
+        )
+
+    # -------------------------------------------------------------- calls
+
+    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call that costs no quota, again after each outage.
+
+        Raises:
+            PostizError: the job has to stop, the call fails while others do not, or its error is
+                not one that is waited for.
+        """
+        for failures in itertools.count(1):
+            await self._passable()
+            turn = self.turn
+            try:
+                value = await call()
+            except PostizError as error:
+                if not self._waits_for(error):
+                    raise
+                self._failed(error, turn, is_create=False)
+                if self.is_lasting or (self._gives_up and failures > len(PAUSES)):
+                    raise
+                again_at = self._clock.monotonic() + pause_after(error, failures)
+            else:
+                self._answered(turn, is_create=False)
+                return value
+            await self._clock.sleep_until(again_at)
+        raise AssertionError("itertools.count ended")
+
+    def wrap(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        """The same call, made through outages; see `read`."""
+
+        async def until_answered(*args: P.args, **kwargs: P.kwargs) -> T:
+            return await self.read(lambda: call(*args, **kwargs))
+
+        return until_answered
+
+    async def create(self, call: Callable[[Departure], Awaitable[T]]) -> T:
+        """Make a create, again as long as it was proved not carried out.
+
+        Args:
+            call: makes one attempt. It says `leave()` as the last thing before the first byte.
+
+        Raises:
+            DeliveryUnknownError: its answer was lost, which counts as a failure.
+            PostizError: the job has to stop, or it is not one that is waited for.
+        """
+        while True:
+            await self._passable()
+            try:
+                if self._state is _PauseState.UP:
+                    return await self._attempt(call, Departure(self, is_trial=False))
+                async with self._trial:
+                    if self._state is _PauseState.TRIAL:
+                        return await self._attempt(call, Departure(self, is_trial=True))
+            except _AgainError:
+                continue
+
+    async def _attempt(self, call: Callable[[Departure], Awaitable[T]], it: Departure) -> T:
+        try:
+            value = await call(it)
+        except PausedError as error:
+            raise _AgainError from error
+        except DeliveryUnknownError as error:
+            if isinstance(error.__cause__, APIConnectionError | ServerError):
+                self._failed(error.__cause__, it.turn, is_create=True)
+            raise
+        except PostizError as error:
+            if self._waits_for(error):
+                self._failed(error, it.turn, is_create=True)
+                raise _AgainError from error
+            if it.has_left and isinstance(error, APIStatusError):
+                self._answered(it.turn, is_create=True)
+            raise
+        if it.has_left:
+            self._answered(it.turn, is_create=True)
+        return value
+
+    def failed(self, error: PostizError) -> None:
+        """Something else failed that everybody has to wait for."""
+        if self._state is not _PauseState.DOWN:
+            self._failed(error, self.turn, is_create=False)
+
+    def carried_out(self) -> None:
+        """A create whose answer was lost was carried out: Postiz did not fail at it."""
+        self._creates_fail = False
+        if self._state is _PauseState.TRIAL:
+            self._up()
+
+    # -------------------------------------------------------------- states
+
+    async def _passable(self) -> None:
+        """Wait until calls may leave; one of those that wait asks."""
+        while self._state is _PauseState.DOWN:
+            async with self._asking:
+                if self._state is _PauseState.DOWN:
+                    await self._look()
+
+    async def _look(self) -> None:
+        """Ask once, when the pause is over.
+
+        Raises:
+            PostizError: the longest pause did not help.
+        """
+        if self.is_lasting and self._error is not None:
+            raise self._error
+        turn = self.turn
+        with self._clock.move_on_after(self.pauses_for) as pause:
+            await self._changed.wait()
+        if not pause.cancelled_caught:
+            return
+        try:
+            await self._ask()
+        except PostizError as error:
+            if self._waits_for(error):
+                self._failed(error, turn, is_create=False)
+                return
+        if turn == self.turn:
+            self._change(_PauseState.TRIAL)
+
+    def _failed(self, error: PostizError, turn: int, *, is_create: bool) -> None:
+        if turn == self.turn or self._state is not _PauseState.UP:
+            self._creates_fail |= is_create
+        if turn != self.turn:
+            return
+        now = self._clock.monotonic()
+        self._failures += 1
+        self._until = now + pause_after(error, self._failures)
+        self._error = error
+        self.trouble = str(error).partition("\n")[0]
+        if self._state is _PauseState.UP:
+            self._began, self._first_turn = now, self.turn + 1
+            self._log.warning("paused until Postiz is back: %s", self.trouble)
+        else:
+            left = describe_seconds(self._until - now)
+            self._log.info("not back yet, next look in %s: %s", left, self.trouble)
+        self._change(_PauseState.DOWN)
+
+    def _answered(self, turn: int, *, is_create: bool) -> None:
+        has_left_since = self._state is not _PauseState.UP and turn > self._first_turn
+        if has_left_since and (is_create or not self._creates_fail):
+            self._up()
+
+    def _up(self) -> None:
+        lasted = describe_seconds(self._clock.monotonic() - self._began)
+        self._log.warning("goes on after a pause of %s", lasted)
+        self._failures, self._creates_fail = 0, False
+        self._error, self.trouble = None, ""
+        self._change(_PauseState.UP)
+
+    def _change(self, state: _PauseState) -> None:
+        self._state = state
+        self.turn += 1
+        self._changed.set()
+        self._changed = anyio.Event()

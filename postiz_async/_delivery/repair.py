@@ -1,0 +1,128 @@
+"""The last post of a request whose outcome was unknown: repaired, removed or reported.
+
+A server that fails in the middle of a request leaves a prefix of it, and who did not get its answer
+cannot know. So the last post that is found may lack its publishing job, or parts of its thread. A
+post without a thread gets its job anew. A thread is deleted, to be sent again whole, when it is
+certain that the server is not at work on it any more. What people changed is left as it is, and
+what is due soon is only reported.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+from postiz_async._delivery.sweep import DUE_SOON
+from postiz_async._wire import parse_date
+from postiz_async.errors import BadRequestError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from postiz_async._delivery.client import Client
+    from postiz_async._delivery.journal import SentRequest
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async._resources.posts import Posts
+    from postiz_async.models.posts import Post
+
+__all__ = [
+    "MAY_LACK",
+    "UNSEEN_END",
+    "Repair",
+    "delete_whole",
+]
+
+
+log = logging.getLogger("postiz_async.batch")
+
+
+async def delete_whole(posts: Posts, post: Post) -> None:
+    """Delete a post by its own group where the server can, else by its id."""
+    if post.group is not None:
+        try:
+            await posts.delete_group(post.group)
+        except NotFoundError:
+            log.info("the server has no route to delete a group")
+        else:
+            return
+    await posts.delete(post.id)
+
+
+T = TypeVar("T")
+
+MAY_LACK = "the server failed while it stored this post; it may lack its thread or not be published"
+UNSEEN_END = (
+    "the answer to its request was lost, and it is due too soon to be made sure of; it may lack "
+    "its thread or not be published"
+)
+
+RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
+
+
+class Repair:
+    """Repairs posts that the server may have stored in part."""
+
+    def __init__(self, postiz: Client, outage: Outage) -> None:
+        self._postiz = postiz
+        self._outage = outage
+
+    async def complete(
+        self, sent: SentRequest, place: int, post: Post, *, has_ended: bool
+    ) -> RepairResult:
+        """Give the last post of a request what it may lack, or delete it.
+
+        Args:
+            sent: the request.
+            place: of the post in it.
+            post: as it is listed at the request's date.
+            has_ended: the server is certainly not working on the request any more.
+
+        Returns:
+            `whole`; `removed`, it is to be sent again; or `unsure`, nothing could be done.
+        """
+        is_draft = sent.body.type == "draft"
+        is_single = len(sent.body.posts[place].value) == 1
+        if post.state != ("DRAFT" if is_draft else "QUEUE"):
+            return "whole" if is_single or post.state != "PUBLISHED" else "unsure"
+        if is_single:
+            end = "whole" if is_draft else await self._restart(sent, post)
+            if end is not None:
+                return end
+        if not has_ended:
+            return "unsure"
+        return await self._in_time(sent, lambda: self._delete(post))
+
+    async def _restart(self, sent: SentRequest, post: Post) -> RepairResult | None:
+        """Give a post the publishing job that it may lack; None when the server has no way to."""
+
+        async def restart() -> RepairResult | None:
+            try:
+                await self._postiz.posts.set_status(post.id, "schedule")
+            except BadRequestError:
+                return "unsure"
+            except NotFoundError:
+                return None
+            return "whole"
+
+        return await self._in_time(sent, restart)
+
+    async def _delete(self, post: Post) -> RepairResult:
+        await delete_whole(self._postiz.posts, post)
+        return "removed"
+
+    async def _in_time(
+        self, sent: SentRequest, call: Callable[[], Awaitable[T]]
+    ) -> T | RepairResult:
+        """Call, again while Postiz is away, but `unsure` when the date of the post is near.
+
+        From then on it may be published already, and would be published again.
+        """
+
+        async def unless_due() -> T | RepairResult:
+            return "unsure" if self._is_due_soon(sent) else await call()
+
+        return await self._outage.read(unless_due)
+
+    def _is_due_soon(self, sent: SentRequest) -> bool:
+        left = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
+        return sent.body.type != "draft" and left <= DUE_SOON.total_seconds()

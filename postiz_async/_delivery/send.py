@@ -1,0 +1,290 @@
+"""The law of sending: how a request of a job comes into Postiz once, whatever breaks.
+
+| step    | what happens                                              | what is written down     |
+|---------|-----------------------------------------------------------|--------------------------|
+| wait    | Postiz is away, or the quota has no slot                  | nothing; it is planned   |
+| look    | the job may find that there is nothing to send any more   | what it found            |
+| late    | its date has passed: it ends, leaves late, or is moved    | the end, or the new date |
+| intent  | mark and body are settled, before the first byte          | both                     |
+| send    | one attempt, which no cancellation cuts off               |                          |
+| repeat  | proved not carried out (a 429, no connection): the same   | when it leaves now       |
+|         | body leaves again. The outbox takes the intent back while |                          |
+|         | Postiz is away, so that what waits can be withdrawn       |                          |
+| stored  | it was answered                                           | the ids of its posts     |
+| refused | it was answered; nothing of it is stored                  | that, for the job to act |
+| lost    | there was no answer, or one that proves nothing           | that it is unknown       |
+
+So whoever comes after a crash finds each request planned (it is sent), with an outcome (it is
+done), or with an intent or as unknown: that is looked up (`lookup`) and never just sent again.
+
+An answer also tells look-ups that the server is past what was sent before (`Fence`). That a request
+is too large tells them nothing, because it is refused before the server looks at it.
+
+A single call (`posts.schedule`) has nobody who would come after it. It keeps no record, and a lost
+answer is raised as `DeliveryUnknownError`, with the marks to look for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from postiz_async._delivery.pauses import PausedError
+from postiz_async._scheduler.calls import Priority
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    PayloadTooLargeError,
+    PostizError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from postiz_async._delivery.client import Client
+    from postiz_async._delivery.journal_file import SentRequest
+    from postiz_async._delivery.lookup import Fence
+    from postiz_async._delivery.options import Late
+    from postiz_async._delivery.pauses import Departure, Outage
+    from postiz_async.models.posts import Created, CreatePost
+
+__all__ = ["Lost", "Record", "Refused", "SendResult", "Sender", "Stored", "TooLate", "Unsent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All its posts are stored, with these ids, in its order."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing is stored, and it would be refused again."""
+
+    error: InvalidPostError | BadRequestError | PayloadTooLargeError
+
+    @property
+    def text(self) -> str:
+        """Why, mostly in the server's words."""
+        if isinstance(self.error, InvalidPostError):
+            return self.error.problems[0].message
+        return self.error.text
+
+    @property
+    def is_size(self) -> bool:
+        """It was too large, which says nothing of its posts."""
+        return not isinstance(self.error, BadRequestError)
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """It was not sent, because its date had passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """It was not sent, because there is nothing to send, or not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Its answer was lost; with `is_broken` the server said that it failed.
+
+    `age` is how many seconds ago the last attempt was sent.
+    """
+
+    sent: SentRequest
+    age: float
+    is_broken: bool
+
+
+SendResult: TypeAlias = Stored | Refused | TooLate | Unsent | Lost
+
+
+class Record(Protocol):
+    """A request of a job, and where it is written down how far it came."""
+
+    @property
+    def due(self) -> datetime | None:
+        """By when it should have left; None: it can wait."""
+        ...
+
+    def is_over(self, now: float) -> bool:
+        """Whether its date has passed, so that the server would publish it at once."""
+        ...
+
+    def draft(self) -> CreatePost:
+        """The request as it is now, before it has its mark."""
+        ...
+
+    async def may_leave(self) -> bool:
+        """Whether there is still something to send; asked when a slot is free."""
+        ...
+
+    async def shift(self, date: int) -> bool:
+        """Give it a later date, and take its intent back. Returns whether it can have one.
+
+        Args:
+            date: in whole seconds since the epoch.
+        """
+        ...
+
+    async def intend(self, now: float) -> CreatePost | None:
+        """Mark it and write down that it leaves; None: it must not leave any more.
+
+        Args:
+            now: on the server's clock, in seconds since the epoch.
+        """
+        ...
+
+    async def repeat(self, now: float) -> None:
+        """Write down that the same body leaves again."""
+        ...
+
+    async def set_aside(self) -> None:
+        """It was proved not carried out: take the intent back, if there is one."""
+        ...
+
+    async def lost(self, error: DeliveryUnknownError) -> SentRequest:
+        """Write down that its outcome is unknown; the request as it was sent."""
+        ...
+
+    async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
+        """Write down what became of it."""
+        ...
+
+
+class Sender:
+    """Sends the requests of one job by the law above.
+
+    Args:
+        client: sends.
+        outage: of the job.
+        fence: learns of answers.
+        late: what is done with a request whose date has passed.
+        keeps_intents: False takes intents back while the job waits for Postiz, so that what
+            waits can be withdrawn; with True the same body leaves after the pause.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        outage: Outage,
+        fence: Fence,
+        *,
+        late: Late,
+        keeps_intents: bool = True,
+    ) -> None:
+        self._client = client
+        self._outage = outage
+        self._fence = fence
+        self._late = late
+        self._keeps_intents = keeps_intents
+
+    async def send(self, record: Record) -> SendResult:
+        """See a request through to what is known of it.
+
+        Raises:
+            PostizError: it would meet every request, so the job has to stop. Nothing is stored,
+                unless too many answers were lost one after the other.
+        """
+        sending = _Sending(record)
+        result: Stored | Refused | TooLate | Unsent
+        try:
+            created = await self._outage.create(partial(self._attempt, sending))
+        except _EndedError as end:
+            result = end.result
+        except (InvalidPostError, BadRequestError, PayloadTooLargeError) as error:
+            if isinstance(error, BadRequestError):
+                self._fence.answered(sending.sent_at)
+            result = Refused(error)
+        except DeliveryUnknownError as error:
+            return await self._lost(sending, error)
+        except PostizError:
+            await record.set_aside()
+            raise
+        else:
+            self._fence.answered(sending.sent_at)
+            result = Stored(tuple(post.post_id for post in created))
+        await record.settle(result)
+        return result
+
+    async def _attempt(self, sending: _Sending, departure: Departure) -> list[Created]:
+        try:
+            return await self._client.posts.create(
+                sending.record.draft(),
+                priority=Priority.BULK,
+                validate=False,
+                due=sending.record.due,
+                finish=True,
+                prepare=partial(self._prepare, sending, departure),
+                retry=False,
+            )
+        except DeliveryUnknownError:
+            raise
+        except (PausedError, PostizError) as error:
+            if not self._keeps_intents and self._outage.repeats(error):
+                sending.body = None
+                await sending.record.set_aside()
+            raise
+
+    async def _prepare(self, sending: _Sending, departure: Departure) -> CreatePost:
+        """What leaves, once it is written down; called with a slot held."""
+        if sending.body is None and not await sending.record.may_leave():
+            raise _EndedError(Unsent())
+        departure.check()
+        await self._check_date(sending)
+        now = self._client.scheduler.server_time()
+        if sending.body is None:
+            sending.body = await sending.record.intend(now)
+        else:
+            await sending.record.repeat(now)
+        if sending.body is None:
+            raise _EndedError(Unsent())
+        sending.sent_at = self._client.clock.monotonic()
+        departure.leave()
+        return sending.body
+
+    async def _check_date(self, sending: _Sending) -> None:
+        """Move what is late to its later date, or end it, as the user wants it."""
+        now = self._client.scheduler.server_time()
+        if self._late == "send" or not sending.record.is_over(now):
+            return
+        is_moved = isinstance(self._late, timedelta) and await sending.record.shift(
+            math.ceil(now + self._late.total_seconds())
+        )
+        if not is_moved:
+            raise _EndedError(TooLate())
+        sending.body = None
+
+    async def _lost(self, sending: _Sending, error: DeliveryUnknownError) -> Lost:
+        sent = await sending.record.lost(error)
+        cause = error.__cause__
+        if isinstance(cause, APIConnectionError | ServerError) and self._outage.is_lasting:
+            raise cause
+        is_broken = isinstance(cause, ServerError) and cause.status_code == 500
+        return Lost(sent, self._client.clock.monotonic() - sending.sent_at, is_broken)
+
+
+@dataclass(slots=True)
+class _Sending:
+    """A request on its sending: its body once that is settled, and when it left (monotonic)."""
+
+    record: Record
+    body: CreatePost | None = None
+    sent_at: float = 0.0
+
+
+class _EndedError(Exception):
+    """A request does not leave; its slot is given back."""
+
+    def __init__(self, result: TooLate | Unsent) -> None:
+        super().__init__()
+        self.result = result

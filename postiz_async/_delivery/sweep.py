@@ -1,0 +1,383 @@
+"""What became of stored rows since: the journal held against a list of posts. PURE.
+
+| journal | server                                  | finding                            |
+|---------|-----------------------------------------|------------------------------------|
+| a post  | listed, same date                       | FINE                               |
+| a post  | listed elsewhere, or milliseconds gone  | MOVED, with its date               |
+| a post  | nowhere, but another one has our mark   | ADOPTED                            |
+| a post  | listed, and to be deleted as a double   | ADOPTED: the one that stays        |
+| a post  | nowhere                                 | DELETED                            |
+| no post | one has our mark                        | ADOPTED                            |
+| any     | a further one has our mark              | DOUBLED, perhaps to be deleted     |
+| any     | an equal one without our mark           | EQUAL                              |
+| any     | the channel is gone                     | HIDDEN: nothing of it is listed    |
+
+Nothing is sent again. Only a double is deleted, and only when it certainly bears our mark, nobody
+edited it, and it is not due soon.
+
+Several hosts may run a campaign, each with a journal of its own, and sweep at the same time. So
+which post of a row stays does not depend on the journal: of those that bear its mark, the one that
+was stored first (the lowest id). That one is never deleted, whatever else is, so that no two hosts
+can delete each other's. Where the server lists no marks (up to v2.23.0) nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from postiz_async._delivery.journal_file import UNSURE
+from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref, says
+from postiz_async._resources.matching import is_on, stored_at
+from postiz_async._wire import format_date, parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async.models.posts import Post, PostItem
+
+__all__ = [
+    "DUE_SOON",
+    "Intent",
+    "Suspect",
+    "SweepResult",
+    "SweepState",
+    "are_whole",
+    "intents",
+    "lacking_tags",
+    "suspects",
+    "sweep",
+]
+
+DUE_SOON = timedelta(minutes=10)
+"""Before its date a post is not touched any more: it may be published now."""
+
+_UNPUBLISHED = {"QUEUE", "DRAFT"}
+
+
+class SweepState(StrEnum):
+    """What a look at the server shows of a row or of one more post."""
+
+    FINE = "fine"
+    MOVED = "moved"
+    DELETED = "deleted"
+    ADOPTED = "adopted"
+    DOUBLED = "doubled"
+    EQUAL = "equal"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One post of a request of this job, as it was sent."""
+
+    ref: str
+    request: int
+    moment: datetime
+    item: PostItem
+    short_link: bool
+    tags: tuple[str, ...] = ()
+
+    def says(self, post: Post) -> bool:
+        """Whether a listed text is what the server makes of its own."""
+        return says(self.item, post, short=self.short_link)
+
+    def equals(self, post: Post) -> bool:
+        """Whether a listed post says that on the same channel."""
+        return is_on(self.item.integration.id, post) and self.says(post)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """The state of a row, and the post that it is about.
+
+    `put_at` is only of a MOVED: where it was put. `may_delete` is only of a DOUBLED: `post` is
+    the one too many.
+    """
+
+    state: SweepState
+    ref: str
+    post: Post | None = None
+    put_at: datetime | None = None
+    may_delete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A post that may lack its thread or its publishing job: the last that is found of a request.
+
+    `place` is its place in the request.
+    """
+
+    ref: str
+    sent: SentRequest
+    place: int
+    post: Post
+
+
+def intents(requests: Iterable[SentRequest]) -> list[Intent]:
+    """All posts that were ever sent, oldest first."""
+    return [
+        Intent(ref, sent.id, moment, item, sent.body.short_link, tags)
+        for sent in requests
+        for moment in [parse_date(sent.body.date)]
+        for tags in [tuple(tag.label for tag in sent.body.tags)]
+        for ref, item in zip(sent.refs, sent.body.posts, strict=True)
+    ]
+
+
+def sweep(
+    rows: Iterable[RowRecord],
+    sent: Sequence[Intent],
+    listed: Iterable[Post],
+    *,
+    channels: Collection[str],
+    now: datetime,
+    copies: Collection[str] = (),
+) -> list[SweepResult]:
+    """Hold rows against what is listed.
+
+    Args:
+        rows: of the journal.
+        sent: see `intents`.
+        listed: posts around the dates of the rows, and wherever the missing ones may be.
+        channels: ids of those that exist; of others nothing is listed.
+        now: the time of the server.
+        copies: ids of posts that equal those of rows and are meant to stay beside them.
+
+    Returns:
+        At most one result for each row that was ever sent, then those on further posts.
+    """
+    by_ref: dict[str, RowRecord] = {row.ref: row for row in rows}
+    posts = {post.id: post for post in listed if post.id not in copies}
+    look = _Look(posts, by_ref, sent, now)
+    results: list[SweepResult] = []
+    extras: list[SweepResult] = []
+    for ref, tries in look.tries.items():
+        if not any(try_.item.integration.id in channels for try_ in tries):
+            if by_ref[ref].post_id is not None:
+                results.append(SweepResult(SweepState.HIDDEN, ref))
+            continue
+        own, first = look.own(ref), next(iter(look.marked[ref]), None)
+        is_surplus = own is not None and look.may_delete(ref, own, first)
+        kept = first if own is None or is_surplus else own
+        if kept is None:
+            if by_ref[ref].post_id is not None:
+                results.append(SweepResult(SweepState.DELETED, ref))
+            continue
+        results.append(
+            look.own_result(by_ref[ref], kept)
+            if kept is own
+            else SweepResult(SweepState.ADOPTED, ref, kept)
+        )
+        extras += (
+            SweepResult(SweepState.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
+            for post in look.all_of(ref)
+            if post is not kept
+        )
+    return [*results, *extras, *look.equals()]
+
+
+def suspects(
+    results: Iterable[SweepResult],
+    requests: Iterable[SentRequest],
+    rows: Mapping[str, RowRecord],
+    listed: Iterable[Post] = (),
+) -> list[Suspect]:
+    """Which of the posts that are adopted, now or before, may be half made, see `repair`.
+
+    The posts of a request are made one after another, so all but the last that is there are whole.
+    """
+    said = {result.ref: result for result in results if result.state in _HELD}
+    adopted = {ref: v.post for ref, v in said.items() if v.state is SweepState.ADOPTED and v.post}
+    found: dict[str, Suspect] = {}
+    last: dict[str, tuple[SentRequest, int]] = {}
+    for sent in requests:
+        moment = parse_date(sent.body.date)
+        last |= {ref: (sent, place) for place, ref in enumerate(sent.refs)}
+        for place, ref in reversed(list(enumerate(sent.refs))):
+            row, post = rows.get(ref), adopted.get(ref)
+            if post is not None and stored_at(post) == moment:
+                found[ref] = Suspect(ref, sent, place, post)
+                break
+            if row is not None and row.post_id is not None and row.request == sent.id:
+                break
+    own = {row.post_id for row in rows.values() if row.note not in UNSURE}
+    whole = are_whole(listed, own)
+    moments = {parse_date(sent.body.date) for sent, _ in last.values()}
+    for ref, result in said.items():
+        post, row = result.post, rows[ref]
+        is_new = (
+            result.state is SweepState.ADOPTED and stored_at(post) not in moments if post else False
+        )
+        if post is None or post.id in whole or not (is_new or row.note in UNSURE):
+            continue
+        sent, place = last[ref]
+        body = replace(sent.body, date=format_date(stored_at(post)))
+        found.setdefault(ref, Suspect(ref, replaced(sent, body=body), place, post))
+    return list(found.values())
+
+
+_HELD = {SweepState.FINE, SweepState.ADOPTED}
+
+
+def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
+    """Ids of posts of other runs that are certainly whole, with their thread and publishing job.
+
+    The server makes the posts of a request one after another, and those of a request share an
+    instant; so all are whole but the last.
+
+    Args:
+        listed: posts.
+        own: ids of those that this run stored; they say nothing of the requests of others.
+    """
+    by_instant: defaultdict[datetime, list[str]] = defaultdict(list)
+    for post in listed:
+        if post.id not in own:
+            by_instant[stored_at(post)].append(post.id)
+    return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
+
+
+def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:
+    """Tags that posts were sent with and do not have, with the number of those posts.
+
+    Postiz drops tags that it does not know, and no route lists those that it knows.
+    """
+    wanted = {intent.ref: intent.tags for intent in sent}
+    lacking: Counter[str] = Counter()
+    for result in results:
+        if result.post is not None and result.state in {SweepState.FINE, SweepState.ADOPTED}:
+            there = {tag.tag.name for tag in result.post.tags}
+            lacking.update(set(wanted.get(result.ref, ())) - there)
+    return lacking
+
+
+@dataclass(slots=True)
+class _Look:
+    """The posts by id, and which of them carry a mark of which row beside its own post."""
+
+    posts: dict[str, Post]
+    rows: dict[str, RowRecord]
+    sent: Sequence[Intent]
+    now: datetime
+    tries: dict[str, list[Intent]] = field(default_factory=dict[str, list[Intent]])
+    marked: defaultdict[str, list[Post]] = field(
+        default_factory=lambda: defaultdict[str, list["Post"]](list)
+    )
+    foreign: list[Post] = field(default_factory=list["Post"])
+
+    def __post_init__(self) -> None:
+        by_moment: defaultdict[datetime, list[Intent]] = defaultdict(list)
+        by_mark: dict[object, list[Intent]] = {}
+        for intent in self.sent:
+            if intent.ref in self.rows:
+                self.tries.setdefault(intent.ref, []).append(intent)
+                if CLIENT_REF in intent.item.settings:  # what somebody else stored bears none
+                    by_moment[intent.moment].append(intent)
+                    by_mark.setdefault(intent.item.settings[CLIENT_REF], []).append(intent)
+        known = {row.post_id for row in self.rows.values()}
+        for post in sorted(self.posts.values(), key=lambda post: post.id):
+            mark = listed_ref(post.settings)
+            if post.settings is None:
+                if post.id in known:
+                    continue
+                ref = self._owner(post, by_moment.get(stored_at(post), []))
+            else:
+                ref = next((i.ref for i in by_mark.get(mark, ()) if _is_of(i, post)), None)
+            if ref is not None:
+                self.marked[ref].append(post)
+            elif post.id not in known:
+                self.foreign.append(post)
+
+    def own(self, ref: str) -> Post | None:
+        """The listed post that the journal knows as this row's."""
+        return self.posts.get(self.rows[ref].post_id or "")
+
+    def own_result(self, row: RowRecord, post: Post) -> SweepResult:
+        """Whether a row's post is where its request put it, to the millisecond.
+
+        Another host's post of the row has other milliseconds, and is there as well.
+        """
+        tries, at = self.tries[row.ref], stored_at(post)
+        put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
+        is_anothers = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
+        if at == put or (is_anothers and _second(at) == _second(put)):
+            return SweepResult(SweepState.FINE, row.ref, post)
+        return SweepResult(SweepState.MOVED, row.ref, post, put_at=put)
+
+    def all_of(self, ref: str) -> list[Post]:
+        """The posts of a row, the first stored first."""
+        own = self.own(ref)
+        posts = {post.id: post for post in self.marked[ref]}
+        return list(posts.values() if own is None else ({own.id: own} | posts).values())
+
+    def may_delete(self, ref: str, post: Post, first: Post | None) -> bool:
+        """Whether a post is one too many, and may go because the first stored one stays.
+
+        The first has to go out as the other would: somebody may have made a draft of it.
+        """
+        if first is None or post.id == first.id or post.settings is None:
+            return False
+        if first.state not in {post.state, "PUBLISHED"}:
+            return False
+        is_marked = any(post.id == each.id for each in self.marked[ref])
+        is_apart = post.group not in {None, first.group}
+        return is_marked and is_apart and self._is_untouched(ref, post)
+
+    def equals(self) -> Iterator[SweepResult]:
+        """Posts of others that say the same as a row, on its channel in its second."""
+        by_second: defaultdict[tuple[str, datetime], list[Intent]] = defaultdict(list)
+        for tries in self.tries.values():
+            last = tries[-1]
+            by_second[last.item.integration.id, _second(last.moment)].append(last)
+        for post in self.foreign:
+            channel = post.integration.id if post.integration is not None else ""
+            alike = by_second.get((channel, _second(stored_at(post))), [])
+            equal = next((intent for intent in alike if intent.says(post)), None)
+            if equal is not None:
+                yield SweepResult(SweepState.EQUAL, equal.ref, post)
+
+    def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
+        """The row whose mark a post carries: first one that misses its post, then any."""
+        fits = [i for i in there if is_post(i.item, post, short=i.short_link)]
+        fits.sort(key=lambda i: (self._has_post(i.ref), not i.says(post)))
+        return fits[0].ref if fits else None
+
+    def _has_post(self, ref: str) -> bool:
+        return self.own(ref) is not None or bool(self.marked.get(ref))
+
+    def _is_untouched(self, ref: str, post: Post) -> bool:
+        """Whether nobody edited it, and it is not about to be published.
+
+        Milliseconds are kept by no web page, so a post that has them is where a program put it.
+        """
+        at = stored_at(post)
+        return (
+            post.state in _UNPUBLISHED
+            and at > self.now + DUE_SOON
+            and any(not i.short_link and i.says(post) for i in self.tries[ref])
+            and (at.microsecond > 0 or any(i.moment == at for i in self.tries[ref]))
+        )
+
+
+def _is_of(intent: Intent, post: Post) -> bool:
+    """Whether a post with the mark of a row is the row's, and no copy that somebody made of it.
+
+    It is at the row's date, however edited, or says the same where a program put it (see
+    `_is_untouched`), as another host does that moved the date to share a request.
+    """
+    at = stored_at(post)
+    is_there = is_on(intent.item.integration.id, post)
+    is_then = _second(at) == _second(intent.moment)
+    return is_there and (is_then or (at.microsecond > 0 and intent.says(post)))
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

@@ -1,0 +1,279 @@
+"""Sends what an outbox holds, under the quota and with the exactness of a batch.
+
+The file is the memory: a task takes one entry one step further, writes the outcome down and ends.
+What a step leaves open is found in the file again, by this process or by its successor.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._delivery.journal_file import RowState, SentRequest
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import (
+    BadRequestError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    PayloadTooLargeError,
+    PostizError,
+    QuotaError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._delivery.send import Unsent
+    from postiz_async._outbox.file import OutboxFile
+    from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions
+    from postiz_async.models.posts import CreatePost
+
+__all__ = ["OutboxSender"]
+
+log = logging.getLogger("postiz_async.outbox")
+
+SHORTEST_WAIT, LONGEST_WAIT = 5.0, 20.0
+"""Seconds between two looks for what a dead worker left; longer while there is nothing to do."""
+
+MAX_WAITING = 100
+"""Entries that wait for the quota at once; others that are due earlier join them."""
+
+_OF_THE_POST = (InvalidPostError, BadRequestError, PayloadTooLargeError, DeliveryUnknownError)
+"""Errors about one hand-over; any other would meet all of them, and is waited out."""
+
+_UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if it is not there"
+
+
+class OutboxSender:
+    """Works for one worker of an outbox.
+
+    Args:
+        postiz: the client.
+        file: of this worker.
+        options: what is done in doubt.
+        on_step: is called with each ticket whose state changed.
+    """
+
+    def __init__(
+        self,
+        postiz: OutboxClient,
+        file: OutboxFile,
+        options: OutboxOptions,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self._postiz = postiz
+        self.clock = postiz.clock
+        self._file = file
+        self._options = options
+        self._on_step = on_step
+        self.outage = Outage.of(postiz, log=log, waits_for=self.waits_for, gives_up=False)
+        self._fence = Fence(postiz, self.outage)
+        self._sender = Sender(
+            postiz, self.outage, self._fence, late=options.late, keeps_intents=False
+        )
+        self._look_up = LookUp(postiz, file, self._fence, self.outage, on_doubt=options.on_doubt)
+        self._active: set[int] = set()
+        self._work = anyio.Event()
+        self._idle = anyio.Event()
+
+    def wake(self) -> None:
+        """There is something new to do."""
+        self._work.set()
+
+    def waits_for(self, error: PostizError) -> bool:
+        """Whether an error is waited out, as it has nothing to do with one hand-over."""
+        is_closing = isinstance(error, ConfigurationError) and not self._postiz.is_open
+        return not is_closing and not isinstance(error, (*_OF_THE_POST, QuotaError))
+
+    async def until_idle(self) -> None:
+        """Wait until everything that this worker owns is over."""
+        self._idle = anyio.Event()
+        self.wake()
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Send until cancelled; requests whose first byte is out are waited for."""
+        look = SHORTEST_WAIT
+        async with anyio.create_task_group() as group:
+            while True:
+                self._work = anyio.Event()
+                entries = await self.outage.read(self._take_stock)
+                for entry in entries:
+                    self._active.add(entry.number)
+                    group.start_soon(self._step, entry)
+                look = SHORTEST_WAIT if entries else min(2 * look, LONGEST_WAIT)
+                with self.clock.move_on_after(look):
+                    await self._work.wait()
+
+    async def _take_stock(self) -> list[OutboxEntry]:
+        """What is to be begun now."""
+        adopted, entries = await self._file.take_stock(frozenset(self._active), MAX_WAITING)
+        if adopted:
+            log.info("took over %d hand-overs of workers that are gone", adopted)
+        if not entries and not self._active:
+            self._idle.set()
+        return entries
+
+    async def _step(self, entry: OutboxEntry) -> None:
+        """Take one entry one step further; after an error it is found in the file again."""
+        try:
+            if entry.state is RowState.PLANNED:
+                await self._send(entry)
+            else:
+                await self._find_out(entry, as_sent(entry))
+        except PostizError as error:
+            if self.waits_for(error):
+                self.outage.failed(error)
+        finally:
+            self._active.discard(entry.number)
+            self._on_step(entry.id)
+            self.wake()
+
+    # -------------------------------------------------------------- sending
+
+    async def _send(self, entry: OutboxEntry) -> None:
+        """Send it when it is its turn, and look for it if its answer is lost."""
+        record = _EntryRecord(entry, self._file, self._postiz, self._on_step)
+        self._fence.coming += 1
+        try:
+            record.used = await self.outage.read(partial(self._moments_around, entry))
+            result = await self._sender.send(record)
+        finally:
+            self._fence.coming -= 1
+        if isinstance(result, Lost):
+            await self._find_out(
+                record.entry, result.sent, age=result.age, is_broken=result.is_broken
+            )
+
+    async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
+        """The moments that others use in the second of its date; looked up while that is free."""
+        if not entry.is_dated or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return []
+        second = datetime.fromtimestamp(math.floor(entry.due), UTC)
+        last = second + timedelta(milliseconds=999)
+        return [stored_at(p) for p in await self._postiz.posts.list(start=second, end=last)]
+
+    # -------------------------------------------------------------- lost answers
+
+    async def _find_out(
+        self,
+        entry: OutboxEntry,
+        sent: SentRequest,
+        *,
+        is_broken: bool = False,
+        age: float | None = None,
+    ) -> None:
+        """Find out what became of a request; adopt what is stored, plan the rest again."""
+        found = await self._look_up.find(sent, age=age, is_broken=is_broken)
+        ids = entry.with_stored(dict(found.stored))
+        note = "; ".join(found.notes.values())
+        if None not in ids:
+            await self._end(entry, RowState.STORED, note, ids)
+        elif found.gone:
+            await self._end(entry, RowState.UNDECIDED, HIDDEN, ids)
+        elif self._look_up.is_in_doubt(sent):
+            await self._end(entry, RowState.UNDECIDED, _UNDECIDED, ids)
+        else:
+            await self._file.plan_again(entry, post_ids=ids)
+
+    async def _end(
+        self, entry: OutboxEntry, state: RowState, note: str, ids: tuple[str | None, ...]
+    ) -> None:
+        await self._file.end(entry, state, note, ids, self.clock.time())
+
+
+class _EntryRecord:
+    """A hand-over, written down in the file of its outbox; see `delivery.send.Record`."""
+
+    def __init__(
+        self,
+        entry: OutboxEntry,
+        file: OutboxFile,
+        postiz: OutboxClient,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self.entry = entry
+        self.used: Sequence[datetime] = ()
+        """Moments that others use in the second of its date."""
+        self._file = file
+        self._postiz = postiz
+        self._on_step = on_step
+        self._sent: CreatePost | None = None
+        """Its intent, if there is one."""
+        self._sent_at = 0.0
+
+    @property
+    def due(self) -> datetime:
+        return datetime.fromtimestamp(self.entry.due, UTC)
+
+    def is_over(self, now: float) -> bool:
+        return self.entry.is_dated and self.entry.due <= now
+
+    def draft(self) -> CreatePost:
+        return self.entry.request(self.entry.body.date)
+
+    async def may_leave(self) -> bool:
+        """A hand-over that was withdrawn is noticed when its intent is written down."""
+        return True
+
+    async def shift(self, date: int) -> bool:
+        await self._file.plan_again(self.entry, post_ids=self.entry.post_ids, due=date)
+        self._sent = None
+        self.entry = await self._file.get(self.entry.id) or self.entry
+        return True
+
+    async def intend(self, now: float) -> CreatePost | None:
+        """None: the hand-over was withdrawn."""
+        at = datetime.fromtimestamp(self.entry.due if self.entry.is_dated else now, UTC)
+        self._sent = await self._file.intend(self.entry, at, self.used, now)
+        self._sent_at = now
+        self._on_step(self.entry.id)
+        return self._sent
+
+    async def repeat(self, now: float) -> None:
+        await self._file.repeat(self.entry, now)
+        self._sent_at = now
+
+    async def set_aside(self) -> None:
+        if self._sent is not None:
+            await self._file.plan_again(self.entry, post_ids=self.entry.post_ids)
+            self._sent = None
+
+    async def lost(self, error: DeliveryUnknownError) -> SentRequest:
+        log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)
+        await self._file.doubt(self.entry)
+        self._on_step(self.entry.id)
+        return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at))
+
+    async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
+        """What is not sent was withdrawn, which is written down already."""
+        if isinstance(result, Stored):
+            ids = self.entry.with_stored(dict(enumerate(result.ids)))
+            await self._end(RowState.STORED, "", ids)
+        elif isinstance(result, Refused):
+            await self._end(RowState.REFUSED, result.text, self.entry.post_ids)
+        elif isinstance(result, TooLate):
+            note = "its date passed before a slot was free"
+            await self._end(RowState.LATE, note, self.entry.post_ids)
+
+    async def _end(self, state: RowState, note: str, ids: tuple[str | None, ...]) -> None:
+        await self._file.end(self.entry, state, note, ids, self._postiz.clock.time())
+
+
+def as_sent(entry: OutboxEntry) -> SentRequest:
+    """The request of a hand-over whose outcome is open."""
+    assert entry.sent is not None  # noqa: S101  (as the file's states promise)
+    refs = tuple(f"{entry.id}.{place}" for place in entry.places)
+    return SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)

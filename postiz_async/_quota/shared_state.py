@@ -1,0 +1,156 @@
+"""What several processes keep in one store. PURE.
+
+A store can fail for one process and not for the next, lose an answer to a change that it made, or
+lose everything. So what a process saw last says little: the others may have spent the rest, and
+without the store nothing is spent.
+
+A state that vanished is written again from what somebody saw last, with one call at a time until
+an answer tells the truth. `lineage` tells it from the one that was lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+from msgspec.structs import replace
+
+from postiz_async import _quota as quota
+from postiz_async._quota import Flight, Ledger
+from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
+from postiz_async.errors import StoreError
+
+__all__ = [
+    "SharedState",
+    "decode",
+    "encode",
+    "not_ahead",
+    "on_this_clock",
+    "reunited",
+    "written_again",
+]
+
+SCHEMA = 3
+
+SAME_CLOCK = 5.0
+"""Seconds by which two looks at one monotonic clock may differ against the wall clock."""
+
+
+class SharedState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a store: the ledger, and by whose clocks its times were taken."""
+
+    schema: int = SCHEMA
+    ledger: Ledger
+    lineage: int
+    """Where its tokens started; another one: the state was lost and made anew."""
+    writer: str = ""
+    """Who wrote it: two processes that make the same change are told apart by it."""
+    boot: str = ""
+    monotonic: float = 0.0
+    wall: float = 0.0
+
+
+class _Version(msgspec.Struct):
+    """What a state of any version says of itself."""
+
+    schema: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SharedState)
+_versions = msgspec.msgpack.Decoder(_Version)
+
+
+# ------------------------------------------------------------------ as bytes
+
+
+def encode(state: SharedState) -> bytes:
+    """A state as bytes for a store."""
+    return _encoder.encode(state)
+
+
+def decode(name: str, value: bytes) -> SharedState:
+    """A state from a store.
+
+    Raises:
+        StoreError: it is none, or one of another version.
+    """
+    try:
+        schema = _versions.decode(value).schema
+        if schema != SCHEMA:
+            raise StoreError(
+                f"The quota's entry {name} was written by another version of this library (schema "
+                f"{schema}, this one knows {SCHEMA}). Nothing is sent; use one version everywhere."
+            )
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"The quota's entry {name} is no state of a quota: {error}. Nothing is sent; delete "
+            "the entry if no other program needs it."
+        ) from None
+
+
+# ------------------------------------------------------------------ lost states, other clocks
+
+
+def written_again(seen: SharedState, lineage: int) -> SharedState:
+    """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
+    ledger = replace(seen.ledger, cap=1, tokens=lineage, accounted=False)
+    return replace(seen, ledger=ledger, lineage=lineage)
+
+
+def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedState:
+    """A state that others made anew, with what we know of the one that was lost.
+
+    Args:
+        seen: the lost state as we saw it last.
+        found: the one in its place.
+        mine: tokens of our calls in flight, which nobody else can know.
+    """
+    ours, theirs = seen.ledger, found.ledger
+    newer = theirs if theirs.read_at >= ours.read_at else ours
+    ledger = replace(
+        newer,
+        accounted=False,
+        cap=1,
+        tokens=theirs.tokens,
+        flights=_flights(ours, theirs, mine),
+        unseen=tuple((Counter(ours.unseen) | Counter(theirs.unseen)).elements()),
+        log=tuple((Counter(ours.log) | Counter(theirs.log)).elements()),
+        blocked_until=max(ours.blocked_until, theirs.blocked_until),
+    )
+    return replace(found, ledger=ledger)
+
+
+def _flights(ours: Ledger, theirs: Ledger, mine: set[int]) -> tuple[Flight, ...]:
+    known = {flight.token for flight in theirs.flights}
+    added = [f for f in ours.flights if f.token in mine and f.token not in known]
+    return tuple(replace(flight, alone=False) for flight in (*theirs.flights, *added))
+
+
+def not_ahead(state: SharedState, now: float) -> SharedState:
+    """A state by the clock of its store, which shows `now` and may have been set back since."""
+    ledger = state.ledger
+    latest = max([ledger.read_at, *(flight.sent for flight in ledger.flights)])
+    if latest <= now + SAME_CLOCK:
+        return state
+    return replace(state, ledger=quota.set_back(ledger, now))
+
+
+def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> SharedState:
+    """A state by the clocks of a host, on the clock that this host has now.
+
+    Each start of a machine begins a new monotonic clock. Where nothing tells one start from the
+    next, the wall clock does: if it went another way than the monotonic one, what was kept is
+    taken up as by a new process, with margins, for the wall clock may have been set.
+    """
+    if boot and state.boot:
+        is_same = boot == state.boot
+    else:
+        is_same = abs((wall - now) - (state.wall - state.monotonic)) < SAME_CLOCK
+    if is_same:
+        return state
+    ledger = state.ledger
+    kept = take_snapshot(ledger, state.monotonic, state.wall)
+    restored = restore_snapshot(kept, now, wall, reserve_slots=ledger.reserve)
+    return replace(state, ledger=replace(restored, tokens=ledger.tokens))

@@ -1,0 +1,92 @@
+"""The quota as users see it. PURE."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._quota import free_slots
+
+if TYPE_CHECKING:
+    from postiz_async._quota import Ledger
+
+__all__ = ["Queued", "Quota", "show"]
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """Calls that wait for a slot, by priority."""
+
+    interactive: int = 0
+    bulk: int = 0
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """The quota of create requests as the client knows it at one moment.
+
+    `limit`, `remaining` and `resets_in` (seconds) are None until a create was answered: reads
+    carry no rate headers, so there is no free look. `remaining` is less the calls in flight.
+    `next_in` is the time in seconds after which a new interactive call could leave, 0 if at once.
+    `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
+    the wall time (seconds since the epoch) of the last change, None if there was none.
+    """
+
+    limit: int | None
+    remaining: int | None
+    resets_in: float | None
+    next_in: float
+    in_flight: int
+    queued: Queued
+    blocked: bool
+    blocked_for: float
+    as_of: float | None
+
+    def __repr__(self) -> str:
+        parts = [f"limit={self.limit}", f"remaining={self.remaining}"]
+        parts += [f"resets_in={_seconds(self.resets_in)}", f"next_in={_seconds(self.next_in)}"]
+        parts += [f"in_flight={self.in_flight}", f"queued={self.queued}"]
+        blocked = f"{_seconds(self.blocked_for)} s" if self.blocked else "no"
+        parts += [f"blocked={blocked}", f"as_of={_moment(self.as_of)}"]
+        return f"Quota({', '.join(parts)})"
+
+    def says_the_same_as(self, other: Quota) -> bool:
+        """Whether nothing happened between the two but time.
+
+        Args:
+            other: another view of the same quota.
+        """
+        return _essence(self) == _essence(other)
+
+
+def show(
+    ledger: Ledger, now: float, *, queued: Queued, next_in: float, as_of: float | None
+) -> Quota:
+    """What a ledger says at `now`, the time of its clock."""
+    current = ledger.window_known and now < ledger.ends_before
+    return Quota(
+        limit=ledger.limit if ledger.limit_read else None,
+        remaining=free_slots(ledger, now) if ledger.limit_read else None,
+        resets_in=ledger.ends_before - now if current else None,
+        next_in=next_in,
+        in_flight=len(ledger.flights),
+        queued=queued,
+        blocked=now < ledger.blocked_until,
+        blocked_for=max(0.0, ledger.blocked_until - now),
+        as_of=as_of,
+    )
+
+
+def _essence(quota: Quota) -> tuple[object, ...]:
+    window = quota.resets_in is None
+    return (quota.limit, quota.remaining, window, quota.in_flight, quota.queued, quota.blocked)
+
+
+def _seconds(value: float | None) -> str:
+    return "None" if value is None else f"{value:.1f}"
+
+
+def _moment(value: float | None) -> str:
+    if value is None:
+        return "None"
+    return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,92 @@
+"""Figures from the networks, and what Postiz told the organisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async._wire.endpoints import CHANNEL_ANALYTICS, LIST_NOTIFICATIONS, POST_ANALYTICS, Call
+from postiz_async.models.insights import Metric, Missing, PostAnalytics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async.models.insights import Notification, NotificationPage
+    from postiz_async.models.integrations import Integration
+
+__all__ = [
+    "Analytics",
+    "Notifications",
+]
+
+
+class Analytics:
+    """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.
+
+    Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
+    """
+
+    def __init__(self, bound: BoundScheduler) -> None:
+        self._bound = bound
+
+    async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
+        """Figures of a channel over the last `days` (7, 30 or 90).
+
+        Empty where the network has none, or where its answer failed. Cached by the server for
+        an hour. Retried: yes. Since v2.18.0.
+
+        Args:
+            channel: the channel or its id.
+            days: how many days back the figures reach.
+
+        Raises:
+            ServerError: also for an unknown channel.
+        """
+        channel_id = channel if isinstance(channel, str) else channel.id
+        call = Call(CHANNEL_ANALYTICS, params={"id": channel_id}, query=(("date", str(days)),))
+        return await self._bound.call(call)
+
+    async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
+        """Figures of a published post. `missing` when its id on the network is not known.
+
+        Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
+
+        Args:
+            post_id: the post's id.
+            days: how many days back the figures reach.
+        """
+        call = Call(POST_ANALYTICS, params={"id": post_id}, query=(("date", str(days)),))
+        answer = await self._bound.call(call)
+        if isinstance(answer, Missing):
+            return PostAnalytics(missing=answer.missing)
+        return PostAnalytics(metrics=answer)
+
+
+class Notifications:
+    """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""
+
+    def __init__(self, bound: BoundScheduler) -> None:
+        self._bound = bound
+
+    async def page(self, number: int = 0) -> NotificationPage:
+        """One page of at most 100, newest first; numbered from 0.
+
+        Args:
+            number: the page, from 0; there are 100 on each.
+
+        Retried: yes. Since v2.18.0.
+        """
+        query = (("page", str(number)),)
+        return await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
+
+    async def iter(self) -> AsyncIterator[Notification]:
+        """All messages, newest first, each once although pages shift when new ones arrive."""
+        seen: set[str] = set()
+        number, more = 0, True
+        while more:
+            page = await self.page(number)
+            for notification in page.notifications:
+                if notification.id not in seen:
+                    seen.add(notification.id)
+                    yield notification
+            number, more = number + 1, page.has_more and bool(page.notifications)

@@ -1,0 +1,207 @@
+"""Walking through the list of posts: long ranges, one post by its id, waiting for a state.
+
+The API has one list and no other way to see a post. It has no pages and no order, and returns a
+repeated post in every answer, once for each occurrence up to the end of the range. It tells the
+state of a post and nothing else; why a network refused one is in a message to the organisation,
+which names the channel or its network in words, but not the post.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._resources.chunks import Chunks
+from postiz_async.errors import APITimeoutError, NotFoundError, PublishError, describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from postiz_async._resources.chunks import ListPosts
+    from postiz_async._scheduler.calls import CallTime
+    from postiz_async.clock import Clock
+    from postiz_async.models.insights import Notification
+    from postiz_async.models.posts import Post
+
+__all__ = [
+    "FIRST_POLL",
+    "LONGEST_POLL",
+    "SEARCHED",
+    "PublishWatcher",
+    "WakeSignal",
+    "around",
+    "find_post",
+    "messages_since",
+    "next_pause",
+    "reason",
+    "walk",
+]
+
+
+FIRST_POLL, LONGEST_POLL = 2.0, 30.0
+"""Seconds between looks at posts that are about to be published; doubled while nothing happens."""
+
+_BEFORE = timedelta(minutes=1)
+"""How much earlier than a post's date its message may be written; clocks differ."""
+
+UNTOLD = "the network refused it; no notification says why"
+
+
+def next_pause(pause: float) -> float:
+    """How long to wait after a look that showed nothing new."""
+    return min(LONGEST_POLL, pause * 2)
+
+
+async def messages_since(
+    notifications: AsyncIterator[Notification], posts: Iterable[Post]
+) -> list[Notification]:
+    """The messages that may be about these posts, newest first.
+
+    Servers before v2.18.0 show none, which is no error.
+    """
+    since = min((post.publish_date for post in posts), default=None)
+    found: list[Notification] = []
+    if since is None:
+        return found
+    try:
+        async for message in notifications:
+            if message.created_at < since - _BEFORE:
+                break
+            found.append(message)
+    except NotFoundError:
+        return []
+    return found
+
+
+def reason(post: Post, messages: Iterable[Notification]) -> str:
+    """Why a network refused a post, in the words of the message that came first after its date.
+
+    Args:
+        post: in the state `ERROR`.
+        messages: see `messages_since`.
+    """
+    channel = post.integration
+    names = [channel.name, channel.provider] if channel is not None else []
+    words = [name.casefold() for name in names if name]
+    about = [
+        message
+        for message in messages
+        if message.created_at >= post.publish_date - _BEFORE and _is_refusal(message, words)
+    ]
+    return min(about, key=lambda message: message.created_at).content if about else UNTOLD
+
+
+def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
+    text = message.content.casefold()
+    return "has been published" not in text and any(name in text for name in names)
+
+
+FIRST_CHUNK = timedelta(days=7)
+"""The length of the first list; the others adapt to the answers."""
+
+SEARCHED = timedelta(days=366)
+"""How far before and after today, or its date, a post is looked for by its id."""
+
+
+SHORTEST_POLL = 1.0
+"""Seconds between looks, however many signals come."""
+
+
+async def walk(
+    list_posts: ListPosts,
+    start: datetime,
+    end: datetime,
+    *,
+    accepts: Callable[[Post], bool],
+    collapse_repeats: bool,
+) -> AsyncIterator[Post]:
+    """The posts of a range in order of date, asked for in chunks of a size that fits."""
+    repeated: set[str] = set()
+    async for chunk, listed in Chunks(first=FIRST_CHUNK).lists(list_posts, start, end):
+        inside = [p for p in listed if chunk.start <= p.publish_date <= chunk.end and accepts(p)]
+        for post in sorted(inside, key=lambda post: (post.publish_date, post.id)):
+            if collapse_repeats and post.interval_in_days is not None:
+                if post.id in repeated:
+                    continue
+                repeated.add(post.id)
+            yield post
+
+
+async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: datetime) -> Post:
+    """The post with this id.
+
+    Raises:
+        NotFoundError: it is not listed in the range.
+    """
+    posts = walk(
+        list_posts, start, end, accepts=lambda post: post.id == post_id, collapse_repeats=True
+    )
+    async for post in posts:
+        return post
+    raise NotFoundError(
+        f"no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+        status_code=404,
+        hint="The list shows neither deleted posts nor parts of threads nor deleted channels.",
+    )
+
+
+def around(moment: float) -> tuple[datetime, datetime]:
+    """The range in which a post is looked for when nobody knows its date."""
+    today = datetime.fromtimestamp(moment, UTC)
+    return today - SEARCHED, today + SEARCHED
+
+
+class WakeSignal:
+    """Wakes everybody who waits for a publication."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Event | None = None
+
+    def give(self) -> None:
+        """Something was published, perhaps."""
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()
+
+    async def wait(self) -> None:
+        """Wait for the next signal."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishWatcher:
+    """Looks at a post until its network has answered."""
+
+    list_posts: ListPosts
+    notifications: Callable[[], AsyncIterator[Notification]]
+    clock: Clock
+    wake: WakeSignal
+
+    async def until_published(self, post_id: str, at: datetime, time: CallTime) -> Post:
+        """The post once it is published; raises what `posts.wait_published` raises."""
+        clock, pause = self.clock, FIRST_POLL
+        while True:
+            post = await find_post(self.list_posts, post_id, at, at)
+            if post.state == "PUBLISHED":
+                return post
+            if post.state == "ERROR":
+                said = await messages_since(self.notifications(), [post])
+                raise PublishError(reason(post, said), post_id=post_id)
+            seconds = max(pause, at.timestamp() - clock.time())
+            if seconds > time.left:
+                await clock.sleep(time.left)
+                after = describe_seconds(time.timeout or 0)
+                raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
+            await self._sleep(clock.monotonic() + seconds)
+            pause = next_pause(pause)
+
+    async def _sleep(self, until: float) -> None:
+        """Sleep until a moment, or until there is a signal; never shorter than it must be."""
+        earliest = self.clock.monotonic() + SHORTEST_POLL
+        with self.clock.move_on_after(until - self.clock.monotonic()):
+            await self.wake.wait()
+        await self.clock.sleep_until(min(earliest, until))

@@ -1,0 +1,111 @@
+"""Which of the posts that were sent is which of those that are listed. PURE.
+
+The server returns a text as its filter left it, and a shortened link in the place of ours.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._content import sanitise
+from postiz_async.errors import InvalidPostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from postiz_async.errors import Marks
+    from postiz_async.models.posts import Post
+
+__all__ = ["assign", "find_posts", "is_on", "same_text", "span_of", "stored_at"]
+
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"https?://\S+")
+
+_NOW_LASTS = timedelta(minutes=15)
+"""How much later than its request a post of type `now` may be stored: a lost request settles in 12
+minutes, and dates of such posts are whole minutes."""
+
+
+def stored_at(post: Post) -> datetime:
+    """The date that is stored; a repeated post is listed with those of its repetitions."""
+    return post.actual_date or post.publish_date
+
+
+def same_text(sent: str, listed: str, *, short_link: bool = False) -> bool:
+    """Whether a listed content is what the server makes of one that was sent.
+
+    Args:
+        sent: as it stood in the request.
+        listed: as the list returns it.
+        short_link: links may have been replaced, so they are not compared.
+    """
+    return sent == listed or _plain(_kept(sent), short_link) == _plain(listed, short_link)
+
+
+def _kept(sent: str) -> str:
+    try:
+        return sanitise(sent)
+    except InvalidPostError:  # no server ever read so much
+        return sent
+
+
+def _plain(text: str, without_links: bool) -> str:  # noqa: FBT001
+    """What a reader sees of it."""
+    if without_links:
+        text = _LINK.sub("", text)
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def is_on(channel_id: str, post: Post) -> bool:
+    """Whether a listed post is on this channel."""
+    return post.integration is not None and post.integration.id == channel_id
+
+
+def assign(
+    places: Iterable[int], posts: Iterable[Post], fits: Callable[[int, Post], bool]
+) -> dict[int, Post]:
+    """A post for each place of a request for which there is one, and no post for two.
+
+    Of posts that fit alike the first place gets the first stored, by the id, as they were sent.
+    """
+    free = sorted({post.id: post for post in posts}.values(), key=_id)
+    found: dict[int, Post] = {}
+    for place in places:
+        at = next((n for n, post in enumerate(free) if fits(place, post)), None)
+        if at is not None:
+            found[place] = free.pop(at)
+    return found
+
+
+def span_of(marks: Marks) -> tuple[datetime, datetime]:
+    """The range of dates in which the posts of a lost request are listed."""
+    if marks.kind == "now":  # the server takes the minute in which it stores them
+        start = marks.date.replace(second=0, microsecond=0)
+        return start, start + _NOW_LASTS
+    return marks.date, marks.date
+
+
+def find_posts(marks: Marks, listed: Iterable[Post]) -> list[Post | None]:
+    """The listed post for each post of a request, in request order; None where there is none."""
+    start, end = span_of(marks)
+    there = (post for post in listed if start <= stored_at(post) <= end)
+    places = range(len(marks.channels))
+    found = assign(places, there, lambda place, post: _fits(marks, place, post))
+    return [found.get(place) for place in places]
+
+
+def _fits(marks: Marks, place: int, post: Post) -> bool:
+    if not is_on(marks.channels[place], post):
+        return False
+    if not marks.contents:
+        return True
+    return same_text(marks.contents[place], post.content, short_link=marks.short_link)
+
+
+def _id(post: Post) -> str:
+    """Ids sort in the order in which posts were stored."""
+    return post.id

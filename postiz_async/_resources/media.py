@@ -1,0 +1,274 @@
+"""Pictures and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
+
+import msgspec
+
+from postiz_async._uploads import (
+    AT_ONCE,
+    STALL_TIMEOUT,
+    URL_SUFFIXES,
+    Progress,
+    UploadOptions,
+    UploadSource,
+    fetch_by_server,
+    is_url,
+    upload,
+    upload_all,
+)
+from postiz_async._uploads.urls import shown
+from postiz_async._wire import encode_body
+from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
+from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
+from postiz_async.models.durations import check_seconds
+from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._uploads import FileFacts, UploadCache
+    from postiz_async.models.media import Media as StoredMedia
+    from postiz_async.models.video import SlidesVideo, Voice
+
+__all__ = ["MediaResource"]
+
+
+class _VideoFunction(msgspec.Struct, rename="camel"):
+    identifier: str
+    function_name: str
+    params: Mapping[str, object]
+
+
+class MediaResource:
+    """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
+
+    def __init__(self, bound: BoundScheduler, uploads: UploadCache) -> None:
+        self._bound = bound
+        self._uploads = uploads
+
+    async def upload(
+        self,
+        source: UploadSource,
+        *,
+        progress: Progress | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> StoredMedia:
+        """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
+
+        The kind is told by the first bytes, never by the name, and what the server would refuse
+        is not sent. The rest is streamed. There is no time limit while bytes move.
+
+        A URL is fetched by the server if that can and will (https, a suffix such as `.png`);
+        else it is streamed through this process, which connects to public addresses only and
+        follows five redirects at most.
+
+        Retried: yes, as long as the source can be rewound: paths, bytes, files, URLs; not pipes
+        and iterators. There is no call that lists or deletes media, so a repetition may leave an
+        unused copy behind. Since v1.11.1.
+
+        Args:
+            source: a path; bytes; a binary file, from where it stands; an async file, such as
+                FastAPI's `UploadFile`; an async iterator of bytes; a URL as text.
+            progress: called with the bytes sent so far and in all (None while not known); it
+                begins again at 0 when an upload is repeated. Not called for what the server
+                fetches or was uploaded before.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
+
+        Raises:
+            InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
+            UploadError: the source failed or changed on its way, or the URL could not be
+                fetched, or not fast enough (1 KiB a second); nothing was stored.
+            ConfigurationError: `stall_timeout` is no number of seconds.
+        """
+        options = UploadOptions(
+            progress=progress,
+            reuse=reuse,
+            cache=Path(cache) if cache is not None else None,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+        )
+        return await upload(self._bound, source, options=options, uploads=self._uploads)
+
+    @overload
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[False] = ...,
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia]: ...
+
+    @overload
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[True],
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia | Exception]: ...
+
+    async def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = AT_ONCE,
+        return_exceptions: bool = False,
+        progress: Callable[[int, int, int | None], object] | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> list[StoredMedia] | list[StoredMedia | Exception]:
+        """Upload several, a few at a time; equal contents and equal URLs only once.
+
+        A failure ends nothing but its own upload. What was uploaded is remembered, so calling
+        again with the same sources uploads only what failed.
+
+        Args:
+            sources: what `upload` takes: paths, URLs, bytes, files or streams.
+            concurrency: how many at a time.
+            return_exceptions: put the errors in the places of their sources instead of raising.
+            progress: called with the place of a source, and its bytes sent and in all.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
+
+        Returns:
+            The media in the order of the sources.
+
+        Raises:
+            ExceptionGroup: of all that failed, after the others have ended. A note on each error
+                names its source.
+        """
+        check_seconds("stall_timeout", stall_timeout)
+        options = UploadOptions(
+            reuse=reuse,
+            cache=Path(cache) if cache is not None else None,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+            hash_first=True,
+        )
+        fetched: dict[str, StoredMedia] = {}
+
+        async def one(place: int, source: UploadSource) -> StoredMedia:
+            tell = None if progress is None else partial(progress, place)
+            return await self._once(source, replace(options, progress=tell), fetched)
+
+        results = await upload_all(list(sources), one, concurrency=concurrency)
+        failed = [each for each in results if isinstance(each, Exception)]
+        if failed and not return_exceptions:
+            raise ExceptionGroup(f"{len(failed)} of {len(results)} uploads failed", failed)
+        return results
+
+    async def _once(
+        self, source: UploadSource, options: UploadOptions, fetched: dict[str, StoredMedia]
+    ) -> StoredMedia:
+        """Upload something; of URLs that are equal the first, which the others wait for."""
+        if not options.reuse or not isinstance(source, str) or not is_url(source):
+            return await upload(self._bound, source, options=options, uploads=self._uploads)
+        bound = self._bound.begun()
+        async with AsyncExitStack() as stack:
+            turn = stack.enter_async_context(self._uploads.turn(source))
+            await bound.time.bounded(turn, f"another upload of {shown(source)} had ended")
+            if source not in fetched:
+                fetched[source] = await upload(bound, source, options=options)
+            return fetched[source]
+
+    async def upload_inspected(self, facts: FileFacts) -> StoredMedia:
+        """Upload a file that was looked at before; for other parts of this package.
+
+        Args:
+            facts: what the look told.
+
+        Raises:
+            UploadError: it is not what it was; nothing was stored.
+        """
+        return await upload(self._bound, facts.path, facts=facts)
+
+    async def upload_from_url(self, url: str) -> StoredMedia:
+        """Let the server fetch a picture or video from a public https address.
+
+        The server's download has no time limit of its own; this call ends after 10 minutes.
+        Retried: yes. Since v2.8.0.
+
+        Args:
+            url: a public https address.
+
+        Raises:
+            InvalidPostError: the path of the URL does not end in a suffix that the server takes.
+            BadRequestError: the server could not fetch it, or it is of the wrong kind.
+        """
+        if not url.partition("?")[0].endswith(URL_SUFFIXES):
+            suffixes = " ".join(sorted(URL_SUFFIXES))
+            message = f"{shown(url)!r} does not end in one of {suffixes} (lower case)"
+            raise InvalidPostError([Problem("url", message)])
+        return await fetch_by_server(self._bound, url)
+
+    async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
+        """Generate a video; costs a credit of the plan and may take half an hour.
+
+        A proxy may cut the connection long before; the server then goes on, spends the credit
+        and stores a video that no call can list. Retried: never. Since v1.64.0.
+
+        Args:
+            video: what is to be made, such as `SlidesVideo`.
+
+        Raises:
+            PlanLimitError: there is no credit left.
+            BadRequestError: the generator is not available, or the prompt was rejected.
+        """
+        kind = "veo3" if isinstance(video, Veo3Video) else "image-text-slides"
+        body = VideoRequest(type=kind, output=video.output, custom_params=video.custom_params)
+        return await self._bound.call(Call(GENERATE_VIDEO, body=encode_body(body)))
+
+    async def video_function(
+        self, identifier: str, function: str, params: Mapping[str, object] | None = None
+    ) -> object:
+        """Ask a video generator something; the answer is whatever JSON it gives.
+
+        Args:
+            identifier: the kind of video, such as `image-text-slides`.
+            function: the name of its function, such as `loadVoices`.
+            params: its arguments, as that function wants them; None: none.
+
+        Retried: yes. Since v1.64.0.
+        """
+        body = _VideoFunction(identifier, function, params or {})
+        return await self._bound.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
+
+    async def voices(self) -> list[Voice]:
+        """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""
+        answer = await self.video_function("image-text-slides", "loadVoices")
+        try:
+            return msgspec.convert(answer, VoiceList).voices
+        except msgspec.ValidationError as error:
+            raise UnexpectedAnswerError(f"The list of voices cannot be read: {error}.") from error

@@ -1,0 +1,45 @@
+"""A local model of a Postiz server, to develop and test against.
+
+In memory, without a network:
+
+    async with Sandbox(api_key="sandbox", clock=JumpingClock()) as sandbox:
+        sandbox.add_integration("mastodon")
+        headers = {"authorization": "sandbox"}
+        request = HttpRequest("GET", "/public/v1/integrations", headers=headers)
+        response = await sandbox.handle(request)
+
+`postiz_async._sandbox.http.serve` serves it over HTTP on loopback, and
+`postiz_async._sandbox.faults` lists what can go wrong on demand. The sandbox is an island: of the
+client it imports only the clock, so that the two cannot share a mistake.
+"""
+
+from postiz_async._sandbox.faults import Fault, FaultKind
+from postiz_async._sandbox.messages import (
+    ConnectionLost,
+    FormError,
+    HttpRequest,
+    Response,
+    UploadedFile,
+)
+from postiz_async._sandbox.rows import CustomerRow, IntegrationRow, MediaRow
+from postiz_async._sandbox.server import Sandbox
+from postiz_async._sandbox.state import Organization
+from postiz_async._sandbox.views import CreateRecord, StoredPost, ThreadRow
+
+__all__ = [
+    "ConnectionLost",
+    "CreateRecord",
+    "CustomerRow",
+    "Fault",
+    "FaultKind",
+    "FormError",
+    "HttpRequest",
+    "IntegrationRow",
+    "MediaRow",
+    "Organization",
+    "Response",
+    "Sandbox",
+    "StoredPost",
+    "ThreadRow",
+    "UploadedFile",
+]

@@ -1,0 +1,231 @@
+"""Faults: what goes wrong between a client and a server, on demand.
+
+=============== ======== ============== ====================================================
+kind            counted  work done      what the client sees
+=============== ======== ============== ====================================================
+drop_answer     yes      at once        the connection breaks
+hang            later    later          nothing for `delay` seconds, then the answer
+late_work       yes      later          nothing for `delay` seconds, then the answer
+late_answer     yes      at once        nothing for `delay` seconds, then the answer
+reset           no       no             the connection breaks at once
+error_before    if 500   no             `status`, below 501 from the server, else from a proxy
+error_after     yes      at once        the same
+stop            yes      `after_items`  500 from the server
+empty_401       no       no             401 without a body, as when the key look-up fails
+html            no       no             200 and a page instead of JSON
+strip_headers   yes      at once        the answer without its X-RateLimit headers
+=============== ======== ============== ====================================================
+
+A client that gives up during a delay does not stop the work.
+
+On a command line a fault is its kind and what else is to be said of it, see `read_fault`:
+`drop_answer:20%:route=create_post`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
+
+from postiz_async._sandbox.messages import (
+    ConnectionLost,
+    HttpError,
+    Response,
+    internal_error,
+    key_lookup_failed,
+)
+
+if TYPE_CHECKING:
+    import random
+
+    from postiz_async.clock import Clock
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "after_handler",
+    "before_authentication",
+    "before_handler",
+    "read_fault",
+]
+
+FaultKind = Literal[
+    "drop_answer",
+    "hang",
+    "late_work",
+    "late_answer",
+    "reset",
+    "error_before",
+    "error_after",
+    "stop",
+    "empty_401",
+    "html",
+    "strip_headers",
+]
+
+_FIRST_OF_PROXIES = 501
+_RATE_HEADERS = "x-ratelimit-"
+_PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    route: str | None = None
+    times: int | None = 1
+    probability: float = 1.0
+    delay: float = 0.0
+    status: int = 500
+    after_items: int = 0
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(_Options):
+    """One kind of fault and when it strikes.
+
+    Attributes:
+        kind: What happens; see the table of this module.
+        route: Name of the operation, as `create_post`; None for all.
+        times: How often it strikes before it is used up; None for ever.
+        probability: Chance to strike at a request that fits.
+        delay: Seconds that late things are late.
+        status: Status of an error.
+        after_items: Posts that are stored before a stop.
+        half: A stop also stores the next post, without its comments and its publishing job.
+    """
+
+    kind: FaultKind
+
+
+def read_fault(text: str) -> Fault:
+    """A fault as it is written on a command line.
+
+    The kind, then in any order, with colons between: a percentage, how likely it strikes a
+    request that fits; `half`; and `route=`, `times=`, `delay=`, `status=`, `after_items=`.
+    Without `times=` it strikes for ever.
+
+    Raises:
+        ValueError: it cannot be read; the text says why.
+    """
+    kind, *words = text.split(":")
+    if kind not in get_args(FaultKind):
+        raise ValueError(f"there is no kind {kind!r}; say {', '.join(get_args(FaultKind))}")
+    given: dict[str, object] = {"kind": kind, "times": None}
+    for word in words:
+        name, is_named, value = word.partition("=")
+        if word.endswith("%"):
+            given["probability"] = _percent(word)
+        elif is_named and name in _NAMES:
+            given[name] = value
+        elif word == "half":
+            given["half"] = True
+        else:
+            raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
+    try:
+        return msgspec.convert(given, Fault, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+_NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})
+_KNOWN = " ".join(f"{name}=" for name in _NAMES)
+
+
+def _percent(word: str) -> float:
+    percent = float(word[:-1])
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{word} is not a probability; say 0% to 100%")
+    return percent / 100
+
+
+class Faults:
+    """The faults that are set up. At most one strikes a request: the first that fits.
+
+    Attributes:
+        struck: How often each kind struck.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.struck: Counter[str] = Counter()
+        self._rng = rng
+        self._left: dict[int, tuple[Fault, int | None]] = {}
+        self._count = 0
+
+    def add(self, fault: Fault) -> None:
+        """Set up a fault, behind those that are set up already."""
+        self._left[self._count] = (fault, fault.times)
+        self._count += 1
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self._left.clear()
+
+    @property
+    def pending(self) -> tuple[Fault, ...]:
+        """The faults that are not used up."""
+        return tuple(fault for fault, _ in self._left.values())
+
+    def draw(self, route: str) -> Fault | None:
+        """The fault that strikes a request to this route."""
+        for number, (fault, left) in self._left.items():
+            if fault.route not in {None, route} or self._rng.random() >= fault.probability:
+                continue
+            if left == 1:
+                del self._left[number]
+            elif left is not None:
+                self._left[number] = (fault, left - 1)
+            self.struck[fault.kind] += 1
+            return fault
+        return None
+
+
+async def before_authentication(fault: Fault, clock: Clock) -> None:
+    """Strike before the server looks at the key."""
+    if fault.kind == "hang":
+        await clock.sleep(fault.delay)
+    elif fault.kind == "reset":
+        raise ConnectionLost("reset before the work")
+    elif fault.kind == "error_before" and fault.status >= _FIRST_OF_PROXIES:
+        raise HttpError(_page(fault.status))
+    elif fault.kind == "empty_401":
+        raise key_lookup_failed()
+    elif fault.kind == "html":
+        raise HttpError(_page(200))
+
+
+async def before_handler(fault: Fault, clock: Clock) -> None:
+    """Strike when the request is counted and nothing is done yet."""
+    if fault.kind == "late_work":
+        await clock.sleep(fault.delay)
+    elif fault.kind == "error_before":
+        raise internal_error()
+
+
+async def after_handler(fault: Fault, clock: Clock, response: Response) -> Response:
+    """Strike when the work is done; returns the answer that leaves."""
+    if fault.kind == "drop_answer":
+        raise ConnectionLost("the answer was lost")
+    if fault.kind == "late_answer":
+        await clock.sleep(fault.delay)
+    elif fault.kind == "error_after":
+        if fault.status >= _FIRST_OF_PROXIES:
+            return _page(fault.status)
+        error = internal_error().response
+        return Response(error.status, (*_rate_headers(response), *error.headers), error.body)
+    elif fault.kind == "strip_headers":
+        rate_headers = _rate_headers(response)
+        headers = tuple(each for each in response.headers if each not in rate_headers)
+        return Response(response.status, headers, response.body)
+    return response
+
+
+def _rate_headers(response: Response) -> tuple[tuple[str, str], ...]:
+    return tuple(each for each in response.headers if each[0].lower().startswith(_RATE_HEADERS))
+
+
+def _page(status: int) -> Response:
+    return Response(status, (("Content-Type", "text/html; charset=utf-8"),), _PAGE)

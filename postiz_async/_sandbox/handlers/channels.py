@@ -1,0 +1,240 @@
+"""Channels: list, connect, delete, find a time, and what their networks want to be told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from postiz_async._sandbox.messages import (
+    Response,
+    internal_error,
+    json_response,
+    plain,
+    plan_limit,
+)
+from postiz_async._sandbox.rules.fields import as_mapping
+from postiz_async._sandbox.rules.formats import iso, naive_iso
+from postiz_async._sandbox.rules.networks import Network, network_in
+from postiz_async._sandbox.rules.post import longest_text
+from postiz_async._sandbox.rules.settings import schema_of
+from postiz_async._sandbox.text.json import write_json
+
+if TYPE_CHECKING:
+    from postiz_async._sandbox.rows import IntegrationRow, Release
+    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+
+__all__ = [
+    "delete_integration",
+    "find_slot",
+    "get_connect_url",
+    "get_integration_settings",
+    "is_connected",
+    "list_groups",
+    "list_integrations",
+    "trigger_integration_tool",
+]
+
+
+_DAY = 86_400_000
+_MINUTE = 60_000
+_SINCE_GROUP_FILTER = (2, 21, 9)
+
+
+async def is_connected(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
+    """Says that the key works, nothing else."""
+    return json_response(200, {"connected": True})
+
+
+async def list_integrations(state: SandboxState, call: ReceivedCall) -> Response:
+    """The channels, or those of one group."""
+    group = call.request.query_value("group")
+    if not state.settings.release.since(_SINCE_GROUP_FILTER):
+        group = None
+    if isinstance(group, list):  # the database cannot look for that
+        raise internal_error()
+    integrations = call.organization.live_integrations()
+    return json_response(200, [_entry(each) for each in integrations if _is_in(each, group)])
+
+
+def _is_in(integration: IntegrationRow, group: str | None) -> bool:
+    return not group or (integration.customer is not None and integration.customer.id == group)
+
+
+def _entry(integration: IntegrationRow) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "id": integration.id,
+        "name": integration.name,
+        "identifier": integration.provider,
+        "picture": integration.picture,
+        "disabled": integration.disabled,
+        "profile": integration.profile,
+    }
+    if integration.customer is not None:
+        entry["customer"] = {"id": integration.customer.id, "name": integration.customer.name}
+    return entry
+
+
+async def list_groups(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape for all
+    """The groups of channels."""
+    groups = call.organization.customers.values()
+    return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
+
+
+async def find_slot(state: SandboxState, call: ReceivedCall) -> Response:
+    """The earliest posting time of the channel at which nobody has a post."""
+    integration = call.organization.live_integration(call.params["id"])
+    if integration is None or integration.disabled or not integration.posting_times:
+        # the server searches day after day without an end
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+    day = state.now // _DAY * _DAY
+    while True:
+        for minutes in sorted(integration.posting_times):
+            slot = day + minutes * _MINUTE
+            if slot > state.now and not call.organization.posts.live_at(slot):
+                return json_response(200, {"date": naive_iso(slot)})
+        day += _DAY
+
+
+_STATE_LENGTH = 6
+_TOKEN_LIFE = 10 * 365 * 86_400_000
+
+
+async def get_connect_url(state: SandboxState, call: ReceivedCall) -> Response:
+    """Where a user goes to connect a channel; for some networks a state and no address."""
+    _check_plan(state, call)
+    provider = call.params["integration"]
+    network = network_in(state.settings.release, provider)
+    if network is None:
+        raise plain(400, "Integration not allowed")
+    token = state.ids.letters(_STATE_LENGTH)
+    if provider == "wrapcast":
+        return json_response(200, {"url": f"sandbox||{token}"})
+    if not network.is_oauth:
+        return json_response(200, {"url": token})
+    back = quote(f"{state.settings.host}/integrations/social/{provider}", safe="")
+    url = f"https://{provider}.example/oauth?client_id=sandbox&redirect_uri={back}&state={token}"
+    return json_response(200, {"url": url})
+
+
+def _check_plan(state: SandboxState, call: ReceivedCall) -> None:
+    allowed = call.organization.channels_allowed
+    refreshed = call.request.query_value("refresh")
+    if allowed is None or (
+        isinstance(refreshed, str) and refreshed in call.organization.integrations
+    ):
+        return
+    if len(call.organization.live_integrations()) >= allowed:
+        raise plan_limit("channels", "add more channels", state.settings.host)
+
+
+async def delete_integration(state: SandboxState, call: ReceivedCall) -> Response:
+    """Delete a channel and its posts; doing it again is fine."""
+    integration = call.organization.integrations.get(call.params["id"])
+    if integration is None:
+        raise internal_error()
+    deleted = msgspec.structs.replace(integration, deleted_at=state.now, updated_at=state.now)
+    call.organization.integrations[integration.id] = deleted
+    for post in list(call.organization.posts):
+        if post.integration_id == integration.id and post.deleted_at is None:
+            gone = msgspec.structs.replace(post, deleted_at=state.now, has_job=False)
+            call.organization.posts.put(gone)
+    return json_response(200, _row(call.organization, deleted))
+
+
+def _posting_times(integration: IntegrationRow) -> str:
+    times = ", ".join(write_json({"time": time}) for time in integration.posting_times)
+    return f"[{times}]"
+
+
+def _row(organization: Organization, integration: IntegrationRow) -> dict[str, object]:
+    """The whole row, secrets included, as the database has it."""
+    customer = integration.customer
+    deleted_at = integration.deleted_at
+    return {
+        "id": integration.id,
+        "internalId": integration.internal_id,
+        "organizationId": organization.id,
+        "name": integration.name,
+        "picture": integration.picture,
+        "providerIdentifier": integration.provider,
+        "type": "social",
+        "token": f"token-of-{integration.id}",
+        "disabled": integration.disabled,
+        "tokenExpiration": iso(integration.created_at + _TOKEN_LIFE),
+        "refreshToken": f"refresh-token-of-{integration.id}",
+        "profile": integration.profile,
+        "deletedAt": None if deleted_at is None else iso(deleted_at),
+        "createdAt": iso(integration.created_at),
+        "updatedAt": iso(integration.updated_at),
+        "inBetweenSteps": False,
+        "refreshNeeded": integration.refresh_needed,
+        "postingTimes": _posting_times(integration),
+        "customInstanceDetails": None,
+        "customerId": None if customer is None else customer.id,
+        "rootInternalId": None,
+        "additionalSettings": integration.additional_settings,
+    }
+
+
+_SINCE_NOT_FOUND = (2, 21, 9)
+
+
+async def get_integration_settings(state: SandboxState, call: ReceivedCall) -> Response:
+    """Longest text, settings and look-ups of the channel's network."""
+    integration = call.organization.live_integration(call.params["id"])
+    if integration is None:
+        if not state.settings.release.since(_SINCE_NOT_FOUND):
+            raise internal_error()
+        raise plain(404, "Integration not found")
+    network = network_in(state.settings.release, integration.provider)
+    if network is None:
+        output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
+    else:
+        output = _describe(integration, network, state.settings.release)
+    return json_response(200, {"output": output})
+
+
+def _describe(integration: IntegrationRow, network: Network, release: Release) -> dict[str, object]:
+    tools = [
+        {
+            "methodName": name,
+            "description": f"Look-up {name}",
+            "dataSchema": [
+                {"key": key, "type": "string", "description": f"Text for {key}"} for key in keys
+            ],
+        }
+        for name, keys in network.tools.items()
+    ]
+    return {
+        "rules": network.advice,
+        "maxLength": longest_text(network, integration, {}, release),
+        "settings": schema_of(network.fields_in(release))
+        if network.describes_settings
+        else "No additional settings required",
+        "tools": tools,
+    }
+
+
+async def trigger_integration_tool(state: SandboxState, call: ReceivedCall) -> Response:
+    """Look something up at the channel's network."""
+    integration = call.organization.live_integration(call.params["id"])
+    if call.body is None:
+        raise internal_error()
+    if integration is None:
+        raise plain(404, "Integration not found")
+    network = network_in(state.settings.release, integration.provider)
+    if network is None:
+        raise plain(404, "Integration provider not found")
+    name = as_mapping(call.body).get("methodName")
+    if not isinstance(name, str) or name not in network.tools:
+        raise plain(404, "Tool not found")
+    if integration.refresh_needed:
+        raise plain(401, "Channel disconnected due to expired token")
+    if integration.failure is not None:
+        raise plain(500, "Unexpected error")
+    found = [{"id": str(number), "name": f"{name} {number}"} for number in (1, 2)]
+    return json_response(201, {"output": found})

@@ -1,0 +1,120 @@
+"""Numbers about channels and posts, and the list of what happened.
+
+The numbers are made up, and the same again for the same question.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response
+from postiz_async._sandbox.rules.fields import to_number
+from postiz_async._sandbox.rules.formats import day_of, iso
+from postiz_async._sandbox.rules.networks import NETWORKS, Network
+
+if TYPE_CHECKING:
+    from postiz_async._sandbox.rows import IntegrationRow
+    from postiz_async._sandbox.state import ReceivedCall, SandboxState
+
+__all__ = [
+    "get_analytics",
+    "get_post_analytics",
+    "list_notifications",
+]
+
+
+_DAY = 86_400_000
+_LABELS = ("Impressions", "Likes", "Comments")
+_SEVERAL = 90
+
+
+async def get_analytics(state: SandboxState, call: ReceivedCall) -> Response:
+    """Numbers of a channel, day by day."""
+    integration = call.organization.live_integration(call.params["integration"])
+    if integration is None:
+        raise internal_error()
+    if "channel" not in _network(integration).analytics or integration.refresh_needed:
+        return json_response(200, [])
+    return json_response(200, _series(state, call, integration.id, _days(call)))
+
+
+async def get_post_analytics(state: SandboxState, call: ReceivedCall) -> Response:
+    """Numbers of a published post, as of today."""
+    post = call.organization.posts.get(call.params["postId"])
+    if post is None or post.deleted_at is not None or post.release_id is None:
+        return json_response(200, [])
+    if post.release_id == "missing":
+        return json_response(200, {"missing": True})
+    integration = call.organization.integrations[post.integration_id]
+    if "post" not in _network(integration).analytics:
+        return json_response(200, [])
+    return json_response(200, _series(state, call, post.id, 1))
+
+
+def _network(integration: IntegrationRow) -> Network:
+    return NETWORKS.get(integration.provider, Network(0))
+
+
+def _days(call: ReceivedCall) -> int:
+    days = to_number(call.request.query_value("date"))
+    return min(days, _SEVERAL) if isinstance(days, int) and days > 0 else 0
+
+
+def _series(
+    state: SandboxState, call: ReceivedCall, key: str, days: int
+) -> list[dict[str, object]]:
+    today = state.now // _DAY * _DAY
+    dates = [day_of(today - back * _DAY) for back in reversed(range(days))]
+    return [
+        {
+            "label": label,
+            "percentageChange": 5,
+            "data": [
+                {"total": str(_total(f"{call.organization.id}{key}{label}{date}")), "date": date}
+                for date in dates
+            ],
+        }
+        for label in _LABELS
+    ]
+
+
+def _total(text: str) -> int:
+    return zlib.crc32(text.encode()) % 1000
+
+
+_LIMIT = 100
+_NUMBER = re.compile(r"\s*([+-]?\d+)")
+
+
+async def list_notifications(state: SandboxState, call: ReceivedCall) -> Response:  # noqa: ARG001 - one shape
+    """A page of notifications, newest first."""
+    page = _page(call.request.query_value("page"))
+    newest_first = call.organization.notifications[::-1]
+    shown = newest_first[page * _LIMIT : (page + 1) * _LIMIT]
+    entries = [
+        {
+            "id": each.id,
+            "content": each.content,
+            "link": each.link,
+            "createdAt": iso(each.created_at),
+        }
+        for each in shown
+    ]
+    answer: dict[str, object] = {"notifications": entries, "total": len(newest_first)}
+    answer |= {"page": page, "limit": _LIMIT}
+    return json_response(200, answer | {"hasMore": (page + 1) * _LIMIT < len(newest_first)})
+
+
+def _page(text: str | list[str] | None) -> int:
+    """Read the number that the text begins with; of several texts, the first."""
+    if text is None:
+        return 0
+    found = _NUMBER.match(text if isinstance(text, str) else text[0])
+    if found is None:
+        raise invalid(["page must be a number conforming to the specified constraints"])
+    page = int(found[1])
+    if page < 0:
+        raise invalid(["page must not be less than 0"])
+    return page

@@ -1,0 +1,173 @@
+"""Uploads, and videos made by the server."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from postiz_async._sandbox.messages import (
+    FormError,
+    Response,
+    bad_request,
+    internal_error,
+    invalid,
+    json_response,
+    plain,
+    plan_limit,
+    status_only,
+)
+from postiz_async._sandbox.rows import MediaRow
+from postiz_async._sandbox.rules.fields import MISSING, as_mapping, defined, is_list, to_text
+from postiz_async._sandbox.rules.files import FileKind, kind_of
+from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_media_extension
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+
+__all__ = [
+    "generate_video",
+    "store_media",
+    "upload",
+    "upload_from_url",
+    "video_function",
+]
+
+
+_PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
+
+
+async def upload(state: SandboxState, call: ReceivedCall) -> Response:
+    """Store the file of a multipart form."""
+    file = call.request.file
+    if isinstance(file, FormError):
+        raise bad_request(file.message)
+    if file is None or not file.filename:
+        raise plain(400, "No file provided")
+    if file.field != "file":
+        raise bad_request(f"Unexpected field - {file.field}")
+    kind = kind_of(file.head)
+    if kind is None:
+        raise bad_request("Unsupported file type.")
+    if file.size > kind.limit:
+        raise bad_request(f"File size exceeds the maximum allowed size of {kind.limit} bytes.")
+    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
+
+
+async def upload_from_url(state: SandboxState, call: ReceivedCall) -> Response:
+    """Fetch a file from the part of the internet that the sandbox was given."""
+    url = to_text(as_mapping(call.body).get("url", MISSING))
+    messages = _violations(state, url)
+    if messages:
+        raise invalid(messages)
+    file = state.remote_files.get(str(url))
+    if file is None:
+        raise plain(400, "Failed to fetch URL")
+    kind = kind_of(file.head)
+    if kind is None:
+        raise plain(400, "Unsupported file type.")
+    if file.size > kind.limit:
+        raise plain(400, "File is too large.")
+    return store_media(state, call.organization, kind, file.size, file.sha256, file.head)
+
+
+def _violations(state: SandboxState, url: object) -> list[str]:
+    absent = defined("url", url)
+    messages = list(absent)
+    if not has_media_extension(url):
+        messages.append(EXTENSION_RULE)
+    if absent:
+        messages.append("url must be a string")
+    # a host is public when the sandbox has a file of it; there is no other internet
+    origins = {known.split("/", 3)[2] for known in state.remote_files}
+    scheme, _, rest = str(url).partition("://")
+    if scheme != "https" or rest.partition("/")[0] not in origins:
+        messages.append(_PUBLIC)
+    return messages
+
+
+def store_media(
+    state: SandboxState,
+    organization: Organization,
+    kind: FileKind,
+    size: int,
+    sha256: str,
+    head: bytes = b"",
+) -> Response:
+    """Give a file a name and a place, and answer with them."""
+    name = f"{state.ids.file_name()}.{kind.extension}"
+    folder = day_of(state.now).replace("-", "/")
+    path = f"{state.settings.host}/uploads/{folder}/{name}"
+    media = MediaRow(state.ids.uuid(), name, path, size, sha256)
+    organization.media[media.id] = media
+    state.measure(path, head)
+    answer = {"id": media.id, "name": media.name, "originalName": None, "path": media.path}
+    return json_response(201, answer | {"thumbnail": None, "alt": None})
+
+
+_OUTPUTS = ("vertical", "horizontal")
+_SECONDS = 30.0
+_MOST_IMAGES = 3
+_SLIDES = "image-text-slides"
+
+
+async def generate_video(state: SandboxState, call: ReceivedCall) -> Response:
+    """Make a video; the answer comes when it is there."""
+    body = as_mapping(call.body)
+    messages = _video_violations(state, body)
+    messages = messages or _violations_of_params(body)
+    if messages:
+        raise invalid(messages)
+    credits_left = call.organization.video_credits
+    if credits_left is not None:
+        if credits_left == 0:
+            raise plan_limit("generated videos", "generate more videos", state.settings.host)
+        call.organization.video_credits = credits_left - 1
+    await state.clock.sleep(_SECONDS)
+    digest = hashlib.sha256(call.request.body).hexdigest()
+    return store_media(state, call.organization, FileKind("mp4"), size=1024**2, sha256=digest)
+
+
+def _video_violations(state: SandboxState, body: Mapping[str, object]) -> list[str]:
+    messages: list[str] = []
+    types = state.settings.video_types
+    if body.get("type") not in types:
+        messages.append(f"type must be any of: {', '.join(types)}")
+    if body.get("output") not in _OUTPUTS:
+        messages.append(f"output must be one of the following values: {', '.join(_OUTPUTS)}")
+    return messages
+
+
+def _violations_of_params(body: Mapping[str, object]) -> list[str]:
+    video_type, params = body["type"], as_mapping(body.get("customParams"))
+    messages: list[str] = []
+    if video_type == _SLIDES and not isinstance(params.get("voice"), str):
+        messages.append("voice must be a string")
+    if not isinstance(params.get("prompt"), str):
+        messages.append("prompt must be a string")
+    if video_type == _SLIDES:
+        return messages
+    images = params.get("images")
+    if not is_list(images) or len(images) > _MOST_IMAGES:
+        messages.append(f"images must contain no more than {_MOST_IMAGES} elements")
+    if not is_list(images):
+        messages.append("images must be an array")
+    return messages
+
+
+async def video_function(state: SandboxState, call: ReceivedCall) -> Response:
+    """Look something up for a video."""
+    body = as_mapping(call.body)
+    names = ("identifier", "functionName")
+    messages = [f"{name} must be a string" for name in names if not isinstance(body.get(name), str)]
+    if messages:
+        raise invalid(messages)
+    if body["identifier"] not in {_SLIDES, "veo3"}:
+        raise internal_error()
+    if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):
+        raise status_only(400, f"Function {body['functionName']} not found on video instance")
+    if _SLIDES not in state.settings.video_types:  # the generator of the videos names them
+        raise internal_error()
+    voice = {"id": "v1", "name": "Anna", "preview_url": "https://voices.example/anna.mp3"}
+    return json_response(201, {"voices": [voice]})

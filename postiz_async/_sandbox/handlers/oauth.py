@@ -1,0 +1,181 @@
+"""OAuth: apps, the consent of a user, codes and tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from postiz_async._sandbox.messages import (
+    HttpError,
+    Response,
+    invalid,
+    json_response,
+    key_lookup_failed,
+    status_only,
+)
+from postiz_async._sandbox.rules.fields import (
+    MISSING,
+    as_mapping,
+    defined,
+    is_list,
+    required_text,
+    to_text,
+)
+from postiz_async._sandbox.state import AuthorizationCode, OAuthApp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async._sandbox.messages import HttpRequest
+    from postiz_async._sandbox.state import SandboxState
+
+__all__ = ["authorize", "describe", "exchange_token", "register"]
+
+_SCOPE = "mcp:read mcp:write"
+_CODE_LIFE = 600_000
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _error(status: int, error: str, description: str | None = None) -> HttpError:
+    body = {"error": error}
+    if description is not None:
+        body["error_description"] = description
+    return HttpError(json_response(status, body))
+
+
+async def describe(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+    """What the consent page shows about an app."""
+    client_id = request.query_value("client_id")
+    messages = required_text("client_id", MISSING if client_id is None else client_id)
+    if request.query_value("response_type") != "code":
+        messages.append("response_type must be one of the following values: code")
+    if messages:
+        raise invalid(messages)
+    app = _app(state, client_id)
+    redirect_url = app.redirect_url(request.query_value("redirect_uri"))
+    app.check_challenge(request.query_value("code_challenge"))
+    shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
+    answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
+    token = request.query_value("state")
+    return json_response(200, answer if token is None else answer | {"state": token})
+
+
+def _app(state: SandboxState, client_id: object) -> OAuthApp:
+    app = state.oauth.apps.get(str(client_id))
+    if app is None:
+        raise status_only(400, "Invalid client_id")
+    return app
+
+
+async def authorize(state: SandboxState, request: HttpRequest, body: object) -> Response:
+    """The answer of a user, sent by the consent page with the user's session."""
+    session = request.headers.get("auth")
+    organization = next((each for each in state.organizations if each.session == session), None)
+    if organization is None:
+        raise key_lookup_failed()
+    given = as_mapping(body)
+    app = _app(state, given.get("client_id"))
+    redirect_url = app.redirect_url(_text(given, "redirect_uri"))
+    app.check_challenge(given.get("code_challenge"))
+    answer: dict[str, str] = {"error": "access_denied"}
+    if given.get("action") == "approve":
+        # a new consent ends the former token at once, before the new code is even exchanged
+        state.oauth.revoke(app.client_id, organization)
+        code = state.ids.letters(32)
+        state.oauth.codes[code] = AuthorizationCode(
+            app, organization, state.now + _CODE_LIFE, _text(given, "code_challenge"), redirect_url
+        )
+        answer = {"code": code}
+    token = _text(given, "state")
+    if token is not None:
+        answer["state"] = token
+    return json_response(201, {"redirect": f"{redirect_url}?{urlencode(answer)}"})
+
+
+def _text(body: Mapping[str, object], name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) else None
+
+
+async def exchange_token(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+    """A token for a code."""
+    given = as_mapping(body)
+    names = ("grant_type", "code", "client_id")
+    messages = [
+        message
+        for name in names
+        for message in required_text(name, to_text(given.get(name, MISSING)))
+    ]
+    if messages:
+        raise invalid(messages)
+    if given["grant_type"] != "authorization_code":
+        raise _error(400, "unsupported_grant_type")
+    app = state.oauth.apps.get(str(given["client_id"]))
+    if app is None or app.client_secret != _text(given, "client_secret"):
+        raise _error(401, "invalid_client")
+    code = state.oauth.codes.get(str(given["code"]))
+    if code is None or code.app is not app:
+        raise _error(400, "invalid_grant")
+    _check_code(state, given, code)
+    del state.oauth.codes[str(given["code"])]
+    token = f"pos_{state.ids.letters(40)}"
+    state.oauth.tokens[token] = (app.client_id, code.organization)
+    answer = {"id": code.organization.id, "cus": None, "access_token": token}
+    return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
+
+
+def _check_code(state: SandboxState, given: Mapping[str, object], code: AuthorizationCode) -> None:
+    if code.expires < state.now:
+        raise _error(400, "invalid_grant", "Code has expired")
+    if code.app.client_secret is not None:
+        return
+    if _text(given, "redirect_uri") != code.redirect_url:
+        raise _error(400, "invalid_grant", "redirect_uri does not match the authorization request")
+    digest = hashlib.sha256((_text(given, "code_verifier") or "").encode()).digest()
+    if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != code.challenge:
+        raise _error(400, "invalid_grant", "Invalid code_verifier")
+
+
+async def register(state: SandboxState, request: HttpRequest, body: object) -> Response:  # noqa: ARG001 - one shape
+    """Register a public client."""
+    given = as_mapping(body)
+    uris = given.get("redirect_uris", MISSING)
+    if not is_list(uris) or not uris:
+        raise invalid(
+            [
+                *defined("redirect_uris", uris),
+                "each value in redirect_uris must be a URL address",
+                "redirect_uris should not be empty",
+                "redirect_uris must be an array",
+            ]
+        )
+    redirect_urls = tuple(map(str, uris))
+    if not all(map(_is_safe, redirect_urls)):
+        raise _error(
+            400,
+            "invalid_redirect_uri",
+            "redirect_uris must use https (http is allowed for loopback only)",
+        )
+    name = _text(given, "client_name") or "Client"
+    client_id = f"pcd_{state.ids.letters(32)}"
+    state.oauth.apps[client_id] = OAuthApp(
+        client_id=client_id, client_secret=None, name=name, redirect_urls=redirect_urls
+    )
+    answer: dict[str, object] = {
+        "client_id": client_id,
+        "client_id_issued_at": state.now // 1000,
+        "client_name": name,
+        "redirect_uris": redirect_urls,
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "scope": _SCOPE,
+    }
+    return json_response(201, answer)
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK

@@ -1,0 +1,311 @@
+"""Reading, changing and deleting posts, and looking for what a platform made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from postiz_async._sandbox.messages import (
+    Response,
+    bad_request,
+    internal_error,
+    invalid,
+    json_response,
+    not_found,
+)
+from postiz_async._sandbox.publishing import store_post
+from postiz_async._sandbox.rows import HEAD
+from postiz_async._sandbox.rules.fields import (
+    as_mapping,
+    defined,
+    is_list,
+    is_mapping,
+    optional_text,
+    to_text,
+)
+from postiz_async._sandbox.rules.formats import is_iso8601, iso, naive_iso, read_date
+from postiz_async._sandbox.rules.networks import network_in
+from postiz_async._sandbox.rules.post import EMPTY, PostContext, PostEntry, broken_rule, is_empty
+from postiz_async._sandbox.rules.settings import converted
+from postiz_async._sandbox.text.json import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async._sandbox.rows import PostRow
+    from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
+
+__all__ = [
+    "change_status",
+    "delete_group",
+    "delete_post",
+    "get_missing",
+    "list_posts",
+    "update_release_id",
+    "update_settings",
+]
+
+
+_DAY = 86_400_000
+_SINCE_GROUP_IS_LISTED = (1, 60, 0)
+_SINCE_RELEASE_ID_IS_LISTED = (2, 13, 0)
+_SINCE_CREATION_METHOD_IS_LISTED = (2, 21, 8)
+_SINCE_DELETE_ANSWERS_ERROR = (2, 12, 0)
+
+
+async def list_posts(state: SandboxState, call: ReceivedCall) -> Response:
+    """Posts of a range of time, and every repeated post."""
+    start, end = _range(call)
+    customer = cast("str | None", call.request.query_value("customer"))  # a list was refused
+    posts = call.organization.posts
+    entries = [
+        _entry(state, call.organization, post)
+        for post in posts.live_roots_between(start, end)
+        if post.interval is None and _is_listed(call.organization, post, customer)
+    ]
+    for post in posts.live_repeated():
+        if _is_listed(call.organization, post, customer):
+            entries += _occurrences(state, call.organization, post, end)
+    return json_response(200, {"posts": entries})
+
+
+def _range(call: ReceivedCall) -> tuple[int, int]:
+    names = ("startDate", "endDate")
+    values = [call.request.query_value(name) for name in names]
+    messages = [
+        f"{name} must be a valid ISO 8601 date string"
+        for name, value in zip(names, values, strict=True)
+        if not is_iso8601(value)
+    ]
+    messages += optional_text("customer", call.request.query_value("customer"))
+    if messages:
+        raise invalid(messages)
+    start, end = (read_date(cast("str", value)) for value in values)
+    if start is None or end is None:
+        raise internal_error()
+    return start, end
+
+
+def _is_listed(organization: Organization, post: PostRow, customer: str | None) -> bool:
+    integration = organization.live_integration(post.integration_id)
+    if integration is None:
+        return False
+    if not customer:
+        return True
+    return integration.customer is not None and integration.customer.id == customer
+
+
+def _occurrences(
+    state: SandboxState, organization: Organization, post: PostRow, end: int
+) -> Iterable[dict[str, object]]:
+    """One copy for each repetition up to `end`, those before the asked range included."""
+    step = (post.interval or 1) * _DAY
+    entry = _entry(state, organization, post) | {"actualDate": iso(post.date)}
+    for date in range(post.date, end + 1, step):
+        yield entry | {"publishDate": iso(date)}
+
+
+def _entry(state: SandboxState, organization: Organization, post: PostRow) -> dict[str, object]:
+    release = state.settings.release
+    integration = organization.integrations[post.integration_id]
+    entry: dict[str, object] = {
+        "id": post.id,
+        "content": post.content,
+        "publishDate": iso(post.date),
+        "releaseURL": post.release_url,
+    }
+    if release.since(_SINCE_RELEASE_ID_IS_LISTED):
+        entry["releaseId"] = post.release_id
+    entry |= {"state": post.state, "intervalInDays": post.interval}
+    if release.since(_SINCE_GROUP_IS_LISTED):
+        entry["group"] = post.group
+    if release.since(_SINCE_CREATION_METHOD_IS_LISTED):
+        entry["creationMethod"] = post.creation_method
+    if release.since(HEAD):
+        entry["settings"] = post.settings
+    entry["tags"] = [{"tag": _tag(organization, tag_id)} for tag_id in post.tags]
+    entry["integration"] = {
+        "id": integration.id,
+        "providerIdentifier": integration.provider,
+        "name": integration.name,
+        "picture": integration.picture,
+    }
+    return entry
+
+
+def _tag(organization: Organization, tag_id: str) -> dict[str, object]:
+    tag = organization.tags[tag_id]
+    return {
+        "id": tag.id,
+        "name": tag.name,
+        "color": tag.color,
+        "orgId": organization.id,
+        "deletedAt": None,
+        "createdAt": iso(tag.created_at),
+        "updatedAt": iso(tag.created_at),
+    }
+
+
+async def delete_post(state: SandboxState, call: ReceivedCall) -> Response:
+    """Delete a post with its comments, found by the id of any of them."""
+    post = call.organization.posts.get(call.params["id"])
+    if post is None or post.deleted_at is not None:
+        raise internal_error()
+    _soft_delete(state, call.organization, post.group)
+    if state.settings.release.since(_SINCE_DELETE_ANSWERS_ERROR):
+        return json_response(200, {"error": True})
+    return json_response(200, {"id": post.parent_id or post.id})
+
+
+async def delete_group(state: SandboxState, call: ReceivedCall) -> Response:
+    """Delete everything with a group; an unknown one is fine."""
+    _soft_delete(state, call.organization, call.params["group"])
+    return json_response(200, {"error": True})
+
+
+def _soft_delete(state: SandboxState, organization: Organization, group: str) -> None:
+    for post in organization.posts.live_in_group(group):
+        organization.posts.put(
+            msgspec.structs.replace(post, deleted_at=state.now, updated_at=state.now, has_job=False)
+        )
+
+
+_STATES = {"draft": "DRAFT", "schedule": "QUEUE"}
+_LISTS_MISSING = {"tiktok", "tiktok-business"}
+
+
+async def change_status(state: SandboxState, call: ReceivedCall) -> Response:
+    """Make a post a draft, or schedule it, even when it is published or deleted."""
+    status = as_mapping(call.body).get("status")
+    new_state = _STATES.get(status) if isinstance(status, str) else None
+    if new_state is None:
+        raise invalid(["status must be one of the following values: draft, schedule"])
+    post = call.organization.posts.get(call.params["id"])
+    if post is None:
+        raise bad_request("Post not found")
+    changed = msgspec.structs.replace(
+        post, state=new_state, has_job=new_state == "QUEUE", updated_at=state.now
+    )
+    store_post(state, call.organization, changed)
+    return json_response(200, {"id": post.id, "state": new_state})
+
+
+async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
+    """Merge settings into those of a post that is not published yet."""
+    given = as_mapping(call.body).get("settings")
+    if not is_mapping(given):
+        raise invalid([*defined("settings", given), "settings must be an object"])
+    post = _changeable(state, call)
+    merged = {**as_mapping(read_json(post.settings)), **given}
+    merged["__type"] = call.organization.integrations[post.integration_id].provider
+    message = _broken_rule(state, call.organization, post, merged)
+    if message is not None:
+        channel = call.organization.integrations[post.integration_id]
+        raise bad_request(f"{channel.name}: {message}")
+    # the repetition is lost on the way, as on the server
+    changed = msgspec.structs.replace(
+        post, settings=write_json(merged), interval=None, updated_at=state.now
+    )
+    call.organization.posts.put(changed)
+    return json_response(200, {"postId": post.id, "publishDate": naive_iso(post.date)})
+
+
+def _broken_rule(
+    state: SandboxState, organization: Organization, post: PostRow, merged: dict[str, object]
+) -> str | None:
+    """What is wrong with a post that has these settings."""
+    rows = [post, *organization.posts.comments_of(post)]
+    entries = [PostEntry(row.content, _images(row)) for row in rows]
+    if any(map(is_empty, entries)):
+        return EMPTY
+    if post.state == "DRAFT":
+        return None
+    channel, release = organization.integrations[post.integration_id], state.settings.release
+    network = network_in(release, channel.provider)
+    if network is None:
+        raise internal_error()
+    settings = converted(merged, network.fields_in(release))
+    context = PostContext(channel, network, release, state.pictures)
+    return broken_rule(settings, entries, context, "The maximum characters is {}")
+
+
+def _images(post: PostRow) -> list[object]:
+    images = read_json(post.image)
+    return images if is_list(images) else []
+
+
+def _changeable(state: SandboxState, call: ReceivedCall) -> PostRow:
+    post = call.organization.posts.get(call.params["id"])
+    if post is None or post.deleted_at is not None:
+        raise not_found("Post not found")
+    if post.parent_id is not None:
+        raise bad_request("This id belongs to a comment, pass the id of the main post")
+    if post.state not in {"QUEUE", "DRAFT"}:
+        raise bad_request(
+            "Only scheduled posts that were not published yet (or drafts) can be updated"
+        )
+    if post.state == "QUEUE" and post.date < state.now:
+        raise bad_request("The publish time of this post already passed, it cannot be updated")
+    return post
+
+
+async def update_release_id(state: SandboxState, call: ReceivedCall) -> Response:
+    """Say which item of the platform a post became, where the server does not know it."""
+    given = as_mapping(call.body)
+    text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
+    post = call.organization.posts.get(call.params["id"])
+    if post is None or post.release_id != "missing":
+        raise internal_error()
+    release_id = "null" if text is None else str(text)
+    changed = msgspec.structs.replace(post, release_id=release_id, updated_at=state.now)
+    call.organization.posts.put(changed)
+    return json_response(200, _row(call.organization, changed))
+
+
+def _row(organization: Organization, post: PostRow) -> dict[str, object]:
+    """The whole row, as the database has it."""
+    row: dict[str, object] = {
+        "id": post.id,
+        "state": post.state,
+        "publishDate": iso(post.date),
+        "organizationId": organization.id,
+        "integrationId": post.integration_id,
+        "content": post.content,
+        "delay": post.delay,
+        "group": post.group,
+        "title": None,
+        "description": None,
+        "parentPostId": post.parent_id,
+        "releaseId": post.release_id,
+        "releaseURL": post.release_url,
+        "settings": post.settings,
+        "image": post.image,
+    }
+    row |= dict.fromkeys(("submittedForOrderId", "submittedForOrganizationId"))
+    row |= {
+        "approvedSubmitForOrder": "NO",
+        "creationMethod": post.creation_method,
+        "lastMessageId": None,
+        "intervalInDays": post.interval,
+        "error": post.error,
+        "createdAt": iso(post.created_at),
+        "updatedAt": iso(post.updated_at),
+        "deletedAt": None if post.deleted_at is None else iso(post.deleted_at),
+    }
+    return row
+
+
+async def get_missing(state: SandboxState, call: ReceivedCall) -> Response:
+    """Items of the channel that the post may have become."""
+    post = call.organization.posts.get(call.params["id"])
+    if post is None or post.release_id != "missing":
+        return json_response(200, [])
+    integration = call.organization.integrations[post.integration_id]
+    if integration.provider not in _LISTS_MISSING:
+        return json_response(200, [])
+    items = [
+        {"id": f"7{post.date}{number:06d}", "url": f"{state.settings.host}/covers/{number}.jpeg"}
+        for number in range(1, 4)
+    ]
+    return json_response(200, items)

@@ -1,0 +1,240 @@
+"""Serving a sandbox over HTTP: API, forms, and routes for tests of another process.
+
+The only module of the sandbox that needs aiohttp. Of an uploaded file only the beginning is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import anyio
+from aiohttp import ClientError, ClientSession, ClientTimeout, MultipartReader, web
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict
+
+from postiz_async._sandbox.messages import (
+    ConnectionLost,
+    FormError,
+    HttpRequest,
+    Response,
+    UploadedFile,
+    compress,
+    json_response,
+)
+from postiz_async._sandbox.pipeline import BODY_LIMIT
+from postiz_async.clock import AcceleratedClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from aiohttp import BodyPartReader, StreamReader
+
+    from postiz_async._sandbox.server import Sandbox
+
+__all__ = [
+    "Served",
+    "control",
+    "read_form",
+    "serve",
+]
+
+
+_HEAD = 8 * 1024
+"""Bytes that are kept of a file."""
+
+_CHUNK = 64 * 1024
+
+
+async def read_form(
+    headers: Mapping[str, str], content: StreamReader
+) -> UploadedFile | FormError | None:
+    """The file of a form, what is wrong with the form, or None where no file is in it.
+
+    Args:
+        headers: Headers of the request, one of which names the boundary.
+        content: The body.
+    """
+    try:
+        reader = MultipartReader(headers, content)
+    except ValueError:
+        return FormError("Multipart: Boundary not found")
+    file: UploadedFile | None = None
+    try:
+        while (part := await reader.next()) is not None:
+            if isinstance(part, MultipartReader) or not part.filename:
+                continue
+            if file is not None:
+                return FormError(f"Unexpected field - {_decode(part.name)}")
+            file = await _read_file(part)
+    except (HttpProcessingError, ValueError, RuntimeWarning):  # where warnings are made errors
+        return FormError("Multipart: Unexpected end of form")
+    return file
+
+
+async def _read_file(part: BodyPartReader) -> UploadedFile:
+    digest, size, head = hashlib.sha256(), 0, b""
+    while not part.at_eof():
+        chunk = await part.read_chunk(_CHUNK)
+        digest.update(chunk)
+        size += len(chunk)
+        head += chunk[: _HEAD - len(head)]
+    name, filename = _decode(part.name), _decode(part.filename)
+    return UploadedFile(name, filename, size, digest.hexdigest(), head)
+
+
+def _decode(name: str | None) -> str:
+    """A name with U+FFFD for each byte that is not UTF-8; aiohttp keeps it as a surrogate."""
+    return (name or "").encode(errors="surrogateescape").decode(errors="replace")
+
+
+def control(sandbox: Sandbox, path: str) -> Response:
+    """Answer a request below `/sandbox/`."""
+    if path == "/sandbox/clock":
+        return json_response(200, _clock(sandbox))
+    if path == "/sandbox/state":
+        return json_response(200, _counts(sandbox))
+    if path == "/sandbox/posts":
+        return json_response(200, {"posts": sandbox.posts})
+    if path == "/sandbox/faults":
+        return json_response(200, {"struck": sandbox.faults.struck})
+    return json_response(404, {"msg": "the sandbox has no such page"})
+
+
+def _clock(sandbox: Sandbox) -> dict[str, float]:
+    """What another process needs to show the same time."""
+    clock = sandbox.clock
+    if isinstance(clock, AcceleratedClock):
+        anchor = clock.anchor
+        return {"speed": clock.speed, "real": anchor.real, "shown": anchor.shown}
+    return {"speed": 1.0, "real": time.time(), "shown": clock.time()}
+
+
+def _counts(sandbox: Sandbox) -> dict[str, int]:
+    return {
+        "posts": len(sandbox.posts),
+        "requests": sandbox.requests,
+        "creates": len(sandbox.creates),
+        "refusals": sandbox.refusals,
+        "uploads": len(sandbox.uploads),
+    }
+
+
+_KEEP_ALIVE = 5.0
+_WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A sandbox that is reachable.
+
+    Attributes:
+        url: Root of the server, without the path of the API.
+        api_url: What a client takes as its base URL.
+    """
+
+    url: str
+    api_url: str
+
+
+@asynccontextmanager
+async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[Served]:
+    """Serve a sandbox until the block ends.
+
+    Args:
+        sandbox: What to serve; its paths of uploaded files begin with the address from now on.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+    """
+    runner = web.AppRunner(
+        _application(sandbox),
+        access_log=None,
+        keepalive_timeout=_KEEP_ALIVE,
+        auto_decompress=False,
+        shutdown_timeout=0.1,
+    )
+    await runner.setup()
+    webhooks = asyncio.create_task(_call_webhooks(sandbox))
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        address = runner.addresses[0]
+        url = f"http://{address[0]}:{address[1]}"
+        sandbox.host = url
+        prefix = "/api" if sandbox.base == "container" else ""
+        yield Served(url, f"{url}{prefix}/public/v1")
+    finally:
+        webhooks.cancel()
+        try:
+            with anyio.CancelScope(shield=True):
+                await runner.cleanup()
+        finally:
+            await asyncio.wait([webhooks])
+            if not webhooks.cancelled():
+                webhooks.result()  # raises what stopped it
+
+
+async def _call_webhooks(sandbox: Sandbox) -> None:
+    """Publish in time and call webhooks; nobody looks at their answers, as on the server."""
+    async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session:
+        while True:
+            for delivery in sandbox.take_deliveries():
+                headers = {"Content-Type": "application/json"}
+                with suppress(ClientError, TimeoutError):
+                    async with session.post(delivery.url, data=delivery.body, headers=headers):
+                        pass
+            await sandbox.wait_for_publication()
+
+
+def _application(sandbox: Sandbox) -> web.Application:
+    async def answer(http_request: web.Request) -> web.StreamResponse:
+        if http_request.path.startswith("/sandbox/"):
+            return _to_http(control(sandbox, http_request.path))
+        try:
+            request = await _from_http(http_request)
+            response = await sandbox.handle(request)
+        except (ConnectionLost, ConnectionResetError):  # of a fault, or of a client that gave up
+            if http_request.transport is not None:
+                http_request.transport.abort()
+            return web.Response()  # goes nowhere
+        return _to_http(compress(request, response))
+
+    application = web.Application(client_max_size=0)
+    application.router.add_route("*", "/{path:.*}", answer)
+    application.on_response_prepare.append(_hide_framework)
+    return application
+
+
+async def _hide_framework(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
+
+
+def _to_http(response: Response) -> web.Response:
+    connection = (("Connection", "keep-alive"), ("Keep-Alive", f"timeout={_KEEP_ALIVE:.0f}"))
+    headers = CIMultiDict((*response.headers, *connection))
+    return web.Response(status=response.status, headers=headers, body=response.body)
+
+
+async def _from_http(http_request: web.Request) -> HttpRequest:
+    headers = {name.lower(): value for name, value in http_request.headers.items()}
+    request = HttpRequest(
+        method=http_request.method,
+        path=http_request.rel_url.raw_path,
+        query=tuple(http_request.rel_url.query.items()),
+        headers=headers,
+    )
+    if request.media_type == "multipart/form-data":
+        return replace(request, file=await read_form(http_request.headers, http_request.content))
+    return replace(request, body=await _read_body(http_request))
+
+
+async def _read_body(http_request: web.Request) -> bytes:
+    """Read to the end, but keep no more than it takes to see that a body is too large."""
+    kept = bytearray()
+    async for chunk in http_request.content.iter_chunked(_CHUNK):
+        kept += chunk[: BODY_LIMIT + 1 - len(kept)]
+    return bytes(kept)

@@ -1,0 +1,286 @@
+"""Requests and responses without any framework, and what all answers and errors have in common."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import msgspec
+
+from postiz_async._sandbox.text.json import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "ConnectionLost",
+    "FormError",
+    "HttpError",
+    "HttpRequest",
+    "Response",
+    "UploadedFile",
+    "bad_request",
+    "compress",
+    "empty_response",
+    "internal_error",
+    "invalid",
+    "json_response",
+    "key_lookup_failed",
+    "not_found",
+    "plain",
+    "plan_limit",
+    "post_refused",
+    "preflight",
+    "status_only",
+    "unknown_route",
+    "wrap",
+]
+
+
+class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect
+    """The connection broke before an answer came; nothing says whether the request was handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """One file of a multipart form, without its bytes.
+
+    Attributes:
+        field: Name of the form field.
+        filename: Name that the client gave; without one the part is not a file.
+        size: Number of bytes.
+        sha256: Digest of all bytes, in hex.
+        head: The first bytes, enough to tell the type.
+    """
+
+    field: str
+    filename: str
+    size: int
+    sha256: str
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FormError:
+    """A multipart form that cannot be read; the text is for the client."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as it arrives.
+
+    Attributes:
+        method: In upper case.
+        path: As sent, with its percent escapes.
+        query: Decoded pairs in their order.
+        headers: By lower-case name.
+        body: The bytes sent, at most a little more than the server accepts; empty for forms.
+        file: The file of a multipart form, or what is wrong with the form.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    file: UploadedFile | FormError | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query, as messages quote it."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def query_value(self, name: str) -> str | list[str] | None:
+        """The value of a query parameter; when it is repeated, all of them."""
+        values = [value for key, value in self.query if key == name]
+        return values if len(values) > 1 else next(iter(values), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response as it leaves."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, whatever the case of its name."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    def json(self) -> object:
+        """The body, decoded."""
+        return msgspec.json.decode(self.body)
+
+
+def json_response(status: int, value: object) -> Response:
+    """A response with a JSON body."""
+    content_type = ("Content-Type", "application/json; charset=utf-8")
+    try:
+        body = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
+        body = write_json(value).encode()
+    return Response(status, (content_type,), body)
+
+
+def empty_response(status: int, *headers: tuple[str, str]) -> Response:
+    """A response without a body and without a content type."""
+    return Response(status, headers)
+
+
+_EXPOSED = "reload,onboarding,activate,x-copilotkit-runtime-client-gql-version"
+_COMPRESS_FROM = 1024
+
+
+def preflight(request: HttpRequest) -> Response:
+    """What a browser is told before it sends a request of another origin's page."""
+    allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
+    asked = request.headers.get("access-control-request-headers")
+    if asked is not None:
+        allowed.append(("Access-Control-Allow-Headers", asked))
+    return empty_response(204, *allowed, ("Content-Length", "0"))
+
+
+def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:
+    """Add the headers that all responses of the API have.
+
+    Args:
+        request: What was asked.
+        response: The response so far.
+        now: Seconds since the epoch.
+        front_end: The origin whose pages may read the response.
+    """
+    headers = [("X-Powered-By", "Express")]
+    if request.headers.get("origin") == front_end:
+        headers.append(("Access-Control-Allow-Origin", front_end))
+    tag = entity_tag(response.body)
+    unchanged = _is_unchanged(request, response, tag)
+    has_body = bool(response.body) and not unchanged
+    headers += [
+        ("Vary", "Origin, Accept-Encoding" if has_body else "Origin"),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Expose-Headers", _EXPOSED),
+    ]
+    headers += [each for each in response.headers if not unchanged or each[0] != "Content-Type"]
+    if has_body:
+        headers.append(("Content-Length", str(len(response.body))))
+    if response.body:
+        headers.append(("ETag", tag))
+    headers.append(("Date", formatdate(now, usegmt=True)))
+    body = response.body if has_body and request.method != "HEAD" else b""
+    return Response(304 if unchanged else response.status, tuple(headers), body)
+
+
+def entity_tag(body: bytes) -> str:
+    """The weak tag of a body: its length and the start of its digest."""
+    digest = base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest())
+    return f'W/"{len(body):x}-{digest[:27].decode()}"'
+
+
+def _is_unchanged(request: HttpRequest, response: Response, tag: str) -> bool:
+    known = request.headers.get("if-none-match")
+    if known is None or request.method not in {"GET", "HEAD"} or response.status != 200:
+        return False
+    return known == "*" or tag in {each.strip() for each in known.split(",")}
+
+
+def compress(request: HttpRequest, response: Response) -> Response:
+    """Compress a body that is worth it, when the client accepts it."""
+    accepted = request.headers.get("accept-encoding", "").lower()
+    if len(response.body) < _COMPRESS_FROM:
+        return response
+    if "gzip" in accepted:
+        encoding, body = "gzip", gzip.compress(response.body, 6)
+    elif "deflate" in accepted:
+        encoding, body = "deflate", zlib.compress(response.body, 6)
+    else:
+        return response
+    headers = [each for each in response.headers if each[0] != "Content-Length"]
+    return Response(response.status, (*headers, ("Content-Encoding", encoding)), body)
+
+
+_REASONS = {400: "Bad Request", 404: "Not Found"}
+
+
+class HttpError(Exception):
+    """Ends the handling of a request with this response."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+def plain(status: int, text: str) -> HttpError:
+    """Shape E1, of authentication and most hand-written errors."""
+    return HttpError(json_response(status, {"msg": text}))
+
+
+def _reasoned(status: int, message: str | Sequence[str]) -> HttpError:
+    body = {"message": message, "error": _REASONS[status], "statusCode": status}
+    return HttpError(json_response(status, body))
+
+
+def bad_request(message: str) -> HttpError:
+    """Shape E2 with status 400."""
+    return _reasoned(400, message)
+
+
+def not_found(message: str) -> HttpError:
+    """Shape E2 with status 404."""
+    return _reasoned(404, message)
+
+
+def invalid(messages: Sequence[str]) -> HttpError:
+    """Shape E3: every violation of the field rules at once."""
+    return _reasoned(400, messages)
+
+
+def status_only(status: int, message: str) -> HttpError:
+    """Shape E4: a status and a text, without a reason."""
+    return HttpError(json_response(status, {"statusCode": status, "message": message}))
+
+
+def post_refused(provider: str, name: str, message: str) -> HttpError:
+    """Shape E5: a rule of the provider is broken; `name` is the channel's."""
+    body = {"statusCode": 400, "provider": provider, "name": name, "message": message}
+    return HttpError(json_response(400, body))
+
+
+def plan_limit(what: str, deed: str, host: str) -> HttpError:
+    """Shape E6: the plan is used up."""
+    message = (
+        f"You have reached the maximum number of {what} for your subscription. "
+        f"Please upgrade your subscription to {deed}."
+    )
+    body = {"statusCode": 402, "message": message, "url": f"{host}/billing"}
+    return HttpError(json_response(402, body))
+
+
+def key_lookup_failed() -> HttpError:
+    """Shape E7: the look-up of the key failed, and the server says 401 without a body."""
+    cookie = "auth=; Max-Age=-1; Path=/; HttpOnly; Secure; SameSite=None"
+    return HttpError(empty_response(401, ("Set-Cookie", cookie), ("logout", "true")))
+
+
+def internal_error() -> HttpError:
+    """Shape E8: an exception that nobody handled."""
+    return status_only(500, "Internal server error")
+
+
+def unknown_route(method: str, target: str) -> HttpError:
+    """Shape E9."""
+    return _reasoned(404, f"Cannot {method} {target}")

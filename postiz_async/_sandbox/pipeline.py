@@ -1,0 +1,232 @@
+"""The order in which a request is handled: body, route, key, limit, plan, and then the handler."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from postiz_async._sandbox.faults import (
+    Faults,
+    after_handler,
+    before_authentication,
+    before_handler,
+)
+from postiz_async._sandbox.messages import (
+    HttpError,
+    HttpRequest,
+    Response,
+    bad_request,
+    internal_error,
+    plain,
+    plan_limit,
+    status_only,
+    unknown_route,
+)
+from postiz_async._sandbox.publishing import catch_up
+from postiz_async._sandbox.router import OpenRoute, Route, find_route
+from postiz_async._sandbox.rules.fields import is_list
+from postiz_async._sandbox.state import ReceivedCall
+from postiz_async._sandbox.text.json import MalformedJSONError, read_json
+from postiz_async._sandbox.views import CreateRecord
+
+if TYPE_CHECKING:
+    from postiz_async._sandbox.state import Organization, SandboxState
+    from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
+
+__all__ = [
+    "BODY_LIMIT",
+    "Pipeline",
+    "Tally",
+    "is_parsed",
+    "read_body",
+]
+
+
+BODY_LIMIT = 102_400
+"""Bytes of a body that is parsed, after decompression."""
+
+_FORM = "application/x-www-form-urlencoded"
+_CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
+_CODECS = {
+    "utf-8": "utf-8",
+    "utf-16": "utf-16-le",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+}
+
+
+def is_parsed(request: HttpRequest) -> bool:
+    """Whether the server looks at a body of this type at all."""
+    return request.media_type in {"application/json", _FORM}
+
+
+def read_body(request: HttpRequest) -> object:
+    """Decode the body.
+
+    Returns:
+        The decoded JSON, the fields of a form, or None where there is nothing to read.
+
+    Raises:
+        HttpError: The body is too large, in an unknown charset, or malformed.
+    """
+    if not is_parsed(request) or not request.body:
+        return None
+    data = _inflate(request)
+    if len(data) > BODY_LIMIT:
+        raise status_only(413, "request entity too large")
+    text = data.decode(_codec(request), errors="replace")
+    if request.media_type == _FORM:
+        return dict(parse_qsl(text, keep_blank_values=True))
+    try:
+        return read_json(text)
+    except MalformedJSONError as error:
+        raise bad_request(str(error)) from error
+    except RecursionError as error:
+        raise internal_error() from error
+
+
+def _inflate(request: HttpRequest) -> bytes:
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        return request.body
+    if encoding not in {"gzip", "deflate"}:
+        raise status_only(415, f'unsupported content encoding "{encoding}"')
+    # 32 lets zlib see by itself whether the stream has a gzip or a zlib header
+    inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+    try:
+        return inflater.decompress(request.body, BODY_LIMIT + 1)
+    except zlib.error as error:
+        raise bad_request(str(error)) from error
+
+
+def _codec(request: HttpRequest) -> str:
+    found = _CHARSET.search(request.headers.get("content-type", ""))
+    charset = found.group(1).lower() if found else "utf-8"
+    if charset not in _CODECS:
+        raise status_only(415, f'unsupported charset "{charset.upper()}"')
+    return _CODECS[charset]
+
+
+_CREATED = 201
+_TOO_MANY = 429
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted so far."""
+
+    requests: int = 0
+    refusals: int = 0
+    creates: list[CreateRecord] = field(default_factory=list[CreateRecord])
+
+
+class Pipeline:
+    """Answers requests, one after another or many at a time."""
+
+    def __init__(self, state: SandboxState, throttle: Throttle, faults: Faults) -> None:
+        self._state = state
+        self._throttle = throttle
+        self._faults = faults
+        self.tally = Tally()
+
+    async def answer(self, request: HttpRequest, path: str) -> Response:
+        """Answer a request to `path`, as the backend sees it.
+
+        Raises:
+            ConnectionLost: A fault made the answer disappear.
+        """
+        try:
+            body = read_body(request)
+            found = find_route(self._state.settings.release, request.method, path)
+            if found is None:
+                raise unknown_route(request.method, request.target)
+            route, params = found
+            return await self._serve(request, path, route, params, body)
+        except HttpError as error:
+            return error.response
+
+    async def _serve(
+        self,
+        request: HttpRequest,
+        path: str,
+        route: Route | OpenRoute,
+        params: dict[str, str],
+        body: object,
+    ) -> Response:
+        fault = self._faults.draw(route.name)
+        if fault is not None:
+            await before_authentication(fault, self._state.clock)
+        if isinstance(route, OpenRoute):
+            return await route.handler(self._state, request, body)
+        organization = self._authenticate(request)
+        decision = self._count(request, path, route, organization)
+        if decision is not None and not decision.allowed:
+            return self._refuse(route, decision)
+        call = ReceivedCall(request, organization, params, body, fault)
+        response = await self._handle(route, call)
+        if route.name == "create_post":
+            self._record(response)
+        if decision is not None:
+            headers = (*decision.headers, *response.headers)
+            response = Response(response.status, headers, response.body)
+        if fault is not None:
+            response = await after_handler(fault, self._state.clock, response)
+        return response
+
+    def _authenticate(self, request: HttpRequest) -> Organization:
+        key = request.headers.get("authorization", "")
+        if not key:
+            raise plain(401, "No API Key found")
+        if key.startswith("pos_"):
+            organization = self._state.oauth.organization_of(key)
+        else:
+            known = (each for each in self._state.organizations if each.api_key == key)
+            organization = next(known, None)
+        if organization is None:
+            kind = "OAuth token" if key.startswith("pos_") else "API key"
+            raise plain(401, f"Invalid {kind}")
+        if not organization.subscribed:
+            raise plain(401, "No subscription found")
+        return organization
+
+    def _count(
+        self, request: HttpRequest, path: str, route: Route, organization: Organization
+    ) -> ThrottleDecision | None:
+        """Count the request where its route is limited."""
+        if not self._state.settings.release.throttles(request.method, path):
+            return None
+        # the monotonic clock: the counter of a real server knows nothing of our wall clock
+        now = self._state.clock.monotonic()
+        return self._throttle.hit(f"{route.name}-{organization.id}", now)
+
+    def _refuse(self, route: Route, decision: ThrottleDecision) -> Response:
+        self.tally.refusals += 1
+        response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
+        if route.name == "create_post":
+            self._record(response)
+        return Response(response.status, (*decision.headers, *response.headers), response.body)
+
+    async def _handle(self, route: Route, call: ReceivedCall) -> Response:
+        try:
+            if call.fault is not None:
+                await before_handler(call.fault, self._state.clock)
+            catch_up(self._state)
+            if route.name == "create_post":
+                self._check_plan(call.organization)
+            return await route.handler(self._state, call)
+        except HttpError as error:
+            return error.response
+
+    def _check_plan(self, organization: Organization) -> None:
+        allowed = organization.posts_per_month
+        if allowed is not None and len(organization.posts.live_roots()) >= allowed:
+            raise plan_limit("posts", "add more posts", self._state.settings.host)
+
+    def _record(self, response: Response) -> None:
+        posts = response.json() if response.status == _CREATED else None
+        count = len(posts) if is_list(posts) else 0
+        record = CreateRecord(self._state.clock.monotonic(), response.status, count)
+        self.tally.creates.append(record)

@@ -1,0 +1,95 @@
+"""Publishing what is due, whenever somebody looks.
+
+Nothing runs in the background: a job is a line in a heap, and whoever reads the state first
+publishes what became due in the meantime.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._sandbox.rows import NotificationRow
+from postiz_async._sandbox.rules.formats import iso
+from postiz_async._sandbox.state import WebhookDelivery
+
+if TYPE_CHECKING:
+    from postiz_async._sandbox.rows import IntegrationRow, PostRow
+    from postiz_async._sandbox.state import Organization, SandboxState
+
+__all__ = ["catch_up", "store_post"]
+
+_SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
+
+
+def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:
+    """Put a row into the table, and its job, if it has one, into the heap."""
+    organization.posts.put(post)
+    if post.has_job and post.parent_id is None:
+        state.jobs.add(organization, post)
+
+
+def catch_up(state: SandboxState) -> None:
+    """Do what is due: store what is being stored, and publish.
+
+    A job that is no longer the post's own is void.
+    """
+    state.delayed_jobs.run_due(state.clock.monotonic())
+    for date, post_id, organization in state.jobs.due(state.now):
+        post = organization.posts.get(post_id)
+        if post is None or post.deleted_at is not None or not post.has_job or post.date != date:
+            continue
+        _publish(state, organization, post)
+
+
+def _publish(state: SandboxState, organization: Organization, post: PostRow) -> None:
+    integration = organization.integrations[post.integration_id]
+    reason = _obstacle(integration)
+    if reason is not None:
+        changes: dict[str, object] = {"state": "ERROR", "error": reason}
+        content, link = f"Your post could not be published on {integration.name}: {reason}", None
+    else:
+        release_id = str(int(post.date) * 1000 + len(organization.notifications) % 1000)
+        link = f"https://{integration.provider}.example/{integration.profile}/{release_id}"
+        changes = {"state": "PUBLISHED", "release_id": release_id, "release_url": link}
+        content = f"Your post has been published on {integration.name} at {link}"
+    published = msgspec.structs.replace(post, has_job=False, updated_at=state.now, **changes)
+    organization.posts.put(published)
+    note = NotificationRow(state.ids.uuid(), content, link, max(post.date, post.created_at))
+    organization.notifications.append(note)
+    if reason is None:
+        _call_webhooks(state, organization, published, integration)
+
+
+def _obstacle(integration: IntegrationRow) -> str | None:
+    if integration.deleted_at is not None or integration.disabled:
+        return "the channel is disabled"
+    if integration.refresh_needed:
+        return "the channel has to be connected again"
+    return integration.failure
+
+
+def _call_webhooks(
+    state: SandboxState, organization: Organization, post: PostRow, integration: IntegrationRow
+) -> None:
+    entry = {
+        "id": post.id,
+        "content": post.content,
+        "publishDate": iso(post.date),
+        "releaseURL": post.release_url,
+        "state": post.state,
+        "integration": {
+            "id": integration.id,
+            "name": integration.name,
+            "providerIdentifier": integration.provider,
+            "picture": integration.picture,
+            "type": "social",
+        },
+    }
+    is_empty = state.settings.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
+    body = msgspec.json.encode([] if is_empty else [entry])
+    for webhook in organization.webhooks:
+        if not webhook.integration_ids or integration.id in webhook.integration_ids:
+            state.jobs.deliveries.append(WebhookDelivery(webhook.url, body))
+            state.jobs.changed.set()

@@ -1,0 +1,133 @@
+"""Checking the settings of a post, and the JSON schema that the server makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async._sandbox.rules.fields import MISSING, is_list, is_mapping, leaves, prefixed
+from postiz_async._sandbox.rules.files import media_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from postiz_async._sandbox.rules.fields import FieldRule
+
+__all__ = [
+    "converted",
+    "first_violation",
+    "schema_of",
+    "settings_violations",
+]
+
+
+def converted(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> dict[str, object]:
+    """Settings in their declared types, with defaults; keys that nobody declared stay."""
+    known = {field.name: field for field in fields}
+    result: dict[str, object] = {
+        field.name: field.convert(field.default) for field in fields if field.default is not MISSING
+    }
+    for key, value in settings.items():
+        result[key] = known[key].convert(value) if key in known else value
+    return result
+
+
+def settings_violations(
+    settings: Mapping[str, object], fields: Sequence[FieldRule], upload_domain: str | None = None
+) -> list[str]:
+    """Everything that is wrong with converted settings, in the server's order."""
+    messages: list[str] = []
+    for field in fields:
+        own, nested = _check(field, settings, upload_domain)
+        messages += nested + own
+    return messages
+
+
+def first_violation(settings: Mapping[str, object], fields: Sequence[FieldRule]) -> str | None:
+    """What the second look at the settings says: it knows the words of the outermost fields only.
+
+    The second look does not know of an upload domain.
+    """
+    for field in fields:
+        own, nested = _check(field, settings, None)
+        if own or nested:
+            return own[0] if own else "Please fix your settings"
+    return None
+
+
+def _check(
+    field: FieldRule, settings: Mapping[str, object], upload_domain: str | None
+) -> tuple[list[str], list[str]]:
+    """What is wrong with the value of a field, and with what is inside of it."""
+    value = settings.get(field.name, MISSING)
+    if not field.applies(value, settings):
+        return [], []
+    own, nested = field.broken(value), list[str]()
+    if field.fields or field.type == "media":
+        more, nested = _check_nested(field, value, upload_domain)
+        own += more
+    return own, nested
+
+
+def _check_nested(
+    field: FieldRule, value: object, upload_domain: str | None
+) -> tuple[list[str], list[str]]:
+    """Objects are checked, whether one or a list of them was declared."""
+    which = "each value in " if field.is_many else ""
+    complaint = f"{which}nested property {field.name} must be either object or array"
+    if value is MISSING:
+        return [], []
+    if is_mapping(value):
+        return [], prefixed(field.name, _inside(field, value, upload_domain))
+    if not is_list(value):
+        return [complaint], []
+    nested: list[str] = []
+    for path, item in leaves(field.name, value):
+        if is_mapping(item):
+            nested += prefixed(path, _inside(field, item, upload_domain))
+        else:
+            nested.append(f"{path.rpartition('.')[0]}.{complaint}")
+    return [], nested
+
+
+def _inside(field: FieldRule, value: Mapping[str, object], upload_domain: str | None) -> list[str]:
+    if field.type == "media":
+        return media_violations(value, upload_domain)
+    # what is in lists of lists was not converted with the rest
+    return settings_violations(converted(value, field.fields), field.fields, upload_domain)
+
+
+_WORD = {"not": {"type": "null"}, "type": "string"}
+_MEDIA: dict[str, object] = {
+    "properties": {
+        "id": _WORD,
+        "path": _WORD,
+        "alt": {"type": "string"},
+        "thumbnail": {"format": "url", "type": "string"},
+    },
+    "type": "object",
+    "required": ["id", "path"],
+}
+
+
+def schema_of(fields: Iterable[FieldRule]) -> dict[str, object]:
+    """The schema of an object with these fields."""
+    fields = tuple(fields)
+    schema: dict[str, object] = {
+        "properties": {field.name: _property(field) for field in fields},
+        "type": "object",
+    }
+    required = [each.name for each in fields if not each.optional and each.when is None]
+    return schema | {"required": required} if required else schema
+
+
+def _property(field: FieldRule) -> dict[str, object]:
+    if field.type == "media":
+        return _MEDIA
+    schema: dict[str, object] = {}
+    if field.is_many:
+        schema = {"items": schema_of(field.fields), "type": "array"}
+    elif field.fields:
+        schema = schema_of(field.fields)
+    for check in field.checks:
+        schema |= check.schema
+    return schema

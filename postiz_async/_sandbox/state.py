@@ -1,0 +1,341 @@
+"""The state of the server: organisations, what its parts share, and jobs that take time.
+
+Delayed jobs wait in a heap, and whoever looks at the state next runs those that are due. So a
+request of a hundred posts is one wait instead of a hundred, and still stores its posts one after
+another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._sandbox.messages import status_only
+from postiz_async._sandbox.rules.files import pixels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from postiz_async._sandbox.faults import Fault
+    from postiz_async._sandbox.messages import HttpRequest, UploadedFile
+    from postiz_async._sandbox.rows import (
+        CustomerRow,
+        IdSource,
+        IntegrationRow,
+        MediaRow,
+        NotificationRow,
+        PostRow,
+        Release,
+        TagRow,
+    )
+    from postiz_async.clock import Clock
+
+__all__ = [
+    "AuthorizationCode",
+    "DelayedJobs",
+    "OAuthApp",
+    "OAuthState",
+    "Organization",
+    "PostTable",
+    "PublishingJobs",
+    "ReceivedCall",
+    "SandboxSettings",
+    "SandboxState",
+    "Webhook",
+    "WebhookDelivery",
+]
+
+
+class PostTable:
+    """The posts, found by id, group and date."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, PostRow] = {}
+        self._by_group: dict[str, dict[str, None]] = {}
+        self._by_date: dict[int, dict[str, None]] = {}
+        self._repeated: dict[str, None] = {}
+
+    def __iter__(self) -> Iterator[PostRow]:
+        return iter(self._rows.values())
+
+    def get(self, post_id: str) -> PostRow | None:
+        """Any row, deleted ones too."""
+        return self._rows.get(post_id)
+
+    def put(self, post: PostRow) -> None:
+        """Insert a row, or put it in the place of its former value."""
+        former = self._rows.get(post.id)
+        if former is not None:
+            del self._by_group[former.group][post.id]
+            del self._by_date[former.date][post.id]
+            self._repeated.pop(post.id, None)
+        self._rows[post.id] = post
+        self._by_group.setdefault(post.group, {})[post.id] = None
+        self._by_date.setdefault(post.date, {})[post.id] = None
+        if post.interval is not None:
+            self._repeated[post.id] = None
+
+    def live_in_group(self, group: str) -> list[PostRow]:
+        """Posts and comments with this group that are not deleted."""
+        rows = (self._rows[post_id] for post_id in self._by_group.get(group, ()))
+        return [post for post in rows if post.deleted_at is None]
+
+    def live_at(self, date: int) -> bool:
+        """Whether any post has exactly this date."""
+        rows = (self._rows[post_id] for post_id in self._by_date.get(date, ()))
+        return any(post.deleted_at is None for post in rows)
+
+    def live_roots_between(self, start: int, end: int) -> list[PostRow]:
+        """Posts without their comments, both ends included, by date and id."""
+        dates = sorted(date for date in self._by_date if start <= date <= end)
+        rows = (self._rows[post_id] for date in dates for post_id in sorted(self._by_date[date]))
+        return [post for post in rows if _is_live_root(post)]
+
+    def live_repeated(self) -> list[PostRow]:
+        """Posts that are repeated for ever."""
+        rows = (self._rows[post_id] for post_id in sorted(self._repeated))
+        return [post for post in rows if _is_live_root(post)]
+
+    def live_roots(self) -> list[PostRow]:
+        """All posts without their comments, in the order of their making."""
+        return [self._rows[post_id] for post_id in sorted(self._rows) if self._is_root(post_id)]
+
+    def comments_of(self, post: PostRow) -> list[PostRow]:
+        """The live further entries of a post, in order."""
+        rows = self.live_in_group(post.group)
+        return sorted((row for row in rows if row.parent_id), key=lambda row: row.id)
+
+    def _is_root(self, post_id: str) -> bool:
+        return _is_live_root(self._rows[post_id])
+
+
+def _is_live_root(post: PostRow) -> bool:
+    return post.deleted_at is None and post.parent_id is None
+
+
+@dataclass(slots=True)
+class Organization:
+    """One organisation with its key and its rows."""
+
+    id: str
+    name: str
+    api_key: str
+    posts_per_month: int | None = None
+    """What the plan allows; None without billing."""
+    subscribed: bool = True
+    """False where billing is on and nobody pays: the key is then refused."""
+    channels_allowed: int | None = None
+    """What the plan allows; None without billing."""
+    video_credits: int | None = None
+    """Videos that can still be made; None without billing."""
+    session: str = ""
+    """What the `auth` header of a signed-in user holds."""
+    posts: PostTable = field(default_factory=PostTable)
+    integrations: dict[str, IntegrationRow] = field(default_factory=dict[str, "IntegrationRow"])
+    customers: dict[str, CustomerRow] = field(default_factory=dict[str, "CustomerRow"])
+    tags: dict[str, TagRow] = field(default_factory=dict[str, "TagRow"])
+    media: dict[str, MediaRow] = field(default_factory=dict[str, "MediaRow"])
+    webhooks: list[Webhook] = field(default_factory=list["Webhook"])
+    notifications: list[NotificationRow] = field(default_factory=list["NotificationRow"])
+
+    def live_integrations(self) -> list[IntegrationRow]:
+        """Channels that are not deleted."""
+        return [each for each in self.integrations.values() if each.deleted_at is None]
+
+    def live_integration(self, integration_id: str) -> IntegrationRow | None:
+        """A channel that is not deleted."""
+        found = self.integrations.get(integration_id)
+        return found if found is not None and found.deleted_at is None else None
+
+
+class DelayedJobs:
+    """Jobs by the time at which they are due, on a clock that never steps back."""
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+
+    def add(self, when: float, job: Callable[[], object]) -> None:
+        """Let a job wait for its time."""
+        heapq.heappush(self._jobs, (when, next(self._numbers), job))
+
+    def run_due(self, now: float) -> None:
+        """Run the jobs that are due, in the order of their times."""
+        while self._jobs and self._jobs[0][0] <= now:
+            _, _, job = heapq.heappop(self._jobs)
+            job()
+
+
+class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
+    """An application that asks users for access; without a secret, a public one."""
+
+    client_id: str
+    client_secret: str | None
+    name: str
+    redirect_urls: tuple[str, ...]
+
+    def redirect_url(self, asked: object) -> str:
+        """Where the user comes back; only public clients choose among several.
+
+        Raises:
+            HttpError: A public client asked for another place.
+        """
+        if self.client_secret is not None or asked is None:
+            return self.redirect_urls[0]
+        if asked not in self.redirect_urls:
+            raise status_only(400, "Invalid redirect_uri")
+        return str(asked)
+
+    def check_challenge(self, challenge: object) -> None:
+        """Refuse a public client that has nothing to prove itself with later.
+
+        Raises:
+            HttpError: It has not.
+        """
+        if self.client_secret is None and not (isinstance(challenge, str) and challenge):
+            raise status_only(400, "code_challenge is required for this client")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """A code that an app may exchange for a token, once."""
+
+    app: OAuthApp
+    organization: Organization
+    expires: int
+    challenge: str | None
+    redirect_url: str
+
+
+@dataclass(slots=True)
+class OAuthState:
+    """Apps, codes that were not used yet, and living tokens."""
+
+    apps: dict[str, OAuthApp] = field(default_factory=dict[str, OAuthApp])
+    codes: dict[str, AuthorizationCode] = field(default_factory=dict[str, AuthorizationCode])
+    tokens: dict[str, tuple[str, Organization]] = field(
+        default_factory=dict[str, "tuple[str, Organization]"]
+    )
+
+    def organization_of(self, token: str) -> Organization | None:
+        """Whose data a token opens."""
+        known = self.tokens.get(token)
+        return None if known is None else known[1]
+
+    def revoke(self, client_id: str, organization: Organization) -> None:
+        """End the token that an app has for an organisation."""
+        ended = [
+            token
+            for token, (owner, whose) in self.tokens.items()
+            if owner == client_id and whose is organization
+        ]
+        for token in ended:
+            del self.tokens[token]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that is told of published posts; without channels, of all."""
+
+    url: str
+    integration_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """One call of a webhook."""
+
+    url: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class PublishingJobs:
+    """Posts that wait for their date, and deliveries that wait to be sent."""
+
+    heap: list[tuple[int, int, str, Organization]] = field(
+        default_factory=list["tuple[int, int, str, Organization]"]
+    )
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    """Keep two jobs of one date apart."""
+    deliveries: list[WebhookDelivery] = field(default_factory=list[WebhookDelivery])
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, organization: Organization, post: PostRow) -> None:
+        """Wait for the date of a post."""
+        heapq.heappush(self.heap, (post.date, next(self.numbers), post.id, organization))
+        self.changed.set()
+
+    def next_date(self) -> int | None:
+        """When the next job is due."""
+        return self.heap[0][0] if self.heap else None
+
+    def due(self, now: int) -> Iterable[tuple[int, str, Organization]]:
+        """Take the jobs that are due."""
+        while self.heap and self.heap[0][0] <= now:
+            date, _, post_id, organization = heapq.heappop(self.heap)
+            yield date, post_id, organization
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """What the operator of the server set."""
+
+    release: Release
+    host: str
+    """Begins the paths of uploaded files."""
+    work_per_post: float
+    """Seconds that storing one post takes."""
+    upload_domain: str | None = None
+    """Text that the path of each medium in a post must contain."""
+    video_types: tuple[str, ...] = ()
+    """Generators of videos that are switched on."""
+
+
+@dataclass(slots=True)
+class SandboxState:
+    """Organisations and what is common to all of them."""
+
+    clock: Clock
+    ids: IdSource
+    settings: SandboxSettings
+    organizations: list[Organization] = field(default_factory=list["Organization"])
+    delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
+    jobs: PublishingJobs = field(default_factory=PublishingJobs)
+    oauth: OAuthState = field(default_factory=OAuthState)
+    remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
+    """The internet, by URL."""
+    pictures: dict[str, tuple[int, int] | None] = field(
+        default_factory=dict[str, "tuple[int, int] | None"]
+    )
+    """Width and height of all files that can be fetched, by path, where they are known."""
+
+    def measure(self, path: str, head: bytes) -> None:
+        """Remember that there is a file, and how large the picture is, if its beginning says so."""
+        self.pictures[path] = pixels_of(head)
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.clock.time() * 1000)
+
+    def new_row_id(self) -> str:
+        """An id that sorts behind all former ones."""
+        return self.ids.row(self.clock.time())
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedCall:
+    """A request that found its route and its organisation."""
+
+    request: HttpRequest
+    organization: Organization
+    params: Mapping[str, str]
+    body: object
+    fault: Fault | None = None
+    """What goes wrong while the request is handled."""

@@ -1,0 +1,133 @@
+"""One attempt at a call: encoded, sent, read, told of. No quota, no repetition."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from postiz_async import _wire as wire
+from postiz_async._scheduler.calls import time_out
+from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
+from postiz_async.errors import APIConnectionError, APITimeoutError
+from postiz_async.models.durations import in_seconds
+
+if TYPE_CHECKING:
+    from postiz_async._quota import RateHeaders
+    from postiz_async._scheduler.calls import CallOptions, CallTime
+    from postiz_async._scheduler.hooks import AttemptHook
+    from postiz_async._transport import Transport
+    from postiz_async._wire import Observation, WireResponse
+    from postiz_async._wire.endpoints import Call
+    from postiz_async._wire.secrets import Secret
+    from postiz_async.clock import Clock
+
+__all__ = ["Attempts", "Identity"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, and where: the API root, the key, the user agent."""
+
+    root: str
+    key: Secret
+    user_agent: str
+
+
+class Attempts:
+    """Sends requests in the name of one key.
+
+    Args:
+        transport: moves the bytes.
+        clock: tells the time.
+        identity: root URL, key, user agent.
+        hook: sees every attempt.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        identity: Identity,
+        hook: AttemptHook | None = None,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._identity = identity
+        self._hook = hook
+        self._numbers = itertools.count(1)
+        self._server_offset = 0.0
+        """Seconds by which the server's clock is ahead of ours, from its last answer."""
+
+    def server_time(self) -> float:
+        """The server's wall clock, as far as its last answer tells it."""
+        return self._clock.time() + self._server_offset
+
+    async def send(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[WireResponse, Observation]:
+        """Send a call once; what is said of the quota beside the answer.
+
+        Raises:
+            APIConnectionError: there was no answer.
+        """
+        timeout = time_out(call, time)
+        if timeout is not None and timeout <= 0:
+            raise time.over("it could be sent")
+        request = wire.encode(
+            call,
+            root=self._identity.root,
+            key=self._identity.key,
+            user_agent=self._identity.user_agent,
+            timeout=timeout,
+            headers=options.headers,
+            expires=None if time.timeout is None else time.until,
+        )
+        number = next(self._numbers)
+        time.sent_at = self._clock.monotonic()
+        try:
+            response = await self._transport.send(request)
+        except APIConnectionError as error:
+            self._report(number, call, options, time, None, error)
+            if isinstance(error, APITimeoutError):
+                _say_how_much_was_left(error, timeout, time)
+            raise
+        now = self._clock.time()
+        seen = wire.observe(response, now=now)
+        if seen.server_time is not None:
+            self._server_offset = seen.server_time - now
+        if self._hook is not None or log.isEnabledFor(logging.INFO):
+            self._report(number, call, options, time, response, None, seen.reading)
+        return response, seen
+
+    def _report(
+        self,
+        number: int,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        response: WireResponse | None,
+        error: Exception | None,
+        reading: RateHeaders | None = None,
+    ) -> None:
+        """Tell the log and the hook of an attempt."""
+        attempt = Attempt(
+            endpoint=call.endpoint.name,
+            number=number,
+            posts=call.posts,
+            seconds=self._clock.monotonic() - time.sent_at,
+            status=response.status if response is not None else None,
+            error=type(error).__name__ if error is not None else None,
+            reading=reading,
+            call=options.trace.call if options.trace is not None else 0,
+        )
+        tell_attempt(self._hook, attempt)
+
+
+def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: CallTime) -> None:
+    """An attempt that ended sooner than its caller allowed the whole call says why."""
+    if given is not None and time.timeout is not None and given < 0.99 * time.timeout:
+        error.args = (f"{error} That was what was left of the {in_seconds(time.timeout)}.",)

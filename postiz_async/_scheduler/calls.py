@@ -1,0 +1,163 @@
+"""How one call is treated: its options, its priority, and the view that it is made with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from postiz_async._scheduler.hooks import Trace
+from postiz_async.clock import Clock
+from postiz_async.errors import APITimeoutError, Delivery, describe_seconds
+from postiz_async.models.durations import in_seconds
+
+if TYPE_CHECKING:
+    from postiz_async._wire.endpoints import Call
+
+__all__ = [
+    "CallOptions",
+    "CallTime",
+    "Priority",
+    "SlotRequest",
+    "time_out",
+]
+
+
+class Priority(IntEnum):
+    """How urgent a create is: a smaller number overtakes a larger one.
+
+    Any whole number will do. Those below `BULK` may use the slots that are held back for
+    interactive calls.
+    """
+
+    INTERACTIVE = 0
+    BULK = 10
+
+
+class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A create that asks for a slot. Moments are of the clock's `monotonic()`.
+
+    Within a priority the earliest `due` goes first. It is refused when it cannot leave within
+    `max_wait` seconds or before its `deadline`. `lifetime` is the time in seconds after which its
+    holder is taken for dead.
+    """
+
+    priority: int
+    posts: int
+    since: float
+    max_wait: float | None = None
+    due: float | None = None
+    deadline: float | None = None
+    lifetime: float
+
+    @property
+    def give_up_at(self) -> float:
+        """When it no longer wants a slot; infinity: never."""
+        patience = math.inf if self.max_wait is None else max(0.0, self.max_wait)
+        return min(self.since + patience, math.inf if self.deadline is None else self.deadline)
+
+    @property
+    def allowance(self) -> str:
+        """How long it may wait, for people."""
+        patience = self.give_up_at - self.since
+        if self.max_wait is not None and self.max_wait <= patience:
+            return f"you allowed {describe_seconds(self.max_wait)}"
+        if patience < 0:
+            return "your deadline has passed"
+        return f"your deadline was {describe_seconds(patience)} away"
+
+
+T = TypeVar("T")
+
+CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
+"""The read time-out of a create: a base and a share for each post."""
+
+
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How one call is treated. Seconds everywhere.
+
+    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time
+    of its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
+    `deadline` are moments of the clock's `monotonic()`: by the first calls of one priority are
+    ordered, and who cannot leave before the second is refused. With `finish` a call whose first
+    byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
+    the slot is taken and before the first byte, and returns the body to send; when it raises,
+    the slot is given back and nothing is sent. Without `retry` there is one attempt, for
+    callers that have pauses of their own.
+    """
+
+    timeout: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    max_wait: float | None = None
+    priority: int = Priority.INTERACTIVE
+    due: float | None = None
+    deadline: float | None = None
+    finish: bool = False
+    prepare: Callable[[], Awaitable[Raw]] | None = None
+    trace: Trace | None = None
+    retry: bool = True
+
+
+class CallTime(msgspec.Struct):
+    """What one call of a user has used of its time, and what is left of it.
+
+    `timeout` is in seconds and for all that the call does, beside its wait for the quota; None: no
+    bound. Moments are of the clock's `monotonic()`.
+    """
+
+    clock: Clock
+    timeout: float | None
+    until: float = math.inf
+    """When it is over; infinity: never."""
+    waited: float = 0.0
+    """Seconds that it waited for the quota."""
+    sent_at: float = 0.0
+    """When its last attempt began."""
+
+    @classmethod
+    def from_now(cls, clock: Clock, timeout: float | None) -> CallTime:
+        """All of the time of a call that begins now."""
+        return cls(clock, timeout, math.inf if timeout is None else clock.monotonic() + timeout)
+
+    @property
+    def left(self) -> float:
+        """Seconds; infinity without a bound."""
+        return self.until - self.clock.monotonic()
+
+    async def bounded(self, work: Awaitable[T], what: str) -> T:
+        """Await what has to happen before a request can be sent, while there is time.
+
+        Args:
+            work: is cancelled when the time is over.
+            what: what did not happen then, such as `the file was looked at`.
+
+        Raises:
+            APITimeoutError: the time was over; the request was not sent.
+        """
+        if self.timeout is None:
+            return await work
+        with self.clock.move_on_after(self.left):
+            return await work
+        raise self.over(what)
+
+    def over(self, what: str) -> APITimeoutError:
+        """The error for a time that was over before something happened."""
+        return APITimeoutError(
+            f"The call's timeout of {in_seconds(self.timeout or 0.0)} was over before {what}. "
+            "The request was not sent. Allow it more with timeout=...; `postiz-async doctor` shows "
+            "what is slow.",
+            delivery=Delivery.NOT_SENT,
+        )
+
+
+def time_out(call: Call[T], time: CallTime) -> float | None:
+    """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+    if time.timeout is not None:
+        return time.left
+    if call.endpoint.quota:
+        return CREATE_SECONDS + SECONDS_A_POST * call.posts
+    return call.endpoint.timeout

@@ -1,0 +1,165 @@
+"""What hooks and the log are told of calls and attempts: no content, no key.
+
+A hook that fails loses no answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from postiz_async._quota import RateHeaders
+    from postiz_async._wire.endpoints import Call
+    from postiz_async.clock import Clock
+
+__all__ = [
+    "Attempt",
+    "AttemptHook",
+    "CallEnded",
+    "CallHook",
+    "CallStarted",
+    "Trace",
+    "tell_attempt",
+    "traced",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that was sent, after its end.
+
+    `number` counts the requests of a client, `posts` those in a create. `seconds` is the time
+    from sending to the answer on the client's clock. `status` is None and `error` a class name
+    when no answer came. `reading` has the rate headers, where there were any. `call` is that of
+    its `CallStarted`; 0 when nobody listens to calls.
+    """
+
+    endpoint: str
+    number: int
+    posts: int
+    seconds: float
+    status: int | None = None
+    error: str | None = None
+    reading: RateHeaders | None = None
+    call: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call of the library was made; it may wait for the quota before it is sent.
+
+    `call` tells calls apart, also those of several clients. `server` is the root of the API,
+    `queued` the number of creates that wait for the quota, before this one.
+    """
+
+    call: int
+    endpoint: str
+    server: str
+    posts: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call has its answer or its error.
+
+    `waited` is the time in seconds that it waited for the quota, `seconds` all of its time.
+    `error` is a class name, None for success, `uploaded` the bytes of its file (0: unknown),
+    `queued` the number of creates that wait for the quota, after this one.
+    """
+
+    call: int
+    endpoint: str
+    seconds: float
+    waited: float
+    error: str | None
+    uploaded: int
+    queued: int
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is noted of a call while it lives, for its `CallEnded`."""
+
+    call: int
+    waited: float = 0.0
+
+
+class AttemptHook(Protocol):
+    """Called after each attempt, in the event loop: be quick and do not block."""
+
+    def __call__(self, attempt: Attempt, /) -> object:
+        """Look at an attempt. What it returns is ignored, what it raises is logged."""
+        ...
+
+
+class CallHook(Protocol):
+    """Called when a call is made and when it ends, in the event loop and in the caller's context.
+
+    Be quick and do not block.
+    """
+
+    def __call__(self, event: CallStarted | CallEnded, /) -> object:
+        """Look at a call. What it returns is ignored, what it raises is logged."""
+        ...
+
+
+log = logging.getLogger("postiz_async")
+
+_T = TypeVar("_T")
+_Event = TypeVar("_Event")
+
+
+@contextmanager
+def traced(
+    hook: CallHook, call: Call[_T], *, root: str, clock: Clock, queued: Callable[[], int]
+) -> Generator[Trace]:
+    """Tell of the beginning and the end of what happens inside.
+
+    Args:
+        hook: is told.
+        call: what is made inside; note on the trace how long it waits.
+        root: the API's.
+        clock: measures.
+        queued: says how many creates wait.
+    """
+    trace, name, error = Trace(random.getrandbits(62)), call.endpoint.name, None
+    began = clock.monotonic()
+    _tell(hook, CallStarted(trace.call, name, root, call.posts, queued()))
+    try:
+        yield trace
+    except BaseException as caught:
+        error = type(caught).__name__
+        raise
+    finally:
+        seconds = clock.monotonic() - began
+        sent = (call.file.size or 0) if call.file is not None and error is None else 0
+        _tell(hook, CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued()))
+
+
+def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
+    """Tell of a request that was sent."""
+    log.info(
+        "request %d %s posts=%d %s remaining=%s",
+        attempt.number,
+        attempt.endpoint,
+        attempt.posts,
+        attempt.error or f"status={attempt.status}",
+        attempt.reading.remaining if attempt.reading is not None else "-",
+        extra={"postiz": attempt},
+    )
+    if hook is not None:
+        _tell(hook, attempt)
+
+
+def _tell(hook: Callable[[_Event], object], event: _Event) -> None:
+    try:
+        hook(event)
+    except Exception:
+        log.exception("a hook failed")

@@ -1,0 +1,122 @@
+"""Limits beside the quota: how much bulk work is in flight at once, and the rhythm of creates.
+
+What loads the server are posts, not requests: it stores them one after another, the answers of
+simultaneous requests arrive together, and proxies cut a request after about a minute. The pacer
+is a token bucket: the ledger is the guarantee, the bucket only spreads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from postiz_async._quota import Ledger
+
+__all__ = [
+    "ConcurrencyLimit",
+    "Pacer",
+]
+
+
+MAX_CREATES = 4
+"""Bulk creates in flight at once."""
+
+QUICK, SLOW = 5.0, 15.0
+"""Answers under QUICK seconds let the budget grow, over SLOW seconds they halve it."""
+
+MIN_POSTS, MAX_POSTS = 10, 2_000
+
+REQUEST_SECONDS = 15.0
+"""A request carries at most what the server does in so many seconds."""
+
+BELIEVED_RATE = 20.0
+"""Posts a second of one request, assumed before anything was measured."""
+
+
+class ConcurrencyLimit(msgspec.Struct, frozen=True):
+    """What bulk may have in flight: posts and creates, and what one request may carry."""
+
+    max_posts: int = 100
+    rate: float = BELIEVED_RATE
+    posts: int = 0
+    creates: int = 0
+
+    def admits(self, posts: int) -> bool:
+        """Whether a create with `posts` posts may leave now; one alone always may."""
+        if self.creates == 0:
+            return True
+        return self.creates < MAX_CREATES and self.posts + posts <= self.max_posts
+
+    def started(self, posts: int) -> ConcurrencyLimit:
+        """A create with `posts` posts leaves."""
+        return replace(self, posts=self.posts + posts, creates=self.creates + 1)
+
+    def ended(self, posts: int, seconds: float | None) -> ConcurrencyLimit:
+        """A create came back after `seconds`; None when it was lost or never sent."""
+        down = replace(self, posts=self.posts - posts, creates=self.creates - 1)
+        if seconds is None:
+            return down
+        if seconds > SLOW:
+            down = replace(down, max_posts=max(MIN_POSTS, down.max_posts // 2))
+        elif seconds < QUICK:
+            down = replace(down, max_posts=min(MAX_POSTS, down.max_posts + max(10, posts)))
+        if posts < 10:  # the latency of the network says little about the rate
+            return down
+        measured = posts / max(seconds, 0.001)
+        return replace(down, rate=0.7 * down.rate + 0.3 * measured)
+
+    @property
+    def request_posts(self) -> int:
+        """Posts that one request may carry."""
+        return max(1, int(self.rate * REQUEST_SECONDS))
+
+
+class Pacer:
+    """The rhythm `smooth`: a token bucket whose burst and refill fit into one window.
+
+    A bucket of (limit, window) would allow almost twice the limit in the first hour.
+
+    Args:
+        speed: seconds of the clock in one second of the event loop, whose time the bucket keeps.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._limit = 0
+        self._bucket = AsyncLimiter(1, 1)
+
+    def wait(self, ledger: Ledger, ahead: int = 0) -> float:
+        """Seconds until the call with `ahead` others before it can leave."""
+        bucket = self._bucket_of(ledger)
+        missing = ahead + 1 - _room(bucket)
+        return max(0.0, missing) * bucket.time_period / bucket.max_rate * self._speed
+
+    async def use(self, ledger: Ledger) -> None:
+        """Take a place in the rhythm; at once when there is nothing to wait for."""
+        await self._bucket_of(ledger).acquire()
+
+    def _bucket_of(self, ledger: Ledger) -> AsyncLimiter:
+        if self._limit != ledger.limit:
+            burst = max(1, min(ledger.held, ledger.limit - 1))
+            refill = max(1, ledger.limit - burst)
+            self._bucket = AsyncLimiter(burst, ledger.window / self._speed * burst / refill)
+            self._limit = ledger.limit
+        return self._bucket
+
+
+def _room(bucket: AsyncLimiter) -> float:
+    """Calls that a bucket lets go now, with the fraction that has come back of the next."""
+    low, high = 0.0, bucket.max_rate
+    if bucket.has_capacity(high):
+        return high
+    for _ in range(40):
+        middle = (low + high) / 2
+        if bucket.has_capacity(middle):
+            low = middle
+        else:
+            high = middle
+    return low

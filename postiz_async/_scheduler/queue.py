@@ -1,0 +1,450 @@
+"""The queue of calls that wait for a slot.
+
+Waiting calls drive themselves. They stand in one queue, by priority, then by due time, then by
+arrival. The head asks the ledger and sleeps until the time that it names or until an answer
+changes the state; everybody else sleeps until they are the head. So there is no background
+task, and an idle client costs nothing.
+
+A priority overtakes those below it, but not for ever: when a lower one waits, of ten slots it
+gets one (`OVERTAKES`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import operator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedKeyList
+
+from postiz_async import _quota as quota
+from postiz_async._quota import Grant, Ledger, Wait, WaitReason
+from postiz_async._quota.view import Queued, Quota, show
+from postiz_async._scheduler.calls import Priority
+from postiz_async._scheduler.limits import ConcurrencyLimit
+from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from postiz_async._scheduler.calls import SlotRequest
+    from postiz_async._scheduler.limits import Pacer
+    from postiz_async.clock import Clock
+    from postiz_async.stores import LedgerHandle
+
+__all__ = ["AdmissionQueue", "QueueReleasedError"]
+
+OVERTAKES = 9
+"""Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
+
+QUIET = 10.0
+"""Seconds from the end of a bulk create in which a job that goes on sends its next one."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """A place in the queue."""
+
+    key: tuple[float, float, float]
+    request: SlotRequest
+    is_bulk: bool
+    """Whether it leaves the held slots to others."""
+    give_up_at: float
+    wake: asyncio.Future[None] | None = None
+
+
+class QueueReleasedError(Exception):
+    """The route is not counted any more: go without a slot. Never leaves the scheduler."""
+
+
+class AdmissionQueue:
+    """Lets calls go, one by one, as the ledger and the pacer allow."""
+
+    def __init__(self, handle: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
+        self.handle = handle
+        self.budget = ConcurrencyLimit()
+        self.expected = 0
+        """Bulk creates announced and not yet queued; see `expect`."""
+        self.announcers = 0
+        """Jobs that announce what they have to send."""
+        self._quiet_from = math.inf
+        """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
+        self._clock = clock
+        self._pacer = pacer
+        self._stirred = 0
+        self._listens = False
+        self._overtakes = 0
+        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(
+            key=operator.attrgetter("key")
+        )
+        self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
+        """Those that give up some time, the first to do so first."""
+        self._shift = 0
+        """How far calls moved up in the queue, on the whole; see `_outlook`."""
+        self._promised: tuple[float, ...] = ()
+        self._watchers: set[asyncio.Event] = set()
+        self._arrivals = itertools.count()
+        self._is_closed = self._is_open = False
+
+    def expect(self, creates: int) -> None:
+        """Announce bulk creates (or, negative, that they came): the ledger sees the backlog."""
+        self.expected = max(0, self.expected + creates)
+        self.wake_head()
+
+    @contextmanager
+    def announced(self) -> Generator[Callable[[int], None]]:
+        """A job announces what it has to send, with what is yielded; at its end nothing is left."""
+        left = 0
+
+        def expect(creates: int) -> None:
+            nonlocal left
+            left += creates
+            self.expect(creates)
+
+        self.announcers += 1
+        try:
+            yield expect
+        finally:
+            expect(-left)
+            self.announcers -= 1
+
+    def bulk_left(self, posts: int) -> None:
+        """A bulk create with so many posts was sent."""
+        self.budget = self.budget.started(posts)
+
+    def bulk_ended(self, posts: int, seconds: float | None) -> None:
+        """A bulk create came back after `seconds`; None: it was lost, or never sent."""
+        self.budget = self.budget.ended(posts, seconds)
+        self._quiet_from = min(self._quiet_from, self._clock.monotonic() + QUIET)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether a fresh one would do as well: nobody waits, and no window runs."""
+        return not self._queue and self.handle.ledger.is_at_rest(self.handle.now())
+
+    # -------------------------------------------------------------- showing
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a slot."""
+        return len(self._queue)
+
+    def view(self) -> Quota:
+        """The quota as users see it."""
+        urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
+        return show(
+            self.handle.ledger,
+            self.handle.now(),
+            queued=Queued(interactive=urgent, bulk=len(self._queue) - urgent),
+            next_in=self.leaves_in(urgent + 1),
+            as_of=self.handle.changed_at,
+        )
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the call at this place of the queue can leave, 1 being its head."""
+        return max(0.0, self._leaves_at(max(0, place - 1)) - self._clock.monotonic())
+
+    async def changes(self, *, poll: float | None) -> AsyncGenerator[Quota]:
+        """The quota now and after each change; a slow reader gets the newest only.
+
+        Args:
+            poll: seconds between two looks at a state that others change too; None: no looks.
+        """
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        self._listen()
+        last: Quota | None = None
+        try:
+            while not self._is_closed:
+                changed.clear()
+                view = self.view()
+                if last is None or not view.says_the_same_as(last):
+                    last = view
+                    yield view
+                await self._until_changed(changed, view, poll)
+        finally:
+            self._watchers.discard(changed)
+            self._unlisten()
+
+    async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
+        """Sleep until somebody stirs, time alone changes the view, or it is time to look."""
+        now = self._clock.monotonic()
+        moments = [moment for moment in (view.resets_in, view.blocked_for) if moment]
+        until = now + min(moments, default=math.inf)
+        look = math.inf if poll is None else now + poll
+        timer = None
+        if min(until, look) < math.inf:
+            timer = self._clock.call_at(min(until, look), changed.set)
+        try:
+            await changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if self._clock.monotonic() >= look:
+            await self.handle.refresh()
+
+    # -------------------------------------------------------------- waiting
+
+    async def admit(self, request: SlotRequest) -> int:
+        """Wait for a slot and take it. Cancelling gives the place to the next.
+
+        Returns:
+            The token of the reservation.
+
+        Raises:
+            QuotaWaitError: it cannot leave within its `max_wait` or before its `deadline`.
+            StoreError: the shared quota cannot be used.
+            ConfigurationError: the client was closed meanwhile.
+            QueueReleasedError: the route is not counted any more.
+        """
+        due = math.inf if request.due is None else request.due
+        order = (int(request.priority), due, next(self._arrivals))
+        is_bulk = request.priority >= Priority.BULK
+        ticket = _Ticket(order, request, is_bulk, request.give_up_at)
+        self._queue.add(ticket)
+        if is_bulk:
+            self._quiet_from = math.inf
+        if self._queue[-1] is not ticket:
+            self._shift -= 1
+        if ticket.give_up_at < math.inf:
+            self._impatient.add(ticket)
+            self._promise()
+        try:
+            token = await self._granted(ticket)
+            self._shift += 1
+            return token
+        finally:
+            self._queue.remove(ticket)
+            if ticket.give_up_at < math.inf:
+                self._impatient.discard(ticket)
+            if self._listens:
+                self._unlisten()
+            self.wake_head()
+
+    async def _granted(self, ticket: _Ticket) -> int:
+        while True:
+            if self._is_open:
+                raise QueueReleasedError
+            if self._is_closed:
+                raise ConfigurationError(
+                    "The client was closed while this call waited for the quota; nothing was sent."
+                )
+            stirred = self._stirred
+            decision = await self._take(ticket)
+            if isinstance(decision, int):
+                overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
+                self._overtakes = self._overtakes + 1 if overtakes else 0
+                return decision
+            self._refuse_long_wait(ticket, decision)
+            if not self._listen() and self._stirred == stirred:
+                self._tell_watchers()
+                await self._wait(ticket, decision)
+
+    def _listen(self) -> bool:
+        """Be told of changes by other clients; whether that begins now, so that one was missed."""
+        begins = not self._listens and self.handle.listen(self.state_changed)
+        self._listens |= begins
+        return begins
+
+    def _unlisten(self) -> None:
+        """Nobody need be told of anything while nobody waits."""
+        if self._listens and not (self._queue or self._watchers):
+            self._listens = False
+            self.handle.unlisten()
+
+    def _head(self) -> _Ticket:
+        """Whose turn it is: the first of the highest priority, or of the next one if overtaken."""
+        first = self._queue[0]
+        if self._overtakes < OVERTAKES:
+            return first
+        below = self._priority_below(first)
+        return first if below is None else below
+
+    def _priority_below(self, ticket: _Ticket) -> _Ticket | None:
+        place = self._queue.bisect_key_right((ticket.key[0], math.inf, math.inf))
+        return self._queue[place] if place < len(self._queue) else None
+
+    async def _take(self, ticket: _Ticket) -> int | Wait:
+        """A slot for the head of the queue, or how long to wait; others wait for their turn."""
+        if self._head() is not ticket:
+            return Wait(math.inf, WaitReason.IN_FLIGHT)
+        if ticket.is_bulk and not self.budget.admits(ticket.request.posts):
+            return Wait(math.inf, WaitReason.IN_FLIGHT)
+        if self._pacer is not None:
+            decision = self._decide(ticket, self.handle.ledger, self.handle.now())
+            pause = self._pacer.wait(self.handle.ledger)
+            if isinstance(decision, Wait) or pause > 0:
+                paced = Wait(self.handle.now() + pause, WaitReason.PACED)
+                return paced if isinstance(decision, Grant) else decision
+            await self._pacer.use(self.handle.ledger)
+        return await self.handle.take(
+            partial(self._decide, ticket),
+            lifetime=ticket.request.lifetime,
+            urgent=not ticket.is_bulk,
+        )
+
+    def _decide(self, ticket: _Ticket, ledger: Ledger, now: float) -> Grant | Wait:
+        request = ticket.request
+        urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
+        if request.due is not None:
+            due = request.due - self._clock.monotonic() + now  # on the clock of the ledger
+            urgent |= due < ledger.ends_before + quota.MARGIN
+        backlog = None if urgent else self._backlog()  # urgent calls leave nothing to it
+        return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
+
+    def _backlog(self) -> int | None:
+        """Creates still to come, as far as it is known that there are no more.
+
+        A job that announces nothing and sends its next create after an answer would always seem
+        to be at its end; that it is shows when an answer brings no further create.
+        """
+        is_known = self.announcers or self._clock.monotonic() >= self._quiet_from
+        return self.expected + len(self._queue) if is_known else None
+
+    async def _wait(self, ticket: _Ticket, decision: Wait) -> None:
+        """Sleep until woken or something may have changed; the head then looks at a shared state.
+
+        One coroutine does it all, because each takes memory for each call that waits.
+        """
+        now = self._clock.monotonic()
+        is_head = self._head() is ticket
+        look = now + self.handle.look_again_in() if is_head else math.inf
+        until = min(decision.until - self.handle.now() + now, look, ticket.give_up_at)
+        if now < self._quiet_from:
+            until = min(until, self._quiet_from)
+        ticket.wake = asyncio.get_running_loop().create_future()
+        timer = None
+        if until < math.inf:
+            timer = self._clock.call_at(until, partial(_wake, ticket))
+        try:
+            await ticket.wake
+        finally:
+            ticket.wake = None
+            if timer is not None:
+                timer.cancel()
+        if look < math.inf:
+            await self.handle.refresh()
+
+    def release_all(self) -> None:
+        """There is nothing to wait for any more: everybody may go without a slot."""
+        self._is_open = True
+        for ticket in self._queue:
+            _wake(ticket)
+
+    def close(self) -> None:
+        """Let everybody who waits fail."""
+        self._is_closed = True
+        for ticket in self._queue:
+            _wake(ticket)
+        self._tell_watchers()
+
+    def wake_head(self) -> None:
+        """Let the head of the queue ask again, also when it is asking a store just now."""
+        self._stirred += 1
+        if self._queue:
+            _wake(self._head())
+        if self._watchers:
+            self._tell_watchers()
+
+    def state_changed(self) -> None:
+        """The state changed: the head may go, and whoever waits too long now is told."""
+        if self._queue or self._watchers:
+            self.wake_head()
+        if not (self._impatient and self._is_later()):
+            return
+        latest = self._leaves_at(len(self._queue) - 1)
+        for ticket in self._impatient:
+            if ticket.give_up_at >= latest:
+                break
+            if self._leaves_at(self._before(ticket.key)) > ticket.give_up_at:
+                _wake(ticket)
+
+    def _outlook(self) -> tuple[float, ...]:
+        """While no part of it grows, nobody who waits is forecast to leave later.
+
+        Who moves up by one has one free slot less before him, so mostly none does.
+        """
+        ledger, now = self.handle.ledger, self.handle.now()
+        seen = quota.outlook(ledger, now)
+        one_by_one = not seen.by_window or self._pacer is not None
+        moved = (-(seen.free + self._shift), -(seen.likely + self._shift))
+        return (now if one_by_one else seen.ends, -ledger.limit, *moved)
+
+    def _promise(self) -> None:
+        """Somebody joins who is refused by what is forecast now."""
+        seen = self._outlook()
+        self._promised = tuple(map(min, self._promised or seen, seen))
+
+    def _is_later(self) -> bool:
+        """Whether anybody may leave later than was forecast for him."""
+        promised, self._promised = self._promised, self._outlook()
+        return any(map(operator.gt, self._promised, promised))
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher.set()
+
+    # -------------------------------------------------------------- refusing
+
+    def _leaves_at(self, ahead: int) -> float:
+        """When a call with so many before it can leave, as far as is known, on our clock."""
+        now = self.handle.now()
+        wait = quota.forecast(self.handle.ledger, now, ahead) - now
+        if self._pacer is not None:
+            wait = max(wait, self._pacer.wait(self.handle.ledger, ahead))
+        return wait + self._clock.monotonic()
+
+    def _before(self, key: tuple[float, float, float]) -> int:
+        """How many waiting calls come before a place in the queue."""
+        return self._queue.bisect_key_left(key)
+
+    def _refuse_long_wait(self, ticket: _Ticket, decision: Wait) -> None:
+        """Raise at once when the ticket cannot leave before it would give up."""
+        if ticket.give_up_at == math.inf:
+            return
+        now = self._clock.monotonic()
+        expected = self._leaves_at(self._before(ticket.key))
+        if self._head() is ticket and decision.until < math.inf:
+            expected = max(expected, decision.until - self.handle.now() + now)
+        if expected <= ticket.give_up_at and now < ticket.give_up_at:
+            return
+        latency = self.handle.ledger.latency if expected <= now else 0.0
+        retry_after = max(expected - now, latency)
+        raise QuotaWaitError(self._long_wait_message(ticket, retry_after), retry_after=retry_after)
+
+    def _long_wait_message(self, ticket: _Ticket, wait: float) -> str:
+        ledger, now = self.handle.ledger, self.handle.now()
+        free = quota.free_slots(ledger, now)
+        if now < ledger.blocked_until:
+            state = "The organisation is locked out after a 429"
+        else:
+            used = max(0, ledger.limit - free)
+            believed = "" if ledger.limit_read else " (believed, nothing was read yet)"
+            state = f"{used} of {ledger.limit} used in this window{believed}"
+        waiting, ahead = "", self._before(ticket.key)
+        bulk = len(self._queue) - self._before((float(Priority.BULK), -math.inf, 0.0))
+        behind = min(bulk, len(self._queue) - 1 - ahead)
+        if ahead:
+            waiting += f"; {ahead} calls wait before yours"
+        if behind:
+            waiting += f"; {behind} bulk calls wait behind yours"
+        return (
+            f"the next create-post slot is free in {describe_seconds(wait)}, "
+            f"{ticket.request.allowance}.\n"
+            f"  {state}{waiting}.\n"
+            f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
+        )
+
+
+def _end_of(ticket: _Ticket) -> tuple[float, float]:
+    return ticket.give_up_at, ticket.key[2]
+
+
+def _wake(ticket: _Ticket) -> None:
+    if ticket.wake is not None and not ticket.wake.done():
+        ticket.wake.set_result(None)

@@ -1,0 +1,126 @@
+"""Which routes count their calls, found out by what their answers show.
+
+Today only the create-post route does. Older servers counted others too, each with a counter of
+its own. So a route is taken to be free until an answer of it carries rate headers; from then on
+its calls wait in a queue with a ledger of their own, until an answer comes without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postiz_async import _quota as quota
+from postiz_async._scheduler.limits import Pacer
+from postiz_async._scheduler.queue import AdmissionQueue
+from postiz_async.stores._shared_ledger import SharedLedger
+from postiz_async.stores.memory import ledgers_of_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postiz_async._quota import Ledger, RateHeaders
+    from postiz_async.clock import Clock
+    from postiz_async.stores import LedgerHandle, QuotaStore
+
+__all__ = [
+    "QueueFactory",
+    "RouteState",
+]
+
+
+class RouteState:
+    """What is known about the counter of one route."""
+
+    def __init__(self) -> None:
+        self.queue: AdmissionQueue | None = None
+        """Its calls pass here; None while it seems to be free."""
+        self._loose = 0
+        self._all_back = asyncio.Event()
+
+    def sets_out(self) -> None:
+        """A call leaves that no ledger knows of."""
+        self._loose += 1
+        self._all_back.clear()
+
+    def is_back(self) -> None:
+        """Such a call ended."""
+        self._loose -= 1
+        if not self._loose:
+            self._all_back.set()
+
+    async def settled(self) -> AdmissionQueue | None:
+        """The queue, once all calls are back that left before it was found."""
+        while self.queue is not None and self._loose:
+            await self._all_back.wait()
+        return self.queue
+
+    async def counts(
+        self, sent: float, reading: RateHeaders, make_queue: Callable[[], AdmissionQueue]
+    ) -> None:
+        """An answer to a call that no ledger knew of carries rate headers.
+
+        Args:
+            sent: when it was sent, in monotonic seconds of the ledger's clock.
+            reading: what its headers say.
+            make_queue: makes the queue with the route's ledger.
+        """
+        queue = self.queue = self.queue or make_queue()
+        await queue.handle.settle(lambda ledger, now: _read(ledger, sent, now, reading))
+        queue.state_changed()
+
+    def is_free(self) -> None:
+        """An answer without rate headers: whoever waits may go."""
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.release_all()
+
+
+def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledger:
+    """The ledger with a reading of a call that left without asking, perhaps not alone."""
+    ledger, first = quota.reserve(ledger, sent)
+    ledger, other = quota.reserve(ledger, sent)
+    return quota.released(quota.answered(ledger, first, now, reading), other)
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueFactory:
+    """Makes the queues of one client, each time that it is opened."""
+
+    name: str
+    """The name of the quota that its creates spend."""
+    fresh: Ledger
+    """What is believed of a route of which nothing is known."""
+    clock: Clock
+    store: QuotaStore | None = None
+    """Where ledgers are kept; None: in this process, with those of its other clients."""
+    transport: object = None
+    """The way to the server that the client or its pool was given, if one was."""
+    smooth: bool = False
+    pool: dict[str, AdmissionQueue] | None = None
+    """The queues of all clients of a pool, which closes them; None: it is in none."""
+
+    def queue(self, route: str) -> AdmissionQueue:
+        """The queue of a route; "" is the create route."""
+        if self.pool is None:
+            return self._made(route)
+        name = f"{self.name}.{route}"
+        if name not in self.pool:
+            self.pool[name] = self._made(route)
+        return self.pool[name]
+
+    def _made(self, route: str) -> AdmissionQueue:
+        paced = self.smooth and not route and math.isfinite(self.clock.speed)
+        return AdmissionQueue(
+            self._handle(route), self.clock, Pacer(self.clock.speed) if paced else None
+        )
+
+    def _handle(self, route: str) -> LedgerHandle:
+        name = f"{self.name}.{route}" if route else self.name
+        if self.store is None:
+            return ledgers_of_process(self.clock, self.transport).handle(
+                name, self.fresh, self.clock
+            )
+        return SharedLedger(self.store, name, self.fresh, self.clock)

@@ -1,0 +1,441 @@
+"""Admitting, sending and retrying: the life of a call after its arguments are known."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import random
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from aiolimiter import AsyncLimiter
+
+from postiz_async import _wire as wire
+from postiz_async._concurrency import run_to_completion
+from postiz_async._quota import SILENT
+from postiz_async._scheduler.attempt import Attempts
+from postiz_async._scheduler.calls import Priority, SlotRequest, time_out
+from postiz_async._scheduler.hooks import traced
+from postiz_async._scheduler.queue import QueueReleasedError
+from postiz_async._scheduler.retry import next_wait
+from postiz_async._scheduler.routes import RouteState
+from postiz_async._scheduler.settle import settled, shows_others
+from postiz_async._wire.responses import FailureKind
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    Delivery,
+    describe_seconds,
+)
+from postiz_async.stores._persistence import Persistence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
+
+    from postiz_async._quota import Ledger
+    from postiz_async._quota.view import Quota
+    from postiz_async._scheduler.attempt import Identity
+    from postiz_async._scheduler.calls import CallOptions, CallTime
+    from postiz_async._scheduler.hooks import AttemptHook, CallHook, Trace
+    from postiz_async._scheduler.limits import ConcurrencyLimit
+    from postiz_async._scheduler.queue import AdmissionQueue
+    from postiz_async._transport import Transport
+    from postiz_async._wire import Observation, WireResponse
+    from postiz_async._wire.endpoints import Call
+    from postiz_async.clock import Clock
+    from postiz_async.stores import SnapshotStore
+
+__all__ = [
+    "Scheduler",
+]
+
+
+log = logging.getLogger("postiz_async")
+
+T = TypeVar("T")
+
+PREPARE_SECONDS = 30.0
+"""What a create may take between its slot and its first byte, and for the look at its answer."""
+
+
+class Scheduler:
+    """Sends the calls of one key. Made and used in one running event loop.
+
+    Args:
+        transport: moves the bytes.
+        clock: tells the time and waits.
+        identity: root URL, key, user agent.
+        queue_of: makes or finds the queue of a route; "" is the create route.
+        politeness: calls a second of routes without quota; None for no bound.
+        on_attempt: sees every attempt.
+        on_call: sees every call, when it is made and when it ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        clock: Clock,
+        identity: Identity,
+        queue_of: Callable[[str], AdmissionQueue],
+        politeness: float | None = None,
+        on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
+    ) -> None:
+        self.clock = clock
+        self.identity = identity
+        self.persistence = Persistence(clock)
+        """Where the state of the create route is written down beyond this process."""
+        self.queue = queue_of("")
+        self._queue_of = queue_of
+        self._routes: dict[str, RouteState] = {}
+        self._attempts = Attempts(transport, clock, identity, on_attempt)
+        self.server_time = self._attempts.server_time
+        self._on_call = on_call
+        self._polite = _limiter(politeness, clock.speed)
+        self._loop = asyncio.get_running_loop()
+        self._under_way = 0
+        self.is_closing = False
+        self._is_idle = asyncio.Event()
+        self._knows_of_others = False
+
+    # -------------------------------------------------------------- state
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state of the create route as it was last seen."""
+        return self.queue.handle.ledger
+
+    def ledger_time(self) -> float:
+        """Now, on the clock of the ledger."""
+        return self.queue.handle.now()
+
+    async def refresh(self) -> None:
+        """Look at what other processes did to the ledger."""
+        await self.queue.handle.refresh()
+
+    async def restore(self, store: SnapshotStore) -> None:
+        """Take over the state that was kept there, when it says more than ours."""
+        await self.persistence.restore(self.queue.handle, store)
+
+    @property
+    def budget(self) -> ConcurrencyLimit:
+        """How many posts bulk work may have in flight, and one request may carry."""
+        return self.queue.budget
+
+    def view(self) -> Quota:
+        """The quota as users see it."""
+        return self.queue.view()
+
+    def leaves_in(self, place: int) -> float:
+        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one."""
+        return self.queue.leaves_in(place)
+
+    @contextmanager
+    def job(self, journal: SnapshotStore) -> Generator[Callable[[int], None]]:
+        """A job runs: it announces its creates, and its journal keeps the state of the quota.
+
+        Yields what announces creates, or, negative, says that they came; see `expect`.
+        """
+        with self.persistence.keeping_in(journal), self.queue.announced() as expect:
+            yield expect
+
+    def is_counted(self, route: str) -> bool:
+        """Whether the server counts the calls of a route of this name, as far as it was seen."""
+        known = self._routes.get(route)
+        return known is not None and known.queue is not None
+
+    @property
+    def under_way(self) -> int:
+        """Calls that were made and have not ended."""
+        return self._under_way
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more calls, and give those under way so many seconds to end."""
+        self.is_closing = True
+        if self._under_way and seconds > 0:
+            self._is_idle.clear()
+            timer = None
+            if seconds < math.inf:
+                timer = self.clock.call_at(self.clock.monotonic() + seconds, self._is_idle.set)
+            try:
+                await self._is_idle.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def close(self) -> None:
+        """Let every call fail that waits for a slot."""
+        for queue in (self.queue, *(route.queue for route in self._routes.values())):
+            if queue is not None:
+                queue.close()
+
+    # -------------------------------------------------------------- calls
+
+    async def call(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> tuple[T, WireResponse]:
+        """Send a call, again where that is safe, and return its value and the raw answer.
+
+        Args:
+            call: what to send.
+            options: how it is treated.
+            time: what is left for it, which other calls may have used.
+
+        Raises:
+            PostizError: one of the tree's errors.
+        """
+        if self.is_closing or asyncio.get_running_loop() is not self._loop:
+            raise self._unusable()
+        self._under_way += 1
+        try:
+            hook = self._on_call
+            with nullcontext() if hook is None else self._traced(hook, call) as trace:
+                if trace is not None:
+                    options = msgspec.structs.replace(options, trace=trace)
+                for attempt in itertools.count(1):
+                    try:
+                        if call.endpoint.quota:
+                            response = await self._counted(self.queue, call, options, time)
+                        else:
+                            response = await self._uncounted(call, options, time)
+                    except APIConnectionError as error:
+                        failed, retry_after = _kind_of(error), None
+                        cause: Exception = error
+                    else:
+                        trouble = wire.transient(response, call.endpoint.meanings)
+                        if trouble is None:
+                            return wire.decode(call.endpoint, response), response
+                        failed, cause = trouble
+                        retry_after = wire.observe(response, now=self.clock.time()).retry_after
+                    await self._pause(call, options, time, failed, cause, attempt, retry_after)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
+        raise AssertionError("itertools.count ended")
+
+    def _unusable(self) -> ConfigurationError:
+        if self.is_closing:
+            return ConfigurationError("This client is closed or closing; nothing was sent.")
+        return ConfigurationError(
+            "This client was opened in another event loop, where its connections live. Open "
+            "it in the loop that uses it: one `async with Postiz()` inside of one "
+            "`asyncio.run`."
+        )
+
+    def _traced(self, hook: CallHook, call: Call[T]) -> AbstractContextManager[Trace | None]:
+        queue = self.queue
+        return traced(
+            hook,
+            call,
+            root=self.identity.root,
+            clock=self.clock,
+            queued=lambda: queue.waiting,
+        )
+
+    async def _pause(
+        self,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        failed: FailureKind,
+        cause: Exception,
+        attempt: int,
+        retry_after: float | None,
+    ) -> None:
+        """Wait before the next attempt, or raise the cause when there is none."""
+        wait = next_wait(
+            failed,
+            attempt=attempt,
+            replay=call.endpoint.replay,
+            jitter=random.random(),  # noqa: S311
+            retry_after=retry_after,
+        )
+        if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
+            raise cause
+        log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
+        await self.clock.sleep(wait)
+
+    # -------------------------------------------------------------- routes without quota
+
+    async def _uncounted(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+        """Send a call of a route that costs no quota, as far as is known."""
+        route = self._routes.setdefault(call.endpoint.name, RouteState())
+        while route.queue is not None:
+            queue = await time.bounded(route.settled(), "other calls of its route had come back")
+            if queue is None:
+                break
+            try:
+                return await self._counted(queue, call, options, time)
+            except QueueReleasedError:
+                continue
+        if self._polite is not None:
+            await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
+        sent = self.clock.monotonic()
+        route.sets_out()
+        try:
+            response, seen = await self._attempts.send(call, options, time)
+            if seen.reading is not None:
+                await route.counts(sent, seen.reading, lambda: self._found_counter(call))
+        finally:
+            route.is_back()
+        return response
+
+    def _found_counter(self, call: Call[T]) -> AdmissionQueue:
+        name = call.endpoint.name
+        log.warning(
+            "%s is counted by this server too, as by old releases: its calls wait for its quota",
+            name,
+        )
+        return self._queue_of(name)
+
+    # -------------------------------------------------------------- counted routes
+
+    async def _counted(
+        self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
+    ) -> WireResponse:
+        """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
+        while True:
+            asked = self.clock.monotonic()
+            request = SlotRequest(
+                priority=options.priority,
+                posts=call.posts,
+                since=asked - time.waited,
+                max_wait=options.max_wait,
+                due=options.due,
+                deadline=options.deadline,
+                lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
+            )
+            try:
+                token = await queue.admit(request)
+            finally:
+                waited = self.clock.monotonic() - asked
+                time.waited += waited
+                time.until += waited
+                if options.trace is not None:
+                    options.trace.waited += waited
+            response = await self._send_reserved(queue, call, options, time, token)
+            if response.status != 429:
+                return response
+            left = queue.handle.ledger.blocked_until - queue.handle.now()
+            log.warning("429: calls of this key pause for %s", describe_seconds(left))
+
+    async def _send_reserved(
+        self,
+        queue: AdmissionQueue,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        token: int,
+    ) -> WireResponse:
+        """Use the reservation `token`; it ends here, in exactly one way."""
+        bulk = options.priority >= Priority.BULK
+        if bulk:
+            queue.bulk_left(call.posts)
+        started = self.clock.monotonic()
+        seconds: float | None = None
+        try:
+            if self.persistence.stores and queue is self.queue:
+                await self._keep_or_release(token)
+            sent = self._sent(queue, call, options, time, token)
+            response = await (run_to_completion(sent) if options.finish else sent)
+            seconds = self.clock.monotonic() - started
+            return response
+        finally:
+            if bulk:
+                queue.bulk_ended(call.posts, seconds)
+            queue.state_changed()
+
+    async def _keep_or_release(self, token: int) -> None:
+        """Write the reservation down before anything is sent; without that nothing is sent."""
+        try:
+            await self.persistence.save(self.queue.handle)
+        except BaseException:
+            await self._settle(self.queue, token, None, sent=False)
+            raise
+
+    async def _sent(
+        self,
+        queue: AdmissionQueue,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        token: int,
+    ) -> WireResponse:
+        """Prepare and send; whatever happens, the ledger learns it."""
+        sent = False
+        try:
+            if options.prepare is not None:
+                body = await time.bounded(options.prepare(), "its body was prepared")
+                call = replace(call, body=body)
+            sent = True
+            response, seen = await self._attempts.send(call, options, time)
+        except APIConnectionError as error:
+            reached = sent and error.delivery is not Delivery.NOT_SENT
+            silent = isinstance(error, APITimeoutError)
+            await self._settle(queue, token, None, sent=reached, silent=silent)
+            raise
+        except BaseException:
+            await self._settle(queue, token, None, sent=sent)
+            raise
+        await self._settle(queue, token, seen, sent=True)
+        if queue is not self.queue:
+            if seen.reading is None and response.status < 400:
+                self._routes[call.endpoint.name].is_free()
+        elif self.persistence.stores:
+            await self.persistence.save_answer(queue.handle)
+        return response
+
+    async def _settle(
+        self,
+        queue: AdmissionQueue,
+        token: int,
+        seen: Observation | None,
+        *,
+        sent: bool,
+        silent: bool = False,
+    ) -> None:
+        """Tell the ledger how a reservation ended."""
+        others = False
+
+        def event(ledger: Ledger, now: float) -> Ledger:
+            nonlocal others
+            after = settled(ledger, now, token, seen, sent=sent, silent=silent)
+            others = shows_others(ledger, after)
+            return after
+
+        await queue.handle.settle(event)
+        if others and not self._knows_of_others:
+            self._knows_of_others = True
+            _warn_of_others(queue.handle.ledger)
+
+
+def _warn_of_others(ledger: Ledger) -> None:
+    """Somebody else spends this quota, whom sharing a store would help."""
+    log.warning(
+        "others spend the create requests of this organisation: %d in this window beside our "
+        "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
+        "RedisStore(...)), or they run into lock-outs.",
+        ledger.foreign,
+        ledger.own,
+    )
+
+
+def _kind_of(error: APIConnectionError) -> FailureKind:
+    never_sent = error.delivery is Delivery.NOT_SENT
+    return FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
+
+
+def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
+    """Lets so many calls go in a second of a clock; those of one second at once."""
+    if politeness is None or not math.isfinite(speed):
+        return None
+    burst = max(1.0, politeness)
+    return AsyncLimiter(burst, burst / politeness / speed)

@@ -1,0 +1,52 @@
+"""The end of a reservation: what the ledger learns of it. PURE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async import _quota as quota
+from postiz_async._wire import Cost
+
+if TYPE_CHECKING:
+    from postiz_async._quota import Ledger
+    from postiz_async._wire import Observation
+
+__all__ = ["settled", "shows_others"]
+
+
+def settled(
+    ledger: Ledger,
+    now: float,
+    token: int,
+    seen: Observation | None,
+    *,
+    sent: bool,
+    silent: bool = False,
+) -> Ledger:
+    """The ledger after the end of a reservation.
+
+    Args:
+        ledger: the state before.
+        now: the time on the ledger's clock.
+        token: the reservation.
+        seen: what the answer says; None if there was none.
+        sent: whether a byte may have reached the server.
+        silent: whether the server did not answer in time, and may carry the call out yet.
+    """
+    if not sent:
+        return quota.released(ledger, token)
+    if seen is None or seen.cost is Cost.UNKNOWN:
+        return quota.lost(ledger, token, now, silent=silent)
+    if seen.cost is Cost.REFUSED:
+        return quota.refused(ledger, token, now, seen.retry_after)
+    if seen.cost is Cost.FREE:
+        return quota.released(ledger, token)
+    if seen.reading is None:
+        return quota.unread(ledger, token, now)
+    return quota.answered(ledger, token, now, seen.reading)
+
+
+def shows_others(before: Ledger, after: Ledger) -> bool:
+    """Whether an answer shows that somebody else spends this quota in the same window."""
+    in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
+    return in_one_window and after.foreign > before.foreign

@@ -1,0 +1,355 @@
+"""A source to a stored medium: inspected, refused early, streamed, found again; one or many."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from dataclasses import replace as endpoint_with
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import anyio
+import msgspec
+from msgspec.structs import replace
+
+from postiz_async._concurrency import in_thread
+from postiz_async._uploads.inspect import POSTABLE, check_size, kind_of, limit_of, pixels_of
+from postiz_async._uploads.sources import NullSink, UploadSource, name_of, open_local
+from postiz_async._uploads.urls import is_url, shown
+from postiz_async._wire import encode_body
+from postiz_async._wire.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart, Replay
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    ConfigurationError,
+    Delivery,
+    NotFoundError,
+    PermissionDeniedError,
+    PostizError,
+    ServerError,
+    UploadError,
+)
+from postiz_async.models.durations import check_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._uploads.cache import UploadCache
+    from postiz_async._uploads.inspect import FileFacts
+    from postiz_async._uploads.sources import Source
+    from postiz_async.models.media import Media
+
+__all__ = [
+    "AT_ONCE",
+    "STALL_TIMEOUT",
+    "URL_SUFFIXES",
+    "Progress",
+    "UploadOptions",
+    "fetch_by_server",
+    "upload",
+    "upload_all",
+]
+
+
+log = logging.getLogger("postiz_async.uploads")
+
+Progress: TypeAlias = "Callable[[int, int | None], object]"
+"""Called with the bytes sent so far and the bytes in all, None while those are not known."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds without a moved byte after which an upload is given up."""
+
+URL_SUFFIXES = (*POSTABLE.values(), ".jpeg")
+"""How the path of a URL ends that the server is willing to fetch."""
+
+HASHED = 64 * 1024 * 1024
+"""Bytes up to which a file is hashed on its way without need, to be found again by content."""
+
+_ONCE = (
+    "It was not sent again, because {name} can be read only once. Give a path, bytes or a file "
+    "that can be rewound, and a broken upload is repeated by itself."
+)
+
+
+class _FromUrl(msgspec.Struct):
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOptions:
+    """How an upload is to go, see `Media.upload`. `hash_first` looks at the hash before sending."""
+
+    progress: Progress | None = None
+    reuse: bool = True
+    cache: Path | None = None
+    allow_private: bool | Collection[str] = False
+    stall_timeout: float = STALL_TIMEOUT
+    hash_first: bool = False
+
+
+class _Part:
+    """A source on its way. `fault` is what went wrong on our side of it.
+
+    `trace` is its traceback as far as our side goes: beyond are the frames that write the request,
+    and they have the key.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        mime: str,
+        options: UploadOptions,
+        *,
+        sha256: str | None,
+        wants_hash: bool,
+    ) -> None:
+        self.fault: Exception | None = None
+        self.trace: TracebackType | None = None
+        self.sent = 0
+        self.sha256 = sha256
+        self._wants_hash = wants_hash
+        self._source = source
+        self._mime = mime
+        self._options = options
+        self._is_begun = False
+
+    def as_file_part(self) -> FilePart:
+        """For the wire. The server makes up names of its own, so ours stays at home."""
+        return FilePart(
+            "upload" + POSTABLE[self._mime],
+            self._mime,
+            self._source.size,
+            self._chunks,
+            self.can_repeat,
+            self._options.stall_timeout,
+        )
+
+    def can_repeat(self) -> bool:
+        """Whether there is something to send again, and no reason not to."""
+        return self.fault is None and (self._source.can_rewind or not self._is_begun)
+
+    async def _chunks(self) -> AsyncGenerator[bytes]:
+        self._is_begun = True
+        try:
+            async with aclosing(self._checked()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            self.fault, self.trace = error, error.__traceback__
+            raise
+
+    async def _checked(self) -> AsyncGenerator[bytes]:
+        """The bytes; ends in an error, and so before the end of the form, if they are wrong."""
+        source, progress = self._source, self._options.progress
+        digest = hashlib.sha256() if self._wants_hash else None
+        self.sent = 0
+        if progress is not None:
+            progress(0, source.size)
+        async with aclosing(source.chunks(digest or NullSink())) as chunks:
+            async for chunk in chunks:
+                self._check_size(self.sent + len(chunk))
+                yield chunk
+                self.sent += len(chunk)
+                if progress is not None:
+                    progress(self.sent, source.size)
+        if source.size is not None and self.sent < source.size:
+            raise UploadError(
+                f"{source.name} ended after {self.sent:,} of {source.size:,} bytes: it became "
+                "shorter while it was being sent. Upload it again when nobody writes to it."
+            )
+        if digest is None:
+            return
+        if self.sha256 not in {None, digest.hexdigest()}:
+            raise UploadError(
+                f"{source.name} changed while it was being sent. Upload it again when nobody "
+                "writes to it."
+            )
+        self.sha256 = digest.hexdigest()
+
+    def _check_size(self, size: int) -> None:
+        source = self._source
+        if source.size is not None and size > source.size:
+            raise UploadError(
+                f"{source.name} has more than the {source.size:,} bytes that it began with: it "
+                "grew while it was being sent. Upload it again when it is complete."
+            )
+        if size > limit_of(self._mime):
+            raise UploadError(
+                f"{source.name} has more than {limit_of(self._mime):,} bytes, which is all that "
+                f"the server accepts of {self._mime}. It was cut off there."
+            )
+
+
+async def upload(
+    bound: BoundScheduler,
+    value: UploadSource,
+    *,
+    options: UploadOptions | None = None,
+    facts: FileFacts | None = None,
+    uploads: UploadCache | None = None,
+) -> Media:
+    """Upload anything, see `Media.upload`.
+
+    Args:
+        bound: makes the calls.
+        value: the source.
+        options: how it is to go.
+        facts: what an earlier look at the source told, a file by its real path; it is not looked
+            at again.
+        uploads: what was uploaded lately.
+    """
+    options = options or UploadOptions()
+    check_seconds("stall_timeout", options.stall_timeout)
+    bound = bound.begun()
+    if is_url(value):
+        url = cast("str", value)
+        medium = await _by_server(bound, url)
+        if medium is not None:
+            return medium
+        from postiz_async._uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
+
+        source: Source = Remote(
+            url,
+            allow_private=options.allow_private,
+            stall_timeout=options.stall_timeout,
+            clock=bound.scheduler.clock,
+        )
+    else:
+        source = await open_local(
+            value, stall_timeout=options.stall_timeout, is_resolved=facts is not None
+        )
+    try:
+        return await _upload(bound, source, options, facts, uploads if options.reuse else None)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await source.aclose()
+
+
+async def _upload(
+    bound: BoundScheduler,
+    source: Source,
+    options: UploadOptions,
+    facts: FileFacts | None,
+    uploads: UploadCache | None,
+) -> Media:
+    time, looked = bound.time, f"{source.name} was looked at"
+    head = await time.bounded(source.look(), looked) if facts is None else b""
+    mime = kind_of(head, source.name) if facts is None else facts.mime
+    if source.size is not None:
+        check_size(source.size, mime, source.name)
+    if facts is not None and source.size != facts.size:
+        raise UploadError(f"{source.name} changed since it was looked at. Nothing was sent.")
+    sha256 = facts.sha256 if facts is not None else None
+    width, height = (facts.width, facts.height) if facts is not None else (0, 0)
+    if facts is None:
+        pixels = in_thread(partial(pixels_of, mime, source.path or BytesIO(head)))
+        width, height = await time.bounded(pixels, looked)
+
+    async def send() -> Media:
+        small = source.size is None or source.size <= HASHED
+        wants_hash = sha256 is not None or (uploads is not None and small)
+        part = _Part(source, mime, options, sha256=sha256, wants_hash=wants_hash)
+        medium = await _send(bound, source, part)
+        medium = replace(medium, width=width, height=height, size=part.sent)
+        if uploads is not None and part.sha256 is not None:
+            await uploads.put(part.sha256, medium, options.cache)
+        return medium
+
+    if uploads is None or not source.can_be_hashed:
+        return await send()
+    if sha256 is None:
+        if not (options.hash_first or options.cache or uploads.may_have(source.size)):
+            return await send()
+        sha256 = await time.bounded(source.sha256(), looked)
+    async with AsyncExitStack() as stack:
+        turn = stack.enter_async_context(uploads.turn(sha256))
+        await time.bounded(turn, f"another upload of {source.name} had ended")
+        return await uploads.find(sha256, options.cache) or await send()
+
+
+async def _send(bound: BoundScheduler, source: Source, part: _Part) -> Media:
+    try:
+        medium = await bound.call(Call(UPLOAD_FILE, file=part.as_file_part()))
+    except PostizError as error:
+        if part.fault is not None and part.fault is not error:
+            raise part.fault.with_traceback(part.trace) from error
+        retryable = isinstance(error, APIConnectionError | ServerError)
+        if retryable and not part.can_repeat():
+            error.args = (f"{error}\n  {_ONCE.format(name=source.name)}",)
+        raise
+    if part.fault is not None:
+        raise part.fault.with_traceback(part.trace)
+    return medium
+
+
+# ------------------------------------------------------------------ by the server
+
+
+async def fetch_by_server(bound: BoundScheduler, url: str) -> Media:
+    """Let the server fetch a URL."""
+    return await bound.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
+
+
+async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
+    """What the server made of a URL; None where it would not or could not fetch it."""
+    if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
+        return None
+    once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
+    try:
+        return await bound.call(Call(once, body=encode_body(_FromUrl(url))))
+    except (
+        APIConnectionError,
+        BadRequestError,
+        NotFoundError,
+        PermissionDeniedError,
+        ServerError,
+    ) as error:
+        if isinstance(error, APIConnectionError) and error.delivery is Delivery.NOT_SENT:
+            raise
+        log.info("the server did not fetch %s (%s); it is streamed from here", shown(url), error)
+        return None
+
+
+AT_ONCE = 3
+"""Uploads at a time, unless it is said otherwise."""
+
+
+async def upload_all(
+    sources: Sequence[UploadSource],
+    one: Callable[[int, UploadSource], Awaitable[Media]],
+    *,
+    concurrency: int = AT_ONCE,
+) -> list[Media | Exception]:
+    """What became of each source, in their order.
+
+    Args:
+        sources: what to upload.
+        one: uploads a source, given its place.
+        concurrency: how many at a time.
+
+    Raises:
+        ConfigurationError: that is less than one.
+    """
+    if concurrency < 1:
+        raise ConfigurationError(f"concurrency is 1 or more, not {concurrency}.")
+    results: dict[int, Media | Exception] = {}
+    waiting = iter(enumerate(sources))
+
+    async def worker() -> None:
+        for place, source in waiting:
+            try:
+                results[place] = await one(place, source)
+            except Exception as error:  # noqa: BLE001  (handed to the caller, with its source)
+                error.add_note(f"upload {place + 1} of {len(sources)}: {name_of(source)}")
+                results[place] = error
+
+    async with anyio.create_task_group() as group:
+        for _ in range(min(concurrency, len(sources))):
+            group.start_soon(worker)
+    return [results[place] for place in range(len(sources))]

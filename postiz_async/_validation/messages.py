@@ -1,0 +1,89 @@
+"""The server's own text for a problem, and the hints that are added to it. PURE."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from postiz_async._content.length import utf16_length
+from postiz_async._validation.javascript import ABSENT, NotANumber, is_list, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async.errors import Problem
+
+__all__ = [
+    "MISSING",
+    "closest",
+    "hint_for",
+    "server_message",
+    "shown",
+]
+
+
+MISSING = "is missing"
+"""The hint about a value that is not there."""
+_LONGEST = 40
+_UPLOADED_ONLY = frozenset({"avif", "bmp", "tif", "tiff"})
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, cut to what a line can hold."""
+    if isinstance(value, NotANumber):
+        value = value.given
+    if isinstance(value, str):
+        cut = value if len(value) <= _LONGEST else value[:_LONGEST] + "..."
+        return ascii(cut) if not cut.isprintable() else repr(cut)
+    if is_object(value):
+        return "an object"
+    if is_list(value):
+        return f"a list of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)[:_LONGEST]
+
+
+def closest(text: object, known: Iterable[str]) -> str:
+    """`did you mean ...?` for a misspelt word, or nothing."""
+    words = {word.casefold(): word for word in known}
+    found = get_close_matches(str(text)[:_LONGEST].casefold(), words, n=1)
+    return f"did you mean {words[found[0]]!r}?" if found else ""
+
+
+def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
+    """What was given where something else was wanted."""
+    if value is ABSENT:
+        return MISSING
+    if kind in {"min_length", "max_length"} and isinstance(value, str):
+        return f"has {utf16_length(value):,}"
+    if kind in {"min_items", "max_items"} and is_list(value):
+        return f"has {len(value):,}"
+    if kind == "extension" and isinstance(value, str):
+        return _extension_hint(value)
+    return f"{shown(value)} was given" + (f"; {near}" if (near := closest(value, known)) else "")
+
+
+def _extension_hint(path: str) -> str:
+    extension = path.partition("?")[0].rpartition(".")[2]
+    if extension.lower() in _UPLOADED_ONLY:
+        return f"{extension} can be uploaded, but not posted: make it png, jpg or webp"
+    if extension != extension.lower():
+        return f"{shown(path)} was given; lower case is wanted"
+    return f"{shown(path)} was given"
+
+
+def server_message(problem: Problem) -> str:
+    """What the server would say; empty for our own advice.
+
+    The request classes put the path before their words: that of the field before a standard
+    text, that of the object around it before any other.
+    """
+    if problem.stage == "failure":
+        return "Internal server error"
+    if problem.stage != "body":
+        return problem.message if problem.stage else ""
+    if problem.message.startswith(("must ", "should ")):
+        return f"{problem.where} {problem.message}"
+    parent = problem.where.rpartition(".")[0]
+    return f"{parent}.{problem.message}" if parent else problem.message

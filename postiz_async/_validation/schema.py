@@ -1,0 +1,298 @@
+"""Request classes of the server as data, and the two things that it does with them. PURE.
+
+`converted` turns values into their declared types; `check` tests them. Both follow the server's
+order: what is wrong inside of a field comes before what is wrong with it. Most objects are as they
+should be, which `judged` sees in one go: each rule stands once, in a `Field`, and `Shape` compiles
+the quick form from it.
+"""
+
+from __future__ import annotations
+
+from operator import is_
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from postiz_async._validation.constraints import (
+    BOOLEAN,
+    CONTENT,
+    DATE,
+    DEFINED,
+    EXTENSION,
+    LIST,
+    NOT_EMPTY,
+    NUMBER,
+    TEXT,
+    URL,
+    nested,
+    nested_text,
+)
+from postiz_async._validation.javascript import (
+    ABSENT,
+    is_list,
+    is_object,
+    is_truthy,
+    to_boolean,
+    to_content,
+    to_number,
+    to_text,
+)
+from postiz_async._validation.messages import hint_for
+from postiz_async.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from postiz_async._validation.constraints import Constraint, Passes
+
+__all__ = [
+    "AS_BOOLEAN",
+    "AS_CONTENT",
+    "AS_NUMBER",
+    "AS_TEXT",
+    "ENTRY",
+    "MEDIA",
+    "POST",
+    "ROOT",
+    "Field",
+    "Shape",
+    "check",
+    "converted",
+    "judged",
+]
+
+
+Values: TypeAlias = "Mapping[str, object]"
+
+
+class Type(NamedTuple):
+    """A declared type: the Python types that need no conversion, and the conversion."""
+
+    plain: frozenset[type]
+    convert: Callable[[object], object]
+
+
+AS_TEXT = Type(frozenset({str}), to_text)
+AS_NUMBER = Type(frozenset({int, float}), to_number)
+AS_BOOLEAN = Type(frozenset({bool}), to_boolean)
+AS_CONTENT = Type(frozenset({str}), to_content)
+
+
+class Field(NamedTuple):
+    """A field of an object: its constraints in the server's order, its type, what is inside.
+
+    `skips` says when a value is not looked at although it is there, or has to be.
+    """
+
+    name: str
+    constraints: tuple[Constraint, ...]
+    type: Type | None = None
+    optional: bool = True
+    skips: Callable[[object, Values], bool] | None = None
+    inside: Shape | None = None
+    each: bool = False
+
+
+class Shape:
+    """The fields of an object, in the server's order; `quick` is what `_is_good` asks of each."""
+
+    __slots__ = ("conversions", "fields", "quick")
+
+    def __init__(self, *fields: Field) -> None:
+        self.fields = fields
+        self.quick = tuple(
+            (
+                field.name,
+                *_safe(field),
+                tuple(constraint.passes for constraint in field.constraints),
+                None if field.type is None else field.type.plain,
+                field.inside,
+                field.optional,
+                field.skips,
+            )
+            for field in fields
+        )
+        self.conversions = {
+            field.name: (field.type, field.inside)
+            for field in fields
+            if field.type is not None or field.inside is not None
+        }
+
+
+_PASSED = {
+    str: {"defined", "string"},
+    bool: {"defined", "boolean"},
+    list: {"defined", "list", "nested"},
+}
+"""The kinds of constraints that every value of a Python type passes."""
+
+
+def _safe(field: Field) -> tuple[type | None, tuple[Passes, ...]]:
+    """A Python type that needs no conversion, and the constraints that it may still fail."""
+    plain = {list} if field.type is None else field.type.plain
+    safe = next((python for python in _PASSED if python in plain), None)
+    passed = set[str]() if safe is None else _PASSED[safe]
+    return safe, tuple(each.passes for each in field.constraints if each.kind not in passed)
+
+
+def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
+    """The object as `converted` has it, after `check` has added what is wrong with it."""
+    if _is_good(shape, given):
+        return given
+    values = converted(shape, given)
+    check(shape, values, path, found)
+    return values
+
+
+def _is_good(shape: Shape, values: Values) -> bool:
+    """Whether an object needs no conversion and passes; in doubt it does not."""
+    for name, safe, rest, every, plain, inside, optional, skips in shape.quick:
+        value = values.get(name, ABSENT)
+        if value is ABSENT and optional:
+            continue
+        if inside is not None and value != [] and not _is_good_inside(inside, value):
+            return False
+        constraints = every
+        if type(value) is safe:
+            constraints = rest
+        elif not (plain is None or type(value) in plain or value is None or value is ABSENT):
+            return False
+        if not constraints or (skips is not None and skips(value, values)):
+            continue
+        for passes in constraints:
+            if not passes(value, values):
+                return False
+    return True
+
+
+def _is_good_inside(shape: Shape, value: object) -> bool:
+    if is_object(value):
+        return _is_good(shape, value)
+    if is_list(value):
+        for each in value:
+            if not (is_object(each) and _is_good(shape, each)):
+                return False
+    return True
+
+
+def converted(shape: Shape, given: Values) -> Values:
+    """An object with its values in their declared types; the object itself if they all are."""
+    changed: dict[str, object] = {}
+    conversions = shape.conversions
+    for name, value in given.items():
+        if name not in conversions:
+            continue
+        declared, inside = conversions[name]
+        if inside is not None:
+            now = _inside(inside, value)
+            if now is not value:
+                changed[name] = now
+        elif declared is not None and type(value) not in declared.plain:
+            changed[name] = declared.convert(value)
+    return {**given, **changed} if changed else given
+
+
+def _inside(shape: Shape, value: object) -> object:
+    if is_object(value):
+        return converted(shape, value)
+    if not value or not is_list(value):
+        return value
+    now = [converted(shape, each) if is_object(each) else each for each in value]
+    return value if all(map(is_, now, value)) else now
+
+
+def check(shape: Shape, values: Values, path: str, found: list[Problem]) -> None:
+    """Add what is wrong with a converted object. `path` ends with a dot, or is empty."""
+    for field in shape.fields:
+        value = values.get(field.name, ABSENT)
+        if value is ABSENT and field.optional:
+            continue
+        if field.skips is not None and field.skips(value, values):
+            continue
+        if field.inside is not None:
+            _check_inside(field, field.inside, value, path, found)
+        for constraint in field.constraints:
+            if not constraint.passes(value, values):
+                found += (_problem(f"{path}{field.name}", constraint, value),)
+
+
+def _problem(where: str, constraint: Constraint, value: object) -> Problem:
+    hint = hint_for(constraint.kind, value, constraint.known)
+    return Problem(where, constraint.text, hint=hint, stage="body")
+
+
+def _check_inside(
+    field: Field, shape: Shape, value: object, path: str, found: list[Problem]
+) -> None:
+    where = f"{path}{field.name}"
+    if is_object(value):
+        check(shape, value, f"{where}.", found)
+    elif is_list(value):
+        for index, each in enumerate(value):
+            if is_object(each):
+                check(shape, each, f"{where}.{index}.", found)
+            else:
+                _check_odd(field, shape, each, f"{where}.{index}", found)
+
+
+def _check_odd(field: Field, shape: Shape, value: object, path: str, found: list[Problem]) -> None:
+    """A list where an object belongs counts as the objects in it; nothing else will do."""
+    for where, each in _leaves(value, path):
+        if is_object(each):
+            check(shape, converted(shape, each), f"{where}.", found)
+        else:
+            text, hint = nested_text(field.name, each=field.each), hint_for("nested", each)
+            found.append(Problem(where, text, hint=hint, stage="body"))
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """What is in lists of lists, however deep; no recursion."""
+    waiting = [(path, value)]
+    while waiting:
+        where, each = waiting.pop()
+        if is_list(each):
+            waiting += [(f"{where}.{n}", inner) for n, inner in enumerate(each)][::-1]
+        else:
+            yield where, each
+
+
+def _is_null(value: object, _: object) -> bool:
+    return value is None
+
+
+def _is_falsy(value: object, _: object) -> bool:
+    return not is_truthy(value)
+
+
+def _objects(name: str, *constraints: Constraint, inside: Shape) -> Field:
+    every = (*constraints, nested(name, each=True))
+    return Field(name, every, optional=False, inside=inside, each=True)
+
+
+MEDIA = Shape(
+    Field("id", (DEFINED, TEXT), AS_TEXT, optional=False),
+    Field("path", (DEFINED, EXTENSION, TEXT), AS_TEXT, optional=False),
+    Field("alt", (TEXT,), AS_TEXT, skips=_is_null),
+    Field("thumbnail", (URL,), AS_TEXT, skips=_is_falsy),
+)
+
+ENTRY = Shape(
+    Field("content", (DEFINED, CONTENT, TEXT), AS_CONTENT, optional=False),
+    Field("id", (TEXT,), AS_TEXT, skips=_is_null),
+    Field("delay", (NUMBER,), AS_NUMBER, skips=_is_null),
+    _objects("image", LIST, inside=MEDIA),
+)
+
+POST = Shape(
+    _objects("value", DEFINED, LIST, NOT_EMPTY, inside=ENTRY),
+    Field("group", (TEXT,), AS_TEXT, skips=_is_null),
+)
+"""Without the channel, which was looked up before, and the settings, which depend on it."""
+
+ROOT = Shape(
+    Field("order", (TEXT,), AS_TEXT, skips=_is_null),
+    Field("shortLink", (DEFINED, BOOLEAN), AS_BOOLEAN, optional=False),
+    Field("inter", (NUMBER,), AS_NUMBER, skips=_is_null),
+    Field("republish", (BOOLEAN,), AS_BOOLEAN, skips=_is_null),
+    Field("date", (DEFINED, DATE), AS_TEXT, optional=False),
+    _objects("tags", DEFINED, LIST, inside=Shape()),
+)
+"""Without the posts, of which at least one is wanted."""

@@ -1,0 +1,185 @@
+"""Settings held against the server's tests, or, of an unknown provider, a JSON schema. PURE.
+
+A JSON schema says less than the server tests (which field counts when, which texts fit), so what
+it finds is advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
+
+from postiz_async._validation import constraints
+from postiz_async._validation.javascript import ABSENT, holds, is_truthy
+from postiz_async._validation.schema import AS_BOOLEAN, AS_NUMBER, AS_TEXT, MEDIA, Field, Shape
+from postiz_async.errors import Problem
+from postiz_async.providers._schema import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from postiz_async._validation.constraints import Constraint
+    from postiz_async.models.settings import ProviderSettings
+    from postiz_async.providers._schema import Check, SettingsField
+
+    Skips = Callable[[object, Mapping[str, object]], bool]
+
+__all__ = [
+    "schema_problems",
+    "shape_of",
+]
+
+
+_TYPES = {"string": AS_TEXT, "enum": AS_TEXT, "number": AS_NUMBER, "boolean": AS_BOOLEAN}
+
+_FIXED: dict[Check, Constraint] = {
+    "defined": constraints.DEFINED,
+    "string": constraints.TEXT,
+    "boolean": constraints.BOOLEAN,
+    "number": constraints.NUMBER,
+    "list": constraints.LIST,
+    "is_url": constraints.URL,
+    "loose_url": constraints.LOOSE_URL,
+}
+
+_BELOW: dict[Check, Callable[[float], Constraint]] = {
+    "max_length": constraints.max_length,
+    "maximum": constraints.maximum,
+    "max_items": constraints.max_items,
+    "total": constraints.max_total,
+}
+
+_ABOVE: dict[Check, Callable[[float], Constraint]] = {
+    "min_length": constraints.min_length,
+    "minimum": constraints.minimum,
+    "min_items": constraints.min_items,
+}
+
+
+@cache
+def shape_of(settings: type[ProviderSettings]) -> Shape:
+    """The settings of a provider, by their struct."""
+    return _shape(fields_of(settings))
+
+
+def _shape(fields: tuple[SettingsField, ...]) -> Shape:
+    return Shape(*(_field(field) for field in fields))
+
+
+def _field(field: SettingsField) -> Field:
+    return Field(
+        field.name,
+        tuple(_worded(check, field) for check in field.checks),
+        _TYPES.get(field.kind),
+        optional=not field.required and field.required_when is None,
+        skips=_skips(field),
+        inside=MEDIA if field.media else _shape(field.fields) if field.fields else None,
+        each=field.kind == "list",
+    )
+
+
+def _worded(check: Check, field: SettingsField) -> Constraint:
+    """A constraint, with the server's own text for this field if it has one."""
+    constraint = _constraint(check, field)
+    if field.message is None or (field.message_of and check not in field.message_of):
+        return constraint
+    return constraint._replace(text=field.message)
+
+
+def _constraint(check: Check, field: SettingsField) -> Constraint:
+    if check in _FIXED:
+        return _FIXED[check]
+    if check in _BELOW:
+        return _BELOW[check](field.maximum or 0)
+    if check in _ABOVE:
+        return _ABOVE[check](field.minimum or 0)
+    if check == "enum":
+        return constraints.enum(field.enum)
+    if check == "pattern":
+        return constraints.pattern(field.pattern or "", field.name)
+    if check == "each_number":
+        return constraints.each_number(field.name)
+    return constraints.nested(field.name, each=field.kind == "list")
+
+
+# ------------------------------------------------------------------ what is not looked at
+
+
+def _skips(field: SettingsField) -> Skips | None:
+    always_looked_at = not (
+        field.nullable
+        or field.skip_empty
+        or field.skip_reference
+        or field.checked_when
+        or field.required_when
+    )
+    return None if always_looked_at else partial(_is_skipped, field)
+
+
+def _is_skipped(field: SettingsField, value: object, values: Mapping[str, object]) -> bool:
+    if field.checked_when is not None and not holds(field.checked_when, values):
+        return True
+    if value is ABSENT or value is None:
+        is_wanted = field.required_when is not None and holds(field.required_when, values)
+        return not is_wanted and (value is ABSENT or field.nullable)
+    if field.skip_empty and not is_truthy(value):
+        return True
+    return field.skip_reference and isinstance(value, str) and "(post:" in value
+
+
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "number": (int, float),
+    "integer": (int,),
+    "array": (list, tuple),
+    "object": (Mapping,),
+}
+
+
+def schema_problems(
+    path: str, settings: Mapping[str, object], schema: Mapping[str, object]
+) -> Iterator[Problem]:
+    """What the schema has to say about settings.
+
+    Args:
+        path: where the settings stand: `posts.0.settings`.
+        settings: what is to be sent.
+        schema: the `settings` of `postiz.integrations.settings(channel)`.
+    """
+    required = schema.get("required")
+    names = cast("list[object]", required) if isinstance(required, list) else []
+    for name in names:
+        if settings.get(str(name)) is None:
+            yield _advice(path, str(name), "is required by the server's schema and is missing")
+    for name, field in _mapping(schema.get("properties")).items():
+        value = settings.get(name)
+        if value is not None:
+            yield from _wrong_value(path, name, value, _mapping(field))
+
+
+def _wrong_value(
+    path: str, name: str, value: object, field: Mapping[str, object]
+) -> Iterator[Problem]:
+    allowed = field.get("enum")
+    if isinstance(allowed, list):
+        choices = cast("list[object]", allowed)
+        if value not in choices:
+            yield _advice(path, name, f"is one of {choices}, not {value!r}")
+        return
+    types = _JSON_TYPES.get(str(field.get("type")))
+    if types is not None and (not isinstance(value, types) or _is_bool_for_number(value, types)):
+        yield _advice(path, name, f"is a {field['type']} in the server's schema")
+
+
+def _is_bool_for_number(value: object, types: tuple[type, ...]) -> bool:
+    return isinstance(value, bool) and bool not in types
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def _advice(path: str, name: str, message: str) -> Problem:
+    return Problem(f"{path}.{name}", message, severity="warning")

@@ -1,0 +1,331 @@
+"""What the server accepts although the user probably does not want it. PURE."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async._validation.formats import crashes, has_zone, is_clear, is_iso_date, moment
+from postiz_async._validation.javascript import (
+    as_list,
+    as_object,
+    holds,
+    is_list,
+    is_number,
+    is_object,
+    is_truthy,
+)
+from postiz_async._validation.messages import closest, shown
+from postiz_async.errors import Problem
+from postiz_async.providers._schema import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from postiz_async._validation.media import PostMedia
+    from postiz_async._validation.request import Body, JudgedPost
+    from postiz_async.models.settings import ProviderSettings
+    from postiz_async.providers._schema import Provider, SettingsField
+
+__all__ = [
+    "content_warnings",
+    "read_as_true",
+    "request_warnings",
+    "unknown_key_warnings",
+    "unknown_keys",
+    "warning",
+]
+
+
+_POST_KEYS = frozenset({"integration", "value", "group", "settings", "type"})
+_ENTRY_KEYS = frozenset({"content", "image", "delay", "id"})
+_OWN_SETTINGS = frozenset({"__type", "client_ref"})
+_NO_WORDS = frozenset({"false", "no", "off", "0", "none", "null"})
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+
+
+def warning(where: str, message: str, hint: str = "") -> Problem:
+    """Advice."""
+    return Problem(where, message, hint=hint, severity="warning")
+
+
+def unknown_keys(
+    given: Mapping[str, object], known: AbstractSet[str], path: str, of: str
+) -> Iterator[Problem]:
+    """Keys that the server ignores."""
+    for name in given:
+        if name not in known:
+            yield warning(
+                f"{path}{name}" or shown(name), f"is no key of {of}: ignored", closest(name, known)
+            )
+
+
+def read_as_true(value: object, where: str) -> Iterator[Problem]:
+    """Texts that say no and that the server reads as true."""
+    if isinstance(value, str) and value.strip().casefold() in _NO_WORDS:
+        yield warning(where, f"{shown(value)} is a text, which the server reads as true")
+
+
+def unknown_key_warnings(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
+    """Advice about the keys and the settings of a post."""
+    path = post.path
+    if not post.given.keys() <= _POST_KEYS:
+        yield from unknown_keys(post.given, _POST_KEYS, path, "a post")
+    if post.given.get("group") is not None:
+        message = "names a group of posts, which are deleted when this one is stored"
+        yield warning(f"{path}group", message, "leave it out; copied from a listed post?")
+    if post.given.get("type") is not None:
+        yield warning(f"{path}type", "belongs to the request, not to a post")
+    yield from _entries(post, is_update=is_update)
+    yield from _settings(post)
+
+
+def _entries(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
+    given = as_list(post.given.get("value"))
+    for place, entry in enumerate(post.entries):
+        where = f"{post.path}value.{place}"
+        if not entry.keys() <= _ENTRY_KEYS:
+            yield from unknown_keys(entry, _ENTRY_KEYS, f"{where}.", "a part")
+        if entry.get("id") and not is_update:
+            message = "is the id of a stored post, which this one replaces"
+            yield warning(f"{where}.id", message, "leave it out; copied from a listed post?")
+        content = entry["content"]
+        sent = content if entry is given[place] else as_object(given[place]).get("content")
+        if content != sent:
+            message = f"{shown(sent)} is no text: the server takes it for {shown(content)}"
+            yield warning(f"{where}.content", message)
+        if isinstance(content, str) and not content.isascii() and _TURNS.search(content):
+            message = "has characters that turn the direction of the text"
+            yield warning(f"{where}.content", message)
+        if entry.get("delay"):
+            yield from _delay(entry["delay"], f"{where}.delay", is_first=place == 0)
+
+
+def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
+    if not isinstance(delay, int | float):
+        return
+    if is_first:
+        yield warning(where, "of the first part is ignored", "the date says when it is published")
+    elif delay < 0:
+        yield warning(where, "is negative, which counts as 0")
+    elif delay != int(delay):
+        yield warning(where, "is no number of whole minutes")
+
+
+# ------------------------------------------------------------------ settings
+
+
+def _settings(post: JudgedPost) -> Iterator[Problem]:
+    given, path = post.given.get("settings"), f"{post.path}settings"
+    if not is_object(given):
+        if given is not None:
+            yield warning(path, f"{shown(given)} is no object: the server takes it for none")
+        return
+    if post.provider is None:
+        return
+    told = given.get("__type")
+    if told is not None and told != post.channel.provider:
+        message = f"{shown(told)} is ignored: the channel is one of {post.channel.provider}"
+        yield warning(f"{path}.__type", message)
+    names = _names(post.provider.settings)
+    for name in given.keys() - names if not given.keys() <= names else ():
+        if not name.startswith("plug-"):
+            message = f"is no setting of {post.provider.name}: ignored"
+            yield warning(f"{path}.{name}", message, closest(name, names - _OWN_SETTINGS))
+    yield from _fields(fields_of(post.provider.settings), given, f"{path}.")
+
+
+@cache
+def _names(settings: type[ProviderSettings]) -> frozenset[str]:
+    return _OWN_SETTINGS | {field.name for field in fields_of(settings)}
+
+
+def _fields(
+    fields: Iterable[SettingsField], given: Mapping[str, object], path: str
+) -> Iterator[Problem]:
+    for field in fields:
+        value = given.get(field.name)
+        advised = field.advised_when
+        if advised is not None and not is_truthy(value) and holds(advised, given):
+            yield warning(f"{path}{field.name}", "is missing: accepted, but it cannot work")
+        if value is None:
+            continue
+        if field.kind == "boolean" and isinstance(value, str):
+            yield from read_as_true(value, f"{path}{field.name}")
+        if field.known and value not in field.known:
+            hint = closest(value, field.known)
+            yield warning(f"{path}{field.name}", f"{shown(value)} is not known", hint)
+        if field.fields:
+            yield from _inside(field, value, f"{path}{field.name}")
+
+
+def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]:
+    if is_object(value):
+        yield from _fields(field.fields, value, f"{path}.")
+    for place, each in enumerate(as_list(value)):
+        if is_list(each):
+            yield warning(f"{path}.{place}", "is a list where an object belongs")
+        yield from _fields(field.fields, as_object(each), f"{path}.{place}.")
+
+
+_MOST_MEDIA = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
+"""Media of a part that the network takes, where the server does not look."""
+
+_TEXT_ONLY = frozenset({"kick", "twitch", "moltbook", "medium", "devto", "hashnode"})
+_LARGEST_IMAGE = 10 * 1024**2
+_LARGEST_VIDEO = 1024**3
+_PRESET_CHARACTERS = 130
+
+
+def content_warnings(post: JudgedPost) -> Iterator[Problem]:
+    """Advice about what becomes of a post on its network."""
+    if post.channel.disabled:
+        message = f"{post.channel.name!r} is disabled in Postiz: the post will not be published"
+        yield warning(f"{post.path}integration.id", message)
+    if post.provider is None:
+        message = f"{post.channel.provider!r} is not known: its settings and media are not checked"
+        yield warning(f"{post.path}integration.id", message)
+        return
+    if len(post.media) > 1:
+        yield from _parts(post, post.provider, post.media)
+    for place, items in enumerate(post.media):
+        if items:
+            where = f"{post.path}value.{place}.image"
+            yield from _media(post.provider, post.settings, items, where)
+    yield from _own(post)
+
+
+def _parts(
+    post: JudgedPost, provider: Provider, entries: Sequence[Sequence[PostMedia]]
+) -> Iterator[Problem]:
+    if provider.parts == "none":
+        message = f"has {len(entries)} parts, of which {provider.name} publishes only the first"
+        yield warning(f"{post.path}value", message)
+        return
+    for place, items in enumerate(entries[1:], start=1):
+        where = f"{post.path}value.{place}.image"
+        if items and provider.part_media == "ignored":
+            yield warning(where, f"{provider.name} publishes no media in further parts")
+        elif len(items) > 1 and provider.part_media == "first-only":
+            yield warning(where, f"{provider.name} publishes only the first medium of a part")
+
+
+def _media(
+    provider: Provider, settings: Mapping[str, object], items: Sequence[PostMedia], where: str
+) -> Iterator[Problem]:
+    videos = sum(item.path.partition("?")[0].endswith(".mp4") for item in items)
+    most = _MOST_MEDIA.get(provider.identifier)
+    if provider.identifier in _TEXT_ONLY:
+        yield warning(where, f"{provider.name} publishes no media")
+    elif most is not None and len(items) > most and settings.get("post_type") != "article":
+        yield warning(where, f"has {len(items)} media, of which {provider.name} takes {most}")
+    elif provider.identifier == "x" and videos and len(items) > 1:
+        yield warning(where, "X takes one video or up to 4 pictures")
+    elif provider.identifier == "mewe" and videos:
+        yield warning(where, "MeWe publishes no videos")
+    elif provider.identifier == "lemmy" and len(items) > 1:
+        yield warning(where, "Lemmy publishes only the first picture")
+    for place, item in enumerate(items):
+        yield from _file(item, f"{where}.{place}.path")
+
+
+def _file(item: PostMedia, where: str) -> Iterator[Problem]:
+    is_video = item.path.partition("?")[0].endswith(".mp4")
+    if not is_video and "mp4" in item.path:
+        yield warning(where, "has `mp4` in it: the server takes this picture for a video")
+    most = _LARGEST_VIDEO if is_video else _LARGEST_IMAGE
+    if item.facts and item.facts.size > most:
+        yield warning(where, f"has {item.facts.size:,} bytes; Postiz takes {most:,}")
+
+
+def _own(post: JudgedPost) -> Iterator[Problem]:
+    """What only one network is like."""
+    settings = post.settings
+    if settings.get("content_posting_method") == "UPLOAD":
+        message = "UPLOAD publishes nothing: the media waits in the app, without its settings"
+        yield warning(f"{post.path}settings.content_posting_method", message)
+    if settings.get("text_format_preset_id") and post.entries:
+        text = post.entries[0]["content"]
+        if post.media[0] or (isinstance(text, str) and len(text) > _PRESET_CHARACTERS):
+            message = f"is for posts without media of up to {_PRESET_CHARACTERS} characters"
+            yield warning(f"{post.path}settings.text_format_preset_id", message)
+
+
+_TYPES = ("draft", "schedule", "now", "update")
+_KEYS = frozenset(
+    {
+        *("type", "date", "shortLink", "tags", "posts"),
+        *("order", "inter", "republish", "creationMethod"),
+    }
+)
+
+
+def request_warnings(
+    body: Body, now: datetime | None, past: Literal["error", "warning"]
+) -> Iterator[Problem]:
+    """Advice about a request and each of its posts."""
+    given = body.given
+    if not given.keys() <= _KEYS:
+        yield from unknown_keys(given, _KEYS, "", "a request")
+    kind = given.get("type")
+    if given and kind not in _TYPES:
+        yield from _type(given)
+    yield from _date(body, now, past)
+    for name in ("shortLink", "republish"):
+        if isinstance(given.get(name), str):
+            yield from read_as_true(given[name], name)
+    if "inter" in given:
+        yield from _repeat(body.values["inter"])
+    if given.get("tags"):
+        yield from _tags(body.values["tags"])
+    for post in body.posts:
+        yield from unknown_key_warnings(post, is_update=kind == "update")
+        yield from content_warnings(post)
+
+
+def _type(given: Mapping[str, object]) -> Iterator[Problem]:
+    what = f"{shown(given['type'])} is no type" if "type" in given else "is missing"
+    hint = closest(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
+    yield warning("type", f"{what}: the server schedules the post", hint)
+
+
+def _date(body: Body, now: datetime | None, past: Literal["error", "warning"]) -> Iterator[Problem]:
+    date = body.values.get("date")
+    if not isinstance(date, str):
+        return
+    at = moment(date)
+    if at is None and (not is_iso_date(date) or crashes(date)):
+        return
+    if at is None and not is_clear(date):
+        message = f"{shown(date)} is read in the server's own way"
+        yield warning("date", message, "write it as 2030-03-01T10:00:00Z")
+    elif at is None:
+        message = f"{shown(date)} is not in the calendar: the server takes a later day"
+        yield warning("date", message)
+    elif not has_zone(date):
+        yield warning("date", f"{shown(date)} has no zone: the server takes it for UTC", "add Z")
+    is_published_at_date = body.given.get("type") not in ("draft", "now", "update")
+    if (
+        at
+        and now
+        and is_published_at_date
+        and at < (now if now.tzinfo else now.replace(tzinfo=UTC))
+    ):
+        message = "is in the past: the server publishes at once"
+        yield Problem("date", message, hint="type now says so openly", severity=past)
+
+
+def _repeat(days: object) -> Iterator[Problem]:
+    if is_number(days) and (days < 1 or days != int(days)):
+        yield warning("inter", f"{days} is no number of whole days")
+
+
+def _tags(tags: object) -> Iterator[Problem]:
+    for place, tag in enumerate(as_list(tags)):
+        if is_list(tag) or (is_object(tag) and not isinstance(tag.get("label"), str)):
+            message = "has no text as label, by which tags are found: the server ignores it"
+            yield warning(f"tags.{place}.label", message)

@@ -1,0 +1,99 @@
+"""The proxies of the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Proxies", "Proxy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy: its URL without user and password, and what tells it who asks.
+
+    `secrets` are what it is told, in the forms in which it may repeat it.
+    """
+
+    url: str
+    authorization: Secret | None = None
+    secrets: tuple[Secret, ...] = ()
+
+    def headers(self) -> dict[str, str]:
+        """The header for it."""
+        if self.authorization is None:
+            return {}
+        return {"Proxy-Authorization": self.authorization.reveal()}
+
+
+class Proxies:
+    """The proxies as the environment names them now.
+
+    Raises:
+        ConfigurationError: one of them cannot be used.
+    """
+
+    def __init__(self) -> None:
+        self._by_scheme = _given()
+        self._routes: dict[tuple[str, str], Proxy | None] = {}
+
+    def on_the_way_to(self, url: str) -> Proxy | None:
+        """The proxy on the way to the host of `url`; NO_PROXY is asked once for each."""
+        if not self._by_scheme:
+            return None
+        parts = urlsplit(url)
+        server = (parts.scheme, parts.netloc)
+        if server not in self._routes:
+            direct = proxy_bypass(parts.netloc)
+            self._routes[server] = None if direct else self._by_scheme.get(parts.scheme)
+        return self._routes[server]
+
+
+def _given() -> Mapping[str, Proxy]:
+    found = {scheme: Secret(url) for scheme, url in getproxies().items() if url}
+    return {scheme: _read(scheme, found[scheme]) for scheme in ("http", "https") if scheme in found}
+
+
+def _read(scheme: str, given: Secret) -> Proxy:
+    url = given if "://" in given.reveal() else Secret(f"http://{given.reveal()}")
+    kind = url.reveal().partition("://")[0].lower()
+    name = f"{scheme.upper()}_PROXY"
+    if kind not in {"http", "https"}:
+        raise ConfigurationError(
+            f"The proxy in {name} is a {kind} proxy; only http proxies can be used. Change it, or "
+            "add the server to NO_PROXY."
+        )
+    with suppress(ValueError):
+        return _parsed(url)
+    raise ConfigurationError(
+        f"The proxy in {name} is not a web address. Write it like "
+        "http://user:password@proxy.example.com:3128; in user and password all but letters, "
+        "digits and -._~ is written as %XX."
+    )
+
+
+def _parsed(url: Secret) -> Proxy:
+    """Raises a ValueError, in whose text and frames a part of the password may be."""
+    parts = urlsplit(url.reveal())
+    if not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
+        raise ValueError("no host, or a / ? or # in the password")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port is None else f":{parts.port}"
+    address = f"{parts.scheme}://{host}{port}"
+    if parts.username is None:
+        return Proxy(address)
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    pair = f"{user}:{password}"
+    token = b64encode(pair.encode("utf-8", "surrogatepass")).decode()
+    told = (pair, token, password or user)
+    return Proxy(address, Secret(f"Basic {token}"), tuple(Secret(text) for text in told))

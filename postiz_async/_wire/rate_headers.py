@@ -1,0 +1,134 @@
+"""What an answer says about the quota, in its headers. PURE."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._quota import WINDOW, RateHeaders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+from postiz_async._wire.requests import WireResponse, is_web_page
+
+__all__ = ["Cost", "Observation", "observe", "read_retry_after"]
+
+_TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
+"""From here on a reset is a moment, in seconds or milliseconds since the epoch."""
+
+_MAX_LIMIT = 1_000_000
+
+
+class Cost(Enum):
+    """What an answer to a create means for the quota."""
+
+    COUNTED = "counted"
+    FREE = "free"
+    """Refused before the server counts: 401, 404, 413, malformed JSON."""
+    REFUSED = "refused"
+    """429."""
+    UNKNOWN = "unknown"
+    """A proxy answered: the server may or may not have seen the request."""
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False):
+    """What an answer says about the quota."""
+
+    cost: Cost
+    reading: RateHeaders | None = None
+    retry_after: float | None = None
+    server_time: float | None = None
+    """The server's clock, seconds since the epoch, from the `Date` header."""
+
+
+def observe(response: WireResponse, *, now: float) -> Observation:
+    """What an answer to a create says about the quota.
+
+    Args:
+        response: the answer.
+        now: wall time in seconds since the epoch, for headers that name a moment.
+    """
+    headers = response.headers
+    server_time = _http_date(headers.get("date", ""))
+    reading = _reading(headers, now)
+    retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
+    if response.status == 429:
+        if retry_after is None:
+            retry_after = _lock_out(response, reading)
+        return Observation(Cost.REFUSED, None, retry_after, server_time)
+    if reading is not None:
+        return Observation(Cost.COUNTED, reading, retry_after, server_time)
+    return Observation(_unread_cost(response), None, retry_after, server_time)
+
+
+def _lock_out(response: WireResponse, reading: RateHeaders | None) -> float | None:
+    """Seconds of a refusal without `Retry-After`; None if it is not known to be the throttler's."""
+    if reading is not None and reading.remaining == 0:
+        return reading.reset
+    return WINDOW if b"ThrottlerException" in response.body else None
+
+
+def _unread_cost(response: WireResponse) -> Cost:
+    """What an answer without rate headers costs."""
+    status = response.status
+    if status >= 500:  # a proxy, or the server before it counted
+        return Cost.UNKNOWN
+    if status in {401, 404, 413} or 300 <= status < 400 or is_web_page(response):
+        return Cost.FREE
+    if status == 400 and b" JSON" in response.body:
+        return Cost.FREE
+    return Cost.COUNTED
+
+
+def _reading(headers: Mapping[str, str], now: float) -> RateHeaders | None:
+    """The three rate headers, or None when one is absent or no sensible number."""
+    try:
+        limit = float(headers["x-ratelimit-limit"])
+        remaining = float(headers["x-ratelimit-remaining"])
+        reset = float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return None
+    if reset > _TIMESTAMP:
+        moment = reset / 1000 if reset > _TIMESTAMP_MS else reset
+        reset = max(0.0, moment - now)
+    if not 1 <= limit <= _MAX_LIMIT or not 0 <= remaining <= limit or not 0 <= reset <= 86_400:
+        return None
+    return RateHeaders(int(limit), int(remaining), reset)
+
+
+def read_retry_after(headers: Mapping[str, str], *, now: float | None) -> float | None:
+    """`Retry-After` in seconds; given as a date it needs `now`, else the `Date` header."""
+    raw = headers.get("retry-after")
+    seconds = _number(raw)
+    if seconds is None and raw:
+        moment = _http_date(raw)
+        start = now if now is not None else _http_date(headers.get("date", ""))
+        if moment is not None and start is not None:
+            seconds = moment - start
+    if seconds is None or not 0 <= seconds <= 86_400:
+        return None
+    return seconds
+
+
+def _number(raw: str | None) -> float | None:
+    try:
+        value = float(raw) if raw is not None else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+@lru_cache(maxsize=64)
+def _http_date(raw: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(raw)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

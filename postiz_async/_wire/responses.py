@@ -1,0 +1,271 @@
+"""HTTP responses to values or errors. PURE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from types import NoneType
+from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
+
+import msgspec
+
+from postiz_async.errors import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    PlanLimitError,
+    PostizError,
+    RateLimitError,
+    ServerError,
+    UnexpectedAnswerError,
+    describe_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async._wire.endpoints import Endpoint, Meaning
+
+from postiz_async._wire.rate_headers import read_retry_after
+from postiz_async._wire.requests import WireResponse, is_web_page
+
+__all__ = ["FailureKind", "decode", "failure", "lacks_route", "parse_date", "transient"]
+
+T = TypeVar("T")
+
+_decoders: dict[object, msgspec.json.Decoder[object]] = {}
+
+
+def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
+    """The value of a success.
+
+    Raises:
+        PostizError: one of the tree's errors, see `failure`.
+    """
+    error = failure(response, endpoint.meanings)
+    if error is not None:
+        if not lacks_route(error):
+            raise error
+        raise NotFoundError(
+            error.text,
+            status_code=error.status_code,
+            body=error.body,
+            hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
+            "base URL is wrong.",
+        )
+    if endpoint.reply is NoneType:
+        return cast("T", None)
+    if response.is_cut:
+        raise UnexpectedAnswerError(
+            f"{endpoint.method} {endpoint.path} was answered with {response.status} and a body of "
+            f"more than {endpoint.max_body:,} bytes, which is more than is read of this route. "
+            "Is there something between you and Postiz that changes answers?"
+        )
+    try:
+        decoder = _decoders.get(endpoint.reply) or _new_decoder(endpoint.reply)
+        return cast("T", decoder.decode(response.body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
+        raise UnexpectedAnswerError(
+            f"{endpoint.method} {endpoint.path} was answered with {response.status}, but the body "
+            f"is not what the API promises: {cause}. "
+            "Is there something between you and Postiz that changes answers?"
+        ) from cause
+
+
+def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[object]:
+    decoder = _decoders[reply] = msgspec.json.Decoder(reply)
+    return decoder
+
+
+def failure(response: WireResponse, meanings: Iterable[Meaning] = ()) -> PostizError | None:
+    """The error that an answer means, or None for a success in JSON or without a body.
+
+    Args:
+        response: the answer.
+        meanings: of the endpoint that was asked.
+    """
+    status = response.status
+    is_page = is_web_page(response)
+    if status == 304:
+        return _from_a_cache()
+    if 300 <= status < 400 or (is_page and status < 500 and status not in {403, 413, 429}):
+        return _wrong_place(response)
+    if 200 <= status < 300:
+        return None
+    said = _Said.of(response)
+    if status == 429:
+        wait = read_retry_after(response.headers, now=None)
+        seconds = wait if wait is not None else 0.0
+        until = f" for {describe_seconds(seconds)}" if wait is not None else ""
+        return RateLimitError(
+            f"429: every create of the organisation is refused{until}. Something went over the "
+            "quota: this key, another key of the organisation, or another program.",
+            retry_after=seconds,
+        )
+    error, hint = _status_error(status, said, response)
+    for meaning in meanings:
+        if (meaning.status, meaning.words) == (status, said.text.strip()):
+            hint = meaning.hint
+    return error(
+        said.text,
+        status_code=status,
+        body=response.body,
+        provider=said.provider,
+        channel_name=said.name,
+        hint=hint,
+    )
+
+
+def _status_error(
+    status: int, said: _Said, response: WireResponse
+) -> tuple[type[APIStatusError], str]:
+    if status == 401:
+        if not response.body:
+            return ServerError, "The server could not look up the key: its fault, not the key's."
+        return AuthenticationError, _about_the_key(said.text)
+    if status == 402:
+        return PlanLimitError, said.url or ""
+    if status == 403:
+        return PermissionDeniedError, (
+            "Postiz itself answers none of these calls with 403. Ask whoever runs the firewall or "
+            "proxy in front of it: it may block your address, or words in the request."
+        )
+    if status == 404:
+        return NotFoundError, ""
+    if status == 413:
+        return PayloadTooLargeError, "A create request may have 102,400 bytes."
+    if status >= 500:
+        return ServerError, ""
+    return BadRequestError, ""
+
+
+def _about_the_key(text: str) -> str:
+    """What to do about a refused key, by the server's words."""
+    words = text.lower()
+    if "subscription" in words:
+        return "The organisation of this key has no subscription."
+    if "oauth token" in words:
+        return (
+            "The access token of this user was replaced or revoked: each new approval ends the one "
+            "before. Use the newest one, or send the user through OAuth again."
+        )
+    if "no api key" in words:
+        return "The key did not arrive: a proxy on the way may remove the Authorization header."
+    return "Check the API key in Postiz under Settings > Developers > Public API."
+
+
+def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
+    """Whether the server has no such route, and not just no such thing: it says `Cannot GET /`."""
+    return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
+
+
+def _from_a_cache() -> ConfigurationError:
+    return ConfigurationError(
+        "The server answers 304 (not modified), although the request was not conditional. A cache "
+        "between you and Postiz answers in its place: let it pass /public/v1 through."
+    )
+
+
+def _wrong_place(response: WireResponse) -> ConfigurationError:
+    what = "a redirect" if 300 <= response.status < 400 else "a web page"
+    target = response.headers.get("location", "")[:200].encode("ascii", "backslashreplace")
+    to = f" to {target.decode()}" if target else ""
+    hint = (
+        "Use the address that it points to as base URL."
+        if b"/public/v1" in target
+        else "Your base URL probably lacks /api: the official container serves the API at "
+        "https://your-host/api, the cloud at https://api.postiz.com."
+    )
+    return ConfigurationError(
+        f"The server answers with {what}{to} ({response.status}), not with the API. {hint} "
+        "`postiz-async doctor` tries the usual ones."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The words of an error body, whichever of its shapes it has."""
+
+    text: str
+    provider: str | None = None
+    name: str | None = None
+    url: str | None = None
+
+    @classmethod
+    def of(cls, response: WireResponse) -> _Said:
+        fallback = response.body[:300].decode("utf-8", "replace").strip()
+        fallback = fallback if not is_web_page(response) else ""
+        fallback = fallback or f"(HTTP {response.status} without a text)"
+        try:
+            body = msgspec.json.decode(response.body, type=dict[str, object])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return cls(fallback)
+        for key in ("msg", "message", "error_description", "error"):
+            text = _as_text(body.get(key))
+            if text:
+                return cls(
+                    text, *(_as_text(body.get(k)) or None for k in ("provider", "name", "url"))
+                )
+        return cls(fallback)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return "; ".join(str(item) for item in cast("list[object]", value))
+    return ""
+
+
+def transient(
+    response: WireResponse, meanings: Iterable[Meaning] = ()
+) -> tuple[FailureKind, PostizError] | None:
+    """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
+    status = response.status
+    if status < 401 or (status == 401 and response.body):
+        return None
+    if status == 401:
+        failed = FailureKind.KEY_LOOKUP
+    elif status in {429, 502, 503, 504}:
+        failed = FailureKind.BUSY
+    elif status >= 500:
+        failed = FailureKind.BROKEN
+    else:
+        return None
+    error = failure(response, meanings)
+    return (failed, error) if error is not None else None
+
+
+def parse_date(text: str) -> datetime:
+    """A date of an answer; without a zone it means UTC.
+
+    Raises:
+        UnexpectedAnswerError: it is no date.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UnexpectedAnswerError(
+            f"The server sent {text[:40]!r} where a date belongs."
+        ) from None
+
+
+class FailureKind(Enum):
+    """How an attempt failed."""
+
+    NOT_SENT = "not sent"
+    """The connection could not be made."""
+    NO_ANSWER = "no answer"
+    """Sent, and the answer was lost or late."""
+    BUSY = "busy"
+    """429 on a route without quota, or 502 to 504: a proxy or a restart."""
+    BROKEN = "broken"
+    """500: often a lasting fault."""
+    KEY_LOOKUP = "key look-up"
+    """401 with an empty body: the server could not look up the key; nothing was carried out."""

@@ -1,0 +1,234 @@
+"""Blogs and newsletters: Medium, Dev.to, Hashnode, WordPress, Listmonk, Tumblr."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
+
+from postiz_async.models.media import Media
+from postiz_async.models.settings import ProviderSettings
+from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
+
+__all__ = [
+    "ARTICLES",
+    "ArticleTag",
+    "DevTo",
+    "DevToTag",
+    "Hashnode",
+    "Listmonk",
+    "Medium",
+    "Tumblr",
+    "WordPress",
+]
+
+_WORD = Server(checks=("string",))
+_LINK = Server(checks=("loose_url",), skip_empty=True)
+_CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
+
+
+class ArticleTag(msgspec.Struct, frozen=True):
+    """A tag of an article on Medium or Hashnode; the value is published."""
+
+    value: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+    label: Annotated[str, Meta(description="The tag as the web page shows it."), _WORD]
+
+
+class DevToTag(msgspec.Struct, frozen=True):
+    """A tag on Dev.to; the tool `tags` finds it, the label is published."""
+
+    value: Annotated[int, Meta(description="Number of the tag."), Server(checks=("number",))]
+    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+
+
+class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):
+    """Medium: 100,000 characters of Markdown, no media, no further parts."""
+
+    title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
+    subtitle: Annotated[str, Meta(description="Demanded, but not published.", min_length=2)]
+    canonical: (
+        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
+        | UnsetType
+    ) = UNSET
+    publication: (
+        Annotated[str, Meta(description="Id of a publication, where it becomes a draft.")]
+        | UnsetType
+    ) = UNSET
+    tags: (
+        Annotated[Sequence[ArticleTag], Meta(description="Up to 4 tags.", max_length=4)] | UnsetType
+    ) = UNSET
+
+
+class DevTo(ProviderSettings, frozen=True, kw_only=True, tag="devto"):
+    """Dev.to: 100,000 characters of Markdown, no further parts."""
+
+    title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
+    main_image: Annotated[Media, Meta(description="Picture above the article.")] | UnsetType = UNSET
+    canonical: (
+        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
+        | UnsetType
+    ) = UNSET
+    organization: (
+        Annotated[str, Meta(description="Id of an organisation, as a text.")] | UnsetType
+    ) = UNSET
+    tags: (
+        Annotated[
+            Sequence[DevToTag],
+            Meta(description="Up to 4 tags.", max_length=4),
+            Server(nullable=False),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Hashnode(ProviderSettings, frozen=True, kw_only=True, tag="hashnode"):
+    """Hashnode: 10,000 characters of Markdown, no further parts."""
+
+    title: Annotated[str, Meta(description="Title of the article.", min_length=6)]
+    subtitle: (
+        Annotated[str, Meta(description="Subtitle of the article.", min_length=2)] | UnsetType
+    ) = UNSET
+    main_image: Annotated[Media, Meta(description="Picture above the article.")] | UnsetType = UNSET
+    canonical: (
+        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
+        | UnsetType
+    ) = UNSET
+    publication: Annotated[str, Meta(description="Id of the publication.")]
+    tags: Annotated[Sequence[ArticleTag], Meta(description="At least one tag.", min_length=1)]
+
+
+class WordPress(ProviderSettings, frozen=True, kw_only=True, tag="wordpress"):
+    """A site with WordPress: 100,000 characters of HTML, no further parts."""
+
+    title: Annotated[str, Meta(description="Title of the post.", min_length=2)]
+    main_image: Annotated[Media, Meta(description="The featured image.")] | UnsetType = UNSET
+    type: Annotated[
+        str, Meta(description="`posts`, `pages`, or what the tool `postTypes` finds.")
+    ] = "posts"
+    categories: Annotated[Sequence[int], Meta(description="Numbers of categories.")] | UnsetType = (
+        UNSET
+    )
+    tags: Annotated[Sequence[int], Meta(description="Numbers of tags.")] | UnsetType = UNSET
+    status: (
+        Annotated[
+            Literal["publish", "draft", "pending", "private"],
+            Meta(description="What becomes of the post on the site."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Listmonk(ProviderSettings, frozen=True, kw_only=True, tag="listmonk"):
+    """A newsletter by Listmonk: HTML of any length, sent when it is published."""
+
+    subject: Annotated[
+        str,
+        Meta(description="Subject of the mail.", min_length=1),
+        Server(checks=("min_length", "string")),
+    ]
+    preview: Annotated[
+        str, Meta(description="Text that mail programs show first."), Server(checks=("string",))
+    ] = ""
+    list_id: Annotated[
+        str, Meta(description="Id of the mailing list, as a text."), Server(checks=("string",))
+    ] = field(name="list")
+    template: (
+        Annotated[str, Meta(description="Id of the template; `0` is the default.")] | UnsetType
+    ) = UNSET
+
+
+class Tumblr(ProviderSettings, frozen=True, kw_only=True, tag="tumblr", rename="camel"):
+    """Tumblr: 32,768 characters, up to 30 pictures and 1 video, no further parts."""
+
+    title: (
+        Annotated[str, Meta(description="Title of the post.", min_length=1, max_length=4_096)]
+        | UnsetType
+    ) = UNSET
+    link: Annotated[str, Meta(description="What the post links to."), _LINK] | UnsetType = UNSET
+    source_url: (
+        Annotated[str, Meta(description="Where the content comes from."), _LINK] | UnsetType
+    ) = UNSET
+    tags: (
+        Annotated[str, Meta(description="Tags, separated by commas.", max_length=4_096)] | UnsetType
+    ) = UNSET
+
+
+_NO_MEDIA = "Media of the post is not sent."
+
+ARTICLES = (
+    Provider(
+        identifier="medium",
+        name="Medium",
+        settings=Medium,
+        limits=(Limit(100_000),),
+        editor="markdown",
+        pitfalls=(_NO_MEDIA, "In a publication the article becomes a draft."),
+        tools=("publications",),
+        since="v0.0.1",
+    ),
+    Provider(
+        identifier="devto",
+        name="Dev.to",
+        settings=DevTo,
+        limits=(Limit(100_000),),
+        editor="markdown",
+        pitfalls=(_NO_MEDIA,),
+        tools=("tags", "organizations"),
+        since="v1.63.0",
+    ),
+    Provider(
+        identifier="hashnode",
+        name="Hashnode",
+        settings=Hashnode,
+        limits=(Limit(10_000),),
+        editor="markdown",
+        pitfalls=(_NO_MEDIA,),
+        tools=("tagsList", "publications"),
+        since="v0.0.1",
+    ),
+    Provider(
+        identifier="wordpress",
+        name="WordPress",
+        settings=WordPress,
+        limits=(Limit(100_000),),
+        editor="html",
+        pitfalls=("The type is part of an address: `posts`, not `post`.",),
+        tools=("postTypes", "categoriesList", "tagsList"),
+        since="v1.65.0",
+    ),
+    Provider(
+        identifier="listmonk",
+        name="ListMonk",
+        settings=Listmonk,
+        limits=(Limit(100_000_000),),
+        editor="html",
+        pitfalls=("The campaign goes out as soon as the post is published.",),
+        tools=("list", "templates"),
+        since="v2.6.0",
+    ),
+    Provider(
+        identifier="tumblr",
+        name="Tumblr",
+        settings=Tumblr,
+        limits=(Limit(32_768),),
+        rules=(
+            MediaRule(
+                kind="max_images",
+                message="Tumblr supports up to 30 images in one post.",
+                n=30,
+                is_video="dot_mp4_ci",
+            ),
+            MediaRule(
+                kind="max_videos",
+                message="Tumblr supports one uploaded video in one post.",
+                n=1,
+                is_video="dot_mp4_ci",
+            ),
+        ),
+        pitfalls=("A video beside pictures is stored; Tumblr may refuse it.",),
+        since="v2.22.1",
+    ),
+)
+"""Facts about these networks."""

@@ -1,0 +1,274 @@
+"""Networks of short posts and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from postiz_async.models.media import Media
+from postiz_async.models.settings import ProviderSettings
+from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
+
+__all__ = [
+    "MICROBLOGS",
+    "Bluesky",
+    "Farcaster",
+    "FarcasterChannel",
+    "FarcasterTarget",
+    "Mastodon",
+    "Nostr",
+    "Telegram",
+    "Threads",
+    "X",
+]
+
+_ARTICLE = Condition("post_type", "eq", "article")
+_POST = Condition("post_type", "ne", "article")
+
+
+class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
+    """X: 280 characters, 4,000 for a verified account, 100,000 for an article.
+
+    The server counts the larger of the weighted length and the UTF-16 units. Further parts become
+    replies, which a draft article cannot have; an article cannot carry a video.
+    """
+
+    community: (
+        Annotated[
+            str,
+            Meta(
+                description="Address of the community to post in.",
+                pattern=r"^(https://x\.com/i/communities/\d+)?$",
+            ),
+            Server(
+                message="Invalid X community URL. It should be in the format: "
+                "https://x.com/i/communities/1493446837214187523",
+                message_of=("pattern",),
+                checks=("pattern",),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    who_can_reply_post: Annotated[
+        Literal["everyone", "following", "mentionedUsers", "subscribers", "verified"],
+        Meta(description="Who may reply; the server wants it for every post."),
+        Server(required_when=_POST, checked_when=_POST),
+    ] = "everyone"
+    post_type: (
+        Annotated[
+            Literal["post", "article"],
+            Meta(description="An article has a title and a status."),
+            Server(unreleased=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    article_title: (
+        Annotated[
+            str,
+            Meta(description="Title of the article.", min_length=1),
+            Server(
+                required_when=_ARTICLE,
+                checked_when=_ARTICLE,
+                message="Article title is required",
+                message_of=("min_length",),
+                unreleased=True,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    article_status: (
+        Annotated[
+            Literal["draft", "published"],
+            Meta(description="Whether X publishes the article or keeps it as a draft."),
+            Server(required_when=_ARTICLE, checked_when=_ARTICLE, unreleased=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    article_cover: (
+        Annotated[
+            Media,
+            Meta(description="Picture above the article."),
+            Server(unreleased=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    made_with_ai: Annotated[bool, Meta(description="Says so under the post.")] | UnsetType = UNSET
+    paid_partnership: (
+        Annotated[bool, Meta(description="Marks the post as a paid partnership.")] | UnsetType
+    ) = UNSET
+
+
+class Threads(ProviderSettings, frozen=True, kw_only=True, tag="threads"):
+    """Threads: 500 characters; further parts become replies. No settings."""
+
+
+class Mastodon(ProviderSettings, frozen=True, kw_only=True, tag="mastodon"):
+    """Mastodon: 500 characters whatever the instance allows; further parts become replies."""
+
+
+class Bluesky(ProviderSettings, frozen=True, kw_only=True, tag="bluesky"):
+    """Bluesky: 300 characters, up to 4 pictures or 1 video a part; further parts are replies."""
+
+
+class FarcasterChannel(msgspec.Struct, frozen=True):
+    """A channel of Farcaster; the tool `subreddits` finds its id."""
+
+    id: Annotated[str, Meta(description="Id of the channel."), Server(checks=("string",))]
+
+
+class FarcasterTarget(msgspec.Struct, frozen=True):
+    """Where a cast goes; without a value to the main feed."""
+
+    value: (
+        Annotated[
+            FarcasterChannel, Meta(description="A channel of Farcaster."), Server(nullable=False)
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Farcaster(ProviderSettings, frozen=True, kw_only=True, tag="wrapcast"):
+    """Farcaster, which the server spells `wrapcast`: 800 characters, pictures only.
+
+    `Farcaster.to("channel")` posts to channels; without any, to the main feed.
+    """
+
+    subreddit: (
+        Annotated[
+            Sequence[FarcasterTarget],
+            Meta(description="Channels to post to; none for the main feed."),
+            Server(checks=("nested",), nullable=False),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    @classmethod
+    def to(cls, *channels: str) -> Farcaster:
+        """The settings of a cast to some channels, given by their ids."""
+        return cls(subreddit=[FarcasterTarget(FarcasterChannel(each)) for each in channels])
+
+
+class Telegram(ProviderSettings, frozen=True, kw_only=True, tag="telegram"):
+    """Telegram: 4,096 characters; further parts become replies. No settings."""
+
+
+class Nostr(ProviderSettings, frozen=True, kw_only=True, tag="nostr"):
+    """Nostr: 100,000 characters; further parts become replies. No settings."""
+
+
+MICROBLOGS = (
+    Provider(
+        identifier="x",
+        name="X",
+        settings=X,
+        limits=(Limit(100_000, when=_ARTICLE), Limit(4_000, verified=True), Limit(280)),
+        counts="x-weighted",
+        editor="html",
+        parts="thread",
+        part_media="allowed",
+        rules=(
+            MediaRule(
+                kind="only_images",
+                message="X articles only support images",
+                scope="every",
+                when=(_ARTICLE,),
+                is_video="dot_mp4_ci",
+            ),
+            MediaRule(
+                kind="no_comments",
+                message="A draft article cannot have thread replies, remove them or publish the "
+                "article",
+                scope="posts",
+                when=(_ARTICLE, Condition("article_status", "ne", "published")),
+            ),
+        ),
+        pitfalls=(
+            "More than 4 pictures, or a picture beside a video, are stored; X may refuse them.",
+            "Formatting is lost in a post; only an article keeps headings, lists and links.",
+        ),
+        mentions=True,
+        since="v0.0.1",
+    ),
+    Provider(
+        identifier="threads",
+        name="Threads",
+        settings=Threads,
+        limits=(Limit(500),),
+        parts="thread",
+        part_media="allowed",
+        pitfalls=("Nothing about media is tested before the post is published.",),
+        since="v1.0.0",
+    ),
+    Provider(
+        identifier="mastodon",
+        name="Mastodon",
+        settings=Mastodon,
+        limits=(Limit(500),),
+        parts="thread",
+        part_media="allowed",
+        pitfalls=("500 characters even where the instance allows more.",),
+        since="v1.5.0",
+    ),
+    Provider(
+        identifier="bluesky",
+        name="Bluesky",
+        settings=Bluesky,
+        limits=(Limit(300),),
+        parts="thread",
+        part_media="allowed",
+        rules=(
+            MediaRule(
+                kind="video_alone",
+                message="You can only upload one video per post.",
+                scope="every",
+            ),
+            MediaRule(
+                kind="max_media",
+                message="There can be maximum 4 pictures in a post.",
+                scope="every",
+                n=4,
+            ),
+        ),
+        pitfalls=("The server counts UTF-16 units, so an emoji takes more than one of the 300.",),
+        mentions=True,
+        since="v1.5.0",
+    ),
+    Provider(
+        identifier="wrapcast",
+        name="Farcaster",
+        settings=Farcaster,
+        limits=(Limit(800),),
+        parts="thread",
+        part_media="allowed",
+        rules=(MediaRule(kind="only_images", message="Can only accept images", scope="every"),),
+        tools=("subreddits",),
+        since="v1.27.1",
+    ),
+    Provider(
+        identifier="telegram",
+        name="Telegram",
+        settings=Telegram,
+        limits=(Limit(4_096),),
+        editor="html",
+        parts="thread",
+        part_media="allowed",
+        pitfalls=(
+            "More than 10 items leave in groups of ten; the text goes with the first group.",
+            "Telegram itself allows less text beside media than the server does.",
+        ),
+        since="v1.28.1",
+    ),
+    Provider(
+        identifier="nostr",
+        name="Nostr",
+        settings=Nostr,
+        limits=(Limit(100_000),),
+        parts="thread",
+        part_media="allowed",
+        since="v1.31.1",
+    ),
+)
+"""Facts about these networks."""

@@ -1,0 +1,246 @@
+"""All providers, and how settings are written and read. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import msgspec
+
+from postiz_async.errors import InvalidPostError, Problem, describe_json_error
+from postiz_async.models.settings import ProviderSettings, RawSettings
+from postiz_async.providers._blogs import (
+    ARTICLES,
+    DevTo,
+    Hashnode,
+    Listmonk,
+    Medium,
+    Tumblr,
+    WordPress,
+)
+from postiz_async.providers._communities import (
+    COMMUNITIES,
+    Discord,
+    Kick,
+    Lemmy,
+    Moltbook,
+    Reddit,
+    Skool,
+    Slack,
+    Twitch,
+    Whop,
+)
+from postiz_async.providers._microblogs import (
+    MICROBLOGS,
+    Bluesky,
+    Farcaster,
+    Mastodon,
+    Nostr,
+    Telegram,
+    Threads,
+    X,
+)
+from postiz_async.providers._schema import fields_of
+from postiz_async.providers._social import (
+    PEOPLE,
+    VK,
+    Facebook,
+    GoogleBusiness,
+    Instagram,
+    InstagramStandalone,
+    LinkedIn,
+    LinkedInPage,
+    MeWe,
+)
+from postiz_async.providers._visual import (
+    VIDEO,
+    Dribbble,
+    Pinterest,
+    TikTok,
+    TikTokBusiness,
+    YouTube,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postiz_async.providers._schema import Provider
+
+__all__ = [
+    "PROVIDERS",
+    "AnySettings",
+    "closest_provider",
+    "default_settings",
+    "missing_without_defaults",
+    "provider_of",
+    "read_settings",
+    "required_defaults",
+    "write_settings",
+]
+
+AnySettings: TypeAlias = (
+    X
+    | Threads
+    | Mastodon
+    | Bluesky
+    | Farcaster
+    | Telegram
+    | Nostr
+    | LinkedIn
+    | LinkedInPage
+    | Facebook
+    | Instagram
+    | InstagramStandalone
+    | GoogleBusiness
+    | VK
+    | MeWe
+    | YouTube
+    | TikTok
+    | TikTokBusiness
+    | Pinterest
+    | Dribbble
+    | Reddit
+    | Lemmy
+    | Discord
+    | Slack
+    | Kick
+    | Twitch
+    | Moltbook
+    | Whop
+    | Skool
+    | Medium
+    | DevTo
+    | Hashnode
+    | WordPress
+    | Listmonk
+    | Tumblr
+)
+"""The settings of all providers that the library knows."""
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType(
+    {each.identifier: each for each in (*MICROBLOGS, *PEOPLE, *VIDEO, *COMMUNITIES, *ARTICLES)}
+)
+"""What is known about each provider, by the identifier that channels carry."""
+
+
+_OTHER_NAMES = {"twitter": "x", "warpcast": "wrapcast", "google": "gmb", "google business": "gmb"}
+
+
+def closest_provider(name: str) -> str | None:
+    """The identifier of the provider that a name that is none most likely means."""
+    names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
+    names |= {key: key for key in PROVIDERS} | _OTHER_NAMES
+    close = get_close_matches(name[:40].casefold(), names, n=1)
+    return names[close[0]] if close else None
+
+
+def missing_without_defaults(provider: str) -> tuple[str, ...]:
+    """The settings without which a post cannot be sent, as the server names them.
+
+    Empty for a provider whose settings all have defaults, and for an unknown one.
+    """
+    known = PROVIDERS.get(provider)
+    if known is None:
+        return ()
+    fields = fields_of(known.settings)
+    return tuple(field.name for field in fields if field.required and field.default is None)
+
+
+def default_settings(provider: str) -> ProviderSettings | None:
+    """The settings of a post that says nothing; None where something has to be said."""
+    if provider not in PROVIDERS or missing_without_defaults(provider):
+        return None
+    return PROVIDERS[provider].settings()
+
+
+@cache
+def required_defaults(provider: str) -> Mapping[str, object]:
+    """What a mapping of settings need not say: required fields with a neutral value."""
+    known = PROVIDERS.get(provider)
+    fields = () if known is None else fields_of(known.settings)
+    needed = (field for field in fields if field.required or field.required_when is not None)
+    defaults = {field.name: field.default for field in needed if field.default is not None}
+    return MappingProxyType(defaults)
+
+
+def provider_of(settings: ProviderSettings | RawSettings) -> str:
+    """The identifier of the provider whose settings they are."""
+    return settings.provider if isinstance(settings, RawSettings) else settings.provider()
+
+
+def write_settings(
+    settings: ProviderSettings | RawSettings | Mapping[str, object],
+) -> dict[str, object]:
+    """Settings as the API takes them, with `__type` where they say whose they are.
+
+    Raises:
+        InvalidPostError: a struct holds what JSON has no word for.
+    """
+    if isinstance(settings, RawSettings):
+        return {**settings.values, "__type": settings.provider}
+    if not isinstance(settings, ProviderSettings):
+        return dict(settings)
+    try:
+        values = msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, object])
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        where = ".".join(["settings", *_unwritable(settings)])
+        problem = Problem(where, f"cannot be written as JSON: {describe_json_error(error)}")
+        raise InvalidPostError([problem]) from error
+    media = {field.name for field in fields_of(type(settings)) if field.media}
+    return {name: _medium(each) if name in media else each for name, each in values.items()}
+
+
+def _unwritable(settings: ProviderSettings) -> Iterator[str]:
+    """The first field that JSON has no word for."""
+    for field in msgspec.structs.fields(settings):
+        try:
+            msgspec.json.encode(getattr(settings, field.name))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            yield field.encode_name
+            return
+
+
+def _medium(value: object) -> object:
+    """A medium without what the server has no use for."""
+    if not isinstance(value, dict):
+        return value
+    medium = cast("dict[str, object]", value)
+    kept = ("id", "path", "alt", "thumbnail")
+    return {name: medium[name] for name in kept if medium.get(name) is not None}
+
+
+def read_settings(
+    provider: str, settings: str | bytes | Mapping[str, object]
+) -> AnySettings | RawSettings:
+    """The settings of a stored post, as JSON text or a mapping. Never fails.
+
+    Keys that the struct does not know are left out. `RawSettings` for an unknown provider and for
+    values that the struct cannot hold; without values for a text that is no JSON object.
+    """
+    values = _object(settings) if isinstance(settings, str | bytes) else settings
+    try:
+        plain = cast("dict[str, object]", _without_nulls(values))
+        known: AnySettings = msgspec.convert({**plain, "__type": provider}, AnySettings)
+    except (msgspec.ValidationError, RecursionError):
+        return RawSettings(provider, values)
+    return known
+
+
+def _object(text: str | bytes) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return {}
+
+
+def _without_nulls(value: object) -> object:
+    """The server takes null for absence; a struct has no null."""
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, object]", value).items()
+        return {name: _without_nulls(each) for name, each in items if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in cast("list[object]", value)]
+    return value

@@ -1,0 +1,300 @@
+"""Networks of videos and pictures: YouTube, TikTok, Pinterest, Dribbble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
+
+from postiz_async.models.media import Media
+from postiz_async.models.settings import ProviderSettings
+from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
+
+__all__ = [
+    "VIDEO",
+    "Dribbble",
+    "Pinterest",
+    "TikTok",
+    "TikTokBusiness",
+    "TikTokLocation",
+    "TikTokMusic",
+    "YouTube",
+    "YouTubeTag",
+]
+
+
+_WORD = Server(checks=("string",))
+
+
+class YouTubeTag(msgspec.Struct, frozen=True):
+    """A tag of a video; only the label is published."""
+
+    value: Annotated[str, Meta(description="The tag as the web page keeps it."), _WORD]
+    label: Annotated[str, Meta(description="The tag as it is published."), _WORD]
+
+
+class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename="camel"):
+    """YouTube: exactly one video; the text is its description of up to 5,000 characters."""
+
+    title: Annotated[str, Meta(description="Title of the video.", min_length=2, max_length=100)]
+    type: Annotated[
+        Literal["public", "private", "unlisted"], Meta(description="Who can find the video.")
+    ] = "public"
+    self_declared_made_for_kids: (
+        Annotated[Literal["yes", "no"], Meta(description="Whether it is made for children.")]
+        | UnsetType
+    ) = UNSET
+    thumbnail: Annotated[Media, Meta(description="Picture of the video.")] | UnsetType = UNSET
+    tags: (
+        Annotated[
+            Sequence[YouTubeTag],
+            Meta(description="Labels of 500 characters in all; one with a space counts 2 more."),
+            Server(
+                total=500,
+                message="The maximum allowed is 500 characters in total for all tags.",
+                message_of=("total",),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class TikTokMusic(msgspec.Struct, frozen=True, kw_only=True):
+    """Music of a post; the tool `musicSearch` finds it. Volumes are 0 to 100."""
+
+    id: Annotated[str, Meta(description="Id of the track.")]
+    title: Annotated[str, Meta(description="Title of the track.")] | UnsetType = UNSET
+    artist: Annotated[str, Meta(description="Who plays it.")] | UnsetType = UNSET
+    image: Annotated[str, Meta(description="Address of its cover.")] | UnsetType = UNSET
+    audio_volume: (
+        Annotated[float, Meta(description="Volume of the track.", ge=0, le=100)] | UnsetType
+    ) = UNSET
+    video_volume: (
+        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)] | UnsetType
+    ) = UNSET
+
+
+class TikTokLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """A place; the tool `locationSearch` finds it."""
+
+    id: Annotated[str, Meta(description="Id of the place.")]
+    name: Annotated[str, Meta(description="Name of the place.")]
+    address: Annotated[str, Meta(description="Address of the place.")] | UnsetType = UNSET
+
+
+class _TikTok(ProviderSettings, frozen=True, kw_only=True):
+    title: (
+        Annotated[
+            str,
+            Meta(description="Title of a post of pictures.", max_length=90),
+            Server(checks=("max_length",), skip_empty=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    privacy_level: Annotated[
+        Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"],
+        Meta(description="Who can see the post."),
+        Server(checks=("string", "enum")),
+    ] = "PUBLIC_TO_EVERYONE"
+    duet: Annotated[
+        bool, Meta(description="Whether others may make a duet."), Server(checks=("boolean",))
+    ] = False
+    stitch: Annotated[
+        bool, Meta(description="Whether others may stitch it."), Server(checks=("boolean",))
+    ] = False
+    comment: Annotated[
+        bool, Meta(description="Whether others may comment."), Server(checks=("boolean",))
+    ] = True
+    auto_add_music: Annotated[
+        Literal["yes", "no"],
+        Meta(description="Whether TikTok adds music to pictures."),
+        Server(checks=("enum",)),
+    ] = field(name="autoAddMusic", default="no")
+    brand_content_toggle: Annotated[
+        bool, Meta(description="Advertises somebody else."), Server(checks=("boolean",))
+    ] = False
+    video_made_with_ai: (
+        Annotated[bool, Meta(description="Says so under the video.")] | UnsetType
+    ) = UNSET
+    brand_organic_toggle: Annotated[
+        bool, Meta(description="Advertises yourself."), Server(checks=("boolean",))
+    ] = False
+    music: (
+        Annotated[
+            TikTokMusic,
+            Meta(description="Music; only for TikTok Business."),
+            Server(unreleased=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    location: (
+        Annotated[
+            TikTokLocation,
+            Meta(description="A place; only for TikTok Business."),
+            Server(unreleased=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    content_posting_method: Annotated[
+        Literal["DIRECT_POST", "UPLOAD"],
+        Meta(description="Publish it, or put it into the inbox of the account's app."),
+        Server(checks=("string", "enum")),
+    ] = "DIRECT_POST"
+
+
+class TikTok(_TikTok, frozen=True, kw_only=True, tag="tiktok"):
+    """TikTok: 2,000 characters; pictures, or one video. No further parts.
+
+    The server wants most settings for every post, even where they have no effect.
+    """
+
+
+class TikTokBusiness(_TikTok, frozen=True, kw_only=True, tag="tiktok-business"):
+    """TikTok for businesses: 2,200 characters; up to 35 pictures, or one video.
+
+    The server wants most settings for every post, even where they have no effect.
+    """
+
+
+class Pinterest(ProviderSettings, frozen=True, kw_only=True, tag="pinterest"):
+    """Pinterest: 500 characters; up to 5 pictures of one size, or a video with its cover."""
+
+    title: (
+        Annotated[
+            str, Meta(description="Title of the pin.", max_length=100), Server(skip_empty=True)
+        ]
+        | UnsetType
+    ) = UNSET
+    link: (
+        Annotated[
+            str,
+            Meta(description="Where the pin leads."),
+            Server(checks=("is_url",), skip_empty=True),
+        ]
+        | UnsetType
+    ) = UNSET
+    dominant_color: (
+        Annotated[str, Meta(description="Colour of the pin, such as #a1b2c3.")] | UnsetType
+    ) = UNSET
+    board: Annotated[
+        str,
+        Meta(description="Id of the board, which the tool `boards` finds.", min_length=1),
+        Server(message="Board is required"),
+    ]
+
+
+class Dribbble(ProviderSettings, frozen=True, kw_only=True, tag="dribbble"):
+    """Dribbble: exactly one picture of 400x300 or 800x600 pixels, 40,000 characters."""
+
+    title: Annotated[
+        str,
+        Meta(description="Title of the shot.", min_length=1),
+        Server(message="Title is required", message_of=("min_length",)),
+    ]
+    team: (
+        Annotated[
+            str,
+            Meta(description="A URL; has no effect. Leave it out rather than empty."),
+            Server(checks=("is_url",)),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+_TIKTOK_RULES = (
+    MediaRule(kind="min_media", message="No video / images selected", n=1),
+    MediaRule(
+        kind="video_alone", message="Only pictures are supported when selecting multiple items"
+    ),
+)
+_INBOX = "UPLOAD publishes nothing: only media and text reach the inbox of the account's app."
+
+VIDEO = (
+    Provider(
+        identifier="youtube",
+        name="YouTube",
+        settings=YouTube,
+        limits=(Limit(5_000),),
+        rules=(
+            MediaRule(kind="exact_media", message="You need one media", n=1),
+            MediaRule(kind="only_video", message="Item must be a video"),
+        ),
+        since="v1.0.0",
+    ),
+    Provider(
+        identifier="tiktok",
+        name="Tiktok",
+        settings=TikTok,
+        limits=(Limit(2_000),),
+        rules=_TIKTOK_RULES,
+        pitfalls=(
+            _INBOX,
+            "More pictures than TikTok takes are stored; it takes 35.",
+            "Music and location have no effect here.",
+        ),
+        since="v0.0.1",
+    ),
+    Provider(
+        identifier="tiktok-business",
+        name="TikTok",
+        settings=TikTokBusiness,
+        limits=(Limit(2_200),),
+        rules=(
+            *_TIKTOK_RULES,
+            MediaRule(kind="max_media", message="You can select up to 35 pictures", n=35),
+        ),
+        pitfalls=(
+            _INBOX,
+            "TikTok fetches media itself: from a public URL of a domain the operator has verified.",
+        ),
+        tools=("musicSearch", "locationSearch"),
+    ),
+    Provider(
+        identifier="pinterest",
+        name="Pinterest",
+        settings=Pinterest,
+        limits=(Limit(500),),
+        rules=(
+            MediaRule(kind="min_media", message="Requires at least one media", n=1),
+            MediaRule(kind="max_media", message="You can only have up to 5 media items", n=5),
+            MediaRule(
+                kind="video_needs_cover",
+                message="If posting a video you have to also include a cover image as second media",
+            ),
+            MediaRule(
+                kind="max_media",
+                message="If posting a video you can only have two media items",
+                n=2,
+                media="has_video",
+            ),
+            MediaRule(
+                kind="same_dimensions",
+                message="Requires all images to have the same width and height",
+                media="all_images",
+            ),
+        ),
+        tools=("boards",),
+        since="v1.0.0",
+    ),
+    Provider(
+        identifier="dribbble",
+        name="Dribbble",
+        settings=Dribbble,
+        limits=(Limit(40_000),),
+        rules=(
+            MediaRule(kind="exact_media", message="Requires one item", n=1),
+            MediaRule(kind="only_images", message="Does not support mp4 files"),
+            MediaRule(
+                kind="image_size",
+                message="Invalid image size. Requires 400x300 or 800x600 px images.",
+                sizes=((400, 300), (800, 600)),
+            ),
+        ),
+        pitfalls=("The ids that the tool `teams` finds are refused as `team`.",),
+        tools=("teams",),
+        since="v1.0.0",
+    ),
+)
+"""Facts about these networks."""

@@ -1,0 +1,74 @@
+"""Where a client's ledger is written down for its successor, such as a job's journal."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
+from postiz_async.errors import PostizError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from postiz_async.clock import Clock
+    from postiz_async.stores import LedgerHandle, SnapshotStore
+
+__all__ = ["Persistence"]
+
+log = logging.getLogger("postiz_async")
+
+
+class Persistence:
+    """Those who write the ledger of the create route down, one state after the other."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stores: list[SnapshotStore] = []
+        self._turn = anyio.Lock()
+
+    def append(self, store: SnapshotStore) -> None:
+        """Write each state down there too."""
+        self.stores.append(store)
+
+    def remove(self, store: SnapshotStore) -> None:
+        """Write nothing more down there."""
+        self.stores.remove(store)
+
+    @contextmanager
+    def keeping_in(self, store: SnapshotStore) -> Generator[None]:
+        """Write each state down there too, while the block runs."""
+        self.append(store)
+        try:
+            yield
+        finally:
+            self.remove(store)
+
+    async def restore(self, handle: LedgerHandle, store: SnapshotStore) -> None:
+        """Offer a handle the state that was kept; it takes it if it knows nothing better."""
+        kept = await store.load()
+        await handle.refresh()
+        if kept is None:
+            return
+        now, wall = handle.now(), self._clock.time()
+        handle.restore(restore_snapshot(kept, now, wall, reserve_slots=handle.ledger.reserve))
+
+    async def save(self, handle: LedgerHandle) -> None:
+        """Write the state down, the newest last.
+
+        Raises:
+            OSError: it could not be written; or one of the tree's errors.
+        """
+        async with self._turn:
+            for store in tuple(self.stores):
+                await store.save(take_snapshot(handle.ledger, handle.now(), self._clock.time()))
+
+    async def save_answer(self, handle: LedgerHandle) -> None:
+        """Keep what an answer said. The answer itself matters more than a failing store."""
+        try:
+            await self.save(handle)
+        except (OSError, PostizError) as error:
+            log.warning("the state of the quota is not kept; the next create will try: %s", error)

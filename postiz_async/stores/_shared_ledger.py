@@ -1,0 +1,287 @@
+"""A ledger that lives in a store, which other processes share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import secrets
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from msgspec.structs import replace
+
+from postiz_async import _quota as quota
+from postiz_async._concurrency import run_to_completion
+from postiz_async._quota import Wait, shared_state
+from postiz_async._quota.shared_state import SharedState
+from postiz_async.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from postiz_async._quota import Grant, Ledger
+    from postiz_async.clock import Clock
+    from postiz_async.stores import QuotaStore, Versioned
+
+    _Note = tuple[Callable[[Ledger, float], Ledger], float]
+
+__all__ = ["SharedLedger"]
+
+log = logging.getLogger("postiz_async.quota")
+
+POLL = 0.25
+"""Seconds after which a shared state is looked at again while others hold calls."""
+
+
+class SharedLedger:
+    """A ledger in a store, changed by compare-and-swap.
+
+    Without contention a create costs two round trips: one swap to reserve, one to settle. Where the
+    store has a clock, all times are its; else they are the host's monotonic clock, which all
+    processes of a host share until it is started again.
+
+    When the store fails, nothing is spent.
+
+    Args:
+        store: where the state is.
+        name: under which name; it tells neither server nor key.
+        ledger: the state of a quota that the store knows nothing of.
+        clock: tells the time.
+        boot_id: what tells one run of the machine from the next; None: ask the machine.
+    """
+
+    def __init__(
+        self,
+        store: QuotaStore,
+        name: str,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        boot_id: str | None = None,
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._clock = clock
+        self._boot = _boot_id() if boot_id is None else boot_id
+        self._writer = secrets.token_hex(8)
+        self._turn = anyio.Lock()
+        self._offset = 0.0
+        self._version: int | None = None
+        self._state = self._begun(ledger)
+        self._written: SharedState | None = None
+        """The last state of which we know that it was in the store."""
+        self._mine: set[int] = set()
+        self._unnoted: list[_Note] = []
+        """What the store was not told yet."""
+
+    # -------------------------------------------------------------- what is seen
+
+    @property
+    def ledger(self) -> Ledger:
+        return quota.expire(self._current(), self.now())
+
+    @property
+    def changed_at(self) -> float | None:
+        return self._state.wall if self._written is not None else None
+
+    def now(self) -> float:
+        return self._clock.monotonic() + self._offset
+
+    def look_again_in(self) -> float:
+        now = self.now()
+        flights = [flight for flight in self._state.ledger.flights if flight.expires > now]
+        if any(flight.token not in self._mine for flight in flights):
+            return POLL
+        # one of ours whose end could not be noted is over when it expires
+        return max(POLL, min((flight.expires for flight in flights), default=math.inf) - now)
+
+    def listen(self, changed: Callable[[], object]) -> bool:
+        """No store tells of changes."""
+        del changed
+        return False
+
+    def unlisten(self) -> None:
+        """There is nothing to end."""
+
+    async def refresh(self) -> None:
+        async with self._turn:
+            await self._read()
+
+    def restore(self, ledger: Ledger) -> None:
+        """The store knows better, unless it has nothing yet."""
+        if not self._version and self._written is None:
+            self._state = self._begun(ledger)
+
+    # -------------------------------------------------------------- taking and landing
+
+    async def take(
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
+    ) -> int | Wait:
+        async with self._turn:
+            if self._version is None:
+                await self._read()
+            while True:
+                now = self.now()
+                current = quota.expire(self._current(), now)
+                decision = ask(current, now)
+                if isinstance(decision, Wait):
+                    return decision
+                expires = now + lifetime
+                reserved, token = quota.reserve(current, now, expires=expires, urgent=urgent)
+                if await self._taken(reserved, token):
+                    return token
+
+    async def _taken(self, reserved: Ledger, token: int) -> bool:
+        """Write a reservation; a caller who was cancelled meanwhile gives it back."""
+        try:
+            done = await self._swap(reserved)
+        except asyncio.CancelledError:
+            if self._state.ledger is reserved:
+                await run_to_completion(self._give_back(token))
+            raise
+        if done:
+            self._mine.add(token)
+        return done
+
+    async def _give_back(self, token: int) -> None:
+        note = partial(_released, token=token), self.now()
+        self._unnoted.append(note)
+        await self._note(note)
+
+    async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        """As `LedgerHandle.settle`. A store that fails is logged, and told when it is back.
+
+        Whoever of this process writes next writes it too; mostly there is nothing left to do then.
+        """
+        note = event, self.now()
+        self._unnoted.append(note)
+
+        async def work() -> None:
+            async with self._turn:
+                await self._note(note)
+
+        await run_to_completion(work())
+
+    async def _note(self, note: _Note) -> None:
+        """Write an event down, and with it whatever else there is to tell."""
+        try:
+            while note in self._unnoted:
+                event, then = note
+                event(self._state.ledger, then)
+                await self._swap(self._current())
+        except StoreError as error:
+            log.warning("a create could not be noted, it counts as spent for now: %s", error)
+        except LookupError:
+            self._unnoted.remove(note)
+            log.warning("a create took longer than its reservation and counts as spent")
+        self._mine.intersection_update(flight.token for flight in self._state.ledger.flights)
+
+    # -------------------------------------------------------------- the store
+
+    def _begun(self, ledger: Ledger) -> SharedState:
+        """A first state. Its tokens are no other state's, so that none can be mistaken."""
+        lineage = secrets.randbits(48)
+        return SharedState(ledger=replace(ledger, tokens=lineage), lineage=lineage)
+
+    def _current(self) -> Ledger:
+        """The state from which the next is made, with what could not be told to the store."""
+        ledger = self._state.ledger
+        for event, then in self._unnoted:
+            with suppress(LookupError):  # it was told, and only the store's answer was lost
+                ledger = event(ledger, then)
+        return ledger
+
+    def _next(self, ledger: Ledger) -> SharedState:
+        return SharedState(
+            ledger=ledger,
+            lineage=self._state.lineage,
+            writer=self._writer,
+            boot=self._boot,
+            monotonic=self._clock.monotonic(),
+            wall=self._clock.time(),
+        )
+
+    async def _read(self) -> None:
+        self._saw(await self._store.read(self._name))
+
+    async def _swap(self, ledger: Ledger) -> bool:
+        """Write a state made from the one last seen; when somebody was quicker, see theirs."""
+        state = self._next(ledger)
+        noted = tuple(self._unnoted)
+        value, version = shared_state.encode(state), self._version or 0
+
+        async def work() -> bool:
+            done, kept = await self._store.swap(self._name, version, value)
+            if done or kept[:2] == (value, version + 1):  # done, then asked again by the store
+                self._wrote(state, kept)
+                self._unnoted = [note for note in self._unnoted if note not in noted]
+                return True
+            self._saw(kept)
+            return False
+
+        return await run_to_completion(work())
+
+    def _wrote(self, state: SharedState, kept: Versioned) -> None:
+        self._state = self._written = state
+        self._version = kept.version
+        self._tell_time(kept)
+
+    def _saw(self, kept: Versioned) -> None:
+        """Take over what the store keeps."""
+        self._tell_time(kept)
+        if kept.value is None:
+            self._lost()
+        else:
+            self._found(shared_state.decode(self._name, kept.value), kept.time)
+        self._version = kept.version
+
+    def _found(self, state: SharedState, time: float | None) -> None:
+        if time is not None:
+            state = shared_state.not_ahead(state, time)
+        else:
+            now, wall = self._clock.monotonic(), self._clock.time()
+            state = shared_state.on_this_clock(state, self._boot, now, wall)
+        if self._written is None or self._written.lineage == state.lineage:
+            self._state = self._written = state
+            return
+        if self._state.lineage != state.lineage:
+            log.warning(
+                "the store lost the quota's state, and another process wrote it anew; what this "
+                "one knows is added. See that the store evicts nothing."
+            )
+        self._state = shared_state.reunited(self._written, state, self._mine)
+
+    def _lost(self) -> None:
+        """The store has nothing; if it had something before, write again what was there."""
+        if not self._version or self._written is None:
+            return
+        log.warning(
+            "the store lost the quota's state; it is written again from what was seen last. See "
+            "that the store evicts nothing."
+        )
+        self._state = shared_state.written_again(self._written, secrets.randbits(48))
+
+    def _tell_time(self, kept: Versioned) -> None:
+        if kept.time is not None:
+            self._offset = kept.time - self._clock.monotonic()
+
+
+def _released(ledger: Ledger, now: float, *, token: int) -> Ledger:
+    del now
+    return quota.released(ledger, token)
+
+
+def _boot_id() -> str:
+    """What tells one run of this machine from the next; empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
