@@ -464,11 +464,13 @@ async def test_tls_that_does_not_match_leads_to_no_key(tls: ssl.SSLContext) -> N
     async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    async with (
-        listening(answering(200, "json")) as plain,
-        client(HEX, plain.replace("http:", "https:")) as postiz,
-    ):
-        await failure_of(postiz.integrations.list, HEX)
+    transport = AiohttpTransport()  # one attempt, which waits for ten seconds
+    async with listening(answering(200, "json")) as plain:
+        url, key = plain.replace("http:", "https:"), Secret(HEX)
+        request = WireRequest("GET", url, (("Authorization", key),), None, 60.0, 100)
+        error = await failure_of(lambda: transport.send(request), HEX)
+        assert "No connection to" in str(error)
+    await transport.aclose()
     async with await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls) as server:
         port = server.sockets[0].getsockname()[1]
         for url in (f"https://127.0.0.1:{port}", f"http://127.0.0.1:{port}"):
