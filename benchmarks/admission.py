@@ -41,7 +41,7 @@ from postiz_async._wire import WireRequest, WireResponse, format_date
 from postiz_async._wire.endpoints import Call, Endpoint, Replay
 from postiz_async.clock import SystemClock
 from postiz_async.models.posts import ContentItem, IntegrationRef, PostItem
-from postiz_async.stores.memory import LocalLedgers
+from postiz_async.stores._local_ledger import LocalLedgers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

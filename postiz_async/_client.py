@@ -24,7 +24,7 @@ from postiz_async._scheduler.scheduler import Scheduler
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import SystemClock
 from postiz_async.errors import ConfigurationError
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["POLITENESS", "Postiz", "make_transport", "opened"]
 
 log = logging.getLogger("postiz_async")
+
+_NOT_OPEN = "This client is not open. Use it as `async with Postiz() as postiz:`."
 
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
@@ -149,9 +151,7 @@ class Postiz(Api):
 
         def __getattr__(self, name: str) -> object:
             if name in Api.__annotations__ or name == "_client":
-                raise ConfigurationError(
-                    "This client is not open. Use it as `async with Postiz() as postiz:`."
-                )
+                raise ConfigurationError(_NOT_OPEN)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -432,7 +432,10 @@ def _store_beside(outbox: OutboxOptions) -> QuotaStore:
 
 def opened(postiz: Postiz) -> OpenClient:
     """What is behind an open client; for other parts of this package."""
-    return postiz._client  # noqa: SLF001  (not for users)
+    client = postiz._open  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if client is None:
+        raise ConfigurationError(_NOT_OPEN)
+    return client
 
 
 def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:

@@ -23,7 +23,7 @@ from postiz_async._concurrency import run_to_completion
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import SystemClock
 from postiz_async.errors import APITimeoutError, ConfigurationError, Delivery
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:

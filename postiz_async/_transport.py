@@ -25,7 +25,7 @@ from postiz_async.errors import (
     PostizError,
     UploadError,
 )
-from postiz_async.models.durations import in_seconds
+from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence

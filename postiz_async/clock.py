@@ -118,8 +118,15 @@ class SystemClock(Clock):
     long wait looks at the clock every half minute.
     """
 
-    time = staticmethod(time.time)
-    monotonic = staticmethod(_sleepless_clock())
+    if TYPE_CHECKING:
+
+        def time(self) -> float: ...
+
+        def monotonic(self) -> float: ...
+
+    else:  # each call asks several times, so without a frame of Python
+        time = staticmethod(time.time)
+        monotonic = staticmethod(_sleepless_clock())
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         return _LongTimer(self, when, callback)
@@ -176,8 +183,8 @@ class AcceleratedClock(Clock):
         if not (speed > 0 and math.isfinite(speed)):
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         now = time.time()
-        self.speed = float(speed)
-        self.anchor = anchor or Anchor(real=now, shown=now)
+        self.speed: float = float(speed)
+        self.anchor: Anchor = anchor or Anchor(real=now, shown=now)
 
     def time(self) -> float:
         return self.anchor.shown + (time.time() - self.anchor.real) * self.speed
@@ -216,7 +223,7 @@ class JumpingClock(Clock):
     meanwhile. Worker threads started through anyio are seen and waited for.
     """
 
-    speed = math.inf
+    speed: float = math.inf
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._monotonic = 0.0

@@ -204,7 +204,7 @@ class APIStatusError(PostizError):
     ) -> None:
         self.text = text
         self.status_code = status_code
-        self.body = body[:4096]
+        self.body: bytes = body[:4096]
         self.provider = provider
         self.channel_name = channel_name
         self.hint = hint

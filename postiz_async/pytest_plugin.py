@@ -28,10 +28,10 @@ __all__ = ["ServedPostiz", "postiz_sandbox", "postiz_server"]
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     """Forget what the clients of a test learnt: the next one's server may have the same address."""
-    if "postiz_async.stores.memory" not in sys.modules:
+    if "postiz_async.stores._local_ledger" not in sys.modules:
         return
     from postiz_async.clock import SystemClock  # noqa: PLC0415  (only when it is used)
-    from postiz_async.stores.memory import ledgers_of_process  # noqa: PLC0415
+    from postiz_async.stores._local_ledger import ledgers_of_process  # noqa: PLC0415
 
     ledgers_of_process(SystemClock()).forget()
 

@@ -22,7 +22,7 @@ from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIConnectionError, APITimeoutError
-from postiz_async.models.durations import in_seconds
+from postiz_async.models._durations import in_seconds
 from postiz_async.models.integrations import Integration
 
 if TYPE_CHECKING:
@@ -154,8 +154,10 @@ class LocalPostiz:
     """
 
     def __init__(self, *, limit: int = 30, api_key: str = "sandbox", release: str = "HEAD") -> None:
-        self.clock = JumpingClock()
-        self.sandbox = Sandbox(api_key=api_key, clock=self.clock, limit=limit, release=release)
+        self.clock: JumpingClock = JumpingClock()
+        self.sandbox: Sandbox = Sandbox(
+            api_key=api_key, clock=self.clock, limit=limit, release=release
+        )
         self._clients = 0
         self._ways: dict[float, SandboxTransport] = {}
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import field
 
 from postiz_async.errors import UnexpectedAnswerError
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 from postiz_async.models.posts import PostIntegration
 
 __all__ = [

@@ -96,8 +96,8 @@ class Batch(RunResults):
     ) -> None:
         self._postiz = postiz
         self._origin = Origin.of(source, journal, campaign, media_root)
-        self.path = self._origin.name
-        self.journal_path = self._origin.journal
+        self.path: Path = self._origin.name
+        self.journal_path: Path = self._origin.journal
         self._reading = reading_of(timezone, reading)
         self._choices = BatchOptions(
             late=checked_late(late),

@@ -17,7 +17,7 @@ from postiz_async._batch.options import MAX_ALIGN
 from postiz_async._batch.rows import COLUMNS, Row
 from postiz_async._batch.values import DateProblem, Template, find_zone, read_wall, to_moment
 from postiz_async.errors import Problem, describe_json_error
-from postiz_async.models.durations import read_duration
+from postiz_async.models._durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from postiz_async._delivery.options import Late, OnDoubt, checked_late
 from postiz_async.errors import ConfigurationError
-from postiz_async.models.durations import read_duration
+from postiz_async.models._durations import read_duration
 
 __all__ = [
     "MAX_ALIGN",

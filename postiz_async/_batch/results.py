@@ -13,7 +13,7 @@ from postiz_async._batch.report.html import html_report
 from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import read_summary
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

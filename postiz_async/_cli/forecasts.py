@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._cli.output import Output, count, date_range, moment, near_moment, problem_objects
 from postiz_async.errors import describe_seconds
-from postiz_async.models.durations import write_duration
+from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -24,7 +24,7 @@ from postiz_async._cli.options import (
 from postiz_async._cli.output import Output, confirm, count, short_moment
 from postiz_async._cli.reconcile import export
 from postiz_async.errors import InvalidPostError, Problem
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.preflight import Preflight
     from postiz_async._scheduler.limits import ConcurrencyLimit
     from postiz_async.clock import Clock
-    from postiz_async.stores import SnapshotStore
+    from postiz_async.stores._persistence import SnapshotStore
 
 __all__ = ["BatchClient", "Client", "JobScheduler", "OutboxClient"]
 

@@ -29,7 +29,7 @@ from postiz_async.errors import (
     NotFoundError,
     ServerError,
 )
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.models.integrations import Integration
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from postiz_async._scheduler.bound import BoundScheduler, with_raw_answers
 from postiz_async._scheduler.calls import CallOptions, Priority
 from postiz_async._uploads import UploadCache
 from postiz_async.errors import ConfigurationError
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.view import Quota
     from postiz_async._scheduler.bound import RawAnswer
     from postiz_async._scheduler.scheduler import Scheduler
+    from postiz_async.clock import Clock
 
 __all__ = ["Api", "OpenClient"]
 
@@ -167,17 +168,19 @@ class OpenClient(Api):
         has_store: bool,
     ) -> None:
         self.scheduler = scheduler
-        self.clock = scheduler.clock
+        self.clock: Clock = scheduler.clock
         self.base_url = base_url
         self.quota_name = quota_name
         self.validates = validates
         self.has_store = has_store
-        self.channels = Channels()
+        self.channels: Channels = Channels()
         identity = scheduler.identity
-        self.uploads = UploadCache(self.clock, ledger_name(identity.root, identity.key.reveal()))
-        self.wake = WakeSignal()
+        self.uploads: UploadCache = UploadCache(
+            self.clock, ledger_name(identity.root, identity.key.reveal())
+        )
+        self.wake: WakeSignal = WakeSignal()
         bound = BoundScheduler(scheduler)
-        self.preflight = Preflight(bound, self.channels)
+        self.preflight: Preflight = Preflight(bound, self.channels)
         super().__init__(self, bound)
 
     @property

@@ -33,7 +33,7 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins

@@ -27,7 +27,7 @@ from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
 from postiz_async.errors import InvalidPostError, Problem, UnexpectedAnswerError
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
 
 if TYPE_CHECKING:

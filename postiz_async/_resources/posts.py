@@ -24,7 +24,7 @@ from postiz_async._wire.endpoints import (
     Call,
 )
 from postiz_async.errors import InvalidPostError, NotFoundError, Problem, ServerError
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins

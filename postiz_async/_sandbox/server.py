@@ -92,10 +92,10 @@ class Sandbox:
         video_types: tuple[str, ...] = ("image-text-slides", "veo3"),
         seed: int = 0,
     ) -> None:
-        self.clock = clock or SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self.base = base
         parsed = Release.parse(release)
-        self.faults = Faults(random.Random(seed))
+        self.faults: Faults = Faults(random.Random(seed))
         self._state = SandboxState(
             clock=self.clock,
             ids=IdSource(random.Random(seed)),
@@ -107,7 +107,7 @@ class Sandbox:
         self._pipeline = Pipeline(self._state, throttle, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []
-        self.organization = self.add_organization(api_key)
+        self.organization: Organization = self.add_organization(api_key)
         for name in tags:
             self.add_tag(name)
 

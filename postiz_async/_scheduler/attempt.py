@@ -11,7 +11,7 @@ from postiz_async import _wire as wire
 from postiz_async._scheduler.calls import time_out
 from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
 from postiz_async.errors import APIConnectionError, APITimeoutError
-from postiz_async.models.durations import in_seconds
+from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
     from postiz_async._quota import RateHeaders

@@ -13,7 +13,7 @@ from msgspec import Raw
 from postiz_async._scheduler.hooks import Trace
 from postiz_async.clock import Clock
 from postiz_async.errors import APITimeoutError, Delivery, describe_seconds
-from postiz_async.models.durations import in_seconds
+from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call

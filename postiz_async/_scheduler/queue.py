@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.calls import SlotRequest
     from postiz_async._scheduler.limits import Pacer
     from postiz_async.clock import Clock
-    from postiz_async.stores import LedgerHandle
+    from postiz_async.stores._ledger_handle import LedgerHandle
 
 __all__ = ["AdmissionQueue", "QueueReleasedError"]
 
@@ -67,10 +67,10 @@ class AdmissionQueue:
 
     def __init__(self, handle: LedgerHandle, clock: Clock, pacer: Pacer | None = None) -> None:
         self.handle = handle
-        self.budget = ConcurrencyLimit()
-        self.expected = 0
+        self.budget: ConcurrencyLimit = ConcurrencyLimit()
+        self.expected: int = 0
         """Bulk creates announced and not yet queued; see `expect`."""
-        self.announcers = 0
+        self.announcers: int = 0
         """Jobs that announce what they have to send."""
         self._quiet_from = math.inf
         """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""

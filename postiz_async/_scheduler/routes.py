@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from postiz_async import _quota as quota
 from postiz_async._scheduler.limits import Pacer
 from postiz_async._scheduler.queue import AdmissionQueue
+from postiz_async.stores._local_ledger import ledgers_of_process
 from postiz_async.stores._shared_ledger import SharedLedger
-from postiz_async.stores.memory import ledgers_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from postiz_async._quota import Ledger, RateHeaders
     from postiz_async.clock import Clock
-    from postiz_async.stores import LedgerHandle, QuotaStore
+    from postiz_async.stores import QuotaStore
+    from postiz_async.stores._ledger_handle import LedgerHandle
 
 __all__ = [
     "QueueFactory",

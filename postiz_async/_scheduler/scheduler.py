@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from postiz_async._wire import Observation, WireResponse
     from postiz_async._wire.endpoints import Call
     from postiz_async.clock import Clock
-    from postiz_async.stores import SnapshotStore
+    from postiz_async.stores._persistence import SnapshotStore
 
 __all__ = [
     "Scheduler",
@@ -90,18 +90,18 @@ class Scheduler:
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.persistence = Persistence(clock)
+        self.persistence: Persistence = Persistence(clock)
         """Where the state of the create route is written down beyond this process."""
-        self.queue = queue_of("")
+        self.queue: AdmissionQueue = queue_of("")
         self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
-        self.server_time = self._attempts.server_time
+        self.server_time: Callable[[], float] = self._attempts.server_time
         self._on_call = on_call
         self._polite = _limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
-        self.is_closing = False
+        self.is_closing: bool = False
         self._is_idle = asyncio.Event()
         self._knows_of_others = False
 

@@ -32,7 +32,7 @@ from postiz_async.errors import (
     ServerError,
     UploadError,
 )
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence

@@ -41,7 +41,7 @@ from postiz_async.contrib.web import (
     open_store,
 )
 from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
-from postiz_async.models.durations import check_seconds
+from postiz_async.models._durations import check_seconds
 from postiz_async.webhooks import parse
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ __all__ = [
     "postiz_router",
 ]
 
-log = logging.getLogger("postiz_async.web")
+_log = logging.getLogger("postiz_async.web")
 
 Budget: TypeAlias = float | Callable[[Request], float | None] | None
 """Seconds that a request may wait for the quota, or a function that tells them; None: no bound."""
@@ -196,7 +196,7 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _on_error(request: Request, error: Exception) -> Response:
     answer = answer_to(cast("PostizError", error))
     if answer.status in {502, 504} or isinstance(error, ConfigurationError):
-        log.warning("%s %s: %s", request.method, request.url.path, error)
+        _log.warning("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse(answer.body, answer.status, answer.headers)
 
 
@@ -230,9 +230,9 @@ async def _delivered(request: Request) -> Response:
         if len(body) > LONGEST_DELIVERY:
             return Response(status_code=413)
     try:
-        log.info("a webhook was delivered with %d posts", len(parse(bytes(body))) if body else 0)
+        _log.info("a webhook was delivered with %d posts", len(parse(bytes(body))) if body else 0)
     except UnexpectedAnswerError as error:
-        log.info("a webhook was delivered that says nothing: %s", error)
+        _log.info("a webhook was delivered that says nothing: %s", error)
     client = _state(request).client
     waiting = client if isinstance(client, PostizPool) else client.posts
     waiting.look_again()

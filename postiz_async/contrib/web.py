@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._quota.view import Quota
+    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.insights import Analytics, Notifications
+    from postiz_async._resources.media import MediaResource
+    from postiz_async._resources.posts import Posts
     from postiz_async.stores import QuotaStore
 
 __all__ = [
@@ -52,7 +56,7 @@ __all__ = [
     "open_store",
 ]
 
-log = logging.getLogger("postiz_async.web")
+_log = logging.getLogger("postiz_async.web")
 
 MAX_WAIT = 5.0
 """Seconds that a request waits for the quota when nobody says something else."""
@@ -86,11 +90,11 @@ class RequestClient:
         api = client.with_options(max_wait=max_wait)
         self.client = client
         self.max_wait = max_wait
-        self.posts = api.posts
-        self.media = api.media
-        self.integrations = api.integrations
-        self.analytics = api.analytics
-        self.notifications = api.notifications
+        self.posts: Posts = api.posts
+        self.media: MediaResource = api.media
+        self.integrations: Integrations = api.integrations
+        self.analytics: Analytics = api.analytics
+        self.notifications: Notifications = api.notifications
 
     @property
     def outbox(self) -> Outbox:
@@ -270,7 +274,7 @@ class CancelWhenGone:
             finally:
                 await ear.close()
         if running.cancelled_caught:
-            log.info("a client is gone, its handler was cancelled")
+            _log.info("a client is gone, its handler was cancelled")
 
 
 class _Ear:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 
 __all__ = [
     "Metric",

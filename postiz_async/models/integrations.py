@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import field
 
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 
 __all__ = ["ChannelSettings", "ChannelTool", "Customer", "Integration", "ToolParameter"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 
 __all__ = ["Media"]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings, RawSettings

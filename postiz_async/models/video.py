@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from postiz_async.models import Model
+from postiz_async.models._base import Model
 from postiz_async.models.posts import MediaRef
 
 __all__ = ["SlidesVideo", "Veo3Video", "Voice"]

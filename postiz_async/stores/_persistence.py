@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
@@ -14,10 +14,11 @@ from postiz_async.errors import PostizError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from postiz_async._quota.snapshot import Snapshot
     from postiz_async.clock import Clock
-    from postiz_async.stores import LedgerHandle, SnapshotStore
+    from postiz_async.stores._ledger_handle import LedgerHandle
 
-__all__ = ["Persistence"]
+__all__ = ["Persistence", "SnapshotStore"]
 
 log = logging.getLogger("postiz_async")
 
@@ -72,3 +73,15 @@ class Persistence:
             await self.save(handle)
         except (OSError, PostizError) as error:
             log.warning("the state of the quota is not kept; the next create will try: %s", error)
+
+
+class SnapshotStore(Protocol):
+    """Writes a ledger down before each create is sent and after each answer."""
+
+    async def load(self) -> Snapshot | None:
+        """The state that was kept last, or None."""
+        ...
+
+    async def save(self, kept: Snapshot) -> None:
+        """Keep the state; returns when it would survive a crash of this process."""
+        ...

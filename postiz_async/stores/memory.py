@@ -1,52 +1,12 @@
-"""What the clients of one process know of their quotas together, in memory.
-
-Clients that are given no store have their ledgers here, in whatever thread or event loop they are:
-a web handler that opens a client for each request must not forget the window with each of them.
-
-A change is made under a lock that is held for microseconds. Nothing waits, logs or calls another
-event loop meanwhile. Who waits for what another client does is woken afterwards; nobody polls.
-"""
+"""A store in memory, which keeps the clients that are given it apart from the others."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import math
-import os
 import threading
-import weakref
-from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from postiz_async import _quota as quota
-from postiz_async._quota import WINDOW, Wait
-from postiz_async.clock import SystemClock
 from postiz_async.stores import Versioned
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async._quota import Grant, Ledger
-    from postiz_async.clock import Clock
-
-    _Key = tuple[str, float]
-    _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]
-
-__all__ = ["LocalLedger", "LocalLedgers", "MemoryStore", "ledgers_of_process"]
-
-log = logging.getLogger("postiz_async.quota")
-
-
-class _Guard:
-    """The lock of all that is in this module.
-
-    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
-    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
-    so this slot counts as spent when its time is over.
-    """
-
-    lock = threading.RLock()
+__all__ = ["MemoryStore"]
 
 
 class MemoryStore:
@@ -54,12 +14,13 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._states: dict[str, Versioned] = {}
+        self._lock = threading.Lock()  # clients may be in several threads
 
     async def read(self, name: str) -> Versioned:
         return self._states.get(name, Versioned(None, 0, None))
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        with _Guard.lock:
+        with self._lock:
             state = self._states.get(name, Versioned(None, 0, None))
             if state.version != version:
                 return False, state
@@ -68,204 +29,3 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """There is nothing to let go of."""
-
-
-class _Entry:
-    """The ledger of one route of one organisation, and who waits for its changes."""
-
-    __slots__ = ("__weakref__", "changed_at", "key", "ledger", "listeners")
-
-    def __init__(self, key: _Key, ledger: Ledger) -> None:
-        self.key = key
-        self.ledger = ledger
-        self.changed_at: float | None = None
-        self.listeners: dict[LocalLedger, _Listener] = {}
-
-
-class LocalLedgers:
-    """The ledgers of this process on one clock.
-
-    One that nobody uses is remembered for as long as its window, its lock-out or its log says
-    anything, and forgotten at the next occasion after that.
-    """
-
-    def __init__(self) -> None:
-        self._known: weakref.WeakValueDictionary[_Key, _Entry] = weakref.WeakValueDictionary()
-        self._kept: dict[_Key, _Entry] = {}
-        self._tidy_at = -math.inf
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def handle(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
-        """The ledger of this name; `fresh` is what is believed while nothing is known."""
-        key = name, fresh.window
-        with _Guard.lock:
-            entry = self._known.get(key)
-            if entry is None:
-                entry = self._known[key] = _Entry(key, fresh)
-        return LocalLedger(self, entry, clock, fresh.reserve)
-
-    def keep(self, entry: _Entry, now: float) -> None:
-        """Remember an entry that changed, also when its last client is gone. The lock is held."""
-        self._kept[entry.key] = entry
-        if now >= self._tidy_at:
-            self._tidy_at = now + WINDOW
-            kept = self._kept.items()
-            self._kept = {key: each for key, each in kept if not each.ledger.is_at_rest(now)}
-
-    def forget(self) -> None:
-        """Let go of all that no client uses now, as a new process would."""
-        with _Guard.lock:
-            self._kept.clear()
-
-    def forked(self) -> None:
-        """In a child process: those who waited are in the parent."""
-        for entry in self._known.values():
-            entry.listeners.clear()
-
-
-class LocalLedger:
-    """One client's hold of a ledger of this process."""
-
-    def __init__(
-        self, ledgers: LocalLedgers, entry: _Entry, clock: Clock, reserve: int | None
-    ) -> None:
-        self._ledgers = ledgers
-        self._entry = entry
-        self._clock = clock
-        self._reserve = reserve
-
-    @property
-    def ledger(self) -> Ledger:
-        return self._as_ours(self._entry.ledger)
-
-    @property
-    def changed_at(self) -> float | None:
-        return self._entry.changed_at
-
-    def now(self) -> float:
-        return self._clock.monotonic()
-
-    def look_again_in(self) -> float:
-        """Until a call is taken for dead whose client never told its end."""
-        expires = (flight.expires for flight in self._entry.ledger.flights)
-        return max(0.0, min(expires, default=math.inf) - self.now())
-
-    def listen(self, changed: Callable[[], object]) -> bool:
-        if self in self._entry.listeners:
-            return False
-        with _Guard.lock:
-            self._entry.listeners[self] = asyncio.get_running_loop(), changed
-        return True
-
-    def unlisten(self) -> None:
-        with _Guard.lock:
-            self._entry.listeners.pop(self, None)
-
-    async def refresh(self) -> None:
-        with _Guard.lock:
-            self._entry.ledger = quota.expire(self._entry.ledger, self.now())
-
-    def restore(self, ledger: Ledger) -> None:
-        entry = self._entry
-        with _Guard.lock:
-            if not entry.ledger.is_at_rest(self.now()):
-                return
-            entry.ledger = ledger
-            self._ledgers.keep(entry, self.now())
-            others = self._others()
-        self._tell(others)
-
-    async def take(
-        self,
-        ask: Callable[[Ledger, float], Grant | Wait],
-        *,
-        lifetime: float,
-        urgent: bool = False,
-    ) -> int | Wait:
-        entry = self._entry
-        with _Guard.lock:
-            now = self._clock.monotonic()
-            current = entry.ledger
-            if current.flights:
-                current = entry.ledger = quota.expire(current, now)
-            decision = ask(self._as_ours(current), now)
-            if isinstance(decision, Wait):
-                return decision
-            entry.ledger, token = quota.reserve(current, now, expires=now + lifetime, urgent=urgent)
-            self._ledgers.keep(entry, now)
-            others = self._others() if entry.listeners else ()
-        if others:
-            self._tell(others)
-        return token
-
-    async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
-        entry = self._entry
-        try:
-            with _Guard.lock:
-                now = self._clock.monotonic()
-                entry.ledger = event(entry.ledger, now)
-                entry.changed_at = self._clock.time()
-                others = self._others() if entry.listeners else ()
-        except LookupError:
-            log.warning("a create took longer than its reservation and counts as spent")
-        else:
-            if others:
-                self._tell(others)
-
-    def _as_ours(self, ledger: Ledger) -> Ledger:
-        """The ledger with our reserve: how much bulk work leaves alone is each client's choice."""
-        if ledger.reserve == self._reserve:
-            return ledger
-        return replace(ledger, reserve=self._reserve)
-
-    def _others(self) -> tuple[tuple[LocalLedger, _Listener], ...]:
-        """Who else waits for a change. The lock is held."""
-        listeners = self._entry.listeners.items()
-        return tuple(listener for listener in listeners if listener[0] is not self)
-
-    def _tell(self, others: tuple[tuple[LocalLedger, _Listener], ...]) -> None:
-        for handle, (loop, changed) in others:
-            try:
-                loop.call_soon_threadsafe(changed)
-            except RuntimeError:  # its event loop has ended, and with it all who waited
-                handle.unlisten()
-
-
-# ------------------------------------------------------------------ the default of all clients
-
-_ledgers: dict[tuple[int, int], LocalLedgers] = {}
-"""By the identities of clock and transport; those of `SystemClock` and None last for ever."""
-
-
-def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
-    """The ledgers of all clients of this process that are given no store.
-
-    Args:
-        clock: all system clocks are one; beside them each clock has ledgers of its own, because
-            their times mean nothing to one another.
-        transport: the way to the server that a client was given: it may lead to another server
-            than its address says, such as a sandbox in memory. None: none was given.
-    """
-    shown: object = SystemClock if type(clock) is SystemClock else clock
-    key = id(shown), id(transport)
-    if key not in _ledgers:
-        try:
-            for owner in (shown, transport):
-                if owner is not None:
-                    weakref.finalize(owner, _ledgers.pop, key, None).atexit = False
-        except TypeError:  # its end cannot be seen, so a later one could be taken for it
-            return LocalLedgers()
-    return _ledgers.setdefault(key, LocalLedgers())
-
-
-def _after_fork() -> None:
-    """In a child process: a thread that is only in the parent may have held the lock."""
-    _Guard.lock = threading.RLock()
-    for ledgers in _ledgers.values():
-        ledgers.forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

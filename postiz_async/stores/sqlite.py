@@ -55,7 +55,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._turn: anyio.Lock | None = None

@@ -15,7 +15,7 @@ from postiz_async.clock import AcceleratedClock, Clock, JumpingClock, SystemCloc
 from postiz_async.contrib.fastapi import postiz_lifespan
 from postiz_async.contrib.web import RequestClient
 from postiz_async.errors import ConfigurationError
-from postiz_async.models.durations import check_seconds, in_seconds
+from postiz_async.models._durations import check_seconds, in_seconds
 from postiz_async.testing import LocalPostiz
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from postiz_async._sandbox import Sandbox
 from postiz_async._scheduler.calls import Priority, SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async.clock import JumpingClock, SystemClock
-from postiz_async.stores.memory import LocalLedger, LocalLedgers, MemoryStore, ledgers_of_process
+from postiz_async.stores._local_ledger import LocalLedger, LocalLedgers, ledgers_of_process
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
@@ -485,7 +486,7 @@ import asyncio
 import pytest
 from postiz_async.clock import SystemClock
 from postiz_async.quota import Grant, Ledger
-from postiz_async.stores.memory import ledgers_of_process
+from postiz_async.stores._local_ledger import ledgers_of_process
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(number):
@@ -552,7 +553,8 @@ FORK = """
 import asyncio, os, signal, sys, threading
 from postiz_async.clock import SystemClock
 from postiz_async.quota import Flight, Grant, Ledger
-from postiz_async.stores.memory import MemoryStore, ledgers_of_process
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores._local_ledger import ledgers_of_process
 
 clock = SystemClock()
 handle = ledgers_of_process(clock).handle("name", Ledger(), clock)
