@@ -32,8 +32,8 @@ import msgspec
 
 from postiz_async import Created, CreatePost, Postiz, Priority
 from postiz_async import _quota as quota
-from postiz_async._client import opened
 from postiz_async._quota import Ledger, RateHeaders
+from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create
 from postiz_async._scheduler.calls import CallOptions, SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue

@@ -39,8 +39,8 @@ from aiolimiter import AsyncLimiter
 
 from postiz_async import NewPost
 from postiz_async import _quota as quota
-from postiz_async._client import opened
 from postiz_async._quota import Grant, Ledger, RateHeaders
+from postiz_async._resources.api import opened
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._scheduler.calls import SlotRequest
 from postiz_async._scheduler.scheduler import Priority

@@ -45,11 +45,9 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores import QuotaStore
 
-__all__ = ["POLITENESS", "Postiz", "make_transport", "opened"]
+__all__ = ["POLITENESS", "Postiz", "make_transport"]
 
 log = logging.getLogger("postiz_async")
-
-_NOT_OPEN = "This client is not open. Use it as `async with Postiz() as postiz:`."
 
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
@@ -151,7 +149,9 @@ class Postiz(Api):
 
         def __getattr__(self, name: str) -> object:
             if name in Api.__annotations__ or name == "_client":
-                raise ConfigurationError(_NOT_OPEN)
+                raise ConfigurationError(
+                    "This client is not open. Use it as `async with Postiz() as postiz:`."
+                )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -428,14 +428,6 @@ def _store_beside(outbox: OutboxOptions) -> QuotaStore:
     from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
 
     return SqliteStore(f"{outbox.path}.quota")
-
-
-def opened(postiz: Postiz) -> OpenClient:
-    """What is behind an open client; for other parts of this package."""
-    client = postiz._open  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    if client is None:
-        raise ConfigurationError(_NOT_OPEN)
-    return client
 
 
 def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:

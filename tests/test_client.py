@@ -20,7 +20,7 @@ from postiz_async import (
     Priority,
     QuotaWaitError,
 )
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._wire import WireRequest, WireResponse

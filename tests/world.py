@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from postiz_async import NewPost, Postiz, Priority, StoreError
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, HttpRequest, Sandbox
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._wire import format_date

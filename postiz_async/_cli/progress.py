@@ -14,8 +14,8 @@ from rich.text import Text
 
 from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._client import opened
 from postiz_async._delivery.journal import RowState
+from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, PostizError, StoreError
 
 if TYPE_CHECKING:

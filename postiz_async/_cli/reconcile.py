@@ -26,8 +26,8 @@ from postiz_async._cli.options import (
     open_client,
 )
 from postiz_async._cli.output import Output, ask, count
-from postiz_async._client import opened
 from postiz_async._delivery.journal import read_summary
+from postiz_async._resources.api import opened
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:

@@ -223,7 +223,11 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
             if fault != "ok":
                 raise _damaged(path, fault)
             meta = read_meta(reader)
-            _refuse_other_server(path, meta["base_url"], base_url)
+            if meta["base_url"] != base_url:
+                raise BatchError(
+                    f"The journal {path} belongs to {meta['base_url']}, and this run is for "
+                    f"{base_url}. Use another --journal for another server."
+                )
         connection = private_files.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -419,14 +423,6 @@ def _up_to_date(reader: sqlite3.Connection) -> sqlite3.Connection:
         opened.pop_all()
     reader.close()
     return copy
-
-
-def _refuse_other_server(path: Path, server: str, wanted: str) -> None:
-    if server != wanted:
-        raise BatchError(
-            f"The journal {path} belongs to {server}, and this run is for {wanted}. "
-            "Use another --journal for another server."
-        )
 
 
 _OF_THE_DISK = {

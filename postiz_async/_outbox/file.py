@@ -34,12 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OUTBOX_APPLICATION_ID",
     "OUTBOX_SCHEMA_VERSION",
-    "SELECT",
     "OutboxFile",
-    "encode",
-    "from_column",
-    "read_entry",
-    "to_column",
 ]
 
 
@@ -70,26 +65,21 @@ SELECT = (
 )
 
 
-def to_column(moment: datetime) -> int:
+def _to_column(moment: datetime) -> int:
     """A moment as a column has it: whole milliseconds since the epoch."""
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
-def from_column(milliseconds: int) -> datetime:
+def _from_column(milliseconds: int) -> datetime:
     """A moment from its column."""
     second, rest = divmod(milliseconds, 1000)
     return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
 
 
-def encode(value: object) -> bytes:
-    """A value as a column has it."""
-    return msgspec.json.encode(value)
-
-
 _Row = tuple[int, str, str, str, float, int, bytes, bytes, bytes | None, float | None, str]
 
 
-def read_entry(row: _Row) -> OutboxEntry:
+def _read_entry(row: _Row) -> OutboxEntry:
     """The hand-over in a row of `SELECT`."""
     number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
     return OutboxEntry(
@@ -207,7 +197,7 @@ class OutboxFile:
         return await self._run(lambda: self._transact(work))
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[OutboxEntry]:
-        return [read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
+        return [_read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connected()
@@ -246,7 +236,15 @@ class OutboxFile:
                 c.execute(
                     "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
                     "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
-                    (ticket, self._quota, owner, due, dated, encode(body), encode(ids)),
+                    (
+                        ticket,
+                        self._quota,
+                        owner,
+                        due,
+                        dated,
+                        msgspec.json.encode(body),
+                        msgspec.json.encode(ids),
+                    ),
                 ).lastrowid
                 or 0
             )
@@ -359,13 +357,13 @@ class OutboxFile:
                 "SELECT moment FROM entries WHERE moment BETWEEN ? AND ?",
                 (second * 1000, (second + _MARKED_SECONDS) * 1000),
             )
-            own = [from_column(ms) for (ms,) in cursor]
+            own = [_from_column(ms) for (ms,) in cursor]
             marked = MillisecondMarks([*used, *own]).mark(at)
             body = entry.request(format_date(marked))
             done = c.execute(
                 "UPDATE entries SET state = 'sending', sent = ?, moment = ?, sent_at = ?, "
                 "note = '' WHERE number = ? AND owner = ? AND state = 'planned'",
-                (encode(body), to_column(marked), wall, entry.number, self.worker),
+                (msgspec.json.encode(body), _to_column(marked), wall, entry.number, self.worker),
             )
             return body if done.rowcount == 1 else None
 
@@ -390,7 +388,7 @@ class OutboxFile:
             marked = c.execute("SELECT moment FROM entries WHERE moment IS NOT NULL")
             return Account(
                 frozenset(post_id for each in known for post_id in each if post_id is not None),
-                frozenset(from_column(ms) for (ms,) in marked),
+                frozenset(_from_column(ms) for (ms,) in marked),
             )
 
         return await self._run(work)
@@ -424,7 +422,7 @@ class OutboxFile:
                 "UPDATE entries SET state = 'planned', sent = NULL, moment = NULL, "
                 "sent_at = NULL, note = '', post_ids = ?, due = ? WHERE number = ? "
                 "AND ended_at IS NULL",
-                (encode(post_ids), entry.due if due is None else due, entry.number),
+                (msgspec.json.encode(post_ids), entry.due if due is None else due, entry.number),
             )
         )
 
@@ -441,7 +439,7 @@ class OutboxFile:
             lambda c: c.execute(
                 "UPDATE entries SET state = ?, note = ?, post_ids = ?, ended_at = ? "
                 "WHERE number = ? AND ended_at IS NULL",
-                (state.value, note, encode(post_ids), wall, entry.number),
+                (state.value, note, msgspec.json.encode(post_ids), wall, entry.number),
             )
         )
 

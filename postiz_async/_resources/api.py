@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.scheduler import Scheduler
     from postiz_async.clock import Clock
 
-__all__ = ["Api", "OpenClient"]
+__all__ = ["Api", "OpenClient", "opened"]
 
 T = TypeVar("T")
 
@@ -187,3 +187,12 @@ class OpenClient(Api):
     def is_open(self) -> bool:
         """Whether calls can be made."""
         return not self.scheduler.is_closing
+
+
+def opened(api: Api) -> OpenClient:
+    """What is behind an open client or a view of it; for other parts of this package.
+
+    Raises:
+        ConfigurationError: the client is not open.
+    """
+    return api._client  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

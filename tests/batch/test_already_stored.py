@@ -9,8 +9,8 @@ import pytest
 from batch_lab import Lab, at, rows
 
 from postiz_async._batch.reconcile import reconcile
-from postiz_async._client import opened
 from postiz_async._delivery.journal import RowState
+from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from processes import PATIENCE, until
 from web_lab import call, serving
 
 from postiz_async import ConfigurationError, NewPost, Postiz, PostizPool
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import AcceleratedClock
 from postiz_async.contrib.fastapi import (

@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async import Postiz
-from postiz_async._client import opened
 from postiz_async._delivery.journal import SentRequest
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock

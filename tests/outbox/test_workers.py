@@ -16,9 +16,9 @@ from outbox_lab import OutboxLab
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
-from postiz_async._client import opened
 from postiz_async._outbox import file as outbox_file
 from postiz_async._outbox.file import OutboxFile
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async.models.posts import CreatePost, PostItem

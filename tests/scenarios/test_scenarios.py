@@ -26,8 +26,8 @@ from world import (
 )
 
 from postiz_async import Priority
-from postiz_async._client import opened
 from postiz_async._delivery.journal import Journal
+from postiz_async._resources.api import opened
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore

@@ -16,7 +16,7 @@ from samples import PNG
 from world import lab
 
 from postiz_async import NewPost, Postiz, PostizPool
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, HttpRequest, Sandbox
 from postiz_async._wire import WireResponse
 from postiz_async.clock import JumpingClock

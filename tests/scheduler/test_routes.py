@@ -12,7 +12,7 @@ import pytest
 from samples import PNG
 
 from postiz_async import Postiz, PostizError, QuotaWaitError
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import WireResponse
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE

@@ -11,8 +11,8 @@ import pytest
 from world import Lab, LoopClock, NotebookKeeper, VirtualLoop, date_of, lab
 
 from postiz_async import Postiz
-from postiz_async._client import opened
 from postiz_async._quota.snapshot import Snapshot
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._scheduler.scheduler import Priority
 from postiz_async.errors import (

@@ -10,7 +10,7 @@ import pytest
 from cancelling import CancelledAt
 from world import Lab, NotebookKeeper, lab
 
-from postiz_async._client import opened
+from postiz_async._resources.api import opened
 from postiz_async._scheduler.scheduler import Priority
 from postiz_async.errors import StoreError
 from postiz_async.stores.memory import MemoryStore

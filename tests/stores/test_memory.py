@@ -19,9 +19,9 @@ from world import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError
 from postiz_async import _quota as quota
-from postiz_async._client import opened
 from postiz_async._quota import Grant, Ledger, RateHeaders
 from postiz_async._quota.snapshot import take_snapshot
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._scheduler.calls import Priority, SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue

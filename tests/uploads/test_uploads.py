@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
-from postiz_async._client import Postiz, opened
+from postiz_async._client import Postiz
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._scheduler.bound import BoundScheduler
