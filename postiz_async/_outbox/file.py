@@ -134,12 +134,11 @@ class OutboxFile:
         Returns:
             How many hand-overs of other quotas have nobody who would send them.
         """
+        forget = "DELETE FROM entries WHERE ended_at < ?"
 
         def work() -> int:
             try:
-                self._transact(
-                    lambda c: c.execute("DELETE FROM entries WHERE ended_at < ?", (forget_before,))
-                )
+                self._transact(lambda c: c.execute(forget, (forget_before,)))
                 self._lock = self._workers.enter(self.worker)
                 return self._unowned()
             except BaseException:
@@ -149,25 +148,19 @@ class OutboxFile:
         return await self._run(work, undo=lambda _: self._leave())
 
     def _unowned(self) -> int:
-        cursor = self._connected().execute(
-            "SELECT owner, count(*) FROM entries WHERE quota != ? AND ended_at IS NULL "
-            "GROUP BY owner",
-            (self._quota,),
-        )
-        dead = self._workers.is_dead
-        return sum(count for owner, count in cursor.fetchall() if not owner or dead(owner))
+        others = "FROM entries WHERE quota != ? AND ended_at IS NULL GROUP BY owner"
+        query = f"SELECT owner, count(*) {others}"
+        found = self._connected().execute(query, (self._quota,)).fetchall()
+        return sum(count for owner, count in found if not owner or self._workers.is_dead(owner))
 
     async def aclose(self) -> None:
         """Give what is not over back, for others to take, and let go of the file."""
 
+        give_back = "UPDATE entries SET owner = '' WHERE owner = ? AND ended_at IS NULL"
+
         def work() -> None:
             try:
-                self._transact(
-                    lambda c: c.execute(
-                        "UPDATE entries SET owner = '' WHERE owner = ? AND ended_at IS NULL",
-                        (self.worker,),
-                    )
-                )
+                self._transact(lambda c: c.execute(give_back, (self.worker,)))
             finally:
                 self._leave()
 
