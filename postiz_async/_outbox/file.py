@@ -155,7 +155,6 @@ class OutboxFile:
 
     async def aclose(self) -> None:
         """Give what is not over back, for others to take, and let go of the file."""
-
         give_back = "UPDATE entries SET owner = '' WHERE owner = ? AND ended_at IS NULL"
 
         def work() -> None:
