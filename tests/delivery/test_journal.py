@@ -395,7 +395,7 @@ async def test_a_copy_taken_at_any_moment_is_a_sound_journal(path: Path, tmp_pat
 CHILD = f"""
 import asyncio, sys
 from pathlib import Path
-from postiz_async.delivery.journal import Journal, RowRecord
+from postiz_async._delivery.journal import Journal, RowRecord
 
 async def main():
     journal = await Journal.open(Path(sys.argv[1]), campaign="c", base_url={SERVER!r})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from postiz_async.delivery.lock import FileLock
+from postiz_async._delivery.lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

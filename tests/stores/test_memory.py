@@ -485,7 +485,7 @@ TWICE = """
 import asyncio
 import pytest
 from postiz_async.clock import SystemClock
-from postiz_async.quota import Grant, Ledger
+from postiz_async._quota import Grant, Ledger
 from postiz_async.stores._local_ledger import ledgers_of_process
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -552,7 +552,7 @@ def test_of_many_threads_that_swap_in_a_memory_store_one_wins() -> None:
 FORK = """
 import asyncio, os, signal, sys, threading
 from postiz_async.clock import SystemClock
-from postiz_async.quota import Flight, Grant, Ledger
+from postiz_async._quota import Flight, Grant, Ledger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores._local_ledger import ledgers_of_process
 
