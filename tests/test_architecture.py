@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
-from test_layers import LEVEL, ROOT
+from test_layers import LAYERS, LEVEL, ROOT
 
 from postiz_async import NewPost
 from postiz_async._sandbox import Sandbox
@@ -44,18 +44,15 @@ def test_what_is_named_is_there(name: str) -> None:
     raise AssertionError(name)
 
 
-def test_the_tree_is_the_tree_in_the_order_of_the_layers() -> None:
+def test_the_tree_is_the_tree_layer_by_layer() -> None:
     assert TREE is not None
-    known = set(LEVEL) | {"_sandbox"}
+    lines = TREE.group(1).splitlines()
     drawn = [
-        name
-        for line in TREE.group(1).splitlines()
-        for name in re.findall(r"(?:^|\s{2,})(_?[a-z_]+)(?=\s|$)", line)
-        if name in known
+        set(re.findall(r"(?:^|\s{2,})(_?[a-z_]+)(?=\s|$)", line)) & set(LEVEL) for line in lines
     ]
-    assert set(drawn) == known - {"__init__", "__main__"}
-    levels = [LEVEL[name] for name in dict.fromkeys(drawn) if name in LEVEL]
-    assert levels == sorted(levels)
+    described = {"__init__", "__main__"}
+    assert drawn == [set(layer) - described for layer in LAYERS if set(layer) - described]
+    assert "`_sandbox` is" in PAGE
 
 
 class NotingTransport(SandboxTransport):
@@ -83,7 +80,7 @@ async def test_a_call_goes_the_way_that_is_described() -> None:
             [channel] = await postiz.integrations.list()
             at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
-    way = PAGE.partition("## The way of a call")[2].partition("\n## ")[0]
+    way = PAGE.partition("## How a call travels")[2].partition("\n## ")[0]
     assert transport.stack == tuple(re.findall(r"^\d\. `([\w.]+)`", way, re.MULTILINE))
 
 

@@ -342,14 +342,14 @@ def date_all(requests: Sequence[list[Span]]) -> list[int]:
         else:
             free.append(n)
     for n in sorted(free, key=dates.__getitem__):
-        choices = _choices(requests[n], dates[n])
-        fits = (date for date in choices if _is_free(taken, requests[n], date))
+        options = _options(requests[n], dates[n])
+        fits = (date for date in options if _is_free(taken, requests[n], date))
         dates[n] = next(fits, dates[n])
         _take_minute(taken, requests[n], dates[n])
     return dates
 
 
-def _choices(spans: Sequence[Span], best: int) -> Iterator[int]:
+def _options(spans: Sequence[Span], best: int) -> Iterator[int]:
     """Dates that a request may have, the better first."""
     yield best
     first, last = _window(spans)

@@ -99,7 +99,7 @@ class Batch(RunResults):
         self.path: Path = self._origin.name
         self.journal_path: Path = self._origin.journal
         self._reading = reading_of(timezone, reading)
-        self._choices = BatchOptions(
+        self._options = BatchOptions(
             late=checked_late(late),
             on_doubt=on_doubt,
             existing=existing,
@@ -116,7 +116,7 @@ class Batch(RunResults):
         self._runner: Runner | None = None
 
     async def __aenter__(self) -> Self:
-        self._know(await check_campaign(self._postiz, self._origin, self._reading, self._choices))
+        self._know(await check_campaign(self._postiz, self._origin, self._reading, self._options))
         return self
 
     async def __aexit__(
@@ -192,7 +192,7 @@ class Batch(RunResults):
     def _arrangement(self) -> Arrangement:
         """The plan; made anew when something else is known."""
         if self._arranged is None:
-            self._arranged = self._planner.arrange(self._unsent(), self._choices.align)
+            self._arranged = self._planner.arrange(self._unsent(), self._options.align)
         return self._arranged
 
     @property
@@ -207,7 +207,7 @@ class Batch(RunResults):
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
         records = self._checked.records
-        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._choices)]
+        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._options)]
 
     def _valid(self) -> list[Row]:
         """Rows without problems."""
@@ -233,7 +233,7 @@ class Batch(RunResults):
         """
         self._refuse_problems()
         await self._postiz.scheduler.refresh()
-        planner, rows, align = self._planner, self._unsent(), self._choices.align
+        planner, rows, align = self._planner, self._unsent(), self._options.align
         self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
         return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
 
@@ -299,7 +299,7 @@ class Batch(RunResults):
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
             if self._arranged is None:
-                planner, align = self._planner, self._choices.align
+                planner, align = self._planner, self._options.align
                 self._arranged = await anyio.to_thread.run_sync(
                     planner.arrange, self._unsent(), align
                 )
@@ -353,7 +353,7 @@ class Batch(RunResults):
             calendar=calendar,
             outage=outage,
             size_of=self._checked.size_of,
-            choices=self._choices,
+            options=self._options,
             others=others,
             media=await journal.uploads(),
         )
@@ -376,7 +376,7 @@ class Batch(RunResults):
         here = {row.ref for row in checked.campaign.rows}
         past = await past_of(self._journal, self._origin.campaign, here)
         refs = ClientRefs(past, checked.campaign.rows, channels)
-        others = OtherRuns(self._postiz, outage, self._choices, past, refs, self.journal_path, here)
+        others = OtherRuns(self._postiz, outage, self._options, past, refs, self.journal_path, here)
         to_send = {row.ref for row in self._unsent()}
         rows = [
             row

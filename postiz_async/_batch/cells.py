@@ -147,7 +147,7 @@ class RowReader:
             type=self._type() if "type" in said else "schedule",
             thread=self._thread() if "thread" in said else (),
             short_link=self._yes_no("short_link") if "short_link" in said else False,
-            repeat_days=self._whole_number("repeat_days") if "repeat_days" in said else None,
+            repeat_days=self._repeat_days("repeat_days") if "repeat_days" in said else None,
             format=self._format() if "format" in said else "text",
             tolerance=self._tolerance() if "tolerance" in said else None,
             own_media=self._own_media() if "media" in said else (),
@@ -340,7 +340,7 @@ class RowReader:
             )
         return span
 
-    def _whole_number(self, name: str) -> int | None:
+    def _repeat_days(self, name: str) -> int | None:
         value = self.record.get(name)
         text = shown("" if value is None else value).strip()
         if not text:

@@ -40,7 +40,7 @@ class Job:
     calendar: Calendar
     outage: Outage
     size_of: Callable[[Row], int]
-    choices: BatchOptions
+    options: BatchOptions
     others: OtherRuns
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""

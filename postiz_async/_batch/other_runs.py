@@ -81,7 +81,7 @@ class OtherRuns:
     Args:
         postiz: an open client.
         outage: of the job; a look that fails begins one.
-        choices: of the user.
+        options: of the user.
         past: what the journal accounts for.
         client_refs: of the campaign.
         path: of the journal, for messages.
@@ -92,7 +92,7 @@ class OtherRuns:
         self,
         postiz: BatchClient,
         outage: Outage,
-        choices: BatchOptions,
+        options: BatchOptions,
         past: Past,
         client_refs: ClientRefs,
         path: Path,
@@ -103,7 +103,7 @@ class OtherRuns:
         """Gets the rows that were taken over while the job ran; see `report`."""
         self._postiz = postiz
         self._outage = outage
-        self._choices = choices
+        self._options = options
         self._past = past
         self._path = path
         self._here = here
@@ -141,7 +141,7 @@ class OtherRuns:
         Raises:
             BatchError: some are in Postiz, and nobody said what to do with them.
         """
-        slacks = [(row.date, may_move(row, self._choices.align)) for row in rows]
+        slacks = [(row.date, may_move(row, self._options.align)) for row in rows]
         await calendar.look(date + by * slack for date, slack in slacks for by in (-1, 0, 1))
         if any(row.type == "now" and row.ref in known for row in rows):
             now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
@@ -176,7 +176,7 @@ class OtherRuns:
     ) -> None:
         """Decide what is to be done with rows that are in Postiz."""
         found = self._find(rows, posts, past)
-        decision = decide(found, self._choices.existing, known=known, to_send=to_send)
+        decision = decide(found, self._options.existing, known=known, to_send=to_send)
         if decision.ask:
             is_new = self._journal is None and not known
             raise BatchError(
@@ -191,7 +191,7 @@ class OtherRuns:
         ]
 
     def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
-        align = self._choices.align
+        align = self._options.align
         return find_rows(rows, posts, client_refs=self.client_refs, past=past, align=align)
 
     # -------------------------------------------------------------- while the job runs
@@ -293,7 +293,7 @@ class OtherRuns:
             return []
         now = datetime.fromtimestamp(scheduler.server_time(), UTC)
         with self._postiz.clock.move_on_after(LOOK_SECONDS):
-            for start, end in _spans(rows, self._choices.align, now):
+            for start, end in _spans(rows, self._options.align, now):
                 listed = await self._postiz.posts.list(start=start, end=end, retry=False)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())

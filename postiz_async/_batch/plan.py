@@ -150,7 +150,7 @@ def plan(
     if leeway is not None:
         requests = _aligned(list(rows), size_of, limits, leeway)
     else:
-        for group in _groups(rows, _shared):
+        for group in _groups(rows, _request_key):
             places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
             requests += [PlannedRequest(tuple(group[n] for n in request)) for request in places]
     return sorted(requests, key=lambda r: (r.deadline, r.rows[0].date, r.rows[0].number))
@@ -166,11 +166,11 @@ def lower_bound(
     if leeway is None:
         return sum(
             fewest([size_of(row) for row in group], limits_for(limits, group[0]))
-            for group in _groups(rows, _shared)
+            for group in _groups(rows, _request_key)
         )
     return sum(
         bound(_spans(group, range(len(group)), size_of, leeway), limits_for(limits, group[0]))
-        for group in _groups(rows, _alignable)
+        for group in _groups(rows, _request_key_but_date)
     )
 
 
@@ -188,7 +188,7 @@ def _aligned(
     """Requests in which rows share dates that they may move to."""
     requests: list[list[Span]] = []
     ordered: list[Row] = []
-    for group in _groups(rows, _alignable):
+    for group in _groups(rows, _request_key_but_date):
         places = range(len(ordered), len(ordered) + len(group))
         ordered += group
         spans = _spans(group, places, size_of, leeway)
@@ -225,12 +225,12 @@ def limits_for(limits: Limits, row: Row) -> Limits:
     return replace(limits, body=limits.body - tags)
 
 
-def _shared(row: Row) -> _Key:
+def _request_key(row: Row) -> _Key:
     """What all posts of a request have in common."""
-    return (row.date, *_alignable(row))
+    return (row.date, *_request_key_but_date(row))
 
 
-def _alignable(row: Row) -> _Key:
+def _request_key_but_date(row: Row) -> _Key:
     """What they have in common beside their date."""
     tags = frozenset(row.tags) if row.tags else None
     return (row.type, row.short_link, tags, row.repeat_days)

@@ -243,7 +243,7 @@ def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions
 
 
 async def check_campaign(
-    postiz: BatchClient, origin: Origin, reading: ReadOptions, choices: BatchOptions
+    postiz: BatchClient, origin: Origin, reading: ReadOptions, options: BatchOptions
 ) -> Checked:
     """Read a campaign, its media, the channels, and the journal of an earlier run.
 
@@ -263,7 +263,7 @@ async def check_campaign(
     open_rows = [
         row
         for row in campaign.rows
-        if (record := records.get(row.ref)) is None or not is_done(row, record, choices)
+        if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
     channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
     facts, wrong_media = await inspect_media(open_rows, folders)

@@ -29,22 +29,22 @@ __all__ = [
 _CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
 
 
-def is_unsent(row: Row, record: RowRecord | None, choices: BatchOptions) -> bool:
+def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool:
     """Whether a row should be sent."""
     if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
         return True
-    if record.state is RowState.LATE and choices.late != "skip":
+    if record.state is RowState.LATE and options.late != "skip":
         return True
-    if record.state is RowState.UNDECIDED and choices.on_doubt == "send":
+    if record.state is RowState.UNDECIDED and options.on_doubt == "send":
         return True
     is_edited = record.fingerprint != row.fingerprint
     return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
 
 
-def is_done(row: Row, record: RowRecord, choices: BatchOptions) -> bool:
+def is_done(row: Row, record: RowRecord, options: BatchOptions) -> bool:
     """Whether nothing of a recorded row has to be read again."""
     in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
-    return not in_flight and not is_unsent(row, record, choices)
+    return not in_flight and not is_unsent(row, record, options)
 
 
 def is_unstored(record: RowRecord | None) -> bool:

@@ -57,7 +57,7 @@ class Runner:
         self._unsent: Counter[str] = Counter()
         """Posts that were not sent because their channel is paused, by its id."""
         self._look_up = LookUp(
-            job.postiz, job.journal, self._fence, job.outage, on_doubt=job.choices.on_doubt
+            job.postiz, job.journal, self._fence, job.outage, on_doubt=job.options.on_doubt
         )
         self._media = MediaUploads(job.postiz, job.journal, job.facts, job.media, job.outage)
         self._sender = RequestSender(job, self._fence, self._media.medium)
@@ -186,7 +186,7 @@ class Runner:
         now = self.job.postiz.scheduler.server_time()
         back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
         gone = tuple(row for row in rows if not may_return(row, now))
-        if gone and self.job.choices.late == "skip":
+        if gone and self.job.options.late == "skip":
             await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
         await self._replan((*back, *gone))

@@ -179,10 +179,10 @@ class RequestSender:
 
     def __init__(self, job: Job, fence: Fence, medium: Callable[[str], Media]) -> None:
         first = random.randint(1, 999)  # noqa: S311
-        self.marks = Marking(exact_seconds=job.choices.exact_seconds, first=first)
+        self.marks = Marking(exact_seconds=job.options.exact_seconds, first=first)
         self._job = job
         self._medium = medium
-        self._sender = Sender(job.postiz, job.outage, fence, late=job.choices.late)
+        self._sender = Sender(job.postiz, job.outage, fence, late=job.options.late)
 
     async def send(self, request: PlannedRequest) -> SentRows:
         """Send a request, and write down what became of it as far as that is known.

@@ -21,6 +21,7 @@ from cyclopts import (
 
 from postiz_async._cli import (
     account,
+    after_run,
     campaigns,
     channels,
     doctor,
@@ -29,12 +30,9 @@ from postiz_async._cli import (
     media,
     posts,
     providers,
+    reconcile,
+    validate,
 )
-from postiz_async._cli import account as login
-from postiz_async._cli import after_run as reporting
-from postiz_async._cli import reconcile as export
-from postiz_async._cli import reconcile as reconciling
-from postiz_async._cli import validate as checking
 from postiz_async._cli.output import Output
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
@@ -70,16 +68,16 @@ _help = Group("Connection and quota", sort_key=3)
 _local = Group("On this machine", sort_key=4)
 _options = Group("Options", sort_key=5)
 for command in (
-    checking.validate,
+    validate.validate,
     campaigns.plan,
     campaigns.run,
     campaigns.status,
-    reconciling.reconcile,
-    reporting.report,
-    export.export,
+    reconcile.reconcile,
+    after_run.report,
+    reconcile.export,
 ):
     app.command(command, group=_campaigns)
-for part in (channels.app, posts.app, media.app, insights.app, login.app):
+for part in (channels.app, posts.app, media.app, insights.app, account.app):
     part.group = _api
     app.command(part)
 app.command(insights.notifications, group=_api)

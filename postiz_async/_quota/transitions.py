@@ -63,7 +63,9 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
     lo, hi = flight.sent + reset - 1.0, now + reset
     if not ledger.from_snapshot and hi < ledger.ends_after - ledger.window / 2:
         if lo <= now:
-            return _pace(_logged(ledger, hit, now), flight, now)  # an answer of a past window
+            return _noted_latency(
+                _logged(ledger, hit, now), flight, now
+            )  # an answer of a past window
         ledger = set_back(ledger, now)  # its window still runs, so it is ours
     is_new = lo > ledger.ends_before + ledger.window / 2
     if is_new:
@@ -84,7 +86,7 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
         headerless=False,
         guesses=0,
     )
-    return _pace(_logged(ledger, hit, now), flight, now)
+    return _noted_latency(_logged(ledger, hit, now), flight, now)
 
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
@@ -97,15 +99,17 @@ def unread(ledger: Ledger, token: int, now: float) -> Ledger:
         headerless=True,
         guesses=0,
     )
-    return _pace(_logged(ledger, LoggedCall(flight.sent, now), now), flight, now)
+    return _noted_latency(_logged(ledger, LoggedCall(flight.sent, now), now), flight, now)
 
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """The server answered 429: nobody on the key sends until it is over."""
     if retry_after is None or _is_impossible(ledger, now + retry_after):
-        return _refused_elsewhere(ledger, token, now, retry_after)
+        return _refused_by_proxy(ledger, token, now, retry_after)
     ledger, flight = _ended(ledger, token)
-    ledger = _fold(replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight)))
+    ledger = _close_window(
+        replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight))
+    )
     return replace(
         ledger,
         blocked_until=max(ledger.blocked_until, now + retry_after + MARGIN),
@@ -125,7 +129,7 @@ def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
     return let_in > lock_ends - ledger.window
 
 
-def _refused_elsewhere(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
+def _refused_by_proxy(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """A 429 that is not the throttler's: a pause, and what is known of the window stays."""
     guess = min(LOCK_GUESS_MAX, LOCK_GUESS * 2.0**ledger.guesses)
     pause = guess if retry_after is None else retry_after
@@ -210,7 +214,7 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeader
     log = _unexpired(ledger, now) if sliding else ledger.log
     own = 1 + sum(moment > flight.sent for moment in ledger.unseen)  # those may come in it yet
     ledger = replace(
-        _fold(ledger), own=own, foreign=found, ignored_hits=found, sliding=sliding, log=log
+        _close_window(ledger), own=own, foreign=found, ignored_hits=found, sliding=sliding, log=log
     )
     return replace(ledger, remaining=reading.remaining, accounted=True)
 
@@ -257,7 +261,7 @@ def _narrow(ledger: Ledger, lo: float, hi: float, *, fresh: bool) -> tuple[float
     return both if both[0] <= both[1] else (lo, hi)
 
 
-def _pace(ledger: Ledger, flight: Flight, now: float) -> Ledger:
+def _noted_latency(ledger: Ledger, flight: Flight, now: float) -> Ledger:
     """One more call may be in flight for each answer; remember how long answers take."""
     latency = 0.7 * ledger.latency + 0.3 * (now - flight.sent)
     cap = min(ledger.limit, ledger.cap + 1)
@@ -271,7 +275,7 @@ def _logged(ledger: Ledger, hit: LoggedCall, now: float) -> Ledger:
     return replace(ledger, log=(*recent, hit))
 
 
-def _fold(ledger: Ledger) -> Ledger:
+def _close_window(ledger: Ledger) -> Ledger:
     """The window is over: what was seen of others becomes experience."""
     if not ledger.window_known:
         return ledger

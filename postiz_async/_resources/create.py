@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from postiz_async._validation import MediaFacts
     from postiz_async.models.posts import Created, CreatePost, NewPost, PostItem, PostType
 
-__all__ = ["Creating"]
+__all__ = ["PostCreation"]
 
 log = logging.getLogger("postiz_async")
 
 
-class Creating:
+class PostCreation:
     """The part of `postiz.posts` that creates."""
 
     def __init__(self, bound: BoundScheduler, channels: Channels, *, validates: bool) -> None:

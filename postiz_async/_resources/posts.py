@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from postiz_async._resources.create import Creating
+from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
 from postiz_async._resources.listing import PublishWatcher, around, find_post, walk
 from postiz_async._resources.matching import find_posts, span_of
@@ -52,7 +52,7 @@ class _Settings(msgspec.Struct):
     settings: Mapping[str, object]
 
 
-class Posts(Creating):
+class Posts(PostCreation):
     """`postiz.posts`: the scheduled, drafted and published posts."""
 
     def __init__(

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from postiz_async._sandbox.handlers import channels as connect
-from postiz_async._sandbox.handlers import channels as integrations
-from postiz_async._sandbox.handlers import channels as tools
-from postiz_async._sandbox.handlers import create, media, oauth, posts
-from postiz_async._sandbox.handlers import insights as analytics
-from postiz_async._sandbox.handlers import insights as notifications
-from postiz_async._sandbox.handlers import media as video
-from postiz_async._sandbox.handlers import posts as changes
+from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import bad_request
-from postiz_async._sandbox.rows import HEAD
+from postiz_async._sandbox.rows import UNRELEASED
 
 if TYPE_CHECKING:
     from postiz_async._sandbox.messages import HttpRequest, Response
@@ -58,56 +51,58 @@ ROUTES = (
     Route("list_posts", "GET", "/posts", (1, 11, 1), posts.list_posts),
     Route("delete_post_group", "DELETE", "/posts/group/{group}", (2, 18, 0), posts.delete_group),
     Route("delete_post", "DELETE", "/posts/{id}", (1, 26, 1), posts.delete_post),
-    Route("get_missing_content", "GET", "/posts/{id}/missing", (2, 19, 0), changes.get_missing),
+    Route("get_missing_content", "GET", "/posts/{id}/missing", (2, 19, 0), posts.get_missing),
     Route(
-        "update_release_id", "PUT", "/posts/{id}/release-id", (2, 19, 0), changes.update_release_id
+        "update_release_id", "PUT", "/posts/{id}/release-id", (2, 19, 0), posts.update_release_id
     ),
-    Route("change_post_status", "PUT", "/posts/{id}/status", (2, 21, 7), changes.change_status),
-    Route("update_post_settings", "PUT", "/posts/{id}/settings", HEAD, changes.update_settings),
+    Route("change_post_status", "PUT", "/posts/{id}/status", (2, 21, 7), posts.change_status),
+    Route("update_post_settings", "PUT", "/posts/{id}/settings", UNRELEASED, posts.update_settings),
     Route("upload_file", "POST", "/upload", (1, 11, 1), media.upload),
     Route("upload_from_url", "POST", "/upload-from-url", (2, 8, 0), media.upload_from_url),
-    Route("generate_video", "POST", "/generate-video", (1, 64, 0), video.generate_video),
-    Route("video_function", "POST", "/video/function", (1, 64, 0), video.video_function),
-    Route("list_integrations", "GET", "/integrations", (1, 11, 1), integrations.list_integrations),
-    Route("list_groups", "GET", "/groups", (2, 21, 9), integrations.list_groups),
-    Route("is_connected", "GET", "/is-connected", (1, 62, 0), integrations.is_connected),
+    Route("generate_video", "POST", "/generate-video", (1, 64, 0), media.generate_video),
+    Route("video_function", "POST", "/video/function", (1, 64, 0), media.video_function),
+    Route("list_integrations", "GET", "/integrations", (1, 11, 1), channels.list_integrations),
+    Route("list_groups", "GET", "/groups", (2, 21, 9), channels.list_groups),
+    Route("is_connected", "GET", "/is-connected", (1, 62, 0), channels.is_connected),
     Route(
         "get_integration_settings",
         "GET",
         "/integration-settings/{id}",
         (2, 18, 0),
-        tools.get_integration_settings,
+        channels.get_integration_settings,
     ),
     Route(
         "trigger_integration_tool",
         "POST",
         "/integration-trigger/{id}",
         (2, 18, 0),
-        tools.trigger_integration_tool,
+        channels.trigger_integration_tool,
     ),
-    Route("get_connect_url", "GET", "/social/{integration}", (2, 20, 0), connect.get_connect_url),
+    Route("get_connect_url", "GET", "/social/{integration}", (2, 20, 0), channels.get_connect_url),
     Route(
-        "delete_integration", "DELETE", "/integrations/{id}", (2, 20, 0), connect.delete_integration
+        "delete_integration",
+        "DELETE",
+        "/integrations/{id}",
+        (2, 20, 0),
+        channels.delete_integration,
     ),
-    Route("get_analytics", "GET", "/analytics/{integration}", (2, 18, 0), analytics.get_analytics),
+    Route("get_analytics", "GET", "/analytics/{integration}", (2, 18, 0), insights.get_analytics),
     Route(
         "get_post_analytics",
         "GET",
         "/analytics/post/{postId}",
         (2, 18, 0),
-        analytics.get_post_analytics,
+        insights.get_post_analytics,
     ),
-    Route(
-        "list_notifications", "GET", "/notifications", (2, 18, 0), notifications.list_notifications
-    ),
-    Route("find_slot", "GET", "/find-slot/{id}", (2, 7, 0), integrations.find_slot),
+    Route("list_notifications", "GET", "/notifications", (2, 18, 0), insights.list_notifications),
+    Route("find_slot", "GET", "/find-slot/{id}", (2, 7, 0), channels.find_slot),
 )
 
 OPEN_ROUTES = (
     OpenRoute("oauth_describe", "GET", "/oauth/authorize", (2, 20, 0), oauth.describe),
     OpenRoute("oauth_authorize", "POST", "/oauth/authorize", (2, 20, 0), oauth.authorize),
     OpenRoute("oauth_token", "POST", "/oauth/token", (2, 20, 0), oauth.exchange_token),
-    OpenRoute("oauth_register", "POST", "/oauth/register", HEAD, oauth.register),
+    OpenRoute("oauth_register", "POST", "/oauth/register", UNRELEASED, oauth.register),
 )
 
 _PREFIX = "/public/v1"

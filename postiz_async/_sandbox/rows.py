@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import random
 
 __all__ = [
-    "HEAD",
+    "UNRELEASED",
     "CustomerRow",
     "IdSource",
     "IntegrationRow",
@@ -166,7 +166,7 @@ def _base36(number: int, width: int) -> str:
 
 Version = tuple[int, int, int]
 
-HEAD: Version = (9999, 0, 0)
+UNRELEASED: Version = (9999, 0, 0)
 """Stands for what is on the main branch and in no release yet."""
 
 _SPELLING = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
@@ -182,7 +182,7 @@ class Release:
     def parse(cls, text: str) -> Release:
         """Read the name of a release."""
         if text.upper() == "HEAD":
-            return cls(HEAD)
+            return cls(UNRELEASED)
         found = _SPELLING.fullmatch(text)
         if found is None:
             raise ValueError(f"a release is written v1.2.3 or HEAD, not {text!r}")

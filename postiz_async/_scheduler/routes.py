@@ -41,12 +41,12 @@ class RouteState:
         self._loose = 0
         self._all_back = asyncio.Event()
 
-    def sets_out(self) -> None:
+    def call_started(self) -> None:
         """A call leaves that no ledger knows of."""
         self._loose += 1
         self._all_back.clear()
 
-    def is_back(self) -> None:
+    def call_ended(self) -> None:
         """Such a call ended."""
         self._loose -= 1
         if not self._loose:
@@ -72,7 +72,7 @@ class RouteState:
         await queue.handle.settle(lambda ledger, now: _read(ledger, sent, now, reading))
         queue.state_changed()
 
-    def is_free(self) -> None:
+    def mark_free(self) -> None:
         """An answer without rate headers: whoever waits may go."""
         queue, self.queue = self.queue, None
         if queue is not None:

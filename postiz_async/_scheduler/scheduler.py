@@ -202,9 +202,9 @@ class Scheduler:
                 for attempt in itertools.count(1):
                     try:
                         if call.endpoint.quota:
-                            response = await self._counted(self.queue, call, options, time)
+                            response = await self._send_counted(self.queue, call, options, time)
                         else:
-                            response = await self._uncounted(call, options, time)
+                            response = await self._send_uncounted(call, options, time)
                     except APIConnectionError as error:
                         failed, retry_after = _kind_of(error), None
                         cause: Exception = error
@@ -265,7 +265,9 @@ class Scheduler:
 
     # -------------------------------------------------------------- routes without quota
 
-    async def _uncounted(self, call: Call[T], options: CallOptions, time: CallTime) -> WireResponse:
+    async def _send_uncounted(
+        self, call: Call[T], options: CallOptions, time: CallTime
+    ) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
         route = self._routes.setdefault(call.endpoint.name, RouteState())
         while route.queue is not None:
@@ -273,19 +275,19 @@ class Scheduler:
             if queue is None:
                 break
             try:
-                return await self._counted(queue, call, options, time)
+                return await self._send_counted(queue, call, options, time)
             except QueueReleasedError:
                 continue
         if self._polite is not None:
             await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
         sent = self.clock.monotonic()
-        route.sets_out()
+        route.call_started()
         try:
             response, seen = await self._attempts.send(call, options, time)
             if seen.reading is not None:
                 await route.counts(sent, seen.reading, lambda: self._found_counter(call))
         finally:
-            route.is_back()
+            route.call_ended()
         return response
 
     def _found_counter(self, call: Call[T]) -> AdmissionQueue:
@@ -298,7 +300,7 @@ class Scheduler:
 
     # -------------------------------------------------------------- counted routes
 
-    async def _counted(
+    async def _send_counted(
         self, queue: AdmissionQueue, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call under a quota; after a 429 it queues again, for it was not carried out."""
@@ -344,7 +346,7 @@ class Scheduler:
         try:
             if self.persistence.stores and queue is self.queue:
                 await self._keep_or_release(token)
-            sent = self._sent(queue, call, options, time, token)
+            sent = self._send_and_settle(queue, call, options, time, token)
             response = await (run_to_completion(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
@@ -361,7 +363,7 @@ class Scheduler:
             await self._settle(self.queue, token, None, sent=False)
             raise
 
-    async def _sent(
+    async def _send_and_settle(
         self,
         queue: AdmissionQueue,
         call: Call[T],
@@ -388,7 +390,7 @@ class Scheduler:
         await self._settle(queue, token, seen, sent=True)
         if queue is not self.queue:
             if seen.reading is None and response.status < 400:
-                self._routes[call.endpoint.name].is_free()
+                self._routes[call.endpoint.name].mark_free()
         elif self.persistence.stores:
             await self.persistence.save_answer(queue.handle)
         return response

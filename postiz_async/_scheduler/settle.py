@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postiz_async import _quota as quota
-from postiz_async._wire import Cost
+from postiz_async._wire import QuotaEffect
 
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
@@ -35,11 +35,11 @@ def settled(
     """
     if not sent:
         return quota.released(ledger, token)
-    if seen is None or seen.cost is Cost.UNKNOWN:
+    if seen is None or seen.cost is QuotaEffect.UNKNOWN:
         return quota.lost(ledger, token, now, silent=silent)
-    if seen.cost is Cost.REFUSED:
+    if seen.cost is QuotaEffect.REFUSED:
         return quota.refused(ledger, token, now, seen.retry_after)
-    if seen.cost is Cost.FREE:
+    if seen.cost is QuotaEffect.FREE:
         return quota.released(ledger, token)
     if seen.reading is None:
         return quota.unread(ledger, token, now)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "Meaning", "Replay"]
+__all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "KnownRefusal", "Replay"]
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Replay(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class KnownRefusal:
     """What a refusal of a route means whose words do not tell it.
 
     `words` are the server's, of the whole text.
@@ -69,7 +69,7 @@ class Meaning:
     hint: str
 
 
-_CHANNEL_UNKNOWN = Meaning(
+_CHANNEL_UNKNOWN = KnownRefusal(
     500,
     CRASH,
     "This server fails in this way when it has no channel with this id: "
@@ -96,7 +96,7 @@ class Endpoint(Generic[T]):
     timeout: float | None = 30.0
     max_body: int = MIB
     """Bytes of an answer that are read, unpacked; what is longer is no answer of this route."""
-    meanings: tuple[Meaning, ...] = ()
+    meanings: tuple[KnownRefusal, ...] = ()
     """Of its refusals that do not say what they mean."""
 
 
@@ -143,7 +143,7 @@ CREATE_POST: Endpoint[list[Created]] = Endpoint(
     "v1.11.1",
     quota=True,
     meanings=(
-        Meaning(
+        KnownRefusal(
             500,
             CRASH,
             "This server fails in this way when `posts` is no list, or a tag or the date is none; "
@@ -183,7 +183,7 @@ SET_RELEASE_ID = Endpoint(
     Replay.ONCE,
     "v2.19.0",
     meanings=(
-        Meaning(
+        KnownRefusal(
             500,
             CRASH,
             "This server fails in this way when there is no post with this id, and when the post "
@@ -223,7 +223,7 @@ GENERATE_VIDEO = Endpoint(
     "v1.64.0",
     timeout=2100.0,
     meanings=(
-        Meaning(
+        KnownRefusal(
             400,
             "type must be any of:",
             "This server has no video generator: whoever runs it has to set up the keys of one.",
@@ -239,7 +239,7 @@ VIDEO_FUNCTION = Endpoint(
     "v1.64.0",
     max_body=UNTYPED,
     meanings=(
-        Meaning(
+        KnownRefusal(
             500,
             CRASH,
             "This server fails in this way when it has no video generator of this name, or lacks "
@@ -284,7 +284,7 @@ TRIGGER_TOOL = Endpoint(
     timeout=60.0,
     max_body=UNTYPED,
     meanings=(
-        Meaning(
+        KnownRefusal(
             401,
             "Channel disconnected due to expired token",
             "The network ended the access of this channel: connect it again in Postiz. The API "
@@ -345,13 +345,13 @@ OAUTH_TOKEN = Endpoint(
     Replay.ONCE,
     "v2.20.0",
     meanings=(
-        Meaning(
+        KnownRefusal(
             401,
             "invalid_client",
             "The client id (pca_...) or the client secret (pcs_...) of the application is wrong, "
             "or its secret was made anew. An API key has no part in this.",
         ),
-        Meaning(
+        KnownRefusal(
             400,
             "invalid_grant",
             "The code is unknown, was used before or is older than ten minutes. Send the user to "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 from postiz_async._wire.requests import WireResponse, is_web_page
 
-__all__ = ["Cost", "Observation", "observe", "read_retry_after"]
+__all__ = ["Observation", "QuotaEffect", "observe", "read_retry_after"]
 
 _TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
 """From here on a reset is a moment, in seconds or milliseconds since the epoch."""
@@ -26,7 +26,7 @@ _TIMESTAMP, _TIMESTAMP_MS = 1e9, 1e11
 _MAX_LIMIT = 1_000_000
 
 
-class Cost(Enum):
+class QuotaEffect(Enum):
     """What an answer to a create means for the quota."""
 
     COUNTED = "counted"
@@ -41,7 +41,7 @@ class Cost(Enum):
 class Observation(msgspec.Struct, frozen=True, gc=False):
     """What an answer says about the quota."""
 
-    cost: Cost
+    cost: QuotaEffect
     reading: RateHeaders | None = None
     retry_after: float | None = None
     server_time: float | None = None
@@ -62,9 +62,9 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     if response.status == 429:
         if retry_after is None:
             retry_after = _lock_out(response, reading)
-        return Observation(Cost.REFUSED, None, retry_after, server_time)
+        return Observation(QuotaEffect.REFUSED, None, retry_after, server_time)
     if reading is not None:
-        return Observation(Cost.COUNTED, reading, retry_after, server_time)
+        return Observation(QuotaEffect.COUNTED, reading, retry_after, server_time)
     return Observation(_unread_cost(response), None, retry_after, server_time)
 
 
@@ -75,16 +75,16 @@ def _lock_out(response: WireResponse, reading: RateHeaders | None) -> float | No
     return WINDOW if b"ThrottlerException" in response.body else None
 
 
-def _unread_cost(response: WireResponse) -> Cost:
+def _unread_cost(response: WireResponse) -> QuotaEffect:
     """What an answer without rate headers costs."""
     status = response.status
     if status >= 500:  # a proxy, or the server before it counted
-        return Cost.UNKNOWN
+        return QuotaEffect.UNKNOWN
     if status in {401, 404, 413} or 300 <= status < 400 or is_web_page(response):
-        return Cost.FREE
+        return QuotaEffect.FREE
     if status == 400 and b" JSON" in response.body:
-        return Cost.FREE
-    return Cost.COUNTED
+        return QuotaEffect.FREE
+    return QuotaEffect.COUNTED
 
 
 def _reading(headers: Mapping[str, str], now: float) -> RateHeaders | None:

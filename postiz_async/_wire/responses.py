@@ -29,7 +29,7 @@ from postiz_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postiz_async._wire.endpoints import Endpoint, Meaning
+    from postiz_async._wire.endpoints import Endpoint, KnownRefusal
 
 from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
@@ -82,7 +82,7 @@ def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[object]:
     return decoder
 
 
-def failure(response: WireResponse, meanings: Iterable[Meaning] = ()) -> PostizError | None:
+def failure(response: WireResponse, meanings: Iterable[KnownRefusal] = ()) -> PostizError | None:
     """The error that an answer means, or None for a success in JSON or without a body.
 
     Args:
@@ -223,7 +223,7 @@ def _as_text(value: object) -> str:
 
 
 def transient(
-    response: WireResponse, meanings: Iterable[Meaning] = ()
+    response: WireResponse, meanings: Iterable[KnownRefusal] = ()
 ) -> tuple[FailureKind, PostizError] | None:
     """How an attempt failed in the terms of `retry`; None for what no repetition can mend."""
     status = response.status

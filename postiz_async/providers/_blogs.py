@@ -13,7 +13,7 @@ from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
 
 __all__ = [
-    "ARTICLES",
+    "BLOGS",
     "ArticleTag",
     "DevTo",
     "DevToTag",
@@ -157,7 +157,7 @@ class Tumblr(ProviderSettings, frozen=True, kw_only=True, tag="tumblr", rename="
 
 _NO_MEDIA = "Media of the post is not sent."
 
-ARTICLES = (
+BLOGS = (
     Provider(
         identifier="medium",
         name="Medium",

@@ -13,7 +13,7 @@ import msgspec
 from postiz_async.errors import InvalidPostError, Problem, describe_json_error
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._blogs import (
-    ARTICLES,
+    BLOGS,
     DevTo,
     Hashnode,
     Listmonk,
@@ -45,7 +45,7 @@ from postiz_async.providers._microblogs import (
 )
 from postiz_async.providers._schema import fields_of
 from postiz_async.providers._social import (
-    PEOPLE,
+    SOCIAL,
     VK,
     Facebook,
     GoogleBusiness,
@@ -56,7 +56,7 @@ from postiz_async.providers._social import (
     MeWe,
 )
 from postiz_async.providers._visual import (
-    VIDEO,
+    VISUAL,
     Dribbble,
     Pinterest,
     TikTok,
@@ -121,7 +121,7 @@ AnySettings: TypeAlias = (
 """The settings of all providers that the library knows."""
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
-    {each.identifier: each for each in (*MICROBLOGS, *PEOPLE, *VIDEO, *COMMUNITIES, *ARTICLES)}
+    {each.identifier: each for each in (*MICROBLOGS, *SOCIAL, *VISUAL, *COMMUNITIES, *BLOGS)}
 )
 """What is known about each provider, by the identifier that channels carry."""
 

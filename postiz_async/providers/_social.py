@@ -12,7 +12,7 @@ from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
 
 __all__ = [
-    "PEOPLE",
+    "SOCIAL",
     "VK",
     "Collaborator",
     "Facebook",
@@ -219,7 +219,7 @@ _TRIAL_RULES = (
     MediaRule(kind="required_video", message="Trial Reels must be a video", when=_TRIAL),
 )
 
-PEOPLE = (
+SOCIAL = (
     Provider(
         identifier="linkedin",
         name="LinkedIn",

@@ -13,7 +13,7 @@ from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
 
 __all__ = [
-    "VIDEO",
+    "VISUAL",
     "Dribbble",
     "Pinterest",
     "TikTok",
@@ -211,7 +211,7 @@ _TIKTOK_RULES = (
 )
 _INBOX = "UPLOAD publishes nothing: only media and text reach the inbox of the account's app."
 
-VIDEO = (
+VISUAL = (
     Provider(
         identifier="youtube",
         name="YouTube",

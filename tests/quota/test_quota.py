@@ -20,8 +20,8 @@ from postiz_async._quota import (
     RateHeaders,
     Wait,
     WaitReason,
+    snapshot,
 )
-from postiz_async._quota import snapshot as keeping
 from postiz_async._quota.shared_state import SharedState, reunited, written_again
 from postiz_async._quota.snapshot import Snapshot
 
@@ -798,10 +798,10 @@ WALL = 1_800_000_000.0
 
 def reborn(ledger: Ledger, now: float, *, after: float = 0.0, step: float = 0.0) -> Ledger:
     """The ledger of the next process, `after` seconds later; its monotonic clock starts at 0."""
-    kept = keeping.take_snapshot(ledger, now, WALL)
+    kept = snapshot.take_snapshot(ledger, now, WALL)
     text = msgspec.json.encode(kept)
     assert msgspec.json.decode(text, type=Snapshot) == kept
-    return keeping.restore_snapshot(
+    return snapshot.restore_snapshot(
         msgspec.json.decode(text, type=Snapshot), 0.0, WALL + after + step
     )
 
@@ -844,9 +844,9 @@ def test_processes_that_die_before_each_answer_do_not_use_up_the_window() -> Non
         if quota.decide(ledger, 0.0, urgent=True) == GRANT:
             ledger, _ = quota.reserve(ledger, 0.0)
             sent += 1
-        kept = keeping.take_snapshot(ledger, 0.0, wall)
+        kept = snapshot.take_snapshot(ledger, 0.0, wall)
         wall += 60
-        ledger = keeping.restore_snapshot(kept, 0.0, wall)
+        ledger = snapshot.restore_snapshot(kept, 0.0, wall)
     assert sent == 3
 
 
@@ -936,8 +936,10 @@ def test_a_lock_out_survives() -> None:
 
 
 def test_experience_and_wishes_survive() -> None:
-    kept = keeping.take_snapshot(known(20, past_foreign=3.0, past_hours=2.0, sliding=True), 0, WALL)
-    ledger = keeping.restore_snapshot(kept, 0, WALL, reserve_slots=7)
+    kept = snapshot.take_snapshot(
+        known(20, past_foreign=3.0, past_hours=2.0, sliding=True), 0, WALL
+    )
+    ledger = snapshot.restore_snapshot(kept, 0, WALL, reserve_slots=7)
     assert (ledger.past_foreign, ledger.past_hours, ledger.sliding) == (3.0, 2.0, True)
     assert (ledger.held, ledger.window) == (7, HOUR)
 
@@ -1004,7 +1006,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize("kept", NONSENSE, ids=range(len(NONSENSE)))
 def test_nonsense_locks_nobody_out(kept: Snapshot) -> None:
-    ledger = keeping.restore_snapshot(kept, 0.0, WALL)
+    ledger = snapshot.restore_snapshot(kept, 0.0, WALL)
     assert quota.free_slots(ledger, 0.0) <= max(1, kept.limit)
     verdict = quota.decide(ledger, 0.0, urgent=True)
     assert isinstance(verdict, Grant) or verdict.until <= HOUR + 100

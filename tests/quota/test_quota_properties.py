@@ -18,8 +18,7 @@ from hypothesis.stateful import (
 )
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Grant, Ledger, RateHeaders, WaitReason
-from postiz_async._quota import snapshot as keeping
+from postiz_async._quota import Grant, Ledger, RateHeaders, WaitReason, snapshot
 
 HOUR = 3600.0
 SLOWEST = 28.0
@@ -129,7 +128,7 @@ class Life(RuleBasedStateMachine):
         self.ahead = 0.0  # the client's monotonic clock less ours
         self.wall = 1e9  # the client's wall clock less ours
         self.stepped = 0.0
-        self.kept = keeping.take_snapshot(self.ledger, self.mine, self.now + self.wall)
+        self.kept = snapshot.take_snapshot(self.ledger, self.mine, self.now + self.wall)
         self.life = 0
         self.events: list[tuple[float, int, int, int, object]] = []
         self.ids = itertools.count()
@@ -216,7 +215,7 @@ class Life(RuleBasedStateMachine):
         self.stepped = step
         self.ahead += 12_345.0
         wall = self.now + self.wall
-        self.ledger = keeping.restore_snapshot(self.kept, self.mine, wall, reserve_slots=self.held)
+        self.ledger = snapshot.restore_snapshot(self.kept, self.mine, wall, reserve_slots=self.held)
         self.block_known = -1.0
 
     @precondition(lambda self: self.others)
@@ -311,7 +310,7 @@ class Life(RuleBasedStateMachine):
 
     def keep(self) -> None:
         self.stepped = 0.0
-        self.kept = keeping.take_snapshot(self.ledger, self.mine, self.now + self.wall)
+        self.kept = snapshot.take_snapshot(self.ledger, self.mine, self.now + self.wall)
 
 
 def test_a_ledger_keeps_the_laws_through_any_life() -> None:

@@ -7,7 +7,7 @@ import pytest
 from postiz_async import _quota as quota
 from postiz_async._quota import Ledger, RateHeaders, Wait
 from postiz_async._scheduler.settle import settled
-from postiz_async._wire import Cost, Observation
+from postiz_async._wire import Observation, QuotaEffect
 
 SENT, NOW = 100.0, 101.0
 READING = RateHeaders(30, 20, 1800.0)
@@ -31,26 +31,28 @@ def test_what_was_not_sent_costs_nothing() -> None:
     assert free_after(None, sent=False) == 25
 
 
-@pytest.mark.parametrize("seen", [None, Observation(Cost.UNKNOWN)], ids=["none", "of a proxy"])
+@pytest.mark.parametrize(
+    "seen", [None, Observation(QuotaEffect.UNKNOWN)], ids=["none", "of a proxy"]
+)
 def test_a_lost_answer_counts_as_spent(seen: Observation | None) -> None:
     assert free_after(seen) == 24
 
 
 def test_what_is_refused_before_it_is_counted_costs_nothing() -> None:
-    assert free_after(Observation(Cost.FREE)) == 25
+    assert free_after(Observation(QuotaEffect.FREE)) == 25
 
 
 def test_an_answer_with_headers_is_believed() -> None:
-    assert free_after(Observation(Cost.COUNTED, READING)) == 20
+    assert free_after(Observation(QuotaEffect.COUNTED, READING)) == 20
 
 
 def test_a_counted_answer_without_headers_counts_as_spent() -> None:
-    assert free_after(Observation(Cost.COUNTED)) == 24
+    assert free_after(Observation(QuotaEffect.COUNTED)) == 24
 
 
 def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
     ledger, token = reserved()
-    refused = Observation(Cost.REFUSED, None, 600.0)
+    refused = Observation(QuotaEffect.REFUSED, None, 600.0)
     after = settled(ledger, NOW, token, refused, sent=True)
     assert not after.flights
     verdict = quota.decide(after, NOW, urgent=True, backlog=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postiz_async.stores import _files as replacing
+from postiz_async.stores import _files
 from postiz_async.stores._files import replace_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files of POSIX")
@@ -75,4 +75,4 @@ def test_a_file_that_was_opened_for_this_process_is_written_to(tmp_path: Path) -
     with (tmp_path / "out.csv").open("w") as file:
         replace_file(Path(f"/dev/fd/{file.fileno()}"), "text")
     assert (tmp_path / "out.csv").read_text() == "text"
-    assert replacing._takes_writing(Path("/dev/stdout"))
+    assert _files._takes_writing(Path("/dev/stdout"))

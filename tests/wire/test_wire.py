@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from postiz_async import _wire as wire
-from postiz_async._wire import Cost, Secret, WireResponse, endpoints
+from postiz_async._wire import QuotaEffect, Secret, WireResponse, endpoints
 from postiz_async._wire.endpoints import ENDPOINTS, Call, Endpoint
 from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
@@ -630,7 +630,7 @@ def test_a_million_empty_objects_take_a_bounded_space() -> None:
 
 def test_the_rate_headers_are_read() -> None:
     seen = wire.observe(answer(201, [], **rate(30, 12, 3599)), now=NOW)
-    assert seen.cost is Cost.COUNTED
+    assert seen.cost is QuotaEffect.COUNTED
     assert seen.reading is not None
     assert (seen.reading.limit, seen.reading.remaining, seen.reading.reset) == (30, 12, 3599.0)
 
@@ -662,7 +662,7 @@ def test_a_reset_that_is_a_moment_is_read_as_one(unit: int) -> None:
 )
 def test_rate_headers_that_are_no_sensible_numbers_are_none(headers: dict[str, str]) -> None:
     seen = wire.observe(answer(201, [], **headers), now=NOW)
-    assert (seen.cost, seen.reading) == (Cost.COUNTED, None)
+    assert (seen.cost, seen.reading) == (QuotaEffect.COUNTED, None)
 
 
 @pytest.mark.parametrize(
@@ -700,31 +700,31 @@ def test_retry_after_as_a_date_is_held_against_the_servers_own_clock_in_an_error
 @pytest.mark.parametrize(
     ("response", "cost"),
     [
-        (answer(201, []), Cost.COUNTED),
-        (answer(400, {"msg": "no"}), Cost.COUNTED),
-        (answer(402, {"message": "no"}), Cost.COUNTED),
-        (answer(500, {"message": "no"}, **rate(30, 1, 10)), Cost.COUNTED),
-        (answer(500, {"message": "no"}), Cost.UNKNOWN),
-        (answer(502, b"<html>", "text/html"), Cost.UNKNOWN),
-        (answer(521, b"error code: 521", "text/plain"), Cost.UNKNOWN),
-        (answer(401, {"msg": "Invalid API key"}), Cost.FREE),
-        (answer(401, b""), Cost.FREE),
-        (answer(404, {"message": "Cannot POST /posts"}), Cost.FREE),
-        (answer(413, {"message": "request entity too large"}), Cost.FREE),
-        (answer(400, {"message": "Unexpected token } in JSON at position 1"}), Cost.FREE),
-        (answer(307, b"", location="/auth"), Cost.FREE),
-        (answer(200, b"<html>", "text/html"), Cost.FREE),
-        (answer(429, {"message": "ThrottlerException"}), Cost.REFUSED),
-        (answer(429, {"message": "ThrottlerException"}, **rate(30, 3, 10)), Cost.REFUSED),
+        (answer(201, []), QuotaEffect.COUNTED),
+        (answer(400, {"msg": "no"}), QuotaEffect.COUNTED),
+        (answer(402, {"message": "no"}), QuotaEffect.COUNTED),
+        (answer(500, {"message": "no"}, **rate(30, 1, 10)), QuotaEffect.COUNTED),
+        (answer(500, {"message": "no"}), QuotaEffect.UNKNOWN),
+        (answer(502, b"<html>", "text/html"), QuotaEffect.UNKNOWN),
+        (answer(521, b"error code: 521", "text/plain"), QuotaEffect.UNKNOWN),
+        (answer(401, {"msg": "Invalid API key"}), QuotaEffect.FREE),
+        (answer(401, b""), QuotaEffect.FREE),
+        (answer(404, {"message": "Cannot POST /posts"}), QuotaEffect.FREE),
+        (answer(413, {"message": "request entity too large"}), QuotaEffect.FREE),
+        (answer(400, {"message": "Unexpected token } in JSON at position 1"}), QuotaEffect.FREE),
+        (answer(307, b"", location="/auth"), QuotaEffect.FREE),
+        (answer(200, b"<html>", "text/html"), QuotaEffect.FREE),
+        (answer(429, {"message": "ThrottlerException"}), QuotaEffect.REFUSED),
+        (answer(429, {"message": "ThrottlerException"}, **rate(30, 3, 10)), QuotaEffect.REFUSED),
     ],
 )
-def test_what_an_answer_costs(response: WireResponse, cost: Cost) -> None:
+def test_what_an_answer_costs(response: WireResponse, cost: QuotaEffect) -> None:
     assert wire.observe(response, now=NOW).cost is cost
 
 
 def test_a_refusal_with_rate_headers_lasts_until_the_window_ends() -> None:
     seen = wire.observe(answer(429, **rate(30, 0, 77)), now=NOW)
-    assert (seen.cost, seen.reading, seen.retry_after) == (Cost.REFUSED, None, 77.0)
+    assert (seen.cost, seen.reading, seen.retry_after) == (QuotaEffect.REFUSED, None, 77.0)
 
 
 def test_a_refusal_of_the_throttler_that_tells_no_time_lasts_a_window() -> None:
@@ -746,7 +746,7 @@ def test_every_recorded_create_is_observed_as_its_headers_say(answers: list[Reco
         seen = wire.observe(recorded.response, now=NOW)
         limit = recorded.headers.get("x-ratelimit-limit", "NaN")
         if recorded.status == 429:
-            assert seen.cost is Cost.REFUSED
+            assert seen.cost is QuotaEffect.REFUSED
             assert seen.retry_after == float(recorded.headers["retry-after"])
         elif math.isfinite(float(limit)):
             assert seen.reading is not None, recorded.name

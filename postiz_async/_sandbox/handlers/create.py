@@ -19,7 +19,7 @@ from postiz_async._sandbox.messages import (
     post_refused,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import HEAD, PostRow
+from postiz_async._sandbox.rows import UNRELEASED, PostRow
 from postiz_async._sandbox.rules.body import (
     CreateInput,
     NewEntry,
@@ -80,7 +80,7 @@ async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
     posts = read_posts(body, book)
     if settings.release.since(_SINCE_SECOND_LOOK):
         _look_again(state, call.organization, posts, is_draft=body.get("type") == "draft")
-    if settings.release.since(HEAD):
+    if settings.release.since(UNRELEASED):
         _check_republish(call.organization, body, posts)
     plan = _plan(state, call.organization, body, posts)
     created = await _store_all(state, call, plan)

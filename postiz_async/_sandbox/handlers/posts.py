@@ -15,7 +15,7 @@ from postiz_async._sandbox.messages import (
     not_found,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import HEAD
+from postiz_async._sandbox.rows import UNRELEASED
 from postiz_async._sandbox.rules.fields import (
     as_mapping,
     defined,
@@ -122,7 +122,7 @@ def _entry(state: SandboxState, organization: Organization, post: PostRow) -> di
         entry["group"] = post.group
     if release.since(_SINCE_CREATION_METHOD_IS_LISTED):
         entry["creationMethod"] = post.creation_method
-    if release.since(HEAD):
+    if release.since(UNRELEASED):
         entry["settings"] = post.settings
     entry["tags"] = [{"tag": _tag(organization, tag_id)} for tag_id in post.tags]
     entry["integration"] = {

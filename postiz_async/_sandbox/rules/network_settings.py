@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.rows import HEAD
+from postiz_async._sandbox.rows import UNRELEASED
 from postiz_async._sandbox.rules.fields import (
     BOOLEAN,
     DEFINED,
@@ -108,17 +108,21 @@ _WHO = one_of("everyone", "following", "mentionedUsers", "subscribers", "verifie
 
 _X = (
     FieldRule("community", (_COMMUNITY,), optional=True),
-    FieldRule("who_can_reply_post", (_WHO,), until=HEAD),
-    FieldRule("who_can_reply_post", (_WHO,), when=lambda each: not _IS_ARTICLE(each), since=HEAD),
-    FieldRule("post_type", (one_of("post", "article"),), optional=True, since=HEAD),
+    FieldRule("who_can_reply_post", (_WHO,), until=UNRELEASED),
+    FieldRule(
+        "who_can_reply_post", (_WHO,), when=lambda each: not _IS_ARTICLE(each), since=UNRELEASED
+    ),
+    FieldRule("post_type", (one_of("post", "article"),), optional=True, since=UNRELEASED),
     FieldRule(
         "article_title",
         (min_length(1, "Article title is required"), TEXT),
         when=_IS_ARTICLE,
-        since=HEAD,
+        since=UNRELEASED,
     ),
-    FieldRule("article_status", (one_of("draft", "published"),), when=_IS_ARTICLE, since=HEAD),
-    FieldRule("article_cover", type="media", optional=True, since=HEAD),
+    FieldRule(
+        "article_status", (one_of("draft", "published"),), when=_IS_ARTICLE, since=UNRELEASED
+    ),
+    FieldRule("article_cover", type="media", optional=True, since=UNRELEASED),
     _optional_flag("made_with_ai"),
     _optional_flag("paid_partnership"),
 )
@@ -181,12 +185,14 @@ _INSTAGRAM = (
     ),
 )
 
-_MUSIC = FieldRule("music", type="object", optional=True, since=HEAD, fields=_INSTAGRAM[-1].fields)
+_MUSIC = FieldRule(
+    "music", type="object", optional=True, since=UNRELEASED, fields=_INSTAGRAM[-1].fields
+)
 _LOCATION = FieldRule(
     "location",
     type="object",
     optional=True,
-    since=HEAD,
+    since=UNRELEASED,
     fields=(FieldRule("id", (TEXT, DEFINED)), FieldRule("name", (TEXT, DEFINED)), _text("address")),
 )
 _AUDIENCES = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY")

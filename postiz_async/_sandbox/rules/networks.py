@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.rows import HEAD
+from postiz_async._sandbox.rows import UNRELEASED
 from postiz_async._sandbox.rules.media import RULES
 from postiz_async._sandbox.rules.network_settings import FIELDS
 
@@ -81,7 +81,7 @@ _KNOWN = {
         tools={"musicSearch": ("genre",), "locationSearch": ("q",)},
         analytics=_BOTH,
         advice="One video, or up to 35 pictures.",
-        since=HEAD,
+        since=UNRELEASED,
     ),
     "discord": Network(1980, tools={"channels": ()}),
     "slack": Network(400_000, tools={"channels": ()}),
