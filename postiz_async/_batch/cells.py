@@ -224,12 +224,12 @@ class RowReader:
         wall = value if isinstance(value, datetime) else read_wall(raw, form)
         if wall is None:
             hint = form or "2027-01-15 09:00"
-            self._wrong("date", f"{shown(raw)!r} is no date this program reads", hint)
+            self._wrong("date", f"{shown(raw)!r} is not a date this program reads", hint)
             return None
         name = self._text("timezone")
         zone = find_zone(name) if name else self.rules.zone_of(integration)
         if name and zone is None and wall.tzinfo is None:
-            self._wrong("timezone", f"{shown(name)!r} is no time zone", "Europe/Berlin")
+            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
             return None
         moment = to_moment(wall.replace(microsecond=0), zone)
         if isinstance(moment, DateProblem):
@@ -336,7 +336,7 @@ class RowReader:
         span = read_duration(text)
         if span is None or span > MAX_ALIGN:
             self._wrong(
-                "tolerance", f"{text!r} is no time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
+                "tolerance", f"{text!r} is not a time up to {MAX_ALIGN.days} days", "15m, 1h or 0"
             )
         return span
 

@@ -249,7 +249,7 @@ async def check_campaign(
 
     Raises:
         BatchError: the campaign or the journal cannot be used.
-        ConfigurationError: a media root is no folder.
+        ConfigurationError: a media root is not a folder.
         PostizError: the channels could not be asked for.
     """
     folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))

@@ -97,7 +97,7 @@ async def read_source(
 
     Args:
         source: a file, or rows; those are taken once, in the event loop.
-        path: what the campaign is called when it is no file.
+        path: what the campaign is called when it is not a file.
         reading: as `read_campaign` takes it.
 
     Raises:
@@ -182,7 +182,7 @@ class _Collector:
             self.take(number, {str(name): value for name, value in named.items()})
         else:
             self.taken = number
-            message = f"is no CampaignRow and no mapping but {shown(given)}"
+            message = f"is neither a CampaignRow nor a mapping but {shown(given)}"
             self.problems.append(Problem("row", message, number))
 
     def take(self, number: int, values: Mapping[str, object]) -> None:

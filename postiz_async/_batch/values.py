@@ -155,7 +155,7 @@ class Template:
             return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
         value = self.fields[name]
         if isinstance(value, dict | list | tuple):
-            return self._wrong(f"has the field {found[0]}, which is no text", "")
+            return self._wrong(f"has the field {found[0]}, which is not text", "")
         return "" if value is None else str(value)
 
     def _hint(self, name: str) -> str:

@@ -20,7 +20,7 @@ RELEASE, MAX_RELEASE = 8.0, 300.0
 """Seconds before the end of a window at which held slots are let go: at least, and at most."""
 
 BURST_PAUSE = 10.0
-"""After so many seconds without an answer the next calls start carefully, one by one."""
+"""Seconds without an answer after which the next calls start carefully, one by one."""
 
 CONFIDENCE = 0.995
 """How sure we want to be that what we leave to others is enough for them."""
@@ -100,7 +100,7 @@ class Flight(msgspec.Struct, frozen=True):
 
 
 class LoggedCall(msgspec.Struct, frozen=True, array_like=True):
-    """A call of ours that the server counted between `sent` and `until`; if not `sure`, maybe."""
+    """One of our calls, counted between `sent` and `until`; if not `sure`, perhaps."""
 
     sent: float
     until: float
@@ -217,7 +217,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rivals(self) -> int:
-        """Clients that seem to do as we do, such as processes of ours that share nothing.
+        """Clients that seem to do as we do, such as processes that share no store with us.
 
         All may have read the same counter, and each may have a call on its way: interactive calls
         leave each a slot, bulk two.
@@ -230,7 +230,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return over and not self.flights and not self.live(now)
 
     def is_live(self, hit: LoggedCall, now: float) -> bool:
-        """Whether a call of ours may still occupy a slot."""
+        """Whether one of our calls may still occupy a slot."""
         return hit.until + self.window + MARGIN > now
 
     def live(self, now: float) -> list[LoggedCall]:

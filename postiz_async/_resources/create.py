@@ -90,7 +90,7 @@ class PostCreation:
             QuotaWaitError: the wait would be longer than `max_wait`; nothing was sent.
             DeliveryUnknownError: the answer was lost; do not send again blindly.
             BadRequestError: the server refused it; that cost one request.
-            ConfigurationError: `max_wait` is no number of seconds.
+            ConfigurationError: `max_wait` is not a number of seconds.
         """
         bound = self._begun(max_wait)
         body = await self._body(bound, "schedule", posts, at, tags, short_link, validate)

@@ -205,7 +205,7 @@ def encode_create(body: CreatePost) -> Raw:
     try:
         parse_date(body.date)
     except UnexpectedAnswerError:
-        problem = Problem("date", f"{body.date[:40]!r} is no date", hint="2027-01-15T09:00:00Z")
+        problem = Problem("date", f"{body.date[:40]!r} is not a date", hint="2027-01-15T09:00:00Z")
         raise InvalidPostError([problem]) from None
     raw = encode_body(body)
     if len(bytes(raw)) > MAX_BODY:

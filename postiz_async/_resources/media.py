@@ -94,7 +94,7 @@ class MediaResource:
             InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
             UploadError: the source failed or changed on its way, or the URL could not be
                 fetched, or not fast enough (1 KiB a second); nothing was stored.
-            ConfigurationError: `stall_timeout` is no number of seconds.
+            ConfigurationError: `stall_timeout` is not a number of seconds.
         """
         options = UploadOptions(
             progress=progress,

@@ -183,7 +183,7 @@ class Posts(PostCreation):
                 that time tells it.
             NotFoundError: it was deleted or moved.
             APITimeoutError: it was not published within `timeout`.
-            ConfigurationError: `timeout` is no number of seconds.
+            ConfigurationError: `timeout` is not a number of seconds.
         """
         check_seconds("timeout", timeout, none=True)
         bound = self._bound.begun(timeout=timeout)

@@ -56,7 +56,7 @@ class Preflight:
             body: the request.
             media: what is known of its media, by path.
             now: the time; a date before it publishes at once.
-            past: how bad that is.
+            past: whether that is an error or a warning.
 
         Raises:
             InvalidPostError: the body is no `CreatePost`.

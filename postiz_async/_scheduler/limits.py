@@ -31,7 +31,7 @@ QUICK, SLOW = 5.0, 15.0
 MIN_POSTS, MAX_POSTS = 10, 2_000
 
 REQUEST_SECONDS = 15.0
-"""A request carries at most what the server does in so many seconds."""
+"""Seconds that the server may take for one request: it carries no more posts than that."""
 
 BELIEVED_RATE = 20.0
 """Posts a second of one request, assumed before anything was measured."""

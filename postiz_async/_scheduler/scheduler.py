@@ -157,7 +157,7 @@ class Scheduler:
         return self._under_way
 
     async def drain(self, seconds: float) -> None:
-        """Take no more calls, and give those under way so many seconds to end."""
+        """Take no more calls, and wait up to `seconds` for those under way."""
         self.is_closing = True
         if self._under_way and seconds > 0:
             self._is_idle.clear()

@@ -126,7 +126,7 @@ def _open_no_link(path: str, flags: int) -> int:
 
 
 def check_path(path: Path) -> None:
-    """Refuse what is no file that can be read again and again.
+    """Refuse what is not a file that can be read again and again.
 
     Raises:
         InvalidPostError: it is missing, a directory, a pipe, a device or a link to itself.
@@ -144,7 +144,7 @@ def check_path(path: Path) -> None:
     if stat.S_ISFIFO(mode):
         raise refuse(f"{path} is a pipe, not a file", "open it and hand over the file object")
     if not stat.S_ISREG(mode):
-        raise refuse(f"{path} is no file")
+        raise refuse(f"{path} is not a file")
 
 
 def kind_of(head: bytes, name: str) -> str:

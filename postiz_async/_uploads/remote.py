@@ -188,7 +188,7 @@ def _next(url: str, location: str) -> str:
 
 
 def _check(url: str) -> None:
-    """Refuse what is no URL, or of another scheme."""
+    """Refuse what is not a URL, or of another scheme."""
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

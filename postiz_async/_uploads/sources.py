@@ -46,7 +46,7 @@ CHUNK = 256 * 1024
 """Bytes that are read at a time where the size is not known."""
 
 SMALLEST, LARGEST = 64 * 1024, 1024 * 1024
-"""Bytes that are read at a time of a file of ours, a hundredth of it in between."""
+"""The fewest and the most bytes read at a time from a file: a hundredth of it in between."""
 
 HEAD = 64 * 1024
 """Bytes that a look takes: enough for the kind, and for the pixels of nearly all pictures."""
@@ -134,7 +134,7 @@ async def open_local(
         is_resolved: whether a path is the real path of its file, so that no link is followed.
 
     Raises:
-        InvalidPostError: it is no file or no source of bytes.
+        InvalidPostError: it is neither a file nor a source of bytes.
     """
     if isinstance(value, str | Path):
         opening = partial(_Path.open, Path(value), is_resolved=is_resolved)
@@ -286,7 +286,7 @@ class _File(Source):
 
 
 class _Path(Source):
-    """A file of ours. It stays open, so that all attempts send the same file."""
+    """A file that was opened here. It stays open, so that all attempts send the same file."""
 
     @classmethod
     def open(cls, path: Path, *, is_resolved: bool) -> _Path:

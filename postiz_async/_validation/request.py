@@ -73,7 +73,7 @@ def _found(
 ) -> list[tuple[int, Mapping[str, object], Integration]]:
     """The posts whose channels are known; what is wrong with the others."""
     if not is_list(posts):
-        no_list = f"{shown(posts)} is no list"
+        no_list = f"{shown(posts)} is not a list"
         problems.append(
             Problem("posts", no_list, stage="failure")
             if is_truthy(posts)
@@ -93,7 +93,7 @@ def _found(
         if not is_truthy(channel_id):
             problems.append(Problem(where, _NO_ID, stage="channel"))
         elif not isinstance(channel_id, str):
-            lost.append(Problem(where, f"{shown(channel_id)} is no text", stage="failure"))
+            lost.append(Problem(where, f"{shown(channel_id)} is not text", stage="failure"))
         else:
             text = f"Integration with id {channel_id} not found"
             lost.append(Problem(where, text, hint=_known(channels), stage="channel"))

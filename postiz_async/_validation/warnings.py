@@ -60,7 +60,9 @@ def unknown_keys(
     for name in given:
         if name not in known:
             yield warning(
-                f"{path}{name}" or shown(name), f"is no key of {of}: ignored", closest(name, known)
+                f"{path}{name}" or shown(name),
+                f"is not a key of {of}: ignored",
+                closest(name, known),
             )
 
 
@@ -96,7 +98,7 @@ def _entries(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
         content = entry["content"]
         sent = content if entry is given[place] else as_object(given[place]).get("content")
         if content != sent:
-            message = f"{shown(sent)} is no text: the server takes it for {shown(content)}"
+            message = f"{shown(sent)} is not text: the server takes it for {shown(content)}"
             yield warning(f"{where}.content", message)
         if isinstance(content, str) and not content.isascii() and _TURNS.search(content):
             message = "has characters that turn the direction of the text"
@@ -113,7 +115,7 @@ def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
     elif delay < 0:
         yield warning(where, "is negative, which counts as 0")
     elif delay != int(delay):
-        yield warning(where, "is no number of whole minutes")
+        yield warning(where, "is not a number of whole minutes")
 
 
 # ------------------------------------------------------------------ settings
@@ -321,7 +323,7 @@ def _date(body: Body, now: datetime | None, past: Literal["error", "warning"]) -
 
 def _repeat(days: object) -> Iterator[Problem]:
     if is_number(days) and (days < 1 or days != int(days)):
-        yield warning("inter", f"{days} is no number of whole days")
+        yield warning("inter", f"{days} is not a number of whole days")
 
 
 def _tags(tags: object) -> Iterator[Problem]:

@@ -146,8 +146,8 @@ CREATE_POST: Endpoint[list[Created]] = Endpoint(
         KnownRefusal(
             500,
             CRASH,
-            "This server fails in this way when `posts` is no list, or a tag or the date is none; "
-            "or its database failed.",
+            "This server fails in this way when `posts` is not a list, or a tag or the date is "
+            "none; or its database failed.",
         ),
     ),
 )

@@ -245,7 +245,7 @@ def parse_date(text: str) -> datetime:
     """A date of an answer; without a zone it means UTC.
 
     Raises:
-        UnexpectedAnswerError: it is no date.
+        UnexpectedAnswerError: it is not a date.
     """
     try:
         moment = datetime.fromisoformat(text)

@@ -104,7 +104,7 @@ async def postiz_lifespan(
 
     Raises:
         ConfigurationError: `quota` and `outbox` are given beside a client, which has its own; or
-            `max_wait` or `drain` is no number of seconds.
+            `max_wait` or `drain` is not a number of seconds.
     """
     if not callable(max_wait):
         check_seconds("max_wait", max_wait, zero=True, none=True)

@@ -27,7 +27,7 @@ def check_seconds(
         none: whether None does.
 
     Raises:
-        ConfigurationError: it is no number, NaN, negative, or 0, infinite or None where that
+        ConfigurationError: it is not a number, NaN, negative, or 0, infinite or None where that
             means nothing. The text has name and value.
     """
     if value is None and none:
@@ -40,7 +40,7 @@ def check_seconds(
     further = [text for text, fits in (("math.inf", endless), ("None", none)) if fits]
     also = f", or {' or '.join(further)}" if further else ""
     raise ConfigurationError(
-        f"{name} is {value!r}, which is no time to wait. Give a finite number of seconds, "
+        f"{name} is {value!r}, which is not a time to wait. Give a finite number of seconds, "
         f"{least}{also}."
     )
 

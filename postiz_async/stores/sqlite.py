@@ -135,7 +135,7 @@ def explain(error: Exception) -> str:
 def open_shared(
     path: Path, application: int, version: int, schema: str, *, durable: bool = False
 ) -> sqlite3.Connection:
-    """Open a file of ours that several processes use, or make it.
+    """Open a file that several processes use, or make it.
 
     Args:
         path: the file; its folder is made too, both for their owner alone.

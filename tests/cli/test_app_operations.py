@@ -48,7 +48,7 @@ def test_a_wait_that_is_none_is_refused_before_anything_is_uploaded(
     before = server.state["creates"]
     result = cli("posts", "create", "x", *how)
     assert result.code == 2
-    assert f"--max-wait is {float(wait)!r}, which is no time to wait." in result.err
+    assert f"--max-wait is {float(wait)!r}, which is not a time to wait." in result.err
     assert server.state["creates"] == before
 
 

@@ -51,7 +51,7 @@ BAD_ROWS = {
     "no text": ({"content": ""}, "content", "neither text nor media"),
     "settings that are no JSON": ({"settings": "{"}, "settings", "JSON"),
     "an unknown type": ({"type": "later"}, "type", "later"),
-    "a thread that is no list": ({"thread": '"x"'}, "thread", "list"),
+    "a thread that is not a list": ({"thread": '"x"'}, "thread", "list"),
 }
 
 

@@ -243,7 +243,7 @@ async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path, whe
         await open_journal(tmp_path)
 
 
-# ------------------------------------------------------------------ what is no journal
+# ------------------------------------------------------------------ what is not a journal
 
 
 def foreign(path: Path, *, wal: bool) -> None:

@@ -156,7 +156,7 @@ async def test_a_call_refuses_what_is_no_time(postiz: Postiz, where: str) -> Non
     for value in wrong_for(allowed):
         with pytest.raises(ConfigurationError) as caught:
             await give(postiz, value)
-        assert str(caught.value).startswith(f"{name} is {value!r}, which is no time to wait.")
+        assert str(caught.value).startswith(f"{name} is {value!r}, which is not a time to wait.")
         assert str(caught.value).endswith(f"number of seconds, {allowed}.")
     assert postiz.is_open, "what could not be closed in that time is open"
 
@@ -167,7 +167,7 @@ async def test_options_and_settings_refuse_what_is_no_time(postiz: Postiz, where
     for value in wrong_for(allowed):
         with pytest.raises(ConfigurationError) as caught:
             give(postiz, value)
-        assert str(caught.value).startswith(f"{name} is {value!r}, which is no time to wait.")
+        assert str(caught.value).startswith(f"{name} is {value!r}, which is not a time to wait.")
         assert str(caught.value).endswith(f"number of seconds, {allowed}.")
 
 

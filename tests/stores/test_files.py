@@ -1,4 +1,4 @@
-"""Files that are written as a whole, and what is no file to be replaced."""
+"""Files that are written as a whole, and what is not a file to be replaced."""
 
 from __future__ import annotations
 

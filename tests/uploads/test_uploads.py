@@ -105,7 +105,7 @@ def test_missing_files_directories_and_pipes_are_named(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nul\0.png")
     assert "is a directory" in refusal(tmp_path)
     assert "is a pipe, not a file" in refusal(pipe)
-    assert "/dev/null is no file" in refusal(Path("/dev/null"))
+    assert "/dev/null is not a file" in refusal(Path("/dev/null"))
 
 
 @pytest.mark.parametrize(("head", "limit"), [(PNG, MAX_IMAGE), (MP4, MAX_VIDEO)])

@@ -33,7 +33,7 @@ REGRETTED: dict[str, tuple[str, object, str, str]] = {
     "group": ("mastodon", request(post(group="g1")), "posts.0.group", "deleted"),
     "type of a post": ("mastodon", request(post(type="now")), "posts.0.type", "request"),
     "id": ("mastodon", request(post(entry() | {"id": "p1"})), "posts.0.value.0.id", "replaces"),
-    "number": ("mastodon", request(post(entry(12))), "posts.0.value.0.content", "12 is no text"),
+    "number": ("mastodon", request(post(entry(12))), "posts.0.value.0.content", "12 is not text"),
     "turned text": (
         "mastodon",
         request(post(entry("abc \u202egnp.exe"))),

@@ -45,7 +45,7 @@ def refusal(endpoint: Endpoint[Any], status: int, body: object) -> PostizError:
         ("CHANNEL_ANALYTICS", "no channel with this id: `postiz-async integrations` lists"),
         ("DELETE_INTEGRATION", "no channel with this id: `postiz-async integrations` lists"),
         ("VIDEO_FUNCTION", "lacks the key of the service that the generator asks"),
-        ("CREATE_POST", "when `posts` is no list"),
+        ("CREATE_POST", "when `posts` is not a list"),
     ],
 )
 def test_a_bare_500_says_what_it_means_on_its_route(name: str, words: str) -> None:
@@ -174,7 +174,7 @@ async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> N
         type="draft", date="2031-01-15T09:00:00.000Z", posts=[], short_link=False, tags=[]
     )
     async with made.sandbox, made.client() as postiz:
-        with pytest.raises(DeliveryUnknownError, match="when `posts` is no list"):
+        with pytest.raises(DeliveryUnknownError, match="when `posts` is not a list"):
             await postiz.posts.create(body, validate=False)
 
 
