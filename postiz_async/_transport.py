@@ -416,7 +416,7 @@ def _why_not(cause: Exception, stall_timeout: float) -> str:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return f"no connection: {cause.strerror or cause}"
     if isinstance(cause, ValueError):
-        return "it is no address"
+        return "it is not an address"
     if isinstance(cause, TimeoutError):
         return f"it gave no byte for {stall_timeout:g} s"
     return f"its answer broke off ({type(cause).__name__})"

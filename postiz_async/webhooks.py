@@ -42,9 +42,11 @@ def parse(body: bytes | str) -> list[WebhookPost]:
         body: the body of the request as it came.
 
     Raises:
-        UnexpectedAnswerError: the body is no delivery of Postiz.
+        UnexpectedAnswerError: the body is not a delivery of Postiz.
     """
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise UnexpectedAnswerError(f"This is no webhook delivery of Postiz: {error}.") from error
+        raise UnexpectedAnswerError(
+            f"This is not a webhook delivery of Postiz: {error}."
+        ) from error

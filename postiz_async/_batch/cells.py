@@ -100,7 +100,7 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
         if name not in COLUMNS:
             close = difflib.get_close_matches(name, COLUMNS, 1)
             hint = f"do you mean {close[0]!r}?" if close else f"known: {', '.join(COLUMNS)}"
-            yield Problem(shown(name) or "(no name)", "is no column of a campaign", number, hint)
+            yield Problem(shown(name) or "(no name)", "is not a column of a campaign", number, hint)
 
 
 class RowReader:
@@ -212,7 +212,7 @@ class RowReader:
         for form in FORMATS:
             if value == form:
                 return form
-        self._wrong("format", f"{value!r} is no format", f"one of {', '.join(FORMATS)}")
+        self._wrong("format", f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
         return "text"
 
     def _date(self, integration: str) -> datetime | None:
@@ -244,7 +244,7 @@ class RowReader:
                 return kind
         close = difflib.get_close_matches(value.lower(), TYPES, 1)
         hint = f"do you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
-        self._wrong("type", f"{value!r} is no type of post", hint)
+        self._wrong("type", f"{value!r} is not a type of post", hint)
         return "schedule"
 
     def _names(self, name: str) -> tuple[str, ...]:

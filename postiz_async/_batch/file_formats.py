@@ -139,7 +139,7 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         known: names of columns, in small letters.
 
     Raises:
-        NotReadable: what follows is no CSV.
+        NotReadable: what follows is not CSV.
     """
     lines = _lines(file)
     head: list[str] = []
@@ -227,6 +227,6 @@ def _json_record(number: int, line: str, problems: list[Problem]) -> dict[str, o
         problems.append(Problem("json", f"is no JSON: {describe_json_error(error)}", number))
         return None
     if not isinstance(value, dict):
-        problems.append(Problem("json", f"is no JSON object but {shown(value)}", number))
+        problems.append(Problem("json", f"is not a JSON object but {shown(value)}", number))
         return None
     return cast("dict[str, object]", value)

@@ -94,7 +94,7 @@ def _column(name: str) -> str:
         return wanted
     close = difflib.get_close_matches(wanted, COLUMNS, 1)
     hint = f"Do you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
-    raise BatchError(f"{name!r} is no column of a campaign. {hint}")
+    raise BatchError(f"{name!r} is not a column of a campaign. {hint}")
 
 
 def _zone(name: str) -> ZoneInfo:

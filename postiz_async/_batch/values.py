@@ -48,7 +48,7 @@ def check_date_format(form: str) -> None:
     """Refuse a format that does not say year, month, day and hour.
 
     Raises:
-        BatchError: it does not, or it is no format.
+        BatchError: it does not, or it is not a format.
     """
     written = _SAMPLE.strftime(form)
     vague = [word for word, other in _OTHERS.items() if other.strftime(form) == written]

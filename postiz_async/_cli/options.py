@@ -141,7 +141,7 @@ def json_object(name: str, text: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:
-        raise InvalidPostError([Problem(name, f"is no JSON object: {error}")]) from error
+        raise InvalidPostError([Problem(name, f"is not a JSON object: {error}")]) from error
 
 
 @asynccontextmanager

@@ -5,8 +5,8 @@ domain alone: `example.com/a`, and so `README.md` as well. Nearly everything is 
 domain, a quote, a dash or an emoji too; what ends a domain is a last label that begins with a
 top-level domain behind which no ASCII letter or digit stands. Then come port, path and query.
 
-1. The character before a link is no ASCII letter or digit and none of `@ $ #`, and belongs to no
-   other link.
+1. The character before a link is not an ASCII letter or digit and none of `@ $ #`, and belongs to
+   no other link.
 2. Of several places where a link may start the first holds, of several ends the last.
 3. Without a scheme and behind one of `- _ . /` all of it is read, and none of it is a link.
 4. Without a scheme only the ASCII and Latin labels of a domain are links, each row of them one,

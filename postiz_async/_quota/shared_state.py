@@ -85,7 +85,7 @@ def decode(name: str, value: bytes) -> SharedState:
         return _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError(
-            f"The quota's entry {name} is no state of a quota: {error}. Nothing is sent; delete "
+            f"The quota's entry {name} is not a state of a quota: {error}. Nothing is sent; delete "
             "the entry if no other program needs it."
         ) from None
 

@@ -14,7 +14,7 @@ RESTART_MARGIN = 30.0
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A ledger on disk, in wall time (seconds since the epoch), so that a restart is no probe.
+    """A ledger on disk, in wall time (seconds since the epoch), so that a restart is not a probe.
 
     `unseen` has an entry for each call that `remaining` may not include, those in flight among
     them: a killed process's calls count as spent.

@@ -59,7 +59,7 @@ async def messages_since(
 ) -> list[Notification]:
     """The messages that may be about these posts, newest first.
 
-    Servers before v2.18.0 show none, which is no error.
+    Servers before v2.18.0 show none, which is not an error.
     """
     since = min((post.publish_date for post in posts), default=None)
     found: list[Notification] = []

@@ -269,7 +269,7 @@ class Posts(PostCreation):
     async def delete(self, post_id: str) -> bool:
         """Delete a post with its thread. What is published already stays on the network.
 
-        The server answers 500 for a post that is gone already. That is no error when the list
+        The server answers 500 for a post that is gone already. That is not an error when the list
         of the year before and after today confirms it.
 
         Args:
@@ -295,7 +295,7 @@ class Posts(PostCreation):
         return True
 
     async def delete_group(self, group: str) -> None:
-        """Delete the posts of a group; an unknown group is no error.
+        """Delete the posts of a group; an unknown group is not an error.
 
         Args:
             group: the id that the posts of one request have in common, `Post.group`.

@@ -59,7 +59,7 @@ class Preflight:
             past: whether that is an error or a warning.
 
         Raises:
-            InvalidPostError: the body is no `CreatePost`.
+            InvalidPostError: the body is not a `CreatePost`.
         """
         refuse_other_body(body)
         channels = await self.channels.of(self.bound, (item.integration.id for item in body.posts))

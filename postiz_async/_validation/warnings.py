@@ -125,7 +125,7 @@ def _settings(post: JudgedPost) -> Iterator[Problem]:
     given, path = post.given.get("settings"), f"{post.path}settings"
     if not is_object(given):
         if given is not None:
-            yield warning(path, f"{shown(given)} is no object: the server takes it for none")
+            yield warning(path, f"{shown(given)} is not an object: the server takes it for none")
         return
     if post.provider is None:
         return
@@ -290,7 +290,7 @@ def request_warnings(
 
 
 def _type(given: Mapping[str, object]) -> Iterator[Problem]:
-    what = f"{shown(given['type'])} is no type" if "type" in given else "is missing"
+    what = f"{shown(given['type'])} is not a type" if "type" in given else "is missing"
     hint = closest(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
     yield warning("type", f"{what}: the server schedules the post", hint)
 

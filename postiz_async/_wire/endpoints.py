@@ -95,7 +95,7 @@ class Endpoint(Generic[T]):
     """Whether a call costs one of the hourly create requests."""
     timeout: float | None = 30.0
     max_body: int = MIB
-    """Bytes of an answer that are read, unpacked; what is longer is no answer of this route."""
+    """Bytes of an answer that are read, unpacked; what is longer is not an answer of this route."""
     meanings: tuple[KnownRefusal, ...] = ()
     """Of its refusals that do not say what they mean."""
 

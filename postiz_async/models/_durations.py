@@ -17,7 +17,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 def check_seconds(
     name: str, value: object, *, zero: bool = False, endless: bool = False, none: bool = False
 ) -> None:
-    """Refuse what is no usable number of seconds.
+    """Refuse what is not a usable number of seconds.
 
     Args:
         name: the argument, as its caller knows it.

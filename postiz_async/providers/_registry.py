@@ -218,7 +218,7 @@ def read_settings(
     """The settings of a stored post, as JSON text or a mapping. Never fails.
 
     Keys that the struct does not know are left out. `RawSettings` for an unknown provider and for
-    values that the struct cannot hold; without values for a text that is no JSON object.
+    values that the struct cannot hold; without values for a text that is not a JSON object.
     """
     values = _object(settings) if isinstance(settings, str | bytes) else settings
     try:

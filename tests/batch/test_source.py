@@ -133,8 +133,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> None:
     campaign = read_campaign(write(as_csv(record(contnet="a", zzz="b"), record(contnet="c"))))
     assert faults(campaign) == [
-        "row 1, contnet: is no column of a campaign (do you mean 'content'?)",
-        f"row 1, zzz: is no column of a campaign (known: {', '.join(COLUMNS)})",
+        "row 1, contnet: is not a column of a campaign (do you mean 'content'?)",
+        f"row 1, zzz: is not a column of a campaign (known: {', '.join(COLUMNS)})",
     ]
     assert len(campaign.rows) == 2
 
@@ -296,8 +296,8 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ({"type": "Draft"}, "type: 'Draft' is no type of post (do you mean 'draft'?)"),
-        ({"type": "later"}, "type: 'later' is no type of post (one of schedule, draft, now)"),
+        ({"type": "Draft"}, "type: 'Draft' is not a type of post (do you mean 'draft'?)"),
+        ({"type": "later"}, "type: 'later' is not a type of post (one of schedule, draft, now)"),
         ({"type": 1}, "type: must be a text, not 1"),
         ({"integration": ""}, "integration: is missing"),
         ({"integration": None}, "integration: is missing"),

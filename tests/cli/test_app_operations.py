@@ -73,7 +73,7 @@ def test_settings_are_an_object(cli: Cli, post: str) -> None:
     for wrong in ("[]", "{", "1"):
         result = cli("posts", "settings", post, wrong)
         assert result.code == 2
-        assert "is no JSON object" in result.err
+        assert "is not a JSON object" in result.err
 
 
 def test_channels(cli: Cli, server: Server) -> None:

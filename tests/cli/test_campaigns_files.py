@@ -55,7 +55,7 @@ def test_columns_dates_zones_defaults_and_templates(
         (("--default", "=x"), "--default is '=x'; write it like --default tags=news"),
         (("--zone", "x=UTC", "--zone", "x=UTC"), "--zone names 'x' twice"),
         (("--column", "Text=contnet"), "Do you mean 'content'?"),
-        (("--default", "colour=red"), "'colour' is no column of a campaign"),
+        (("--default", "colour=red"), "'colour' is not a column of a campaign"),
         (("--date-format", "%H:%M"), "does not say the year"),
         (("--timezone", "Mars"), "There is no time zone 'Mars'"),
         (("--align", "soon"), "align is 'soon'; say how far, like 15m"),

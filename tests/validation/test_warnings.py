@@ -14,7 +14,7 @@ REPLY = {"who_can_reply_post": "everyone"}
 LEMMY = {"subreddit": [{"value": {"subreddit": "rust", "id": "1", "title": "tt"}}]}
 
 REGRETTED: dict[str, tuple[str, object, str, str]] = {
-    "misspelt type": ("mastodon", request(type="Draft"), "type", "'Draft' is no type"),
+    "misspelt type": ("mastodon", request(type="Draft"), "type", "'Draft' is not a type"),
     "no zone": ("mastodon", request(date="2030-01-01T10:00"), "date", "has no zone"),
     "bare day": ("mastodon", request(date="2030-01-01"), "date", "has no zone"),
     "ordinal": ("mastodon", request(date="2030-060"), "date", "in the server's own way"),
