@@ -18,6 +18,7 @@ import operator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedKeyList
@@ -41,7 +42,6 @@ __all__ = ["AdmissionQueue", "QueueReleasedError"]
 
 OVERTAKES = 9
 """Slots that may go in a row to calls that overtake somebody; the next goes to the overtaken."""
-
 QUIET = 10.0
 """Seconds from the end of a bulk create in which a job that goes on sends its next one."""
 
@@ -79,9 +79,7 @@ class AdmissionQueue:
         self._stirred = 0
         self._listens = False
         self._overtakes = 0
-        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(
-            key=operator.attrgetter("key")
-        )
+        self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
         self._impatient: SortedKeyList[_Ticket, tuple[float, float]] = SortedKeyList(key=_end_of)
         """Those that give up some time, the first to do so first."""
         self._shift = 0
@@ -358,11 +356,10 @@ class AdmissionQueue:
         if not (self._impatient and self._is_later()):
             return
         latest = self._leaves_at(len(self._queue) - 1)
-        for ticket in self._impatient:
-            if ticket.give_up_at >= latest:
-                break
-            if self._leaves_at(self._before(ticket.key)) > ticket.give_up_at:
-                _wake(ticket)
+        early = takewhile(lambda ticket: ticket.give_up_at < latest, self._impatient)
+        late = [t for t in early if self._leaves_at(self._before(t.key)) > t.give_up_at]
+        for ticket in sorted(late, key=_key):  # who comes later does not wait for who gives up too
+            _wake(ticket)
 
     def _outlook(self) -> tuple[float, ...]:
         """While no part of it grows, nobody who waits is forecast to leave later.
@@ -439,6 +436,9 @@ class AdmissionQueue:
             f"  {state}{waiting}.\n"
             f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
         )
+
+
+_key = operator.attrgetter("key")
 
 
 def _end_of(ticket: _Ticket) -> tuple[float, float]:

@@ -10,9 +10,14 @@ import pytest
 from processes import PATIENCE
 from world import lab
 
-from postiz_async._scheduler.queue import OVERTAKES
+from postiz_async import _quota as quota
+from postiz_async._quota import Grant, Ledger, RateHeaders
+from postiz_async._scheduler.calls import SlotRequest
+from postiz_async._scheduler.queue import OVERTAKES, AdmissionQueue
 from postiz_async._scheduler.scheduler import Priority
+from postiz_async.clock import JumpingClock
 from postiz_async.errors import ConfigurationError, QuotaWaitError
+from postiz_async.stores._local_ledger import LocalLedgers
 
 BULK = Priority.BULK
 
@@ -201,6 +206,39 @@ async def test_an_own_call_whose_answer_was_lost_is_nobody_else(
 
 
 # ------------------------------------------------------------------ closing
+
+
+async def test_who_is_refused_with_others_does_not_count_those_before_it() -> None:
+    """The first that arrived is the last in the queue, and all give up at the same news."""
+    clock = JumpingClock()
+    handle = LocalLedgers().handle("name", Ledger(), clock)
+    probe = await handle.take(lambda *_: Grant(), lifetime=60.0)
+    queue = AdmissionQueue(handle, clock)
+    calls = [
+        asyncio.create_task(
+            queue.admit(
+                SlotRequest(
+                    priority=Priority.INTERACTIVE,
+                    posts=1,
+                    since=clock.monotonic(),
+                    max_wait=10.0,
+                    due=1000.0 - number,
+                    lifetime=60.0,
+                )
+            )
+        )
+        for number in range(70)
+    ]
+    await asyncio.sleep(0)
+    assert queue.waiting == len(calls)
+    assert isinstance(probe, int)
+    used_up = RateHeaders(30, 0, 3600.0)
+    await handle.settle(lambda ledger, now: quota.answered(ledger, probe, now, used_up))
+    queue.state_changed()
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(error) for error in told} == {QuotaWaitError}
+    waits = [error.retry_after for error in told if isinstance(error, QuotaWaitError)]
+    assert 3600 < min(waits) <= max(waits) < 3610, "not a window for each 30 that were before it"
 
 
 async def test_closing_can_wait_for_what_is_under_way() -> None:
