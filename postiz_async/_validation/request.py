@@ -146,8 +146,7 @@ def _entries(
             continue
         for number, medium in enumerate(as_list(entry["image"]) if entry["image"] else ()):
             if not is_object(medium):
-                where = f"{where}.image.{number}"
-                problems.append(Problem(where, _NO_OBJECT, stage="failure"))
+                problems.append(Problem(f"{where}.image.{number}", _NO_OBJECT, stage="failure"))
         yield entry
 
 

@@ -382,6 +382,13 @@ def test_every_post_of_a_request_gets_its_own_problems() -> None:
     ]
 
 
+def test_each_list_among_the_media_of_a_part_is_told_by_its_own_place() -> None:
+    body = request(post(entry("hello", [], PICTURE, [])))
+    found = validate(body, channels=[channel("mastodon")])
+    places = [each.where for each in found if each.stage == "failure"]
+    assert places == ["posts.0.value.0.image.0", "posts.0.value.0.image.2"]
+
+
 def test_a_problem_says_what_was_given_and_what_to_do() -> None:
     (problem,) = validate(
         request(post(entry("a" * 281), settings={"who_can_reply_post": "everyone"})),
