@@ -136,7 +136,7 @@ def _short(name: str) -> str:
 
 def _anchor(name: str) -> str:
     """Such as `models.media-media`: unlike names of classes, no two are equal."""
-    return name.replace(":", "-").lower()
+    return name.replace("._", ".").lstrip("_").replace(":", "-").lower()
 
 
 def _sections() -> Iterator[str]:
