@@ -38,6 +38,9 @@ def settled(
     if seen is None or seen.cost is QuotaEffect.UNKNOWN:
         return quota.lost(ledger, token, now, silent=silent)
     if seen.cost is QuotaEffect.REFUSED:
+        if all(flight.token != token for flight in ledger.flights):
+            # it was taken for dead meanwhile, and the lock-out that it met holds all the same
+            ledger, token = quota.reserve(ledger, now)
         return quota.refused(ledger, token, now, seen.retry_after)
     if seen.cost is QuotaEffect.FREE:
         return quota.released(ledger, token)

@@ -60,6 +60,16 @@ def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
     assert verdict.until >= NOW + 600
 
 
+def test_a_429_that_comes_after_its_reservation_was_over_locks_out_too() -> None:
+    ledger, token = quota.reserve(Ledger(), SENT, expires=SENT + 60)
+    late = SENT + 61
+    ledger = quota.expire(ledger, late)
+    assert not ledger.flights
+    after = settled(ledger, late, token, Observation(QuotaEffect.REFUSED, None, 600.0), sent=True)
+    assert not after.flights
+    assert after.blocked_until >= late + 600
+
+
 def test_a_silent_server_may_carry_the_call_out_yet() -> None:
     ledger, token = reserved()
     broken = settled(ledger, NOW, token, None, sent=True)
