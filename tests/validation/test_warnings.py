@@ -58,7 +58,12 @@ REGRETTED: dict[str, tuple[str, object, str, str]] = {
         "posts.0.value.1.delay",
         "whole minutes",
     ),
-    "settings as text": ("mastodon", request(post(settings="x")), "posts.0.settings", "not an object"),
+    "settings as text": (
+        "mastodon",
+        request(post(settings="x")),
+        "posts.0.settings",
+        "not an object",
+    ),
     "foreign settings": (
         "mastodon",
         request(post(settings={"__type": "x"})),
