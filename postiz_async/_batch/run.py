@@ -194,7 +194,7 @@ class Runner:
     # -------------------------------------------------------------- refused
 
     async def _isolate(self, sent: SentRows, refused: Refused) -> None:
-        """One bad post sinks its whole request: find it by the message, else by halving."""
+        """One bad post sinks its whole request: find it by the message, else by bisection."""
         rows, guilty = sent.request.rows, sent.guilty
         if len(rows) == 1 or len(guilty) == len(rows):
             await self._refuse(rows, refused.text)

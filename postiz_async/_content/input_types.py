@@ -49,7 +49,7 @@ class InputTypeProblem(NamedTuple):
 def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     """What is wrong with a post, in the order of its fields."""
     if not isinstance(post, NewPost):
-        yield _misfit("", post, "a NewPost is wanted")
+        yield _type_problem("", post, "a NewPost is wanted")
         return
     yield from _one(".channel", post.channel, _CHANNELS, "an Integration or its id is wanted")
     if not isinstance(post.content, str):
@@ -64,20 +64,20 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
 def request_type_problems(at: object, tags: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the moment and the tags of a request."""
     if not isinstance(at, datetime):
-        yield _misfit(".at", at, "a datetime with a time zone is wanted")
+        yield _type_problem(".at", at, "a datetime with a time zone is wanted")
     if not _is_listed(tags):
-        yield _misfit(".tags", tags, "a list of texts is wanted")
+        yield _type_problem(".tags", tags, "a list of texts is wanted")
         return
     for place, tag in enumerate(tags):
         if not isinstance(tag, str):
-            yield _misfit(f".tags.{place}", tag, "a text is wanted")
+            yield _type_problem(f".tags.{place}", tag, "a text is wanted")
 
 
 def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
     if isinstance(content, str):
         return
     if not isinstance(content, Text | Markdown | Html):
-        yield _misfit(where, content, _CONTENTS)
+        yield _type_problem(where, content, _CONTENTS)
         return
     yield from _one(where, content.source, str, "a str is wanted")
     if isinstance(content, Text) and _is_listed(content.mentions):
@@ -87,7 +87,7 @@ def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
 
 def _mention(where: str, mention: object) -> Iterator[InputTypeProblem]:
     if not isinstance(mention, Mention):
-        yield _misfit(where, mention, "a Mention is wanted")
+        yield _type_problem(where, mention, "a Mention is wanted")
         return
     yield from _one(f"{where}.id", mention.id, str, "a str is wanted")
     yield from _one(f"{where}.name", mention.name, str, "a str is wanted")
@@ -95,16 +95,16 @@ def _mention(where: str, mention: object) -> Iterator[InputTypeProblem]:
 
 def _media(where: str, media: object) -> Iterator[InputTypeProblem]:
     if not _is_listed(media):
-        yield _misfit(where, media, "a list of Media is wanted")
+        yield _type_problem(where, media, "a list of Media is wanted")
         return
     for place, medium in enumerate(media):
         if not isinstance(medium, Media):
-            yield _misfit(f"{where}.{place}", medium, _UPLOAD)
+            yield _type_problem(f"{where}.{place}", medium, _UPLOAD)
 
 
 def _thread(thread: object) -> Iterator[InputTypeProblem]:
     if not _is_listed(thread):
-        yield _misfit(".thread", thread, "a list of parts is wanted")
+        yield _type_problem(".thread", thread, "a list of parts is wanted")
         return
     for place, part in enumerate(thread):
         where = f".thread.{place}"
@@ -120,14 +120,14 @@ def _one(
     where: str, value: object, kinds: type | tuple[type, ...], hint: str
 ) -> Iterator[InputTypeProblem]:
     if not isinstance(value, kinds):
-        yield _misfit(where, value, hint)
+        yield _type_problem(where, value, hint)
 
 
 def _is_listed(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _misfit(where: str, value: object, hint: str) -> InputTypeProblem:
+def _type_problem(where: str, value: object, hint: str) -> InputTypeProblem:
     return InputTypeProblem(where, f"is {described(value)}", hint)
 
 

@@ -149,7 +149,7 @@ class Outbox:
         if self._is_closing:
             raise ConfigurationError("The outbox is closed or closing; nothing was stored.")
         ticket = uuid.uuid4().hex
-        body = await self._composed(posts, at, tags, short_link=short_link)
+        body = await self._built(posts, at, tags, short_link=short_link)
         body = _marked(body, ticket)
         encode_create(body)  # raises when it is too large
         due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
@@ -163,7 +163,7 @@ class Outbox:
         self._sender.wake()
         return await self._ticket(entry)
 
-    async def _composed(
+    async def _built(
         self,
         posts: tuple[NewPost, ...],
         at: datetime | None,

@@ -76,7 +76,7 @@ class AdmissionQueue:
         """When a bulk create's end, since which none joined, is long enough ago; infinity: none."""
         self._clock = clock
         self._pacer = pacer
-        self._stirred = 0
+        self._state_changes = 0
         self._listens = False
         self._overtakes = 0
         self._queue: SortedKeyList[_Ticket, tuple[float, float, float]] = SortedKeyList(key=_key)
@@ -170,7 +170,7 @@ class AdmissionQueue:
             self._unlisten()
 
     async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
-        """Sleep until somebody stirs, time alone changes the view, or it is time to look."""
+        """Sleep until the state changes, time alone changes the view, or it is time to look."""
         now = self._clock.monotonic()
         moments = [moment for moment in (view.resets_in, view.blocked_for) if moment]
         until = now + min(moments, default=math.inf)
@@ -232,14 +232,14 @@ class AdmissionQueue:
                 raise ConfigurationError(
                     "The client was closed while this call waited for the quota; nothing was sent."
                 )
-            stirred = self._stirred
+            seen = self._state_changes
             decision = await self._take(ticket)
             if isinstance(decision, int):
                 overtakes = len(self._queue) > 1 and self._priority_below(ticket) is not None
                 self._overtakes = self._overtakes + 1 if overtakes else 0
                 return decision
             self._refuse_long_wait(ticket, decision)
-            if not self._listen() and self._stirred == stirred:
+            if not self._listen() and self._state_changes == seen:
                 self._tell_watchers()
                 await self._wait(ticket, decision)
 
@@ -343,7 +343,7 @@ class AdmissionQueue:
 
     def wake_head(self) -> None:
         """Let the head of the queue ask again, also when it is asking a store just now."""
-        self._stirred += 1
+        self._state_changes += 1
         if self._queue:
             _wake(self._head())
         if self._watchers:

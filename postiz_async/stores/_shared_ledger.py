@@ -116,7 +116,7 @@ class SharedLedger:
         if not self._version and self._written is None:
             self._state = self._begun(ledger)
 
-    # -------------------------------------------------------------- taking and landing
+    # -------------------------------------------------------------- taking and settling
 
     async def take(
         self,

@@ -61,7 +61,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("name", MISFITS)
-async def test_a_misfit_is_a_problem_with_a_path(name: str) -> None:
+async def test_a_wrong_type_is_a_problem_with_a_path(name: str) -> None:
     local = LocalPostiz()
     channel = local.add_channel("mastodon")
     given, where, part = MISFITS[name]
@@ -106,7 +106,7 @@ async def test_what_is_no_post() -> None:
             await postiz.posts.publish_now(hello)
 
 
-def test_what_is_declared_is_no_misfit() -> None:
+def test_what_is_declared_is_no_problem() -> None:
     local = LocalPostiz()
     channel: Integration = local.add_channel("mastodon")
     part = ThreadPart(Markdown("a"), (PHOTO,), delay=5)

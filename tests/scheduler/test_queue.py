@@ -25,7 +25,7 @@ BULK = Priority.BULK
 # ------------------------------------------------------------------ priorities
 
 
-async def test_any_whole_number_is_a_lane() -> None:
+async def test_any_whole_number_is_a_priority() -> None:
     async with lab(limit=1, reserve=0) as it:
         await it.create(0)
         calls = [it.start(priority, priority=priority) for priority in (20, 10, 5, 0, -1)]

@@ -53,7 +53,7 @@ async def test_interactive_calls_overtake_bulk() -> None:
         assert it.sandbox.refusals == 0
 
 
-async def test_within_a_lane_deadlines_and_then_arrival_decide() -> None:
+async def test_within_a_priority_deadlines_and_then_arrival_decide() -> None:
     async with lab(limit=1, reserve=0) as it:
         await it.create(0)
         hours = {1: None, 2: 90, 3: 50, 4: None, 5: 70}
@@ -333,7 +333,7 @@ async def test_without_rate_headers_our_own_log_keeps_the_limit() -> None:
 # ------------------------------------------------------------------ keeping
 
 
-def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKeeper:
+def with_snapshots(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKeeper:
     store = NotebookKeeper(notes, broken=broken)
     opened(it.postiz).scheduler.persistence.append(store)
 
@@ -348,7 +348,7 @@ def with_keeper(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKee
 async def test_the_state_is_kept_before_each_create_and_after_each_answer() -> None:
     async with lab(limit=3) as it:
         notes: list[object] = []
-        with_keeper(it, notes)
+        with_snapshots(it, notes)
         await it.create(0)
         await it.create(1)
         kept = [note for note in notes if isinstance(note, Snapshot)]
@@ -361,7 +361,7 @@ async def test_what_cannot_be_kept_is_not_sent() -> None:
     async with lab(limit=3) as it:
         await it.create(0)
         notes: list[object] = []
-        with_keeper(it, notes, broken=1)
+        with_snapshots(it, notes, broken=1)
         with pytest.raises(OSError, match="disk is full"):
             await it.create(1)
         assert notes == []
@@ -372,7 +372,7 @@ async def test_what_cannot_be_kept_is_not_sent() -> None:
 async def test_an_answer_is_returned_even_if_it_cannot_be_kept() -> None:
     async with lab(limit=3) as it:
         notes: list[object] = []
-        store = with_keeper(it, notes)
+        store = with_snapshots(it, notes)
 
         async def break_it() -> CreatePost:
             store.broken = 1
@@ -386,7 +386,7 @@ async def test_an_answer_is_returned_even_if_it_cannot_be_kept() -> None:
 async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> None:
     async with lab(limit=3) as it:
         notes: list[object] = []
-        store = with_keeper(it, notes)
+        store = with_snapshots(it, notes)
         for number in range(3):
             await it.create(number)
         heir = Postiz(
