@@ -35,7 +35,8 @@ from postiz_async import _quota as quota
 from postiz_async._quota import Ledger, RateHeaders
 from postiz_async._resources.api import opened
 from postiz_async._resources.create_body import encode_create
-from postiz_async._scheduler.calls import CallOptions, SlotRequest
+from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._scheduler.calls import SlotRequest
 from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async._wire import WireRequest, WireResponse, format_date
 from postiz_async._wire.endpoints import Call, Endpoint, Replay
@@ -135,7 +136,7 @@ async def compare(url: str) -> dict[str, list[float]]:
                 create = postiz.posts.create
                 ways: dict[str, Callable[[], Awaitable[object]]] = {
                     BARE: post,
-                    FREE: partial(opened(postiz).scheduler.call, free, CallOptions()),
+                    FREE: partial(BoundScheduler(opened(postiz).scheduler).call, free),
                     UNCHECKED: partial(create, body, validate=False),
                     CHECKED: partial(create, body),
                 }
@@ -175,7 +176,7 @@ async def warm_overhead() -> float:
             api_key="key", base_url="http://127.0.0.1:9", politeness=None, transport=Canned()
         ) as postiz:
             free = Call(PLAIN_POST, body=encode_create(body), posts=1)
-            plain = partial(opened(postiz).scheduler.call, free, CallOptions())
+            plain = partial(BoundScheduler(opened(postiz).scheduler).call, free)
             create = partial(postiz.posts.create, body, validate=False)
             for _ in range(WARM):
                 await create()
