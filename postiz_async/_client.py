@@ -381,8 +381,7 @@ class Postiz(Api):
         """Write posts that are in Postiz into a campaign file, to be filled in and run.
 
         Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: each row
-        says `needs_media`, and `batch` refuses it until they are filled in. See `posts.iter` for
-        the arguments.
+        says `needs_media`, and `batch` refuses it until they are filled in.
 
         Args:
             path: JSON lines by its name, else CSV.

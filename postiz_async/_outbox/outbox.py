@@ -138,7 +138,7 @@ class Outbox:
             short_link: shorten links where the server has a shortener.
 
         Costs one of the hourly create requests, later. Sends nothing but a look at the channels
-        (see `posts.validate`), which is done without while Postiz cannot be reached, if all
+        (as for `posts.validate`), which is done without while Postiz cannot be reached, if all
         channels are given as `Integration`.
 
         Raises:
@@ -207,7 +207,7 @@ class Outbox:
         return await self._ticket(await self._entry(ticket_id))
 
     async def wait(self, ticket_id: str, *, timeout: float | None = None) -> Ticket:
-        """Wait until a hand-over is over; see `Ticket.is_over`.
+        """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
 
         Args:
             ticket_id: the ticket.

@@ -173,7 +173,7 @@ class PostCreation:
 
         What is not given is removed: media, thread parts, tags, settings and repetition. The
         list returns neither media nor thread parts, so nothing can fill in what you leave out,
-        and there is no partial edit (but see `update_settings`). Nothing is published by it.
+        and only `update_settings` edits a part of it. Nothing is published by it.
 
         Args:
             post_id: the post to replace.
@@ -285,7 +285,7 @@ class PostCreation:
             media: pixels and bytes of its media by path, as far as they are known.
 
         Returns:
-            Errors first, then warnings; see `postiz_async._validation.validate`.
+            Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
 
         Costs no quota. Raises what `postiz.integrations.list` raises.
         """

@@ -247,7 +247,7 @@ class Posts(PostCreation):
         return await self._bound.call(Call(LIST_MISSING, params={"id": post_id}))
 
     async def set_release_id(self, post_id: str, release_id: str) -> None:
-        """Tell Postiz which item on the network a post became; see `missing`.
+        """Tell Postiz which item on the network a post became, when it does not know.
 
         Args:
             post_id: the post's id.

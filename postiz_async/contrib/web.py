@@ -67,7 +67,7 @@ STORE_RETRY = 5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whose Postiz a request uses; see `PostizPool.client`. The key is kept as a `Secret`."""
+    """Whose Postiz a request uses: the arguments of `PostizPool.client`, the key as a `Secret`."""
 
     api_key: str | Secret
     organization: str | None = None
@@ -98,11 +98,11 @@ class RequestClient:
 
     @property
     def outbox(self) -> Outbox:
-        """Durable hand-over; see `Postiz.outbox`."""
+        """Durable hand-over: posts that are stored here and sent in the background."""
         return self.client.outbox
 
     async def quota(self) -> Quota:
-        """The quota of create requests; see `Postiz.quota`."""
+        """The quota of create requests as the client knows it. Sends nothing."""
         return await self.client.quota()
 
 

@@ -31,22 +31,14 @@ class Persistence:
         self.stores: list[SnapshotStore] = []
         self._turn = anyio.Lock()
 
-    def append(self, store: SnapshotStore) -> None:
-        """Write each state down there too."""
-        self.stores.append(store)
-
-    def remove(self, store: SnapshotStore) -> None:
-        """Write nothing more down there."""
-        self.stores.remove(store)
-
     @contextmanager
     def keeping_in(self, store: SnapshotStore) -> Generator[None]:
         """Write each state down there too, while the block runs."""
-        self.append(store)
+        self.stores.append(store)
         try:
             yield
         finally:
-            self.remove(store)
+            self.stores.remove(store)
 
     async def restore(self, handle: LedgerHandle, store: SnapshotStore) -> None:
         """Offer a handle the state that was kept; it takes it if it knows nothing better."""

@@ -156,7 +156,7 @@ async def process(
             path = folder / "campaign.journal"
             journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
             await stack.enter_async_context(journal)
-            opened(postiz).scheduler.persistence.append(journal)
+            opened(postiz).scheduler.persistence.stores.append(journal)
             await opened(postiz).scheduler.restore(journal)
         yield postiz, lambda: None
 

@@ -335,7 +335,7 @@ async def test_without_rate_headers_our_own_log_keeps_the_limit() -> None:
 
 def with_snapshots(it: Lab, notes: list[object], *, broken: int = 0) -> NotebookKeeper:
     store = NotebookKeeper(notes, broken=broken)
-    opened(it.postiz).scheduler.persistence.append(store)
+    opened(it.postiz).scheduler.persistence.stores.append(store)
 
     async def note() -> None:
         await asyncio.sleep(0)
@@ -396,7 +396,7 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
             transport=SandboxTransport(it.sandbox),
         )
         async with heir:
-            opened(heir).scheduler.persistence.append(store)
+            opened(heir).scheduler.persistence.stores.append(store)
             await opened(heir).scheduler.restore(store)
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
                 await heir.posts.create(it.body(9), max_wait=60)

@@ -65,7 +65,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
     while True:
         stop += 1
         async with lab(limit=6, store=SlowStore() if shared else None) as it:
-            opened(it.postiz).scheduler.persistence.append(NotebookKeeper([]))
+            opened(it.postiz).scheduler.persistence.stores.append(NotebookKeeper([]))
             if place == "later":
                 await it.create(0)
             was_cancelled = asyncio.create_task(run_to(it, stop, finish=finish))

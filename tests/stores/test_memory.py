@@ -429,7 +429,7 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
             store = NotebookKeeper([])
             open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
             await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
-            opened(postiz).scheduler.persistence.append(store)
+            opened(postiz).scheduler.persistence.stores.append(store)
             await opened(postiz).scheduler.restore(store)
             assert (await postiz.quota()).blocked
 
