@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     _Key = tuple[str, float]
     _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]
 
-__all__ = ["LocalLedger", "LocalLedgers", "ledgers_of_process"]
+__all__ = ["Guard", "LocalLedger", "LocalLedgers", "ledgers_of_process"]
 
 log = logging.getLogger("postiz_async.quota")
 
 
-class _Guard:
-    """The lock of all that is in this module.
+class Guard:
+    """The lock of all that this process keeps in memory.
 
     Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
     its slot is given back by the thread that holds the lock. What that changes is then overwritten,
@@ -78,7 +78,7 @@ class LocalLedgers:
     def handle(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
         """The ledger of this name; `fresh` is what is believed while nothing is known."""
         key = name, fresh.window
-        with _Guard.lock:
+        with Guard.lock:
             entry = self._known.get(key)
             if entry is None:
                 entry = self._known[key] = _Entry(key, fresh)
@@ -94,7 +94,7 @@ class LocalLedgers:
 
     def forget(self) -> None:
         """Let go of all that no client uses now, as a new process would."""
-        with _Guard.lock:
+        with Guard.lock:
             self._kept.clear()
 
     def forked(self) -> None:
@@ -133,21 +133,21 @@ class LocalLedger:
     def listen(self, changed: Callable[[], object]) -> bool:
         if self in self._entry.listeners:
             return False
-        with _Guard.lock:
+        with Guard.lock:
             self._entry.listeners[self] = asyncio.get_running_loop(), changed
         return True
 
     def unlisten(self) -> None:
-        with _Guard.lock:
+        with Guard.lock:
             self._entry.listeners.pop(self, None)
 
     async def refresh(self) -> None:
-        with _Guard.lock:
+        with Guard.lock:
             self._entry.ledger = quota.expire(self._entry.ledger, self.now())
 
     def restore(self, ledger: Ledger) -> None:
         entry = self._entry
-        with _Guard.lock:
+        with Guard.lock:
             if not entry.ledger.is_at_rest(self.now()):
                 return
             entry.ledger = ledger
@@ -163,7 +163,7 @@ class LocalLedger:
         urgent: bool = False,
     ) -> int | Wait:
         entry = self._entry
-        with _Guard.lock:
+        with Guard.lock:
             now = self._clock.monotonic()
             current = entry.ledger
             if current.flights:
@@ -181,7 +181,7 @@ class LocalLedger:
     async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         entry = self._entry
         try:
-            with _Guard.lock:
+            with Guard.lock:
                 now = self._clock.monotonic()
                 entry.ledger = event(entry.ledger, now)
                 entry.changed_at = self._clock.time()
@@ -240,7 +240,7 @@ def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
 
 def _after_fork() -> None:
     """In a child process: a thread that is only in the parent may have held the lock."""
-    _Guard.lock = threading.RLock()
+    Guard.lock = threading.RLock()
     for ledgers in _ledgers.values():
         ledgers.forked()
 

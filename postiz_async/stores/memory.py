@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from postiz_async.stores import Versioned
+from postiz_async.stores._local_ledger import Guard
 
 __all__ = ["MemoryStore"]
 
@@ -14,13 +13,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._states: dict[str, Versioned] = {}
-        self._lock = threading.Lock()  # clients may be in several threads
 
     async def read(self, name: str) -> Versioned:
         return self._states.get(name, Versioned(None, 0, None))
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        with self._lock:
+        with Guard.lock:  # clients may be in several threads
             state = self._states.get(name, Versioned(None, 0, None))
             if state.version != version:
                 return False, state
