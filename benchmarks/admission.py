@@ -220,13 +220,13 @@ def spread(times: list[float]) -> tuple[float, float, float]:
 
 def used_up(now: float) -> Ledger:
     """A window without a free slot."""
-    ledger, token = quota.reserve(Ledger(), now)
+    ledger, token = quota.acquired(Ledger(), now)
     return quota.answered(ledger, token, now, RateHeaders(30, 0, 3600.0))
 
 
 def wide_open(now: float) -> Ledger:
     """A window in which all may go that are measured."""
-    ledger, token = quota.reserve(Ledger(), now)
+    ledger, token = quota.acquired(Ledger(), now)
     return quota.answered(ledger, token, now, RateHeaders(10 * STEPS, 9 * STEPS, 3600.0))
 
 

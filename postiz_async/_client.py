@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
-from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger
+from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
 from postiz_async._resources.api import Api, OpenClient
 from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.bound import BoundScheduler
@@ -72,8 +72,8 @@ class Postiz(Api):
             store is away, nothing is spent (`StoreError`); an `outbox` keeps posts meanwhile.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
-        reserve: slots of each window that bulk work leaves to interactive calls until shortly
-            before the window closes; None for a tenth of the limit.
+        reserve: slots that bulk work leaves to interactive calls, until shortly before a window
+            closes; 0 for none, None for a tenth of the limit and what experience asks for.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
@@ -128,7 +128,7 @@ class Postiz(Api):
         self._clock = clock if clock is not None else SystemClock()
         self._queues = QueueFactory(
             name=self._quota_name,
-            fresh=Ledger(window=window, limit=BELIEVED_LIMIT, reserve=reserve),
+            fresh=Ledger(window=Window(length=window, limit=BELIEVED_LIMIT), reserve=reserve),
             clock=self._clock,
             store=quota if self._own_store is None else self._own_store,
             transport=transport,

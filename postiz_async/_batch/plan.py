@@ -22,7 +22,7 @@ from postiz_async import _quota as quota
 from postiz_async._batch.align import Span, arrange, bound, date_all, tightened
 from postiz_async._batch.packing import Limits, fewest, pack
 from postiz_async._batch.rows import Row
-from postiz_async._quota import Ledger
+from postiz_async._quota import Ledger, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -258,8 +258,8 @@ def forecast(
     return Forecast(
         requests=len(requests),
         posts=sum(len(request.rows) for request in requests),
-        limit=ledger.limit,
-        limit_known=ledger.limit_read,
+        limit=ledger.window.limit,
+        limit_known=ledger.window.limit_read,
         windows=len({round(moment) for moment in leaves}),
         finish=datetime.fromtimestamp(finish, UTC),
         late=late,
@@ -293,8 +293,8 @@ class Moment:
 
     def forecast(self, requests: Sequence[PlannedRequest], limit: int | None = None) -> Forecast:
         """What the requests cost, under the limit of the key or under an unused one."""
-        own = limit is None or limit == self.ledger.limit
-        ledger = self.ledger if own or limit is None else Ledger(limit=limit)
+        own = limit is None or limit == self.ledger.window.limit
+        ledger = self.ledger if own or limit is None else Ledger(window=Window(limit=limit))
         return forecast(requests, ledger, self.now, self.wall)
 
 

@@ -9,6 +9,8 @@ from cyclopts import App, Parameter
 
 from postiz_async._cli.options import Connection, Json, find_target, open_client
 from postiz_async._cli.output import Output, clock_time, moment
+from postiz_async._quota.explanation import explain as explained
+from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import describe_seconds
@@ -28,6 +30,9 @@ async def quota(
             help="Send one empty create: it is refused, costs one request, shows the headers.",
         ),
     ] = False,
+    explain: Annotated[
+        bool, Parameter(help="Say why bulk work waits, and what is held for whom.")
+    ] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -38,10 +43,13 @@ async def quota(
         if spend_one:
             await postiz.posts.probe()
         view = await postiz.quota()
+        scheduler = opened(postiz).scheduler
+        lines = explained(scheduler.ledger, scheduler.ledger_time()) if explain else []
     seen_at = view.as_of
     if json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
-        output.json({"quota": view, "seen_at": when, "key_from": target.source})
+        more = {"explanation": lines} if explain else {}
+        output.json({"quota": view, "seen_at": when, "key_from": target.source, **more})
         return 0
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
@@ -54,6 +62,8 @@ async def quota(
     age = describe_seconds(target.clock.time() - seen_at)
     output.say(f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}", "bold")
     output.say(f"last seen {age} ago ({moment(seen_at, None)}); key from {target.source}")
+    for line in lines:
+        output.say(line)
     return 0
 
 

@@ -221,9 +221,14 @@ def _quota_text(quota: Quota) -> str:
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    is_waiting = quota.remaining and quota.queued.bulk and not quota.in_flight
-    what = "held back" if is_waiting else "left"  # for other calls, until the window closes
+    what = "left"
+    if quota.queued.bulk and quota.bulk_in:
+        what = _HELD.get(quota.bulk_waits_for or "", what)
     return f"{quota.remaining or 0:,} of {quota.limit:,} {what}{window}"
+
+
+_HELD = {"reserved": "kept for interactive calls", "others": "left to other clients"}
+"""What becomes of slots that bulk work does not take yet."""
 
 
 async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:

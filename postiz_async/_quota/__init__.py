@@ -1,4 +1,4 @@
-"""The window ledger: how many creates may leave now, and if none, when. PURE.
+"""The ledger of the quota: how many creates may leave now, and if none, when. PURE.
 
 What the server does
     It counts the create-post requests of one organisation in a window of one hour that starts
@@ -11,11 +11,8 @@ What the server does
 What the server tells
     Each counted answer carries the limit, what remains of it, and the seconds (rounded up) to
     the end of the window. A refusal carries only the seconds to the end of the lock-out. Reads
-    carry nothing, so there is no free look.
-
-What it does not tell
-    When the window started, who else used it, and whether a request whose answer was lost was
-    counted.
+    carry nothing, so there is no free look. It does not tell when the window started, who else
+    used it, and whether a request whose answer was lost was counted.
 
 What follows
     The ledger mirrors the server's window from the headers and never infers what can be read.
@@ -23,6 +20,44 @@ What follows
     reads the counter. A call whose answer is lost counts as spent until a later reading must
     have included it. At ``remaining == 0`` nothing leaves until the window is over plus a
     margin: a call too many costs an hour, a second of waiting costs a second.
+
+A window of the server, beside others::
+
+    0 min                                                             60 min
+    |P##############................................R............####o|P####
+     |'-- burst ---''------------- held -----------'|            '-.-'|'- the next one
+     one call reads                         one call reads,    release one slot stays,
+     the counter                            90 s before     one by one where others are
+
+    To hold costs nothing in a window, for what is held is let go before it closes: 8 seconds
+    before the end beside others, so that they have had their time; 12 where interactive calls
+    come; 38 alone, where it is worth knowing what became of a call that was lost.
+
+Without a window to go by (a sliding log, or answers without headers)
+    Slots come back one by one, an hour after each call, so a slot that is held is lost. Bulk
+    holds nothing unless interactive calls or others were seen. Then it goes when the slots that
+    will have come back keep up with those who may come, at the very moment from which on they do.
+
+What bulk holds
+    *Reserved* for interactive calls is what ``reserve=`` says, in every mode, 0 as well; if it
+    says nothing, a tenth of a window and what experience asks for. *Left* to other clients is
+    what they are likely to use until the window ends, and at least as many as came at once
+    within two days. The rest of a job is not held up for them when it fits into what is free.
+
+What is learnt
+    - How often others come: hits between our readings, over the hours in which they would have
+      been seen; older windows count less. Beside others a call reads before the next reading
+      could be the call too many, for who does not read learns nothing and expects the worst.
+    - That many come at once: a window that was used before we looked, a jump between two
+      readings, a lock-out by others. It is forgotten if a lower limit explains the lock-out.
+    - That somebody bursts as we do, such as a process of ours that shares no store.
+    - How often interactive calls come, for six hours.
+    - That the server keeps a sliding log: our own calls outlive the window. One opening that
+      says otherwise is a server that was started anew, two are proof.
+
+The state has four parts, each a page with its own transitions: `Window` (limit, ends, what
+remains, lock-out), `Flights` (calls between reservation and outcome), `Neighbours` (all that is
+learnt of others and of interactive calls) and `Log` (our calls of the last hour).
 
 The laws of this package
     No clock, no I/O, no HTTP. Time is an argument, in seconds of a monotonic clock. The state
@@ -33,32 +68,23 @@ The laws of this package
 
 from __future__ import annotations
 
-from postiz_async._quota.decisions import decide, forecast, forecasts, free_slots, outlook
-from postiz_async._quota.state import (
-    BELIEVED_LIMIT,
-    MARGIN,
-    SETTLE,
-    SILENT,
-    WINDOW,
-    Flight,
-    Grant,
-    Ledger,
-    LoggedCall,
-    Outlook,
-    RateHeaders,
-    Wait,
-    WaitReason,
-)
+from postiz_async._quota.decisions import Grant, Wait, WaitReason, decide
+from postiz_async._quota.flights import SETTLE, SILENT, Flight, Flights
+from postiz_async._quota.forecasts import Outlook, forecast, forecasts, outlook
+from postiz_async._quota.log import Log, LoggedCall
+from postiz_async._quota.neighbours import Neighbours
+from postiz_async._quota.state import Ledger
 from postiz_async._quota.transitions import (
+    acquired,
     answered,
     expire,
     lost,
     refused,
     released,
-    reserve,
     set_back,
     unread,
 )
+from postiz_async._quota.window import BELIEVED_LIMIT, MARGIN, WINDOW, RateHeaders, Window
 
 __all__ = [
     "BELIEVED_LIMIT",
@@ -67,24 +93,27 @@ __all__ = [
     "SILENT",
     "WINDOW",
     "Flight",
+    "Flights",
     "Grant",
     "Ledger",
+    "Log",
     "LoggedCall",
+    "Neighbours",
     "Outlook",
     "RateHeaders",
     "Wait",
     "WaitReason",
+    "Window",
+    "acquired",
     "answered",
     "decide",
     "expire",
     "forecast",
     "forecasts",
-    "free_slots",
     "lost",
     "outlook",
     "refused",
     "released",
-    "reserve",
     "set_back",
     "unread",
 ]

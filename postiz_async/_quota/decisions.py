@@ -1,30 +1,83 @@
-"""May a call leave, and if not, when? Asks a ledger and changes nothing. PURE."""
+"""May a call leave, and if not, when? Asks a ledger and changes nothing. PURE.
+
+The first line that applies decides.
+
+=========================================  =====================================================
+locked out                                 wait for the end, interactive calls too
+nothing is known of the window that runs   one call alone reads the counter
+no slot is free                            wait for the next window, or a slot that comes back
+enough calls are in flight                 wait for an answer
+interactive                                go
+more is free than bulk holds               go
+by a window, shortly before its end        one reads what is left; then what was held goes, too
+else                                       wait for that, or for the moment at which less is held
+=========================================  =====================================================
+
+What bulk holds is *reserved* for interactive calls, or *left* to other clients.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from enum import Enum
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
-from postiz_async._quota.state import (
-    CONFIDENCE,
-    MARGIN,
-    MAX_RELEASE,
-    PRIOR,
-    PRIOR_HOURS,
-    RELEASE,
-    SETTLE,
-    Grant,
-    Ledger,
-    LoggedCall,
-    Outlook,
-    Wait,
-    WaitReason,
-)
+import msgspec
+
+from postiz_async._quota.flights import SETTLE
+from postiz_async._quota.poisson import Poisson
+from postiz_async._quota.window import MARGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-__all__ = ["decide", "forecast", "forecasts", "free_slots", "outlook"]
+    from postiz_async._quota.state import Ledger
+    from postiz_async._quota.window import Window
+
+__all__ = ["Grant", "Held", "Wait", "WaitReason", "decide", "held_of_window", "probe_from"]
+
+RELEASE, MAX_RELEASE = 8.0, 300.0
+"""Seconds before the end of a window at which held slots are let go: at least, and at most."""
+
+ASKED_RELEASE = 12.0
+"""The same at least where interactive calls come, and nobody else."""
+
+READER = 90.0
+"""Seconds before that in which one call reads what became of those before it."""
+
+IN_TIME = 0.9
+"""The share of a time that may not be missed after which one acts."""
+
+LOCK_OUT = 10.0
+"""A lock-out costs as much as so many windows."""
+
+
+class WaitReason(Enum):
+    """Why a call has to wait."""
+
+    BLOCKED = "the organisation is locked out"
+    WINDOW = "the window is used up"
+    RESERVED = "the rest of the window is reserved for interactive calls"
+    OTHERS = "the rest of the window is left to other clients that were seen"
+    PROBE = "the first call of the window has not been answered yet"
+    IN_FLIGHT = "enough calls are in flight"
+    PACED = "the rhythm spreads the calls over the window"
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """The call may leave now."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Ask again at `until` (monotonic seconds; infinity: after the next answer)."""
+
+    until: float
+    why: WaitReason
+
+
+GRANT = Grant()
 
 
 def decide(
@@ -39,64 +92,75 @@ def decide(
         backlog: bulk calls still to come, this one included; None if unknown. When they all
             fit into what is free, nothing is held back for callers who may never come.
     """
-    if now < ledger.blocked_until:
-        return Wait(ledger.blocked_until, WaitReason.BLOCKED)
-    if _must_read(ledger, now):
-        return _decide_probe(ledger, now)
-    if ledger.headerless or ledger.sliding:
-        return _decide_by_log(ledger, now, urgent=urgent, backlog=backlog)
-    free, rivals = ledger.free, ledger.rivals
-    spared = rivals if urgent else 2 * rivals
-    if free <= spared:
-        if ledger.flights and ledger.unclaimed > spared:
-            return Wait(
-                math.inf, WaitReason.IN_FLIGHT
-            )  # their answers tell whether there is one more
-        return Wait(ledger.ends_before + MARGIN, WaitReason.WINDOW)
-    most = max(1, free // (2 + 2 * rivals)) if rivals else ledger.cap
-    if len(ledger.flights) >= min(most, ledger.cap):
-        return Wait(math.inf, WaitReason.IN_FLIGHT)
-    return Grant() if urgent else _decide_bulk(ledger, now, free, backlog)
+    window = ledger.window
+    if now < window.blocked_until:
+        return Wait(window.blocked_until, WaitReason.BLOCKED)
+    if ledger.must_read(now):
+        return _probe(ledger, now)
+    if ledger.log.rules:
+        return _by_log(ledger, now, urgent=urgent, backlog=backlog)
+    return _by_window(ledger, now, urgent=urgent, backlog=backlog)
 
 
-def _must_read(ledger: Ledger, now: float) -> bool:
-    """Nothing is known of the window that runs at `now`, and an answer can tell."""
-    return not ledger.headerless and now >= ledger.ends_before + MARGIN
-
-
-def _decide_probe(ledger: Ledger, now: float) -> Grant | Wait:
-    """One call alone reads the counter."""
-    if ledger.flights:
+def _probe(ledger: Ledger, now: float) -> Grant | Wait:
+    """One call alone reads the counter, however long that takes."""
+    if ledger.flights.open:
         return Wait(math.inf, WaitReason.PROBE)
-    start = _probe_from(ledger, now)
-    return Wait(start, WaitReason.WINDOW) if start > now else Grant()
+    start = probe_from(ledger, now)
+    return Wait(start, WaitReason.WINDOW) if start > now else GRANT
 
 
-def _probe_from(ledger: Ledger, now: float) -> float:
+def probe_from(ledger: Ledger, now: float) -> float:
     """From when on a probe cannot be the call too many, as far as it depends on us.
 
     The end of a window that was read is enough. Calls sent since then without a reading (their
     answers were lost, or their process died) may have filled the next one.
     """
-    live = ledger.live(now)
-    if len(live) < ledger.limit:
+    window, log = ledger.window, ledger.log
+    live = log.live(now, window.length)
+    if len(live) < window.limit:
         return now
-    if not ledger.sliding and all(hit.sent <= ledger.ends_before for hit in live):
+    if not log.sliding and all(call.sent <= window.ends_before for call in live):
         return now
-    return sorted(_returns(ledger, live))[len(live) - ledger.limit]
+    return live[len(live) - window.limit].until + window.length + MARGIN
 
 
-def _decide_bulk(ledger: Ledger, now: float, free: int, backlog: int | None) -> Grant | Wait:
-    """Bulk leaves slots to others and to interactive calls, and stays clear of the edge."""
-    if ledger.pending and free <= 1 + len(ledger.unseen):
+# ------------------------------------------------------------------ by the window
+
+
+def _by_window(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) -> Grant | Wait:
+    """All slots come back at once, at the end of the window."""
+    window, flights = ledger.window, ledger.flights
+    free, rivals = ledger.free, ledger.neighbours.rivals
+    awaited = flights.awaited(now)
+    spared = rivals if urgent or not rivals else rivals + 1
+    if free <= spared:
+        if awaited and ledger.unclaimed > spared:  # answers tell whether there is one more
+            return _answer(ledger, now, WaitReason.IN_FLIGHT)
+        return Wait(window.reopens, WaitReason.WINDOW)
+    most = max(1, free // (2 + 2 * rivals)) if rivals else flights.cap
+    if awaited >= min(most, flights.cap):
+        return _answer(ledger, now, WaitReason.IN_FLIGHT)
+    if urgent:
+        return GRANT
+    if flights.pending and free <= 1 + len(flights.unseen):
         settled = _settled_at(ledger, now)
         if settled > now:
             return Wait(settled, WaitReason.IN_FLIGHT)
-    if now >= ledger.ends_after - MARGIN:
-        return Wait(ledger.ends_before + MARGIN, WaitReason.WINDOW)
-    if free > _kept(ledger, free, backlog):
-        return Grant()
-    return _decide_held(ledger, now, free)
+    if now >= window.ends_after - MARGIN:
+        return Wait(window.reopens, WaitReason.WINDOW)
+    fits = backlog is not None and backlog <= free + len(flights.unseen)
+    held = _held(ledger, now, fits=fits)
+    if free > held.reserved + held.left:
+        return GRANT
+    why = WaitReason.RESERVED if free > held.left else WaitReason.OTHERS
+    verdict = _drain(ledger, now, free, why, held)
+    forgets = ledger.neighbours.forgets_at(now)
+    return Wait(forgets, why) if isinstance(verdict, Wait) and forgets < verdict.until else verdict
+
+
+def _answer(ledger: Ledger, now: float, why: WaitReason) -> Wait:
+    return Wait(ledger.flights.answer_by(now), why)
 
 
 def _settled_at(ledger: Ledger, now: float) -> float:
@@ -105,199 +169,194 @@ def _settled_at(ledger: Ledger, now: float) -> float:
     Sent any earlier, they leave none to read with, and the slot of a call that was lost on its
     way to the server cannot be found again.
     """
-    if ledger.flights:
-        return math.inf
-    settled = max(ledger.unseen)
-    return settled if settled < ledger.ends_after - ledger.latency else now
+    flights = ledger.flights
+    if flights.awaited(now):
+        return flights.answer_by(now)
+    settled = max(flights.unseen, default=now)
+    return settled if settled < ledger.window.ends_after - flights.latency else now
 
 
-def _decide_held(ledger: Ledger, now: float, free: int) -> Grant | Wait:
-    """A bulk call asks for a slot that is held back: only shortly before the window closes."""
-    closing = ledger.ends_after - _release(ledger)
-    if now < closing:
-        return Wait(closing, WaitReason.RESERVED)
-    rate = _rate(ledger, _foreign(ledger))
-    if ledger.read_at < closing:
-        others = _quantile(rate * (now - ledger.read_at))
-        if not ledger.flights and free > max(others, _last_slot(ledger)):
-            return Grant()
-        return Wait(
-            math.inf if ledger.flights else ledger.ends_before + MARGIN, WaitReason.RESERVED
-        )
-    hurries = ledger.ends_after - now <= 1.5 * free * ledger.latency and not ledger.rivals
-    if ledger.flights and not hurries:
-        return Wait(
-            math.inf, WaitReason.RESERVED
-        )  # one by one while there is time: each reads exactly
-    others = _quantile(rate * (ledger.ends_before - ledger.read_at))
-    if free > max(others, _last_slot(ledger)):
-        return Grant()
-    return Wait(ledger.ends_before + MARGIN, WaitReason.RESERVED)
+class Held(NamedTuple):
+    """Slots of a window that bulk does not take before it closes.
 
-
-def _decide_by_log(
-    ledger: Ledger, now: float, *, urgent: bool, backlog: int | None
-) -> Grant | Wait:
-    """No window to go by: our own log says when slots come back, one by one."""
-    free = free_slots(ledger, now)
-    if free <= 0:
-        return Wait(_next_return(ledger, now), WaitReason.WINDOW)
-    if len(ledger.flights) >= ledger.cap:
-        return Wait(math.inf, WaitReason.IN_FLIGHT)
-    if urgent or free > _kept_by_log(ledger, free, backlog):
-        return Grant()
-    return Wait(_next_return(ledger, now), WaitReason.RESERVED)
-
-
-def _kept_by_log(ledger: Ledger, free: int, backlog: int | None) -> int:
-    """Slots that bulk leaves alone; no window closes here, so they are held all the time."""
-    if backlog is not None and backlog <= free:
-        return 0
-    return min(1 + min(3, ledger.steady), ledger.limit - 1)
-
-
-def free_slots(ledger: Ledger, now: float) -> int:
-    """Slots that a call could take at `now`, as far as is known; 0 or more.
-
-    Before the first answer this is the believed limit less what is in flight.
+    `reserved` for interactive calls, `left` to other clients who send so many a second, `others`;
+    of these the `last` one is not taken when the window closes either.
     """
-    if ledger.headerless:
-        own = ledger.limit - len(ledger.flights) - len(ledger.live(now))
-        if now < ledger.ends_before + MARGIN:
-            own = min(own, ledger.remaining - ledger.pending)
-        return max(0, own)
-    if _must_read(ledger, now):
-        return max(0, ledger.limit - len(ledger.flights))
-    if ledger.sliding:
-        back = sum(hit.sure for hit in ledger.log if not ledger.is_live(hit, now))
-        return max(0, min(ledger.limit, ledger.remaining + back) - ledger.pending)
-    return max(0, ledger.free)
+
+    reserved: int
+    left: int
+    last: int
+    others: float
 
 
-def outlook(ledger: Ledger, now: float) -> Outlook:
-    """How many calls can leave soon and when the next ones can, if nobody else uses the key."""
-    start = max(now, ledger.blocked_until)
-    if _must_read(ledger, now) or ledger.blocked_until > now:
-        start = max(start, _probe_from(ledger, now))
-        free = max(0, ledger.limit - len(ledger.flights))
-        return Outlook(start, free, free, start + ledger.window, by_window=True)
-    free = free_slots(ledger, now)
-    if ledger.headerless or ledger.sliding:
-        return Outlook(start, free, free, ledger.ends_before, by_window=False)
-    free = max(0, free - ledger.rivals)
-    likely = max(free, ledger.unclaimed - ledger.rivals) if ledger.flights else free
-    return Outlook(start, free, likely, ledger.ends_before, by_window=True)
+def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> Held:
+    """What bulk holds at `now`, with so many calls still to come; None: unknown."""
+    room = ledger.free + len(ledger.flights.unseen)
+    return _held(ledger, now, fits=backlog is not None and backlog <= room)
 
 
-def forecast(ledger: Ledger, now: float, ahead: int) -> float:
-    """When the call with `ahead` others before it can leave, in monotonic seconds."""
-    return forecasts(ledger, now, [ahead])[0]
+def _held(ledger: Ledger, now: float, *, fits: bool) -> Held:
+    """What bulk holds until the window closes.
 
-
-def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
-    """When calls can leave that have so many others before them, if nobody else uses the key.
-
-    Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
-    are taken as used within their window.
-
-    Args:
-        ledger: the quota as it is known.
-        now: monotonic seconds.
-        ahead: how many others are before each call, ascending.
+    To hold much costs little, for what is held is let go before the window closes: until others
+    were looked out for long enough they are taken to be there, and who came in numbers once may
+    come again. When all that is still to come fits, only what others are likely to use is left.
     """
-    seen = outlook(ledger, now)
-    length, ends = ledger.window + MARGIN, seen.ends
-    returns: list[float] = []
-    if ahead and ahead[-1] >= seen.likely and not seen.by_window:
-        live = [hit for hit in ledger.live(now) if hit.sure or ledger.headerless]
-        returns = sorted(_returns(ledger, live))[: ledger.limit]
-        ends = max(now, ends)
-    moments: list[float] = []
-    for others in ahead:
-        beyond = others - seen.likely
-        if others < seen.free:
-            moment = seen.start
-        elif beyond < 0:
-            moment = min(seen.ends, now + ledger.latency)
-        elif returns:
-            rounds, place = divmod(beyond, len(returns))
-            moment = max(seen.start, returns[place] + rounds * length)
-        else:
-            moment = ends + MARGIN + beyond // ledger.limit * length
-        moments.append(moment)
-    return moments
+    window, hits, hours = ledger.window, ledger.neighbours, _hours(ledger)
+    last = 1 if hits.are_there or (now < hits.heir_until and not fits) else 0
+    others, likely = hits.rate(hours), _likely(window.limit)
+    rest = window.ends_before - window.read_at
+    left = max(likely.quantile(others * rest), last) if others else last
+    if fits:
+        return Held(0, left, last, others)
+    left = max(left, hits.surge_at(now))
+    if ledger.reserve is not None:
+        return Held(ledger.reserve, left, last, others)
+    rate = hits.rate(hours, prior=True) + hits.asked_rate(ledger.flights.answered_at)
+    most = ledger.least_reserve + likely.quantile(rate * rest)
+    most = max(most, hits.asked_surge(now, window.limit))
+    return Held(max(0, most - left), left, last, others)
 
 
-def _kept(ledger: Ledger, free: int, backlog: int | None) -> int:
-    """Slots that bulk leaves alone before the window closes.
-
-    Until others were looked out for long enough, they are taken to be there, and interactive
-    calls are taken to go on coming. To hold too much costs nothing, for what is held is let go
-    before the window closes.
-    """
-    rest = ledger.ends_before - ledger.read_at
-    others = max(_quantile(_rate(ledger, _foreign(ledger)) * rest), _last_slot(ledger))
-    if backlog is not None and backlog <= free + len(ledger.unseen):
-        return others
-    if ledger.reserve is None:
-        likely = PRIOR + _foreign(ledger) + ledger.past_urgent + ledger.urgent
-        others = _quantile(_rate(ledger, likely) * rest)
-    return ledger.held + others
+def _hours(ledger: Ledger) -> float:
+    """Of this window, in which others could be seen; a sliding log shows those of the last hour."""
+    window = ledger.window
+    if ledger.log.sliding:
+        return window.length / 3600.0
+    return max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
 
 
-def _last_slot(ledger: Ledger) -> int:
-    """Beside other clients the very last slot is never taken: the edge costs an hour."""
-    return 1 if ledger.has_company else 0
+@lru_cache(maxsize=64)
+def _likely(limit: int) -> Poisson:
+    """What is not exceeded, so surely that one slot more is not worth the lock-out."""
+    return Poisson(1.0 - 1.0 / (LOCK_OUT * limit))
 
 
-def _release(ledger: Ledger) -> float:
+def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -> Grant | Wait:
+    """Held slots are let go shortly before the window closes, when the counter was read again."""
+    window, flights = ledger.window, ledger.flights
+    likely = _likely(window.limit)
+    closing = window.ends_after - _release(ledger, now, held)
+    reader = closing - READER
+    if held.others and free > held.last + 1:  # else it would take what is left to others
+        # later others may have taken so much that the next reading is the call too many: who
+        # waits for that reads nothing, learns nothing, and goes on to expect the worst
+        readable = likely.bearable(free - 1) / held.others
+        reader = min(reader, window.read_at + IN_TIME * readable)
+    for moment in (reader, closing):
+        if now < moment:
+            return Wait(moment, why)
+        if window.read_at < moment:
+            if flights.awaited(now):
+                return _answer(ledger, now, why)
+            if free > max(likely.quantile(held.others * (now - window.read_at)), held.last):
+                return GRANT
+    hurries = window.ends_after - 1.5 * free * flights.latency
+    if ledger.neighbours.rivals:
+        hurries = math.inf
+    if flights.awaited(now) and now < hurries:  # one by one while there is time: each reads exactly
+        return Wait(min(flights.answer_by(now), hurries), why)
+    rest = window.ends_before - window.read_at
+    if free > max(likely.quantile(held.others * rest), held.last):
+        return GRANT
+    return Wait(window.reopens, why)
+
+
+def _release(ledger: Ledger, now: float, held: Held) -> float:
     """Seconds before the end of the window at which held slots are let go.
 
-    Alone, early enough to find out what became of a call that is lost then. Others may come in
-    between, so beside them it is as late as the latency allows.
+    Others may come in between, so beside them it is as late as the latency allows. Alone it is
+    early enough to find out what became of a call that is lost then.
     """
-    needed = 2.0 + 1.5 * (ledger.remaining + 1) * ledger.latency
-    least = RELEASE if _last_slot(ledger) else SETTLE + RELEASE
+    least = SETTLE + RELEASE
+    if held.last:
+        least = RELEASE
+    elif ledger.neighbours.asked_surge(now, ledger.window.limit):
+        least = ASKED_RELEASE
+    needed = 2.0 + 1.5 * (ledger.window.remaining + 1) * ledger.flights.latency
     return min(MAX_RELEASE, max(least, needed))
 
 
-def _foreign(ledger: Ledger) -> float:
-    """Hits of other clients that are worth remembering."""
-    return ledger.past_foreign + ledger.steady
+# ------------------------------------------------------------------ by the log
 
 
-def _rate(ledger: Ledger, seen: float) -> float:
-    """Hits a second to count on when so many were seen; 0 while none was ever."""
-    if seen <= 0:
-        return 0.0
-    observed = max(0.0, ledger.read_at - (ledger.ends_before - ledger.window))
-    hours = ledger.past_hours + observed / 3600.0 + PRIOR_HOURS
-    return (seen + math.sqrt(seen)) / hours / 3600.0
+def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) -> Grant | Wait:
+    """Slots come back one by one; what is held is lost, so only what experience asks for is."""
+    window, free = ledger.window, ledger.free_slots(now)
+    moments = ledger.log.returns(now, window.length)
+    first = next(moments, math.inf)
+    reopens = math.inf if window.is_over(now) else window.reopens
+    returns = min(first, reopens)
+    if free <= 0:
+        return Wait(returns, WaitReason.WINDOW)
+    if ledger.flights.awaited(now) >= ledger.flights.cap:
+        return _answer(ledger, now, WaitReason.IN_FLIGHT)
+    if urgent or (ledger.log.headerless and free >= window.limit):
+        return GRANT  # the first, like a probe: no reading would ever tell that others are gone
+    others, asked = ledger.neighbours.rate(_hours(ledger)), 0.0
+    is_clear = free > _likely(window.limit).quantile(others * _unread(window, now))
+    if is_clear and backlog is not None and backlog <= free:
+        return GRANT
+    reserved = min(ledger.reserve or 0, window.limit - 1)
+    if ledger.reserve is None:
+        asked = ledger.neighbours.asked_rate(ledger.flights.answered_at)
+    moments = chain((first,), moments)
+    enough = _enough_at(window, now, free - reserved, others + asked, moments)
+    if is_clear and enough <= now:
+        return GRANT
+    until = max(enough, now if is_clear else _clear_at(ledger, now, free, others))
+    if backlog is not None and backlog > free:
+        until = min(until, _clear_at(ledger, now, free, others, least=backlog))
+    until = min(until, reopens)
+    is_reserved = is_clear and (reserved > 0 or asked > others)
+    why = WaitReason.RESERVED if is_reserved else WaitReason.OTHERS
+    return Wait(until if until < math.inf else returns, why)
 
 
-def _quantile(mean: float) -> int:
-    """Least k with P(Poisson(mean) <= k) >= CONFIDENCE."""
-    if mean <= 0:
-        return 0
-    mean = min(mean, 500.0)
-    term = total = math.exp(-mean)
-    k = 0
-    while total < CONFIDENCE:
-        k += 1
-        term *= mean / k
-        total += term
-    return k
+def _unread(window: Window, now: float) -> float:
+    """Seconds of which no reading tells, and whose calls still occupy slots."""
+    return min(now - window.read_at, window.length)
 
 
-def _returns(ledger: Ledger, hits: list[LoggedCall]) -> list[float]:
-    """When the slots of `hits` have surely come back."""
-    return [hit.until + ledger.window + MARGIN for hit in hits]
+def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1) -> float:
+    """When slots come back, the first time that leaves more than others may have taken.
+
+    Args:
+        ledger: the state.
+        now: monotonic seconds.
+        free: slots that are free now.
+        rate: calls of others a second.
+        least: slots that are to be free then.
+    """
+    window, likely = ledger.window, _likely(ledger.window.limit)
+    for slots, moment in enumerate(ledger.log.returns(now, window.length), start=free + 1):
+        if slots >= least and slots > likely.quantile(rate * _unread(window, moment)):
+            return moment
+    return math.inf
 
 
-def _next_return(ledger: Ledger, now: float) -> float:
-    """When the next slot comes back, or the counter may be read again; infinity: an answer."""
-    live = [hit for hit in ledger.live(now) if hit.sure or ledger.headerless]
-    moments = _returns(ledger, live)
-    if ledger.ends_before + MARGIN > now:
-        moments.append(ledger.ends_before + MARGIN)
-    return min(moments, default=math.inf)
+def _enough_at(
+    window: Window, now: float, free: int, rate: float, moments: Iterable[float]
+) -> float:
+    """From when on the slots that come back keep up with calls at this rate, if one goes then.
+
+    Before slot number j + 1 comes back, free - 1 + j calls may come, and are likely to be all. That
+    holds from the moment on at which the time until then is short enough. The slot of the call
+    that goes comes back last, after a whole window; infinity: those before it do not last so long.
+
+    Args:
+        window: of the server.
+        now: monotonic seconds.
+        free: slots that are free, less those that are reserved whatever comes.
+        rate: calls a second that are to find a slot.
+        moments: when slots come back, in this order.
+    """
+    length, likely, enough = window.length, _likely(window.limit), now
+    for slots, moment in enumerate(chain(moments, (math.inf,)), start=free - 1):
+        seconds = 0.0
+        if slots >= 0:
+            seconds = likely.bearable(slots) / rate if rate else math.inf
+        if seconds >= length:
+            break
+        enough = max(enough, moment - seconds)
+    return enough

@@ -11,12 +11,13 @@ an answer tells the truth. `lineage` tells it from the one that was lost.
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Flight, Ledger
+from postiz_async._quota import Flight, Flights, Ledger, older_states
 from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
 from postiz_async.errors import StoreError
 
@@ -30,7 +31,9 @@ __all__ = [
     "written_again",
 ]
 
-SCHEMA = 3
+T = TypeVar("T")
+
+SCHEMA = 4
 
 SAME_CLOCK = 5.0
 """Seconds by which two looks at one monotonic clock may differ against the wall clock."""
@@ -50,6 +53,17 @@ class SharedState(msgspec.Struct, frozen=True, kw_only=True):
     wall: float = 0.0
 
 
+class _Unread(msgspec.Struct):
+    """A state whose ledger is of another form."""
+
+    ledger: msgspec.Raw
+    lineage: int
+    writer: str = ""
+    boot: str = ""
+    monotonic: float = 0.0
+    wall: float = 0.0
+
+
 class _Version(msgspec.Struct):
     """What a state of any version says of itself."""
 
@@ -58,6 +72,7 @@ class _Version(msgspec.Struct):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SharedState)
+_unread = msgspec.msgpack.Decoder(_Unread)
 _versions = msgspec.msgpack.Decoder(_Version)
 
 
@@ -77,6 +92,8 @@ def decode(name: str, value: bytes) -> SharedState:
     """
     try:
         schema = _versions.decode(value).schema
+        if schema == older_states.SCHEMA_3:
+            return _upgraded(value)
         if schema != SCHEMA:
             raise StoreError(
                 f"The quota's entry {name} was written by another version of this library (schema "
@@ -90,12 +107,30 @@ def decode(name: str, value: bytes) -> SharedState:
         ) from None
 
 
+def _upgraded(value: bytes) -> SharedState:
+    """A state of schema 3; who writes next writes it anew."""
+    old = _unread.decode(value)
+    return SharedState(
+        ledger=older_states.decode_ledger(bytes(old.ledger)),
+        lineage=old.lineage,
+        writer=old.writer,
+        boot=old.boot,
+        monotonic=old.monotonic,
+        wall=old.wall,
+    )
+
+
 # ------------------------------------------------------------------ lost states, other clocks
 
 
 def written_again(seen: SharedState, lineage: int) -> SharedState:
     """A state that vanished, from what was seen of it last. The next call goes alone and reads."""
-    ledger = replace(seen.ledger, cap=1, tokens=lineage, accounted=False)
+    ledger = seen.ledger
+    ledger = replace(
+        ledger,
+        flights=replace(ledger.flights, cap=1, tokens=lineage),
+        neighbours=replace(ledger.neighbours, accounted=False),
+    )
     return replace(seen, ledger=ledger, lineage=lineage)
 
 
@@ -108,30 +143,43 @@ def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedSta
         mine: tokens of our calls in flight, which nobody else can know.
     """
     ours, theirs = seen.ledger, found.ledger
-    newer = theirs if theirs.read_at >= ours.read_at else ours
+    newer = theirs if theirs.window.read_at >= ours.window.read_at else ours
+    calls = _either(ours.log.calls, theirs.log.calls)
+    blocked = max(ours.window.blocked_until, theirs.window.blocked_until)
     ledger = replace(
         newer,
-        accounted=False,
-        cap=1,
-        tokens=theirs.tokens,
-        flights=_flights(ours, theirs, mine),
-        unseen=tuple((Counter(ours.unseen) | Counter(theirs.unseen)).elements()),
-        log=tuple((Counter(ours.log) | Counter(theirs.log)).elements()),
-        blocked_until=max(ours.blocked_until, theirs.blocked_until),
+        window=replace(newer.window, blocked_until=blocked),
+        flights=replace(
+            newer.flights,
+            cap=1,
+            tokens=theirs.flights.tokens,
+            open=_open(ours.flights, theirs.flights, mine),
+            unseen=_either(ours.flights.unseen, theirs.flights.unseen),
+        ),
+        neighbours=replace(newer.neighbours, accounted=False),
+        log=replace(newer.log, calls=tuple(sorted(calls, key=lambda call: call.until))),
     )
     return replace(found, ledger=ledger)
 
 
-def _flights(ours: Ledger, theirs: Ledger, mine: set[int]) -> tuple[Flight, ...]:
-    known = {flight.token for flight in theirs.flights}
-    added = [f for f in ours.flights if f.token in mine and f.token not in known]
-    return tuple(replace(flight, alone=False) for flight in (*theirs.flights, *added))
+def _open(ours: Flights, theirs: Flights, mine: set[int]) -> tuple[Flight, ...]:
+    known = {flight.token for flight in theirs.open}
+    added = [f for f in ours.open if f.token in mine and f.token not in known]
+    together = sorted((*theirs.open, *added), key=lambda flight: flight.sent)
+    return tuple(replace(flight, alone=False) for flight in together)
+
+
+def _either(ours: tuple[T, ...], theirs: tuple[T, ...]) -> tuple[T, ...]:
+    """What is in one of two tuples, as often as in the one that has more of it."""
+    return tuple((Counter(ours) | Counter(theirs)).elements())
 
 
 def not_ahead(state: SharedState, now: float) -> SharedState:
     """A state by the clock of its store, which shows `now` and may have been set back since."""
     ledger = state.ledger
-    latest = max([ledger.read_at, *(flight.sent for flight in ledger.flights)])
+    window, flights = ledger.window, ledger.flights
+    sent = (*(flight.sent for flight in flights.open), *(call.sent for call in ledger.log.calls))
+    latest = max(window.read_at, flights.answered_at, *sent)
     if latest <= now + SAME_CLOCK:
         return state
     return replace(state, ledger=quota.set_back(ledger, now))
@@ -153,4 +201,5 @@ def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> Sha
     ledger = state.ledger
     kept = take_snapshot(ledger, state.monotonic, state.wall)
     restored = restore_snapshot(kept, now, wall, reserve_slots=ledger.reserve)
-    return replace(state, ledger=replace(restored, tokens=ledger.tokens))
+    flights = replace(restored.flights, tokens=ledger.flights.tokens)
+    return replace(state, ledger=replace(restored, flights=flights))

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+import math
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._quota import MARGIN, SETTLE, SILENT, WINDOW, Ledger, LoggedCall
+from postiz_async._quota import (
+    SETTLE,
+    SILENT,
+    WINDOW,
+    Flights,
+    Ledger,
+    Log,
+    LoggedCall,
+    Neighbours,
+    Window,
+)
+from postiz_async._quota.neighbours import MOST_RIVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Snapshot", "restore_snapshot", "take_snapshot"]
 
 RESTART_MARGIN = 30.0
 """Seconds added to a kept window end, because the wall clock may have been set meanwhile."""
 
+SLACK = 600.0
+"""Seconds by which an end may be further ahead than a window: restarts in a row moved it."""
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+MOST_SLOTS, LONGEST = 1_000_000, 24 * 3600
+"""A limit, a count or a window (seconds) above it is nonsense."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A ledger on disk, in wall time (seconds since the epoch), so that a restart is not a probe.
 
-    `unseen` has an entry for each call that `remaining` may not include, those in flight among
-    them: a killed process's calls count as spent.
+    `pending` has an entry for each call that `remaining` may not include, those in flight among
+    them: a killed process's calls count as spent. `gaps` is the log of our calls, where one is
+    needed. Both are whole seconds from each to the next: `pending` from `as_of` on, `gaps` back.
     """
 
     as_of: float
@@ -26,39 +51,91 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     window: float = WINDOW
     window_end: float | None = None
     remaining: int = 0
-    unseen: tuple[float, ...] = ()
+    pending: tuple[int, ...] = ()
     blocked_until: float | None = None
     past_foreign: float = 0.0
-    past_urgent: float = 0.0
     past_hours: float = 0.0
+    past_rivals: int = 0
+    asked: float = 0.0
+    asked_since: float | None = None
+    asked_at: float | None = None
+    surge: int = 0
+    surge_until: float | None = None
+    heir_until: float | None = None
     sliding: bool = False
+    doubted: bool = False
     headerless: bool = False
+    gaps: tuple[int, ...] = ()
+
+    past_urgent: float = 0.0
+    unseen: tuple[float, ...] = ()
     log: tuple[LoggedCall, ...] = ()
+    """Older forms kept these in the place of `asked`, `pending` and `gaps`."""
+
+
+# ------------------------------------------------------------------ written down
 
 
 def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
     """The ledger as a value that can be written down. Its calls in flight count as spent."""
     shift = wall - now
     until = now + SETTLE
-    flying = tuple(LoggedCall(flight.sent, until, sure=False) for flight in ledger.flights)
-    unseen = (*ledger.unseen, *(until for _ in flying))
-    known = now < ledger.ends_before + MARGIN
+    window, hits, log = ledger.window, ledger.neighbours, ledger.log
+
+    def ahead(moment: float) -> float | None:
+        return math.ceil(moment + shift) if moment > now else None
+
+    def past(moment: float) -> float | None:
+        return math.floor(moment + shift) if moment > -math.inf else None
+
     return Snapshot(
         as_of=wall,
-        limit=ledger.limit,
-        limit_read=ledger.limit_read,
-        window=ledger.window,
-        window_end=ledger.ends_before + shift if known else None,
-        remaining=ledger.remaining,
-        unseen=tuple(moment + shift for moment in unseen),
-        blocked_until=ledger.blocked_until + shift if ledger.blocked_until > now else None,
-        past_foreign=ledger.past_foreign,
-        past_urgent=ledger.past_urgent,
-        past_hours=ledger.past_hours,
-        sliding=ledger.sliding,
-        headerless=ledger.headerless,
-        log=tuple(_moved(hit, shift) for hit in (*ledger.log, *flying)),
+        limit=window.limit,
+        limit_read=window.limit_read,
+        window=window.length,
+        window_end=None if window.is_over(now) else window.ends_before + shift,
+        remaining=window.remaining,
+        pending=_pending(ledger, now, until),
+        blocked_until=ahead(window.blocked_until),
+        past_foreign=round(hits.past_foreign, 3),
+        past_hours=round(hits.past_hours, 3),
+        past_rivals=hits.past_rivals,
+        asked=round(hits.asked, 3),
+        asked_since=past(hits.asked_since),
+        asked_at=past(hits.asked_at),
+        surge=hits.surge_at(now),
+        surge_until=ahead(hits.surge_until),
+        heir_until=ahead(hits.heir_until),
+        sliding=log.sliding,
+        doubted=log.doubted,
+        headerless=log.headerless,
+        gaps=_gaps(ledger, now, until),
     )
+
+
+def _pending(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
+    """The calls that a reading may not include yet; who reads a new window has seen the rest."""
+    moments = (*ledger.flights.unseen, *(until for _ in ledger.flights.open))
+    seconds = sorted(max(0, math.ceil(moment - now)) for moment in moments)
+    if ledger.window.is_over(now):
+        seconds = [each for each in seconds if each > 0]
+    return _steps(seconds)
+
+
+def _gaps(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
+    """The log, as far as the next process needs it: of a fixed window, what came after its end."""
+    window, log = ledger.window, ledger.log
+    since = -math.inf if log.rules or not window.is_known else window.ends_before
+    counted = [call.until for call in log.live(now, window.length) if call.sent > since]
+    flying = [until for flight in ledger.flights.open if flight.sent > since]
+    return _steps(sorted(math.floor(now - moment) for moment in (*counted, *flying)))
+
+
+def _steps(seconds: list[int]) -> tuple[int, ...]:
+    return tuple(later - sooner for sooner, later in pairwise((0, *seconds)))
+
+
+# ------------------------------------------------------------------ taken up again
 
 
 def restore_snapshot(
@@ -66,46 +143,87 @@ def restore_snapshot(
 ) -> Ledger:
     """A ledger from what an earlier process wrote down.
 
-    A window end or lock-out further ahead than one window is nonsense and taken as unknown.
-    The wall clock may have been set meanwhile, so each moment is moved to the careful side; a
-    clock that was set back to before the keeping is taken to stand there. No logged call is
-    sure any more: that its slot came back, the next reading tells.
+    A window end or lock-out further ahead than one window is nonsense and taken as unknown, as is
+    what is no number. The wall clock may have been set meanwhile, so each moment is moved to the
+    careful side; a clock that was set back to before the keeping is taken to stand there. No
+    logged call is sure any more: that its slot came back, the next reading tells.
     """
-    wall = max(wall, kept.as_of)
+    as_of = kept.as_of if math.isfinite(kept.as_of) else wall
+    wall = max(wall, as_of)
+    length = kept.window if 0 < kept.window <= LONGEST else WINDOW
     early, late = now - wall, now - wall + RESTART_MARGIN
-    latest = wall + kept.window + 2 * RESTART_MARGIN
-    limit = max(1, kept.limit)
-    ledger = Ledger(
-        window=kept.window,
-        limit=limit,
-        limit_read=kept.limit_read,
-        reserve=reserve_slots,
-        unseen=tuple(min(moment, wall + SILENT) + late for moment in kept.unseen),
-        past_foreign=max(0.0, kept.past_foreign),
-        past_urgent=max(0.0, kept.past_urgent),
-        past_hours=max(0.0, kept.past_hours),
-        sliding=kept.sliding,
-        headerless=kept.headerless,
-        log=tuple(
-            LoggedCall(min(hit.sent, wall) + early, min(hit.until, wall) + late, sure=False)
-            for hit in kept.log
+    furthest, nonsense = wall + length, wall + length + SLACK
+    limit = min(max(1, kept.limit), MOST_SLOTS)
+    pending = kept.unseen or _moments(as_of, kept.pending)
+    unseen = tuple(
+        min(moment, wall + SILENT) + (late if moment > as_of else early)
+        for moment in _newest(pending, limit)
+    )
+    window = Window(length=length, limit=limit, limit_read=kept.limit_read)
+    hits = _neighbours(kept, as_of, early)
+    if kept.blocked_until is not None and wall - RESTART_MARGIN < kept.blocked_until < nonsense:
+        window = replace(window, blocked_until=min(kept.blocked_until, furthest) + late)
+    if kept.window_end is not None and wall - RESTART_MARGIN < kept.window_end < nonsense:
+        end = min(kept.window_end, furthest)
+        remaining = min(max(0, kept.remaining), limit)
+        window = replace(
+            window,
+            ends_after=end + early - RESTART_MARGIN,
+            ends_before=end + late,
+            from_snapshot=True,
+            remaining=remaining,
+            read_at=as_of + early,
+        )
+        hits = replace(hits, own=limit - remaining + len(unseen))
+    logged = [call.until for call in kept.log] or _moments(as_of, (-gap for gap in kept.gaps))
+    calls = (
+        LoggedCall(min(moment, wall) + early, min(moment, wall) + late, sure=False)
+        for moment in _newest(logged, limit)
+    )
+    return Ledger(
+        window=window,
+        flights=Flights(unseen=unseen),
+        neighbours=hits.set_back(now),
+        log=Log(
+            sliding=kept.sliding,
+            doubted=kept.doubted,
+            headerless=kept.headerless,
+            calls=tuple(calls),
         ),
-    )
-    if kept.blocked_until is not None and wall < kept.blocked_until + RESTART_MARGIN < latest:
-        ledger = replace(ledger, blocked_until=kept.blocked_until + late)
-    if kept.window_end is None or not wall < kept.window_end + RESTART_MARGIN < latest:
-        return ledger
-    remaining = min(max(0, kept.remaining), limit)
-    return replace(
-        ledger,
-        ends_after=kept.window_end + early - RESTART_MARGIN,
-        ends_before=kept.window_end + late,
-        from_snapshot=True,
-        remaining=remaining,
-        own=limit - remaining + len(kept.unseen),
-        read_at=kept.as_of + early,
+        reserve=reserve_slots,
     )
 
 
-def _moved(hit: LoggedCall, shift: float) -> LoggedCall:
-    return LoggedCall(hit.sent + shift, hit.until + shift, hit.sure)
+def _moments(as_of: float, steps: Iterable[int]) -> Iterator[float]:
+    return (as_of + max(-LONGEST, min(LONGEST, seconds)) for seconds in accumulate(steps))
+
+
+def _newest(moments: Iterable[float], most: int) -> list[float]:
+    """The last of these moments, no more than can matter, in their order."""
+    return sorted(moment for moment in moments if math.isfinite(moment))[-most:]
+
+
+def _neighbours(kept: Snapshot, as_of: float, early: float) -> Neighbours:
+    """What an earlier process had learnt of others, and of interactive calls."""
+
+    def then(moment: float | None, default: float) -> float:
+        known = moment is not None and math.isfinite(moment)
+        return (moment if moment is not None and known else default) + early
+
+    hours = _count(kept.past_hours)
+    asked_at = then(kept.asked_at, as_of if kept.past_urgent > 0 else -math.inf)
+    return Neighbours(
+        past_foreign=_count(kept.past_foreign),
+        past_hours=hours,
+        past_rivals=min(max(0, kept.past_rivals), MOST_RIVALS),
+        asked=_count(kept.asked or kept.past_urgent),
+        asked_since=min(asked_at, then(kept.asked_since, as_of - hours * 3600.0)),
+        asked_at=asked_at,
+        surge=min(max(0, kept.surge), MOST_SLOTS),
+        surge_until=then(kept.surge_until, -math.inf),
+        heir_until=then(kept.heir_until, -math.inf),
+    )
+
+
+def _count(value: float) -> float:
+    return min(max(0.0, value), float(MOST_SLOTS)) if math.isfinite(value) else 0.0

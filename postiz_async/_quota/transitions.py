@@ -1,29 +1,26 @@
-"""What becomes of a ledger: each event is a function from state to state. PURE."""
+"""What becomes of a ledger: each event is a function from state to state. PURE.
+
+The parts change by themselves; here is what an event means for them together.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async._quota.state import (
-    BURST_PAUSE,
-    LOCK_GUESS,
-    LOCK_GUESS_MAX,
-    MARGIN,
-    MEMORY,
-    SETTLE,
-    SILENT,
-    Flight,
-    Ledger,
-    LoggedCall,
-    RateHeaders,
-)
+from postiz_async._quota.flights import BURST_PAUSE, SETTLE, SILENT, Flight
+from postiz_async._quota.log import LoggedCall
+from postiz_async._quota.window import MARGIN, Place, RateHeaders
 
-__all__ = ["answered", "expire", "lost", "refused", "released", "reserve", "set_back", "unread"]
+if TYPE_CHECKING:
+    from postiz_async._quota.state import Ledger
+
+__all__ = ["acquired", "answered", "expire", "lost", "refused", "released", "set_back", "unread"]
 
 
-def reserve(
+def acquired(
     ledger: Ledger, now: float, *, expires: float = math.inf, urgent: bool = False
 ) -> tuple[Ledger, int]:
     """Take a slot for a call that is about to be sent.
@@ -37,15 +34,10 @@ def reserve(
     Returns:
         The new state and a token.
     """
-    token = ledger.tokens
-    others = tuple(
-        replace(flight, alone=False) if flight.alone else flight for flight in ledger.flights
-    )
-    fresh = Flight(token, now, alone=not others, expires=expires)
-    cap = 1 if now - ledger.answered_at > BURST_PAUSE and not others else ledger.cap
-    asked = ledger.urgent + urgent
-    ledger = replace(ledger, flights=(*others, fresh), tokens=token + 1, cap=cap, urgent=asked)
-    return ledger, token
+    flights, neighbours = ledger.flights.reserved(now, expires), ledger.neighbours
+    if urgent:
+        neighbours = neighbours.with_asked(now)
+    return replace(ledger, flights=flights, neighbours=neighbours), ledger.flights.tokens
 
 
 def released(ledger: Ledger, token: int) -> Ledger:
@@ -55,88 +47,62 @@ def released(ledger: Ledger, token: int) -> Ledger:
 
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
-    ledger, flight = _ended(ledger, token)
-    if flight.sent > now:
-        ledger, flight = set_back(ledger, now), replace(flight, sent=now)
-    hit = LoggedCall(flight.sent, now)
-    reset = min(reading.reset, ledger.window)  # a window that is longer than a window is none
-    lo, hi = flight.sent + reset - 1.0, now + reset
-    if not ledger.from_snapshot and hi < ledger.ends_after - ledger.window / 2:
-        if lo <= now:
-            return _noted_latency(
-                _logged(ledger, hit, now), flight, now
-            )  # an answer of a past window
-        ledger = set_back(ledger, now)  # its window still runs, so it is ours
-    is_new = lo > ledger.ends_before + ledger.window / 2
-    if is_new:
-        ledger = _open_window(ledger, flight, now, reading)
+    ledger, flight = _came_back(ledger, token, now)
+    window, reading = ledger.window.agreed(flight.sent, now, reading)
+    ledger = replace(ledger, window=window)
+    lo, hi = window.end_told(flight.sent, now, reading)
+    place = ledger.window.place(lo, hi)
+    if place is Place.PAST and lo > now:  # that window still runs, so it is ours
+        ledger = set_back(ledger, now)
+        place = ledger.window.place(lo, hi)
+    if place is Place.PAST:
+        return _landed(ledger, flight, now)
+    if place is Place.NEW:
+        ledger, remaining = _open_window(ledger, flight, now, reading), reading.remaining
     else:
-        ledger = _read_again(ledger, flight, now, reading)
-    lo, hi = _narrow(ledger, lo, hi, fresh=is_new or ledger.from_snapshot)
-    is_newest = flight.sent >= ledger.read_at
+        ledger, remaining = _read_again(ledger, flight, now, reading)
     ledger = replace(
         ledger,
-        limit=reading.limit if is_newest else ledger.limit,
-        limit_read=True,
-        ends_after=lo,
-        ends_before=hi,
-        from_snapshot=False,
-        read_at=max(ledger.read_at, flight.sent),
-        unseen=tuple(moment for moment in ledger.unseen if moment > flight.sent),
-        headerless=False,
-        guesses=0,
+        window=ledger.window.read(lo, hi, flight.sent, reading, remaining),
+        flights=ledger.flights.read(flight.sent),
+        log=replace(ledger.log, headerless=False),
     )
-    return _noted_latency(_logged(ledger, hit, now), flight, now)
+    return _landed(ledger, flight, now)
 
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
     """A counted answer came back without rate headers: count for ourselves from now on."""
-    ledger, flight = _ended(ledger, token)
+    ledger, flight = _came_back(ledger, token, now)
     ledger = replace(
         ledger,
-        own=ledger.own + 1,
-        unseen=_unseen(ledger, now, now),
-        headerless=True,
-        guesses=0,
+        window=replace(ledger.window, guesses=0),
+        flights=ledger.flights.ended_unread(now, now, ledger.window.length),
+        neighbours=ledger.neighbours.counted(),
+        log=replace(ledger.log, headerless=True),
     )
-    return _noted_latency(_logged(ledger, LoggedCall(flight.sent, now), now), flight, now)
+    return _landed(ledger, flight, now)
 
 
 def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
     """The server answered 429: nobody on the key sends until it is over."""
     if retry_after is None or _is_impossible(ledger, now + retry_after):
-        return _refused_by_proxy(ledger, token, now, retry_after)
-    ledger, flight = _ended(ledger, token)
-    ledger = _close_window(
-        replace(ledger, foreign=ledger.foreign + _others_blocked(ledger, flight))
-    )
+        ledger = lost(ledger, token, now)
+        return replace(
+            ledger,
+            window=ledger.window.paused(now, retry_after),
+            flights=replace(ledger.flights, cap=1),
+        )
+    ledger, flight = _came_back(ledger, token, now)
+    window, neighbours = ledger.window, ledger.neighbours
+    if window.is_known and flight.sent < window.ends_before and window.remaining > 0:
+        neighbours = neighbours.went_over(now, window.limit)
+    ledger = _close_window(replace(ledger, neighbours=neighbours))
     return replace(
         ledger,
-        blocked_until=max(ledger.blocked_until, now + retry_after + MARGIN),
-        guesses=0,
-        ends_after=-math.inf,
-        ends_before=-math.inf,
-        remaining=0,
-        unseen=(),
-        cap=1,
-        log=(),
+        window=window.locked(now + retry_after),
+        flights=replace(ledger.flights, unseen=(), cap=1),
+        log=replace(ledger.log, calls=()),
     )
-
-
-def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
-    """A lock-out up to then would have begun before a call that the server let in."""
-    let_in = max((hit.sent for hit in ledger.log if hit.sure), default=-math.inf)
-    return let_in > lock_ends - ledger.window
-
-
-def _refused_by_proxy(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:
-    """A 429 that is not the throttler's: a pause, and what is known of the window stays."""
-    guess = min(LOCK_GUESS_MAX, LOCK_GUESS * 2.0**ledger.guesses)
-    pause = guess if retry_after is None else retry_after
-    guesses = ledger.guesses + 1 if retry_after is None else 0
-    ledger = lost(ledger, token, now)
-    until = max(ledger.blocked_until, now + pause + MARGIN)
-    return replace(ledger, blocked_until=until, guesses=guesses, cap=1)
 
 
 def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Ledger:
@@ -148,15 +114,19 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
         now: monotonic seconds.
         silent: the connection did not break; whoever holds the call may let it go much later.
     """
-    ledger, flight = _ended(ledger, token)
-    until = now + (SILENT if silent else SETTLE)
-    ledger = replace(ledger, own=ledger.own + 1, unseen=_unseen(ledger, until, now))
-    return _logged(ledger, LoggedCall(flight.sent, until, sure=False), now)
+    ledger, flight = _came_back(ledger, token, now)
+    until, length = now + (SILENT if silent else SETTLE), ledger.window.length
+    return replace(
+        ledger,
+        flights=ledger.flights.ended_unread(until, now, length),
+        neighbours=ledger.neighbours.counted(),
+        log=ledger.log.with_call(LoggedCall(flight.sent, until, sure=False), now, length),
+    )
 
 
 def expire(ledger: Ledger, now: float) -> Ledger:
     """Calls whose holder died without a word count as spent."""
-    for flight in ledger.flights:
+    for flight in ledger.flights.open:
         if flight.expires <= now:
             ledger = lost(ledger, flight.token, now)
     return ledger
@@ -165,137 +135,109 @@ def expire(ledger: Ledger, now: float) -> Ledger:
 def set_back(ledger: Ledger, now: float) -> Ledger:
     """The clock was set back, so `now` is what it had shown for later than it was.
 
-    Nothing that happened is ahead, and no end is further away than it can be. When exactly the
-    window ends, the next answer tells.
+    When exactly the window ends, the next answer tells.
     """
-    latest = now + ledger.window
+    window, end = ledger.window.set_back(now), ledger.window.ends_before
+    sent = [flight.sent for flight in ledger.flights.open]
+    sent += [call.sent for call in ledger.log.calls]
+    if window.is_known and max(sent, default=end) > end:  # it was over, and stays so
+        over = min(end, now - MARGIN)
+        window = replace(window, ends_after=min(window.ends_after, over), ends_before=over)
     return replace(
         ledger,
-        ends_after=min(ledger.ends_after, now),
-        ends_before=min(ledger.ends_before, latest),
-        from_snapshot=ledger.window_known,
-        read_at=min(ledger.read_at, now),
-        answered_at=min(ledger.answered_at, now),
-        blocked_until=min(ledger.blocked_until, latest + MARGIN),
-        unseen=tuple(min(moment, now + SILENT) for moment in ledger.unseen),
-        flights=tuple(
-            replace(flight, sent=min(flight.sent, now), expires=min(flight.expires, latest))
-            for flight in ledger.flights
-        ),
-        log=tuple(
-            LoggedCall(min(h.sent, now), min(h.until, now + SILENT), h.sure) for h in ledger.log
-        ),
+        window=window,
+        flights=ledger.flights.set_back(now, ledger.window.length),
+        neighbours=ledger.neighbours.set_back(now),
+        log=ledger.log.set_back(now),
     )
 
 
-def _unseen(ledger: Ledger, until: float, now: float) -> tuple[float, ...]:
-    """One more call without a reading; those of long ago are in no window that still runs."""
-    recent = [moment for moment in ledger.unseen if moment + ledger.window + MARGIN > now]
-    return (*recent, until)
-
-
 def _ended(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
-    for flight in ledger.flights:
-        if flight.token == token:
-            rest = tuple(other for other in ledger.flights if other.token != token)
-            return replace(ledger, flights=rest), flight
-    raise LookupError(f"reservation {token} is not open")
+    flights, flight = ledger.flights.ended(token)
+    return replace(ledger, flights=flights), flight
+
+
+def _came_back(ledger: Ledger, token: int, now: float) -> tuple[Ledger, Flight]:
+    """As `_ended`; where that is before it was sent, the clock was set back meanwhile."""
+    ledger, flight = _ended(ledger, token)
+    if flight.sent <= now:
+        return ledger, flight
+    return set_back(ledger, now), replace(flight, sent=now)
+
+
+def _landed(ledger: Ledger, flight: Flight, now: float) -> Ledger:
+    """An answer came: it may be one call more at once, and the log has one call more."""
+    window = ledger.window
+    return replace(
+        ledger,
+        flights=ledger.flights.answered(flight, now, window.limit),
+        log=ledger.log.with_call(LoggedCall(flight.sent, now), now, window.length),
+    )
+
+
+def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
+    """A lock-out up to then would have begun before a call that the server let in."""
+    return ledger.log.let_in() > lock_ends - ledger.window.length
 
 
 def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders) -> Ledger:
     """The first reading of a window we knew nothing of."""
+    window, length = ledger.window, ledger.window.length
     found = max(0, reading.limit - reading.remaining - 1)
-    ours = sum(hit.sure and hit.sent + ledger.window > now for hit in ledger.log)
-    sliding = ledger.sliding
-    if found < ours:
-        sliding = False
-    elif ours and found >= max(2, ours) and _began(ledger, flight, reading):
-        sliding = True
-    log = _unexpired(ledger, now) if sliding else ledger.log
-    own = 1 + sum(moment > flight.sent for moment in ledger.unseen)  # those may come in it yet
-    ledger = replace(
-        _close_window(ledger), own=own, foreign=found, ignored_hits=found, sliding=sliding, log=log
-    )
-    return replace(ledger, remaining=reading.remaining, accounted=True)
+    log = ledger.log.opened(found, now, length, began=_began(ledger, flight, reading))
+    if log.sliding:
+        log = log.read(now, length, found)
+    own = 1 + sum(moment > flight.sent for moment in ledger.flights.unseen)  # may come in it yet
+    ours = len(ledger.log.live(flight.sent, length))  # the server counted before the answer came
+    others, ignored = (max(0, found - ours), 0) if log.sliding else (found, found)
+    neighbours = _close_window(ledger).neighbours.opened(own, others, ignored)
+    if not (window.is_known or window.limit_read):
+        neighbours = neighbours.first_seen(found, now, reading.limit)
+    elif not window.is_known and reading.limit < window.limit:  # it was too high at the lock-out
+        neighbours = neighbours.acquitted()
+    return replace(ledger, neighbours=neighbours, log=log)
 
 
 def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
     """Whether this very call began the window, so that none of a fixed window is in it.
 
-    A call in the millisecond in which a window ends prolongs it with all its hits.
+    A call in the millisecond in which a window ends prolongs it with all its hits. Seconds are
+    rounded up, so who bursts as we do may have begun it.
     """
-    clear = ledger.window_known and not ledger.from_snapshot and not ledger.unseen
-    return clear and reading.reset >= ledger.window and flight.sent >= ledger.ends_before + MARGIN
+    window = ledger.window
+    clear = window.is_known and not window.from_snapshot and not ledger.flights.unseen
+    clear = clear and not ledger.neighbours.rivals
+    return clear and reading.reset >= window.length and window.is_over(flight.sent)
 
 
-def _read_again(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders) -> Ledger:
-    """A further reading of the window we are in."""
-    remaining, log = ledger.remaining, ledger.log
-    if ledger.sliding:
-        remaining += sum(hit.sure for hit in log if not ledger.is_live(hit, now))
-        log = _unexpired(ledger, now)
+def _read_again(
+    ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
+) -> tuple[Ledger, int]:
+    """A further reading of the window we are in, and what it leaves to us."""
+    window, log, flights = ledger.window, ledger.log, ledger.flights
+    used, remaining = reading.limit - reading.remaining, window.remaining
+    if log.sliding:
+        remaining += log.returned(now, window.length)
+        log = log.read(now, window.length, used - 1 if flight.alone else None)
     remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
-    own = ledger.own + 1
-    used = reading.limit - reading.remaining
-    foreign = max(ledger.foreign, used - own - len(ledger.flights))
-    burst = foreign - ledger.foreign
-    ledger = replace(ledger, remaining=remaining, log=log, own=own, foreign=foreign)
-    if burst <= 0 or now - ledger.answered_at > BURST_PAUSE or ledger.cap <= 1:
-        return ledger
-    # others burst with us: no steady traffic
-    return replace(
-        ledger, ignored_hits=ledger.ignored_hits + burst, burst_hits=ledger.burst_hits + burst
-    )
-
-
-def _unexpired(ledger: Ledger, now: float) -> tuple[LoggedCall, ...]:
-    """The hits that a reading at `now` has not yet seen go; the others would count twice."""
-    return tuple(hit for hit in ledger.log if hit.sent + ledger.window > now)
-
-
-def _narrow(ledger: Ledger, lo: float, hi: float, *, fresh: bool) -> tuple[float, float]:
-    """Intersect the old bounds of the window's end with new ones; the newest wins a conflict."""
-    if fresh:
-        return lo, hi
-    both = max(lo, ledger.ends_after), min(hi, ledger.ends_before)
-    return both if both[0] <= both[1] else (lo, hi)
-
-
-def _noted_latency(ledger: Ledger, flight: Flight, now: float) -> Ledger:
-    """One more call may be in flight for each answer; remember how long answers take."""
-    latency = 0.7 * ledger.latency + 0.3 * (now - flight.sent)
-    cap = min(ledger.limit, ledger.cap + 1)
-    return replace(ledger, cap=cap, latency=latency, answered_at=now)
-
-
-def _logged(ledger: Ledger, hit: LoggedCall, now: float) -> Ledger:
-    recent = ledger.log  # a sliding log needs those that came back, until a reading includes them
-    if recent and not ledger.sliding and not ledger.is_live(recent[0], now):
-        recent = tuple(ledger.live(now))
-    return replace(ledger, log=(*recent, hit))
+    hits = ledger.neighbours
+    bursting = False
+    ours = len(ledger.log.live(flight.sent, window.length)) if log.sliding else 0
+    if log.sliding and flight.alone:
+        foreign = max(0, used - 1 - ours)
+    elif log.sliding:
+        foreign = max(hits.foreign, used - 1 - ours - len(flights.open))
+    else:
+        foreign = max(hits.foreign, used - 1 - hits.own - len(flights.open))
+        bursting = now - flights.answered_at <= BURST_PAUSE and flights.cap > 1
+    neighbours = hits.read(foreign, now, reading.limit, bursting=bursting)
+    return replace(ledger, neighbours=neighbours, log=log), remaining
 
 
 def _close_window(ledger: Ledger) -> Ledger:
     """The window is over: what was seen of others becomes experience."""
-    if not ledger.window_known:
+    window = ledger.window
+    if not window.is_known:
         return ledger
-    start = ledger.ends_before - ledger.window
-    hours = max(0.0, ledger.read_at - start) / 3600.0
-    return replace(
-        ledger,
-        past_foreign=ledger.past_foreign * MEMORY + ledger.steady,
-        past_urgent=ledger.past_urgent * MEMORY + ledger.urgent,
-        past_hours=ledger.past_hours * MEMORY + hours,
-        past_rivals=ledger.bursting if ledger.own >= 3 else ledger.past_rivals,
-        own=0,
-        foreign=0,
-        ignored_hits=0,
-        burst_hits=0,
-        urgent=0,
-    )
-
-
-def _others_blocked(ledger: Ledger, flight: Flight) -> int:
-    """1 when a refusal in a window with slots left shows that somebody else went over."""
-    known = ledger.window_known and flight.sent < ledger.ends_before
-    return 1 if known and ledger.remaining > 0 else 0
+    hours = max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0
+    return replace(ledger, neighbours=ledger.neighbours.closed(hours))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._quota import free_slots
+from postiz_async._quota import Wait, WaitReason, decide
 
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
@@ -30,12 +31,19 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     `next_in` is the time in seconds after which a new interactive call could leave, 0 if at once.
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
     the wall time (seconds since the epoch) of the last change, None if there was none.
+
+    `bulk_waits_for` says why bulk work has to wait, None if it need not: "lock-out", "used up",
+    "reserved" (for interactive calls), "others" (clients that were seen on the key), "reading"
+    (the first call of a window has to come back) or "answers" (enough calls are in flight).
+    `bulk_in` is in how many seconds that may change, None if with an answer.
     """
 
     limit: int | None
     remaining: int | None
     resets_in: float | None
     next_in: float
+    bulk_waits_for: str | None
+    bulk_in: float | None
     in_flight: int
     queued: Queued
     blocked: bool
@@ -45,6 +53,11 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         parts = [f"limit={self.limit}", f"remaining={self.remaining}"]
         parts += [f"resets_in={_seconds(self.resets_in)}", f"next_in={_seconds(self.next_in)}"]
+        if self.bulk_waits_for is not None:
+            parts += [
+                f"bulk_waits_for={self.bulk_waits_for!r}",
+                f"bulk_in={_seconds(self.bulk_in)}",
+            ]
         parts += [f"in_flight={self.in_flight}", f"queued={self.queued}"]
         blocked = f"{_seconds(self.blocked_for)} s" if self.blocked else "no"
         parts += [f"blocked={blocked}", f"as_of={_moment(self.as_of)}"]
@@ -60,26 +73,49 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show(
-    ledger: Ledger, now: float, *, queued: Queued, next_in: float, as_of: float | None
+    ledger: Ledger,
+    now: float,
+    *,
+    queued: Queued,
+    next_in: float,
+    backlog: int | None,
+    as_of: float | None,
 ) -> Quota:
     """What a ledger says at `now`, the time of its clock."""
-    current = ledger.window_known and now < ledger.ends_before
+    window, bulk = ledger.window, decide(ledger, now, backlog=backlog)
+    waits_for, until = None, now
+    if isinstance(bulk, Wait):
+        waits_for, until = _WAITS_FOR[bulk.why], bulk.until
+    current = window.is_known and now < window.ends_before
     return Quota(
-        limit=ledger.limit if ledger.limit_read else None,
-        remaining=free_slots(ledger, now) if ledger.limit_read else None,
-        resets_in=ledger.ends_before - now if current else None,
+        limit=window.limit if window.limit_read else None,
+        remaining=ledger.free_slots(now) if window.limit_read else None,
+        resets_in=window.ends_before - now if current else None,
         next_in=next_in,
-        in_flight=len(ledger.flights),
+        bulk_waits_for=waits_for,
+        bulk_in=until - now if until < math.inf else None,
+        in_flight=len(ledger.flights.open),
         queued=queued,
-        blocked=now < ledger.blocked_until,
-        blocked_for=max(0.0, ledger.blocked_until - now),
+        blocked=now < window.blocked_until,
+        blocked_for=max(0.0, window.blocked_until - now),
         as_of=as_of,
     )
 
 
+_WAITS_FOR = {
+    WaitReason.BLOCKED: "lock-out",
+    WaitReason.WINDOW: "used up",
+    WaitReason.RESERVED: "reserved",
+    WaitReason.OTHERS: "others",
+    WaitReason.PROBE: "reading",
+    WaitReason.IN_FLIGHT: "answers",
+}
+
+
 def _essence(quota: Quota) -> tuple[object, ...]:
     window = quota.resets_in is None
-    return (quota.limit, quota.remaining, window, quota.in_flight, quota.queued, quota.blocked)
+    seen = (quota.limit, quota.remaining, window, quota.in_flight, quota.queued, quota.blocked)
+    return (*seen, quota.bulk_waits_for)
 
 
 def _seconds(value: float | None) -> str:

@@ -100,11 +100,12 @@ class Pacer:
         await self._bucket_of(ledger).acquire()
 
     def _bucket_of(self, ledger: Ledger) -> AsyncLimiter:
-        if self._limit != ledger.limit:
-            burst = max(1, min(ledger.held, ledger.limit - 1))
-            refill = max(1, ledger.limit - burst)
-            self._bucket = AsyncLimiter(burst, ledger.window / self._speed * burst / refill)
-            self._limit = ledger.limit
+        window = ledger.window
+        if self._limit != window.limit:
+            burst = max(1, min(ledger.least_reserve, window.limit - 1))
+            refill = max(1, window.limit - burst)
+            self._bucket = AsyncLimiter(burst, window.length / self._speed * burst / refill)
+            self._limit = window.limit
         return self._bucket
 
 

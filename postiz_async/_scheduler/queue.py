@@ -25,6 +25,7 @@ from sortedcontainers import SortedKeyList
 
 from postiz_async import _quota as quota
 from postiz_async._quota import Grant, Ledger, Wait, WaitReason
+from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, Quota, show
 from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.limits import ConcurrencyLimit
@@ -140,6 +141,7 @@ class AdmissionQueue:
             self.handle.now(),
             queued=Queued(interactive=urgent, bulk=len(self._queue) - urgent),
             next_in=self.leaves_in(urgent + 1),
+            backlog=self._backlog(),
             as_of=self.handle.changed_at,
         )
 
@@ -172,7 +174,8 @@ class AdmissionQueue:
     async def _until_changed(self, changed: asyncio.Event, view: Quota, poll: float | None) -> None:
         """Sleep until the state changes, time alone changes the view, or it is time to look."""
         now = self._clock.monotonic()
-        moments = [moment for moment in (view.resets_in, view.blocked_for) if moment]
+        ends = (view.resets_in, view.blocked_for, view.bulk_in)
+        moments = [moment for moment in ends if moment]
         until = now + min(moments, default=math.inf)
         look = math.inf if poll is None else now + poll
         timer = None
@@ -291,7 +294,7 @@ class AdmissionQueue:
         urgent = not ticket.is_bulk or ticket is not self._queue[0]  # overtaken for too long
         if request.due is not None:
             due = request.due - self._clock.monotonic() + now  # on the clock of the ledger
-            urgent |= due < ledger.ends_before + quota.MARGIN
+            urgent |= due < ledger.window.reopens
         backlog = None if urgent else self._backlog()  # urgent calls leave nothing to it
         return quota.decide(ledger, now, urgent=urgent, backlog=backlog)
 
@@ -370,7 +373,7 @@ class AdmissionQueue:
         seen = quota.outlook(ledger, now)
         one_by_one = not seen.by_window or self._pacer is not None
         moved = (-(seen.free + self._shift), -(seen.likely + self._shift))
-        return (now if one_by_one else seen.ends, -ledger.limit, *moved)
+        return (now if one_by_one else seen.ends, -ledger.window.limit, *moved)
 
     def _promise(self) -> None:
         """Somebody joins who is refused by what is forecast now."""
@@ -406,23 +409,17 @@ class AdmissionQueue:
             return
         now = self._clock.monotonic()
         expected = self._leaves_at(self._before(ticket.key))
-        if self._head() is ticket and decision.until < math.inf:
+        is_answer = decision.why in (WaitReason.IN_FLIGHT, WaitReason.PROBE)  # may come before
+        if self._head() is ticket and decision.until < math.inf and not is_answer:
             expected = max(expected, decision.until - self.handle.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
             return
-        latency = self.handle.ledger.latency if expected <= now else 0.0
+        latency = self.handle.ledger.flights.latency if expected <= now else 0.0
         retry_after = max(expected - now, latency)
         raise QuotaWaitError(self._long_wait_message(ticket, retry_after), retry_after=retry_after)
 
     def _long_wait_message(self, ticket: _Ticket, wait: float) -> str:
-        ledger, now = self.handle.ledger, self.handle.now()
-        free = quota.free_slots(ledger, now)
-        if now < ledger.blocked_until:
-            state = "The organisation is locked out after a 429"
-        else:
-            used = max(0, ledger.limit - free)
-            believed = "" if ledger.limit_read else " (believed, nothing was read yet)"
-            state = f"{used} of {ledger.limit} used in this window{believed}"
+        state = in_short(self.handle.ledger, self.handle.now())
         waiting, ahead = "", self._before(ticket.key)
         bulk = len(self._queue) - self._before((float(Priority.BULK), -math.inf, 0.0))
         behind = min(bulk, len(self._queue) - 1 - ahead)

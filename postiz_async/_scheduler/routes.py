@@ -81,8 +81,8 @@ class RouteState:
 
 def _read(ledger: Ledger, sent: float, now: float, reading: RateHeaders) -> Ledger:
     """The ledger with a reading of a call that left without asking, perhaps not alone."""
-    ledger, first = quota.reserve(ledger, sent)
-    ledger, other = quota.reserve(ledger, sent)
+    ledger, first = quota.acquired(ledger, sent)
+    ledger, other = quota.acquired(ledger, sent)
     return quota.released(quota.answered(ledger, first, now, reading), other)
 
 

@@ -326,7 +326,7 @@ class Scheduler:
             response = await self._send_reserved(queue, call, options, time, token)
             if response.status != 429:
                 return response
-            left = queue.handle.ledger.blocked_until - queue.handle.now()
+            left = queue.handle.ledger.window.blocked_until - queue.handle.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _send_reserved(
@@ -425,8 +425,8 @@ def _warn_of_others(ledger: Ledger) -> None:
         "others spend the create requests of this organisation: %d in this window beside our "
         "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
         "RedisStore(...)), or they run into lock-outs.",
-        ledger.foreign,
-        ledger.own,
+        ledger.neighbours.foreign,
+        ledger.neighbours.own,
     )
 
 

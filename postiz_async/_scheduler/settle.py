@@ -38,9 +38,9 @@ def settled(
     if seen is None or seen.cost is QuotaEffect.UNKNOWN:
         return quota.lost(ledger, token, now, silent=silent)
     if seen.cost is QuotaEffect.REFUSED:
-        if all(flight.token != token for flight in ledger.flights):
+        if all(flight.token != token for flight in ledger.flights.open):
             # it was taken for dead meanwhile, and the lock-out that it met holds all the same
-            ledger, token = quota.reserve(ledger, now)
+            ledger, token = quota.acquired(ledger, now)
         return quota.refused(ledger, token, now, seen.retry_after)
     if seen.cost is QuotaEffect.FREE:
         return quota.released(ledger, token)
@@ -51,5 +51,6 @@ def settled(
 
 def shows_others(before: Ledger, after: Ledger) -> bool:
     """Whether an answer shows that somebody else spends this quota in the same window."""
-    in_one_window = abs(after.ends_before - before.ends_before) < before.window / 2
-    return in_one_window and after.foreign > before.foreign
+    moved = abs(after.window.ends_before - before.window.ends_before)
+    in_one_window = moved < before.window.length / 2
+    return in_one_window and after.neighbours.foreign > before.neighbours.foreign

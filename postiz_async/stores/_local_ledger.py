@@ -77,7 +77,7 @@ class LocalLedgers:
 
     def handle(self, name: str, fresh: Ledger, clock: Clock) -> LocalLedger:
         """The ledger of this name; `fresh` is what is believed while nothing is known."""
-        key = name, fresh.window
+        key = name, fresh.window.length
         with Guard.lock:
             entry = self._known.get(key)
             if entry is None:
@@ -127,7 +127,7 @@ class LocalLedger:
 
     def look_again_in(self) -> float:
         """Until a call is taken for dead whose client never told its end."""
-        expires = (flight.expires for flight in self._entry.ledger.flights)
+        expires = (flight.expires for flight in self._entry.ledger.flights.open)
         return max(0.0, min(expires, default=math.inf) - self.now())
 
     def listen(self, changed: Callable[[], object]) -> bool:
@@ -166,12 +166,14 @@ class LocalLedger:
         with Guard.lock:
             now = self._clock.monotonic()
             current = entry.ledger
-            if current.flights:
+            if current.flights.open:
                 current = entry.ledger = quota.expire(current, now)
             decision = ask(self._as_ours(current), now)
             if isinstance(decision, Wait):
                 return decision
-            entry.ledger, token = quota.reserve(current, now, expires=now + lifetime, urgent=urgent)
+            entry.ledger, token = quota.acquired(
+                current, now, expires=now + lifetime, urgent=urgent
+            )
             self._ledgers.keep(entry, now)
             others = self._others() if entry.listeners else ()
         if others:

@@ -93,7 +93,7 @@ class SharedLedger:
 
     def look_again_in(self) -> float:
         now = self.now()
-        flights = [flight for flight in self._state.ledger.flights if flight.expires > now]
+        flights = [flight for flight in self._state.ledger.flights.open if flight.expires > now]
         if any(flight.token not in self._mine for flight in flights):
             return POLL
         # one of ours whose end could not be noted is over when it expires
@@ -135,7 +135,7 @@ class SharedLedger:
                 if isinstance(decision, Wait):
                     return decision
                 expires = now + lifetime
-                reserved, token = quota.reserve(current, now, expires=expires, urgent=urgent)
+                reserved, token = quota.acquired(current, now, expires=expires, urgent=urgent)
                 if await self._taken(reserved, token):
                     return token
 
@@ -182,14 +182,15 @@ class SharedLedger:
         except LookupError:
             self._unnoted.remove(note)
             log.warning("a create took longer than its reservation and counts as spent")
-        self._mine.intersection_update(flight.token for flight in self._state.ledger.flights)
+        self._mine.intersection_update(flight.token for flight in self._state.ledger.flights.open)
 
     # -------------------------------------------------------------- the store
 
     def _begun(self, ledger: Ledger) -> SharedState:
         """A first state. Its tokens are no other state's, so that none can be mistaken."""
         lineage = secrets.randbits(48)
-        return SharedState(ledger=replace(ledger, tokens=lineage), lineage=lineage)
+        flights = replace(ledger.flights, tokens=lineage)
+        return SharedState(ledger=replace(ledger, flights=flights), lineage=lineage)
 
     def _current(self) -> Ledger:
         """The state from which the next is made, with what could not be told to the store."""

@@ -135,7 +135,7 @@ def requests_of(
 
 
 def ledger_with(remaining: int, limit: int = 30, reset: float = 600.0) -> Ledger:
-    ledger, token = quota.reserve(Ledger(), 0.0)
+    ledger, token = quota.acquired(Ledger(), 0.0)
     return quota.answered(ledger, token, 0.0, RateHeaders(limit, remaining, reset))
 
 

@@ -13,7 +13,14 @@ from batch_lab import START, Lab, at
 from work import grows_with_its_input
 
 from postiz_async._batch.report.charts import MOST_BARS, CalendarEntry, calendar, chart
-from postiz_async._batch.report.data import Facts, Sent, Window, read_facts, read_history, windows
+from postiz_async._batch.report.data import (
+    Facts,
+    Sent,
+    WindowUse,
+    read_facts,
+    read_history,
+    windows,
+)
 from postiz_async._batch.report.html import TROUBLES, html_report
 from postiz_async._batch.report.labels import KINDS, findings, kind_of
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
@@ -257,14 +264,14 @@ def test_dates_are_in_the_zone_of_the_reader() -> None:
 def test_windows_begin_with_the_first_request_after_the_one_before() -> None:
     moments = [0.0, 10.0, 3_599.0, 3_600.0, 9_000.0]
     found = windows([Sent(at, 2) for at in moments], 3_600.0)
-    assert found == [Window(0.0, 3, 6), Window(3_600.0, 1, 2), Window(9_000.0, 1, 2)]
+    assert found == [WindowUse(0.0, 3, 6), WindowUse(3_600.0, 1, 2), WindowUse(9_000.0, 1, 2)]
 
 
 def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
-    few = [Window(FIRST + n * 3_600, 30, 60) for n in range(MOST_BARS)]
+    few = [WindowUse(FIRST + n * 3_600, 30, 60) for n in range(MOST_BARS)]
     assert chart(few, 30, UTC).count("<rect") == MOST_BARS
     for count in (MOST_BARS + 1, 1_700, 30_000):
-        drawn = chart([Window(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
+        drawn = chart([WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
         assert drawn.count("<rect") <= MOST_BARS
         told = re.findall(r"([\d,]+) requests, ([\d,]+) posts", drawn)
         assert sum(int(requests.replace(",", "")) for requests, _ in told) == 30 * count
@@ -273,7 +280,7 @@ def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
 
 @pytest.mark.parametrize(("count", "is_long"), [(1, False), (5, False), (6, True), (60, True)])
 def test_few_windows_fit_on_the_screen_of_a_telephone(count: int, is_long: bool) -> None:  # noqa: FBT001
-    drawn = chart([Window(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
+    drawn = chart([WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
     width = re.search(r'width="(\d+)" height="\d+" viewBox="0 0 (\d+) ', drawn)
     assert width is not None
     assert width[1] == width[2]

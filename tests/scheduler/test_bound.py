@@ -219,7 +219,7 @@ async def test_what_prepares_a_body_has_what_is_left() -> None:
             await view.posts.create(it.body(1), prepare=prepare)  # type: ignore[arg-type]
         assert caught.value.delivery is Delivery.NOT_SENT
         assert it.clock.monotonic() == pytest.approx(3)
-        assert not opened(it.postiz).scheduler.ledger.flights
+        assert not opened(it.postiz).scheduler.ledger.flights.open
         await it.create(2, max_wait=0)
 
 
@@ -495,7 +495,7 @@ async def test_callers_of_one_look_up_that_are_cancelled_at_any_await(place: int
             others = [each for number, each in enumerate(results) if number != place]
             assert not any(isinstance(each, BaseException) for each in others), f"await {stop}"
             assert it.way.count(LIST) <= 2
-            assert not opened(it.postiz).scheduler.ledger.flights
+            assert not opened(it.postiz).scheduler.ledger.flights.open
             assert asyncio.all_tasks() == {asyncio.current_task()}
             if not victim.reached:
                 assert results[place] is None

@@ -133,7 +133,8 @@ async def test_a_counted_upload_may_take_minutes(caplog: pytest.LogCaptureFixtur
             queue = opened(postiz).scheduler._routes[UPLOAD_FILE.name].queue
             assert queue is not None
             ledger = queue.handle.ledger
-            assert (ledger.own, ledger.unseen, ledger.flights) == (5, (), ())
+            assert ledger.neighbours.own == 5
+            assert (ledger.flights.unseen, ledger.flights.open) == ((), ())
     assert "longer than its reservation" not in caplog.text
 
 

@@ -353,7 +353,7 @@ async def test_the_state_is_kept_before_each_create_and_after_each_answer() -> N
         await it.create(1)
         kept = [note for note in notes if isinstance(note, Snapshot)]
         assert [isinstance(note, Snapshot) for note in notes] == [True, False, True] * 2
-        assert [len(note.unseen) for note in kept] == [1, 0, 1, 0]
+        assert [len(note.pending) for note in kept] == [1, 0, 1, 0]
         assert [note.remaining for note in kept] == [0, 2, 2, 1]
 
 

@@ -76,7 +76,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
                 break
             await asyncio.gather(*behind)
             ledger = opened(it.postiz).scheduler.ledger
-            assert not ledger.flights, f"a reservation is left (await {stop})"
+            assert not ledger.flights.open, f"a reservation is left (await {stop})"
             view = opened(it.postiz).scheduler.queue.view()
             assert (view.queued.interactive, view.in_flight) == (0, 0)
             assert it.sandbox.refusals == 0
@@ -84,7 +84,7 @@ async def test_cancelled_at_any_await(*, finish: bool, shared: bool, place: str)
             assert view.remaining is not None
             assert 6 - counted - 1 <= view.remaining <= 6 - counted, f"await {stop}"
             if finish and 1 in it.minutes:
-                assert ledger.unseen == (), "it ended with its answer"
+                assert ledger.flights.unseen == (), "it ended with its answer"
             await it.clock.sleep(60)
             await it.create(20, max_wait=0)
             assert it.free == 6 - counted - 1
@@ -152,7 +152,7 @@ async def test_with_finish_a_create_in_flight_ends_with_its_answer(cancel: str) 
         scope.cancel() if cancel == "scope" else task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert it.clock.monotonic() == pytest.approx(20)
-        assert opened(it.postiz).scheduler.ledger.unseen == ()
+        assert opened(it.postiz).scheduler.ledger.flights.unseen == ()
         assert (it.minutes, it.free) == ([0, 1], 1)
 
 

@@ -15,16 +15,16 @@ READING = RateHeaders(30, 20, 1800.0)
 
 def reserved() -> tuple[Ledger, int]:
     """A ledger in the middle of a window of which 25 slots are left, and one of them taken."""
-    ledger, first = quota.reserve(Ledger(), SENT - 10)
+    ledger, first = quota.acquired(Ledger(), SENT - 10)
     ledger = quota.answered(ledger, first, SENT - 9, RateHeaders(30, 25, 1810.0))
-    return quota.reserve(ledger, SENT)
+    return quota.acquired(ledger, SENT)
 
 
 def free_after(seen: Observation | None, *, sent: bool = True) -> int:
     ledger, token = reserved()
     after = settled(ledger, NOW, token, seen, sent=sent)
-    assert not after.flights, "a reservation ends in exactly one way"
-    return quota.free_slots(after, NOW)
+    assert not after.flights.open, "a reservation ends in exactly one way"
+    return after.free_slots(NOW)
 
 
 def test_what_was_not_sent_costs_nothing() -> None:
@@ -54,24 +54,24 @@ def test_after_a_429_nothing_goes_until_its_time_is_over() -> None:
     ledger, token = reserved()
     refused = Observation(QuotaEffect.REFUSED, None, 600.0)
     after = settled(ledger, NOW, token, refused, sent=True)
-    assert not after.flights
+    assert not after.flights.open
     verdict = quota.decide(after, NOW, urgent=True, backlog=None)
     assert isinstance(verdict, Wait)
     assert verdict.until >= NOW + 600
 
 
 def test_a_429_that_comes_after_its_reservation_was_over_locks_out_too() -> None:
-    ledger, token = quota.reserve(Ledger(), SENT, expires=SENT + 60)
+    ledger, token = quota.acquired(Ledger(), SENT, expires=SENT + 60)
     late = SENT + 61
     ledger = quota.expire(ledger, late)
-    assert not ledger.flights
+    assert not ledger.flights.open
     after = settled(ledger, late, token, Observation(QuotaEffect.REFUSED, None, 600.0), sent=True)
-    assert not after.flights
-    assert after.blocked_until >= late + 600
+    assert not after.flights.open
+    assert after.window.blocked_until >= late + 600
 
 
 def test_a_silent_server_may_carry_the_call_out_yet() -> None:
     ledger, token = reserved()
     broken = settled(ledger, NOW, token, None, sent=True)
     silent = settled(ledger, NOW, token, None, sent=True, silent=True)
-    assert max(silent.unseen) > max(broken.unseen)
+    assert max(silent.flights.unseen) > max(broken.flights.unseen)

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from ledgers import ledger_of
 from world import NotebookKeeper
 
 from postiz_async import NewPost, Postiz, PostizPool, QuotaWaitError
@@ -195,11 +196,11 @@ def test_a_transport_whose_end_cannot_be_seen_shares_with_nobody() -> None:
 
 async def test_each_client_leaves_its_own_reserve() -> None:
     ledgers, clock = LocalLedgers(), JumpingClock()
-    careful = ledgers.handle("name", Ledger(reserve=9), clock)
-    greedy = ledgers.handle("name", Ledger(reserve=0), clock)
-    await careful.settle(reads(await taken(greedy), 30, 9))
+    careful = ledgers.handle("name", ledger_of(reserve=9), clock)
+    greedy = ledgers.handle("name", ledger_of(reserve=0), clock)
+    await careful.settle(reads(await taken(greedy), 10, 9))
     assert (careful.ledger.reserve, greedy.ledger.reserve) == (9, 0)
-    assert careful.ledger.remaining == greedy.ledger.remaining == 9
+    assert careful.ledger.window.remaining == greedy.ledger.window.remaining == 9
     for handle, granted in ((careful, False), (greedy, True)):
         decision = await handle.take(partial(quota.decide, urgent=False), lifetime=60.0)
         assert isinstance(decision, int) is granted
@@ -273,13 +274,13 @@ async def test_a_call_whose_client_is_gone_is_spent_when_its_time_is_over() -> N
     queue = AdmissionQueue(handle, clock)
     assert isinstance(await queue.admit(request(clock)), int)
     assert clock.monotonic() == 60
-    assert len(handle.ledger.unseen) == 1
+    assert len(handle.ledger.flights.unseen) == 1
     clock.advance(60)
     decision = await handle.take(quota.decide, lifetime=60.0)
     assert decision == 2, "nobody looked meanwhile"
     clock.advance(60)
     await handle.refresh()
-    assert handle.ledger.flights == ()
+    assert handle.ledger.flights.open == ()
 
 
 async def test_an_answer_after_that_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -364,7 +365,7 @@ async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
     assert isinstance(await handle.take(collects, lifetime=60.0), int)
     clock.advance(60)
     await handle.refresh()
-    assert handle.ledger.flights == ()
+    assert handle.ledger.flights.open == ()
 
 
 # ------------------------------------------------------------------ remembering
@@ -373,14 +374,14 @@ async def test_a_call_that_the_garbage_collector_ends_stops_nobody() -> None:
 async def test_what_a_journal_knows_does_not_replace_what_is_known() -> None:
     clock = JumpingClock()
     one, two = handles(clock)
-    kept = Ledger(limit=7, ends_after=HOUR, ends_before=HOUR, remaining=3)
+    kept = ledger_of(limit=7, ends_after=HOUR, ends_before=HOUR, remaining=3)
     two.restore(kept)
-    assert one.ledger.limit == 7, "nothing was known"
+    assert one.ledger.window.limit == 7, "nothing was known"
     token = await taken(one)
     await one.settle(lambda ledger, now: quota.refused(ledger, token, now, HOUR))
-    assert not one.ledger.window_known
+    assert not one.ledger.window.is_known
     two.restore(kept)
-    assert one.ledger.blocked_until > HOUR
+    assert one.ledger.window.blocked_until > HOUR
 
 
 async def test_what_a_journal_knew_is_remembered_when_its_client_is_gone() -> None:
@@ -389,13 +390,13 @@ async def test_what_a_journal_knew_is_remembered_when_its_client_is_gone() -> No
     told: list[str] = []
     other = ledgers.handle("name", Ledger(), clock)
     other.listen(lambda: told.append("changed"))
-    handle.restore(Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3))
+    handle.restore(ledger_of(ends_after=HOUR, ends_before=HOUR, remaining=3))
     await asyncio.sleep(0)
     assert told == ["changed"]
     other.unlisten()
     del handle, other
     gc.collect()
-    assert ledgers.handle("name", Ledger(), clock).ledger.remaining == 3
+    assert ledgers.handle("name", Ledger(), clock).ledger.window.remaining == 3
 
 
 async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itself() -> None:
@@ -407,7 +408,7 @@ async def test_what_a_client_does_is_in_the_state_and_it_is_not_told_of_it_itsel
     clock.advance(5)
     token = await handle.take(grant, lifetime=60.0, urgent=True)
     assert token == 0
-    assert handle.ledger.urgent == 1
+    assert handle.ledger.neighbours.asked == 1
     await handle.settle(reads(token, 30, 29))
     assert handle.changed_at == clock.time()
     await asyncio.sleep(0)
@@ -427,7 +428,7 @@ async def test_a_batch_does_not_recall_over_a_lock_out_that_another_client_met()
             )
         async with sandbox_client(sandbox, transport=way) as postiz:
             store = NotebookKeeper([])
-            open_window = Ledger(ends_after=HOUR, ends_before=HOUR, remaining=3)
+            open_window = ledger_of(ends_after=HOUR, ends_before=HOUR, remaining=3)
             await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
             opened(postiz).scheduler.persistence.stores.append(store)
             await opened(postiz).scheduler.restore(store)
@@ -449,24 +450,24 @@ async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_
     await still.settle(reads(await taken(still), 30, 29))
     gc.collect()
     assert len(ledgers) == 2
-    assert ledgers.handle("used", Ledger(), clock).ledger.limit == 90
+    assert ledgers.handle("used", Ledger(), clock).ledger.window.limit == 90
     del still
     gc.collect()
-    assert ledgers.handle("still", Ledger(), clock).ledger.remaining == 29, "its window runs"
+    assert ledgers.handle("still", Ledger(), clock).ledger.window.remaining == 29, "its window runs"
 
 
 @pytest.mark.parametrize(
     "ledger",
     [
-        Ledger(ends_after=HOUR, ends_before=HOUR),
-        Ledger(blocked_until=HOUR),
-        Ledger(log=(quota.LoggedCall(0.0, 0.0),), headerless=True),
-        Ledger(flights=(quota.Flight(1, 0.0, alone=True),)),
+        ledger_of(ends_after=HOUR, ends_before=HOUR),
+        ledger_of(blocked_until=HOUR),
+        ledger_of(calls=(quota.LoggedCall(0.0, 0.0),), headerless=True),
+        ledger_of(open=(quota.Flight(1, 0.0, alone=True),)),
     ],
 )
 def test_what_holds_yet_is_not_at_rest(ledger: Ledger) -> None:
     assert not ledger.is_at_rest(HOUR - 1)
-    assert ledger.is_at_rest(HOUR + quota.MARGIN) is not bool(ledger.flights)
+    assert ledger.is_at_rest(HOUR + quota.MARGIN) is not bool(ledger.flights.open)
 
 
 async def test_what_was_forgotten_is_what_nobody_uses() -> None:
@@ -528,7 +529,7 @@ def test_of_many_threads_that_take_together_each_gets_its_own_slot() -> None:
         calls = [threads.submit(asyncio.run, work(handle)) for handle in everybody]
         tokens = [token for call in calls for token in call.result(FOR_EVER)]
     assert sorted(tokens) == list(range(1600))
-    assert len(everybody[0].ledger.flights) == 1600
+    assert len(everybody[0].ledger.flights.open) == 1600
 
 
 def test_of_many_threads_that_swap_in_a_memory_store_one_wins() -> None:

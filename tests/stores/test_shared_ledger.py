@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from ledgers import ledger_of
 from processes import PATIENCE
 from redis_server import RedisServer, redis_server, why_no_redis
 from world import OnClock, lab
@@ -152,12 +153,12 @@ async def test_a_successor_knows_a_window_that_is_used_up(store: QuotaStore) -> 
 
 async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: QuotaStore) -> None:
     clock = JumpingClock()
-    dead = SharedLedger(store, "name", Ledger(limit=3), clock)
+    dead = SharedLedger(store, "name", ledger_of(limit=3), clock)
     first = await dead.take(lambda *_: Grant(), lifetime=60.0)
     assert isinstance(first, int)
-    heir = SharedLedger(store, "name", Ledger(limit=3), clock)
+    heir = SharedLedger(store, "name", ledger_of(limit=3), clock)
     await heir.refresh()
-    assert len(heir.ledger.flights) == 1
+    assert len(heir.ledger.flights.open) == 1
     assert heir.look_again_in() == 0.25
     clock.advance(61)
     seen: list[Ledger] = []
@@ -167,22 +168,22 @@ async def test_a_holder_that_dies_keeps_its_slot_and_then_it_is_spent(store: Quo
         return Grant()
 
     assert await heir.take(ask, lifetime=60.0) == first + 1
-    assert seen[0].flights == ()
-    assert seen[0].pending == 1  # spent, never free
+    assert seen[0].flights.open == ()
+    assert seen[0].flights.pending == 1  # spent, never free
     await dead.settle(lambda ledger, now: lost(ledger, first, now))  # a late word changes nothing
     await heir.refresh()
-    assert [flight.token for flight in heir.ledger.flights] == [first + 1]
+    assert [flight.token for flight in heir.ledger.flights.open] == [first + 1]
 
 
 async def test_a_taker_who_lost_the_race_asks_again(store: QuotaStore) -> None:
     clock = JumpingClock()
-    one, two = (SharedLedger(store, "name", Ledger(limit=2), clock) for _ in range(2))
+    one, two = (SharedLedger(store, "name", ledger_of(limit=2), clock) for _ in range(2))
     await asyncio.gather(one.refresh(), two.refresh())
 
     def last_slot(ledger: Ledger, _: float) -> Grant | Wait:
         from postiz_async._quota import WaitReason  # noqa: PLC0415
 
-        return Wait(9.0, WaitReason.WINDOW) if ledger.flights else Grant()
+        return Wait(9.0, WaitReason.WINDOW) if ledger.flights.open else Grant()
 
     results = await asyncio.gather(
         one.take(last_slot, lifetime=9.0), two.take(last_slot, lifetime=9.0)
@@ -208,8 +209,8 @@ class SlowStore(MemoryStore):
 
 async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     store = SlowStore()
-    handle = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
-    before = handle.ledger.tokens
+    handle = SharedLedger(store, "name", ledger_of(limit=2), JumpingClock())
+    before = handle.ledger.flights.tokens
     taking = asyncio.create_task(handle.take(lambda *_: Grant(), lifetime=60.0))
     await store.reached.wait()
     taking.cancel()
@@ -217,9 +218,8 @@ async def test_cancelled_while_a_reservation_is_written_gives_it_back() -> None:
     with pytest.raises(asyncio.CancelledError):
         await taking
     await handle.refresh()
-    assert handle.ledger.tokens == before + 1
-    assert handle.ledger.flights == ()
-    assert handle.ledger.pending == 0
+    flights = handle.ledger.flights
+    assert (flights.tokens, flights.open, flights.pending) == (before + 1, (), 0)
 
 
 class TimedStore(MemoryStore):
@@ -287,7 +287,7 @@ class BeatenStore(MemoryStore):
 @pytest.mark.parametrize("again", range(1, 9))
 async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> None:
     store = BeatenStore()
-    handle = SharedLedger(store, "name", Ledger(limit=2), JumpingClock())
+    handle = SharedLedger(store, "name", ledger_of(limit=2), JumpingClock())
     taking = asyncio.create_task(handle.take(lambda *_: Grant(), lifetime=60.0))
     await store.reached.wait()
     store.beaten = 2
@@ -299,12 +299,12 @@ async def test_cancelled_again_while_a_reservation_is_given_back(again: int) -> 
         await taking
     await handle.refresh()
     assert store.swaps == 4, "one to reserve, three to give it back"
-    assert handle.ledger.flights == ()
+    assert handle.ledger.flights.open == ()
 
 
 async def test_answers_that_come_together_are_noted_together() -> None:
     store = BeatenStore()
-    handle = SharedLedger(store, "name", Ledger(limit=9), JumpingClock())
+    handle = SharedLedger(store, "name", ledger_of(limit=9), JumpingClock())
     tokens = [await handle.take(lambda *_: Grant(), lifetime=60.0) for _ in range(5)]
     store.swaps = 0
 
@@ -318,7 +318,8 @@ async def test_answers_that_come_together_are_noted_together() -> None:
         group.start_soon(partial(handle.take, lambda *_: Grant(), lifetime=60.0))
     assert store.swaps == 1, "the answers and one more reservation"
     await handle.refresh()
-    assert (len(handle.ledger.flights), len(handle.ledger.unseen)) == (2, 4)
+    flights = handle.ledger.flights
+    assert (len(flights.open), len(flights.unseen)) == (2, 4)
 
 
 class FailingStore(MemoryStore):
@@ -350,7 +351,7 @@ async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store, clock = FailingStore(), JumpingClock()
-    handle, other = (SharedLedger(store, "name", Ledger(limit=3), clock) for _ in range(2))
+    handle, other = (SharedLedger(store, "name", ledger_of(limit=3), clock) for _ in range(2))
     token = await handle.take(lambda *_: Grant(), lifetime=60.0)
     assert isinstance(token, int)
     store.fails = True
@@ -359,13 +360,14 @@ async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(
     assert "counts as spent for now" in caplog.text
     store.fails = False
     await other.refresh()
-    assert len(other.ledger.flights) == 1
+    assert len(other.ledger.flights.open) == 1
     clock.advance(5)
     assert isinstance(await handle.take(partial(decide, urgent=True), lifetime=60.0), int)
     await other.refresh()
-    assert [flight.sent for flight in other.ledger.flights] == [5.0]
-    assert (other.ledger.limit, other.ledger.remaining) == (9, 8)
-    assert other.ledger.ends_before == 3600.0, "by the time of the answer, not of the telling"
+    assert [flight.sent for flight in other.ledger.flights.open] == [5.0]
+    window = other.ledger.window
+    assert (window.limit, window.remaining) == (9, 8)
+    assert window.ends_before == 3600.0, "by the time of the answer, not of the telling"
 
 
 def _write(path: Path, value: bytes) -> None:

@@ -19,11 +19,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from ledgers import ledger_of
 from redis_server import redis_server, why_no_redis
 from world import OnClock
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Ledger, RateHeaders, Wait
+from postiz_async._quota import RateHeaders, Wait
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import StoreError
 from postiz_async.stores._shared_ledger import SharedLedger
@@ -97,7 +98,7 @@ class Process:
         self.handle = SharedLedger(
             self.way,
             "name",
-            Ledger(limit=limit),
+            ledger_of(limit=limit),
             clock,
             boot_id=boot_id,
         )
@@ -153,12 +154,12 @@ async def test_what_ended_while_the_store_was_away_is_told_when_it_is_back(
     await one.answered(token, lab.server.hit(lab.clock.monotonic()))
     assert "counts as spent for now" in caplog.text
     await two.handle.refresh()
-    assert [flight.token for flight in two.handle.ledger.flights] == [token]
+    assert [flight.token for flight in two.handle.ledger.flights.open] == [token]
     one.way.way = "fine"
     await lab.call(0)
     await two.handle.refresh()
-    assert two.handle.ledger.flights == ()
-    assert two.handle.ledger.remaining == 26
+    assert two.handle.ledger.flights.open == ()
+    assert two.handle.ledger.window.remaining == 26
 
 
 async def test_a_lock_out_that_could_not_be_told_holds_all_the_same() -> None:
@@ -176,7 +177,7 @@ async def test_a_lock_out_that_could_not_be_told_holds_all_the_same() -> None:
     lab.clock.advance(1000)
     assert isinstance(await one.take(), int)
     await two.handle.refresh()
-    assert two.handle.ledger.blocked_until > 1000
+    assert two.handle.ledger.window.blocked_until > 1000
 
 
 async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None:
@@ -199,7 +200,7 @@ async def test_a_cancelled_caller_gets_no_slot_from_a_store_that_fails() -> None
     go_on.set()
     with pytest.raises((asyncio.CancelledError, StoreError)):
         await taking
-    assert process.handle.ledger.flights == ()
+    assert process.handle.ledger.flights.open == ()
 
 
 async def test_the_same_change_of_two_processes_is_made_twice() -> None:
@@ -209,7 +210,7 @@ async def test_the_same_change_of_two_processes_is_made_twice() -> None:
         await process.handle.refresh()
     tokens = [await process.take() for process in lab.processes]
     await lab.processes[0].handle.refresh()
-    open_calls = [flight.token for flight in lab.processes[0].handle.ledger.flights]
+    open_calls = [flight.token for flight in lab.processes[0].handle.ledger.flights.open]
     assert sorted(open_calls) == sorted(tokens), "equal bytes, and one swap that was refused"
     assert len(open_calls) == 2
 
@@ -226,9 +227,9 @@ async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
     [process] = lab.processes
     process.handle._store = Repeating(lab.store)
     await lab.call(0, 3)
-    assert process.handle.ledger.flights == ()
-    assert process.handle.ledger.unseen == ()
-    assert process.handle.ledger.own == 3
+    assert process.handle.ledger.flights.open == ()
+    assert process.handle.ledger.flights.unseen == ()
+    assert process.handle.ledger.neighbours.own == 3
 
 
 # ------------------------------------------------------------------ any trouble at all
@@ -414,7 +415,7 @@ async def test_a_state_that_vanished_is_written_again(caplog: pytest.LogCaptureF
     assert [r.message for r in caplog.records if "written again" in r.message]
     heir = Process(lab.store, lab.clock)
     await heir.handle.refresh()
-    assert heir.handle.ledger.remaining == 3
+    assert heir.handle.ledger.window.remaining == 3
 
 
 async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
@@ -428,9 +429,9 @@ async def test_after_a_loss_the_first_call_goes_alone_and_reads() -> None:
     assert isinstance(token, int)
     assert isinstance(await one.take(), Wait)
     await one.answered(token, lab.server.hit(lab.clock.monotonic()))
-    assert one.handle.ledger.remaining == 3
+    assert one.handle.ledger.window.remaining == 3
     await other.handle.refresh()
-    assert other.handle.ledger.remaining == 3
+    assert other.handle.ledger.window.remaining == 3
 
 
 async def test_calls_in_flight_survive_a_state_that_others_made_anew(
@@ -453,8 +454,8 @@ async def test_calls_in_flight_survive_a_state_that_others_made_anew(
     assert "another process wrote it anew" in caplog.text
     assert "took longer" not in caplog.text
     await newcomer.handle.refresh()
-    assert newcomer.handle.ledger.flights == ()
-    assert newcomer.handle.ledger.remaining == 12
+    assert newcomer.handle.ledger.flights.open == ()
+    assert newcomer.handle.ledger.window.remaining == 12
 
 
 needs_redis = pytest.mark.skipif(
@@ -540,9 +541,9 @@ async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptim
     process = Process(store, after, boot_id=next_boot)
     await process.handle.refresh()
     ledger = process.handle.ledger
-    assert ledger.from_snapshot
-    assert ends <= ledger.ends_before + after.time() - after.monotonic() <= ends + 31
-    assert quota.free_slots(ledger, process.handle.now()) == 0
+    assert ledger.window.from_snapshot
+    assert ends <= ledger.window.ends_before + after.time() - after.monotonic() <= ends + 31
+    assert ledger.free_slots(process.handle.now()) == 0
     decision = await process.take()
     assert isinstance(decision, Wait)
     assert decision.until - process.handle.now() > HOUR - 70
@@ -556,8 +557,8 @@ async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() ->
     clock.advance(600)
     process = Process(store, clock, boot_id="")
     await process.handle.refresh()
-    assert not process.handle.ledger.from_snapshot
-    assert process.handle.ledger.ends_before == HOUR
+    assert not process.handle.ledger.window.from_snapshot
+    assert process.handle.ledger.window.ends_before == HOUR
 
 
 async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
-    from postiz_async._batch.report.data import Window
+    from postiz_async._batch.report.data import WindowUse
     from postiz_async._batch.report.labels import RowLabel
 
 __all__ = [
@@ -54,7 +54,7 @@ class _Bar(NamedTuple):
     requests: int
 
 
-def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> str:
+def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) -> str:
     """An SVG with a bar for each window, or for each day and more if there are many.
 
     Args:
@@ -98,7 +98,7 @@ def chart(found: Sequence[Window], limit: int | None, zone: tzinfo | None) -> st
     )
 
 
-def _bars(found: Sequence[Window], zone: tzinfo | None) -> tuple[list[_Bar], str]:
+def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], str]:
     if len(found) <= MOST_BARS:
         starts = [datetime.fromtimestamp(window.start, zone) for window in found]
         days = len({start.date() for start in starts})
@@ -129,7 +129,7 @@ def _bars(found: Sequence[Window], zone: tzinfo | None) -> tuple[list[_Bar], str
     ], name
 
 
-def _says(window: Window) -> str:
+def _says(window: WindowUse) -> str:
     return f"{window.requests:,} requests, {window.rows:,} posts"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Facts",
     "Sent",
-    "Window",
+    "WindowUse",
     "read_facts",
     "read_history",
     "windows",
@@ -38,7 +38,7 @@ class Sent(NamedTuple):
     rows: int
 
 
-class Window(NamedTuple):
+class WindowUse(NamedTuple):
     """What was sent from `start` (seconds since the epoch) until the window's end."""
 
     start: float
@@ -63,7 +63,7 @@ def read_history(path: Path) -> tuple[Sent, ...]:
         raise BatchError(f"The journal {path} cannot be read: {error}.") from error
 
 
-def windows(sent: Iterable[Sent], length: float) -> list[Window]:
+def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
     """The windows in which requests were sent, oldest first.
 
     The server opens a window with the first request after the one before is over, so they follow
@@ -73,12 +73,12 @@ def windows(sent: Iterable[Sent], length: float) -> list[Window]:
         sent: oldest first.
         length: of a window, in seconds.
     """
-    found: list[Window] = []
+    found: list[WindowUse] = []
     for request in sent:
         if not found or request.at >= found[-1].start + length:
-            found.append(Window(request.at, 0, 0))
+            found.append(WindowUse(request.at, 0, 0))
         start, requests, rows = found[-1]
-        found[-1] = Window(start, requests + 1, rows + request.rows)
+        found[-1] = WindowUse(start, requests + 1, rows + request.rows)
     return found
 
 

@@ -35,7 +35,7 @@ from postiz_async.errors import describe_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from postiz_async._batch.report.data import Facts, Window
+    from postiz_async._batch.report.data import Facts, WindowUse
     from postiz_async._batch.report.labels import RowLabel
     from postiz_async._delivery.journal_file import RowRecord
 
@@ -289,7 +289,7 @@ def _quota(facts: Facts) -> str:
     )
 
 
-def _numbers(facts: Facts, found: Sequence[Window]) -> str:
+def _numbers(facts: Facts, found: Sequence[WindowUse]) -> str:
     """The numbers behind the bars, for who cannot see them; the newest if there are many."""
     shown = found[-TROUBLES:]
     lines = "".join(

@@ -1,0 +1,117 @@
+"""The quota in words: what is known of it, what bulk work leaves to whom, and why. PURE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async._quota.decisions import Wait, WaitReason, decide, held_of_window
+from postiz_async.errors import describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postiz_async._quota.state import Ledger
+
+__all__ = ["explain", "in_short"]
+
+
+def in_short(ledger: Ledger, now: float) -> str:
+    """The state of the quota, as part of a sentence."""
+    window = ledger.window
+    if now < window.blocked_until:
+        return "The organisation is locked out after a 429"
+    used = max(0, window.limit - ledger.free_slots(now))
+    believed = "" if window.limit_read else " (believed, nothing was read yet)"
+    return f"{used} of {window.limit} used in this window{believed}"
+
+
+def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]:
+    """What a bulk call would meet at `now`, and the numbers behind it, line by line.
+
+    Args:
+        ledger: the state.
+        now: the time on its clock.
+        backlog: bulk calls still to come; None if unknown.
+    """
+    lines = [_bulk(decide(ledger, now, backlog=backlog), now)]
+    if now < ledger.window.blocked_until or ledger.must_read(now):
+        return lines
+    lines += _used(ledger, now)
+    lines += _by_log(ledger, now) if ledger.log.rules else _by_window(ledger, now, backlog)
+    return lines
+
+
+def _bulk(decision: object, now: float) -> str:
+    if not isinstance(decision, Wait):
+        return "Bulk work can go on now."
+    if decision.why is WaitReason.PROBE or decision.until == float("inf"):
+        return f"Bulk work waits for an answer: {decision.why.value}."
+    return f"Bulk work waits for {describe_seconds(decision.until - now)}: {decision.why.value}."
+
+
+def _used(ledger: Ledger, now: float) -> Iterator[str]:
+    """Where the slots went."""
+    window, hits, flights = ledger.window, ledger.neighbours, ledger.flights
+    yield _number(window.limit, "requests an hour are allowed" if window.limit_read else "believed")
+    if ledger.log.rules:
+        own = len(ledger.log.live(now, window.length))
+        yield _number(own, "of this client within the last hour")
+    else:
+        yield _number(hits.own, "of this client in this window")
+    if not ledger.log.headerless:
+        yield _number(hits.foreign, "of others, or from before this client looked")
+    if flights.pending:
+        yield _number(
+            flights.pending, "under way, or with an answer that was lost: as good as spent"
+        )
+    yield _number(ledger.free_slots(now), "left")
+
+
+def _by_window(ledger: Ledger, now: float, backlog: int | None) -> Iterator[str]:
+    """What is held until the window closes."""
+    hits = ledger.neighbours
+    held = held_of_window(ledger, now, backlog)
+    yield _number(held.reserved, f"of them reserved for interactive calls{_why_reserved(ledger)}")
+    surge = "; so many may come at once again" if held.left and hits.surge_at(now) else ""
+    yield _number(held.left, f"of them left to other clients: {_seen(held.others)}{surge}")
+    if hits.rivals:
+        yield _number(hits.rivals, "other clients seem to send as fast as this one")
+    yield "What is held goes to bulk work shortly before the window ends, so it is not lost."
+    if held.last:
+        yield "The very last slot stays: others could take it in the same moment."
+
+
+def _why_reserved(ledger: Ledger) -> str:
+    asked = ledger.neighbours.asked_rate(ledger.flights.answered_at) * 3600.0
+    if ledger.reserve is not None:
+        return f" (reserve={ledger.reserve})"
+    if asked:
+        return f": {asked:.1f} an hour were made lately"
+    return ": a tenth of the limit, and more while little is known of others"
+
+
+def _by_log(ledger: Ledger, now: float) -> Iterator[str]:
+    """What comes back when."""
+    why = "The server counts each request for an hour"
+    if ledger.log.headerless:
+        why = "The answers carry no rate headers, so this client counts for itself"
+    yield f"{why}: slots come back one by one."
+    back = next(ledger.log.returns(now, ledger.window.length), None)
+    if back is not None:
+        yield f"The next one comes back in {describe_seconds(back - now)}."
+    asked = ledger.neighbours.asked_rate(ledger.flights.answered_at) * 3600.0
+    if ledger.reserve is not None:
+        yield _number(ledger.reserve, f"reserved for interactive calls (reserve={ledger.reserve})")
+    elif asked:
+        yield f"Interactive calls: {asked:.1f} an hour were made lately; bulk leaves them room."
+    rate = ledger.neighbours.rate(1.0)
+    if rate:
+        yield f"Other clients: {_seen(rate)}; bulk leaves them room."
+
+
+def _seen(rate: float) -> str:
+    return f"{rate * 3600.0:.1f} calls an hour are reckoned with" if rate else "none was seen"
+
+
+def _number(number: int, text: str) -> str:
+    return f"{number:6,}  {text}"

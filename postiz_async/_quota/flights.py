@@ -1,0 +1,123 @@
+"""Our calls between reservation and outcome, and those that ended without a reading. PURE."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from msgspec.structs import replace
+
+from postiz_async._quota.window import MARGIN
+
+__all__ = ["BURST_PAUSE", "SETTLE", "SILENT", "Flight", "Flights"]
+
+BURST_PAUSE = 10.0
+"""Seconds without an answer after which the next calls start carefully, one by one."""
+
+SETTLE = 30.0
+"""Seconds for which a request can still be on its way when its sender gave up or died."""
+
+LEAST_PATIENCE, PATIENCE_LATENCIES = 5.0, 8.0
+"""Nobody waits for an answer for longer than so many seconds and so many times the usual."""
+
+SILENT = 720.0
+"""The same for a request that met nothing but silence: a proxy may hold it for minutes."""
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A call between reservation and outcome. `alone`: no other call overlapped so far."""
+
+    token: int
+    sent: float
+    alone: bool
+    expires: float = math.inf
+    """When a holder that was not heard of again is taken for dead."""
+
+
+class Flights(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls in flight. Times are monotonic seconds."""
+
+    open: tuple[Flight, ...] = ()
+    """The oldest first."""
+    tokens: int = 0
+    """The token of the next reservation."""
+    unseen: tuple[float, ...] = ()
+    """For each call that ended without a reading, from when on a reading includes it."""
+    cap: int = 1
+    """Calls allowed in flight: one, then one more an answer, so a burst doubles."""
+    answered_at: float = -math.inf
+    latency: float = 0.5
+    """Seconds from reservation to answer, smoothed; includes what the caller stores first."""
+
+    @property
+    def pending(self) -> int:
+        """Calls that the last reading may not include."""
+        return len(self.open) + len(self.unseen)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a call holds nobody up any more; it still counts as spent."""
+        return max(LEAST_PATIENCE, PATIENCE_LATENCIES * self.latency)
+
+    def awaited(self, now: float) -> int:
+        """Calls whose answer is worth waiting for."""
+        if not self.open:
+            return 0
+        patience = self.patience
+        if self.open[0].sent + patience > now:  # the oldest
+            return len(self.open)
+        return sum(flight.sent + patience > now for flight in self.open)
+
+    def answer_by(self, now: float) -> float:
+        """When the next answer is given up, unless it comes before; infinity: none is awaited."""
+        patience = self.patience
+        ends = (flight.sent + patience for flight in self.open)
+        return min((end for end in ends if end > now), default=math.inf)
+
+    def reserved(self, now: float, expires: float) -> Flights:
+        """One more call leaves; its token is the present `tokens`."""
+        others = tuple(
+            replace(flight, alone=False) if flight.alone else flight for flight in self.open
+        )
+        fresh = Flight(self.tokens, now, alone=not others, expires=expires)
+        cap = 1 if now - self.answered_at > BURST_PAUSE and not others else self.cap
+        return replace(self, open=(*others, fresh), tokens=self.tokens + 1, cap=cap)
+
+    def ended(self, token: int) -> tuple[Flights, Flight]:
+        """Without one reservation, and what it was.
+
+        Raises:
+            LookupError: it is not open.
+        """
+        for flight in self.open:
+            if flight.token == token:
+                rest = tuple(other for other in self.open if other.token != token)
+                return replace(self, open=rest), flight
+        raise LookupError(f"reservation {token} is not open")
+
+    def answered(self, flight: Flight, now: float, limit: int) -> Flights:
+        """One more call may be in flight for each answer; remember how long answers take."""
+        latency = 0.7 * self.latency + 0.3 * (now - flight.sent)
+        return replace(self, cap=min(limit, self.cap + 1), latency=latency, answered_at=now)
+
+    def read(self, sent: float) -> Flights:
+        """A call that was sent then brought a reading."""
+        return replace(self, unseen=tuple(moment for moment in self.unseen if moment > sent))
+
+    def ended_unread(self, until: float, now: float, window: float) -> Flights:
+        """One more call without a reading; those of long ago are in no window that still runs."""
+        recent = [moment for moment in self.unseen if moment + window + MARGIN > now]
+        return replace(self, unseen=(*recent, until))
+
+    def set_back(self, now: float, window: float) -> Flights:
+        """The clock was set back: nothing that happened is ahead."""
+        latest = now + window
+        return replace(
+            self,
+            open=tuple(
+                replace(flight, sent=min(flight.sent, now), expires=min(flight.expires, latest))
+                for flight in self.open
+            ),
+            unseen=tuple(min(moment, now + SILENT) for moment in self.unseen),
+            answered_at=min(self.answered_at, now),
+        )

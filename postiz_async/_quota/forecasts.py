@@ -1,0 +1,90 @@
+"""When calls can leave, if nobody else uses the key. PURE."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._quota.decisions import probe_from
+from postiz_async._quota.window import MARGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._quota.state import Ledger
+
+__all__ = ["Outlook", "forecast", "forecasts", "outlook"]
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """`free` calls can leave from `start` on, the next ones after `ends`.
+
+    Monotonic seconds. `by_window`: then a limit more each window; else slots come back one by one.
+    `likely`: how many could leave in this window if the calls in flight are all that is to come,
+    at least `free`; what makes the difference, their answers will tell.
+    """
+
+    start: float
+    free: int
+    likely: int
+    ends: float
+    by_window: bool
+
+
+def outlook(ledger: Ledger, now: float) -> Outlook:
+    """How many calls can leave soon and when the next ones can, if nobody else uses the key."""
+    window, flights = ledger.window, ledger.flights
+    start = max(now, window.blocked_until)
+    if ledger.must_read(now) or window.blocked_until > now:
+        start = max(start, probe_from(ledger, now))
+        free = max(0, window.limit - len(flights.open))
+        return Outlook(start, free, free, start + window.length, by_window=True)
+    free = ledger.free_slots(now)
+    if ledger.log.rules:
+        return Outlook(start, free, free, window.ends_before, by_window=False)
+    rivals = ledger.neighbours.rivals
+    free = max(0, free - rivals)
+    likely = max(free, ledger.unclaimed - rivals) if flights.open else free
+    return Outlook(start, free, likely, window.ends_before, by_window=True)
+
+
+def forecast(ledger: Ledger, now: float, ahead: int) -> float:
+    """When the call with `ahead` others before it can leave, in monotonic seconds."""
+    return forecasts(ledger, now, [ahead])[0]
+
+
+def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
+    """When calls can leave that have so many others before them, if nobody else uses the key.
+
+    Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
+    are taken as used within their window.
+
+    Args:
+        ledger: the quota as it is known.
+        now: monotonic seconds.
+        ahead: how many others are before each call, ascending.
+    """
+    seen, window = outlook(ledger, now), ledger.window
+    length, ends = window.length + MARGIN, seen.ends
+    returns: list[float] = []
+    if ahead and ahead[-1] >= seen.likely and not seen.by_window:
+        returns = [*islice(ledger.log.returns(now, window.length), window.limit)]
+        # a lost call may keep its slot for longer than it takes the first one to come back twice
+        returns = [min(moment, returns[0] + length) for moment in returns]
+        ends = max(now, ends)
+    moments: list[float] = []
+    for others in ahead:
+        beyond = others - seen.likely
+        if others < seen.free:
+            moment = seen.start
+        elif beyond < 0:
+            moment = min(seen.ends, now + ledger.flights.latency)
+        elif returns:
+            rounds, place = divmod(beyond, len(returns))
+            moment = max(seen.start, returns[place] + rounds * length)
+        else:
+            moment = ends + MARGIN + beyond // window.limit * length
+        moments.append(moment)
+    return moments

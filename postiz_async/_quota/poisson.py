@@ -1,0 +1,58 @@
+"""How many calls to reckon with where they come at random, so many on average. PURE."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+__all__ = ["Poisson"]
+
+GREAT_MEAN = 200.0
+"""Averages above it are told by a straight line, which errs on the careful side."""
+
+SUREST = 1.0 - 1e-6
+"""A confidence above it is taken for it: sums of floats are not that exact."""
+
+
+class Poisson:
+    """The numbers of calls that are not exceeded with one confidence.
+
+    `bearable(k)` grows with k and `quantile(mean)` is its inverse, so both come from one list.
+    """
+
+    def __init__(self, confidence: float) -> None:
+        self._confidence = min(confidence, SUREST)
+        self._bearable: list[float] = []
+
+    def quantile(self, mean: float) -> int:
+        """Least k with P(Poisson(mean) <= k) >= confidence; more above `GREAT_MEAN`."""
+        known = self._bearable
+        while not known or known[-1] < min(mean, GREAT_MEAN):
+            known.append(self._solve(len(known)))
+        if mean <= known[-1]:
+            return bisect_left(known, mean)
+        return len(known) - 1 + math.ceil((min(mean, 1e9) - known[-1]) / self._slope())
+
+    def bearable(self, k: int) -> float:
+        """The greatest mean with P(Poisson(mean) <= k) >= confidence; less above `GREAT_MEAN`."""
+        known = self._bearable
+        while len(known) <= k and not (known and known[-1] >= GREAT_MEAN):
+            known.append(self._solve(len(known)))
+        return known[k] if k < len(known) else known[-1] + (k + 1 - len(known)) * self._slope()
+
+    def _slope(self) -> float:
+        """By how much the last of them is greater than the one before; it grows, towards 1."""
+        return self._bearable[-1] - self._bearable[-2]
+
+    def _solve(self, k: int) -> float:
+        """By Newton's method; the chance falls ever faster in the mean, until it is one half."""
+        mean = self._bearable[-1] if self._bearable else 0.0
+        while True:
+            term = total = math.exp(-mean)
+            for number in range(1, k + 1):
+                term *= mean / number
+                total += term
+            step = (total - self._confidence) / term if term > 0 else 0.25
+            mean += min(step, 1.0)
+            if abs(step) < 1e-9 * max(1.0, mean):
+                return mean

@@ -1,0 +1,125 @@
+"""Why bulk work waits, in words and with the numbers behind it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ledgers import ledger_of
+
+from postiz_async import _quota as quota
+from postiz_async._quota import Ledger, LoggedCall, RateHeaders
+from postiz_async._quota.explanation import explain, in_short
+
+
+def window(remaining: int = 10, **changes: object) -> Ledger:
+    """A window of 30 that was read at 0 and ends between 3599 and 3600."""
+    values: dict[str, object] = {
+        "limit_read": True,
+        "ends_after": 3599.0,
+        "ends_before": 3600.0,
+        "remaining": remaining,
+        "own": 30 - remaining,
+        "read_at": 0.0,
+        "answered_at": 0.0,
+        "past_hours": 9.0,
+        "cap": 30,
+    }
+    return ledger_of(**{**values, **changes})
+
+
+def text(ledger: Ledger, now: float = 10.0, backlog: int | None = None) -> str:
+    return "\n".join(explain(ledger, now, backlog))
+
+
+def test_nothing_to_wait_for() -> None:
+    said = text(window(29))
+    assert said.startswith("Bulk work can go on now.")
+    assert "    30  requests an hour are allowed" in said
+    assert "    29  left" in said
+
+
+@pytest.mark.parametrize(
+    ("ledger", "said"),
+    [
+        (window(0), "59 min 52 s: the window is used up."),
+        (window(3), r".+: the rest of the window is reserved for interactive calls."),
+        (
+            window(3, foreign=4, own=23, reserve=0, past_foreign=20.0),
+            ".+: the rest of the window is left to other clients that were seen.",
+        ),
+        (window(blocked_until=1800.0), "29 min 50 s: the organisation is locked out."),
+    ],
+)
+def test_why_bulk_waits_and_for_how_long(ledger: Ledger, said: str) -> None:
+    assert re.fullmatch(f"Bulk work waits for {said}", explain(ledger, 10.0)[0])
+
+
+def test_bulk_waits_for_the_call_that_reads() -> None:
+    ledger, _ = quota.acquired(Ledger(), 0.0)
+    assert explain(ledger, 1.0) == [
+        "Bulk work waits for an answer: the first call of the window has not been answered yet."
+    ]
+
+
+def test_what_is_held_and_for_whom() -> None:
+    said = text(window(9, foreign=3, own=18, past_foreign=2.0, past_hours=1.0))
+    assert "18  of this client in this window" in said
+    assert "3  of others, or from before this client looked" in said
+    assert "of them reserved for interactive calls: a tenth of the limit, and more" in said
+    assert "of them left to other clients: " in said
+    assert "calls an hour are reckoned with" in said
+    assert "The very last slot stays" in said
+
+
+def test_a_reserve_that_was_given_is_named() -> None:
+    assert "5  of them reserved for interactive calls (reserve=5)" in text(window(9, reserve=5))
+    assert "0  of them reserved for interactive calls (reserve=0)" in text(window(9, reserve=0))
+
+
+def test_interactive_calls_are_named() -> None:
+    asked = window(9, asked=4.0, asked_since=-7200.0, asked_at=0.0)
+    assert "interactive calls: 1.8 an hour were made lately" in text(asked)
+
+
+def test_for_a_job_that_comes_to_its_end_nothing_is_reserved() -> None:
+    assert "     0  of them reserved for interactive calls" in text(window(9), backlog=5)
+
+
+def test_slots_that_come_back_one_by_one() -> None:
+    calls = tuple(LoggedCall(60.0 * number, 60.0 * number) for number in range(10))
+    ledger = ledger_of(headerless=True, calls=calls, limit_read=True, answered_at=600.0, cap=9)
+    said = text(ledger, now=600.0)
+    assert "The answers carry no rate headers, so this client counts for itself" in said
+    assert "    10  of this client within the last hour" in said
+    assert "The next one comes back in 50 min 02 s." in said
+    assert "others" not in said
+    sliding = ledger_of(
+        sliding=True,
+        calls=calls,
+        remaining=18,
+        foreign=2,
+        limit_read=True,
+        ends_before=3000.0,
+        ends_after=2999.0,
+        read_at=540.0,
+    )
+    said = text(sliding, now=600.0)
+    assert "The server counts each request for an hour: slots come back one by one." in said
+    assert "     2  of others, or from before this client looked" in said
+
+
+def test_rivals_are_named() -> None:
+    ledger, tokens = window(20, own=3, cap=8), []
+    for _ in range(4):
+        ledger, token = quota.acquired(ledger, 1.0)
+        tokens.append(token)
+    ledger = quota.answered(ledger, tokens[0], 1.4, RateHeaders(30, 16, 3599.0))
+    assert "2  other clients seem to send as fast as this one" in text(ledger, now=1.5)
+
+
+def test_in_short() -> None:
+    assert in_short(window(12), 10.0) == "18 of 30 used in this window"
+    assert in_short(Ledger(), 0.0) == "0 of 30 used in this window (believed, nothing was read yet)"
+    locked = window(blocked_until=99.0)
+    assert in_short(locked, 10.0) == "The organisation is locked out after a 429"
