@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.snapshot import Snapshot
     from postiz_async._sandbox.faults import FaultKind
     from postiz_async._sandbox.throttle import Throttle
+    from postiz_async._transport import Transport
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Timer
     from postiz_async.models.posts import Created
@@ -302,19 +303,24 @@ class World:
 
     # -------------------------------------------------------------- clients
 
+    def network(self, way: Callable[[random.Random], float] = one_way) -> SandboxTransport:
+        """A way to the server; `way` draws the seconds there, and those back."""
+        return SandboxTransport(self.sandbox, latency=lambda: way(self.dice))
+
     def client(
         self,
         store: QuotaStore | None = None,
         *,
         clock: Clock | None = None,
         reserve: int | None = None,
+        transport: Transport | None = None,
     ) -> Postiz:
         """A client of the key, with a network of 0.2 s there and back on average."""
         return Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
             clock=clock or self.clock,
-            transport=SandboxTransport(self.sandbox, latency=lambda: one_way(self.dice)),
+            transport=transport or self.network(),
             quota=store,
             reserve=reserve,
         )
@@ -421,8 +427,11 @@ class World:
 
     def restart_counter(self, limit: int, storage: Storage) -> None:
         """The counter starts anew, as one in the memory of a server's process does."""
-        kind = RedisThrottle if storage == "redis" else MemoryThrottle
-        self.sandbox._pipeline._throttle = kind(limit)
+        self.count_with(RedisThrottle(limit) if storage == "redis" else MemoryThrottle(limit))
+
+    def count_with(self, throttle: Throttle) -> None:
+        """Another counter takes the place of the one that was there."""
+        self.sandbox._pipeline._throttle = throttle
 
     # -------------------------------------------------------------- what came of it
 

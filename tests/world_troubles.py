@@ -1,0 +1,170 @@
+"""What goes wrong in a `world`: odd counters, machines that sleep, stores that are slow."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async.clock import Clock
+from postiz_async.errors import APIConnectionError
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+    from postiz_async._sandbox.throttle import ThrottleDecision
+    from postiz_async._transport import Transport
+    from postiz_async._wire import WireRequest, WireResponse
+    from postiz_async.clock import Timer
+    from postiz_async.stores import QuotaStore, Versioned
+
+# ------------------------------------------------------------------ counters
+
+
+class AlternatingThrottle(RedisThrottle):
+    """One counter behind servers that are set to different limits; each request meets the next.
+
+    Args:
+        limits: of the servers, in the order in which they are met.
+    """
+
+    def __init__(self, limits: Sequence[int]) -> None:
+        super().__init__(limits[0])
+        self._limits = itertools.cycle(limits)
+
+    def hit(self, key: str, now: float) -> ThrottleDecision:
+        self.limit = next(self._limits)
+        return super().hit(key, now)
+
+
+class ReplicaThrottle(Throttle):
+    """Servers behind one address, each of which counts in its own memory.
+
+    Args:
+        limit: of each server.
+        replicas: how many they are.
+        dice: picks the server of a request; None: they take turns.
+    """
+
+    def __init__(self, limit: int, replicas: int, dice: random.Random | None = None) -> None:
+        super().__init__(limit)
+        self._replicas = [MemoryThrottle(limit) for _ in range(replicas)]
+        self._turns = itertools.cycle(self._replicas)
+        self._dice = dice
+
+    def hit(self, key: str, now: float) -> ThrottleDecision:
+        replica = self._dice.choice(self._replicas) if self._dice else next(self._turns)
+        return replica.hit(key, now)
+
+
+def window_end(throttle: Throttle) -> float | None:
+    """When the window of the only key ends, in seconds of the server's clock; None: there is none.
+
+    Raises:
+        TypeError: the throttle does not count in windows.
+    """
+    if not isinstance(throttle, RedisThrottle):
+        raise TypeError(f"{type(throttle).__name__} does not count in windows")
+    ends = [window.ends for window in throttle._windows.values() if window.ends is not None]
+    return max(ends) / 1000 if ends else None
+
+
+# ------------------------------------------------------------------ a machine that sleeps
+
+
+class NappingClock(Clock):
+    """The clocks of a machine that sleeps at times. The wall clock goes on; no timer fires.
+
+    Args:
+        base: the time outside.
+        naps: start and length of each, in seconds of `base.monotonic()`, ascending.
+        stands_still: the monotonic clock stands still meanwhile, as it does on some systems.
+    """
+
+    def __init__(
+        self, base: Clock, naps: Sequence[tuple[float, float]], *, stands_still: bool
+    ) -> None:
+        self._base = base
+        self._naps = naps
+        self._stands_still = stands_still
+
+    def time(self) -> float:
+        return self._base.time()
+
+    def monotonic(self) -> float:
+        now = self._base.monotonic()
+        if not self._stands_still:
+            return now
+        return now - sum(min(max(0.0, now - start), length) for start, length in self._naps)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return self._base.call_at(self._awake_at(when), callback)
+
+    def _awake_at(self, when: float) -> float:
+        """The moment outside at which a timer for `when` of `monotonic` fires."""
+        for start, length in self._naps:
+            if when > start:
+                when = when + length if self._stands_still else max(when, start + length)
+        return when + 1e-6  # `monotonic` has surely reached it then, however it is rounded
+
+    def slept_since(self, moment: float) -> float | None:
+        """The end of a nap that began after `moment` of the base and before now, or None."""
+        now = self._base.monotonic()
+        ends = [start + length for start, length in self._naps if moment <= start < now]
+        return max(ends, default=None)
+
+    async def sleep_outside(self, until: float) -> None:
+        await self._base.sleep_until(until)
+
+    def outside(self) -> float:
+        return self._base.monotonic()
+
+
+class NappingTransport:
+    """The connections of a machine that sleeps: an answer that comes meanwhile is lost."""
+
+    def __init__(self, inner: Transport, clock: NappingClock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        sent = self._clock.outside()
+        response = await self._inner.send(request)
+        woke = self._clock.slept_since(sent)
+        if woke is None:
+            return response
+        await self._clock.sleep_outside(woke)
+        raise APIConnectionError("The connection was gone when the machine woke.")
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+# ------------------------------------------------------------------ a slow store
+
+
+class DelayedStore:
+    """A store whose answers take `delay()` seconds, half of it before the work is done."""
+
+    def __init__(self, store: QuotaStore, clock: Clock, delay: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._delay = delay
+
+    async def read(self, name: str) -> Versioned:
+        half = self._delay() / 2
+        await self._clock.sleep(half)
+        state = await self._store.read(name)
+        await self._clock.sleep(half)
+        return state
+
+    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        half = self._delay() / 2
+        await self._clock.sleep(half)
+        answer = await self._store.swap(name, version, value)
+        await self._clock.sleep(half)
+        return answer
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
