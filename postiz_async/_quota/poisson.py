@@ -26,33 +26,44 @@ class Poisson:
 
     def quantile(self, mean: float) -> int:
         """Least k with P(Poisson(mean) <= k) >= confidence; more above `GREAT_MEAN`."""
-        known = self._bearable
-        while not known or known[-1] < min(mean, GREAT_MEAN):
-            known.append(self._solve(len(known)))
+        known = self._known(0, mean)
         if mean <= known[-1]:
             return bisect_left(known, mean)
-        return len(known) - 1 + math.ceil((min(mean, 1e9) - known[-1]) / self._slope())
+        return len(known) - 1 + math.ceil((min(mean, 1e9) - known[-1]) / _slope(known))
 
     def bearable(self, k: int) -> float:
         """The greatest mean with P(Poisson(mean) <= k) >= confidence; less above `GREAT_MEAN`."""
+        known = self._known(k, 0.0)
+        return known[k] if k < len(known) else known[-1] + (k + 1 - len(known)) * _slope(known)
+
+    def _known(self, k: int, mean: float) -> list[float]:
+        """The means for 0, 1, 2 ..., as far as k and a mean want, or to `GREAT_MEAN`.
+
+        A longer list replaces the one before as a whole, for threads may read it meanwhile.
+        """
         known = self._bearable
-        while len(known) <= k and not (known and known[-1] >= GREAT_MEAN):
-            known.append(self._solve(len(known)))
-        return known[k] if k < len(known) else known[-1] + (k + 1 - len(known)) * self._slope()
+        if len(known) > k and known[-1] >= mean:
+            return known
+        known = list(known)
+        while not known or (known[-1] < GREAT_MEAN and (len(known) <= k or known[-1] < mean)):
+            known.append(self._solve(known))
+        self._bearable = known
+        return known
 
-    def _slope(self) -> float:
-        """By how much the last of them is greater than the one before; it grows, towards 1."""
-        return self._bearable[-1] - self._bearable[-2]
-
-    def _solve(self, k: int) -> float:
+    def _solve(self, known: list[float]) -> float:
         """By Newton's method; the chance falls ever faster in the mean, until it is one half."""
-        mean = self._bearable[-1] if self._bearable else 0.0
+        mean = known[-1] if known else 0.0
         while True:
             term = total = math.exp(-mean)
-            for number in range(1, k + 1):
+            for number in range(1, len(known) + 1):
                 term *= mean / number
                 total += term
             step = (total - self._confidence) / term if term > 0 else 0.25
             mean += min(step, 1.0)
             if abs(step) < 1e-9 * max(1.0, mean):
                 return mean
+
+
+def _slope(known: list[float]) -> float:
+    """By how much the last of them is greater than the one before; it grows, towards 1."""
+    return known[-1] - known[-2]
