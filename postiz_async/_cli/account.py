@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -15,6 +15,9 @@ from postiz_async._wire import CLOUD_URL
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import describe_seconds
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
+
+if TYPE_CHECKING:
+    from postiz_async._quota.view import Quota
 
 __all__ = [
     "app",
@@ -53,18 +56,25 @@ async def quota(
         return 0
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
-    if seen_at is None or view.limit is None:
+    if seen_at is None:
         output.say("Nothing is known yet. Look with: postiz-async quota --spend-one")
         return 0
-    window = "the window has ended, a new one starts with the next create"
-    if view.resets_in is not None:
-        window = f"new window in {clock_time(view.resets_in)}"
     age = describe_seconds(target.clock.time() - seen_at)
-    output.say(f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}", "bold")
+    output.say(_left(view), "bold")
     output.say(f"last seen {age} ago ({moment(seen_at, None)}); key from {target.source}")
     for line in lines:
         output.say(line)
     return 0
+
+
+def _left(view: Quota) -> str:
+    """What is left of the window, and how long it runs."""
+    if view.limit is None:
+        return "No answer has told the limit yet."
+    window = "the window has ended, a new one starts with the next create"
+    if view.resets_in is not None:
+        window = f"new window in {clock_time(view.resets_in)}"
+    return f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}"
 
 
 app = App(name="oauth", help="Get an access token for an application.")

@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from postiz_async._quota.state import Ledger
     from postiz_async._quota.window import Window
 
-__all__ = ["Grant", "Held", "Wait", "WaitReason", "decide", "held_of_window", "probe_from"]
+__all__ = [
+    "Grant",
+    "Held",
+    "Wait",
+    "WaitReason",
+    "decide",
+    "held_of_window",
+    "others_rate",
+    "probe_from",
+]
 
 RELEASE, MAX_RELEASE = 8.0, 300.0
 """Seconds before the end of a window at which held slots are let go: at least, and at most."""
@@ -214,8 +223,13 @@ def _held(ledger: Ledger, now: float, *, fits: bool) -> Held:
         return Held(ledger.reserve, left, last, others)
     rate = hits.rate(hours, prior=True) + hits.asked_rate(ledger.flights.answered_at)
     most = ledger.least_reserve + likely.quantile(rate * rest)
-    most = max(most, hits.asked_surge(now, window.limit))
+    most = min(window.limit, max(most, hits.asked_surge(now, window.limit)))
     return Held(max(0, most - left), left, last, others)
+
+
+def others_rate(ledger: Ledger) -> float:
+    """Calls of others a second to count on, as far as they were seen."""
+    return ledger.neighbours.rate(_hours(ledger))
 
 
 def _hours(ledger: Ledger) -> float:
@@ -293,7 +307,7 @@ def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) ->
         return _answer(ledger, now, WaitReason.IN_FLIGHT)
     if urgent or (ledger.log.headerless and free >= window.limit):
         return GRANT  # the first, like a probe: no reading would ever tell that others are gone
-    others, asked = ledger.neighbours.rate(_hours(ledger)), 0.0
+    others, asked = others_rate(ledger), 0.0
     is_clear = free > _likely(window.limit).quantile(others * _unread(window, now))
     if is_clear and backlog is not None and backlog <= free:
         return GRANT

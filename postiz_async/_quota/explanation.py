@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from postiz_async._quota.decisions import Wait, WaitReason, decide, held_of_window
+from postiz_async._quota.decisions import (
+    Grant,
+    Wait,
+    WaitReason,
+    decide,
+    held_of_window,
+    others_rate,
+)
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
@@ -41,10 +49,10 @@ def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]
     return lines
 
 
-def _bulk(decision: object, now: float) -> str:
-    if not isinstance(decision, Wait):
+def _bulk(decision: Grant | Wait, now: float) -> str:
+    if isinstance(decision, Grant):
         return "Bulk work can go on now."
-    if decision.why is WaitReason.PROBE or decision.until == float("inf"):
+    if decision.why is WaitReason.PROBE or decision.until == math.inf:
         return f"Bulk work waits for an answer: {decision.why.value}."
     return f"Bulk work waits for {describe_seconds(decision.until - now)}: {decision.why.value}."
 
@@ -52,7 +60,8 @@ def _bulk(decision: object, now: float) -> str:
 def _used(ledger: Ledger, now: float) -> Iterator[str]:
     """Where the slots went."""
     window, hits, flights = ledger.window, ledger.neighbours, ledger.flights
-    yield _number(window.limit, "requests an hour are allowed" if window.limit_read else "believed")
+    told = "" if window.limit_read else ", as is believed: no answer told"
+    yield _number(window.limit, f"requests an hour are allowed{told}")
     if ledger.log.rules:
         own = len(ledger.log.live(now, window.length))
         yield _number(own, "of this client within the last hour")
@@ -68,15 +77,19 @@ def _used(ledger: Ledger, now: float) -> Iterator[str]:
 
 
 def _by_window(ledger: Ledger, now: float, backlog: int | None) -> Iterator[str]:
-    """What is held until the window closes."""
-    hits = ledger.neighbours
+    """What is held of the slots that are left until the window closes."""
+    hits, free = ledger.neighbours, ledger.free_slots(now)
     held = held_of_window(ledger, now, backlog)
-    yield _number(held.reserved, f"of them reserved for interactive calls{_why_reserved(ledger)}")
-    surge = "; so many may come at once again" if held.left and hits.surge_at(now) else ""
-    yield _number(held.left, f"of them left to other clients: {_seen(held.others)}{surge}")
+    left = min(held.left, free)
+    reserved = min(held.reserved, free - left)
+    if free:
+        yield _number(reserved, f"of them reserved for interactive calls{_why_reserved(ledger)}")
+        surge = "; so many may come at once again" if left and hits.surge_at(now) else ""
+        yield _number(left, f"of them left to other clients: {_seen(held.others)}{surge}")
     if hits.rivals:
         yield _number(hits.rivals, "other clients seem to send as fast as this one")
-    yield "What is held goes to bulk work shortly before the window ends, so it is not lost."
+    if reserved or left:
+        yield "What is held goes to bulk work shortly before the window ends, so it is not lost."
     if held.last:
         yield "The very last slot stays: others could take it in the same moment."
 
@@ -104,7 +117,7 @@ def _by_log(ledger: Ledger, now: float) -> Iterator[str]:
         yield _number(ledger.reserve, f"reserved for interactive calls (reserve={ledger.reserve})")
     elif asked:
         yield f"Interactive calls: {asked:.1f} an hour were made lately; bulk leaves them room."
-    rate = ledger.neighbours.rate(1.0)
+    rate = others_rate(ledger)
     if rate:
         yield f"Other clients: {_seen(rate)}; bulk leaves them room."
 

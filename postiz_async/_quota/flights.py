@@ -74,7 +74,7 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
         ends = (flight.sent + patience for flight in self.open)
         return min((end for end in ends if end > now), default=math.inf)
 
-    def reserved(self, now: float, expires: float) -> Flights:
+    def acquired(self, now: float, expires: float) -> Flights:
         """One more call leaves; its token is the present `tokens`."""
         others = tuple(
             replace(flight, alone=False) if flight.alone else flight for flight in self.open

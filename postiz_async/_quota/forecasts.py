@@ -80,7 +80,7 @@ def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
         if others < seen.free:
             moment = seen.start
         elif beyond < 0:
-            moment = min(seen.ends, now + ledger.flights.latency)
+            moment = max(seen.start, min(seen.ends, now + ledger.flights.latency))
         elif returns:
             rounds, place = divmod(beyond, len(returns))
             moment = max(seen.start, returns[place] + rounds * length)

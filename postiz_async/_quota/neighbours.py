@@ -20,6 +20,9 @@ PRIOR, PRIOR_HOURS = 1.0, 0.5
 ASKED_HOURS = 6.0
 """How long an interactive call is remembered: after so many hours it counts 1/e."""
 
+SURGE = 0.4
+"""The share of the limit that may come at once where somebody came, and how many is not known."""
+
 JUMP = 0.25
 """The share of the limit from which on hits between two readings are many at once."""
 
@@ -114,7 +117,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
 
     def asked_surge(self, now: float, limit: int) -> int:
         """Interactive calls that may come at once."""
-        return math.ceil(0.4 * limit) if now < self.asked_at + SURGE_SECONDS else 0
+        return math.ceil(SURGE * limit) if now < self.asked_at + SURGE_SECONDS else 0
 
     def surge_at(self, now: float) -> int:
         """Calls of others that may come at once."""
@@ -143,7 +146,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         """The first window that we see has hits already."""
         if found <= 1:
             return self
-        surge = self.with_surge(math.ceil(0.4 * limit), now)
+        surge = self.with_surge(math.ceil(SURGE * limit), now)
         return replace(surge, heir_until=now + HEIR_SECONDS)
 
     def opened(self, own: int, found: int, ignored: int) -> Neighbours:

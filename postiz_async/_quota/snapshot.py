@@ -143,10 +143,11 @@ def restore_snapshot(
 ) -> Ledger:
     """A ledger from what an earlier process wrote down.
 
-    A window end or lock-out further ahead than one window is nonsense and taken as unknown, as is
-    what is no number. The wall clock may have been set meanwhile, so each moment is moved to the
-    careful side; a clock that was set back to before the keeping is taken to stand there. No
-    logged call is sure any more: that its slot came back, the next reading tells.
+    A window end or lock-out much further ahead than one window is nonsense and taken as unknown, as
+    is what is no number; one a little further, as restarts in a row make it, is a window ahead. The
+    wall clock may have been set meanwhile, so each moment is moved to the careful side; a clock
+    that was set back to before the keeping is taken to stand there. No logged call is sure any
+    more: that its slot came back, the next reading tells.
     """
     as_of = kept.as_of if math.isfinite(kept.as_of) else wall
     wall = max(wall, as_of)

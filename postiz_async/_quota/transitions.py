@@ -34,7 +34,7 @@ def acquired(
     Returns:
         The new state and a token.
     """
-    flights, neighbours = ledger.flights.reserved(now, expires), ledger.neighbours
+    flights, neighbours = ledger.flights.acquired(now, expires), ledger.neighbours
     if urgent:
         neighbours = neighbours.with_asked(now)
     return replace(ledger, flights=flights, neighbours=neighbours), ledger.flights.tokens
@@ -216,22 +216,24 @@ def _read_again(
     """A further reading of the window we are in, and what it leaves to us."""
     window, log, flights = ledger.window, ledger.log, ledger.flights
     used, remaining = reading.limit - reading.remaining, window.remaining
+    foreign, bursting = _foreign(ledger, flight, used), False
     if log.sliding:
         remaining += log.returned(now, window.length)
         log = log.read(now, window.length, used - 1 if flight.alone else None)
-    remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
-    hits = ledger.neighbours
-    bursting = False
-    ours = len(ledger.log.live(flight.sent, window.length)) if log.sliding else 0
-    if log.sliding and flight.alone:
-        foreign = max(0, used - 1 - ours)
-    elif log.sliding:
-        foreign = max(hits.foreign, used - 1 - ours - len(flights.open))
     else:
-        foreign = max(hits.foreign, used - 1 - hits.own - len(flights.open))
         bursting = now - flights.answered_at <= BURST_PAUSE and flights.cap > 1
-    neighbours = hits.read(foreign, now, reading.limit, bursting=bursting)
+    remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
+    neighbours = ledger.neighbours.read(foreign, now, reading.limit, bursting=bursting)
     return replace(ledger, neighbours=neighbours, log=log), remaining
+
+
+def _foreign(ledger: Ledger, flight: Flight, used: int) -> int:
+    """Hits of others that a reading shows; calls of ours that overlap may be in it, too."""
+    hits, log, flying = ledger.neighbours, ledger.log, len(ledger.flights.open)
+    if not log.sliding:
+        return max(hits.foreign, used - 1 - hits.own - flying)
+    ours = len(log.live(flight.sent, ledger.window.length))  # a log lets go of theirs and of ours
+    return max(0 if flight.alone else hits.foreign, used - 1 - ours - flying)
 
 
 def _close_window(ledger: Ledger) -> Ledger:

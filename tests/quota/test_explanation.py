@@ -72,6 +72,24 @@ def test_what_is_held_and_for_whom() -> None:
     assert "The very last slot stays" in said
 
 
+def test_no_more_is_held_than_is_left() -> None:
+    used_up = text(window(0, asked=9.0, asked_since=-7200.0, asked_at=0.0))
+    assert "reserved" not in used_up
+    assert "What is held" not in used_up
+    asked = text(window(2, asked=9.0, asked_since=-7200.0, asked_at=0.0))
+    assert "     2  of them reserved for interactive calls" in asked
+    assert "     0  of them left to other clients: none was seen" in asked
+    beside = text(window(2, foreign=9, own=19, past_foreign=9.0))
+    assert "     0  of them reserved for interactive calls" in beside
+    assert "     2  of them left to other clients" in beside
+
+
+def test_a_limit_that_no_answer_told_is_believed() -> None:
+    calls = (LoggedCall(60.0, 60.0),)
+    said = text(ledger_of(headerless=True, calls=calls, answered_at=60.0, cap=9), now=600.0)
+    assert "    30  requests an hour are allowed, as is believed: no answer told" in said
+
+
 def test_a_reserve_that_was_given_is_named() -> None:
     assert "5  of them reserved for interactive calls (reserve=5)" in text(window(9, reserve=5))
     assert "0  of them reserved for interactive calls (reserve=0)" in text(window(9, reserve=0))

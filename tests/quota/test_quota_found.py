@@ -71,6 +71,21 @@ def test_forecasts_ascend_where_a_lost_call_keeps_its_slot_for_longer() -> None:
     assert moments == sorted(moments)
 
 
+def test_forecasts_ascend_after_the_end_of_a_window_while_its_last_answers_are_out() -> None:
+    ledger = ledger_of(
+        limit=30,
+        remaining=20,
+        limit_read=True,
+        ends_after=NOW - 1.5,
+        ends_before=NOW - 1,
+        own=5,
+        open=tuple(Flight(token, NOW - 9, alone=False) for token in range(5)),
+    )
+    moments = quota.forecasts(ledger, NOW, list(range(40)))
+    assert moments == sorted(moments)
+    assert moments[0] == NOW
+
+
 def test_what_is_forgotten_is_asked_for_at_that_moment() -> None:
     """A slot that is left to others only because of what was seen two days ago."""
     ledger = ledger_of(
