@@ -69,10 +69,11 @@ def _used(ledger: Ledger, now: float) -> Iterator[str]:
         yield _number(hits.own, "of this client in this window")
     if not ledger.log.headerless:
         yield _number(hits.foreign, "of others, or from before this client looked")
-    if flights.pending:
-        yield _number(
-            flights.pending, "under way, or with an answer that was lost: as good as spent"
-        )
+    if ledger.log.headerless and flights.open:  # no answer is read, so only these are open
+        yield _number(len(flights.open), "under way: as good as spent")
+    elif flights.pending and not ledger.log.headerless:
+        lost = "under way, or with an answer that was lost: as good as spent"
+        yield _number(flights.pending, lost)
     yield _number(ledger.free_slots(now), "left")
 
 

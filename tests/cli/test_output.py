@@ -273,8 +273,15 @@ def test_quota(cli: Cli, server: Server) -> None:
     assert "of 100,000 requests left, new window in" in kept.out
     assert "last seen" in kept.out
     assert "key from POSTIZ_API_KEY" in kept.out
+    explained = cli("quota", "--explain").out
+    assert explained.startswith(kept.out.splitlines()[0].split(",")[0])
+    assert "Bulk work can go on now." in explained
+    assert "reserved for interactive calls" in explained
     document = cli("quota", "--json").document
     assert document["quota"]["limit"] == 100000
+    assert document["quota"]["bulk_waits_for"] is None
+    assert "explanation" not in document
+    assert len(cli("quota", "--explain", "--json").document["explanation"]) > 3
     assert datetime.fromisoformat(document["seen_at"]).year == 2027
 
 

@@ -88,6 +88,14 @@ def test_a_limit_that_no_answer_told_is_believed() -> None:
     calls = (LoggedCall(60.0, 60.0),)
     said = text(ledger_of(headerless=True, calls=calls, answered_at=60.0, cap=9), now=600.0)
     assert "    30  requests an hour are allowed, as is believed: no answer told" in said
+    assert "under way" not in said
+    flying, _ = quota.acquired(ledger_of(headerless=True, calls=calls, unseen=(60.0,)), 599.0)
+    assert "     1  under way: as good as spent" in text(flying, now=600.0)
+
+
+def test_calls_under_way_and_lost_ones_are_as_good_as_spent() -> None:
+    flying, _ = quota.acquired(window(12, unseen=(5.0,)), 9.0)
+    assert "     2  under way, or with an answer that was lost" in text(flying)
 
 
 def test_a_reserve_that_was_given_is_named() -> None:
