@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._quota.flights import SILENT
+from postiz_async._quota.flights import SILENT, Flight
 from postiz_async._quota.window import MARGIN
 
 if TYPE_CHECKING:
@@ -84,17 +84,26 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
         is_sign = ours > 0 and found >= max(2, ours) and began
         return replace(self, sliding=self.sliding or is_sign, doubted=False)
 
-    def read(self, now: float, window: float, most: int | None) -> Log:
+    def read(self, flight: Flight, now: float, window: float, most: int) -> Log:
         """A reading at `now` has seen the older ones go; they would count twice.
 
+        Of those that were over before its call was sent it contains no more than `most`, the
+        newest: a server that was started again has forgotten the rest. A lone call has seen them
+        go; among calls that overlap, their slots just do not come back for certain.
+
         Args:
-            now: monotonic seconds.
+            flight: the call that brought the reading.
+            now: when its answer came.
             window: its length in seconds.
-            most: of ours that the counter can contain, this one not; None: it does not tell.
+            most: hits before this one that the counter contains.
         """
         calls = tuple(call for call in self.calls if call.sent + window > now)
-        if most is not None and len(calls) > most:  # lost ones may be in it
-            calls = calls[len(calls) - most :]
+        sent = flight.sent
+        over = sum(c.until <= sent if c.sure else c.sent < sent for c in calls)  # lost: perhaps
+        if over > most:
+            gone, calls = calls[: over - most], calls[over - most :]
+            if not flight.alone:
+                calls = (*(replace(call, sure=False) for call in gone), *calls)
         return replace(self, calls=calls)
 
     def set_back(self, now: float) -> Log:

@@ -53,10 +53,14 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return max(free, self.unclaimed) if alone else free
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether nothing that is known holds any more: a fresh ledger would do as well."""
+        """Whether nothing that is known of the server holds any more."""
         window = self.window
         over = now >= max(window.reopens, window.blocked_until)
         return over and not self.flights.open and not self.log.live(now, window.length)
+
+    def is_forgettable(self, now: float) -> bool:
+        """Whether it is at rest and nobody who came in numbers is expected to come back."""
+        return self.is_at_rest(now) and now >= self.neighbours.surge_until
 
     def must_read(self, now: float) -> bool:
         """Nothing is known of the window that runs at `now`, and an answer can tell."""

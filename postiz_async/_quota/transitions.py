@@ -186,7 +186,7 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeader
     found = max(0, reading.limit - reading.remaining - 1)
     log = ledger.log.opened(found, now, length, began=_began(ledger, flight, reading))
     if log.sliding:
-        log = log.read(now, length, found)
+        log = log.read(flight, now, length, found)
     own = 1 + sum(moment > flight.sent for moment in ledger.flights.unseen)  # may come in it yet
     ours = len(ledger.log.live(flight.sent, length))  # the server counted before the answer came
     others, ignored = (max(0, found - ours), 0) if log.sliding else (found, found)
@@ -219,7 +219,7 @@ def _read_again(
     foreign, bursting = _foreign(ledger, flight, used), False
     if log.sliding:
         remaining += log.returned(now, window.length)
-        log = log.read(now, window.length, used - 1 if flight.alone else None)
+        log = log.read(flight, now, window.length, used - 1)
     else:
         bursting = now - flights.answered_at <= BURST_PAUSE and flights.cap > 1
     remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)

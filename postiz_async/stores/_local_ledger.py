@@ -64,7 +64,8 @@ class LocalLedgers:
     """The ledgers of this process on one clock.
 
     One that nobody uses is remembered for as long as its window, its lock-out or its log says
-    anything, and forgotten at the next occasion after that.
+    anything, or others who came in numbers may come back, and forgotten at the next occasion
+    after that.
     """
 
     def __init__(self) -> None:
@@ -90,7 +91,7 @@ class LocalLedgers:
         if now >= self._tidy_at:
             self._tidy_at = now + WINDOW
             kept = self._kept.items()
-            self._kept = {key: each for key, each in kept if not each.ledger.is_at_rest(now)}
+            self._kept = {key: each for key, each in kept if not each.ledger.is_forgettable(now)}
 
     def forget(self) -> None:
         """Let go of all that no client uses now, as a new process would."""

@@ -169,3 +169,26 @@ def test_a_lost_call_may_be_what_an_emptied_log_contains() -> None:
     ledger, token = quota.acquired(ledger, NOW)
     ledger = quota.answered(ledger, token, NOW + 1, RateHeaders(3, 1, 3000))
     assert ledger.free_slots(NOW + 2800) == 1
+
+
+def test_stamps_that_an_emptied_log_lost_do_not_come_back_among_calls_that_overlap() -> None:
+    """They would seem to give slots back before those that the log contains."""
+    calls = (LoggedCall(NOW - 9, NOW - 8.5), LoggedCall(NOW - 5, NOW - 4.5))
+    ledger = ledger_of(
+        sliding=True,
+        limit=4,
+        remaining=2,
+        limit_read=True,
+        ends_after=NOW + 3590,
+        ends_before=NOW + 3591,
+        read_at=NOW - 5,
+        calls=calls,
+        cap=4,
+    )
+    tokens = []
+    for _ in range(2):
+        ledger, token = quota.acquired(ledger, NOW)
+        tokens.append(token)
+    for token, remaining in zip(tokens, (3, 2), strict=True):
+        ledger = quota.answered(ledger, token, NOW + 0.1, RateHeaders(4, remaining, 3600.0))
+    assert ledger.free_slots(NOW + 3600) == ledger.free_slots(NOW + 1) == 2

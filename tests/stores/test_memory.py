@@ -456,6 +456,21 @@ async def test_organisations_whose_window_is_over_are_forgotten_unless_they_are_
     assert ledgers.handle("still", Ledger(), clock).ledger.window.remaining == 29, "its window runs"
 
 
+def test_others_who_came_in_numbers_are_remembered_though_nobody_uses_the_ledger() -> None:
+    """Also when a window of the organisation is over, for two days."""
+    ledgers, clock = LocalLedgers(), JumpingClock()
+    seen = ledger_of(surge=12, surge_until=clock.monotonic() + 48 * HOUR)
+    burst, other = (ledgers.handle(name, Ledger(), clock) for name in ("burst", "other"))
+    burst.restore(seen)
+    assert burst.ledger.is_at_rest(clock.monotonic()), "what a journal says of a window is taken"
+    del burst
+    for hours, known in ((47, seen), (3, Ledger())):
+        clock.advance(hours * HOUR)
+        other.restore(Ledger())  # an occasion to forget
+        gc.collect()
+        assert ledgers.handle("burst", Ledger(), clock).ledger == known
+
+
 @pytest.mark.parametrize(
     "ledger",
     [
