@@ -5,6 +5,9 @@ decides, a store only keeps. Whoever changes a state names the version that it w
 somebody else was quicker, the store says so and hands out the newer state. The scheduler reserves
 and settles through a `LedgerHandle`. A `SnapshotStore` only writes down what one client knows, for
 its successor.
+
+An `IdempotencyStore` has a record for each idempotency key in the same way, and forgets it when its
+time is over. Each store of this library is both.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hashlib
 from typing import NamedTuple, Protocol
 
 __all__ = [
+    "IdempotencyStore",
     "QuotaStore",
     "Versioned",
     "ledger_name",
@@ -20,9 +24,9 @@ __all__ = [
 
 
 class Versioned(NamedTuple):
-    """A state as a store has it.
+    """A state or a record as a store has it.
 
-    `version` is 0 while there is no state. `time` is the store's own clock in seconds, None for a
+    `version` is 0 while there is none. `time` is the store's own clock in seconds, None for a
     store that has none, because all its users share the clocks of one host.
     """
 
@@ -58,6 +62,55 @@ class QuotaStore(Protocol):
 
         Raises:
             StoreError: the store cannot be reached or used; the state is as it was, or the swap
+                was done and its answer lost.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class IdempotencyStore(Protocol):
+    """Has a record for each idempotency key, for as long as it was told to keep it.
+
+    A record whose time is over is as good as none. Later writes remove such records, a few at a
+    time.
+    """
+
+    async def read_key(self, quota: str, key: str) -> Versioned:
+        """The record now.
+
+        Args:
+            quota: the name of a quota, 32 hexadecimal digits, which tells neither server nor API
+                key.
+            key: the caller's key as it is, 1 to 255 characters without NUL.
+
+        Raises:
+            StoreError: the store cannot be reached or used.
+        """
+        ...
+
+    async def swap_key(
+        self, quota: str, key: str, version: int, value: bytes, *, keep: float
+    ) -> tuple[bool, Versioned]:
+        """Put `value` in the place of the record with `version`.
+
+        Args:
+            quota: the name of a quota, 32 hexadecimal digits, which tells neither server nor API
+                key.
+            key: the caller's key as it is, 1 to 255 characters without NUL.
+            version: that of the record that `value` was made from; 0: there was none.
+            value: the new record, not empty.
+            keep: seconds from now until the record is forgotten, by the clock of the store.
+
+        Returns:
+            True and the new record, or False and the record that somebody else put there. A store
+            that had to ask again may answer False with this very value and the version after
+            `version`: then the swap was done.
+
+        Raises:
+            StoreError: the store cannot be reached or used; the record is as it was, or the swap
                 was done and its answer lost.
         """
         ...

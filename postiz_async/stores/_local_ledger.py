@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from postiz_async import _quota as quota
 from postiz_async._quota import WINDOW, Wait
 from postiz_async.clock import SystemClock
+from postiz_async.stores._local_records import Guard, LocalRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,20 +33,9 @@ if TYPE_CHECKING:
     _Key = tuple[str, float]
     _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]
 
-__all__ = ["Guard", "LocalLedger", "LocalLedgers", "ledgers_of_process"]
+__all__ = ["LocalLedger", "LocalLedgers", "ledgers_of_process", "records_of_process"]
 
 log = logging.getLogger("postiz_async.quota")
-
-
-class Guard:
-    """The lock of all that this process keeps in memory.
-
-    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
-    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
-    so this slot counts as spent when its time is over.
-    """
-
-    lock = threading.RLock()
 
 
 class _Entry:
@@ -65,10 +55,11 @@ class LocalLedgers:
 
     One that nobody uses is remembered for as long as its window, its lock-out or its log says
     anything, or others who came in numbers may come back, and forgotten at the next occasion
-    after that.
+    after that. Beside them are the records of idempotency keys.
     """
 
     def __init__(self) -> None:
+        self.records = LocalRecords()
         self._known: weakref.WeakValueDictionary[_Key, _Entry] = weakref.WeakValueDictionary()
         self._kept: dict[_Key, _Entry] = {}
         self._tidy_at = -math.inf
@@ -97,6 +88,7 @@ class LocalLedgers:
         """Let go of all that no client uses now, as a new process would."""
         with Guard.lock:
             self._kept.clear()
+            self.records = LocalRecords()
 
     def forked(self) -> None:
         """In a child process: those who waited are in the parent."""
@@ -239,6 +231,16 @@ def ledgers_of_process(clock: Clock, transport: object = None) -> LocalLedgers:
         except TypeError:  # its end cannot be seen, so a later one could be taken for it
             return LocalLedgers()
     return _ledgers.setdefault(key, LocalLedgers())
+
+
+def records_of_process(clock: Clock, transport: object = None) -> LocalRecords:
+    """The records of idempotency keys of all clients of this process that are given no store.
+
+    Args:
+        clock: as for `ledgers_of_process`.
+        transport: as for `ledgers_of_process`.
+    """
+    return ledgers_of_process(clock, transport).records
 
 
 def _after_fork() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from postiz_async.stores import Versioned
-from postiz_async.stores._local_ledger import Guard
+from postiz_async.stores._local_records import Guard, LocalRecords
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore:
-    """Keeps states in memory, for the clients of one process that are given this one object."""
+class MemoryStore(LocalRecords):
+    """Keeps states and records in memory, for clients of one process that are given this object."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._states: dict[str, Versioned] = {}
 
     async def read(self, name: str) -> Versioned:
@@ -24,6 +25,3 @@ class MemoryStore:
                 return False, state
             state = self._states[name] = Versioned(value, version + 1, None)
             return True, state
-
-    async def aclose(self) -> None:
-        """There is nothing to let go of."""

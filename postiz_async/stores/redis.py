@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -32,6 +33,9 @@ WAIT = 20.0
 
 LIFETIME = 3 * 24 * 3600
 """Seconds after which a state that nobody touches is forgotten; longer than any window."""
+
+RECORDS = "idempotency:"
+"""Begins the names of the records of idempotency keys, after `PREFIX`."""
 
 RETRIES = 2
 """Further attempts when a connection breaks; a change that was made twice is known by its value."""
@@ -74,7 +78,7 @@ return {1, version + 1, ARGV[3], now[1], now[2]}
 
 
 class RedisStore:
-    """Keeps states in Redis 5 or newer; each look and each change is one script, one round trip.
+    """Keeps states and records in Redis 5 or newer; each look and each change is one round trip.
 
     The time is the time of Redis, so that the clocks of the hosts do not matter. Redis must not
     evict the keys (policy `noeviction`): a state that vanished is written again from what a client
@@ -107,6 +111,14 @@ class RedisStore:
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
         return await self._run(name, ["swap", version, value, LIFETIME])
+
+    async def read_key(self, quota: str, key: str) -> Versioned:
+        return (await self._run(_record(quota, key), ["read", 0, b"", 0]))[1]
+
+    async def swap_key(
+        self, quota: str, key: str, version: int, value: bytes, *, keep: float
+    ) -> tuple[bool, Versioned]:
+        return await self._run(_record(quota, key), ["swap", version, value, math.ceil(keep)])
 
     async def aclose(self) -> None:
         await self._redis.aclose()
@@ -144,7 +156,7 @@ class RedisStore:
     def _trouble(self, reason: str) -> StoreError:
         return StoreError(
             f"The quota in Redis at {self._where} cannot be used: {reason}\n"
-            "  Nothing is sent: without it, what other processes spent is not known."
+            "  Nothing is sent: without it, what other processes spent and sent is not known."
         )
 
     def _most(self) -> int:
@@ -176,6 +188,10 @@ class RedisStore:
         text = str(error) or type(error).__name__
         text = redact_text(text, (self._login.password, self._login.user))
         return f"{text.rstrip('.')}. Is it running, and is the address right?"
+
+
+def _record(quota: str, key: str) -> str:
+    return f"{RECORDS}{quota}:{key}"
 
 
 class _Login:

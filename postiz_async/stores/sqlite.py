@@ -27,6 +27,19 @@ _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT
 """
+_RECORDS = """
+CREATE TABLE IF NOT EXISTS idempotency (
+    quota TEXT NOT NULL, key TEXT NOT NULL,
+    version INTEGER NOT NULL, value BLOB NOT NULL, ends REAL NOT NULL,
+    PRIMARY KEY (quota, key)
+) STRICT;
+CREATE INDEX IF NOT EXISTS idempotency_ends ON idempotency (ends)
+"""
+"""Made when it is first used: earlier releases, which know one table, go on using the file."""
+
+_REMOVED = 8
+"""Records whose time is over, removed with each that is written."""
+
 BUSY_MS = 2000
 """Milliseconds to wait for another process's write, which takes about one."""
 
@@ -45,7 +58,7 @@ _ADVICE = {
 
 
 class SqliteStore:
-    """Keeps states in a SQLite file; put it on a local disk.
+    """Keeps states and records in a SQLite file; put it on a local disk.
 
     Args:
         path: the file; made when it is not there, and its folder with it, for its owner alone.
@@ -58,6 +71,7 @@ class SqliteStore:
         self.path: Path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._has_records = False
         self._turn: anyio.Lock | None = None
 
     def __repr__(self) -> str:
@@ -68,6 +82,16 @@ class SqliteStore:
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
         return await self._do(lambda c: _swap(c, name, version, value))
+
+    async def read_key(self, quota: str, key: str) -> Versioned:
+        return await self._do(lambda c: _read_key(self._with_records(c), quota, key))
+
+    async def swap_key(
+        self, quota: str, key: str, version: int, value: bytes, *, keep: float
+    ) -> tuple[bool, Versioned]:
+        return await self._do(
+            lambda c: _swap_key(self._with_records(c), quota, key, version, value, keep)
+        )
 
     async def aclose(self) -> None:
         await self._in_turn(self._close)
@@ -99,8 +123,18 @@ class SqliteStore:
             self._inode = _inode(self.path)
         return self._connection
 
+    def _with_records(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        if not self._has_records:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in _RECORDS.split(";"):
+                    connection.execute(statement)
+            self._has_records = True
+        return connection
+
     def _close(self) -> None:
         connection, self._connection = self._connection, None
+        self._has_records = False
         if connection is not None:
             connection.close()
 
@@ -116,7 +150,7 @@ def _inode(path: Path) -> int:
 def _message(path: Path, error: Exception) -> str:
     return (
         f"The quota's file {path} cannot be used: {explain(error)}\n"
-        "  Nothing is sent: without the file, what other processes spent is not known."
+        "  Nothing is sent: without the file, what other processes spent and sent is not known."
     )
 
 
@@ -226,3 +260,42 @@ def _swap(
     if done.rowcount == 1:
         return True, Versioned(value, version + 1, None)
     return False, _read(connection, name)
+
+
+# ------------------------------------------------------------------ idempotency keys
+
+
+def _read_key(connection: sqlite3.Connection, quota: str, key: str) -> Versioned:
+    row = connection.execute(
+        "SELECT value, version FROM idempotency WHERE quota = ? AND key = ? AND ends > ?",
+        (quota, key, time.time()),
+    ).fetchone()
+    return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
+
+
+def _swap_key(
+    connection: sqlite3.Connection, quota: str, key: str, version: int, value: bytes, keep: float
+) -> tuple[bool, Versioned]:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        now = time.time()
+        if version == 0:
+            done = connection.execute(
+                "INSERT INTO idempotency VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE "
+                "SET version = 1, value = excluded.value, ends = excluded.ends WHERE ends <= ?",
+                (quota, key, value, now + keep, now),
+            )
+        else:
+            done = connection.execute(
+                "UPDATE idempotency SET version = version + 1, value = ?, ends = ? "
+                "WHERE quota = ? AND key = ? AND version = ? AND ends > ?",
+                (value, now + keep, quota, key, version, now),
+            )
+        if done.rowcount != 1:
+            return False, _read_key(connection, quota, key)
+        connection.execute(
+            "DELETE FROM idempotency WHERE rowid IN "
+            "(SELECT rowid FROM idempotency WHERE ends <= ? ORDER BY ends LIMIT ?)",
+            (now, _REMOVED),
+        )
+        return True, Versioned(value, version + 1, None)

@@ -32,58 +32,10 @@ from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from postiz_async.stores import QuotaStore
-
-
-@pytest.fixture(scope="session")
-def redis() -> Iterator[RedisServer]:
-    """A real Redis."""
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QuotaStore]:
-    made: QuotaStore
-    if request.param == "redis":
-        made = RedisStore(request.getfixturevalue("redis").url)
-        await made._redis.flushdb()
-    elif request.param == "sqlite":
-        made = SqliteStore(tmp_path / "quota.sqlite")
-    else:
-        made = MemoryStore()
-    yield made
-    await made.aclose()
-
-
-# ------------------------------------------------------------------ every store
-
-
-async def test_nothing_is_version_0(store: QuotaStore) -> None:
-    assert (await store.read("a"))[:2] == (None, 0)
-
-
-async def test_a_swap_needs_the_newest_version(store: QuotaStore) -> None:
-    done, first = await store.swap("a", 0, b"one")
-    assert (done, first[:2]) == (True, (b"one", 1))
-    refused, there = await store.swap("a", 0, b"two")
-    assert (refused, there[:2]) == (False, (b"one", 1))
-    done, second = await store.swap("a", 1, b"two")
-    assert (done, second[:2]) == (True, (b"two", 2))
-    assert (await store.read("a"))[:2] == (b"two", 2)
-    assert (await store.read("b"))[:2] == (None, 0)
-
-
-async def test_of_many_swaps_from_one_version_one_wins(store: QuotaStore) -> None:
-    await store.swap("a", 0, b"start")
-    results = await asyncio.gather(*(store.swap("a", 1, b"%d" % n) for n in range(20)))
-    assert sum(done for done, _ in results) == 1
-    assert (await store.read("a")).version == 2
 
 
 # ------------------------------------------------------------------ clients that share

@@ -1,0 +1,68 @@
+"""Records of idempotency keys in the memory of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import NamedTuple
+
+from postiz_async.stores import Versioned
+
+__all__ = ["Guard", "LocalRecords"]
+
+_FEW = 1000
+"""Records up to which none is looked for whose time is over."""
+
+
+class Guard:
+    """The lock of all that this process keeps in memory.
+
+    Reentrant, because a garbage collection may end a call that somebody dropped at any moment, and
+    its slot is given back by the thread that holds the lock. What that changes is then overwritten,
+    so this slot counts as spent when its time is over.
+    """
+
+    lock = threading.RLock()
+
+
+class _Record(NamedTuple):
+    kept: Versioned
+    ends: float
+    """Seconds since the epoch."""
+
+
+class LocalRecords:
+    """An `IdempotencyStore` in memory, by the wall clock of the host."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str], _Record] = {}
+        self._tidy_at = _FEW
+
+    async def read_key(self, quota: str, key: str) -> Versioned:
+        return self._kept(quota, key, time.time())
+
+    async def swap_key(
+        self, quota: str, key: str, version: int, value: bytes, *, keep: float
+    ) -> tuple[bool, Versioned]:
+        with Guard.lock:  # clients may be in several threads
+            now = time.time()
+            kept = self._kept(quota, key, now)
+            if kept.version != version:
+                return False, kept
+            kept = Versioned(value, version + 1, None)
+            self._records[quota, key] = _Record(kept, now + keep)
+            self._tidy(now)
+            return True, kept
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+    def _kept(self, quota: str, key: str, now: float) -> Versioned:
+        record = self._records.get((quota, key))
+        return record.kept if record and record.ends > now else Versioned(None, 0, None)
+
+    def _tidy(self, now: float) -> None:
+        """Drop what is over when there is twice as much as after the last time."""
+        if len(self._records) > self._tidy_at:
+            self._records = {key: each for key, each in self._records.items() if each.ends > now}
+            self._tidy_at = max(_FEW, 2 * len(self._records))

@@ -1,0 +1,41 @@
+"""Each store of the library, empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from redis_server import RedisServer, redis_server, why_no_redis
+
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from stores_lab import Store
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A real Redis."""
+    if why_no_redis():
+        pytest.skip(why_no_redis())
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made: Store
+    if request.param == "redis":
+        made = RedisStore(request.getfixturevalue("redis").url)
+        await made._redis.flushdb()
+    elif request.param == "sqlite":
+        made = SqliteStore(tmp_path / "quota.sqlite")
+    else:
+        made = MemoryStore()
+    yield made
+    await made.aclose()

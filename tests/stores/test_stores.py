@@ -1,0 +1,214 @@
+"""What every store does: states of quotas, and records of idempotency keys."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from stores_lab import count_records, grow_older
+
+from postiz_async.clock import JumpingClock, SystemClock
+from postiz_async.stores import ledger_name
+from postiz_async.stores._local_ledger import LocalLedgers, ledgers_of_process, records_of_process
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stores_lab import Store
+
+QUOTA = ledger_name("https://postiz.example", "key")
+OTHER_QUOTA = ledger_name("https://postiz.example", "another key")
+LONG = 30 * 86_400.0
+
+
+async def test_nothing_is_version_0(store: Store) -> None:
+    assert (await store.read("a"))[:2] == (None, 0)
+
+
+async def test_a_swap_needs_the_newest_version(store: Store) -> None:
+    done, first = await store.swap("a", 0, b"one")
+    assert (done, first[:2]) == (True, (b"one", 1))
+    refused, there = await store.swap("a", 0, b"two")
+    assert (refused, there[:2]) == (False, (b"one", 1))
+    done, second = await store.swap("a", 1, b"two")
+    assert (done, second[:2]) == (True, (b"two", 2))
+    assert (await store.read("a"))[:2] == (b"two", 2)
+    assert (await store.read("b"))[:2] == (None, 0)
+
+
+async def test_of_many_swaps_from_one_version_one_wins(store: Store) -> None:
+    await store.swap("a", 0, b"start")
+    results = await asyncio.gather(*(store.swap("a", 1, b"%d" % n) for n in range(20)))
+    assert sum(done for done, _ in results) == 1
+    assert (await store.read("a")).version == 2
+
+
+async def test_a_clock_is_the_one_of_the_store_or_none(store: Store) -> None:
+    has_clock = type(store).__name__ in {"RedisStore", "PostgresStore"}
+    _, state = await store.swap("a", 0, b"one")
+    _, record = await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+    for each in (state, record, await store.read("a"), await store.read_key(QUOTA, "b")):
+        assert isinstance(each.time, float) is has_clock
+
+
+# ------------------------------------------------------------------ idempotency keys
+
+
+async def test_no_record_is_version_0(store: Store) -> None:
+    assert (await store.read_key(QUOTA, "a"))[:2] == (None, 0)
+
+
+async def test_a_record_needs_the_newest_version(store: Store) -> None:
+    done, first = await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+    assert (done, first[:2]) == (True, (b"one", 1))
+    refused, there = await store.swap_key(QUOTA, "a", 0, b"two", keep=LONG)
+    assert (refused, there[:2]) == (False, (b"one", 1))
+    refused, there = await store.swap_key(QUOTA, "a", 2, b"two", keep=LONG)
+    assert (refused, there[:2]) == (False, (b"one", 1))
+    done, second = await store.swap_key(QUOTA, "a", 1, b"two", keep=LONG)
+    assert (done, second[:2]) == (True, (b"two", 2))
+    assert (await store.read_key(QUOTA, "a"))[:2] == (b"two", 2)
+    refused, there = await store.swap_key(QUOTA, "b", 1, b"two", keep=LONG)
+    assert (refused, there[:2]) == (False, (None, 0))
+
+
+async def test_of_many_swaps_of_a_record_one_wins(store: Store) -> None:
+    for version in range(2):
+        swaps = (store.swap_key(QUOTA, "a", version, b"%d" % n, keep=LONG) for n in range(20))
+        results = await asyncio.gather(*swaps)
+        (won,) = (kept.value for done, kept in results if done)
+        assert {kept[:2] for _, kept in results} == {(won, version + 1)}
+        assert (await store.read_key(QUOTA, "a"))[:2] == (won, version + 1)
+
+
+KEYS = [
+    "a",
+    "A",
+    "a ",
+    "á",
+    "a\N{COMBINING ACUTE ACCENT}",
+    "a:b",
+    "a\nb",
+    "'; DROP TABLE idempotency; --",
+    "%s {} \\ *",
+    "\N{PILE OF POO}" * 255,
+    "\N{PILE OF POO}" * 254,
+]
+
+
+async def test_a_key_is_what_it_is_and_of_one_quota(store: Store) -> None:
+    places = [(quota, key) for quota in (QUOTA, OTHER_QUOTA) for key in KEYS]
+    for number, (quota, key) in enumerate(places):
+        assert (await store.swap_key(quota, key, 0, b"%d" % number, keep=LONG))[0]
+    for number, (quota, key) in enumerate(places):
+        assert (await store.read_key(quota, key)).value == b"%d" % number
+    for key in (*KEYS, QUOTA, f"{QUOTA}:a"):
+        assert (await store.read(key))[:2] == (None, 0), "states of quotas are elsewhere"
+
+
+async def test_bytes_come_back_as_they_are(store: Store) -> None:
+    value = bytes(range(256)) * 64
+    await store.swap_key(QUOTA, "a", 0, value, keep=LONG)
+    assert (await store.read_key(QUOTA, "a")).value == value
+    await store.swap("a", 0, value)
+    assert (await store.read("a")).value == value
+
+
+async def test_a_record_is_forgotten_when_its_time_is_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.swap_key(QUOTA, "short", 0, b"one", keep=1000)
+    await store.swap_key(QUOTA, "long", 0, b"one", keep=2000)
+    await store.swap("name", 0, b"state")
+    await grow_older(store, 900, monkeypatch)
+    assert (await store.read_key(QUOTA, "short"))[:2] == (b"one", 1)
+    await grow_older(store, 110, monkeypatch)
+    assert (await store.read_key(QUOTA, "short"))[:2] == (None, 0)
+    refused, there = await store.swap_key(QUOTA, "short", 1, b"two", keep=1000)
+    assert (refused, there[:2]) == (False, (None, 0))
+    done, anew = await store.swap_key(QUOTA, "short", 0, b"two", keep=1000)
+    assert (done, anew[:2]) == (True, (b"two", 1))
+    assert (await store.read_key(QUOTA, "long"))[:2] == (b"one", 1)
+    assert (await store.read("name"))[:2] == (b"state", 1)
+
+
+async def test_each_write_says_anew_how_long_a_record_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, keep in (("longer", 3000), ("shorter", 500)):
+        await store.swap_key(QUOTA, key, 0, b"one", keep=1000)
+        await grow_older(store, 900, monkeypatch)
+        assert (await store.swap_key(QUOTA, key, 1, b"two", keep=keep))[0]
+    await grow_older(store, 510, monkeypatch)
+    assert (await store.read_key(QUOTA, "longer"))[:2] == (b"two", 2)
+    assert (await store.read_key(QUOTA, "shorter"))[:2] == (None, 0)
+
+
+async def test_records_whose_time_is_over_go_with_later_writes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = 1000 if isinstance(store, MemoryStore) else 60
+    for number in range(many):
+        await store.swap_key(QUOTA, f"old {number}", 0, b"one", keep=1000)
+    await store.swap_key(QUOTA, "kept", 0, b"one", keep=LONG)
+    await grow_older(store, 1001, monkeypatch)
+    for number in range(many + 2):
+        await store.swap_key(QUOTA, f"new {number}", 0, b"one", keep=LONG)
+    assert await count_records(store) == many + 3
+    assert (await store.read_key(QUOTA, "kept"))[:2] == (b"one", 1)
+
+
+# ------------------------------------------------------------------ SQLite
+
+
+async def test_an_earlier_release_goes_on_using_a_file_with_records(tmp_path: Path) -> None:
+    """It asks for the marks of the file, and knows one table."""
+    path = tmp_path / "quota.sqlite"
+    store = SqliteStore(path)
+    await store.swap("name", 0, b"state")
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        assert tables.fetchall() == [("ledgers",)]
+    await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        connection.execute("UPDATE ledgers SET value = x'ff', version = 2 WHERE name = 'name'")
+    assert (await store.read("name"))[:2] == (b"\xff", 2)
+    assert (await store.read_key(QUOTA, "a"))[:2] == (b"one", 1)
+    await store.aclose()
+
+
+async def test_a_write_that_cannot_be_made_leaves_no_transaction_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "quota.sqlite")
+    with pytest.raises(UnicodeEncodeError):
+        await store.swap_key(QUOTA, "\ud800", 0, b"one", keep=LONG)
+    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG))[0]
+    await store.aclose()
+
+
+# ------------------------------------------------------------------ no store
+
+
+async def test_clients_without_a_store_have_one_for_each_clock_and_transport() -> None:
+    clock, transport = JumpingClock(), JumpingClock()
+    records = records_of_process(clock)
+    assert records_of_process(clock) is records
+    assert records_of_process(SystemClock()) is records_of_process(SystemClock())
+    others = [records_of_process(SystemClock()), records_of_process(JumpingClock())]
+    assert records not in [*others, records_of_process(clock, transport)]
+    await records.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+    assert (await records_of_process(clock).read_key(QUOTA, "a"))[:2] == (b"one", 1)
+    ledgers_of_process(clock).forget()
+    assert (await records_of_process(clock).read_key(QUOTA, "a"))[:2] == (None, 0)
+
+
+async def test_each_set_of_ledgers_has_records_of_its_own() -> None:
+    one, two = LocalLedgers(), LocalLedgers()
+    await one.records.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
+    assert (await two.records.read_key(QUOTA, "a"))[:2] == (None, 0)
