@@ -138,6 +138,7 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "starlette": set(),
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
+        "psycopg": {"stores._postgres", "stores._postgres_pool"},
     }
     for name, home in homes.items():
         assert {

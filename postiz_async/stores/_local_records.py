@@ -27,7 +27,7 @@ class Guard:
 
 class _Record(NamedTuple):
     kept: Versioned
-    ends: float
+    expires: float
     """Seconds since the epoch."""
 
 
@@ -59,10 +59,10 @@ class LocalRecords:
 
     def _kept(self, quota: str, key: str, now: float) -> Versioned:
         record = self._records.get((quota, key))
-        return record.kept if record and record.ends > now else Versioned(None, 0, None)
+        return record.kept if record and record.expires > now else Versioned(None, 0, None)
 
     def _tidy(self, now: float) -> None:
         """Drop what is over when there is twice as much as after the last time."""
         if len(self._records) > self._tidy_at:
-            self._records = {key: each for key, each in self._records.items() if each.ends > now}
+            self._records = {key: each for key, each in self._records.items() if each.expires > now}
             self._tidy_at = max(_FEW, 2 * len(self._records))

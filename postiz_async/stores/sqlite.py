@@ -30,10 +30,10 @@ CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLO
 _RECORDS = """
 CREATE TABLE IF NOT EXISTS idempotency (
     quota TEXT NOT NULL, key TEXT NOT NULL,
-    version INTEGER NOT NULL, value BLOB NOT NULL, ends REAL NOT NULL,
+    version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL NOT NULL,
     PRIMARY KEY (quota, key)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS idempotency_ends ON idempotency (ends)
+CREATE INDEX IF NOT EXISTS idempotency_expires ON idempotency (expires)
 """
 """Made when it is first used: earlier releases, which know one table, go on using the file."""
 
@@ -267,7 +267,7 @@ def _swap(
 
 def _read_key(connection: sqlite3.Connection, quota: str, key: str) -> Versioned:
     row = connection.execute(
-        "SELECT value, version FROM idempotency WHERE quota = ? AND key = ? AND ends > ?",
+        "SELECT value, version FROM idempotency WHERE quota = ? AND key = ? AND expires > ?",
         (quota, key, time.time()),
     ).fetchone()
     return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
@@ -282,20 +282,21 @@ def _swap_key(
         if version == 0:
             done = connection.execute(
                 "INSERT INTO idempotency VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE "
-                "SET version = 1, value = excluded.value, ends = excluded.ends WHERE ends <= ?",
+                "SET version = 1, value = excluded.value, expires = excluded.expires "
+                "WHERE expires <= ?",
                 (quota, key, value, now + keep, now),
             )
         else:
             done = connection.execute(
-                "UPDATE idempotency SET version = version + 1, value = ?, ends = ? "
-                "WHERE quota = ? AND key = ? AND version = ? AND ends > ?",
+                "UPDATE idempotency SET version = version + 1, value = ?, expires = ? "
+                "WHERE quota = ? AND key = ? AND version = ? AND expires > ?",
                 (value, now + keep, quota, key, version, now),
             )
         if done.rowcount != 1:
             return False, _read_key(connection, quota, key)
         connection.execute(
             "DELETE FROM idempotency WHERE rowid IN "
-            "(SELECT rowid FROM idempotency WHERE ends <= ? ORDER BY ends LIMIT ?)",
+            "(SELECT rowid FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?)",
             (now, _REMOVED),
         )
         return True, Versioned(value, version + 1, None)

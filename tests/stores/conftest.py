@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from postgres_server import PostgresServer, shared_server, why_no_postgres
 from redis_server import RedisServer, redis_server, why_no_redis
+from stores_lab import KINDS, new_postgres_store
 
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
@@ -27,12 +29,22 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(scope="session")
+def postgres() -> PostgresServer:
+    """A real PostgreSQL."""
+    if why_no_postgres():
+        pytest.skip(why_no_postgres())
+    return shared_server()
+
+
+@pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     made: Store
     if request.param == "redis":
         made = RedisStore(request.getfixturevalue("redis").url)
         await made._redis.flushdb()
+    elif request.param == "postgres":
+        made = await new_postgres_store(request.getfixturevalue("postgres"))
     elif request.param == "sqlite":
         made = SqliteStore(tmp_path / "quota.sqlite")
     else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postiz_async.stores import IdempotencyStore, QuotaStore
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import PREFIX, RECORDS, RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -15,12 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+    from postgres_server import PostgresServer
 
-__all__ = ["Store", "count_records", "grow_older"]
+__all__ = ["KINDS", "Store", "count_records", "grow_older", "new_postgres_store"]
+
+KINDS = ["memory", "sqlite", "redis", "postgres"]
 
 
 class Store(QuotaStore, IdempotencyStore):
     """Each store of the library is both."""
+
+
+async def new_postgres_store(server: PostgresServer, **options: Any) -> PostgresStore:
+    """A store in a schema of its own."""
+    store = PostgresStore(server.url, schema=f"test_{secrets.token_hex(8)}", **options)
+    assert await store.init()
+    return store
 
 
 async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +41,9 @@ async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPat
         for name in [each async for each in store._redis.scan_iter(PREFIX + RECORDS + "*")]:
             left = await store._redis.pttl(name)
             await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
+    elif isinstance(store, PostgresStore):
+        older = "UPDATE {schema}.idempotency SET expires = expires - make_interval(secs => %s)"
+        await store._database.fetch(store._database.statement(older), [seconds])
     else:
         assert isinstance(store, MemoryStore | SqliteStore)
         monkeypatch.setattr(time, "time", _later(time.time, seconds))
@@ -45,5 +60,8 @@ async def count_records(store: Store) -> int:
     if isinstance(store, SqliteStore):
         assert store._connection is not None
         return int(store._connection.execute("SELECT count(*) FROM idempotency").fetchone()[0])
+    if isinstance(store, PostgresStore):
+        count = store._database.statement("SELECT count(*) FROM {schema}.idempotency")
+        return int((await store._database.fetch(count))[0][0])
     assert isinstance(store, MemoryStore)
     return len(store._records)

@@ -1,0 +1,397 @@
+"""One PostgreSQL database: statements, transactions and notifications.
+
+Each statement is one round trip, in a transaction of its own. What the driver raises becomes a
+`StoreError`, which says what is wrong and what to do, and leads to no password.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import anyio
+
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import StoreError
+from postiz_async.stores._postgres_pool import WAIT, Login, Pool, close
+from postiz_async.stores._postgres_schema import SCHEMA_VERSION, check_name, ddl, quoted, tables
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from typing import LiteralString
+
+    from psycopg import sql
+
+    from postiz_async.stores._postgres_pool import Connection
+
+__all__ = ["Database"]
+
+TIMEOUT = 10.0
+"""Seconds to wait for the answer to a statement."""
+
+GRACE = 3.0
+"""Seconds for the server to end a statement that was given up, before the connection is closed."""
+
+AGAIN = 4
+"""Further attempts of a statement whose connection broke, or that ran into another one."""
+
+_LOGIN = (
+    "it refuses this user or password. Check them in the address, which looks like "
+    "postgresql://user:password@host:5432/database."
+)
+_NO_DATABASE = (
+    "it has no database of that name. Make it with createdb, or check the end of the address."
+)
+_FULL = "all its connections are in use. Raise its max_connections, or let each process take fewer."
+_NOT_YET = "it is starting or stopping. Try again in a moment."
+_SLOW = (
+    "no answer in time. Is the network or the server overloaded, or does another program hold a "
+    "lock?"
+)
+
+_BY_CODE = {
+    "28P01 28000": _LOGIN,
+    "3D000": _NO_DATABASE,
+    "42501": 'its role may not do this. To use the schema "{schema}" takes USAGE on it and SELECT, '
+    "INSERT, UPDATE and DELETE on its tables; to make it takes CREATE on the database.",
+    "25006": "it is read-only, such as a replica. Use the address of the primary, and see "
+    "default_transaction_read_only.",
+    "42P01 3F000": 'the schema "{schema}" is not there, or not whole. `postiz-async outbox init '
+    "--database ...` makes it, and so does `await PostgresStore(...).init()`.",
+    "42703 42P07 42804 42809 42883": "another program has tables of these names in the schema "
+    '"{schema}". Use another schema.',
+    "53300": _FULL,
+    "22P05 22021": "it cannot keep these characters. Use a database with the encoding UTF8.",
+    "53100 53200 58030": "it has no room left, on its disk or in memory. See its log.",
+    "57P01 57P02 57P03": _NOT_YET,
+    "57014 55P03": _SLOW,
+}
+"""What is wrong and what to do, by the code (SQLSTATE) of an error."""
+
+_BY_TEXT = {
+    "password authentication failed|no password supplied|no pg_hba.conf entry": _LOGIN,
+    'role ".*" (does not exist|is not permitted to log in)': _LOGIN,
+    'database ".*" does not exist': _NO_DATABASE,
+    'permission denied for database ".*"': "its role may not use this database. Let it CONNECT.",
+    "too many c|connection slots|no more connections": _FULL,
+    "starting up|shutting down|recovery mode": _NOT_YET,
+    "TimeoutError|ConnectionTimeout|timeout expired": _SLOW,
+    "BusyError": f"none of its connections was free within {WAIT:g} s. Is the network or the "
+    "server overloaded?",
+    "ProactorEventLoop": "its driver cannot use the event loop that Windows has by default. Run "
+    "with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop).",
+    "SSL|certificate": "no secure connection as the address asks for it. See sslmode in the "
+    "address, and the certificate of the server.",
+    "protocol synchronization|invalid response|expected authentication": "what answers there is no "
+    "PostgreSQL. Check host and port.",
+}
+"""The same by a pattern of its class and text: while it connects, an error has no code."""
+
+_CONFLICTS = {"40001", "40P01"}
+"""Codes of statements that ran into others, and would succeed by themselves."""
+
+_READ_ONLY = "25006"
+"""Code of a server that was the primary once: its address may lead to another one now."""
+
+_VERSION = "SELECT coalesce(max(version), 0) FROM {schema}.version"
+
+_BEGIN = "BEGIN; SET LOCAL statement_timeout = 10000"
+"""In one round trip; in milliseconds."""
+
+
+class _Failure(NamedTuple):
+    reason: str
+    passes: bool
+    """Another attempt may succeed."""
+
+
+class Database:
+    """Statements on one PostgreSQL database, over a few connections.
+
+    It connects when it is first used, in the running event loop, and to that it belongs. Before the
+    first statement it sees that the schema is there, and of this library's version.
+
+    Args:
+        url: such as `postgresql://user:password@host:5432/database`; the password is in no
+            representation.
+        schema: the schema of the database that has the tables.
+        connections: at most, beside those that listen; who comes then waits.
+        without: what an error says of a database that cannot be used.
+
+    Raises:
+        ConfigurationError: the extra is not installed, or the URL or the schema cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str | Secret,
+        *,
+        schema: str = "postiz_async",
+        connections: int = 10,
+        without: str = "Nothing is sent: without it, what other processes spent and sent is not "
+        "known.",
+    ) -> None:
+        url = Secret.of(url)
+        self.schema = check_name(schema)
+        self._login = Login(url)
+        self._pool = Pool(self._login, connections, self.trouble)
+        self._without = without
+        self._is_checked = False
+
+    def __repr__(self) -> str:
+        return f"Database({self.where!r}, schema={self.schema!r})"
+
+    @property
+    def where(self) -> str:
+        """Such as `host:5432/database`."""
+        return self._login.where
+
+    def statement(self, text: LiteralString) -> sql.Composed:
+        """A statement whose `{schema}` is the name of the schema, quoted."""
+        from psycopg import sql  # noqa: PLC0415  (an extra)
+
+        return sql.SQL(text).format(schema=sql.Identifier(self.schema))
+
+    def trouble(self, reason: str) -> StoreError:
+        """The error for a reason: the class, the code if any, a colon and the driver's text."""
+        reason = _known(reason).format(schema=self.schema)
+        return StoreError(f"PostgreSQL at {self.where} cannot be used: {reason}\n  {self._without}")
+
+    async def fetch(
+        self,
+        query: LiteralString | sql.Composed,
+        params: Sequence[object] = (),
+        *,
+        again: bool = True,
+    ) -> list[tuple[Any, ...]]:
+        """The rows that one statement returns: one round trip, and a transaction of its own.
+
+        Args:
+            query: the statement, with `%s` for each parameter.
+            params: the parameters.
+            again: when the connection breaks, run it again over a new one, though it may have been
+                carried out. It must come to the same, or be known by what it wrote.
+
+        Raises:
+            StoreError: the database cannot be used. What was to be written may be written.
+        """
+        await self._check_schema()
+        return await self._fetch(query, params, again=again)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A transaction for the length of the block, which an error of the block rolls back.
+
+        Each statement in it has some seconds.
+
+        Raises:
+            StoreError: the database cannot be used. When it was lost while the transaction was
+                ended, what was to be written may be written.
+        """
+        await self._check_schema()
+        async with self._transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
+        """The payloads of a channel's notifications, over a connection of its own.
+
+        What is notified from the beginning of the block on comes; before that, look yourself. The
+        iterator has no end; when the connection breaks, it raises. Iterate in one task, and end
+        that before the block.
+
+        Raises:
+            StoreError: the database cannot be used; also from the iterator.
+        """
+        from psycopg import sql  # noqa: PLC0415  (an extra)
+
+        connection = await self._pool.fresh()
+        try:
+            listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+            answer = await self._run(connection, listen, ())
+            if isinstance(answer, _Failure):
+                raise self.trouble(answer.reason)
+            async with aclosing(self._payloads(connection)) as payloads:
+                yield payloads
+        finally:
+            close(connection)
+
+    async def init(self) -> bool:
+        """Make the schema and its tables, in one transaction; of several who do, one does it.
+
+        Returns:
+            Whether they were made; False: they were there.
+
+        Raises:
+            StoreError: the database cannot be used, or has the schema in another version.
+        """
+        async with self._transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_lock(self.schema)])
+            found = await connection.execute(
+                "SELECT to_regclass(%s) IS NOT NULL FROM pg_namespace WHERE nspname = %s",
+                [f"{quoted(self.schema)}.version", self.schema],
+            )
+            schemas = await found.fetchall()
+            if schemas == [(True,)]:
+                kept = await connection.execute(self.statement(_VERSION))
+                self._check_version(await kept.fetchall())
+                return False
+            text = tables(self.schema) if schemas else ddl(self.schema)
+            await connection.execute(text.encode())
+        return True
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._pool.drop()
+
+    # -------------------------------------------------------------- statements
+
+    async def _check_schema(self) -> None:
+        """Raise an error if the schema is not there, or of another version."""
+        if self._is_checked:
+            return
+        self._check_version(await self._fetch(self.statement(_VERSION), ()))
+        self._is_checked = True
+
+    def _check_version(self, rows: list[tuple[Any, ...]]) -> None:
+        (found,) = rows[0]
+        if found == SCHEMA_VERSION:
+            return
+        age = "older" if found < SCHEMA_VERSION else "newer"
+        raise StoreError(
+            f'The schema "{self.schema}" of PostgreSQL at {self.where} is {age} than this library: '
+            f"it has version {found}, and this one knows {SCHEMA_VERSION}. Use one version of "
+            f"postiz-async everywhere, or another schema.\n  {self._without}"
+        )
+
+    async def _fetch(
+        self,
+        query: LiteralString | sql.Composed,
+        params: Sequence[object],
+        *,
+        again: bool = True,
+    ) -> list[tuple[Any, ...]]:
+        attempts = AGAIN if again else 0
+        while True:
+            async with self._pool.connection() as connection:
+                answer = await self._run(connection, query, params)
+            if not isinstance(answer, _Failure):
+                return answer
+            if not answer.passes or not attempts:
+                raise self.trouble(answer.reason)
+            attempts -= 1
+
+    async def _run(
+        self, connection: Connection, query: LiteralString | sql.Composed, params: Sequence[object]
+    ) -> list[tuple[Any, ...]] | _Failure:
+        """Run one statement. What fails is returned, without a traceback that has more."""
+        from psycopg import Error  # noqa: PLC0415  (an extra)
+
+        with anyio.move_on_after(TIMEOUT + GRACE):
+            try:
+                async with asyncio.timeout(TIMEOUT):  # the server is asked to end the statement
+                    cursor = await connection.execute(query, params or None)
+                    return await cursor.fetchall() if cursor.description else []
+            except (Error, TimeoutError) as error:
+                return self._failure(connection, error)
+        self._pool.drop()
+        return _Failure(f"TimeoutError: no answer within {TIMEOUT:g} s", passes=False)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[Connection]:
+        """As `transaction`, whatever the schema is."""
+        from psycopg import Error  # noqa: PLC0415  (an extra)
+
+        async with AsyncExitStack() as stack:
+            connection = await self._begun(stack)
+            try:
+                yield connection
+                failure = await self._commit(connection)
+            except Error as error:
+                failure = self._failure(connection, error)
+            except Exception:
+                await self._roll_back(connection)
+                raise
+            if failure:
+                await self._roll_back(connection)
+        if failure:
+            _raise(self.trouble(failure.reason))
+
+    async def _begun(self, stack: AsyncExitStack) -> Connection:
+        """A connection that has begun a transaction; one that was idle may turn out broken."""
+        attempts = AGAIN
+        while True:
+            connection = await stack.enter_async_context(self._pool.connection())
+            answer = await self._run(connection, _BEGIN, ())
+            if not isinstance(answer, _Failure):
+                return connection
+            await stack.aclose()
+            if not answer.passes or not attempts:
+                raise self.trouble(answer.reason)
+            attempts -= 1
+
+    async def _commit(self, connection: Connection) -> _Failure | None:
+        from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)
+
+        if connection.pgconn.transaction_status == TransactionStatus.INERROR:
+            return _Failure("a statement of the transaction had failed before", passes=False)
+        answer = await self._run(connection, "COMMIT", ())
+        return answer if isinstance(answer, _Failure) else None
+
+    async def _roll_back(self, connection: Connection) -> None:
+        """Where that fails, the pool closes the connection, and the server rolls back."""
+        from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)
+
+        open_ones = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
+        if connection.pgconn.transaction_status in open_ones:
+            await self._run(connection, "ROLLBACK", ())
+
+    async def _payloads(self, connection: Connection) -> AsyncGenerator[str]:
+        from psycopg import Error  # noqa: PLC0415  (an extra)
+
+        try:
+            async with aclosing(connection.notifies()) as notifications:
+                async for each in notifications:
+                    yield each.payload
+        except Error as error:
+            failure = self._failure(connection, error)
+        else:
+            failure = _Failure("the connection was closed", passes=True)
+        raise self.trouble(failure.reason)
+
+    def _failure(self, connection: Connection, error: BaseException) -> _Failure:
+        """What an error means. Connections that were idle beside a broken one are broken too."""
+        code = getattr(error, "sqlstate", None)
+        if connection.closed or code == _READ_ONLY:
+            self._pool.drop()
+        return _Failure(self._login.shown(error), passes=connection.closed or code in _CONFLICTS)
+
+
+def _known(reason: str) -> str:
+    """What is wrong and what to do, with `{schema}` for the schema."""
+    head = reason.partition(":")[0].split()
+    for codes, advice in _BY_CODE.items():
+        if not set(codes.split()).isdisjoint(head):
+            return advice
+    for pattern, advice in _BY_TEXT.items():
+        if re.search(pattern, reason):
+            return advice
+    text = " ".join(reason.split()).rstrip(".").replace("{", "{{").replace("}", "}}")
+    return f"{text}. Is it running, and is the address right?"
+
+
+def _lock(schema: str) -> int:
+    """The number of the advisory lock for a schema: 64 bits with a sign."""
+    digest = hashlib.sha256(f"postiz-async {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _raise(error: StoreError) -> NoReturn:
+    """Raise an error in the place of one that is being handled further out, and not after it."""
+    try:
+        raise error
+    finally:
+        error.__context__ = None

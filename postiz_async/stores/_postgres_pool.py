@@ -1,0 +1,262 @@
+"""Connections to one PostgreSQL database, with a login that is shown to nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import anyio
+
+from postiz_async._wire.secrets import Secret, redact_text
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from psycopg import AsyncConnection
+
+    from postiz_async.errors import StoreError
+
+    Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+
+__all__ = ["Login", "Pool", "close"]
+
+WAIT = 20.0
+"""Seconds to wait for a connection while all are in use, and for a new one at all addresses."""
+
+IDLE = 600.0
+"""Seconds after which a connection that nobody needs is closed."""
+
+OPTIONS = {
+    "connect_timeout": "5",
+    "fallback_application_name": "postiz-async",
+    "client_encoding": "UTF8",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""Of each connection, unless the address says otherwise."""
+
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+class Login:
+    """Knows the address with its password, and connects.
+
+    Args:
+        url: such as `postgresql://user:password@host:5432/database`.
+
+    Raises:
+        ConfigurationError: the extra is not installed, or the address cannot be used.
+    """
+
+    def __init__(self, url: Secret) -> None:
+        self._conninfo, self._secrets, self.where = _parse(url)
+
+    async def connect(self) -> Connection | str:
+        """A new connection, or the reason why there is none, in words without a password.
+
+        It is made in a task of its own: the frames of the driver have the password, and so would
+        the traceback of a caller who is cancelled meanwhile.
+        """
+        task = asyncio.ensure_future(self._connected())
+        try:
+            await asyncio.wait({task}, timeout=WAIT)
+            if task.done():
+                return task.result()
+        except BaseException:
+            _abandon(task)
+            raise
+        _abandon(task)
+        return f"TimeoutError: no connection within {WAIT:g} s"
+
+    async def _connected(self) -> Connection | str:
+        from psycopg import AsyncConnection  # noqa: PLC0415  (an extra)
+
+        try:
+            return await AsyncConnection.connect(
+                self._conninfo.reveal(), autocommit=True, prepare_threshold=None
+            )
+        except Exception as error:  # noqa: BLE001  (whatever it is, its frames have the password)
+            return self.shown(error)
+
+    def shown(self, error: BaseException) -> str:
+        """The class, the code and the text of an error, without a password."""
+        code = getattr(error, "sqlstate", None)
+        name = type(error).__name__ + (f" {code}" if code else "")
+        return redact_text(f"{name}: {error}", self._secrets)
+
+
+class _Idle(NamedTuple):
+    connection: Connection
+    since: float
+
+
+class Pool:
+    """Some connections for all who need one for a moment.
+
+    Nothing is done in the background. Who finds no idle connection makes one, and so is told why
+    there is none; when one is found broken, those that were idle with it are dropped.
+
+    Args:
+        login: makes connections.
+        most: connections at the same time; who comes then waits.
+        trouble: makes an error of a reason.
+    """
+
+    def __init__(self, login: Login, most: int, trouble: Callable[[str], StoreError]) -> None:
+        self._login = login
+        self._most = most
+        self._trouble = trouble
+        self._idle: deque[_Idle] = deque()
+        self._generation = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._free: anyio.Semaphore | None = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection for the length of the block; it is kept if no transaction is open then."""
+        free = self._settled_in_loop()
+        await self._one_of(free)
+        try:
+            generation = self._generation
+            connection = self._idle.pop().connection if self._idle else await self.fresh()
+            try:
+                yield connection
+            finally:
+                self._back(connection, generation)
+        finally:
+            free.release()
+
+    async def fresh(self) -> Connection:
+        """A new connection, which is the caller's to close.
+
+        Raises:
+            StoreError: there is none.
+        """
+        self._settled_in_loop()
+        made = await self._login.connect()
+        if isinstance(made, str):
+            raise self._trouble(made)
+        return made
+
+    def drop(self) -> None:
+        """Close all connections; those that are in use when they come back."""
+        self._generation += 1
+        while self._idle:
+            close(self._idle.pop().connection)
+
+    def _back(self, connection: Connection, generation: int) -> None:
+        from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)
+
+        is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if not is_idle or generation != self._generation:
+            close(connection)
+            return
+        now = time.monotonic()
+        self._idle.append(_Idle(connection, now))
+        if now - self._idle[0].since > IDLE:
+            close(self._idle.popleft().connection)
+
+    async def _one_of(self, free: anyio.Semaphore) -> None:
+        """Wait for a connection while all are in use."""
+        with anyio.move_on_after(WAIT):
+            await free.acquire()
+            return
+        raise self._trouble(f"BusyError: none of its {self._most} connections within {WAIT:g} s")
+
+    def _settled_in_loop(self) -> anyio.Semaphore:
+        """How many connections are free; they belong to the event loop that made them."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            if not self._loop.is_closed():
+                raise ConfigurationError(
+                    "This PostgreSQL database is used in another event loop, where its connections "
+                    "live. Make one store or outbox for each event loop."
+                )
+            self.drop()
+            self._free = None
+        self._loop = loop
+        if self._free is None:
+            self._free = anyio.Semaphore(self._most, fast_acquire=True)
+        return self._free
+
+
+def close(connection: Connection) -> None:
+    """Close a connection, whatever it does; the server rolls back what it had begun."""
+    connection.pgconn.finish()
+
+
+def _abandon(task: asyncio.Task[Connection | str]) -> None:
+    """Nobody waits for this connection any more; it may be there already."""
+
+    def ended(task: asyncio.Task[Connection | str]) -> None:
+        if not task.cancelled() and not isinstance(made := task.result(), str):
+            close(made)
+
+    task.cancel()
+    task.add_done_callback(ended)
+
+
+# ------------------------------------------------------------------ addresses
+
+
+class _Address(NamedTuple):
+    conninfo: Secret
+    """What libpq connects with."""
+    secrets: tuple[Secret, ...]
+    where: str
+    """Such as `host:5432/database`."""
+
+
+def _parse(url: Secret) -> _Address:
+    try:
+        address = _taken_apart(url)
+    except ImportError:
+        raise ConfigurationError(
+            "PostgreSQL needs the postgres extra: python -m pip install 'postiz-async[postgres]'"
+        ) from None
+    if address is None:  # raised here, where no variable has a part of the password
+        raise ConfigurationError(
+            "The address of PostgreSQL cannot be used. It looks like "
+            "postgresql://user:password@host:5432/database; in user and password all but letters, "
+            "digits and -._~ is written as %XX."
+        )
+    return address
+
+
+def _taken_apart(url: Secret) -> _Address | None:
+    from psycopg import ProgrammingError  # noqa: PLC0415  (an extra)
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415  (an extra)
+
+    if not url.reveal().startswith(_SCHEMES):
+        return None
+    try:
+        parts = conninfo_to_dict(url.reveal())
+        where = _where(parts)
+        secrets = tuple(Secret(str(parts[each])) for each in _SECRETS if parts.get(each))
+        return _Address(Secret(make_conninfo("", **{**OPTIONS, **parts})), secrets, where)
+    except (ProgrammingError, ValueError):  # its text may have a part of the password
+        return None
+
+
+_SECRETS = ("password", "sslpassword")
+
+
+def _where(parts: Mapping[str, object]) -> str:
+    """Host, port and database.
+
+    Raises:
+        ValueError: it was taken apart in another way than it is meant.
+    """
+    host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or "5432")
+    database = str(parts.get("dbname") or "")
+    if not all(each.isdecimal() for each in port.split(",")) or "@" in database + host:
+        raise ValueError("a / or ? in the password")
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host}:{port}/{database}".rstrip("/")

