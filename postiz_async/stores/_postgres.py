@@ -78,6 +78,8 @@ _BY_TEXT = {
     'permission denied for database ".*"': "its role may not use this database. Let it CONNECT.",
     "too many c|connection slots|no more connections": _FULL,
     "starting up|shutting down|recovery mode": _NOT_YET,
+    "server closed the connection|consuming input failed|connection is (lost|closed)": "the "
+    "connection broke, as when it is stopped. Try again in a moment.",
     "TimeoutError|ConnectionTimeout|timeout expired": _SLOW,
     "BusyError": f"none of its connections was free within {WAIT:g} s. Is the network or the "
     "server overloaded?",

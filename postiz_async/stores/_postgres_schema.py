@@ -59,10 +59,11 @@ def check_name(schema: str) -> str:
         ConfigurationError: it is empty, too long, or PostgreSQL's own.
     """
     size = len(schema.encode("utf-8", "surrogatepass"))
-    if not schema.isprintable() or not 1 <= size <= _LONGEST or schema.startswith("pg_"):
+    is_plain = schema.isprintable() and not {"%", ":"} & {*schema}
+    if not is_plain or not 1 <= size <= _LONGEST or schema.startswith("pg_"):
         raise ConfigurationError(
             f"A schema cannot be called {schema!r}: its name has 1 to {_LONGEST} bytes of "
-            "printable characters, and does not begin with pg_."
+            "printable characters without % and :, and does not begin with pg_."
         )
     return schema
 

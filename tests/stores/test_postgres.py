@@ -1,0 +1,398 @@
+"""PostgreSQL that works: the schema, statements, transactions and notifications, and the store."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from postgres_proxy import proxy
+from postgres_server import PostgresServer, postgres_server, shared_server, why_no_postgres
+from processes import PATIENCE
+from stores_lab import new_postgres_store
+
+from postiz_async import NewPost
+from postiz_async._sandbox import Sandbox
+from postiz_async.clock import JumpingClock
+from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.stores import ledger_name
+from postiz_async.stores._postgres import Database
+from postiz_async.stores.postgres import PostgresStore, ddl
+from postiz_async.testing import sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+
+QUOTA = ledger_name("https://postiz.example", "key")
+LONG = 30 * 86_400.0
+
+
+@pytest.fixture
+def server() -> PostgresServer:
+    return shared_server()
+
+
+@pytest.fixture
+async def database(server: PostgresServer) -> AsyncIterator[Database]:
+    made = Database(server.url, schema=f"test_{secrets.token_hex(8)}")
+    assert await made.init()
+    await made.fetch(made.statement("CREATE TABLE {schema}.things (thing text UNIQUE)"))
+    yield made
+    await made.aclose()
+
+
+async def things(database: Database) -> list[str]:
+    rows = await database.fetch(database.statement("SELECT thing FROM {schema}.things"))
+    return sorted(row[0] for row in rows)
+
+
+async def add(database: Database, connection: Any, thing: str) -> None:
+    statement = database.statement("INSERT INTO {schema}.things VALUES (%s)")
+    await connection.execute(statement, [thing])
+
+
+async def add_all(database: Database, *added: str) -> None:
+    async with database.transaction() as connection:
+        for each in added:
+            await add(database, connection, each)
+
+
+# ------------------------------------------------------------------ the schema
+
+
+async def test_the_schema_is_made_once_also_by_many_at_once(server: PostgresServer) -> None:
+    schema = f"test_{secrets.token_hex(8)}"
+    databases = [Database(server.url, schema=schema, connections=1) for _ in range(8)]
+    made = await asyncio.gather(*(each.init() for each in databases))
+    assert sorted(made) == [False] * 7 + [True]
+    assert not await databases[0].init()
+    for each in databases:
+        await each.aclose()
+
+
+@pytest.mark.parametrize(
+    "schema", ["Upper", "two words", 'a"quote', "semi;colon", "dash-é", "{schema}", "x" * 63]
+)
+async def test_a_schema_of_any_name(server: PostgresServer, schema: str) -> None:
+    schema = f"{schema[: 63 - 6]}{secrets.token_hex(2)}"
+    store = PostgresStore(server.url, schema=schema)
+    assert await store.init()
+    assert (await store.swap("name", 0, b"state"))[0]
+    assert (await store.swap_key(QUOTA, "key", 0, b"record", keep=LONG))[0]
+    assert (await store.read("name")).value == b"state"
+    await store.aclose()
+
+
+@pytest.mark.parametrize(
+    "schema", ["", "x" * 64, "é" * 32, "pg_mine", "a\0b", "a\nb", "\ud800", "100%", "a:b"]
+)
+def test_a_name_that_no_schema_can_have(schema: str) -> None:
+    for use in (lambda: Database("postgresql://h/d", schema=schema), lambda: ddl(schema)):
+        with pytest.raises(ConfigurationError, match="A schema cannot be called"):
+            use()
+
+
+@pytest.mark.parametrize("statement_by_statement", [False, True])
+async def test_the_schema_can_be_made_by_a_migration(
+    server: PostgresServer, *, statement_by_statement: bool
+) -> None:
+    schema = f"Odd {secrets.token_hex(8)}"
+    text = ddl(schema)
+    assert "%" not in text
+    assert ":" not in text, "SQLAlchemy takes it for a parameter"
+    server.run(*(text.split("\n\n") if statement_by_statement else [text]))
+    store = PostgresStore(server.url, schema=schema)
+    assert not await store.init()
+    assert (await store.swap("name", 0, b"state"))[0]
+    await store.aclose()
+
+
+async def test_a_schema_that_is_there_and_empty_gets_its_tables(server: PostgresServer) -> None:
+    """A database administrator makes it, for a role that may not."""
+    schema, role = f"test_{secrets.token_hex(8)}", f"role_{secrets.token_hex(8)}"
+    server.run(f"CREATE ROLE {role} LOGIN", f"CREATE SCHEMA {schema} AUTHORIZATION {role}")
+    store = PostgresStore(server.address("postgres", user=role), schema=schema)
+    assert await store.init()
+    assert (await store.swap("name", 0, b"state"))[0]
+    await store.aclose()
+
+
+async def test_the_version_is_read_once(server: PostgresServer) -> None:
+    async with proxy(server.port) as way:
+        store = await new_postgres_store(server)
+        schema = store._database.schema
+        await store.aclose()
+        again = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
+        for _ in range(3):
+            await again.read("name")
+        server.run(f"DROP TABLE {schema}.version")
+        assert (await again.read("name")).version == 0
+        await again.aclose()
+
+
+# ------------------------------------------------------------------ transactions
+
+
+async def test_what_a_transaction_writes_is_there_after_it_and_not_before(
+    database: Database,
+) -> None:
+    async with database.transaction() as connection:
+        await add(database, connection, "one")
+        assert await things(database) == []
+        await add(database, connection, "two")
+    assert await things(database) == ["one", "two"]
+
+
+async def test_an_error_of_the_block_rolls_it_back_and_is_raised(database: Database) -> None:
+    async def work() -> None:
+        async with database.transaction() as connection:
+            await add(database, connection, "one")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    assert await things(database) == []
+    assert len(database._pool._idle) == 1, "its connection goes on being used"
+
+
+async def test_an_error_of_the_driver_is_one_of_the_store(database: Database) -> None:
+    await add_all(database, "one")
+    with pytest.raises(StoreError, match="duplicate key value") as caught:
+        await add_all(database, "two", "one")
+    assert caught.value.__context__ is None
+    assert await things(database) == ["one"]
+    assert len(database._pool._idle) == 1
+
+
+async def test_a_failed_statement_that_was_passed_over_is_not_taken_for_success(
+    database: Database,
+) -> None:
+    async def work() -> None:
+        async with database.transaction() as connection:
+            await add(database, connection, "one")
+            with pytest.raises(psycopg.Error):
+                await connection.execute("SELECT nothing_like_it")
+
+    with pytest.raises(StoreError, match="a statement of the transaction had failed"):
+        await work()
+    assert await things(database) == []
+
+
+async def test_what_fails_only_at_the_end(database: Database) -> None:
+    await database.fetch(
+        database.statement(
+            "ALTER TABLE {schema}.things ADD UNIQUE (thing) DEFERRABLE INITIALLY DEFERRED"
+        )
+    )
+    await database.fetch(
+        database.statement("ALTER TABLE {schema}.things DROP CONSTRAINT things_thing_key")
+    )
+    with pytest.raises(StoreError, match="duplicate key value"):
+        await add_all(database, "one", "one")
+    assert await things(database) == []
+
+
+async def test_a_cancelled_block_is_rolled_back(database: Database) -> None:
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        async with database.transaction() as connection:
+            await add(database, connection, "one")
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.transaction() as connection:
+        await connection.execute(database.statement("LOCK TABLE {schema}.things"))
+    assert await things(database) == []
+
+
+async def test_a_transaction_may_have_others_in_it(database: Database) -> None:
+    async def fail(connection: Any) -> None:
+        async with connection.transaction():
+            await add(database, connection, "two")
+            raise ZeroDivisionError
+
+    async with database.transaction() as connection:
+        await add(database, connection, "one")
+        with pytest.raises(ZeroDivisionError):
+            await fail(connection)
+        async with connection.transaction():
+            await add(database, connection, "three")
+    assert await things(database) == ["one", "three"]
+
+
+# ------------------------------------------------------------------ notifications
+
+
+async def test_notifications_come_in_order_from_the_beginning_of_the_block_on(
+    database: Database, server: PostgresServer
+) -> None:
+    channel = f'odd "channel" {secrets.token_hex(4)}'
+    notify = "SELECT pg_notify(%s, %s)"
+    await database.fetch(notify, [channel, "too early"])
+    async with database.listening(channel) as payloads:
+        await database.fetch(notify, [channel, "one"])
+        await database.fetch(notify, ["another channel", "not for us"])
+        async with database.transaction() as connection:
+            await connection.execute(notify, [channel, "two"])
+        assert [await anext(payloads) for _ in range(2)] == ["one", "two"]
+        waits = asyncio.ensure_future(anext(payloads))
+        await asyncio.sleep(0)
+        await database.fetch(notify, [channel, "three é"])
+        assert await waits == "three é"
+
+
+async def test_who_listens_is_told_when_the_connection_breaks() -> None:
+    with postgres_server() as own:
+        database = Database(own.url)
+
+        async def listen() -> None:
+            async with database.listening("channel") as payloads:
+                own.restart()
+                await anext(payloads)
+
+        with pytest.raises(StoreError, match="the connection broke"):
+            await listen()
+        async with database.listening("channel") as payloads:
+            await database.init()
+            await database.fetch("SELECT pg_notify('channel', 'back')")
+            assert await anext(payloads) == "back"
+        await database.aclose()
+
+
+async def test_who_stops_listening_leaves_no_connection(database: Database) -> None:
+    name = f"listener {secrets.token_hex(4)}"
+    address = shared_server().url + f"?application_name={name.replace(' ', '%20')}"
+    other = Database(address, schema=database.schema)
+
+    async def listen() -> None:
+        async with other.listening("channel") as payloads, aclosing(payloads):  # type: ignore[type-var]
+            async for _ in payloads:
+                raise AssertionError
+
+    for _ in range(3):
+        task = asyncio.create_task(listen())
+        await until_count(database, name, 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await until_count(database, name, 0)
+
+
+async def until_count(database: Database, name: str, count: int) -> None:
+    """Until a program of this name has as many connections."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    async with asyncio.timeout(PATIENCE):
+        while (await database.fetch(query, [name])) != [(count,)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+# ------------------------------------------------------------------ round trips
+
+
+async def test_an_uncontended_create_costs_two_statements(server: PostgresServer) -> None:
+    store = await new_postgres_store(server)
+    sent: list[str] = []
+    run = store._database._run
+
+    async def counted(connection: Any, query: Any, params: Any) -> Any:
+        sent.append(query if isinstance(query, str) else query.as_string(None).split()[0])
+        return await run(connection, query, params)
+
+    store._database._run = counted  # type: ignore[method-assign]
+    async with Sandbox(clock=JumpingClock(), limit=30) as sandbox:
+        channel = sandbox.add_integration("mastodon").id
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        async with sandbox_client(sandbox, quota=store) as postiz:
+            await postiz.posts.schedule(NewPost(channel, "first"), at=at)
+            sent.clear()
+            for number in range(5):
+                await postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at)
+        assert sent == ["UPDATE"] * 10
+    await store.aclose()
+
+
+async def test_a_look_and_a_change_are_one_statement_and_a_lost_race_is_two(
+    server: PostgresServer,
+) -> None:
+    store = await new_postgres_store(server)
+    trips = [0]
+    run = store._database._run
+
+    async def counted(*arguments: Any) -> Any:
+        trips[0] += 1
+        return await run(*arguments)
+
+    store._database._run = counted  # type: ignore[method-assign]
+    await store.read("name")
+    for work, cost in [
+        (lambda: store.read("name"), 1),
+        (lambda: store.swap("name", 0, b"one"), 1),
+        (lambda: store.swap("name", 1, b"two"), 1),
+        (lambda: store.swap("name", 1, b"late"), 2),
+        (lambda: store.read_key(QUOTA, "key"), 1),
+        (lambda: store.swap_key(QUOTA, "key", 0, b"one", keep=LONG), 1),
+        (lambda: store.swap_key(QUOTA, "key", 1, b"two", keep=LONG), 1),
+        (lambda: store.swap_key(QUOTA, "key", 1, b"late", keep=LONG), 2),
+    ]:
+        trips[0] = 0
+        await work()
+        assert trips == [cost]
+    await store.aclose()
+
+
+async def test_the_time_is_the_one_of_the_database(server: PostgresServer) -> None:
+    store = await new_postgres_store(server)
+    query = "SELECT extract(epoch FROM clock_timestamp())::float8"
+    times = [
+        (await store._database.fetch(query))[0][0],
+        (await store.read("name")).time,
+        (await store.swap("name", 0, b"one"))[1].time,
+        (await store.swap("name", 0, b"late"))[1].time,
+        (await store.swap_key(QUOTA, "key", 0, b"one", keep=LONG))[1].time,
+        (await store.read_key(QUOTA, "key")).time,
+        (await store._database.fetch(query))[0][0],
+    ]
+    assert times == sorted(times)
+    await store.aclose()
+
+
+async def test_what_is_looked_for_is_found_by_an_index(server: PostgresServer) -> None:
+    store = await new_postgres_store(server)
+    database = store._database
+    await database.fetch(
+        database.statement(
+            "INSERT INTO {schema}.idempotency SELECT 'q', 'k' || n, 1, '', now() + n * "
+            "interval '1 s' FROM generate_series(-100, 20000) n"
+        )
+    )
+    await database.fetch(
+        database.statement(
+            "INSERT INTO {schema}.ledgers SELECT 'n' || n, 1, '' FROM generate_series(1, 20000) n"
+        )
+    )
+    await database.fetch(database.statement("ANALYZE {schema}.idempotency"))
+    await database.fetch(database.statement("ANALYZE {schema}.ledgers"))
+    for query, params in [
+        (store._read, ["n"]),
+        (store._update, [b"", "n", 1]),
+        (store._read_key, ["q", "k"]),
+        (store._insert_key, ["q", "k", 8, "q", "k", b"", 1.0]),
+        (store._update_key, ["q", "k", 8, b"", 1.0, "q", "k", 1]),
+    ]:
+        text = "EXPLAIN " + query.as_string(None)
+        rows = await database.fetch(text, params)  # type: ignore[arg-type]
+        plan = "\n".join(row[0] for row in rows)
+        assert "Seq Scan" not in plan, plan
+    await store.aclose()
