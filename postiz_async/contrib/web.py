@@ -107,20 +107,24 @@ class RequestClient:
 
 
 def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
-    """A quota store by its address: `redis://...` for many hosts, else the path of a file.
+    """A quota store by its address: Redis or PostgreSQL for many hosts, else the path of a file.
 
     Args:
-        where: an address, `redis://...`, `rediss://...` or `unix://...`; the path of an SQLite
-            file; or a store, which is returned.
+        where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
+            path of an SQLite file; or a store, which is returned.
 
     Raises:
-        ConfigurationError: the address is one of Redis, and the extra is not installed.
+        ConfigurationError: the address cannot be used, or its extra is not installed.
     """
     if isinstance(where, Path):
         return SqliteStore(where)
     if not isinstance(where, str | Secret):
         return where
-    where = Secret.of(where)  # the address of a Redis may have a password
+    where = Secret.of(where)  # an address may have a password
+    if where.reveal().startswith(("postgresql://", "postgres://")):
+        from postiz_async.stores.postgres import PostgresStore  # noqa: PLC0415  (an extra)
+
+        return PostgresStore(where)
     if not where.reveal().startswith(("redis://", "rediss://", "unix://")):
         return SqliteStore(where.reveal())
     from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (needs the extra)

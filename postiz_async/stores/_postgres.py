@@ -85,10 +85,10 @@ _BY_TEXT = {
     "server overloaded?",
     "ProactorEventLoop": "its driver cannot use the event loop that Windows has by default. Run "
     "with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop).",
-    "SSL|certificate": "no secure connection as the address asks for it. See sslmode in the "
-    "address, and the certificate of the server.",
     "protocol synchronization|invalid response|expected authentication": "what answers there is no "
     "PostgreSQL. Check host and port.",
+    "SSL|certificate": "no secure connection as the address asks for it. See sslmode in the "
+    "address, and the certificate of the server.",
 }
 """The same by a pattern of its class and text: while it connects, an error has no code."""
 

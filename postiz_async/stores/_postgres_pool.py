@@ -253,10 +253,11 @@ def _where(parts: Mapping[str, object]) -> str:
     Raises:
         ValueError: it was taken apart in another way than it is meant.
     """
-    host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or "5432")
+    host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or "")
     database = str(parts.get("dbname") or "")
-    if not all(each.isdecimal() for each in port.split(",")) or "@" in database + host:
-        raise ValueError("a / or ? in the password")
+    if not {*port} <= {*"0123456789,"} or "@" in database + host:
+        raise ValueError("a / in the password")
+    port = port.strip(",") or "5432"
     if ":" in host:
         host = f"[{host}]"
     return f"{host}:{port}/{database}".rstrip("/")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from postiz_async._wire.secrets import Secret
 from postiz_async.stores import Versioned
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
-
-if TYPE_CHECKING:
-    from postiz_async._wire.secrets import Secret
 
 __all__ = ["PostgresStore", "ddl"]
 
@@ -95,6 +93,7 @@ class PostgresStore:
     def __init__(
         self, url: str | Secret, *, schema: str = "postiz_async", connections: int = 10
     ) -> None:
+        url = Secret.of(url)
         self._database = database = Database(url, schema=schema, connections=connections)
         self._read = database.statement(_READ)
         self._insert = database.statement(_INSERT)

@@ -28,12 +28,17 @@ class Proxy:
         self.connections = 0
         self.is_frozen = False
         self.break_after = b""
+        self._ends: set[asyncio.Event] = set()
+        self._served: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._server)
-        doomed = asyncio.Event()
+        doomed, over = asyncio.Event(), asyncio.Event()
+        self._ends.add(over)
+        self._served.add(asyncio.current_task())
         ways = [
+            asyncio.create_task(over.wait()),
             asyncio.create_task(self._asked(reader, back, doomed)),
             asyncio.create_task(self._answered(there, writer, doomed)),
         ]
@@ -44,6 +49,12 @@ class Proxy:
                 way.cancel()
             for end in (writer, back):
                 end.close()
+
+    async def end(self) -> None:
+        """Break all connections."""
+        for over in self._ends:
+            over.set()
+        await asyncio.gather(*(each for each in self._served if each))
 
     async def _asked(
         self, reader: asyncio.StreamReader, to: asyncio.StreamWriter, doomed: asyncio.Event
@@ -74,3 +85,4 @@ async def proxy(server: int) -> AsyncGenerator[Proxy]:
     async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as listener:
         made.port = listener.sockets[0].getsockname()[1]
         yield made
+        await made.end()
