@@ -6,6 +6,7 @@ import atexit
 import functools
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -140,6 +141,13 @@ class PostgresServer:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def new_database(self, *statements: str) -> str:
+        """The address, for the superuser, of a new database in which these were run."""
+        name = f"test_{secrets.token_hex(8)}"
+        self.run(f"CREATE DATABASE {name}")
+        self.run("SELECT 1", *statements, database=name)
+        return self.address(name)
+
     def start(self) -> None:
         """Start it, on the port that it had before."""
         for _ in range(_ATTEMPTS):
@@ -184,8 +192,7 @@ class PostgresServer:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_not_as_root()
             )
-        ends = time.monotonic() + FOR_EVER
-        while self.process.poll() is None and time.monotonic() < ends:
+        while self.process.poll() is None:
             if _takes_clients(port):
                 return self.process.poll() is None
             time.sleep(0.02)
@@ -218,8 +225,13 @@ def postgres_server(*, password: str = "", **settings: str) -> Iterator[Postgres
 @functools.cache
 def shared_server() -> PostgresServer:
     """One server for all tests of this process, each with a database or schema of its own."""
-    stack = ExitStack()
-    atexit.register(stack.close)
+    stack, owner = ExitStack(), os.getpid()
+
+    def end() -> None:
+        if os.getpid() == owner:  # not a process that was forked from it
+            stack.close()
+
+    atexit.register(end)
     return stack.enter_context(postgres_server(max_connections="200"))
 
 

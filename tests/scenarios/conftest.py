@@ -4,8 +4,11 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from postgres_server import shared_server, why_no_postgres
 from processes import PATIENCE
 from redis_server import RedisServer, redis_server, why_no_redis
+
+from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +29,11 @@ def redis_url(real_redis: RedisServer) -> str:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16) == b"+OK\r\n"
     return real_redis.url
+
+
+@pytest.fixture
+def postgres_url() -> str:
+    """The address of a database of a real PostgreSQL, with the tables for a quota."""
+    if why_no_postgres():
+        pytest.skip(why_no_postgres())
+    return shared_server().new_database(ddl())

@@ -121,14 +121,14 @@ async def fleet(store: str, folder: Path, *, speed: float, window: float) -> Asy
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 4), ("redis", 8)])
+@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 4), ("redis", 8), ("postgres", 8)])
 async def test_processes_that_share_and_one_is_killed_in_flight(
     kind: str, processes: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """A window of a minute takes six seconds here; a dead call is given up after two of them."""
     store = str(tmp_path / "quota.sqlite")
-    if kind == "redis":
-        store = request.getfixturevalue("redis_url")
+    if kind != "sqlite":
+        store = request.getfixturevalue(f"{kind}_url")
     async with fleet(store, tmp_path, speed=10, window=60) as it:
         shares = [list(range(24))[place::processes] for place in range(processes)]
         codes = await asyncio.gather(

@@ -14,6 +14,7 @@ from world import OnClock, date_of, send_all
 
 from postiz_async import Postiz, Priority
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -24,7 +25,7 @@ __all__ = ["Job"]
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """`store` is the address of a Redis or the path of a file; `anchor` None: the real clock."""
+    """`store` is the address of a server or the path of a file; `anchor` None: the real clock."""
 
     url: str
     channel: str
@@ -41,9 +42,13 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 def open_store(job: Job, clock: Clock) -> QuotaStore:
-    if not job.store.startswith("redis:"):
+    store: QuotaStore
+    if job.store.startswith("redis:"):
+        store = RedisStore(job.store)
+    elif job.store.startswith("postgresql:"):
+        store = PostgresStore(job.store, connections=2)
+    else:
         return SqliteStore(job.store)
-    store = RedisStore(job.store)
     return store if job.anchor is None else OnClock(store, clock)
 
 

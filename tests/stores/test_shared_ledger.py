@@ -17,6 +17,7 @@ import pytest
 from ledgers import ledger_of
 from processes import PATIENCE
 from redis_server import RedisServer, redis_server, why_no_redis
+from stores_lab import KINDS, new_postgres_store
 from world import OnClock, lab
 
 from postiz_async import NewPost, StoreError
@@ -57,7 +58,7 @@ async def send(sandbox: Sandbox, channel: str, store: QuotaStore, posts: int) ->
             g.create_task(postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at))
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("clients", [1, 4, 8])
 async def test_clients_that_share_never_go_over(
     kind: str, clients: int, tmp_path: Path, request: pytest.FixtureRequest
@@ -68,6 +69,9 @@ async def test_clients_that_share_never_go_over(
             redis = RedisStore(request.getfixturevalue("redis").url)
             await redis._redis.flushdb()
             store = OnClock(redis, sandbox.clock, sandbox.clock.hold)
+        elif kind == "postgres":
+            database = await new_postgres_store(request.getfixturevalue("postgres"))
+            store = OnClock(database, sandbox.clock, sandbox.clock.hold)
         elif kind == "sqlite":
             store = SqliteStore(tmp_path / "quota.sqlite")
         async with asyncio.TaskGroup() as group:
