@@ -97,9 +97,12 @@ SECTIONS = {
         "_quota.view:Quota",
         "_scheduler.calls:Priority",
         "stores:QuotaStore",
+        "stores:IdempotencyStore",
         "stores.memory:MemoryStore",
         "stores.sqlite:SqliteStore",
         "stores.redis:RedisStore",
+        "stores.postgres:PostgresStore",
+        "stores.postgres:ddl",
     ),
     "OAuth and webhooks": (
         "oauth:OAuth",
@@ -148,7 +151,7 @@ def _sections() -> Iterator[str]:
             yield f'<a id="{_anchor(name)}"></a>\n'
             yield f"### `{attribute}`\n"
             if attribute not in ATTRIBUTES:  # what a client has, and its docstring says so
-                yield f"From `{_module(thing)}`.\n"
+                yield f"From `{_module(thing, f'postiz_async.{module}')}`.\n"
             yield from _class(thing) if inspect.isclass(thing) else _function(attribute, thing)
 
 
@@ -177,10 +180,10 @@ def is_made_by_users(kind: type) -> bool:
     return not inspect.signature(kind).parameters.keys() & {"bound", "client", "postiz"}
 
 
-def _module(thing: type | Callable[..., object]) -> str:
-    """From where users import a thing."""
-    public = ("postiz_async", "postiz_async.testing")
-    found = (name for name in public if thing.__name__ in import_module(name).__all__)
+def _module(thing: type | Callable[..., object], named: str) -> str:
+    """From where users import a thing: one of two modules that have all, else the one named."""
+    places = ("postiz_async", "postiz_async.testing", named)
+    found = (name for name in places if thing.__name__ in import_module(name).__all__)
     module = next(found, thing.__module__)
     assert "._" not in module, f"{thing} is not public"  # noqa: S101  (a mistake in SECTIONS)
     return module

@@ -66,10 +66,11 @@ class Postiz(Api):
         organization: a name of yours for the organisation. Keys and tokens of one organisation
             spend one quota, and with one name they share one ledger; None: the key is the name.
         quota: a store that shares the quota with other processes and remembers it:
-            `SqliteStore` or `RedisStore`. It stays open when the client closes. None: all
-            clients of this process that are given none share it, in all threads and event loops,
-            also one after the other; `MemoryStore()` keeps those apart that are given it. When a
-            store is away, nothing is spent (`StoreError`); an `outbox` keeps posts meanwhile.
+            `SqliteStore`, `RedisStore` or `PostgresStore`. It stays open when the client closes.
+            None: all clients of this process that are given none share it, in all threads and
+            event loops, also one after the other; `MemoryStore()` keeps those apart that are given
+            it. When a store is away, nothing is spent (`StoreError`); an `outbox` keeps posts
+            meanwhile.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
         reserve: slots that bulk work leaves to interactive calls, until shortly before a window

@@ -206,8 +206,9 @@ class PostizPool:
     Args:
         base_url: the server of clients that name no other, with or without `/public/v1`; else
             `POSTIZ_API_URL`, else the cloud.
-        quota: a store that shares all quotas with other processes and remembers them: `SqliteStore`
-            or `RedisStore`. It stays open when the pool closes. None: they are this process's.
+        quota: a store that shares all quotas with other processes and remembers them:
+            `SqliteStore`, `RedisStore` or `PostgresStore`. It stays open when the pool closes.
+            None: they are this process's.
         connections: connections kept at most, for all organisations together.
         keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`

@@ -97,7 +97,7 @@ async def postiz_lifespan(
         client: one with options of your own, or a `PostizPool` for many organisations; None: one
             for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
         quota: where the worker processes share the quota: a store, the path of a SQLite file (one
-            host), or `redis://...` (many hosts).
+            host), `redis://...` or `postgresql://...` (many hosts).
         outbox: the file of `postiz.outbox`, which the processes of one host may share.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
         drain: seconds that the end of the application waits for calls and outbox.

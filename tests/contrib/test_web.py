@@ -66,3 +66,5 @@ def test_a_store_by_its_address() -> None:
     assert open_store(store) is store
     assert isinstance(open_store("quota.sqlite"), SqliteStore)
     assert type(open_store("redis://127.0.0.1:1/0")).__name__ == "RedisStore"
+    for scheme in ("postgresql", "postgres"):
+        assert repr(open_store(f"{scheme}://me:pw@h:1/d")).startswith("PostgresStore('h:1/d'")
