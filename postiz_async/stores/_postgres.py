@@ -17,7 +17,7 @@ import anyio
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import StoreError
 from postiz_async.stores._postgres_pool import WAIT, Login, Pool, close
-from postiz_async.stores._postgres_schema import SCHEMA_VERSION, check_name, ddl, quoted, tables
+from postiz_async.stores._postgres_schema import TABLES_VERSION, check_name, ddl, quoted, tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database"]
 
-TIMEOUT = 10.0
+STATEMENT_TIMEOUT = 10.0
 """Seconds to wait for the answer to a statement."""
 
 GRACE = 3.0
@@ -260,12 +260,12 @@ class Database:
 
     def _check_version(self, rows: list[tuple[Any, ...]]) -> None:
         (found,) = rows[0]
-        if found == SCHEMA_VERSION:
+        if found == TABLES_VERSION:
             return
-        age = "older" if found < SCHEMA_VERSION else "newer"
+        age = "older" if found < TABLES_VERSION else "newer"
         raise StoreError(
             f'The schema "{self.schema}" of PostgreSQL at {self.where} is {age} than this library: '
-            f"it has version {found}, and this one knows {SCHEMA_VERSION}. Use one version of "
+            f"it has version {found}, and this one knows {TABLES_VERSION}. Use one version of "
             f"postiz-async everywhere, or another schema.\n  {self._without}"
         )
 
@@ -292,15 +292,17 @@ class Database:
         """Run one statement. What fails is returned, without a traceback that has more."""
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
-        with anyio.move_on_after(TIMEOUT + GRACE):
+        with anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
             try:
-                async with asyncio.timeout(TIMEOUT):  # the server is asked to end the statement
+                async with asyncio.timeout(
+                    STATEMENT_TIMEOUT
+                ):  # the server is asked to end the statement
                     cursor = await connection.execute(query, params or None)
                     return await cursor.fetchall() if cursor.description else []
             except (Error, TimeoutError) as error:
                 return self._failure(connection, error)
         self._pool.drop()
-        return _Failure(f"TimeoutError: no answer within {TIMEOUT:g} s", passes=False)
+        return _Failure(f"TimeoutError: no answer within {STATEMENT_TIMEOUT:g} s", passes=False)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[Connection]:

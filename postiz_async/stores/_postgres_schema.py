@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["SCHEMA_VERSION", "check_name", "ddl", "quoted", "tables"]
+__all__ = ["TABLES_VERSION", "check_name", "ddl", "quoted", "tables"]
 
-SCHEMA_VERSION = 1
+TABLES_VERSION = 1
 
 _LONGEST = 63
 """Bytes of a name; PostgreSQL cuts what is longer."""
@@ -70,7 +70,7 @@ def check_name(schema: str) -> str:
 
 def tables(schema: str) -> str:
     """The statements that make the tables in a schema that is there."""
-    return _TABLES.strip().format(schema=quoted(schema), version=SCHEMA_VERSION)
+    return _TABLES.strip().format(schema=quoted(schema), version=TABLES_VERSION)
 
 
 def quoted(schema: str) -> str:

@@ -363,7 +363,7 @@ async def test_a_lock_of_another_program(
 ) -> None:
     store = await new_postgres_store(server)
     assert (await store.swap("name", 0, b"state"))[0]
-    monkeypatch.setattr(_postgres, "TIMEOUT", 0.2)
+    monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 0.2)
     with psycopg.connect(server.url) as other:
         other.execute(f"LOCK TABLE {store._database.schema}.ledgers".encode())
         said = await refusal(store, 1)
@@ -381,7 +381,7 @@ async def test_a_statement_in_a_transaction_has_a_limit(server: PostgresServer) 
     database = Database(server.url)
     async with database._transaction() as connection:
         (limit,) = await (await connection.execute("SHOW statement_timeout")).fetchone() or ()
-        assert limit == f"{_postgres.TIMEOUT:g}s"
+        assert limit == f"{_postgres.STATEMENT_TIMEOUT:g}s"
     assert await database._fetch("SHOW statement_timeout", ()) == [("0",)]
     await database.aclose()
 
@@ -396,7 +396,7 @@ async def test_a_network_that_swallows_everything(
         url = f"postgresql://postgres@127.0.0.1:{way.port}/postgres"
         store = PostgresStore(url, schema=schema)
         assert (await store.swap("name", 0, b"state"))[0]
-        monkeypatch.setattr(_postgres, "TIMEOUT", 0.1)
+        monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 0.1)
         monkeypatch.setattr(_postgres, "GRACE", 0.1)
         way.is_frozen = True
         with pytest.raises(StoreError, match="no answer in time"):
