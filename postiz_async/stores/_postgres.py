@@ -294,9 +294,8 @@ class Database:
 
         with anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
             try:
-                async with asyncio.timeout(
-                    STATEMENT_TIMEOUT
-                ):  # the server is asked to end the statement
+                # then the server is asked to end the statement
+                async with asyncio.timeout(STATEMENT_TIMEOUT):
                     cursor = await connection.execute(query, params or None)
                     return await cursor.fetchall() if cursor.description else []
             except (Error, TimeoutError) as error:
