@@ -6,10 +6,8 @@ import asyncio
 import logging
 import math
 import os
-import sys
 from contextlib import AsyncExitStack
-from functools import cache
-from importlib.metadata import version
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +15,8 @@ from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
 from postiz_async._resources.api import Api, OpenClient
-from postiz_async._scheduler.attempt import Identity
+from postiz_async._resources.keyed import check_keep
+from postiz_async._scheduler.attempt import Identity, user_agent
 from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._scheduler.routes import QueueFactory
 from postiz_async._scheduler.scheduler import Scheduler
@@ -28,7 +27,7 @@ from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.source import CampaignSource
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._transport import Transport
     from postiz_async.clock import Clock
@@ -51,6 +51,8 @@ log = logging.getLogger("postiz_async")
 
 POLITENESS = 100.0
 """Calls a second of routes without quota."""
+
+IDEMPOTENCY_KEEP = timedelta(days=30)
 
 
 class Postiz(Api):
@@ -75,6 +77,7 @@ class Postiz(Api):
             spreads creates over the window.
         reserve: slots that bulk work leaves to interactive calls, until shortly before a window
             closes; 0 for none, None for a tenth of the limit and what experience asks for.
+        idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
@@ -101,6 +104,7 @@ class Postiz(Api):
         quota: QuotaStore | None = None,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
+        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
         politeness: float | None = POLITENESS,
         validate: bool = True,
         outbox: OutboxOptions | Path | str | None = None,
@@ -135,6 +139,7 @@ class Postiz(Api):
             transport=transport,
             smooth=pacing == "smooth",
         )
+        self._keep = check_keep(idempotency_keep)
         self._open: OpenClient | None = None
         self._politeness = politeness
         self._validate = validate
@@ -206,7 +211,7 @@ class Postiz(Api):
         return self
 
     def _assembled(self, transport: Transport) -> OpenClient:
-        identity = Identity(self._identity.root, self._identity.key, _user_agent())
+        identity = Identity(self._identity.root, self._identity.key, user_agent())
         scheduler = Scheduler(
             transport=transport,
             clock=self._clock,
@@ -222,7 +227,14 @@ class Postiz(Api):
             quota_name=self._quota_name,
             validates=self._validate,
             has_store=self._queues.store is not None,
+            make_keyed=self._keyed_creates,
         )
+
+    def _keyed_creates(self, client: OpenClient) -> KeyedCreates:
+        from postiz_async._delivery.idempotency import keyed_creator  # noqa: PLC0415  (not every client)
+
+        queues = self._queues
+        return keyed_creator(client, queues.store, keep=self._keep, transport=queues.transport)
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all connections.
@@ -435,9 +447,3 @@ def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:
     from postiz_async._transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
 
     return AiohttpTransport(connections=connections, speed=speed)
-
-
-@cache
-def _user_agent() -> str:
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return f"postiz-async/{version('postiz-async')} Python/{python} aiohttp/{version('aiohttp')}"

@@ -18,8 +18,9 @@ import anyio
 from msgspec.structs import replace
 
 from postiz_async import _wire as wire
-from postiz_async._client import POLITENESS, Postiz, make_transport
+from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, make_transport
 from postiz_async._concurrency import run_to_completion
+from postiz_async._resources.keyed import check_keep
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import SystemClock
 from postiz_async.errors import APITimeoutError, ConfigurationError, Delivery
@@ -27,6 +28,7 @@ from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from types import TracebackType
     from typing import Self
 
@@ -160,6 +162,7 @@ class _Tenant(Postiz):
         quota: QuotaStore | None,
         pacing: Literal["burst", "smooth"],
         reserve: int | None,
+        idempotency_keep: timedelta,
         politeness: float | None,
         validate: bool,
         on_attempt: AttemptHook | None,
@@ -174,6 +177,7 @@ class _Tenant(Postiz):
             quota=quota,
             pacing=pacing,
             reserve=reserve,
+            idempotency_keep=idempotency_keep,
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,
@@ -215,6 +219,7 @@ class PostizPool:
             spreads creates over the window.
         reserve: slots of each window that bulk work leaves to interactive calls until shortly
             before the window closes; None for a tenth of the limit.
+        idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
         politeness: calls a second of routes without quota, for each organisation; None for no
             bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
@@ -235,6 +240,7 @@ class PostizPool:
         keep: int = 10_000,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
+        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
         politeness: float | None = POLITENESS,
         validate: bool = True,
         on_attempt: AttemptHook | None = None,
@@ -265,6 +271,7 @@ class PostizPool:
             quota=quota,
             pacing=pacing,
             reserve=reserve,
+            idempotency_keep=check_keep(idempotency_keep),
             politeness=politeness,
             validate=validate,
             on_attempt=on_attempt,

@@ -8,6 +8,7 @@ PostizError
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
 ├── DeliveryUnknownError          a create whose answer was lost; `.marks`
+├── IdempotencyError              a key that was used for something else; `.differs`
 ├── APIStatusError                the server said no; `.status_code`, `.body`
 │   ├── BadRequestError           400, 406, 415, 422
 │   ├── AuthenticationError       401 with a text
@@ -43,6 +44,7 @@ __all__ = [
     "ConfigurationError",
     "Delivery",
     "DeliveryUnknownError",
+    "IdempotencyError",
     "InvalidPostError",
     "Marks",
     "NotFoundError",
@@ -177,11 +179,31 @@ class DeliveryUnknownError(PostizError):
 
     Do not send it again blindly. `marks` tells what to look for: `posts.find(marks)` says which
     of the posts are stored by now.
+
+    A call with an idempotency key can be made again: that finds out what became of it. It is worth
+    while after `retry_after` seconds; None: without a key, or where a person has to look.
     """
 
-    def __init__(self, message: str, *, marks: Marks) -> None:
+    def __init__(self, message: str, *, marks: Marks, retry_after: float | None = None) -> None:
         self.marks = marks
+        self.retry_after = retry_after
         super().__init__(message)
+
+
+class IdempotencyError(PostizError):
+    """An idempotency key that was used for something else. Nothing was sent.
+
+    `differs` are the paths of what differs, such as `at` or `posts.0.content`.
+    """
+
+    def __init__(self, key: str, differs: tuple[str, ...]) -> None:
+        self.key = key
+        self.differs = differs
+        super().__init__(
+            f"The idempotency key {key!r} was used for something else; nothing was sent. What "
+            f"differs: {', '.join(differs)}.\n"
+            "  Take a new key for another post, or repeat the call with the very same arguments."
+        )
 
 
 class APIStatusError(PostizError):

@@ -32,6 +32,7 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 PURE = {"errors", "_quota", "models", "providers", "_wire", "_content", "texts", "_validation"}
 PURE_MODULES = {
     "_scheduler.retry",
+    "_delivery.key_record",
     "_delivery.matching",
     "_resources.chunks",
     "_resources.create_body",

@@ -78,6 +78,7 @@ async def client() -> None:
         new = NewPost(channels[0], "text", media=[media], thread=["one", Html("<p>x</p>"), part])
         assert_type(await postiz.posts.schedule(new, at=NOW, max_wait=5), list[Created])
         assert_type(await postiz.posts.publish_now(new), list[Created])
+        assert_type(await postiz.posts.draft(new, at=NOW, idempotency_key="k"), list[Created])
         assert_type(await postiz.posts.replace("id", new, at=NOW), Created)
         assert_type(await postiz.posts.list(start=NOW, end=NOW), list[Post])
         async for post in postiz.posts.iter(start=NOW, end=NOW):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,14 +21,18 @@ from postiz_async._cli.options import (
     find_target,
     json_object,
     open_client,
+    state_folder,
 )
 from postiz_async._cli.output import Output, confirm, count, short_moment
 from postiz_async._cli.reconcile import export
+from postiz_async._resources.keyed import check_key
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from postiz_async._client import Postiz
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
@@ -140,6 +145,13 @@ async def create(
     max_wait: Annotated[
         float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
     ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Parameter(
+            help="A text of yours, such as an order's number: the same command with it stores "
+            "nothing more, and shows the same posts. With --media: within a day."
+        ),
+    ] = None,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -150,15 +162,20 @@ async def create(
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
+    if idempotency_key is not None:
+        check_key(idempotency_key)
     async with open_client(find_target(connection)) as postiz:
         meant = await _channels(postiz, channel)
-        stored = [await postiz.media.upload(path) for path in media or []]
+        # the medium of a file has to be the same the next time
+        cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
+        stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
         posts = _new_posts(meant, content, stored, settings)
-        if at is None:
-            created = await postiz.posts.publish_now(*posts, tags=tag or (), max_wait=max_wait)
-        else:
-            make = postiz.posts.draft if draft else postiz.posts.schedule
-            created = await make(*posts, at=aware(at), tags=tag or (), max_wait=max_wait)
+        make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
+        if at is not None:
+            make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=aware(at))
+        created = await make(
+            *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
+        )
     _show_created(output, created)
     return 0
 

@@ -11,5 +11,6 @@ lost, `sweep` holds what is stored against what the server lists. Words that are
 * **fence**: a create that was answered. What was sent before it does not begin after it.
 * **look-up**: looking for the posts of a request until it is certain which are stored.
 * **sweep**: comparing a whole journal with the list: what people moved, deleted or doubled.
+* **key**: an idempotency key of a caller, with a record in the store of the quota (`idempotency`).
 * **outage**: the time in which Postiz does not answer; a whole job waits for its end together.
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._persistence import SnapshotStore
 
-__all__ = ["BatchClient", "Client", "JobScheduler", "OutboxClient"]
+__all__ = ["BatchClient", "Client", "JobScheduler", "KeyClient", "KeyScheduler", "OutboxClient"]
 
 
 class JobScheduler(Protocol):
@@ -131,4 +131,29 @@ class OutboxClient(Client, Protocol):
     @property
     def quota_name(self) -> str:
         """The name of the quota that its creates spend."""
+        ...
+
+
+class KeyScheduler(JobScheduler, Protocol):
+    """The scheduler, as calls with an idempotency key see it: they wait for others of their own."""
+
+    def knows_time(self) -> bool:
+        """Whether an answer told the server's time; else it is taken to be ours."""
+        ...
+
+    def call_began(self) -> None:
+        """Count a call as under way, until `call_ended`."""
+        ...
+
+    def call_ended(self) -> None:
+        """A call that began is over."""
+        ...
+
+
+class KeyClient(OutboxClient, Protocol):
+    """What it takes to see to idempotency keys."""
+
+    @property
+    def scheduler(self) -> KeyScheduler:
+        """What admits and sends the calls."""
         ...

@@ -6,7 +6,7 @@ replica. So absence is believed only when all of this is true:
 
 * behind the fence: a create that was sent after the loss has been answered;
 * settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
-* two looks, a pause apart, then show the same.
+* two looks, a pause apart, then show the same. They may be those of two callers (`Looks`).
 
 What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
 is not sent again either. The last post that is found is suspect, see `Repair`.
@@ -24,17 +24,16 @@ import anyio
 
 from postiz_async._delivery.journal_file import FOUND_UNSURE
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.matching import match_moved, match_request
+from postiz_async._delivery.matching import is_of_another_run, match_moved, match_request
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
 from postiz_async._delivery.sweep import DUE_SOON
 from postiz_async._quota import SILENT
-from postiz_async._resources.matching import stored_at
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from postiz_async._delivery.client import Client
     from postiz_async._delivery.journal_file import Account, SentRequest
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.pauses import Departure, Outage
     from postiz_async.models.posts import Post
 
-__all__ = ["HIDDEN", "IN_DOUBT", "Accounts", "Fence", "LookUp", "LookUpResult"]
+__all__ = ["HIDDEN", "IN_DOUBT", "Accounts", "Fence", "LookUp", "LookUpResult", "Looks"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -74,26 +73,33 @@ class Fence:
         """A create that was sent at `sent_at` (monotonic) was answered by the server."""
         self._answered = max(self._answered, sent_at)
 
-    async def is_behind(self, moment: float) -> bool:
+    async def is_behind(
+        self, moment: float, *, sleep: Callable[[float], Awaitable[None]] | None = None
+    ) -> bool:
         """Whether `moment` lies before the fence; if nothing else comes, one is put up.
 
         That costs one create request: an empty one, which is refused and stores nothing.
+
+        Args:
+            moment: monotonic.
+            sleep: waits for a slot, for so many seconds; None: the clock does.
         """
         if self._answered > moment or self.coming:
             return self._answered > moment
-        clock = self._postiz.clock
-        async with self._one_at_a_time:
-            if self._answered <= moment:
-                sent_at = clock.monotonic()
-                try:
-                    await self._outage.create(self._put_up)
-                except QuotaError as error:
-                    await clock.sleep(max(1.0, error.retry_after))
-                else:
-                    self.answered(sent_at)
+        try:
+            await self._put_up(moment)
+        except QuotaError as error:
+            await (sleep or self._postiz.clock.sleep)(max(1.0, error.retry_after))
         return self._answered > moment
 
-    async def _put_up(self, departure: Departure) -> None:
+    async def _put_up(self, moment: float) -> None:
+        async with self._one_at_a_time:
+            if self._answered <= moment:
+                sent_at = self._postiz.clock.monotonic()
+                await self._outage.create(self._probe)
+                self.answered(sent_at)
+
+    async def _probe(self, departure: Departure) -> None:
         departure.leave()
         await self._postiz.posts.probe(retry=False)
 
@@ -108,6 +114,22 @@ class LookUpResult:
     stored: Mapping[int, str]
     notes: Mapping[int, str]
     gone: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class Looks:
+    """What is known of a lost request from earlier looks.
+
+    Args:
+        lost_for: seconds since when it can not be sent any more.
+        seen: place to post id, as the last look showed it that was settled and behind the fence;
+            None: there was none so far.
+        seen_at: when that was (monotonic).
+    """
+
+    lost_for: float = 0.0
+    seen: Mapping[int, str] | None = None
+    seen_at: float = -math.inf
 
 
 class Accounts(Protocol):
@@ -132,6 +154,9 @@ class LookUp:
         outage: of the job.
         on_doubt: with `send` the fence and two looks are enough when a request is due before it
             settles.
+        is_one_of_many: whether others send equal posts that `accounts` does not know. A post that
+            somebody moved is then known by its mark, or, on servers that list no settings, by
+            its text only where its milliseconds are not those of another request.
     """
 
     def __init__(
@@ -142,6 +167,7 @@ class LookUp:
         outage: Outage,
         *,
         on_doubt: OnDoubt,
+        is_one_of_many: bool = False,
     ) -> None:
         self._postiz = postiz
         self._clock = postiz.clock
@@ -149,6 +175,7 @@ class LookUp:
         self._fence = fence
         self._outage = outage
         self._on_doubt = on_doubt
+        self._is_one_of_many = is_one_of_many
         self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
@@ -162,6 +189,8 @@ class LookUp:
         *,
         age: float | None = None,
         is_broken: bool = False,
+        looks: Looks | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> LookUpResult:
         """What is stored of a request, when that is certain.
 
@@ -169,16 +198,24 @@ class LookUp:
             sent: the request.
             age: seconds since it was sent, if this process sent it.
             is_broken: the server said that it failed, so its last post is suspect in any case.
+            looks: what is known of it from earlier looks; what is seen now is written there.
+            sleep: waits for so many seconds, or raises; None: the clock does.
         """
         if age is None:
             age = self._postiz.scheduler.server_time() - sent.sent_at
-        settles = max(0.0, SILENT - max(0.0, age))
+        age = max(0.0, age)
+        settles = max(0.0, SILENT - age)
         due_in = self._due_in(sent)
         has_time = due_in - settles > DUE_SOON.total_seconds()
         waits = not is_broken and _ends_with_thread(sent) and has_time
         hurries = self._on_doubt == "send" and due_in < settles
         posts = await self._look_until_certain(
-            sent, 0.0 if hurries else settles, all_is_enough=not waits
+            sent,
+            0.0 if hurries else settles,
+            age=age,
+            all_is_enough=not waits,
+            looks=looks or Looks(),
+            sleep=sleep or self._clock.sleep,
         )
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
@@ -187,7 +224,7 @@ class LookUp:
         moved = await self._moved_elsewhere(sent, missing - gone)
         stored = {place: post.id for place, post in (posts | moved).items()}
         self.taken.update(stored.values())
-        others = {n for n, post in moved.items() if _is_of_another_run(sent, post)}
+        others = {n for n, post in moved.items() if is_of_another_run(sent, post)}
         notes = dict.fromkeys(others, FOUND_UNSURE)
         last = max(stored.keys() - others, default=-1)
         if last not in posts or await self._accounts.has_stored(stored[last]):
@@ -224,6 +261,7 @@ class LookUp:
                 calendar.posts.values(),
                 taken=account.post_ids | self._moved,
                 moments=account.moments,
+                is_one_of_many=self._is_one_of_many,
             )
             self._moved |= {post.id for post in found.values()}
         return found
@@ -238,24 +276,35 @@ class LookUp:
         return parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
 
     async def _look_until_certain(
-        self, sent: SentRequest, settles: float, *, all_is_enough: bool
+        self,
+        sent: SentRequest,
+        settles: float,
+        *,
+        age: float,
+        all_is_enough: bool,
+        looks: Looks,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> dict[int, Post]:
-        lost_at = self._clock.monotonic()
-        settled_at = lost_at + settles
+        now = self._clock.monotonic()
+        lost_at, settled_at = now - looks.lost_for, now + settles
         usual = len(sent.refs) / self._postiz.scheduler.budget.rate
         shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
-        before: dict[int, Post] | None = None
+        await sleep(max(0.0, shortest - (age if looks.seen is None else now - looks.seen_at)))
         while True:
-            await self._clock.sleep(pause)
             is_settled = self._clock.monotonic() >= settled_at
-            is_final = is_settled and await self._fence.is_behind(lost_at)
+            is_final = looks.seen is not None or (
+                is_settled and await self._fence.is_behind(lost_at, sleep=sleep)
+            )
             posts = await self._look(sent)
+            ids = {place: post.id for place, post in posts.items()}
             is_all = all_is_enough and len(posts) == len(sent.refs)
-            if is_all or (is_final and before == posts):
+            if is_all or (is_final and looks.seen == ids):
                 log.info("request %d: %d of %d stored", sent.id, len(posts), len(sent.refs))
                 return posts
-            before = posts if is_final else None
+            if is_final:
+                looks.seen, looks.seen_at = ids, self._clock.monotonic()
             pause = shortest if is_final else min(1.5 * pause, max(shortest, LONGEST_LOOK_PAUSE))
+            await sleep(pause)
 
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)
@@ -263,15 +312,6 @@ class LookUp:
         by_id = {post.id: post for post in listed if post.id not in self.taken}
         found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
-
-
-def _is_of_another_run(sent: SentRequest, post: Post) -> bool:
-    """Whether a post of a row that lies elsewhere came there by another request than this one.
-
-    People move a post to a date without milliseconds, or with those that it has.
-    """
-    put, at = parse_date(sent.body.date), stored_at(post)
-    return at.microsecond not in {0, put.microsecond}
 
 
 def _ends_with_thread(sent: SentRequest) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "Match",
     "MillisecondMarks",
     "client_ref",
+    "is_of_another_run",
     "is_post",
     "listed_ref",
     "made_at",
@@ -171,6 +172,7 @@ def match_moved(
     *,
     taken: Collection[str],
     moments: Collection[datetime],
+    is_one_of_many: bool = False,
 ) -> dict[int, Post]:
     """Posts of a request that somebody moved to another date, by their place in it.
 
@@ -183,11 +185,28 @@ def match_moved(
         listed: posts of other dates.
         taken: ids of posts that are known as those of other rows.
         moments: of all requests of the job; a post that is at one of them belongs there.
+        is_one_of_many: others send equal posts at moments that are not known; those with the
+            milliseconds of another request belong to it.
     """
-    free = (post for post in listed if post.id not in taken)
+
+    def is_free(post: Post) -> bool:
+        is_theirs = is_one_of_many and post.settings is None and is_of_another_run(sent, post)
+        return post.id not in taken and not is_theirs
+
     return assign(
-        places, free, lambda place, post: _is_moved(sent.body.posts[place], post, sent, moments)
+        places,
+        filter(is_free, listed),
+        lambda place, post: _is_moved(sent.body.posts[place], post, sent, moments),
     )
+
+
+def is_of_another_run(sent: SentRequest, post: Post) -> bool:
+    """Whether a post that lies elsewhere came there by another request than this one.
+
+    People move a post to a date without milliseconds, or with those that it has.
+    """
+    put, at = parse_date(sent.body.date), stored_at(post)
+    return at.microsecond not in {0, put.microsecond}
 
 
 def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection[datetime]) -> bool:

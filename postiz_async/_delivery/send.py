@@ -21,7 +21,8 @@ An answer also tells look-ups that the server is past what was sent before (`Fen
 is too large tells them nothing, because it is refused before the server looks at it.
 
 A single call (`posts.schedule`) has nobody who would come after it. It keeps no record, and a lost
-answer is raised as `DeliveryUnknownError`, with the marks to look for.
+answer is raised as `DeliveryUnknownError`, with the marks to look for. With an idempotency key
+whoever makes the same call comes after it: see `idempotency`, which keeps the same law.
 """
 
 from __future__ import annotations

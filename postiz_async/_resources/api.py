@@ -18,10 +18,11 @@ from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from datetime import datetime
 
     from postiz_async._quota.view import Quota
+    from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.bound import RawAnswer
     from postiz_async._scheduler.scheduler import Scheduler
     from postiz_async.clock import Clock
@@ -50,7 +51,9 @@ class Api:
 
     def __init__(self, client: OpenClient, bound: BoundScheduler) -> None:
         self._client = client
-        self.posts = Posts(bound, client.channels, client.wake, validates=client.validates)
+        self.posts = Posts(
+            bound, client.channels, client.wake, client.keyed, validates=client.validates
+        )
         self.media = MediaResource(bound, client.uploads)
         self.integrations = Integrations(bound, client.channels)
         self.analytics = Analytics(bound)
@@ -156,6 +159,7 @@ class OpenClient(Api):
             key.
         validates: whether creates are held against the rules of the server.
         has_store: whether the quota is in a store that other processes change.
+        make_keyed: makes what sees to idempotency keys, when the first call has one.
     """
 
     def __init__(
@@ -166,6 +170,7 @@ class OpenClient(Api):
         quota_name: str,
         validates: bool,
         has_store: bool,
+        make_keyed: Callable[[OpenClient], KeyedCreates],
     ) -> None:
         self.scheduler = scheduler
         self.clock: Clock = scheduler.clock
@@ -173,6 +178,8 @@ class OpenClient(Api):
         self.quota_name = quota_name
         self.validates = validates
         self.has_store = has_store
+        self._make_keyed = make_keyed
+        self._keyed: KeyedCreates | None = None
         self.channels: Channels = Channels()
         identity = scheduler.identity
         self.uploads: UploadCache = UploadCache(
@@ -187,6 +194,12 @@ class OpenClient(Api):
     def is_open(self) -> bool:
         """Whether calls can be made."""
         return not self.scheduler.is_closing
+
+    def keyed(self) -> KeyedCreates:
+        """What sees to idempotency keys."""
+        if self._keyed is None:
+            self._keyed = self._make_keyed(self)
+        return self._keyed
 
 
 def opened(api: Api) -> OpenClient:

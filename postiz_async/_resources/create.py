@@ -6,33 +6,29 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
+from postiz_async._resources.builder import Builder, NewCreate
 from postiz_async._resources.create_body import (
     build_body,
-    build_item,
-    encode_create,
-    marks_of,
-    media_facts,
     refuse_type_problems,
-    type_problem,
-    wrong_with,
+    refuse_wrong_types,
+)
+from postiz_async._resources.create_call import CreateCall
+from postiz_async._resources.keyed import (
+    KeyedCreate,
+    check_key,
+    said_of,
+    said_of_body,
+    well_formed,
 )
 from postiz_async._resources.preflight import Preflight
 from postiz_async._wire.endpoints import CREATE_POST, Call
-from postiz_async.errors import (
-    APIConnectionError,
-    BadRequestError,
-    Delivery,
-    DeliveryUnknownError,
-    InvalidPostError,
-    Problem,
-    ServerError,
-    UnexpectedAnswerError,
-)
+from postiz_async.errors import BadRequestError, ConfigurationError, Problem
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -40,9 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from postiz_async._resources.channels import Channels
+    from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._validation import MediaFacts
-    from postiz_async.models.posts import Created, CreatePost, NewPost, PostItem, PostType
+    from postiz_async.models.posts import Created, CreatePost, NewPost, PostType
 
 __all__ = ["PostCreation"]
 
@@ -52,10 +49,18 @@ log = logging.getLogger("postiz_async")
 class PostCreation:
     """The part of `postiz.posts` that creates."""
 
-    def __init__(self, bound: BoundScheduler, channels: Channels, *, validates: bool) -> None:
+    def __init__(
+        self,
+        bound: BoundScheduler,
+        channels: Channels,
+        keyed: Callable[[], KeyedCreates],
+        *,
+        validates: bool,
+    ) -> None:
         self._bound = bound
         self._channels = channels
-        self._validates = validates
+        self._keyed = keyed
+        self._builder = Builder(channels, validates=validates)
 
     async def schedule(
         self,
@@ -66,6 +71,7 @@ class PostCreation:
         max_wait: float | None = None,
         priority: int | None = None,
         validate: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
         """Schedule one post or several for one moment; one request, whatever their number.
 
@@ -81,20 +87,24 @@ class PostCreation:
                 which is `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                posts are stored once, however often and from wherever the same call is made: the
+                others get the answer of the first, for which they wait no longer than `max_wait`.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1.
 
         Raises:
             InvalidPostError: nothing was sent.
+            IdempotencyError: the key was used with other arguments; nothing was sent.
             QuotaWaitError: the wait would be longer than `max_wait`; nothing was sent.
             DeliveryUnknownError: the answer was lost; do not send again blindly.
             BadRequestError: the server refused it; that cost one request.
             ConfigurationError: `max_wait` is not a number of seconds.
         """
-        bound = self._begun(max_wait)
-        body = await self._body(bound, "schedule", posts, at, tags, short_link, validate)
-        return await self._send(bound, body, max_wait, priority, due=at)
+        call = self._begun(max_wait, priority, due=at)
+        new = NewCreate("schedule", posts, at, tags, short_link, validate)
+        return await self._made(call, new, idempotency_key)
 
     async def publish_now(
         self,
@@ -104,6 +114,7 @@ class PostCreation:
         max_wait: float | None = None,
         priority: int | None = None,
         validate: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
         """Publish at once, as soon as the quota has a slot; one request, whatever their number.
 
@@ -117,14 +128,17 @@ class PostCreation:
                 which is `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                posts are stored once, however often and from wherever the same call is made: the
+                others get the answer of the first, for which they wait no longer than `max_wait`.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        bound = self._begun(max_wait)
-        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
-        body = await self._body(bound, "now", posts, now, tags, short_link, validate)
-        return await self._send(bound, body, max_wait, priority)
+        call = self._begun(max_wait, priority)
+        now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
+        new = NewCreate("now", posts, now, tags, short_link, validate)
+        return await self._made(call, new, idempotency_key)
 
     async def draft(
         self,
@@ -135,6 +149,7 @@ class PostCreation:
         max_wait: float | None = None,
         priority: int | None = None,
         validate: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
         """Store drafts, which are never published by themselves; one request for all.
 
@@ -149,13 +164,16 @@ class PostCreation:
                 which is `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                posts are stored once, however often and from wherever the same call is made: the
+                others get the answer of the first, for which they wait no longer than `max_wait`.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        bound = self._begun(max_wait)
-        body = await self._body(bound, "draft", posts, at, tags, short_link, validate)
-        return await self._send(bound, body, max_wait, priority)
+        call = self._begun(max_wait, priority)
+        new = NewCreate("draft", posts, at, tags, short_link, validate)
+        return await self._made(call, new, idempotency_key)
 
     async def replace(
         self,
@@ -191,14 +209,14 @@ class PostCreation:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v2.13.0. Raises what `schedule` raises.
         """
-        bound = self._begun(max_wait)
+        call = self._begun(max_wait, priority)
         refuse_type_problems(at, tags)
-        item = (await self._items(bound, (new,)))[0]
+        item = (await self._builder.items(call.bound, (new,)))[0]
         first = msgspec.structs.replace(item.value[0], id=post_id)
         item = msgspec.structs.replace(item, value=[first, *item.value[1:]])
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
-        await self._check(bound, body, validate, (new,))
-        return (await self._send(bound, body, max_wait, priority))[0]
+        await self._builder.check(call.bound, body, validate, (new,))
+        return (await call.send(body))[0]
 
     async def build(
         self,
@@ -226,51 +244,35 @@ class PostCreation:
             InvalidPostError: the server would refuse it.
         """
         bound = self._bound.begun()
-        return await self._body(bound, kind, posts, at, tags, short_link, validate)
+        new = NewCreate(kind, posts, at, tags, short_link, validate)
+        return await self._builder.build(bound, new)
 
-    def _begun(self, max_wait: float | None) -> BoundScheduler:
+    def _begun(
+        self, max_wait: float | None, priority: int | None, *, due: datetime | None = None
+    ) -> CreateCall:
         if max_wait is not None:
             check_seconds("max_wait", max_wait, zero=True, none=True)
-        return self._bound.begun()
+        return CreateCall(bound=self._bound.begun(), max_wait=max_wait, priority=priority, due=due)
 
-    async def _body(
-        self,
-        bound: BoundScheduler,
-        kind: PostType,
-        posts: tuple[NewPost, ...],
-        at: datetime,
-        tags: Sequence[str],
-        short_link: bool,  # noqa: FBT001
-        validate: bool | None,  # noqa: FBT001
-    ) -> CreatePost:
-        refuse_type_problems(at, tags)
-        if kind == "schedule" and at.utcoffset() is not None:
-            _refuse_past(at, bound.scheduler.server_time())
-        items = await self._items(bound, posts)
-        body = build_body(kind, at, items, tags=tags, short_link=short_link)
-        await self._check(bound, body, validate, posts)
-        return body
-
-    async def _check(
-        self,
-        bound: BoundScheduler,
-        body: CreatePost,
-        wanted: bool | None,  # noqa: FBT001
-        posts: Sequence[NewPost] = (),
-    ) -> None:
-        """Refuse what the server would refuse; what would be regretted goes to the log."""
-        if not (self._validates if wanted is None else wanted):
-            return
-        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
-        preflight = Preflight(bound, self._channels)
-        problems = await preflight.problems(body, media=media_facts(posts), now=now)
-        if not problems:
-            return
-        errors = [problem for problem in problems if problem.severity == "error"]
-        if errors:
-            raise InvalidPostError(errors)
-        for problem in problems:
-            log.warning("%s", problem)
+    async def _made(
+        self, call: CreateCall, new: NewCreate, key: str | None
+    ) -> builtins.list[Created]:
+        """Make what was asked for, once if there is a key."""
+        if key is None:
+            return await call.send(await self._builder.build(call.bound, new))
+        refuse_wrong_types(new.at, new.tags, new.posts)
+        check_key(key)
+        keyed = KeyedCreate(
+            key=key,
+            call=call,
+            kind=new.kind,
+            channels=tuple(post.channel_id for post in new.posts),
+            short_link=new.short_link,
+            said=said_of(new),
+            build=partial(self._builder.build, call.bound, new),
+            rebuild=partial(self._builder.rebuild, call.bound, new),
+        )
+        return await self._keyed().create(keyed)
 
     async def validate(
         self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
@@ -293,32 +295,6 @@ class PostCreation:
         now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
         return await Preflight(bound, self._channels).problems(body, media=media, now=now)
 
-    async def _items(
-        self, bound: BoundScheduler, posts: tuple[NewPost, ...]
-    ) -> builtins.list[PostItem]:
-        problems = [] if posts else [Problem("posts", "there is none")]
-        items: builtins.list[PostItem] = []
-        for place, post in enumerate(posts):
-            wrong = type_problem(post, place)
-            if wrong is not None:
-                problems.append(wrong)
-                continue
-            channel = post.channel
-            known = (
-                await self._channels.find(bound, channel) if isinstance(channel, str) else channel
-            )
-            wrong = wrong_with(post, known, place)
-            if wrong is not None:
-                problems.append(wrong)
-            elif known is not None:
-                try:
-                    items.append(build_item(post, known))
-                except InvalidPostError as error:
-                    problems += [_at_post(place, problem) for problem in error.problems]
-        if problems:
-            raise InvalidPostError(problems)
-        return items
-
     async def create(
         self,
         body: CreatePost,
@@ -326,6 +302,7 @@ class PostCreation:
         max_wait: float | None = None,
         priority: int | None = None,
         validate: bool | None = None,
+        idempotency_key: str | None = None,
         due: datetime | None = None,
         finish: bool = False,
         prepare: Callable[[], Awaitable[CreatePost]] | None = None,
@@ -341,6 +318,9 @@ class PostCreation:
                 which is `Priority.INTERACTIVE`.
             validate: refuse what the server would refuse, before a slot is spent, and log what
                 it accepts and you would regret; None for what the client says, which is True.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                posts are stored once, however often and from wherever the same call is made: the
+                others get the answer of the first, for which they wait no longer than `max_wait`.
             due: when it should have left: of equal priority the earliest goes first.
             finish: a request whose first byte is out is not cancelled; it ends with its answer
                 or its time-out.
@@ -352,56 +332,17 @@ class PostCreation:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        bound = self._begun(max_wait)
-        await self._check(bound, body, validate)
-        return await self._send(
-            bound, body, max_wait, priority, due=due, finish=finish, prepare=prepare, retry=retry
+        call = replace(
+            self._begun(max_wait, priority, due=due), finish=finish, prepare=prepare, retry=retry
         )
 
-    async def _send(
-        self,
-        bound: BoundScheduler,
-        body: CreatePost,
-        max_wait: float | None,
-        priority: int | None,
-        *,
-        due: datetime | None = None,
-        finish: bool = False,
-        prepare: Callable[[], Awaitable[CreatePost]] | None = None,
-        retry: bool = True,
-    ) -> builtins.list[Created]:
-        async def prepared() -> Raw:
-            nonlocal body
-            assert prepare is not None  # noqa: S101  (it is used only then)
-            body = await prepare()
-            return encode_create(body)
+        async def checked() -> CreatePost:
+            await self._builder.check(call.bound, body, validate)
+            return body
 
-        scheduler = bound.scheduler
-        left = None if due is None else due.timestamp() - scheduler.server_time()
-        options = msgspec.structs.replace(
-            bound.options,
-            max_wait=bound.options.max_wait if max_wait is None else max_wait,
-            priority=bound.options.priority if priority is None else priority,
-            due=None if left is None else scheduler.clock.monotonic() + left,
-            finish=finish,
-            prepare=None if prepare is None else prepared,
-            retry=retry,
-        )
-        call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        try:
-            created = await bound.call(call, options)
-        except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
-            if _surely_not_stored(error):
-                raise
-            text = (
-                f"The answer to a create of {len(body.posts)} posts was lost ({error}). They may "
-                "be stored. Look with posts.find(error.marks) before sending again."
-            )
-            raise DeliveryUnknownError(text, marks=marks_of(body, _sent_at(bound))) from error
-        if len(created) != len(body.posts):
-            text = f"The server says it stored {len(created)} of {len(body.posts)} posts."
-            raise DeliveryUnknownError(text, marks=marks_of(body, _sent_at(bound)))
-        return created
+        if idempotency_key is None:
+            return await call.send(await checked())
+        return await self._keyed().create(_keyed_body(idempotency_key, call, body, checked))
 
     async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
@@ -420,28 +361,25 @@ class PostCreation:
             await self._bound.call(call, options)
 
 
-def _refuse_past(at: datetime, now: float) -> None:
-    if at.timestamp() <= now:
-        problem = Problem(
-            "at",
-            f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
-            hint="the server would publish at once; say so with publish_now",
-        )
-        raise InvalidPostError([problem])
+def _keyed_body(
+    key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
+) -> KeyedCreate:
+    """What `create` was given, with a key."""
+    read = well_formed(body)
+    check_key(key)
+    if call.prepare is not None:
+        raise ConfigurationError("Give either idempotency_key or prepare: both make the body.")
 
+    async def rebuild() -> CreatePost:
+        return read
 
-def _sent_at(bound: BoundScheduler) -> float:
-    """When the last attempt of a begun call was sent, on the server's wall clock."""
-    scheduler = bound.scheduler
-    return scheduler.server_time() - (scheduler.clock.monotonic() - bound.time.sent_at)
-
-
-def _at_post(place: int, problem: Problem) -> Problem:
-    return replace(problem, where=f"posts.{place}.{problem.where}")
-
-
-def _surely_not_stored(error: Exception) -> bool:
-    """No byte was sent, or the server failed before it knew whose request it was (401)."""
-    if isinstance(error, APIConnectionError):
-        return error.delivery is Delivery.NOT_SENT
-    return isinstance(error, ServerError) and error.status_code == 401
+    return KeyedCreate(
+        key=key,
+        call=call,
+        kind=read.type,
+        channels=tuple(item.integration.id for item in read.posts),
+        short_link=read.short_link,
+        said=said_of_body(read),
+        build=build,
+        rebuild=rebuild,
+    )

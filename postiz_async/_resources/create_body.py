@@ -46,14 +46,17 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import NewPost, PostType
 
 __all__ = [
+    "at_post",
     "build_body",
     "build_item",
     "encode_create",
     "foreign_settings",
+    "item_to_find",
     "marks_of",
     "media_facts",
     "refuse_other_body",
     "refuse_type_problems",
+    "refuse_wrong_types",
     "type_problem",
     "wrong_with",
 ]
@@ -110,6 +113,25 @@ def type_problem(post: NewPost, place: int) -> Problem | None:
     if found is None:
         return None
     return Problem(f"posts.{place}{found.where}", found.message, hint=found.hint)
+
+
+def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPost]) -> None:
+    """Refuse a moment, tags and posts of other types than they are declared, and no posts.
+
+    Raises:
+        InvalidPostError: with each that is.
+    """
+    refuse_type_problems(at, tags)
+    problems = [] if posts else [Problem("posts", "there is none")]
+    found = (type_problem(post, place) for place, post in enumerate(posts))
+    problems += [problem for problem in found if problem is not None]
+    if problems:
+        raise InvalidPostError(problems)
+
+
+def at_post(place: int, problem: Problem) -> Problem:
+    """What is wrong with a post, by its path in the request."""
+    return replace(problem, where=f"posts.{place}.{problem.where}")
 
 
 def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Problem | None:
@@ -177,6 +199,19 @@ def build_item(
         value=value,
         settings={**settings, **dict(extra_settings), "__type": provider},
     )
+
+
+def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
+    """A post as it stood in a request that was sent, to be looked for.
+
+    Args:
+        post: the post.
+        channel: where it is; None: the channel is gone, and nothing of it is listed.
+    """
+    if channel is not None:
+        return build_item(post, channel)
+    parts = [ContentItem(content="")]
+    return PostItem(integration=IntegrationRef(id=post.channel_id), value=parts, settings={})
 
 
 @cache

@@ -28,10 +28,11 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
     from postiz_async._resources.channels import Channels
+    from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._resources.listing import WakeSignal
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.errors import Marks
@@ -60,10 +61,11 @@ class Posts(PostCreation):
         bound: BoundScheduler,
         channels: Channels,
         wake: WakeSignal,
+        keyed: Callable[[], KeyedCreates],
         *,
         validates: bool,
     ) -> None:
-        super().__init__(bound, channels, validates=validates)
+        super().__init__(bound, channels, keyed, validates=validates)
         self._wake = wake
 
     # -------------------------------------------------------------- looking

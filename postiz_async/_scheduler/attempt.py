@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async import _wire as wire
@@ -23,9 +26,16 @@ if TYPE_CHECKING:
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
 
-__all__ = ["Attempts", "Identity"]
+__all__ = ["Attempts", "Identity", "user_agent"]
 
 T = TypeVar("T")
+
+
+@cache
+def user_agent() -> str:
+    """Who calls, as servers see it: this library, Python and aiohttp with their versions."""
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f"postiz-async/{version('postiz-async')} Python/{python} aiohttp/{version('aiohttp')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +71,15 @@ class Attempts:
         self._numbers = itertools.count(1)
         self._server_offset = 0.0
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
+        self._knows_time = False
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
         return self._clock.time() + self._server_offset
+
+    def knows_time(self) -> bool:
+        """Whether an answer told it; else it is taken to be ours."""
+        return self._knows_time
 
     async def send(
         self, call: Call[T], options: CallOptions, time: CallTime
@@ -98,7 +113,7 @@ class Attempts:
         now = self._clock.time()
         seen = wire.observe(response, now=now)
         if seen.server_time is not None:
-            self._server_offset = seen.server_time - now
+            self._server_offset, self._knows_time = seen.server_time - now, True
         if self._hook is not None or log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen

@@ -86,8 +86,9 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     ordered, and who cannot leave before the second is refused. With `finish` a call whose first
     byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
     the slot is taken and before the first byte, and returns the body to send; when it raises,
-    the slot is given back and nothing is sent. Without `retry` there is one attempt, for
-    callers that have pauses of their own.
+    the slot is given back and nothing is sent. `set_aside` runs when what was prepared was not
+    carried out, before the call queues or pauses to send it again; when it raises, the call ends.
+    Without `retry` there is one attempt, for callers that have pauses of their own.
     """
 
     timeout: float | None = None
@@ -98,6 +99,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     finish: bool = False
     prepare: Callable[[], Awaitable[Raw]] | None = None
+    set_aside: Callable[[], Awaitable[None]] | None = None
     trace: Trace | None = None
     retry: bool = True
 
@@ -114,7 +116,7 @@ class CallTime(msgspec.Struct):
     until: float = math.inf
     """When it is over; infinity: never."""
     waited: float = 0.0
-    """Seconds that it waited for the quota."""
+    """Seconds that it waited for the quota, or for other calls with its idempotency key."""
     sent_at: float = 0.0
     """When its last attempt began."""
 

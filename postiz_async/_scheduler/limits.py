@@ -7,6 +7,7 @@ is a token bucket: the ledger is the guarantee, the bucket only spreads.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConcurrencyLimit",
     "Pacer",
+    "politeness_limiter",
 ]
 
 
@@ -107,6 +109,14 @@ class Pacer:
             self._bucket = AsyncLimiter(burst, window.length / self._speed * burst / refill)
             self._limit = window.limit
         return self._bucket
+
+
+def politeness_limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
+    """Lets so many calls go in a second of a clock; those of one second at once."""
+    if politeness is None or not math.isfinite(speed):
+        return None
+    burst = max(1.0, politeness)
+    return AsyncLimiter(burst, burst / politeness / speed)
 
 
 def _room(bucket: AsyncLimiter) -> float:

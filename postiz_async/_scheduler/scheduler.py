@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from aiolimiter import AsyncLimiter
 
 from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
@@ -20,6 +19,7 @@ from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
 from postiz_async._scheduler.calls import Priority, SlotRequest, time_out
 from postiz_async._scheduler.hooks import traced
+from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
 from postiz_async._scheduler.retry import next_wait
 from postiz_async._scheduler.routes import RouteState
@@ -97,8 +97,9 @@ class Scheduler:
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self.server_time: Callable[[], float] = self._attempts.server_time
+        self.knows_time: Callable[[], bool] = self._attempts.knows_time
         self._on_call = on_call
-        self._polite = _limiter(politeness, clock.speed)
+        self._polite = politeness_limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()
         self._under_way = 0
         self.is_closing: bool = False
@@ -193,7 +194,7 @@ class Scheduler:
         """
         if self.is_closing or asyncio.get_running_loop() is not self._loop:
             raise self._unusable()
-        self._under_way += 1
+        self.call_began()
         try:
             hook = self._on_call
             with nullcontext() if hook is None else self._traced(hook, call) as trace:
@@ -216,10 +217,18 @@ class Scheduler:
                         retry_after = wire.observe(response, now=self.clock.time()).retry_after
                     await self._pause(call, options, time, failed, cause, attempt, retry_after)
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._is_idle.set()
+            self.call_ended()
         raise AssertionError("itertools.count ended")
+
+    def call_began(self) -> None:
+        """Count a call as under way, until `call_ended`."""
+        self._under_way += 1
+
+    def call_ended(self) -> None:
+        """A call that began is over."""
+        self._under_way -= 1
+        if not self._under_way:
+            self._is_idle.set()
 
     def _unusable(self) -> ConfigurationError:
         if self.is_closing:
@@ -260,6 +269,8 @@ class Scheduler:
         )
         if wait is None or wait >= time.left or not (options.retry and call.can_repeat()):
             raise cause
+        if options.set_aside is not None:
+            await options.set_aside()
         log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
         await self.clock.sleep(wait)
 
@@ -326,6 +337,8 @@ class Scheduler:
             response = await self._send_reserved(queue, call, options, time, token)
             if response.status != 429:
                 return response
+            if options.set_aside is not None:
+                await options.set_aside()
             left = queue.handle.ledger.window.blocked_until - queue.handle.now()
             log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
@@ -433,11 +446,3 @@ def _warn_of_others(ledger: Ledger) -> None:
 def _kind_of(error: APIConnectionError) -> FailureKind:
     never_sent = error.delivery is Delivery.NOT_SENT
     return FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
-
-
-def _limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
-    """Lets so many calls go in a second of a clock; those of one second at once."""
-    if politeness is None or not math.isfinite(speed):
-        return None
-    burst = max(1.0, politeness)
-    return AsyncLimiter(burst, burst / politeness / speed)

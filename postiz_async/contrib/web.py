@@ -25,6 +25,7 @@ from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
     DeliveryUnknownError,
+    IdempotencyError,
     InvalidPostError,
     NotFoundError,
     PayloadTooLargeError,
@@ -162,10 +163,12 @@ def answer_to(error: PostizError) -> Answer:
     | `QuotaError`                                  | 503, `Retry-After` rounded up        |
     | `InvalidPostError`                            | 422, each problem with its path      |
     | `BadRequestError`, `PayloadTooLargeError`     | 422, 413, in the words of the server |
+    | `IdempotencyError`                            | 422, each path that differs          |
     | `NotFoundError`                               | 404                                  |
     | `UploadError`                                 | 422 without details                  |
     | `APITimeoutError`; other connection errors    | 504; 502                             |
     | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
+    | the same of a call with an idempotency key    | 502, `Retry-After`: do repeat it     |
     | `StoreError`                                  | 503, `Retry-After`                   |
     | `ConfigurationError` (also: closing)          | 503 without details                  |
     | others: our key, our plan, a broken server    | 502 without details                  |
@@ -181,6 +184,10 @@ def answer_to(error: PostizError) -> Answer:
             return Answer(422, [_problem(p.where, p.message, p.hint) for p in error.problems])
         case BadRequestError():
             return Answer(422, [_problem("", error.text, "")])
+        case IdempotencyError():
+            return Answer(422, [_problem(path, _USED, "") for path in error.differs])
+        case DeliveryUnknownError() if error.retry_after is not None:
+            return Answer(502, _NOT_KNOWN_YET, max(1, math.ceil(error.retry_after)))
         case PayloadTooLargeError() | NotFoundError():
             return Answer(error.status_code, error.text)
         case StoreError():
@@ -188,6 +195,9 @@ def answer_to(error: PostizError) -> Answer:
         case _:
             return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
 
+
+_USED = "differs from what this idempotency key was used for"
+_NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 
 _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
     (UploadError, Answer(422, "The file or the address of the upload could not be read.")),

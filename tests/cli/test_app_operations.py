@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from samples import PNG
 
 from postiz_async._cli.insights import sparkline
 
@@ -50,6 +51,27 @@ def test_a_wait_that_is_none_is_refused_before_anything_is_uploaded(
     assert result.code == 2
     assert f"--max-wait is {float(wait)!r}, which is not a time to wait." in result.err
     assert server.state["creates"] == before
+
+
+def test_the_same_command_with_a_key_stores_nothing_more(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    channel, key = channel_of(cli, "mastodon"), ("--idempotency-key", "order-1")
+    how = ("--channel", channel, "--at", AT, "--media", str(tmp_path / "a.png"), *key, "--json")
+    before = server.state["creates"]
+    first, again = (cli("posts", "create", "Once", *how) for _ in range(2))
+    assert first.code == again.code == 0
+    assert first.document == again.document
+    assert server.state["creates"] == before + 1
+    other = cli("posts", "create", "Something else", *how)
+    assert other.code == 2
+    assert other.document["error"]["kind"] == "IdempotencyError"
+    assert "posts.0.content" in other.document["error"]["message"]
+    wrong = cli("posts", "create", "x", "--channel", channel, "--now", "--idempotency-key=")
+    assert wrong.code == 2
+    assert "1 to 255" in wrong.err
+    assert server.state["creates"] == before + 1
 
 
 def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:

@@ -107,6 +107,37 @@ async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Sandb
     assert len(sandbox.creates) == 2
 
 
+async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
+    sandbox: Sandbox,
+) -> None:
+    channel = sandbox.add_integration("mastodon").id
+    at = in_an_hour()
+    made = App(client_of(sandbox))
+
+    async def order(text: str, postiz: PostizDep, idempotency_key: Annotated[str, Header()]) -> str:
+        new = NewPost(channel, text)
+        created = await postiz.posts.schedule(new, at=at, idempotency_key=idempotency_key)
+        return created[0].post_id
+
+    order.__annotations__ |= {"postiz": PostizDep, "idempotency_key": Annotated[str, Header()]}
+    made.app.add_api_route("/orders", order, methods=["POST"])
+    headers = {"Idempotency-Key": "order-1"}
+    async with serving(made.app) as session:
+        calls = [
+            call(session, "POST", "/orders", params={"text": "hello"}, headers=headers)
+            for _ in range(10)
+        ]
+        answers = await asyncio.gather(*calls)
+        assert {answer[0] for answer in answers} == {200}
+        assert {answer[1] for answer in answers} == {sandbox.posts[0].id}
+        status, body = await call(
+            session, "POST", "/orders", params={"text": "other"}, headers=headers
+        )
+        assert status == 422
+        assert body["detail"][0]["loc"] == ["body", "posts", 0, "content"]
+    assert len(sandbox.creates) == 1
+
+
 async def test_a_key_of_ours_that_is_refused_is_no_business_of_the_caller(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,8 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.APITimeoutError(KEY), 504),
     (errors.APIConnectionError(KEY), 502),
     (errors.DeliveryUnknownError(KEY, marks=MARKS), 502),
+    (errors.DeliveryUnknownError(KEY, marks=MARKS, retry_after=12.2), 502),
+    (errors.IdempotencyError(KEY, ("at", "posts.0.content")), 422),
     (errors.UnexpectedAnswerError(KEY), 502),
     (errors.PublishError(KEY, post_id="1"), 502),
     (errors.StoreError(KEY), 503),
@@ -48,6 +50,20 @@ def test_the_wait_is_rounded_up_and_never_nothing() -> None:
     assert answer_to(CASES[0][0]).headers == {"Retry-After": "13"}
     assert answer_to(CASES[1][0]).headers == {"Retry-After": "1"}
     assert answer_to(CASES[5][0]).headers == {}
+
+
+def test_a_call_with_a_key_may_be_repeated_after_a_while() -> None:
+    lost = errors.DeliveryUnknownError(KEY, marks=MARKS, retry_after=12.2)
+    assert answer_to(lost).headers == {"Retry-After": "13"}
+    assert "Repeat the same request" in str(answer_to(lost).detail)
+    never = errors.DeliveryUnknownError(KEY, marks=MARKS)
+    assert answer_to(never).headers == {}
+    assert "Look before repeating" in str(answer_to(never).detail)
+
+
+def test_a_key_that_was_used_for_something_else_says_for_what() -> None:
+    said = answer_to(errors.IdempotencyError(KEY, ("at", "posts.0.content"))).detail
+    assert [each["loc"] for each in said] == [["body", "at"], ["body", "posts", 0, "content"]]  # type: ignore[index]
 
 
 def test_a_problem_has_its_path() -> None:

@@ -202,6 +202,24 @@ def test_a_moved_post_is_not_ours_when_something_else_accounts_for_it() -> None:
     assert moved(items, [replace(post, id="an-id-of-another-kind")]) == {}
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "is_ours"), [(0, True), (MOMENT.microsecond // 1000, True), (998, False)]
+)
+def test_among_many_a_moved_post_with_the_milliseconds_of_another_is_of_that(
+    milliseconds: int, *, is_ours: bool
+) -> None:
+    """Where the server lists no settings; a mark is known wherever it is."""
+    items = [item("c1", "mine", "r0")]
+    date = (MOMENT + timedelta(days=3)).replace(microsecond=1000 * milliseconds)
+    post = replace(moved_post(items[0], 1_800_000_001.0), publish_date=date)
+    assert moved(items, [post]) == {0: post.id}
+    assert moved(items, [post], is_one_of_many=True) == ({0: post.id} if is_ours else {})
+    marked = replace(moved_post(items[0], 0.0, lists_settings=True), publish_date=date)
+    assert moved(items, [marked], is_one_of_many=True) == {0: marked.id}
+    both = [post, replace(post, id=cuid(1_800_000_002.0), publish_date=date.replace(microsecond=0))]
+    assert moved(items, both, is_one_of_many=True) == {0: both[0 if is_ours else 1].id}
+
+
 def test_a_moved_post_with_our_mark_is_ours_whatever_else() -> None:
     items = [item("c1", "mine", "r0"), item("c1", "mine", "r1")]
     post = replace(moved_post(items[1], 0.0, lists_settings=True), content="edited")

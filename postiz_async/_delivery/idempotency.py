@@ -1,0 +1,269 @@
+"""The law of idempotency keys: how a call comes into Postiz once, from whichever process.
+
+The server knows no such keys. So a record of each is in the store of the quota, and whoever makes a
+call finds there how far it came. A record is changed by compare-and-swap, and says one of these:
+
+| the record says         | a call with the key and the same arguments                             |
+|-------------------------|------------------------------------------------------------------------|
+| nothing, or `free`      | is checked and waits for a slot; nothing is written meanwhile, but it  |
+|                         | is looked whether another call was quicker. With a slot, before the    |
+|                         | first byte, it writes `sending`, the mark, and when that will be over  |
+| `sending`, not over     | waits until that changes                                               |
+| `sending`, over         | looks the request up, one call at a time (`key_handle.Claim`)          |
+| `answered`              | has the same answer; Postiz is not asked                               |
+| `refused`               | is refused with the same words, and costs nothing                      |
+| any, of other arguments | `IdempotencyError`; nothing is sent                                    |
+
+| how a sending ends      | what is written, and what follows                                      |
+|-------------------------|------------------------------------------------------------------------|
+| answered                | `answered`, with the ids of the posts                                  |
+| refused (400)           | `refused`, with the words of the server                                |
+| not carried out         | `free`; after a 429 or without a connection it waits to be sent again  |
+| lost                    | `sending`, over: it is looked up, for as long as the caller may wait   |
+
+| what a look-up finds    | what is written, and what follows                                      |
+|-------------------------|------------------------------------------------------------------------|
+| all                     | `answered`                                                             |
+| nothing or a part, for  | `free`, with the ids of what is stored; the rest is sent, with the     |
+| certain (`lookup`)      | same mark                                                              |
+| a channel is gone, or   | nothing: `DeliveryUnknownError`, a person has to look                  |
+| its date has passed     |                                                                        |
+| not certain yet         | what was seen, for the next call: `DeliveryUnknownError.retry_after`   |
+
+Body and marks are made again from the arguments of whoever looks, so the record has neither. In one
+process the calls with one key take turns. A caller that is cancelled before its request leaves
+leaves nothing behind; afterwards the request comes to its end first. If the store fails before
+that, nothing is sent; if it fails after the answer, the answer is returned, and the next call finds
+the posts by their mark.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeGuard
+
+import anyio
+
+from postiz_async._delivery.key_call import KeyedCall, known_in
+from postiz_async._delivery.key_handle import KeyHandle
+from postiz_async._delivery.key_lookup import look_up_key
+from postiz_async._delivery.key_sending import FIRST_RECORD_LOOK, LAST_RECORD_LOOK, KeyedSending
+from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.pauses import Outage
+from postiz_async.errors import (
+    ConfigurationError,
+    InvalidPostError,
+    PostizError,
+    QuotaWaitError,
+    StoreError,
+    describe_seconds,
+)
+from postiz_async.stores._local_ledger import records_of_process
+from postiz_async.stores._local_records import LocalRecords
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from datetime import timedelta
+
+    from postiz_async._delivery.client import KeyClient
+    from postiz_async._delivery.key_handle import SeenRecord
+    from postiz_async._delivery.key_record import KeyRecord
+    from postiz_async._resources.keyed import KeyedCreate
+    from postiz_async.models.posts import Created
+    from postiz_async.stores import IdempotencyStore, QuotaStore
+
+__all__ = ["KeyedCreator", "keyed_creator"]
+
+log = logging.getLogger("postiz_async")
+
+
+def keyed_creator(
+    client: KeyClient, store: QuotaStore | None, *, keep: timedelta, transport: object
+) -> KeyedCreator:
+    """What sees to the idempotency keys of a client.
+
+    Args:
+        client: the open client.
+        store: that of its quota; None: it has none, and the records are this process's.
+        keep: how long a record is kept.
+        transport: the way to the server that the client was given; see `ledgers_of_process`.
+
+    Raises:
+        ConfigurationError: the store keeps no records.
+    """
+    kept: object = store
+    if kept is None:
+        kept = records_of_process(client.clock, transport)
+    if not _keeps_records(kept):
+        raise ConfigurationError(
+            f"{type(kept).__name__} keeps no records of idempotency keys: it has to have read_key "
+            "and swap_key, as postiz_async.stores.IdempotencyStore says. Nothing was sent."
+        )
+    return KeyedCreator(client, kept, keep=keep, is_shared=not isinstance(kept, LocalRecords))
+
+
+def _keeps_records(store: object) -> TypeGuard[IdempotencyStore]:
+    return hasattr(store, "read_key") and hasattr(store, "swap_key")
+
+
+@dataclass(slots=True)
+class _KeyTurn:
+    """Whose turn it is of the calls with one key, and how many there are."""
+
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    users: int = 0
+
+
+class KeyedCreator:
+    """Sees to the idempotency keys of one open client.
+
+    Args:
+        client: the client.
+        store: has the records.
+        keep: how long it has them, from their last change on.
+        is_shared: whether other processes, and the next one, know them.
+    """
+
+    def __init__(
+        self, client: KeyClient, store: IdempotencyStore, *, keep: timedelta, is_shared: bool
+    ) -> None:
+        self._client = client
+        self._clock = client.clock
+        self._store = store
+        self._keep = keep.total_seconds()
+        self._fence = Fence(client, Outage.of(client, log=log, waits_for=lambda _: False))
+        self._turns: dict[str, _KeyTurn] = {}
+        if not is_shared:
+            log.warning(
+                "idempotency keys are kept in the memory of this process: another one, or the "
+                "next, does not know them. Give the client a store that lasts: "
+                "quota=SqliteStore(...) or RedisStore(...)"
+            )
+
+    async def create(self, keyed: KeyedCreate) -> list[Created]:
+        """See `resources.keyed.KeyedCreates`."""
+        handle = KeyHandle(self._store, self._client.quota_name, keyed.key, self._keep, self._clock)
+        call = KeyedCall(client=self._client, fence=self._fence, keyed=keyed, handle=handle)
+        if not self._client.is_open:
+            raise ConfigurationError("This client is closed or closing; nothing was sent.")
+        self._client.scheduler.call_began()
+        try:
+            return await self._answer(call)
+        except (StoreError, ConfigurationError) as error:
+            if call.lost is None:
+                raise
+            raise call.lost_for_now(error) from error
+        finally:
+            self._client.scheduler.call_ended()
+
+    async def _answer(self, call: KeyedCall) -> list[Created]:
+        seen = await call.handle.read()
+        answer = call.answer(seen.record)
+        if answer is not None:
+            return answer
+        async with self._turn(call) as turn:
+            if turn != "at once":  # the record has changed meanwhile
+                seen = await call.handle.read()
+                answer = call.answer(seen.record)
+            if turn == "never" and answer is None:
+                raise self._busy(call, seen.record)
+            while answer is None:
+                answer = await self._step(call, seen)
+                if answer is None:
+                    seen = await call.handle.read()
+                    answer = call.answer(seen.record)
+        return answer
+
+    async def _step(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
+        """Do what the record asks for; None: it is to be looked at again."""
+        record, now = seen.record, call.handle.now()
+        if record.state == "free":
+            call.lost = None
+            return await self._send(call, seen)
+        is_sent = record.is_sent_at(now) and record.holder != call.name
+        if is_sent or (record.is_looked_up_at(now) and record.looker != call.name):
+            return await self._wait(call, seen)
+        return await look_up_key(call, seen)
+
+    async def _send(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
+        try:
+            body = await call.keyed.build()
+        except InvalidPostError as error:
+            if not seen.record.stored:
+                raise
+            ids = ", ".join(seen.record.stored.values())
+            why = f"a part of it is stored ({ids}), and the rest can not be sent any more: {error}"
+            raise call.unknown(seen.record, why, retry_after=None) from error
+        if call.keyed.kind == "now" and not self._client.scheduler.knows_time():
+            await self._client.integrations.is_connected()  # whose answer has the time
+        return await KeyedSending(call, seen, body).run()
+
+    async def _wait(self, call: KeyedCall, seen: SeenRecord) -> list[Created] | None:
+        """Wait for what another call does with the key; None: it did it, or its time is over."""
+        record, version, pause = seen.record, seen.version, FIRST_RECORD_LOOK
+        while seen.version == version:
+            if not self._client.is_open:
+                raise ConfigurationError(
+                    "The client was closed while this call waited for another one with its "
+                    "idempotency key; nothing was sent."
+                )
+            now = call.handle.now()
+            ends = (record.ends_at if record.is_sent_at(now) else record.looks_until) - now
+            if ends <= 0:
+                break
+            if not call.wait.left:
+                raise self._busy(call, record)
+            await call.wait.sleep(min(pause, ends, call.wait.left))
+            pause = min(2 * pause, LAST_RECORD_LOOK)
+            seen = await call.handle.read()
+        return None
+
+    # -------------------------------------------------------------- turns
+
+    @asynccontextmanager
+    async def _turn(self, call: KeyedCall) -> AsyncGenerator[Literal["at once", "later", "never"]]:
+        """Let the calls of this client with one key work one by one.
+
+        Yields when its turn came; `never`: that would be later than it may wait.
+        """
+        key = call.handle.key
+        turn = self._turns.setdefault(key, _KeyTurn())
+        turn.users += 1
+        came: Literal["at once", "later", "never"] = "never"
+        try:
+            try:
+                turn.lock.acquire_nowait()
+                came = "at once"
+            except anyio.WouldBlock:
+                with call.wait.counted(), self._clock.move_on_after(call.wait.left):
+                    await turn.lock.acquire()
+                    came = "later"
+            yield came
+        finally:
+            if came != "never":
+                turn.lock.release()
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[key]
+
+    # -------------------------------------------------------------- what is raised
+
+    def _busy(self, call: KeyedCall, record: KeyRecord) -> PostizError:
+        """Another call has the key for longer than this one may wait."""
+        if record.state != "sending":
+            wait = max(1.0, self._client.scheduler.leaves_in(1))
+            return QuotaWaitError(
+                f"another call with the idempotency key {call.handle.key!r} waits for the quota, "
+                f"and this one has waited as long as it may; nothing was sent.\n"
+                f"  Make it again in {describe_seconds(wait)} for the answer of the other.",
+                retry_after=wait,
+            )
+        now = call.handle.now()
+        age = max(0.0, now - record.sent_at)
+        if record.is_sent_at(now):  # mostly it is answered soon
+            why, wait = "another call is sending it", min(age, record.ends_at - now)
+        else:
+            why, wait = "another call is looking it up", known_in(age)
+        return call.unknown(record, why, retry_after=wait)

@@ -1,0 +1,179 @@
+"""One call with an idempotency key: what it works with, how long it may wait, what it raises."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from postiz_async._delivery.key_record import KeyMarks, differing, fingerprint_of
+from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
+from postiz_async._quota import SILENT
+from postiz_async._resources.create_body import marks_of
+from postiz_async._wire import parse_date
+from postiz_async.errors import DeliveryUnknownError, IdempotencyError, Marks, describe_seconds
+from postiz_async.models.posts import Created
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
+    from postiz_async._delivery.client import KeyClient
+    from postiz_async._delivery.key_handle import KeyHandle
+    from postiz_async._delivery.key_record import KeyRecord
+    from postiz_async._delivery.lookup import Fence
+    from postiz_async._resources.keyed import KeyedCreate
+    from postiz_async.errors import PostizError
+    from postiz_async.models.posts import CreatePost
+
+__all__ = ["AllowedWait", "KeyedCall", "WaitOverError", "known_in"]
+
+
+class WaitOverError(Exception):
+    """A caller may not wait so many seconds more. Never leaves `delivery`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+class AllowedWait:
+    """How long a call may wait: for the quota, for others with its key, and between looks.
+
+    All of that is one wait, the `max_wait` of the call, and no part of its `timeout`.
+    """
+
+    def __init__(self, keyed: KeyedCreate) -> None:
+        call = keyed.call
+        self._time = call.bound.time
+        self._clock = call.bound.scheduler.clock
+        most = call.bound.options.max_wait if call.max_wait is None else call.max_wait
+        self._most = math.inf if most is None else most
+        deadline = call.bound.options.deadline
+        self._deadline = math.inf if deadline is None else deadline
+
+    @property
+    def left(self) -> float:
+        """Seconds, 0 or more."""
+        until_deadline = self._deadline - self._clock.monotonic()
+        return max(0.0, min(self._most - self._time.waited, until_deadline))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            WaitOverError: that is longer than the call may wait.
+        """
+        if seconds > self.left:
+            raise WaitOverError(seconds)
+        with self.counted():
+            await self._clock.sleep(seconds)
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        """The time inside is waiting."""
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            waited = self._clock.monotonic() - began
+            self._time.waited += waited
+            self._time.until += waited
+
+
+@dataclass(slots=True, kw_only=True)
+class KeyedCall:
+    """A call on its way.
+
+    `name` tells it from all others, `lost` is the error of its own request whose answer was lost.
+    """
+
+    client: KeyClient
+    fence: Fence
+    keyed: KeyedCreate
+    handle: KeyHandle
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    lost: DeliveryUnknownError | None = None
+    marks: KeyMarks = field(init=False)
+    fingerprint: Mapping[str, str] = field(init=False)
+    wait: AllowedWait = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.marks = KeyMarks(self.handle.quota, self.handle.key)
+        self.fingerprint = fingerprint_of(self.keyed.said)
+        self.wait = AllowedWait(self.keyed)
+
+    def answer(self, record: KeyRecord) -> list[Created] | None:
+        """The answer that a record has; None: there is none yet.
+
+        Raises:
+            IdempotencyError: it is of another call.
+            BadRequestError: it was refused.
+        """
+        if record.is_bare:
+            return None
+        differs = differing(record.fingerprint, self.fingerprint)
+        if differs:
+            raise IdempotencyError(self.handle.key, differs)
+        if record.refusal is not None:
+            raise record.refusal.error()
+        if record.state != "answered":
+            return None
+        return [Created(post_id=post, integration=channel) for post, channel in record.answer]
+
+    def missing(self, stored: Iterable[int]) -> list[int]:
+        """The places of its posts without those that are stored."""
+        known = set(stored)
+        return [place for place in range(len(self.keyed.channels)) if place not in known]
+
+    def unknown(
+        self,
+        record: KeyRecord,
+        why: str,
+        *,
+        retry_after: float | None,
+        sent: CreatePost | None = None,
+    ) -> DeliveryUnknownError:
+        """What is raised while it is not known whether the posts are stored.
+
+        Args:
+            record: of the request.
+            why: the end of a sentence.
+            retry_after: seconds until it is worth while to look; None: a person has to.
+            sent: the request, where it was built.
+        """
+        advice = "Look with posts.find(error.marks) before sending with another key."
+        if retry_after is not None:
+            retry_after = max(1.0, retry_after)
+            again = describe_seconds(retry_after)
+            advice = f"Make the same call again in {again}: it never sends a second post."
+        key = self.handle.key
+        text = f"What became of the create with the idempotency key {key!r} is not known: {why}."
+        marks = self._marks(record) if sent is None else marks_of(sent, 0.0)
+        return DeliveryUnknownError(f"{text}\n  {advice}", marks=marks, retry_after=retry_after)
+
+    def _marks(self, record: KeyRecord) -> Marks:
+        """The marks of a request that was not built: without its texts."""
+        return Marks(
+            parse_date(record.date),
+            channels=self.keyed.channels,
+            kind="draft" if self.keyed.kind == "draft" else "schedule",
+            short_link=self.keyed.short_link,
+        )
+
+    def lost_for_now(self, error: PostizError) -> DeliveryUnknownError:
+        """Its own answer was lost, and cannot be looked up: store or client are away."""
+        assert self.lost is not None  # noqa: S101  (else the error of the store is raised)
+        text = f"{self.lost}\n  Whether they are cannot be looked up now ({error})."
+        return DeliveryUnknownError(text, marks=self.lost.marks, retry_after=known_in(0.0))
+
+
+def known_in(age: float) -> float:
+    """Seconds until a look at a lost request is worth while, so long after it was sent.
+
+    What is stored is listed after the first pause, and what is not can be known when it settled.
+    """
+    if age < SHORTEST_LOOK_PAUSE:
+        return SHORTEST_LOOK_PAUSE - age
+    return max(SHORTEST_LOOK_PAUSE, SILENT - age)

@@ -1,0 +1,162 @@
+"""The record of one idempotency key in its store: read, changed, and claimed to be looked up."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from postiz_async._delivery.key_record import read_record, write_record
+from postiz_async._delivery.lookup import Looks
+from postiz_async.errors import StoreError
+
+if TYPE_CHECKING:
+    from postiz_async._delivery.key_record import KeyRecord
+    from postiz_async.clock import Clock
+    from postiz_async.stores import IdempotencyStore, Versioned
+
+__all__ = ["Claim", "ClaimLostError", "KeyHandle", "SeenRecord"]
+
+log = logging.getLogger("postiz_async")
+
+CLAIM = 60.0
+"""Seconds beyond the next pause for which a look-up is one caller's alone."""
+
+
+class SeenRecord(NamedTuple):
+    """A record as the store had it, with its version."""
+
+    record: KeyRecord
+    version: int
+
+
+@dataclass(slots=True)
+class KeyHandle:
+    """The record of one key.
+
+    Args:
+        store: where it is.
+        quota: the name of the quota that the key belongs to.
+        key: the caller's key.
+        keep: seconds from each change until the store forgets it.
+        clock: tells the time where the store has no clock, and how much has passed.
+    """
+
+    store: IdempotencyStore
+    quota: str
+    key: str
+    keep: float
+    clock: Clock
+    ahead: float | None = None
+    """Seconds by which the store's clock is ahead of our monotonic one; None: it has none.
+
+    It is taken to be as fast as ours: an accelerated clock is so for all who share a store.
+    """
+
+    def now(self) -> float:
+        """The time by the store's clock, or else the wall clock, which all of a host share."""
+        return self.clock.time() if self.ahead is None else self.clock.monotonic() + self.ahead
+
+    async def read(self) -> SeenRecord:
+        """The record now.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self._seen(await self.store.read_key(self.quota, self.key))
+
+    async def swap(self, version: int, record: KeyRecord) -> tuple[bool, SeenRecord]:
+        """Put a record in the place of that with a version.
+
+        Returns:
+            Whether that was done, and the record as it is then.
+
+        Raises:
+            StoreError: it cannot be written, or it was and the store did not say so.
+        """
+        value = write_record(record)
+        done, kept = await self.store.swap_key(self.quota, self.key, version, value, keep=self.keep)
+        was_done = kept.version == version + 1 and kept.value == value  # a store that asked twice
+        return done or was_done, self._seen(kept)
+
+    def _seen(self, kept: Versioned) -> SeenRecord:
+        if kept.time is not None:
+            speed = self.clock.speed if math.isfinite(self.clock.speed) else 1.0
+            self.ahead = kept.time * speed - self.clock.monotonic()
+        return SeenRecord(read_record(kept.value), kept.version)
+
+
+class ClaimLostError(Exception):
+    """Somebody else changed the record of a look-up. Never leaves `delivery`."""
+
+
+class Claim:
+    """The right to look a lost request up, which one caller has at a time.
+
+    It is renewed before each pause and before anything is mended. Who is dead does not renew it,
+    and who was only slow notices that somebody else has it, because the record has changed.
+
+    Args:
+        handle: of the key.
+        seen: the record whose request was lost.
+        looker: what tells this caller from all others.
+    """
+
+    def __init__(self, handle: KeyHandle, seen: SeenRecord, looker: str) -> None:
+        self._handle = handle
+        self._seen = seen
+        self._looker = looker
+        self._is_over = False
+        record, now, monotonic = seen.record, handle.now(), handle.clock.monotonic()
+        self.looks: Looks = Looks(
+            max(0.0, now - record.ends_at), record.seen, monotonic - (now - record.seen_at)
+        )
+
+    @property
+    def record(self) -> KeyRecord:
+        """The record as it was last written."""
+        return self._seen.record
+
+    async def renew(self, seconds: float = 0.0) -> None:
+        """Have it for so many seconds, and some more.
+
+        Raises:
+            ClaimLostError: somebody else changed the record.
+            StoreError: it cannot be written.
+        """
+        until = self._handle.now() + seconds + CLAIM
+        await self._write(replace(self._as_seen(), looker=self._looker, looks_until=until))
+
+    async def settle(self, record: KeyRecord) -> None:
+        """Write down what was found out; raises what `renew` raises."""
+        await self._write(record)
+        self._is_over = True
+
+    async def release(self) -> None:
+        """Let others look, who go on where this caller stopped."""
+        if self._is_over or self.record.looker != self._looker:
+            return
+        try:
+            await self._write(replace(self._as_seen(), looker="", looks_until=0.0))
+        except ClaimLostError:
+            log.debug("an idempotency key was looked up by somebody else meanwhile")
+        except StoreError as error:
+            log.warning("nobody looks an idempotency key up for %g s: %s", CLAIM, error)
+
+    def _as_seen(self) -> KeyRecord:
+        """The record with what was seen so far."""
+        if self.looks.seen is None:
+            return self.record
+        passed = self._handle.clock.monotonic() - self.looks.seen_at
+        seen_at = self._handle.now() - passed
+        return replace(self.record, seen=dict(self.looks.seen), seen_at=seen_at)
+
+    async def _write(self, record: KeyRecord) -> None:
+        done, seen = await self._handle.swap(self._seen.version, record)
+        if not done:
+            self._is_over = True
+            raise ClaimLostError
+        self._seen = seen

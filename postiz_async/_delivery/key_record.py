@@ -1,0 +1,236 @@
+"""What is written down of an idempotency key, and what it is compared with. PURE.
+
+A record has no content: of the arguments of a call it has short hashes, one for each part, so that
+it can say what differs. What was sent can be built again from the arguments of the next call and
+the marks, which follow from the key (`marked`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from postiz_async._delivery.matching import CLIENT_REF, client_ref
+from postiz_async._wire import format_date
+from postiz_async.errors import (
+    BadRequestError,
+    InvalidPostError,
+    Problem,
+    StoreError,
+    describe_json_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from postiz_async._resources.keyed import Said
+    from postiz_async.models.posts import CreatePost
+
+__all__ = [
+    "FREE",
+    "KeyMarks",
+    "KeyRecord",
+    "Refusal",
+    "differing",
+    "fingerprint_of",
+    "marked",
+    "read_record",
+    "write_record",
+]
+
+LONGEST_TEXT = 4_096
+"""Characters of a server's refusal that are kept."""
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A `BadRequestError` as it is kept, to be raised again."""
+
+    status: int
+    text: str
+    provider: str | None = None
+    channel: str | None = None
+    hint: str = ""
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, error: BadRequestError) -> Refusal:
+        """What is kept of an error."""
+        return cls(
+            error.status_code,
+            _writable(error.text[:LONGEST_TEXT]),
+            None if error.provider is None else _writable(error.provider),
+            None if error.channel_name is None else _writable(error.channel_name),
+            error.hint,
+            error.body,
+        )
+
+    def error(self) -> BadRequestError:
+        """The error again."""
+        return BadRequestError(
+            self.text,
+            status_code=self.status,
+            body=self.body,
+            provider=self.provider,
+            channel_name=self.channel,
+            hint=self.hint,
+        )
+
+
+def _writable(text: str) -> str:
+    """A text without halves of characters, which a server's words may have."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a key so far. Moments are by the clock of its store, in seconds.
+
+    `fingerprint` has a hash for each part of the arguments, `stored` the ids of posts that are
+    known to be stored, by their place among those of the call; a `free` record has them where a
+    part of a request was carried out. `date` is that which was sent, with its mark; `sent_at` when,
+    and from `ends_at` on nobody is sending it any more. `looker` looks it up until `looks_until`,
+    and `seen` and `seen_at` are what was seen so far, see `delivery.lookup.Looks`. `answer` has
+    post ids and channels in the order of the call.
+    """
+
+    state: Literal["free", "sending", "answered", "refused"]
+    fingerprint: dict[str, str] = {}
+    stored: dict[int, str] = {}
+    date: str = ""
+    holder: str = ""
+    sent_at: float = 0.0
+    ends_at: float = 0.0
+    is_broken: bool = False
+    looker: str = ""
+    looks_until: float = 0.0
+    seen: dict[int, str] | None = None
+    seen_at: float = 0.0
+    answer: tuple[tuple[str, str], ...] = ()
+    refusal: Refusal | None = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it says nothing: any call may have the key."""
+        return self.state == "free" and not self.stored
+
+    def is_sent_at(self, now: float) -> bool:
+        """Whether its holder may be at work on it."""
+        return self.state == "sending" and now < self.ends_at
+
+    def is_looked_up_at(self, now: float) -> bool:
+        """Whether somebody looks it up."""
+        return self.state == "sending" and bool(self.looker) and now < self.looks_until
+
+
+FREE = KeyRecord(state="free")
+"""A key that nothing is known of."""
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(KeyRecord)
+
+
+def write_record(record: KeyRecord) -> bytes:
+    """A record as a store keeps it."""
+    return _encoder.encode(record)
+
+
+def read_record(value: bytes | None) -> KeyRecord:
+    """A record as a store kept it; None: there is none.
+
+    Raises:
+        StoreError: it is damaged, or of a later version of the library.
+    """
+    if value is None:
+        return FREE
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"The record of an idempotency key in the store cannot be read: {error}. Was it "
+            "written by a later version of postiz_async? Nothing was sent."
+        ) from error
+
+
+# ------------------------------------------------------------------ what was asked for
+
+
+def fingerprint_of(said: Said) -> dict[str, str]:
+    """A short hash for each part of the arguments of a call, by its path.
+
+    Raises:
+        InvalidPostError: JSON has no word for one of them.
+    """
+    parts = dict(said.request)
+    for place, post in enumerate(said.posts):
+        parts |= {f"posts.{place}.{name}": value for name, value in post.items()}
+    return {path: _hash(path, value) for path, value in parts.items()}
+
+
+def _hash(path: str, value: object) -> str:
+    try:
+        data = msgspec.json.encode(value, order="deterministic")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        problem = Problem(path, f"cannot be written as JSON: {describe_json_error(error)}")
+        raise InvalidPostError([problem]) from error
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def differing(kept: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths of what differs; of a post that only one of them has, its own path."""
+    changed = [path for path in {**kept, **given} if kept.get(path) != given.get(path)]
+    both = set(map(_post, kept)) & set(map(_post, given))
+    return tuple(dict.fromkeys(path if _post(path) in both else _post(path) for path in changed))
+
+
+def _post(path: str) -> str:
+    """The path of the post that something belongs to; itself where it belongs to none."""
+    return ".".join(path.split(".")[:2])
+
+
+# ------------------------------------------------------------------ marks
+
+
+class KeyMarks:
+    """By what the posts of a key are known in the server's list; see `delivery.matching`.
+
+    Args:
+        quota: the name of the quota that the key belongs to.
+        key: the caller's key.
+    """
+
+    def __init__(self, quota: str, key: str) -> None:
+        digest = hashlib.sha256(f"{quota}\n{key}".encode())
+        self.campaign: str = digest.hexdigest()
+        self.milliseconds: int = int.from_bytes(digest.digest()[:8]) % 999 + 1
+
+    def date(self, moment: datetime) -> str:
+        """A date with the milliseconds of the key, as it is sent."""
+        return format_date(moment.replace(microsecond=1000 * self.milliseconds))
+
+    def ref(self, place: int) -> str:
+        """What is in the settings of the post at this place of the call."""
+        return client_ref(self.campaign, str(place))
+
+
+def marked(body: CreatePost, marks: KeyMarks, date: str, places: Sequence[int]) -> CreatePost:
+    """The request that is sent, or was sent, of some posts of a call.
+
+    What is to be published at once is sent with the moment of sending, which the server would
+    give it otherwise, without a mark.
+
+    Args:
+        body: the request as the caller means it, with all posts.
+        marks: of the key.
+        date: as `marks.date` makes it.
+        places: of the posts that are sent.
+    """
+    posts = [
+        replace(item, settings={**item.settings, CLIENT_REF: marks.ref(place)})
+        for place, item in enumerate(body.posts)
+        if place in places
+    ]
+    kind = "schedule" if body.type == "now" else body.type
+    return replace(body, type=kind, date=date, posts=posts)

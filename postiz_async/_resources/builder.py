@@ -1,0 +1,145 @@
+"""Create requests of new posts, made with the channels of a client and the server's rules."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async._resources.create_body import (
+    at_post,
+    build_body,
+    build_item,
+    item_to_find,
+    media_facts,
+    refuse_type_problems,
+    type_problem,
+    wrong_with,
+)
+from postiz_async._resources.preflight import Preflight
+from postiz_async.errors import InvalidPostError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._resources.channels import Channels
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import CreatePost, NewPost, PostItem, PostType
+
+__all__ = ["Builder", "NewCreate"]
+
+log = logging.getLogger("postiz_async")
+
+
+@dataclass(frozen=True, slots=True)
+class NewCreate:
+    """The arguments of `schedule`, `publish_now`, `draft` and `build`."""
+
+    kind: PostType
+    posts: tuple[NewPost, ...]
+    at: datetime
+    tags: Sequence[str]
+    short_link: bool
+    validate: bool | None
+
+
+class Builder:
+    """Makes requests.
+
+    Args:
+        channels: of the client.
+        validates: whether requests are held against the rules of the server, where nothing else
+            is said.
+    """
+
+    def __init__(self, channels: Channels, *, validates: bool) -> None:
+        self._channels = channels
+        self._validates = validates
+
+    async def build(self, bound: BoundScheduler, new: NewCreate) -> CreatePost:
+        """The request, which the server would accept.
+
+        Raises:
+            InvalidPostError: it would not, or its moment has passed.
+        """
+        refuse_type_problems(new.at, new.tags)
+        if new.kind == "schedule" and new.at.utcoffset() is not None:
+            _refuse_past(new.at, bound.scheduler.server_time())
+        items = await self.items(bound, new.posts)
+        body = build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
+        await self.check(bound, body, new.validate, new.posts)
+        return body
+
+    async def rebuild(self, bound: BoundScheduler, new: NewCreate) -> CreatePost:
+        """The request as it was, to be looked for, whatever became of its channels meanwhile."""
+        channels = [await self._channel_of(bound, post) for post in new.posts]
+        items = [item_to_find(*each) for each in zip(new.posts, channels, strict=True)]
+        return build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
+
+    async def items(self, bound: BoundScheduler, posts: tuple[NewPost, ...]) -> list[PostItem]:
+        """The posts as they stand in a request.
+
+        Raises:
+            InvalidPostError: there is none, or something is wrong with them.
+        """
+        problems = [] if posts else [Problem("posts", "there is none")]
+        items: list[PostItem] = []
+        for place, post in enumerate(posts):
+            wrong = type_problem(post, place)
+            if wrong is not None:
+                problems.append(wrong)
+                continue
+            known = await self._channel_of(bound, post)
+            wrong = wrong_with(post, known, place)
+            if wrong is not None:
+                problems.append(wrong)
+            elif known is not None:
+                try:
+                    items.append(build_item(post, known))
+                except InvalidPostError as error:
+                    problems += [at_post(place, problem) for problem in error.problems]
+        if problems:
+            raise InvalidPostError(problems)
+        return items
+
+    async def _channel_of(self, bound: BoundScheduler, post: NewPost) -> Integration | None:
+        if isinstance(post.channel, str):
+            return await self._channels.find(bound, post.channel)
+        return post.channel
+
+    async def check(
+        self,
+        bound: BoundScheduler,
+        body: CreatePost,
+        wanted: bool | None,  # noqa: FBT001
+        posts: Sequence[NewPost] = (),
+    ) -> None:
+        """Refuse what the server would refuse; what would be regretted goes to the log.
+
+        Raises:
+            InvalidPostError: the server would refuse it.
+        """
+        if not (self._validates if wanted is None else wanted):
+            return
+        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
+        preflight = Preflight(bound, self._channels)
+        problems = await preflight.problems(body, media=media_facts(posts), now=now)
+        if not problems:
+            return
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if errors:
+            raise InvalidPostError(errors)
+        for problem in problems:
+            log.warning("%s", problem)
+
+
+def _refuse_past(at: datetime, now: float) -> None:
+    if at.timestamp() <= now:
+        problem = Problem(
+            "at",
+            f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
+            hint="the server would publish at once; say so with publish_now",
+        )
+        raise InvalidPostError([problem])

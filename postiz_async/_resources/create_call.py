@@ -1,0 +1,107 @@
+"""How one create request is sent, and what is raised when its answer was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._resources.create_body import encode_create, marks_of
+from postiz_async._wire.endpoints import CREATE_POST, Call
+from postiz_async.errors import (
+    APIConnectionError,
+    Delivery,
+    DeliveryUnknownError,
+    ServerError,
+    UnexpectedAnswerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from msgspec import Raw
+
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async._scheduler.calls import CallOptions
+    from postiz_async.models.posts import Created, CreatePost
+
+__all__ = ["CreateCall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCall:
+    """A begun call that creates posts, and how it is to be sent.
+
+    What is None is as the options of the client say. `due`, `finish`, `prepare` and `retry` are
+    those of `posts.create`; for `set_aside` see `_scheduler.calls.CallOptions`.
+    """
+
+    bound: BoundScheduler
+    max_wait: float | None = None
+    priority: int | None = None
+    due: datetime | None = None
+    finish: bool = False
+    prepare: Callable[[], Awaitable[CreatePost]] | None = None
+    set_aside: Callable[[], Awaitable[None]] | None = None
+    retry: bool = True
+
+    async def send(self, body: CreatePost) -> list[Created]:
+        """Send a request, or what `prepare` makes of it.
+
+        Raises:
+            DeliveryUnknownError: the answer was lost.
+            PostizError: nothing is stored.
+        """
+        sent = body
+
+        async def prepared() -> Raw:
+            nonlocal sent
+            assert self.prepare is not None  # noqa: S101  (it is used only then)
+            sent = await self.prepare()
+            return encode_create(sent)
+
+        call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
+        options = self._options(None if self.prepare is None else prepared)
+        try:
+            created = await self.bound.call(call, options)
+        except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
+            if _surely_not_stored(error):
+                raise
+            text = (
+                f"The answer to a create of {len(sent.posts)} posts was lost ({error}). They may "
+                "be stored. Look with posts.find(error.marks) before sending again."
+            )
+            raise self._lost(text, sent) from error
+        if len(created) != len(sent.posts):
+            text = f"The server says it stored {len(created)} of {len(sent.posts)} posts."
+            raise self._lost(text, sent)
+        return created
+
+    def _options(self, prepare: Callable[[], Awaitable[Raw]] | None) -> CallOptions:
+        bound, scheduler = self.bound, self.bound.scheduler
+        left = None if self.due is None else self.due.timestamp() - scheduler.server_time()
+        return msgspec.structs.replace(
+            bound.options,
+            max_wait=bound.options.max_wait if self.max_wait is None else self.max_wait,
+            priority=bound.options.priority if self.priority is None else self.priority,
+            due=None if left is None else scheduler.clock.monotonic() + left,
+            finish=self.finish,
+            prepare=prepare,
+            set_aside=self.set_aside,
+            retry=self.retry,
+        )
+
+    def _lost(self, text: str, sent: CreatePost) -> DeliveryUnknownError:
+        """The last attempt was sent some time ago, and its answer was lost."""
+        scheduler = self.bound.scheduler
+        age = scheduler.clock.monotonic() - self.bound.time.sent_at
+        return DeliveryUnknownError(text, marks=marks_of(sent, scheduler.server_time() - age))
+
+
+def _surely_not_stored(error: Exception) -> bool:
+    """No byte was sent, or the server failed before it knew whose request it was (401)."""
+    if isinstance(error, APIConnectionError):
+        return error.delivery is Delivery.NOT_SENT
+    return isinstance(error, ServerError) and error.status_code == 401

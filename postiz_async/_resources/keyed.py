@@ -1,0 +1,213 @@
+"""A create with an idempotency key: what was asked for, and who sees to it that it is done once.
+
+What a key does is in `delivery.idempotency`, above this package, which knows it by `KeyedCreates`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+import msgspec
+from msgspec import UNSET
+
+from postiz_async._resources.create_body import at_post, encode_create, refuse_other_body
+from postiz_async._wire import format_date
+from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.models.posts import CreatePost, ThreadPart
+from postiz_async.models.settings import ProviderSettings, RawSettings
+from postiz_async.providers._registry import write_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from postiz_async._resources.builder import NewCreate
+    from postiz_async._resources.create_call import CreateCall
+    from postiz_async.models.media import Media
+    from postiz_async.models.posts import Content, Created, NewPost, PostType
+
+__all__ = [
+    "LONGEST_KEY",
+    "KeyedCreate",
+    "KeyedCreates",
+    "Said",
+    "check_keep",
+    "check_key",
+    "said_of",
+    "said_of_body",
+    "well_formed",
+]
+
+LONGEST_KEY = 255
+"""Characters of an idempotency key."""
+
+SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
+"""How long the record of a key may be kept: at least until a lost create has settled."""
+
+
+class Said(NamedTuple):
+    """The arguments of a call, as values that JSON has words for, by their names."""
+
+    request: Mapping[str, object]
+    posts: Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedCreate:
+    """A create as its caller means it, before anything was looked up or built.
+
+    Calls of which the same is `said` are the same.
+    `build` makes the request, held against the time and the rules of the server, `rebuild` makes
+    it to look for what an earlier call sent: without any check, and without date and marks.
+    """
+
+    key: str
+    call: CreateCall
+    kind: PostType
+    channels: tuple[str, ...]
+    short_link: bool
+    said: Said
+    build: Callable[[], Awaitable[CreatePost]]
+    rebuild: Callable[[], Awaitable[CreatePost]]
+
+
+class KeyedCreates(Protocol):
+    """Sees to it that each key is sent once."""
+
+    async def create(self, keyed: KeyedCreate) -> list[Created]:
+        """Do what was asked for, unless it was done before: then that answer.
+
+        Raises:
+            IdempotencyError: the key was used for something else.
+            DeliveryUnknownError: whether it is stored cannot be known yet.
+            PostizError: what sending it raises.
+        """
+        ...
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def check_key(key: object) -> None:
+    """Refuse what cannot be an idempotency key.
+
+    Raises:
+        ConfigurationError: it is not a text of 1 to 255 characters, or has some that no store
+            keeps.
+    """
+    if not isinstance(key, str):
+        raise ConfigurationError(f"An idempotency key is a text, not {type(key).__name__}.")
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise ConfigurationError(
+            f"An idempotency key has 1 to {LONGEST_KEY} characters; this one has {len(key):,}."
+        )
+    if "\0" in key or _SURROGATE.search(key):
+        raise ConfigurationError(
+            f"The idempotency key {key!a} has characters that are no text: NUL, or half a pair."
+        )
+
+
+def check_keep(keep: object) -> timedelta:
+    """For how long the records of keys are kept.
+
+    Raises:
+        ConfigurationError: it is no time that makes sense.
+    """
+    if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
+        raise ConfigurationError(
+            f"idempotency_keep is a timedelta from an hour to ten years, not {keep!r}."
+        )
+    return keep
+
+
+# ------------------------------------------------------------------ what was asked for
+
+
+def said_of(new: NewCreate) -> Said:
+    """The arguments of `schedule`, `publish_now` and `draft`, whose types were checked.
+
+    Raises:
+        InvalidPostError: the moment has no time zone, or JSON has no word for settings.
+    """
+    request: dict[str, object] = {"kind": new.kind}
+    if new.kind != "now":
+        request["at"] = format_date(new.at)
+    request |= {"tags": list(new.tags), "short_link": new.short_link}
+    return Said(request, [_post(place, post) for place, post in enumerate(new.posts)])
+
+
+def _post(place: int, post: NewPost) -> dict[str, object]:
+    try:
+        settings = _settings(post.settings)
+    except InvalidPostError as error:
+        raise InvalidPostError([at_post(place, each) for each in error.problems]) from error
+    parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
+    return {
+        "channel": post.channel_id,
+        "content": _content(post.content),
+        "media": [_medium(medium) for medium in post.media],
+        "settings": settings,
+        "thread": [
+            (_content(part.content), [_medium(medium) for medium in part.media], part.delay)
+            for part in parts
+        ],
+    }
+
+
+def _content(content: Content) -> object:
+    if isinstance(content, str):
+        return content
+    return (type(content).__name__, msgspec.structs.astuple(content))
+
+
+def _medium(medium: Media) -> tuple[object, ...]:
+    """What is sent of it: its pixels and bytes are known to some processes only."""
+    return (medium.id, medium.path, medium.alt, medium.thumbnail)
+
+
+def _settings(settings: ProviderSettings | RawSettings | Mapping[str, object] | None) -> object:
+    """What is said of them: a later version of the library may know further defaults."""
+    if settings is None:
+        return None
+    written = write_settings(settings)
+    if isinstance(settings, ProviderSettings):
+        for field in msgspec.structs.fields(settings):
+            if _default(field) == getattr(settings, field.name):
+                written.pop(field.encode_name, None)
+    return written
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    make = field.default_factory
+    return make() if callable(make) else field.default
+
+
+def said_of_body(body: CreatePost) -> Said:
+    """The request that `create` was given; of one that goes at once without its date."""
+    request: dict[str, object] = msgspec.to_builtins(body)
+    posts = cast("list[dict[str, object]]", request.pop("posts"))
+    if body.type == "now":
+        del request["date"]
+    return Said(request, posts)
+
+
+def well_formed(body: CreatePost) -> CreatePost:
+    """A request whose parts are of their declared types, which makes new posts.
+
+    Raises:
+        InvalidPostError: they are not.
+        ConfigurationError: it changes a post.
+    """
+    refuse_other_body(body)
+    try:
+        read = msgspec.json.decode(bytes(encode_create(body)), type=CreatePost)
+    except msgspec.ValidationError as error:
+        raise InvalidPostError([Problem("body", f"is not a request: {error}")]) from error
+    if read.type == "update" or any(p.id is not UNSET for post in read.posts for p in post.value):
+        raise ConfigurationError(
+            "An idempotency key is for new posts. What changes a post can be repeated as it is: "
+            "leave idempotency_key out."
+        )
+    return read
