@@ -8,7 +8,7 @@ import math
 import os
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import _wire as wire
@@ -28,6 +28,7 @@ from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -80,8 +81,9 @@ class Postiz(Api):
         idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        outbox: the file of `postiz.outbox`, or `OutboxOptions`; None: there is no outbox. Without
-            `quota` the quota is shared and remembered in a file beside it, named `*.quota`.
+        outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
+            many hosts, or `OutboxOptions`; None: there is no outbox. Without `quota` the quota is
+            shared and remembered beside it: in a file named `*.quota`, or in that database.
         on_attempt: called with an `Attempt` after each request that was sent.
         on_call: called with a `CallStarted` when a call is made, with a `CallEnded` when it ends.
         drain: seconds that closing waits for the calls under way, those that wait for a slot
@@ -107,7 +109,7 @@ class Postiz(Api):
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
         politeness: float | None = POLITENESS,
         validate: bool = True,
-        outbox: OutboxOptions | Path | str | None = None,
+        outbox: OutboxOptions | Path | Secret | str | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
         drain: float = 0.0,
@@ -128,8 +130,13 @@ class Postiz(Api):
         self._identity = Identity(wire.api_root(url), wire.clean_key(api_key), "")
         key = self._identity.key
         self._quota_name = ledger_name(self._identity.root, organization or key.reveal())
-        options = _outbox_options(outbox)
-        self._own_store = _store_beside(options) if options and quota is None else None
+        self._organization = organization or ""
+        options, self._own_store = None, None
+        if outbox is not None:
+            from postiz_async._outbox import places  # noqa: PLC0415  (not every client)
+
+            options = places.options_of(outbox)
+            self._own_store = places.store_beside(options, quota)
         self._clock = clock if clock is not None else SystemClock()
         self._queues = QueueFactory(
             name=self._quota_name,
@@ -200,9 +207,12 @@ class Postiz(Api):
             self._open = client = self._assembled(self._transport)
             super().__init__(client, BoundScheduler(client.scheduler))
             if self._outbox_options is not None:
-                from postiz_async._outbox.outbox import Outbox  # noqa: PLC0415  (not every client)
+                from postiz_async._outbox.outbox import (  # noqa: PLC0415  (not every client)
+                    Outbox,
+                    backend_of,
+                )
 
-                outbox = Outbox(client, self._outbox_options)
+                outbox = Outbox(client, partial(backend_of, client, self._outbox_options))
                 await outbox.open()
                 self._outbox = outbox
         except BaseException:
@@ -227,6 +237,7 @@ class Postiz(Api):
             quota_name=self._quota_name,
             validates=self._validate,
             has_store=self._queues.store is not None,
+            organization=self._organization,
             make_keyed=self._keyed_creates,
         )
 
@@ -425,21 +436,6 @@ class Postiz(Api):
             naming=naming,
             overwrite=overwrite,
         )
-
-
-def _outbox_options(outbox: OutboxOptions | Path | str | None) -> OutboxOptions | None:
-    if not isinstance(outbox, str | Path):
-        return outbox
-    from postiz_async._outbox.tickets import OutboxOptions  # noqa: PLC0415  (not every client)
-
-    return OutboxOptions(outbox)
-
-
-def _store_beside(outbox: OutboxOptions) -> QuotaStore:
-    """Where an outbox remembers the quota: a restart must not probe a window that is used up."""
-    from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
-
-    return SqliteStore(f"{outbox.path}.quota")
 
 
 def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:

@@ -1,29 +1,25 @@
-"""`PostizPool`: clients of many organisations in one process, on one set of connections.
-
-When more calls want to go than there are connections, the organisations take turns, one call
-each; within one the calls go in the order in which they came. One organisation never holds all
-connections, however slow its uploads are.
-"""
+"""`PostizPool`: clients of many organisations in one process, on one set of connections."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import os
-from collections import Counter, OrderedDict, deque
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import anyio
-from msgspec.structs import replace
 
 from postiz_async import _wire as wire
 from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, make_transport
 from postiz_async._concurrency import run_to_completion
 from postiz_async._resources.keyed import check_keep
+from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import SystemClock
-from postiz_async.errors import APITimeoutError, ConfigurationError, Delivery
+from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import check_seconds
 from postiz_async.stores import ledger_name
 
@@ -33,119 +29,15 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
+    from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
+    from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._scheduler.queue import AdmissionQueue
     from postiz_async._transport import Transport
-    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
     from postiz_async.stores import QuotaStore
 
-__all__ = [
-    "FairTransport",
-    "PostizPool",
-    "Turns",
-]
-
-
-class Turns:
-    """So many turns at once, given to waiting owners in rotation.
-
-    Args:
-        capacity: turns that can be held at once, at least 1; a quarter is out of reach of any
-            single owner.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._free = capacity
-        self._most = max(1, capacity - capacity // 4)
-        self._held: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-
-    async def take(self, owner: str) -> None:
-        """Wait for a turn. Cancelling gives it to the next."""
-        if self._free and self._held[owner] < self._most and owner not in self._waiting:
-            self._hand_to(owner)
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(owner, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give_back(owner)
-            else:
-                self._forget(owner, turn)
-            raise
-
-    def give_back(self, owner: str) -> None:
-        """End a turn; the next owner in rotation gets it."""
-        self._free += 1
-        self._held[owner] -= 1
-        if not self._held[owner]:
-            del self._held[owner]
-        self._serve()
-
-    def _serve(self) -> None:
-        for owner in tuple(self._waiting):
-            if not self._free:
-                return
-            if self._held[owner] >= self._most:
-                continue
-            turn = self._waiting[owner].popleft()
-            self._waiting.move_to_end(owner)
-            if not self._waiting[owner]:
-                del self._waiting[owner]
-            self._hand_to(owner)
-            turn.set_result(None)
-
-    def _hand_to(self, owner: str) -> None:
-        self._free -= 1
-        self._held[owner] += 1
-
-    def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
-        self._waiting[owner].remove(turn)
-        if not self._waiting[owner]:
-            del self._waiting[owner]
-
-
-class FairTransport:
-    """One organisation's way to a transport that many share. Does not close it."""
-
-    def __init__(self, shared: Transport, turns: Turns, owner: str, clock: Clock) -> None:
-        self._shared = shared
-        self._turns = turns
-        self._owner = owner
-        self._clock = clock
-
-    async def send(self, request: WireRequest) -> WireResponse:
-        """As `Transport.send`, after a turn."""
-        expires = request.expires
-        if expires is None:
-            await self._turns.take(self._owner)
-        else:
-            with self._clock.move_on_after(expires - self._clock.monotonic()) as patience:
-                await self._turns.take(self._owner)
-            if patience.cancelled_caught:
-                raise self._too_late()
-        try:
-            if expires is not None:
-                left = expires - self._clock.monotonic()
-                if left <= 0:
-                    raise self._too_late()
-                request = replace(request, timeout=left)
-            return await self._shared.send(request)
-        finally:
-            self._turns.give_back(self._owner)
-
-    def _too_late(self) -> APITimeoutError:
-        return APITimeoutError(
-            "All connections of the pool were taken by other calls until the call's timeout was "
-            "over; it was not sent. Allow it more, or the pool more connections=.",
-            delivery=Delivery.NOT_SENT,
-        )
-
-    async def aclose(self) -> None:
-        """The pool closes what is shared."""
+__all__ = ["PostizPool"]
 
 
 class _Tenant(Postiz):
@@ -153,6 +45,7 @@ class _Tenant(Postiz):
 
     def __init__(
         self,
+        pool: PostizPool,
         queues: dict[str, AdmissionQueue],
         given_transport: Transport | None,
         *,
@@ -186,13 +79,15 @@ class _Tenant(Postiz):
             transport=transport,
         )
         self._queues = dataclasses.replace(self._queues, pool=queues, transport=given_transport)
+        self._pool = pool
+
+    @property
+    def has_outbox(self) -> bool:
+        return self._pool.has_outbox and bool(self._client.organization)
 
     @property
     def outbox(self) -> Outbox:
-        raise ConfigurationError(
-            "A client of a pool has no outbox. Give the organisation a Postiz of its own, with "
-            "outbox=... and organization=..., or hand its posts to a task queue."
-        )
+        return self._pool.outbox.of(self._client)
 
 
 class PostizPool:
@@ -212,7 +107,11 @@ class PostizPool:
             `POSTIZ_API_URL`, else the cloud.
         quota: a store that shares all quotas with other processes and remembers them:
             `SqliteStore`, `RedisStore` or `PostgresStore`. It stays open when the pool closes.
-            None: they are this process's.
+            None: they are this process's, or with an outbox in its database.
+        outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions` with one, for
+            `pool.outbox` and the `outbox` of each client; None: there is none.
+        credentials: an asynchronous function from the name of an organisation to its key or token,
+            with which the outbox sends; it is asked each time, and keys are in no table.
         connections: connections kept at most, for all organisations together.
         keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
@@ -236,6 +135,8 @@ class PostizPool:
         *,
         base_url: str | None = None,
         quota: QuotaStore | None = None,
+        outbox: OutboxOptions | Secret | str | None = None,
+        credentials: CredentialsOf | None = None,
         connections: int = 100,
         keep: int = 10_000,
         pacing: Literal["burst", "smooth"] = "burst",
@@ -252,6 +153,14 @@ class PostizPool:
         if connections < 1 or keep < 1:
             raise ConfigurationError("A pool needs at least 1 connection and keeps 1 client.")
         check_seconds("drain", drain, zero=True, endless=True)
+        self._credentials = credentials
+        self._outbox_options, self._own_store = None, None
+        if outbox is not None or credentials is not None:
+            from postiz_async._outbox import places  # noqa: PLC0415  (not every pool)
+
+            options = self._outbox_options = places.options_of_many(outbox, credentials)
+            self._own_store = places.store_beside(options, quota)
+        self._outbox: PoolOutbox | None = None
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         self._root = wire.api_root(url)
         self._connections = connections
@@ -260,15 +169,16 @@ class PostizPool:
         self._given_transport = transport
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._turns = Turns(connections)
+        self._turns = RoundRobin(connections)
         self._queues: dict[str, AdmissionQueue] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
         self._clock = clock if clock is not None else SystemClock()
         self._make = partial(
             _Tenant,
+            self,
             self._queues,
             transport,
-            quota=quota,
+            quota=quota if self._own_store is None else self._own_store,
             pacing=pacing,
             reserve=reserve,
             idempotency_keep=check_keep(idempotency_keep),
@@ -349,7 +259,32 @@ class PostizPool:
             raise ConfigurationError("This pool is open already.")
         self._loop = asyncio.get_running_loop()
         self._transport = self._given_transport or make_transport(self._connections)
+        if self._outbox_options is not None and self._credentials is not None:
+            from postiz_async._outbox.pool_outbox import open_outbox  # noqa: PLC0415  (an extra)
+
+            try:
+                self._outbox = await open_outbox(
+                    self, self._clock, self._outbox_options, self._credentials
+                )
+            except BaseException:
+                await self.aclose()
+                raise
         return self
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether there is an open outbox."""
+        return self._outbox is not None
+
+    @property
+    def outbox(self) -> PoolOutbox:
+        """Durable hand-over for all organisations, which is sent in the background."""
+        if self._outbox is None:
+            raise ConfigurationError(
+                "This pool has no open outbox. Give it a database and a function that finds keys: "
+                "`PostizPool(outbox='postgresql://...', credentials=key_of)`."
+            )
+        return self._outbox
 
     async def aclose(self, *, drain: float | None = None) -> None:
         """Close all clients and connections. No new call is taken meanwhile.
@@ -359,9 +294,21 @@ class PostizPool:
                 long as they take; None: what the pool was made with.
         """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
+        seconds = self._drain if drain is None else drain
+        outbox, self._outbox = self._outbox, None
+        until = self._clock.monotonic() + seconds
+        try:
+            if outbox is not None:
+                await outbox.aclose(drain=seconds)
+        except asyncio.CancelledError:
+            until = -math.inf  # whoever cancels does not wait for calls
+            raise
+        finally:
+            await self._disconnect(max(0.0, until - self._clock.monotonic()))
+
+    async def _disconnect(self, seconds: float) -> None:
         transport, self._transport = self._transport, None
         clients, self._clients = self._clients, {}
-        seconds = self._drain if drain is None else drain
         try:
             async with anyio.create_task_group() as group:
                 for client in clients.values():
@@ -370,8 +317,11 @@ class PostizPool:
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()
-            if transport is not None and transport is not self._given_transport:
-                await run_to_completion(transport.aclose())
+            async with AsyncExitStack() as stack:
+                if self._own_store is not None:
+                    stack.push_async_callback(run_to_completion, self._own_store.aclose())
+                if transport is not None and transport is not self._given_transport:
+                    stack.push_async_callback(run_to_completion, transport.aclose())
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -18,6 +18,7 @@ import heapq
 import itertools
 import math
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -31,7 +32,15 @@ import anyio.to_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sized
 
-__all__ = ["AcceleratedClock", "Anchor", "Clock", "JumpingClock", "SystemClock", "Timer"]
+__all__ = [
+    "AcceleratedClock",
+    "Anchor",
+    "Clock",
+    "JumpingClock",
+    "SystemClock",
+    "Timer",
+    "unseen_work",
+]
 
 
 class Timer(Protocol):
@@ -207,6 +216,28 @@ _THREAD_POLL = 0.0005
 """Real seconds between two looks while a worker thread runs."""
 
 
+class _Unseen(threading.local):
+    """How much work of this thread's event loop is under way that no clock sees."""
+
+    count = 0
+
+
+_unseen = _Unseen()
+
+
+@contextmanager
+def unseen_work() -> Generator[None]:
+    """Clocks that jump stand still inside: something is awaited that they cannot see.
+
+    Such as the answer of a database. It is for what is short and whose clock is not at hand.
+    """
+    _unseen.count += 1
+    try:
+        yield
+    finally:
+        _unseen.count -= 1
+
+
 @dataclass(slots=True)
 class _Alarm:
     callback: Callable[[], object] | None
@@ -220,7 +251,8 @@ class JumpingClock(Clock):
 
     Meant for clients and sandboxes in one event loop without sockets between them: bytes on
     their way through a socket cannot be seen, so the clock would jump too early; `hold` it
-    meanwhile. Worker threads started through anyio are seen and waited for.
+    meanwhile. Worker threads started through anyio are seen and waited for, and so are the
+    statements of this library to PostgreSQL.
     """
 
     speed: float = math.inf
@@ -291,7 +323,7 @@ class JumpingClock(Clock):
         if not self._alarms or self._watched is not loop:
             self._watched = None if self._watched is loop else self._watched
             return
-        if self._holds or threads.borrowed_tokens:
+        if self._holds or _unseen.count or threads.borrowed_tokens:
             loop.call_later(_THREAD_POLL, self._watch, loop, threads, self._activity, 0)
             return
         idle = idle + (_QUIET if _is_quiet(loop) else 1) if activity == self._activity else 0

@@ -276,7 +276,14 @@ class UnexpectedAnswerError(PostizError):
 
 
 class StoreError(PostizError):
-    """The store of a shared quota, or the outbox, cannot be used. Nothing was sent."""
+    """The store of a shared quota, or the outbox, cannot be used. Nothing was sent.
+
+    With `may_be_done` what was to be written down may be there nevertheless: its answer was lost.
+    """
+
+    def __init__(self, message: str, *, may_be_done: bool = False) -> None:
+        self.may_be_done = may_be_done
+        super().__init__(message)
 
 
 class QuotaError(PostizError):

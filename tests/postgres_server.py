@@ -235,6 +235,13 @@ def shared_server() -> PostgresServer:
     return stack.enter_context(postgres_server(max_connections="200"))
 
 
+def fresh_database() -> str:
+    """The address of a new database on the shared server, with this library's tables."""
+    from postiz_async.stores.postgres import ddl  # noqa: PLC0415  (an extra)
+
+    return shared_server().new_database(ddl())
+
+
 def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
     if nobody := _not_as_root():
         os.chown(folder, nobody["user"], nobody["group"])

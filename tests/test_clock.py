@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+import threading
 import time
 
 import anyio.to_thread
 import pytest
+from processes import PATIENCE
 
-from postiz_async.clock import AcceleratedClock, Anchor, JumpingClock, SystemClock
+from postiz_async.clock import (
+    AcceleratedClock,
+    Anchor,
+    JumpingClock,
+    SystemClock,
+    unseen_work,
+)
 
 # ------------------------------------------------------------------ the one that jumps
 
@@ -102,6 +110,35 @@ async def test_it_can_be_held() -> None:
         assert clock.monotonic() == 0
     await sleeper
     assert clock.monotonic() == 60
+
+
+async def test_it_waits_for_work_that_it_is_told_of() -> None:
+    clock = JumpingClock()
+    sleeper = asyncio.create_task(clock.sleep(60))
+    with unseen_work():
+        with unseen_work():
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)
+        assert clock.monotonic() == 0
+    await sleeper
+    assert clock.monotonic() == 60
+
+
+async def test_it_does_not_wait_for_the_work_of_other_threads() -> None:
+    clock, ended = JumpingClock(), threading.Event()
+
+    def work() -> None:
+        with unseen_work():
+            ended.wait(PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        await clock.sleep(60)
+        assert clock.monotonic() == 60
+    finally:
+        ended.set()
+        thread.join(PATIENCE)
 
 
 async def test_a_moment_in_the_past_costs_one_turn_and_no_time() -> None:

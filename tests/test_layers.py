@@ -139,7 +139,9 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "starlette": set(),
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
-        "psycopg": {"stores._postgres", "stores._postgres_pool"},
+        "psycopg": {"stores._postgres", "stores._postgres_pool", "_outbox.connections"},
+        "asyncpg": set(),
+        "sqlalchemy": {"_outbox.connections"},
     }
     for name, home in homes.items():
         assert {

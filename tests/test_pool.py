@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -230,11 +230,30 @@ async def test_a_pool_forgets_organisations_whose_window_is_over() -> None:
         assert (await (await pool.client(keys[0])).quota()).remaining == 2
 
 
-async def test_a_pool_has_no_outbox_and_says_what_to_do() -> None:
+async def test_a_pool_without_an_outbox_says_what_to_do() -> None:
     async with pool_of(Servers("a")) as pool:
         client = await pool.client("a")
-        with pytest.raises(ConfigurationError, match="a Postiz of its own"):
-            _ = client.outbox
+        assert not client.has_outbox
+        for each in (pool, client):
+            with pytest.raises(ConfigurationError, match="This pool has no open outbox"):
+                _ = each.outbox
+
+
+async def key_of(organization: str) -> str:
+    return organization
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"outbox": "postgresql://host/x"}, "needs both"),
+        ({"credentials": key_of}, "needs both"),
+        ({"outbox": "outbox.sqlite", "credentials": key_of}, "is in PostgreSQL"),
+    ],
+)
+def test_the_outbox_of_a_pool_is_a_database_and_keys(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        PostizPool(base_url=URL, **options)
 
 
 async def test_a_pool_without_room_is_refused() -> None:

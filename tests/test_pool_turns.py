@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processes import PATIENCE
 
-from postiz_async._pool import Turns
+from postiz_async._scheduler.round_robin import RoundRobin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 
 async def test_waiting_owners_take_turns() -> None:
-    turns, served = Turns(1), list[str]()
+    turns, served = RoundRobin(1), list[str]()
 
     async def work(owner: str) -> None:
         await turns.take(owner)
@@ -33,7 +33,7 @@ async def test_waiting_owners_take_turns() -> None:
 
 
 async def test_no_owner_holds_all_turns() -> None:
-    turns = Turns(8)
+    turns = RoundRobin(8)
     for _ in range(6):
         await turns.take("big")
     more = asyncio.create_task(turns.take("big"))
@@ -45,12 +45,12 @@ async def test_no_owner_holds_all_turns() -> None:
 
 
 async def test_one_turn_can_be_had_even_alone() -> None:
-    turns = Turns(1)
+    turns = RoundRobin(1)
     await asyncio.wait_for(turns.take("a"), PATIENCE)
 
 
 async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
-    turns = Turns(1)
+    turns = RoundRobin(1)
     await turns.take("a")
     first, second = (asyncio.create_task(turns.take(owner)) for owner in "bc")
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
 
 
 async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None:
-    turns = Turns(1)
+    turns = RoundRobin(1)
     await turns.take("a")
     first, second = (asyncio.create_task(turns.take(owner)) for owner in "bc")
     await asyncio.sleep(0)
@@ -79,7 +79,7 @@ async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None
 )
 def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, str]]) -> None:
     async def life() -> None:
-        turns, held, waiting = Turns(capacity), list[str](), list[asyncio.Task[str]]()
+        turns, held, waiting = RoundRobin(capacity), list[str](), list[asyncio.Task[str]]()
 
         async def take(owner: str) -> str:
             await turns.take(owner)

@@ -3,7 +3,9 @@
     pip install 'postiz-async[fastapi]' uvicorn
     POSTIZ_API_KEY=... POSTIZ_API_URL=... uvicorn app:app --workers 2
 
-All workers share the quota and the outbox through two SQLite files in the folder `DATA`.
+All workers share the quota and the outbox: through two SQLite files in the folder `DATA`, or, when
+`POSTIZ_DATABASE_URL` is set, through that PostgreSQL, on any number of hosts
+(`pip install 'postiz-async[cli,postgres]'`, once: `postiz-async outbox init`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
-from postiz_async import NewPost
+from postiz_async import NewPost, Secret
 from postiz_async.contrib.fastapi import (
     CancelWhenGone,
     PostizDep,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 DATA = Path(os.environ.get("DATA", "."))
+DATABASE = Secret(os.environ.get("POSTIZ_DATABASE_URL", ""))
 WEBHOOK = os.environ.get("WEBHOOK_PATH", "/hooks/choose-a-path-that-nobody-guesses")
 Seconds = Annotated[float, Query(allow_inf_nan=False)]
 
@@ -39,7 +42,7 @@ PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with postiz_lifespan(app, quota=DATA / "quota.sqlite", outbox=DATA / "outbox.sqlite"):
+    async with postiz_lifespan(app, outbox=DATABASE or DATA / "outbox.sqlite"):
         yield
 
 

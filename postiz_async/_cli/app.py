@@ -28,6 +28,7 @@ from postiz_async._cli import (
     insights,
     local,
     media,
+    outbox,
     posts,
     providers,
     reconcile,
@@ -65,7 +66,7 @@ app = App(
 _campaigns = Group("Campaigns", sort_key=1)
 _api = Group("The rest of the API", sort_key=2)
 _help = Group("Connection and quota", sort_key=3)
-_local = Group("On this machine", sort_key=4)
+_local = Group("Without Postiz", sort_key=4)
 _options = Group("Options", sort_key=5)
 for command in (
     validate.validate,
@@ -80,6 +81,8 @@ for command in (
 for part in (channels.app, posts.app, media.app, insights.app, account.app):
     part.group = _api
     app.command(part)
+outbox.app.group = _local
+app.command(outbox.app)
 app.command(insights.notifications, group=_api)
 app.command(account.quota, group=_help)
 app.command(doctor.doctor, group=_help)

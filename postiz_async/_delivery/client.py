@@ -33,6 +33,10 @@ class JobScheduler(Protocol):
         """The server's wall clock, as far as its last answer tells it."""
         ...
 
+    def knows_server_time(self) -> bool:
+        """Whether an answer has told it; else it is the time of this host."""
+        ...
+
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
         ...
@@ -129,17 +133,23 @@ class OutboxClient(Client, Protocol):
         ...
 
     @property
+    def base_url(self) -> str:
+        """The root of the API."""
+        ...
+
+    @property
     def quota_name(self) -> str:
         """The name of the quota that its creates spend."""
+        ...
+
+    @property
+    def organization(self) -> str:
+        """The user's name for the organisation; empty where there is none."""
         ...
 
 
 class KeyScheduler(JobScheduler, Protocol):
     """The scheduler, as calls with an idempotency key see it: they wait for others of their own."""
-
-    def knows_time(self) -> bool:
-        """Whether an answer told the server's time; else it is taken to be ours."""
-        ...
 
     def call_began(self) -> None:
         """Count a call as under way, until `call_ended`."""

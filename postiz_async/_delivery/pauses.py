@@ -123,8 +123,8 @@ class Outage:
     ) -> None:
         self.turn = 0
         """Counts the changes of state."""
-        self.trouble = ""
-        """Why it pauses; empty while it does not."""
+        self.error: PostizError | None = None
+        """Why it pauses; None while it does not."""
         self._clock = clock
         self._ask = ask
         self._log = log
@@ -133,7 +133,6 @@ class Outage:
         self._state = _PauseState.UP
         self._failures = 0
         self._creates_fail = False
-        self._error: PostizError | None = None
         self._began = self._until = clock.monotonic()
         self._first_turn = 0
         self._changed = anyio.Event()
@@ -157,6 +156,11 @@ class Outage:
             waits_for=waits_for,
             gives_up=gives_up,
         )
+
+    @property
+    def trouble(self) -> str:
+        """Why it pauses, in one line; empty while it does not."""
+        return "" if self.error is None else str(self.error).partition("\n")[0]
 
     @property
     def pauses_for(self) -> float:
@@ -281,8 +285,8 @@ class Outage:
         Raises:
             PostizError: the longest pause did not help.
         """
-        if self.is_lasting and self._error is not None:
-            raise self._error
+        if self.is_lasting and self.error is not None:
+            raise self.error
         turn = self.turn
         with self._clock.move_on_after(self.pauses_for) as pause:
             await self._changed.wait()
@@ -305,8 +309,7 @@ class Outage:
         now = self._clock.monotonic()
         self._failures += 1
         self._until = now + pause_after(error, self._failures)
-        self._error = error
-        self.trouble = str(error).partition("\n")[0]
+        self.error = error
         if self._state is _PauseState.UP:
             self._began, self._first_turn = now, self.turn + 1
             self._log.warning("paused until Postiz is back: %s", self.trouble)
@@ -324,7 +327,7 @@ class Outage:
         lasted = describe_seconds(self._clock.monotonic() - self._began)
         self._log.warning("goes on after a pause of %s", lasted)
         self._failures, self._creates_fail = 0, False
-        self._error, self.trouble = None, ""
+        self.error = None
         self._change(_PauseState.UP)
 
     def _change(self, state: _PauseState) -> None:

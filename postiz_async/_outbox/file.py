@@ -9,7 +9,6 @@ that is merely slow.
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -18,18 +17,19 @@ import msgspec
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal_file import Account, RowState
 from postiz_async._delivery.matching import MillisecondMarks
-from postiz_async._outbox.tickets import OutboxEntry
+from postiz_async._outbox.tickets import OutboxEntry, from_column, read_entry, to_column
 from postiz_async._outbox.workers import Workers
 from postiz_async._wire import format_date
-from postiz_async.errors import BatchError, StoreError
-from postiz_async.models.posts import CreatePost
+from postiz_async.errors import BatchError, ConfigurationError, StoreError
 from postiz_async.stores.sqlite import explain, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
     from pathlib import Path
 
     from postiz_async._delivery.lock import FileLock
+    from postiz_async.models.posts import CreatePost
 
 __all__ = [
     "OUTBOX_APPLICATION_ID",
@@ -63,38 +63,6 @@ CREATE INDEX entries_moment ON entries (moment) WHERE moment IS NOT NULL
 SELECT = (
     "SELECT number, id, owner, state, due, dated, body, post_ids, sent, sent_at, note FROM entries"
 )
-
-
-def _to_column(moment: datetime) -> int:
-    """A moment as a column has it: whole milliseconds since the epoch."""
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-
-
-def _from_column(milliseconds: int) -> datetime:
-    """A moment from its column."""
-    second, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)
-
-
-_Row = tuple[int, str, str, str, float, int, bytes, bytes, bytes | None, float | None, str]
-
-
-def _read_entry(row: _Row) -> OutboxEntry:
-    """The hand-over in a row of `SELECT`."""
-    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
-    return OutboxEntry(
-        number,
-        ticket,
-        owner,
-        RowState(state),
-        due,
-        bool(dated),
-        msgspec.json.decode(body, type=CreatePost),
-        msgspec.json.decode(ids, type=tuple[str | None, ...]),
-        msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
-        sent_at,
-        note,
-    )
 
 
 T = TypeVar("T")
@@ -176,7 +144,7 @@ class OutboxFile:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
                     return await in_thread(work, undo=undo)
-        except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError) as error:
+        except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, OverflowError) as error:
             raise StoreError(
                 f"The outbox {self.path} cannot be used: {explain(error)}\n"
                 "  What was handed over before is safe in it; nothing more is taken or sent."
@@ -189,7 +157,7 @@ class OutboxFile:
         return await self._run(lambda: self._transact(work))
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[OutboxEntry]:
-        return [_read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
+        return [read_entry(row) for row in self._connected().execute(f"{SELECT} {where}", values)]
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connected()
@@ -217,53 +185,58 @@ class OutboxFile:
     # -------------------------------------------------------------- taking in, looking
 
     async def put(
-        self, ticket: str, body: CreatePost, due: float, *, dated: bool, owned: bool
-    ) -> OutboxEntry:
-        """Write a hand-over down; when this returns it would survive a loss of power."""
+        self,
+        ticket: str,
+        body: CreatePost,
+        due: float,
+        *,
+        dated: bool,
+        owned: bool,
+        connection: object = None,
+    ) -> tuple[OutboxEntry, int]:
+        if connection is not None:
+            raise ConfigurationError(
+                "An outbox in a file has no part in a transaction of your database; nothing was "
+                "stored. Leave connection= out, or give the outbox that PostgreSQL."
+            )
         ids = (None,) * len(body.posts)
         owner = self.worker if owned else ""
+        values = ticket, self._quota, owner, due, dated
 
-        def work(c: sqlite3.Connection) -> int:
-            return int(
-                c.execute(
-                    "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
-                    "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
-                    (
-                        ticket,
-                        self._quota,
-                        owner,
-                        due,
-                        dated,
-                        msgspec.json.encode(body),
-                        msgspec.json.encode(ids),
-                    ),
-                ).lastrowid
-                or 0
+        def work(c: sqlite3.Connection) -> tuple[OutboxEntry, int]:
+            made = c.execute(
+                "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
+                "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",
+                (*values, msgspec.json.encode(body), msgspec.json.encode(ids)),
             )
+            entry = OutboxEntry(
+                int(made.lastrowid or 0),
+                *(ticket, owner, RowState.PLANNED, due, dated, body, ids, None, None, ""),
+            )
+            return entry, self._ahead(entry)
 
-        number = await self._do(work)
-        return OutboxEntry(
-            number, ticket, owner, RowState.PLANNED, due, dated, body, ids, None, None, ""
-        )  # fmt: skip
+        return await self._do(work)
 
     async def get(self, ticket: str) -> OutboxEntry | None:
-        """The hand-over with this ticket, or None."""
         values = (ticket, self._quota)
         found = await self._run(lambda: self._select("WHERE id = ? AND quota = ?", values))
         return found[0] if found else None
 
     async def ahead(self, entry: OutboxEntry) -> int:
-        """How many hand-overs leave before this one."""
+        return await self._run(lambda: self._ahead(entry))
 
-        def work() -> int:
-            cursor = self._connected().execute(
-                "SELECT count(*) FROM entries WHERE quota = ? AND ended_at IS NULL "
-                "AND state = 'planned' AND (due, number) < (?, ?)",
-                (self._quota, entry.due, entry.number),
-            )
-            return int(cursor.fetchone()[0])
+    async def held_up(self, entry: OutboxEntry) -> tuple[float, str]:
+        """Nothing of that is written down."""
+        del entry
+        return 0.0, ""
 
-        return await self._run(work)
+    def _ahead(self, entry: OutboxEntry) -> int:
+        cursor = self._connected().execute(
+            "SELECT count(*) FROM (SELECT 1 FROM entries WHERE quota = ? AND ended_at IS NULL "
+            "AND state = 'planned' AND (due, number) < (?, ?) LIMIT 1000)",
+            (self._quota, entry.due, entry.number),
+        )
+        return int(cursor.fetchone()[0])
 
     async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[OutboxEntry]]:
         """What this worker has to do: everything in doubt, and of the rest the earliest.
@@ -349,17 +322,22 @@ class OutboxFile:
                 "SELECT moment FROM entries WHERE moment BETWEEN ? AND ?",
                 (second * 1000, (second + _MARKED_SECONDS) * 1000),
             )
-            own = [_from_column(ms) for (ms,) in cursor]
+            own = [from_column(ms) for (ms,) in cursor]
             marked = MillisecondMarks([*used, *own]).mark(at)
             body = entry.request(format_date(marked))
             done = c.execute(
                 "UPDATE entries SET state = 'sending', sent = ?, moment = ?, sent_at = ?, "
                 "note = '' WHERE number = ? AND owner = ? AND state = 'planned'",
-                (msgspec.json.encode(body), _to_column(marked), wall, entry.number, self.worker),
+                (msgspec.json.encode(body), to_column(marked), wall, entry.number, self.worker),
             )
             return body if done.rowcount == 1 else None
 
         return await self._do(work)
+
+    def age(self, entry: OutboxEntry) -> float | None:
+        """All workers are on one host, and so have one clock."""
+        del entry
+        return None
 
     async def repeat(self, entry: OutboxEntry, wall: float) -> None:
         """The same request is about to be sent once more."""
@@ -380,7 +358,7 @@ class OutboxFile:
             marked = c.execute("SELECT moment FROM entries WHERE moment IS NOT NULL")
             return Account(
                 frozenset(post_id for each in known for post_id in each if post_id is not None),
-                frozenset(_from_column(ms) for (ms,) in marked),
+                frozenset(from_column(ms) for (ms,) in marked),
             )
 
         return await self._run(work)

@@ -1,7 +1,7 @@
 """Sends what an outbox holds, under the quota and with the exactness of a batch.
 
-The file is the memory: a task takes one entry one step further, writes the outcome down and ends.
-What a step leaves open is found in the file again, by this process or by its successor.
+What keeps the tickets is the memory: a task takes one entry one step further, writes the outcome
+down and ends. What a step leaves open is found there again, by this process or by its successor.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
+    APIStatusError,
     BadRequestError,
     ConfigurationError,
     DeliveryUnknownError,
@@ -29,6 +30,7 @@ from postiz_async.errors import (
     PayloadTooLargeError,
     PostizError,
     QuotaError,
+    ServerError,
 )
 
 if TYPE_CHECKING:
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._delivery.send import Unsent
-    from postiz_async._outbox.file import OutboxFile
+    from postiz_async._outbox.store import Tickets
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["OutboxSender"]
+__all__ = ["OutboxSender", "ask"]
 
 log = logging.getLogger("postiz_async.outbox")
 
@@ -57,11 +59,11 @@ _UNDECIDED = f"{IN_DOUBT}; look for it in Postiz, and hand it over again only if
 
 
 class OutboxSender:
-    """Works for one worker of an outbox.
+    """Sends the tickets of one quota.
 
     Args:
         postiz: the client.
-        file: of this worker.
+        tickets: what it has to send.
         options: what is done in doubt.
         on_step: is called with each ticket whose state changed.
     """
@@ -69,13 +71,13 @@ class OutboxSender:
     def __init__(
         self,
         postiz: OutboxClient,
-        file: OutboxFile,
+        tickets: Tickets,
         options: OutboxOptions,
         on_step: Callable[[str], None],
     ) -> None:
         self._postiz = postiz
         self.clock = postiz.clock
-        self._file = file
+        self._tickets = tickets
         self._options = options
         self._on_step = on_step
         self.outage = Outage.of(postiz, log=log, waits_for=self.waits_for, gives_up=False)
@@ -83,7 +85,7 @@ class OutboxSender:
         self._sender = Sender(
             postiz, self.outage, self._fence, late=options.late, keeps_intents=False
         )
-        self._look_up = LookUp(postiz, file, self._fence, self.outage, on_doubt=options.on_doubt)
+        self._look_up = LookUp(postiz, tickets, self._fence, self.outage, on_doubt=options.on_doubt)
         self._active: set[int] = set()
         self._work = anyio.Event()
         self._idle = anyio.Event()
@@ -119,7 +121,7 @@ class OutboxSender:
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
-        adopted, entries = await self._file.take_stock(frozenset(self._active), MAX_WAITING)
+        adopted, entries = await self._tickets.take_stock(frozenset(self._active), MAX_WAITING)
         if adopted:
             log.info("took over %d hand-overs of workers that are gone", adopted)
         if not entries and not self._active:
@@ -127,12 +129,12 @@ class OutboxSender:
         return entries
 
     async def _step(self, entry: OutboxEntry) -> None:
-        """Take one entry one step further; after an error it is found in the file again."""
+        """Take one entry one step further; after an error it is found again."""
         try:
             if entry.state is RowState.PLANNED:
                 await self._send(entry)
             else:
-                await self._find_out(entry, as_sent(entry))
+                await self._find_out(entry, as_sent(entry), age=self._tickets.age(entry))
         except PostizError as error:
             if self.waits_for(error):
                 self.outage.failed(error)
@@ -145,7 +147,7 @@ class OutboxSender:
 
     async def _send(self, entry: OutboxEntry) -> None:
         """Send it when it is its turn, and look for it if its answer is lost."""
-        record = _EntryRecord(entry, self._file, self._postiz, self._on_step)
+        record = _EntryRecord(entry, self._tickets, self._postiz, self._on_step)
         self._fence.coming += 1
         try:
             record.used = await self.outage.read(partial(self._moments_around, entry))
@@ -158,8 +160,14 @@ class OutboxSender:
             )
 
     async def _moments_around(self, entry: OutboxEntry) -> list[datetime]:
-        """The moments that others use in the second of its date; looked up while that is free."""
-        if not entry.is_dated or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+        """The moments that others use in the second of its date; looked up while that is free.
+
+        What leaves then has the server's time, and not that of a host whose clock is wrong.
+        """
+        scheduler = self._postiz.scheduler
+        if not entry.is_dated or scheduler.is_counted(LIST_POSTS.name):
+            if not scheduler.knows_server_time():
+                await ask(self._postiz)
             return []
         second = datetime.fromtimestamp(math.floor(entry.due), UTC)
         last = second + timedelta(milliseconds=999)
@@ -186,28 +194,28 @@ class OutboxSender:
         elif self._look_up.is_in_doubt(sent):
             await self._end(entry, RowState.UNDECIDED, _UNDECIDED, ids)
         else:
-            await self._file.plan_again(entry, post_ids=ids)
+            await self._tickets.plan_again(entry, post_ids=ids)
 
     async def _end(
         self, entry: OutboxEntry, state: RowState, note: str, ids: tuple[str | None, ...]
     ) -> None:
-        await self._file.end(entry, state, note, ids, self.clock.time())
+        await self._tickets.end(entry, state, note, ids, self.clock.time())
 
 
 class _EntryRecord:
-    """A hand-over, written down in the file of its outbox; see `delivery.send.Record`."""
+    """A hand-over, written down in its outbox; see `delivery.send.Record`."""
 
     def __init__(
         self,
         entry: OutboxEntry,
-        file: OutboxFile,
+        tickets: Tickets,
         postiz: OutboxClient,
         on_step: Callable[[str], None],
     ) -> None:
         self.entry = entry
         self.used: Sequence[datetime] = ()
         """Moments that others use in the second of its date."""
-        self._file = file
+        self._tickets = tickets
         self._postiz = postiz
         self._on_step = on_step
         self._sent: CreatePost | None = None
@@ -229,31 +237,31 @@ class _EntryRecord:
         return True
 
     async def shift(self, date: int) -> bool:
-        await self._file.plan_again(self.entry, post_ids=self.entry.post_ids, due=date)
+        await self._tickets.plan_again(self.entry, post_ids=self.entry.post_ids, due=date)
         self._sent = None
-        self.entry = await self._file.get(self.entry.id) or self.entry
+        self.entry = await self._tickets.get(self.entry.id) or self.entry
         return True
 
     async def intend(self, now: float) -> CreatePost | None:
         """None: the hand-over was withdrawn."""
         at = datetime.fromtimestamp(self.entry.due if self.entry.is_dated else now, UTC)
-        self._sent = await self._file.intend(self.entry, at, self.used, now)
+        self._sent = await self._tickets.intend(self.entry, at, self.used, now)
         self._sent_at = now
         self._on_step(self.entry.id)
         return self._sent
 
     async def repeat(self, now: float) -> None:
-        await self._file.repeat(self.entry, now)
+        await self._tickets.repeat(self.entry, now)
         self._sent_at = now
 
     async def set_aside(self) -> None:
         if self._sent is not None:
-            await self._file.plan_again(self.entry, post_ids=self.entry.post_ids)
+            await self._tickets.plan_again(self.entry, post_ids=self.entry.post_ids)
             self._sent = None
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
         log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)
-        await self._file.doubt(self.entry)
+        await self._tickets.doubt(self.entry)
         self._on_step(self.entry.id)
         return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at))
 
@@ -269,11 +277,25 @@ class _EntryRecord:
             await self._end(RowState.LATE, note, self.entry.post_ids)
 
     async def _end(self, state: RowState, note: str, ids: tuple[str | None, ...]) -> None:
-        await self._file.end(self.entry, state, note, ids, self._postiz.clock.time())
+        await self._tickets.end(self.entry, state, note, ids, self._postiz.clock.time())
+
+
+async def ask(postiz: OutboxClient) -> None:
+    """Ask Postiz something that costs nothing, where a create costs a slot whatever comes of it.
+
+    Raises:
+        APIConnectionError: it is away.
+        APIStatusError: it is in trouble, or does not take the key.
+    """
+    try:
+        await postiz.integrations.is_connected(retry=False)
+    except APIStatusError as error:
+        if isinstance(error, ServerError) or error.status_code in {401, 402, 403}:
+            raise
 
 
 def as_sent(entry: OutboxEntry) -> SentRequest:
     """The request of a hand-over whose outcome is open."""
-    assert entry.sent is not None  # noqa: S101  (as the file's states promise)
+    assert entry.sent is not None  # noqa: S101  (as the states promise)
     refs = tuple(f"{entry.id}.{place}" for place in entry.places)
     return SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)

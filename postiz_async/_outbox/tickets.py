@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.options import checked_late
+from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
+from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
     from postiz_async._delivery.options import Late, OnDoubt
-    from postiz_async.models.posts import CreatePost
 
-__all__ = ["OVER", "OutboxEntry", "OutboxOptions", "Ticket"]
+__all__ = [
+    "OVER",
+    "OutboxEntry",
+    "OutboxOptions",
+    "Ticket",
+    "from_column",
+    "is_postgres",
+    "read_entry",
+    "read_post_ids",
+    "ticket_of",
+    "to_column",
+]
 
 OVER = frozenset(
     {RowState.STORED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
@@ -32,28 +43,45 @@ class OutboxOptions:
     """How an outbox works.
 
     Args:
-        path: its SQLite file, on a local disk; several processes of one host may share it.
+        path: its SQLite file, on a local disk, which the processes of one host may share; or the
+            address of a PostgreSQL, `postgresql://...`, for any number of hosts.
         late: what is done with posts whose date passes before they can leave: `skip` them,
             `send` them (they are published at once), or move them to so long after that moment.
         on_doubt: what is done with posts whose answer was lost and whose date comes before it
             is proved that they are not stored: `skip` ends them undecided, `send` risks a double.
-        keep: for how long the file remembers tickets that are over.
-        sends: False only hands over: another process that shares the file sends.
+        keep: for how long tickets that are over are remembered.
+        sends: False only hands over: another process that shares the outbox sends.
+        schema: of the tables in PostgreSQL.
 
     Raises:
         ConfigurationError: one of them makes no sense.
     """
 
-    path: Path | str
+    path: Path | Secret | str
     late: Late = "skip"
     on_doubt: OnDoubt = "skip"
     keep: timedelta = timedelta(days=30)
     sends: bool = True
+    schema: str = "postiz_async"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.path, Path):  # an address may have a password
+            place = Secret.of(self.path)
+            where = place if is_postgres(place) else Path(place.reveal())
+            object.__setattr__(self, "path", where)
         checked_late(self.late)
         if self.keep < timedelta(0):
             raise ConfigurationError(f"An outbox cannot keep tickets for {self.keep}.")
+
+    @property
+    def database(self) -> Secret | None:
+        """The address of a PostgreSQL; None: it is a file."""
+        return self.path if isinstance(self.path, Secret) else None
+
+
+def is_postgres(where: Secret) -> bool:
+    """Whether a place is the address of a PostgreSQL, and no path."""
+    return where.reveal().startswith(("postgresql://", "postgres://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +146,83 @@ class OutboxEntry:
         for place, post_id in ids.items():
             known[places[place]] = post_id
         return tuple(known)
+
+
+def ticket_of(entry: OutboxEntry, leaves_in: float, held_up_by: str) -> Ticket:
+    """A hand-over as its user sees it.
+
+    Args:
+        entry: the hand-over.
+        leaves_in: seconds after which it will probably leave, if it waits.
+        held_up_by: what holds those up that wait; empty: nothing.
+    """
+    waits = entry.state is RowState.PLANNED
+    return Ticket(
+        id=entry.id,
+        state=entry.state,
+        at=datetime.fromtimestamp(entry.due, UTC) if entry.is_dated else None,
+        leaves_in=leaves_in if waits else 0.0,
+        post_ids=tuple(post_id for post_id in entry.post_ids if post_id is not None),
+        reason=held_up_by if waits else entry.note,
+    )
+
+
+EntryRow: TypeAlias = tuple[
+    int,
+    str,
+    str,
+    str,
+    float,
+    bool | int,
+    bytes | str,
+    bytes | str,
+    bytes | str | None,
+    float | None,
+    str,
+]
+"""A hand-over as a table has it: the fields of `OutboxEntry` in order, structs as JSON."""
+
+
+def read_entry(row: EntryRow) -> OutboxEntry:
+    """The hand-over in a row of a table.
+
+    Raises:
+        msgspec.MsgspecError: its JSON is not what was written.
+        ValueError: its state is none.
+        OverflowError: its date is none.
+    """
+    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
+    datetime.fromtimestamp(due, UTC)  # for the error that it may raise
+    return OutboxEntry(
+        number,
+        ticket,
+        owner,
+        RowState(state),
+        due,
+        bool(dated),
+        msgspec.json.decode(body, type=CreatePost),
+        read_post_ids(ids),
+        msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
+        sent_at,
+        note,
+    )
+
+
+def read_post_ids(column: bytes | str) -> tuple[str | None, ...]:
+    """The ids of a hand-over's posts, None for what is not known to be stored.
+
+    Raises:
+        msgspec.MsgspecError: it is not what was written.
+    """
+    return msgspec.json.decode(column, type=tuple[str | None, ...])
+
+
+def to_column(moment: datetime) -> int:
+    """A moment as a column has it: whole milliseconds since the epoch."""
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
+def from_column(milliseconds: int) -> datetime:
+    """A moment from its column."""
+    second, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(second, UTC).replace(microsecond=rest * 1000)

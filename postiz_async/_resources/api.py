@@ -159,6 +159,7 @@ class OpenClient(Api):
             key.
         validates: whether creates are held against the rules of the server.
         has_store: whether the quota is in a store that other processes change.
+        organization: the user's name for the organisation; empty: none.
         make_keyed: makes what sees to idempotency keys, when the first call has one.
     """
 
@@ -170,6 +171,7 @@ class OpenClient(Api):
         quota_name: str,
         validates: bool,
         has_store: bool,
+        organization: str,
         make_keyed: Callable[[OpenClient], KeyedCreates],
     ) -> None:
         self.scheduler = scheduler
@@ -178,6 +180,7 @@ class OpenClient(Api):
         self.quota_name = quota_name
         self.validates = validates
         self.has_store = has_store
+        self.organization = organization
         self._make_keyed = make_keyed
         self._keyed: KeyedCreates | None = None
         self.channels: Channels = Channels()

@@ -247,6 +247,10 @@ class PostCreation:
         new = NewCreate(kind, posts, at, tags, short_link, validate)
         return await self._builder.build(bound, new)
 
+    def _key_of(self, given: str | None) -> str | None:
+        """The idempotency key of a create; where each has one, those that were given none too."""
+        return given
+
     def _begun(
         self, max_wait: float | None, priority: int | None, *, due: datetime | None = None
     ) -> CreateCall:
@@ -258,6 +262,7 @@ class PostCreation:
         self, call: CreateCall, new: NewCreate, key: str | None
     ) -> builtins.list[Created]:
         """Make what was asked for, once if there is a key."""
+        key = self._key_of(key)
         if key is None:
             return await call.send(await self._builder.build(call.bound, new))
         refuse_wrong_types(new.at, new.tags, new.posts)
@@ -340,9 +345,10 @@ class PostCreation:
             await self._builder.check(call.bound, body, validate)
             return body
 
-        if idempotency_key is None:
+        key = self._key_of(idempotency_key)
+        if key is None:
             return await call.send(await checked())
-        return await self._keyed().create(_keyed_body(idempotency_key, call, body, checked))
+        return await self._keyed().create(_keyed_body(key, call, body, checked))
 
     async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.

@@ -69,17 +69,16 @@ class Attempts:
         self._identity = identity
         self._hook = hook
         self._numbers = itertools.count(1)
-        self._server_offset = 0.0
+        self._server_offset: float | None = None
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
-        self._knows_time = False
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
-        return self._clock.time() + self._server_offset
+        return self._clock.time() + (self._server_offset or 0.0)
 
-    def knows_time(self) -> bool:
-        """Whether an answer told it; else it is taken to be ours."""
-        return self._knows_time
+    def knows_server_time(self) -> bool:
+        """Whether an answer has told the server's time."""
+        return self._server_offset is not None
 
     async def send(
         self, call: Call[T], options: CallOptions, time: CallTime
@@ -113,7 +112,7 @@ class Attempts:
         now = self._clock.time()
         seen = wire.observe(response, now=now)
         if seen.server_time is not None:
-            self._server_offset, self._knows_time = seen.server_time - now, True
+            self._server_offset = seen.server_time - now
         if self._hook is not None or log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen

@@ -97,7 +97,7 @@ class Scheduler:
         self._routes: dict[str, RouteState] = {}
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self.server_time: Callable[[], float] = self._attempts.server_time
-        self.knows_time: Callable[[], bool] = self._attempts.knows_time
+        self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
         self._on_call = on_call
         self._polite = politeness_limiter(politeness, clock.speed)
         self._loop = asyncio.get_running_loop()

@@ -86,7 +86,7 @@ async def postiz_lifespan(
     client: Postiz | PostizPool | None = None,
     *,
     quota: QuotaStore | Path | Secret | str | None = None,
-    outbox: OutboxOptions | Path | str | None = None,
+    outbox: OutboxOptions | Path | Secret | str | None = None,
     max_wait: Budget = MAX_WAIT,
     drain: float = 0.0,
 ) -> AsyncGenerator[Postiz | PostizPool]:
@@ -98,7 +98,8 @@ async def postiz_lifespan(
             for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
         quota: where the worker processes share the quota: a store, the path of a SQLite file (one
             host), `redis://...` or `postgresql://...` (many hosts).
-        outbox: the file of `postiz.outbox`, which the processes of one host may share.
+        outbox: the file of `postiz.outbox`, which the processes of one host may share, or
+            `postgresql://...` (many hosts); without `quota` the quota is shared there too.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
         drain: seconds that the end of the application waits for calls and outbox.
 
@@ -113,6 +114,8 @@ async def postiz_lifespan(
         raise ConfigurationError("Give quota and outbox to the client, or let it be made here.")
     if isinstance(quota, str):
         quota = Secret(quota)  # for all of the application's life in this frame
+    if isinstance(outbox, str):
+        outbox = Secret(outbox)
     async with AsyncExitStack() as stack:
         if client is None:
             store = open_store(quota) if quota is not None else None

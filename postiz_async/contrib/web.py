@@ -230,10 +230,11 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
 
     Returns:
         `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the outbox
-        cannot send), `quota` and `outbox` where there are any; JSON values.
+        cannot send), `quota` and `outbox` where there are any; of a pool `troubles`, what holds
+        single organisations up, by their names. JSON values.
     """
     if isinstance(client, PostizPool):
-        return {"status": "ok", "clients": len(client)}
+        return await _health_of_pool(client)
     quota = await client.quota()
     said: dict[str, object] = {
         "status": "blocked" if quota.blocked else "ok",
@@ -244,6 +245,16 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
         trouble = client.outbox.trouble
         said["outbox"] = {state.value: count for state, count in counts.items()}
         said["status"] = "trouble" if trouble else said["status"]
+    return said
+
+
+async def _health_of_pool(pool: PostizPool) -> dict[str, object]:
+    said: dict[str, object] = {"status": "ok", "clients": len(pool)}
+    if pool.has_outbox:
+        counts = await pool.outbox.counts()
+        said["outbox"] = {state.value: count for state, count in counts.items()}
+        said["troubles"] = dict(await pool.outbox.troubles())
+        said["status"] = "trouble" if pool.outbox.trouble else "ok"
     return said
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import anyio
 
+from postiz_async._concurrency import run_to_completion
 from postiz_async._wire.secrets import Secret
+from postiz_async.clock import unseen_work
 from postiz_async.errors import StoreError
 from postiz_async.stores._postgres_pool import WAIT, Login, Pool, close
 from postiz_async.stores._postgres_schema import TABLES_VERSION, check_name, ddl, quoted, tables
@@ -108,6 +110,8 @@ class _Failure(NamedTuple):
     reason: str
     passes: bool
     """Another attempt may succeed."""
+    is_lost: bool = False
+    """The statement may have been carried out."""
 
 
 class Database:
@@ -178,9 +182,10 @@ class Database:
                 carried out. It must come to the same, or be known by what it wrote.
 
         Raises:
-            StoreError: the database cannot be used. What was to be written may be written.
+            StoreError: the database cannot be used; what was to be written is not, unless it says
+                `may_be_done`.
         """
-        await self._check_schema()
+        await self.check()
         return await self._fetch(query, params, again=again)
 
     @asynccontextmanager
@@ -193,7 +198,7 @@ class Database:
             StoreError: the database cannot be used. When it was lost while the transaction was
                 ended, what was to be written may be written.
         """
-        await self._check_schema()
+        await self.check()
         async with self._transaction() as connection:
             yield connection
 
@@ -251,8 +256,12 @@ class Database:
 
     # -------------------------------------------------------------- statements
 
-    async def _check_schema(self) -> None:
-        """Raise an error if the schema is not there, or of another version."""
+    async def check(self) -> None:
+        """See that the schema is there, and of this library's version; asked once.
+
+        Raises:
+            StoreError: it is not, or the database cannot be used.
+        """
         if self._is_checked:
             return
         self._check_version(await self._fetch(self.statement(_VERSION), ()))
@@ -277,14 +286,30 @@ class Database:
         again: bool = True,
     ) -> list[tuple[Any, ...]]:
         attempts = AGAIN if again else 0
+        is_lost = False
         while True:
-            async with self._pool.connection() as connection:
-                answer = await self._run(connection, query, params)
+            try:
+                answer = await self._attempt(query, params)
+            except StoreError as error:  # there is no connection
+                raise StoreError(str(error), may_be_done=is_lost) from None
             if not isinstance(answer, _Failure):
                 return answer
+            is_lost = is_lost or answer.is_lost
             if not answer.passes or not attempts:
-                raise self.trouble(answer.reason)
+                trouble = self.trouble(answer.reason)
+                raise StoreError(str(trouble), may_be_done=is_lost)
             attempts -= 1
+
+    async def _attempt(
+        self, query: LiteralString | sql.Composed, params: Sequence[object]
+    ) -> list[tuple[Any, ...]] | _Failure:
+        """Run one statement over one of the connections, to its end: it is short, and then known.
+
+        Raises:
+            StoreError: there is none.
+        """
+        async with self._pool.connection() as connection:
+            return await run_to_completion(self._run(connection, query, params))
 
     async def _run(
         self, connection: Connection, query: LiteralString | sql.Composed, params: Sequence[object]
@@ -292,7 +317,7 @@ class Database:
         """Run one statement. What fails is returned, without a traceback that has more."""
         from psycopg import Error  # noqa: PLC0415  (an extra)
 
-        with anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
+        with unseen_work(), anyio.move_on_after(STATEMENT_TIMEOUT + GRACE):
             try:
                 # then the server is asked to end the statement
                 async with asyncio.timeout(STATEMENT_TIMEOUT):
@@ -301,7 +326,9 @@ class Database:
             except (Error, TimeoutError) as error:
                 return self._failure(connection, error)
         self._pool.drop()
-        return _Failure(f"TimeoutError: no answer within {STATEMENT_TIMEOUT:g} s", passes=False)
+        return _Failure(
+            f"TimeoutError: no answer within {STATEMENT_TIMEOUT:g} s", passes=False, is_lost=True
+        )
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[Connection]:
@@ -370,7 +397,11 @@ class Database:
         code = getattr(error, "sqlstate", None)
         if connection.closed or code == _READ_ONLY:
             self._pool.drop()
-        return _Failure(self._login.shown(error), passes=connection.closed or code in _CONFLICTS)
+        return _Failure(
+            self._login.shown(error),
+            passes=connection.closed or code in _CONFLICTS,
+            is_lost=connection.closed or isinstance(error, TimeoutError),
+        )
 
 
 def _known(reason: str) -> str:

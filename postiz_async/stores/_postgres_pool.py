@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import anyio
 
 from postiz_async._wire.secrets import Secret, redact_text
+from postiz_async.clock import unseen_work
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Login:
         """
         task = asyncio.ensure_future(self._connected())
         try:
-            await asyncio.wait({task}, timeout=WAIT)
+            with unseen_work():
+                await asyncio.wait({task}, timeout=WAIT)
             if task.done():
                 return task.result()
         except BaseException:

@@ -34,6 +34,50 @@ CREATE TABLE {schema}.idempotency (
 );
 
 CREATE INDEX idempotency_expires ON {schema}.idempotency (expires);
+
+CREATE TABLE {schema}.organizations (
+    quota text PRIMARY KEY,
+    organization text NOT NULL,
+    base_url text NOT NULL,
+    key_name text,
+    ready_at timestamptz NOT NULL DEFAULT 'infinity',
+    holder text,
+    fence bigint NOT NULL DEFAULT 0,
+    wakes bigint NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    trouble text NOT NULL DEFAULT ''
+) WITH (fillfactor = 50);
+
+CREATE INDEX organizations_ready ON {schema}.organizations (ready_at) WHERE ready_at < 'infinity';
+
+CREATE INDEX organizations_key ON {schema}.organizations (key_name);
+
+CREATE TABLE {schema}.tickets (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    quota text NOT NULL,
+    state text NOT NULL DEFAULT 'planned',
+    due double precision NOT NULL,
+    dated boolean NOT NULL,
+    body text NOT NULL,
+    post_ids text NOT NULL,
+    sent text,
+    moment bigint,
+    sent_at double precision,
+    note text NOT NULL DEFAULT '',
+    seen boolean NOT NULL DEFAULT FALSE,
+    ended_at timestamptz
+);
+
+CREATE INDEX tickets_state ON {schema}.tickets (quota, state, due, number);
+
+CREATE INDEX tickets_new ON {schema}.tickets (number) WHERE NOT seen;
+
+CREATE INDEX tickets_moment ON {schema}.tickets (quota, moment) WHERE moment IS NOT NULL;
+
+CREATE INDEX tickets_ended ON {schema}.tickets (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE INDEX organizations_trouble ON {schema}.organizations (organization) WHERE trouble <> '';
 """
 """No `%` and no `:` are in it: SQLAlchemy and drivers would take them for parameters."""
 

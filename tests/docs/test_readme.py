@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import pytest
+from postgres_server import fresh_database, why_no_postgres
 from processes import PATIENCE
 
 from postiz_async._batch.source import COLUMNS, read_campaign
@@ -81,6 +82,10 @@ def test_python_block_runs(
     sample = ROOT / "postiz_async" / "_sandbox" / "sample"
     shutil.copy(next(sample.glob("*.jpg")), tmp_path / "sunrise.jpg")
     monkeypatch.chdir(tmp_path)
+    if "POSTIZ_DATABASE_URL" in text:
+        if why_no_postgres():
+            pytest.skip(why_no_postgres())
+        monkeypatch.setenv("POSTIZ_DATABASE_URL", fresh_database())
     with postiz() as (sandbox, url):
         monkeypatch.setenv("POSTIZ_API_KEY", "readme")
         monkeypatch.setenv("POSTIZ_API_URL", url)

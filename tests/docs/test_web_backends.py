@@ -9,10 +9,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, serving
 
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
+from postiz_async.contrib.fastapi import postiz_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,8 +61,33 @@ async def test_a_request_has_its_organisation(
     other = sandbox.add_organization("token-of-globex")
     sandbox.add_integration("mastodon", name="ours")
     sandbox.add_integration("mastodon", name="theirs", organization=other)
-    async with serving(application("TenantPostiz", monkeypatch)) as session:
+    async with serving(application("PostizPool()", monkeypatch)) as session:
         for name, channel in (("acme", "ours"), ("globex", "theirs")):
             head = {"X-Organization": name}
             answer = await call(session, "GET", "/channels", headers=head)
             assert answer == (200, [channel])
+
+
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+async def test_a_pool_sends_for_each_organisation(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTIZ_DATABASE_URL", fresh_database())
+    other = sandbox.add_organization("token-of-globex")
+    channels = {
+        "acme": sandbox.add_integration("mastodon").id,
+        "globex": sandbox.add_integration("mastodon", organization=other).id,
+    }
+    app = application("credentials=key_of", monkeypatch)
+    app.include_router(postiz_router())
+    async with serving(app) as session:
+        for name, channel in channels.items():
+            asked = f"/announce?channel={channel}&text={name}"
+            answer = await call(session, "POST", asked, headers={"X-Organization": name})
+            assert answer[0] == 202, answer
+        health: Any = {}
+        while health.get("outbox") != {"stored": 2}:
+            _, health = await call(session, "GET", "/postiz/health")
+    assert {post.integration_id: post.content for post in sandbox.posts} == {
+        channel: name for name, channel in channels.items()
+    }

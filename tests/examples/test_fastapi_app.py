@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, workers
 
 from postiz_async._sandbox import Sandbox
@@ -22,15 +26,27 @@ LIMIT = 30
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own")
+
+
 async def test_two_workers_share_one_quota_and_one_outbox(tmp_path: Path) -> None:
+    await _two_workers(tmp_path, {"DATA": str(tmp_path)})
+
+
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+async def test_they_share_both_in_postgresql(tmp_path: Path) -> None:
+    await _two_workers(tmp_path, {"POSTIZ_DATABASE_URL": fresh_database()})
+    assert not [path for path in tmp_path.iterdir() if "sqlite" in path.name]  # noqa: ASYNC240
+
+
+async def _two_workers(tmp_path: Path, place: dict[str, str]) -> None:
     async with Sandbox(limit=LIMIT) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_integration("mastodon").id
         environment = {
             "POSTIZ_API_KEY": sandbox.organization.api_key,
             "POSTIZ_API_URL": served.api_url,
-            "DATA": str(tmp_path),
             "WEBHOOK_PATH": "/hooks/secret",
+            **place,
         }
         async with workers(EXAMPLE, 2, tmp_path, environment) as session:
             await _page_and_webhook(session)
@@ -83,3 +99,25 @@ async def _schedule(session: ClientSession, channel: str, number: int) -> tuple[
 
 def _in_an_hour() -> str:
     return (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+
+def test_the_containers_fit_the_application() -> None:
+    services = yaml.safe_load((EXAMPLE / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    app, database = services["app"], services["database"]
+    read = re.findall(r'environ\.get\("([A-Z_]+)"', (EXAMPLE / "app.py").read_text("utf-8"))
+    assert {"POSTIZ_DATABASE_URL", *read} - set(app["environment"]) == {
+        "DATA"
+    }  # files are its else
+    login = database["environment"]
+    assert app["environment"]["POSTIZ_DATABASE_URL"] == (
+        f"postgresql://{login['POSTGRES_USER']}:{login['POSTGRES_PASSWORD']}@database:5432"
+        f"/{login['POSTGRES_DB']}"
+    )
+    extras = tomllib.loads((EXAMPLE.parents[1] / "pyproject.toml").read_text("utf-8"))
+    for name, service in services.items():
+        for wanted in re.findall(r"/project\[([a-z,]+)\]", service.get("command", "")):
+            known = extras["project"]["optional-dependencies"]
+            assert set(wanted.split(",")) <= set(known), name
+    assert "postiz-async outbox init" in app["command"]
+    assert services["sandbox"]["network_mode"] == "service:app"
+    assert app["depends_on"]["database"]["condition"] == "service_healthy"

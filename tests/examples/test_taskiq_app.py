@@ -4,52 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import sys
 from collections import Counter
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from processes import PATIENCE, child_environment, until
+from redis.asyncio import Redis
 from redis_server import redis_server, why_no_redis
+from taskiq_processes import taskiq
 
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
 LIMIT, ORDERS, WINDOW = 6, 8, 5.0
+SCHEDULER = ("scheduler", "tasks:scheduler", "--update-interval", "1")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_app"
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="a process group of its own"),
     pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis()),
 ]
-
-
-@asynccontextmanager
-async def running(environment: dict[str, str], *command: str) -> AsyncGenerator[None]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "taskiq", *command, "--log-level", "WARNING"),
-        cwd=EXAMPLE,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        yield
-        assert process.returncode is None, f"taskiq {command[0]} ended by itself"
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(PATIENCE):
-            await process.wait()
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
 
 
 async def hand_over(environment: dict[str, str], orders: list[dict[str, str]]) -> list[str]:
@@ -63,6 +39,24 @@ async def hand_over(environment: dict[str, str], orders: list[dict[str, str]]) -
     out, _ = await process.communicate("\n".join(map(json.dumps, orders)).encode())
     assert process.returncode == 0
     return out.decode().split()
+
+
+def order_of(entry: bytes) -> list[int]:
+    return [int(part) for part in entry.split(b"-")]
+
+
+async def deliver_again(url: str) -> int:
+    """Put everything that was in the queue into it once more, and wait until it is worked off."""
+    async with Redis.from_url(url) as redis:
+        entries = await redis.xrange("taskiq")
+        for _, fields in entries:
+            last = await redis.xadd("taskiq", fields)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                [group] = await redis.xinfo_groups("taskiq")
+                if order_of(group["last-delivered-id"]) >= order_of(last) and not group["pending"]:
+                    return len(entries)
+                await asyncio.sleep(0.05)
 
 
 async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path: Path) -> None:
@@ -89,11 +83,12 @@ async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path:
                 },
             )
             async with (
-                running(environment, "worker", "tasks:broker", "--workers", "2"),
-                running(environment, "scheduler", "tasks:scheduler", "--update-interval", "1"),
+                taskiq(EXAMPLE, environment, "worker", "tasks:broker", "--workers", "2"),
+                taskiq(EXAMPLE, environment, *SCHEDULER),
             ):
                 assert len(set(await hand_over(environment, orders))) == len(orders)
                 await until(lambda: len(sandbox.creates) >= len(orders))
+                assert await deliver_again(redis.url) >= len(orders)
         stored = Counter(post.content for post in sandbox.posts)
         assert stored == Counter(order["text"] for order in orders)
         assert sandbox.refusals == 0

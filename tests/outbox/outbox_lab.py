@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
+    from postgres_lab import Place
+
     from postiz_async import Attempt, Ticket
     from postiz_async.stores.memory import MemoryStore
 
@@ -23,11 +25,26 @@ START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
 
 class OutboxLab:
-    def __init__(self, folder: Path, **options: Any) -> None:
+    """What a client, its outbox and a server need.
+
+    Args:
+        folder: of the file, where the outbox is one.
+        database: where the outbox is in PostgreSQL.
+        options: of the sandbox.
+    """
+
+    def __init__(self, folder: Path, *, database: Place | None = None, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
         self.channel = self.sandbox.add_integration("mastodon").id
         self.path = folder / "outbox.sqlite"
+        self.database = database
+
+    def options(self, **options: Any) -> OutboxOptions:
+        """Where the outbox is, and how it works."""
+        if self.database is None:
+            return OutboxOptions(self.path, **options)
+        return OutboxOptions(self.database.url, schema=self.database.schema, **options)
 
     @asynccontextmanager
     async def client(
@@ -38,19 +55,21 @@ class OutboxLab:
         drain: float = 0.0,
         validate: bool = True,
         on_attempt: Callable[[Attempt], None] | None = None,
+        clock: JumpingClock | None = None,
+        transport: SandboxTransport | None = None,
         **options: Any,
     ) -> AsyncGenerator[Postiz]:
         """A client of a new process."""
         async with Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
-            clock=self.clock,
-            transport=SandboxTransport(self.sandbox, latency=latency),
+            clock=clock or self.clock,
+            transport=transport or SandboxTransport(self.sandbox, latency=latency),
             quota=quota,
             drain=drain,
             validate=validate,
             on_attempt=on_attempt,
-            outbox=OutboxOptions(self.path, **options),
+            outbox=self.options(**options),
         ) as postiz:
             yield postiz
 

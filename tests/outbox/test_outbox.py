@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from outbox_lab import OutboxLab
 
 from postiz_async import (
     APIConnectionError,
@@ -28,18 +27,12 @@ from postiz_async._wire import WireResponse
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from outbox_lab import OutboxLab
 
     from postiz_async import Ticket
     from postiz_async._wire import WireRequest
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
-    made = OutboxLab(tmp_path)
-    async with made.sandbox:
-        yield made
 
 
 # ------------------------------------------------------------------ handing over
@@ -285,7 +278,7 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
         base_url="http://sandbox.invalid",
         clock=lab.clock,
         transport=firewall,
-        outbox=OutboxOptions(lab.path),
+        outbox=lab.options(),
     ) as postiz:
         (ticket,) = await lab.put(postiz, 1)
         assert (await postiz.outbox.wait(ticket.id, timeout=200)).state == "planned"
@@ -301,21 +294,21 @@ async def test_a_client_without_an_outbox_says_how_to_get_one() -> None:
             _ = postiz.outbox
 
 
-async def test_a_file_that_is_something_else_is_left_alone(lab: OutboxLab) -> None:
-    with sqlite3.connect(lab.path) as connection:
+async def test_a_file_that_is_something_else_is_left_alone(file_lab: OutboxLab) -> None:
+    with sqlite3.connect(file_lab.path) as connection:
         connection.execute("CREATE TABLE x (y)")
     connection.close()
-    before = lab.path.read_bytes()
+    before = file_lab.path.read_bytes()
     with pytest.raises(StoreError, match="another purpose"):
-        async with lab.client():
+        async with file_lab.client():
             pass
-    assert lab.path.read_bytes() == before
+    assert file_lab.path.read_bytes() == before
 
 
-async def test_a_folder_is_no_outbox(lab: OutboxLab) -> None:
-    lab.path.mkdir()
+async def test_a_folder_is_no_outbox(file_lab: OutboxLab) -> None:
+    file_lab.path.mkdir()
     with pytest.raises(StoreError, match="Check that it is a file"):
-        async with lab.client():
+        async with file_lab.client():
             pass
 
 

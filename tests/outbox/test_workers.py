@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import pytest
-from outbox_lab import OutboxLab
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
@@ -26,17 +25,11 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import open_shared
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from outbox_lab import OutboxLab
+
     from postiz_async.testing import LocalPostiz
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[OutboxLab]:
-    made = OutboxLab(tmp_path)
-    async with made.sandbox:
-        yield made
 
 
 async def test_the_sandbox_for_tests_has_an_outbox_too(
@@ -124,7 +117,7 @@ class Dead:
         )
         body = CreatePost(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
         at = lab.at(24)
-        entry = await self.file.put(ticket, body, at.timestamp(), dated=True, owned=True)
+        entry, _ = await self.file.put(ticket, body, at.timestamp(), dated=True, owned=True)
         if sends:
             marked = await self.file.intend(entry, at, [], lab.clock.time())
             assert marked is not None
@@ -138,29 +131,31 @@ class Dead:
         self.file._lock.release()
 
 
-async def test_the_entries_of_a_dead_worker_are_taken_over_and_looked_up(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
-        dead = Dead(lab, opened(postiz).quota_name)
+async def test_the_entries_of_a_dead_worker_are_taken_over_and_looked_up(
+    file_lab: OutboxLab,
+) -> None:
+    async with file_lab.client() as postiz:
+        dead = Dead(file_lab, opened(postiz).quota_name)
         await dead.file.open(0.0)
         untouched = await dead.take_in("untouched", sends=False)
         arrived = await dead.take_in("arrived", sends=True, arrives=True)
         lost = await dead.take_in("lost", sends=True)
-        await lab.clock.sleep(3_600)
+        await file_lab.clock.sleep(3_600)
         assert (await postiz.outbox.get(untouched)).state == "planned"  # it is alive
         assert (await postiz.outbox.get(lost)).state == "sending"
         dead.die()
         for ticket in (untouched, arrived, lost):
             assert (await postiz.outbox.wait(ticket)).state == "stored"
-    lab.assert_each_once(["untouched", "arrived", "lost"])
-    assert not list(lab.path.parent.glob("*.lock"))
+    file_lab.assert_each_once(["untouched", "arrived", "lost"])
+    assert not list(file_lab.path.parent.glob("*.lock"))
     dead.file._close()
 
 
-async def test_only_one_takes_over(lab: OutboxLab) -> None:
-    files = [OutboxFile(lab.path, "quota", name) for name in ("dead", "one", "two")]
+async def test_only_one_takes_over(file_lab: OutboxLab) -> None:
+    files = [OutboxFile(file_lab.path, "quota", name) for name in ("dead", "one", "two")]
     for file in files:
         await file.open(0.0)
-    dead = Dead(lab, "quota")
+    dead = Dead(file_lab, "quota")
     dead.file = files[0]
     for number in range(10):
         await dead.take_in(str(number), sends=number % 2 == 0)
@@ -171,13 +166,13 @@ async def test_only_one_takes_over(lab: OutboxLab) -> None:
     files[0]._close()
 
 
-async def test_old_tickets_are_forgotten(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
-        await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
-    await lab.clock.sleep(2 * 86_400)
-    async with lab.client(keep=timedelta(days=3)) as postiz:
+async def test_old_tickets_are_forgotten(file_lab: OutboxLab) -> None:
+    async with file_lab.client() as postiz:
+        await postiz.outbox.wait((await file_lab.put(postiz, 1))[0].id)
+    await file_lab.clock.sleep(2 * 86_400)
+    async with file_lab.client(keep=timedelta(days=3)) as postiz:
         assert await postiz.outbox.counts() == {"stored": 1}
-    async with lab.client(keep=timedelta(days=1)) as postiz:
+    async with file_lab.client(keep=timedelta(days=1)) as postiz:
         assert await postiz.outbox.counts() == {}
 
 
@@ -192,17 +187,17 @@ async def test_marks_in_one_second_are_all_different(lab: OutboxLab) -> None:
 
 
 async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence(
-    lab: OutboxLab, caplog: pytest.LogCaptureFixture
+    file_lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with lab.client(sends=False) as postiz:
-        await lab.put(postiz, 2)
-    lab.sandbox.organization.api_key = "a-new-key"
-    async with lab.client() as postiz:
-        await lab.clock.sleep(60)
+    async with file_lab.client(sends=False) as postiz:
+        await file_lab.put(postiz, 2)
+    file_lab.sandbox.organization.api_key = "a-new-key"
+    async with file_lab.client() as postiz:
+        await file_lab.clock.sleep(60)
         assert await postiz.outbox.counts() == {}
     assert "2 hand-overs in" in caplog.text
     assert "say organization=" in caplog.text
-    assert lab.statuses == []
+    assert file_lab.statuses == []
 
 
 async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None:
@@ -216,12 +211,12 @@ async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None
     lab.assert_each_once(range(31))
 
 
-async def test_locks_that_dead_workers_left_are_cleared_away(lab: OutboxLab) -> None:
-    old, new = (lab.path.with_name(f"outbox.sqlite.{name}.lock") for name in ("old", "new"))
+async def test_locks_that_dead_workers_left_are_cleared_away(file_lab: OutboxLab) -> None:
+    old, new = (file_lab.path.with_name(f"outbox.sqlite.{name}.lock") for name in ("old", "new"))
     for path in (old, new):
         path.touch()
     os.utime(old, (0, 0))
-    async with lab.client(sends=False):
+    async with file_lab.client(sends=False):
         assert not old.exists()
         assert new.exists()  # its worker may be about to take it
 
@@ -230,7 +225,7 @@ async def test_locks_that_dead_workers_left_are_cleared_away(lab: OutboxLab) -> 
 
 
 async def test_cancelled_while_its_file_is_opened_it_is_closed(
-    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+    file_lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening, go = threading.Event(), threading.Event()
 
@@ -240,7 +235,7 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
         return open_shared(*arguments, **options)
 
     async def start() -> None:
-        async with lab.client(quota=MemoryStore()):
+        async with file_lab.client(quota=MemoryStore()):
             raise AssertionError("it was cancelled before")
 
     monkeypatch.setattr(outbox_file, "open_shared", slowly)
@@ -250,25 +245,25 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
     asyncio.get_running_loop().call_later(0.05, go.set)
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert files_beside(lab.path) == []
+    assert files_beside(file_lab.path) == []
 
 
-async def test_a_hand_over_that_is_cancelled_is_not_sent(lab: OutboxLab) -> None:
+async def test_a_hand_over_that_is_cancelled_is_not_sent(file_lab: OutboxLab) -> None:
     """Nobody has its ticket, so whoever is still interested hands it over once more."""
-    async with lab.client() as postiz:
+    async with file_lab.client() as postiz:
         await postiz.integrations.list()
-        busy = sqlite3.connect(lab.path)  # a backup, say
+        busy = sqlite3.connect(file_lab.path)  # a backup, say
         busy.execute("BEGIN IMMEDIATE")
-        handing = asyncio.create_task(postiz.outbox.put(lab.post("gone"), at=lab.at(24)))
+        handing = asyncio.create_task(postiz.outbox.put(file_lab.post("gone"), at=file_lab.at(24)))
         await asyncio.sleep(0.05)
         handing.cancel()
         asyncio.get_running_loop().call_later(0.05, busy.close)
         with pytest.raises(asyncio.CancelledError):
             await handing
-        again = await postiz.outbox.put(lab.post("again"), at=lab.at(24))
+        again = await postiz.outbox.put(file_lab.post("again"), at=file_lab.at(24))
         assert (await postiz.outbox.wait(again.id)).state == "stored"
         assert await postiz.outbox.counts() == {"stored": 1, "skipped": 1}
-    lab.assert_each_once(["again"])
+    file_lab.assert_each_once(["again"])
 
 
 @pytest.mark.parametrize("waits_for", ["outbox", "call"])

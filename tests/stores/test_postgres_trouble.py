@@ -189,7 +189,7 @@ async def test_a_schema_that_goes_while_it_is_used(server: PostgresServer) -> No
 @pytest.mark.parametrize(("change", "age"), [("version - 1", "older"), ("version + 1", "newer")])
 async def test_a_schema_of_another_version(server: PostgresServer, change: str, age: str) -> None:
     schema = await made(server)
-    server.run(f"UPDATE {schema}.version SET version = {change}")  # noqa: S608
+    server.run(f"UPDATE {schema}.version SET version = {change}")
     said = await refusal(PostgresStore(server.url, schema=schema))
     assert f"is {age} than this library" in said
     assert "Use one version of postiz-async everywhere" in said
@@ -199,7 +199,7 @@ async def test_a_schema_of_another_version(server: PostgresServer, change: str, 
     with pytest.raises(StoreError, match=f"is {age} than this library"):
         async with store._database.transaction():
             raise AssertionError
-    server.run(f"DELETE FROM {schema}.version")  # noqa: S608
+    server.run(f"DELETE FROM {schema}.version")
     assert "is older than this library: it has version 0" in await refusal(store)
 
 
@@ -219,7 +219,7 @@ async def test_a_schema_with_tables_of_another_program(server: PostgresServer, t
     store = PostgresStore(server.url, schema=schema)
     with pytest.raises(StoreError, match="another program has tables of these names"):
         await store.init()
-    tables = f"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}'"  # noqa: S608
+    tables = f"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}'"
     assert server.run(tables) == [(1,)], "none is made beside it"
     await store.aclose()
 
@@ -499,7 +499,7 @@ async def test_who_is_cancelled_takes_no_connection_with_it(server: PostgresServ
             call.cancel()
         done = await asyncio.gather(*calls, return_exceptions=True)
         assert not [each for each in done[1::2] if isinstance(each, BaseException)]
-    count = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"  # noqa: S608
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
     await until(lambda: server.run(count) <= [(2,)])
     await store.aclose()
     await until(lambda: server.run(count) == [(0,)])
@@ -511,7 +511,7 @@ async def test_who_is_cancelled_in_the_middle_ends_its_statement(server: Postgre
     mark = secrets.token_hex(8)
     call = asyncio.create_task(database._fetch(f"SELECT pg_sleep(1000), '{mark}'", ()))  # type: ignore[arg-type]
     active = (
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "  # noqa: S608
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
         f"AND query LIKE '%{mark}%' AND pid <> pg_backend_pid()"
     )
     await until(lambda: server.run(active) == [(1,)])

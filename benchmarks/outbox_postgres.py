@@ -1,0 +1,358 @@
+"""What an outbox in PostgreSQL costs: a hand-over, its way to Postiz, many organisations.
+
+Claims: a hand-over in a transaction takes at most twice as long as a bare INSERT of the same row;
+from the commit to the first byte of the request 100 ms at the 95th percentile while the window
+has a free slot; a create with the quota in PostgreSQL costs 2 round trips without contention. One
+sender serves 10,000 organisations with 100,000 tickets, 50,000 of them of one organisation, which
+delays none of the others by more than one claim; all statements find their rows by an index.
+
+Baselines in the same run: the bare INSERT through the same connection, and claims of tickets by
+the plain `FOR UPDATE SKIP LOCKED` of a queue without organisations. Postiz is a transport in memory
+that answers at once. The server is PostgreSQL on loopback with fsync off, so that the processor is
+what counts, and not the disk. Run, from the repository:
+PYTHONPATH=tests python benchmarks/outbox_postgres.py [--organizations 10000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import resource
+import statistics
+import time
+from collections import Counter
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import psycopg
+from postgres_server import fresh_database, shared_server
+
+from postiz_async import Integration, NewPost, OutboxOptions, Postiz, PostizPool
+from postiz_async._outbox.turns import Turns
+from postiz_async._wire import WireResponse, format_date
+from postiz_async._wire.secrets import Secret
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.stores import ledger_name
+from postiz_async.stores._postgres import Database
+from postiz_async.stores.postgres import PostgresStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._wire import WireRequest
+
+BASE = "http://postiz.invalid/public/v1"
+CHANNEL = Integration(id="cm0000000000000000000001", name="here", provider="mastodon")
+PUTS, ROUNDS = 60, 7
+LIMIT = 30
+
+
+class MemoryTransport:
+    """A Postiz that answers at once, with a window of its own for each key."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.spent: Counter[str] = Counter()
+        self.arrived: list[tuple[str, float]] = []
+        """Keys of creates, in the order of their first bytes, and when that was."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        now = time.perf_counter()
+        if request.method == "GET":
+            found = b'{"posts":[]}' if "/posts" in request.url else b'{"connected":true}'
+            return WireResponse(200, {"content-type": "application/json"}, found)
+        key = next(
+            value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers
+            if name.lower() == "authorization"
+        )
+        self.arrived.append((key, now))
+        self.spent[key] += 1
+        body = msgspec.json.decode(bytes(request.body or b""), type=CreatePost)  # type: ignore[arg-type]
+        made = [
+            {"postId": f"{key}-{self.spent[key]}-{n}", "integration": item.integration.id}
+            for n, item in enumerate(body.posts)
+        ]
+        headers = {
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(max(0, self.limit - self.spent[key])),
+            "x-ratelimit-reset": "3600",
+        }
+        return WireResponse(201, headers, msgspec.json.encode(made))
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def client(url: str, transport: MemoryTransport, **options: Any) -> Postiz:
+    return Postiz(
+        api_key="key",
+        base_url=BASE,
+        transport=transport,
+        validate=False,
+        politeness=None,
+        outbox=OutboxOptions(url, **options),
+    )
+
+
+# ------------------------------------------------------------------ a hand-over
+
+
+INSERT = (
+    "INSERT INTO postiz_async.tickets (id, quota, due, dated, body, post_ids) "
+    "VALUES (%s, %s, %s, %s, %s, %s)"
+)
+
+
+async def hand_over_costs(url: str) -> None:
+    """A put in a transaction beside a bare INSERT of such a row, in turns."""
+    at = datetime.now(UTC) + timedelta(days=7)
+    ours, bare = list[float](), list[float]()
+    async with (
+        client(url, MemoryTransport(), sends=False) as postiz,
+        await psycopg.AsyncConnection.connect(url) as connection,
+    ):
+        row = ("quota", at.timestamp(), True, a_body("hello", at), "[null]")
+        for round_ in range(ROUNDS + 1):
+            taken = {"put": 0.0, "insert": 0.0}
+            for number in range(PUTS):
+                for kind in random.sample(("put", "insert"), 2):
+                    began = time.perf_counter()
+                    if kind == "put":
+                        await postiz.outbox.put(
+                            NewPost(CHANNEL, "hello"), at=at, connection=connection
+                        )
+                    else:
+                        name = f"{round_}-{number}"
+                        await connection.execute(INSERT, (name, *row))
+                    await connection.commit()
+                    taken[kind] += time.perf_counter() - began
+            if round_:  # the first one warms
+                ours.append(taken["put"] / PUTS)
+                bare.append(taken["insert"] / PUTS)
+    ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
+    print(
+        f"put in a transaction      {1e6 * statistics.median(ours):8.0f} us\n"
+        f"bare INSERT of such a row {1e6 * statistics.median(bare):8.0f} us   "
+        f"ratio {ratio:.2f} (<= 2)"
+    )
+
+
+def a_body(text: str, at: datetime) -> str:
+    item = PostItem(
+        integration=IntegrationRef(id=CHANNEL.id),
+        value=[ContentItem(content=text)],
+        settings={"client_ref": "abcdefghijkl", "__type": "mastodon"},
+    )
+    body = CreatePost(type="schedule", date=format_date(at), posts=[item])
+    return msgspec.json.encode(body).decode()
+
+
+# ------------------------------------------------------------------ its way
+
+
+async def way_to_postiz(url: str) -> None:
+    """From the commit to the first byte of the create, one after the other."""
+    transport, waits = MemoryTransport(limit=100_000), list[float]()
+    at = datetime.now(UTC) + timedelta(days=7)
+    async with (
+        client(url, transport) as postiz,
+        await psycopg.AsyncConnection.connect(url) as connection,
+    ):
+        for _ in range(200):
+            await postiz.outbox.put(NewPost(CHANNEL, "hello"), at=at, connection=connection)
+            await connection.commit()
+            committed, before = time.perf_counter(), len(transport.arrived)
+            while len(transport.arrived) == before:
+                await asyncio.sleep(0.0005)
+            waits.append(1e3 * (transport.arrived[-1][1] - committed))
+            await asyncio.sleep(random.uniform(0.0, 0.1))
+    cut = statistics.quantiles(waits, n=20)
+    print(
+        f"commit to first byte      {statistics.median(waits):8.1f} ms   "
+        f"95th percentile {cut[18]:.1f} ms (<= 100)"
+    )
+
+
+async def round_trips(url: str) -> None:
+    """Statements of the quota's store for each create."""
+    count = 0
+    fetch = Database.fetch
+
+    async def counted(self: Database, *args: Any, **kwargs: Any) -> list[tuple[Any, ...]]:
+        nonlocal count
+        count += 1
+        return await fetch(self, *args, **kwargs)
+
+    async with (
+        aclosing(PostgresStore(url)) as store,
+        Postiz(
+            api_key="another-key",
+            base_url=BASE,
+            transport=MemoryTransport(),
+            validate=False,
+            quota=store,
+        ) as postiz,
+    ):
+        at = datetime.now(UTC) + timedelta(days=7)
+        await postiz.posts.schedule(NewPost(CHANNEL, "first"), at=at)
+        Database.fetch = counted  # type: ignore[method-assign]
+        for _ in range(20):
+            await postiz.posts.schedule(NewPost(CHANNEL, "hello"), at=at)
+        Database.fetch = fetch  # type: ignore[method-assign]
+    print(f"round trips a create      {count / 20:8.2f}      (<= 2)")
+
+
+# ------------------------------------------------------------------ many organisations
+
+
+def fill(url: str, organizations: int, tickets: int) -> None:
+    """Half of the tickets are of one organisation; the others have about the same number each."""
+    names = [f"org-{number}" for number in range(organizations)]
+    at = datetime.now(UTC) + timedelta(days=7)
+    body = a_body("hello", at)
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        with cursor.copy(
+            "COPY postiz_async.organizations (quota, organization, base_url) FROM STDIN"
+        ) as copy:
+            for name in names:
+                copy.write_row((ledger_name(BASE, name), name, BASE))
+        with cursor.copy(
+            "COPY postiz_async.tickets (id, quota, due, dated, body, post_ids) FROM STDIN"
+        ) as copy:
+            for number in range(tickets):
+                of = 0 if number < tickets // 2 else 1 + number % (organizations - 1)
+                row = (f"t{number}", ledger_name(BASE, names[of]), at.timestamp())
+                copy.write_row((*row, True, body, "[null]"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+async def claims(url: str) -> None:
+    """Claims a second of one sender, beside the bare claim of a ticket in one queue."""
+    database = Database(url)
+    turns = Turns(database, "benchmark")
+    while any(await turns.count_new()):
+        pass
+    bare = database.statement(
+        "UPDATE {schema}.tickets SET note = 'claimed' WHERE number = (SELECT number "
+        "FROM {schema}.tickets WHERE quota = %s AND state = 'planned' AND note = '' "
+        "ORDER BY due, number LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING number"
+    )
+    big = ledger_name(BASE, "org-0")
+    taken: dict[str, list[float]] = {"claim": [], "bare": []}
+    for _ in range(500):
+        began = time.perf_counter()
+        [turn] = await turns.claim(1)
+        middle = time.perf_counter()
+        await database.fetch(bare, (big,))
+        taken["claim"].append(middle - began)
+        taken["bare"].append(time.perf_counter() - middle)
+        await turns.end(turn, again_in=0.0)
+    ours, theirs = (statistics.median(taken[kind]) for kind in ("claim", "bare"))
+    print(
+        f"claims a second           {1 / ours:8,.0f}      bare SKIP LOCKED of one ticket "
+        f"{1 / theirs:,.0f}"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE postiz_async.tickets SET note = '', seen = FALSE")
+        connection.execute(
+            "UPDATE postiz_async.organizations SET ready_at = 'infinity', fence = 0, wakes = 0"
+        )
+        connection.execute("VACUUM ANALYZE")
+    await database.aclose()
+
+
+async def one_sender(url: str, organizations: int) -> None:
+    """Send until each organisation has had its first ticket sent."""
+    transport = MemoryTransport()
+    statements: dict[str, tuple[Any, Sequence[object]]] = {}
+    fetch = Database.fetch
+
+    async def noted(
+        self: Database, query: Any, params: Sequence[object] = (), **kwargs: Any
+    ) -> list[tuple[Any, ...]]:
+        statements.setdefault(str(query), (query, params))
+        return await fetch(self, query, params, **kwargs)
+
+    async def key_of(organization: str) -> str:
+        return organization
+
+    before, began = rss(), time.perf_counter()
+    Database.fetch = noted  # type: ignore[method-assign]
+    async with PostizPool(
+        base_url=BASE,
+        outbox=OutboxOptions(url),
+        credentials=key_of,
+        transport=transport,
+        validate=False,
+        politeness=None,
+    ):
+        while len(transport.spent) < organizations:
+            await asyncio.sleep(0.5)
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    Database.fetch = fetch  # type: ignore[method-assign]
+    firsts: dict[str, int] = {}
+    for place, (key, _) in enumerate(transport.arrived):
+        firsts.setdefault(key, place)
+    with psycopg.connect(url) as connection:
+        fences = connection.execute(
+            "SELECT organization = 'org-0', max(fence) FROM postiz_async.organizations "
+            "GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    print(
+        f"{organizations:,} organisations: each had its first ticket sent after {seconds:.0f} s, "
+        f"{len(transport.arrived):,} creates ({len(transport.arrived) / seconds:,.0f} a second)\n"
+        f"  of the organisation with half of all tickets {transport.spent['org-0']} "
+        f"(its window has {LIMIT}); turns it had until then {fences[-1][1]}, others at most "
+        f"{fences[0][1]}\n"
+        f"  memory of the sender {before:.0f} MB before, {peak:.0f} MB at most"
+    )
+    scans = await sequential(url, statements)
+    print(f"  {len(statements)} kinds of statements, with a sequential scan: {scans or 'none'}")
+
+
+async def sequential(url: str, statements: dict[str, tuple[Any, Sequence[object]]]) -> list[str]:
+    """The statements whose plan reads a large table from end to end."""
+    found: list[str] = []
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("VACUUM ANALYZE")
+        for query, params in statements.values():
+            text = query.as_string(connection) if hasattr(query, "as_string") else str(query)
+            if text.split()[0] not in {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE"}:
+                continue
+            cursor = await connection.execute(f"EXPLAIN {text}".encode(), params or None)
+            plan = "\n".join(line for (line,) in await cursor.fetchall())
+            if any(
+                f"Seq Scan on {name}" in plan for name in ("organizations", "tickets", "ledgers")
+            ):
+                found.append(" ".join(text.split())[:70])
+    return found
+
+
+def rss() -> float:
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--organizations", type=int, default=10_000)
+    parser.add_argument("--tickets", type=int, default=100_000)
+    asked = parser.parse_args()
+    print(f"PostgreSQL {shared_server().version} on loopback, fsync off")
+    await hand_over_costs(fresh_database())
+    await way_to_postiz(fresh_database())
+    await round_trips(fresh_database())
+    many = fresh_database()
+    fill(many, asked.organizations, asked.tickets)
+    await claims(many)
+    await one_sender(many, asked.organizations)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

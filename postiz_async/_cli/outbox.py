@@ -1,0 +1,131 @@
+"""`outbox`: the tables of an outbox in PostgreSQL, and how it stands."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from postiz_async._cli.options import Json
+from postiz_async._cli.output import Output, confirm, count, short_moment
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+from postiz_async.models._durations import read_duration
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from postiz_async.stores._postgres import Database
+
+__all__ = ["app"]
+
+app = App(name="outbox", help="Make, watch and clear an outbox in PostgreSQL.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class OutboxPlace:
+    """Which outbox."""
+
+    database: Annotated[
+        Secret | None,
+        Parameter(
+            help="Its address, postgresql://user:password@host:5432/name; else "
+            "POSTIZ_DATABASE_URL, where other users of this machine cannot read it.",
+            accepts_keys=False,
+        ),
+    ] = None
+    schema: Annotated[str, Parameter(help="The schema of its tables.")] = "postiz_async"
+
+
+@app.command
+async def init(
+    *,
+    sql: Annotated[
+        bool, Parameter(help="Print the statements, for Alembic for example; change nothing.")
+    ] = False,
+    place: OutboxPlace = OutboxPlace(),
+) -> int:
+    """Make the tables for outbox, quota and idempotency keys, where they are not there yet."""
+    from postiz_async.stores._postgres_schema import ddl  # noqa: PLC0415  (an extra)
+
+    output = Output()
+    if sql:
+        print(ddl(place.schema), end="")
+        return 0
+    async with _opened(place) as database:
+        is_new = await database.init()
+        done = "was made" if is_new else "is there already, in this version"
+        output.say(f'The schema "{database.schema}" in {database.where} {done}.')
+    return 0
+
+
+@app.command
+async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> int:
+    """Show how many tickets are in which state, and which organisations are held up by what."""
+    from postiz_async._outbox.turns import overview  # noqa: PLC0415  (an extra)
+
+    output = Output(as_json=json)
+    async with _opened(place) as database:
+        found = await overview(database)
+    if json:
+        output.json({"outbox": asdict(found)})
+        return 0
+    rows = [(state, f"{number:,}") for state, number in sorted(found.tickets.items())]
+    if not rows:
+        output.say("No tickets.")
+        return 0
+    output.table(["state", "tickets"], rows, numbers={"tickets"})
+    output.say(
+        f"{count(found.organizations, 'organisation')}: {found.in_turn:,} being sent for, "
+        f"{found.waiting:,} waiting for their turn"
+    )
+    if found.oldest is not None:
+        output.say(f"the first ticket that waits is for {short_moment(found.oldest)} (UTC)")
+    for organization, trouble in found.troubles.items():
+        output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
+    return 0
+
+
+@app.command
+async def prune(
+    *,
+    keep: Annotated[
+        str, Parameter(help="For how long tickets that are over stay, like 12h or 30d.")
+    ] = "30d",
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
+    place: OutboxPlace = OutboxPlace(),
+) -> int:
+    """Remove tickets that have been over for long. Senders do that each hour by themselves."""
+    from postiz_async._outbox.turns import Turns  # noqa: PLC0415  (an extra)
+
+    age = read_duration(keep)
+    if age is None:
+        raise ConfigurationError(f"--keep is {keep!r}; write it like 12h or 30d.")
+    output = Output()
+    async with _opened(place) as database:
+        await database.check()
+        confirm(f"Remove tickets in {database.where} that were over {keep} ago?", yes=yes)
+        removed = await Turns(database, "prune").prune(age)
+    output.say(f"Removed {count(removed, 'ticket')}.")
+    return 0
+
+
+@asynccontextmanager
+async def _opened(place: OutboxPlace) -> AsyncGenerator[Database]:
+    from postiz_async.stores._postgres import Database  # noqa: PLC0415  (an extra)
+
+    address = place.database or Secret(os.environ.get("POSTIZ_DATABASE_URL", ""))
+    if not address:
+        raise ConfigurationError(
+            "Say which database: export POSTIZ_DATABASE_URL=postgresql://user:password@host/name "
+            "(or --database)."
+        )
+    database = Database(address, schema=place.schema, connections=1, without="Nothing was changed.")
+    try:
+        yield database
+    finally:
+        await database.aclose()

@@ -1,0 +1,231 @@
+"""`pool.outbox`: one outbox, in PostgreSQL, for all organisations of a pool."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from weakref import WeakSet
+
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._outbox.base import OutboxBase
+from postiz_async._outbox.outbox import Outbox
+from postiz_async._outbox.postgres_backend import PostgresBackend, open_database
+from postiz_async._outbox.postgres_sender import PostgresSender
+from postiz_async._outbox.postgres_tickets import AllTickets, HandOverTable
+from postiz_async._outbox.tickets import ticket_of
+from postiz_async._resources.api import opened
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores import ledger_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
+    from postiz_async._outbox.turns import Turn
+    from postiz_async._resources.api import Api, OpenClient
+    from postiz_async.clock import Clock
+    from postiz_async.models.posts import NewPost
+    from postiz_async.stores._postgres import Database
+
+__all__ = ["CredentialsOf", "PoolOutbox", "open_outbox"]
+
+log = logging.getLogger("postiz_async.outbox")
+
+CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret]]"
+"""From the name of an organisation to its key or token, asked for each time that it is needed."""
+
+
+class ClientPool(Protocol):
+    """What an outbox needs of a pool."""
+
+    async def client(
+        self, api_key: str | Secret, *, organization: str | None = None, base_url: str | None = None
+    ) -> Api:
+        """The open client of a key."""
+        ...
+
+
+class PoolOutbox(OutboxBase):
+    """Posts of many organisations that were handed over durably, and the task that sends them.
+
+        async with PostizPool(outbox="postgresql://...", credentials=key_of) as pool:
+            ticket = await pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
+
+    The pool makes, opens and closes it. Keys are in no table: whoever sends asks `credentials`.
+
+    Args:
+        pool: has the clients.
+        clock: of the pool.
+        options: what is done in doubt.
+        database: has the tickets; it is closed with the outbox.
+        credentials: from an organisation's name to its key or token.
+    """
+
+    def __init__(
+        self,
+        pool: ClientPool,
+        clock: Clock,
+        options: OutboxOptions,
+        database: Database,
+        credentials: CredentialsOf,
+    ) -> None:
+        self._pool = pool
+        self._database = database
+        self._credentials = credentials
+        self._outboxes: WeakSet[Outbox] = WeakSet()
+        self._key_names: dict[str, str] = {}
+        """By quota: the name of the key that is known to be its own."""
+        super().__init__(clock)
+        self._sender = PostgresSender(database, self._client_of, options, clock, self.notify)
+        self._asked = self._all = AllTickets(database)
+        self._backend = PostgresBackend(database, self._sender, sends=options.sends)
+
+    # -------------------------------------------------------------- clients
+
+    async def _key_of(self, organization: str) -> Secret:
+        """The key of an organisation, as the user's function has it.
+
+        Raises:
+            ConfigurationError: it has none, or fails.
+        """
+        try:
+            key = cast("object", await self._credentials(organization))
+        except Exception as error:
+            log.warning("credentials(%r) failed", organization, exc_info=error)
+            raise ConfigurationError(
+                f"credentials({organization!r}) failed with {type(error).__name__}, so nothing is "
+                "sent for this organisation. The log has the whole error."
+            ) from None
+        if not isinstance(key, str | Secret) or not key:
+            raise ConfigurationError(
+                f"credentials({organization!r}) returned no key but {type(key).__name__}, so "
+                "nothing is sent for this organisation."
+            )
+        return Secret.of(key)
+
+    async def _client(self, organization: str, base_url: str | None = None) -> OpenClient:
+        """The client of an organisation.
+
+        Raises:
+            ConfigurationError: `credentials` fails, or has the key of another organisation.
+        """
+        key = await self._key_of(organization)
+        client = opened(await self._pool.client(key, organization=organization, base_url=base_url))
+        name = ledger_name(client.base_url, key.reveal())
+        if self._key_names.get(client.quota_name) == name:
+            return client
+        await self._sender.turns.register(client.quota_name, organization, client.base_url)
+        other = await self._sender.turns.key_owner(client.quota_name, name)
+        if other is not None:
+            raise ConfigurationError(
+                f"credentials({organization!r}) returned the key of {other!r}, so nothing is sent "
+                f"for {organization!r} (quota {client.quota_name}): its posts would appear there. "
+                "One organisation has one name."
+            )
+        self._key_names[client.quota_name] = name
+        return client
+
+    @asynccontextmanager
+    async def _client_of(self, turn: Turn) -> AsyncGenerator[OutboxClient]:
+        yield await self._client(turn.organization, turn.base_url)
+
+    def of(self, client: OpenClient) -> Outbox:
+        """The outbox as one organisation's client has it.
+
+        Args:
+            client: with the name of its organisation.
+
+        Raises:
+            ConfigurationError: it has no such name, by which its key could be asked for.
+        """
+        if not client.organization:
+            raise ConfigurationError(
+                "This client of the pool has no organization=, by which the outbox could ask for "
+                "its key later: pool.client(key, organization='...')."
+            )
+        self._refuse_closed()
+        outbox = Outbox(client, lambda _: self._made(client), self._waiters)
+        self._outboxes.add(outbox)
+        return outbox
+
+    def _made(self, client: OpenClient) -> tuple[HandOverTable, PostgresBackend]:
+        table = HandOverTable(
+            self._database,
+            self._sender.turns,
+            quota=client.quota_name,
+            organization=client.organization,
+            base_url=client.base_url,
+        )
+        backend = PostgresBackend(
+            self._database, self._sender, sends=False, quota=client.quota_name
+        )
+        return table, backend
+
+    def stop_taking(self) -> None:
+        super().stop_taking()
+        for outbox in self._outboxes:
+            outbox.stop_taking()
+
+    # -------------------------------------------------------------- tickets
+
+    async def put(
+        self,
+        *posts: NewPost,
+        organization: str,
+        at: datetime | None = None,
+        tags: Sequence[str] = (),
+        short_link: bool = False,
+        connection: object = None,
+    ) -> Ticket:
+        """Hand posts of an organisation over; as `Outbox.put`.
+
+        Args:
+            posts: what to post, each on its channel.
+            organization: whose posts they are, as `credentials` knows it.
+            at: when to publish, with a time zone; None: as soon as they are sent.
+            tags: names of tags that exist in Postiz.
+            short_link: shorten links where the server has a shortener.
+            connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
+                it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy
+                (connection or session) to the database of the outbox.
+
+        Raises what `Outbox.put` raises.
+        """
+        self._refuse_closed()
+        outbox = self.of(await self._client(organization))
+        return await outbox.put(
+            *posts, at=at, tags=tags, short_link=short_link, connection=connection
+        )
+
+    async def troubles(self) -> Mapping[str, str]:
+        """What holds organisations up, by their names: key, server, credentials."""
+        return await self._all.troubles()
+
+    async def _told(self, entry: OutboxEntry) -> Ticket:
+        """By when its organisation has its next turn."""
+        waits = entry.state is RowState.PLANNED
+        turn_in, trouble = await self._all.next_turn(entry) if waits else (0.0, entry.note)
+        return ticket_of(entry, turn_in * self._sender.turns.speed, trouble)
+
+
+async def open_outbox(
+    pool: ClientPool, clock: Clock, options: OutboxOptions, credentials: CredentialsOf
+) -> PoolOutbox:
+    """The open outbox of a pool.
+
+    Raises:
+        StoreError: its database cannot be used.
+        ConfigurationError: its address cannot be used, or the extra is not installed.
+    """
+    assert options.database is not None  # noqa: S101  (the pool saw to it)
+    outbox = PoolOutbox(pool, clock, options, open_database(options.database, options), credentials)
+    try:
+        await outbox.open()
+    except BaseException:
+        await outbox.aclose()
+        raise
+    return outbox

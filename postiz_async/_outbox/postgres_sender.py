@@ -1,0 +1,409 @@
+"""Sends the tickets of many organisations from a PostgreSQL outbox, each organisation in turns.
+
+A turn sends what can leave at once, and ends when nothing is left, when the window of the quota is
+used up, when Postiz is away or refuses the key, or when it has had its share. What is looked up is
+seen through to its end. The next turn of the organisation begins when there is something to do
+again, in this process or in another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, cast
+
+import anyio
+
+from postiz_async._delivery.pauses import pause_after
+from postiz_async._outbox.postgres_tickets import channel_of
+from postiz_async._outbox.sender import OutboxSender, ask
+from postiz_async._outbox.turn_tickets import TurnTickets
+from postiz_async._outbox.turns import LEASE, Turns
+from postiz_async.errors import PostizError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import TaskGroup
+
+    from postiz_async._delivery.client import OutboxClient
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._outbox.turns import Turn
+    from postiz_async.clock import Clock
+    from postiz_async.stores._postgres import Database
+
+__all__ = ["ClientOf", "PostgresSender"]
+
+log = logging.getLogger("postiz_async.outbox")
+
+LONGEST_LOOK = 20.0
+"""Seconds between two looks for new tickets where no NOTIFY arrives."""
+
+LONGEST_SLOT_WAIT = 5.0
+"""Seconds that a turn waits for a slot of the quota; what takes longer is for another turn."""
+
+SHARE = 100
+"""Tickets of one organisation in one turn while others may be waiting."""
+
+MOST_TURNS = 2_000
+"""Turns at the same time, with those that wait for a look-up."""
+
+WATCH = 0.5
+"""Seconds between two looks at whether a turn is over, or a row that was busy is free."""
+
+UNREADABLE_PAUSE = 60.0
+"""Seconds until the next turn of an organisation that has a ticket of another version."""
+
+PRUNING = 3_600.0
+"""Seconds between two removals of old tickets."""
+
+
+class ClientOf(Protocol):
+    """Finds the open client of an organisation."""
+
+    def __call__(self, turn: Turn) -> AbstractAsyncContextManager[OutboxClient]:
+        """The client for the length of the block.
+
+        Raises:
+            PostizError: there is none; the organisation is left alone for a while.
+        """
+        ...
+
+
+class PostgresSender:
+    """Sends for one process.
+
+    Args:
+        database: has the tickets.
+        client_of: finds the client of an organisation.
+        options: what is done in doubt.
+        clock: of the clients.
+        on_step: is called with each ticket whose state changed.
+        only: the one quota that it sends for, whose turns last as long as there is something to
+            send; None: all.
+        at_once: turns at the same time, beside those that only wait for a look-up.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client_of: ClientOf,
+        options: OutboxOptions,
+        clock: Clock,
+        on_step: Callable[[str], None],
+        *,
+        only: str | None = None,
+        at_once: int = 100,
+    ) -> None:
+        self.turns = Turns(database, uuid.uuid4().hex, only=only, speed=clock.speed)
+        self.trouble = ""
+        """Why nothing is sent for anybody; empty while something could be."""
+        self._database = database
+        self._client_of = client_of
+        self._options = options
+        self._clock = clock
+        self._on_step = on_step
+        self._only = only
+        self._at_once = at_once
+        self._running: dict[Turn, _Running] = {}
+        self._work = anyio.Event()
+        self._is_idle: anyio.Event | None = None
+
+    def wake(self, quota: str | None = None) -> None:
+        """There may be something new to do.
+
+        Args:
+            quota: the name of the quota that has a new ticket, if that is known.
+        """
+        self._work.set()
+        for running in tuple(self._running.values()):
+            if running.turn.quota == quota:
+                running.wake()
+
+    async def until_idle(self) -> None:
+        """Wait until nothing is left that is in no other sender's turn."""
+        self._is_idle = anyio.Event()
+        self.wake()
+        await self._is_idle.wait()
+
+    def sender_of(self, quota: str) -> OutboxSender | None:
+        """Who sends now for the organisation of a quota; None: it is not its turn."""
+        return next(
+            (each.sender for turn, each in self._running.items() if turn.quota == quota), None
+        )
+
+    async def run(self) -> None:
+        """Send until cancelled; requests whose first byte is out are waited for."""
+        renewing = anyio.CancelScope(shield=True)  # as long as there is a turn
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._renew, renewing)
+            try:
+                await self._take_all_turns()
+            finally:
+                renewing.cancel()
+
+    async def _take_all_turns(self) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen)
+            group.start_soon(self._prune)
+            while True:
+                self._work = anyio.Event()
+                wait = 0.0
+                with anyio.CancelScope(shield=True):  # what is claimed is begun, and so ended
+                    wait = await self._take_turns(group)
+                with self._clock.move_on_after(wait):
+                    await self._work.wait()
+
+    async def _take_turns(self, group: TaskGroup) -> float:
+        """Begin turns as far as there are any. Returns for how long there is nothing to do."""
+        active = sum(not each.only_looks_up for each in self._running.values())
+        free = min(self._at_once - active, MOST_TURNS - len(self._running))
+        if free <= 0:
+            return LONGEST_LOOK
+        asked = self._clock.monotonic()
+        try:
+            new, left = await self.turns.count_new()
+            claimed = await self.turns.claim(free)
+            next_in = 0.0 if new else await self.turns.next_in()
+            await self._look_if_idle(at_work=bool(claimed or new or left))
+        except StoreError as error:
+            self._is_away(error)
+            return LONGEST_LOOK / 4
+        self._is_back()
+        if new:  # perhaps of one whose turn it is, where no NOTIFY told
+            for running in self._running.values():
+                running.wake()
+        for turn in claimed:
+            if turn.was_left:
+                log.info("took the turn of %r over from a sender that is gone", turn.organization)
+            running = _Running(turn, asked)
+            self._running[turn] = running
+            group.start_soon(self._take, running)
+        if claimed or new:
+            return 0.0
+        return WATCH if left else min(max(next_in, 0.05), LONGEST_LOOK)
+
+    async def _look_if_idle(self, *, at_work: bool) -> None:
+        """Tell who waits for it when nothing is left that is in no other sender's turn."""
+        if self._is_idle is None or at_work or self._running:
+            return
+        if not await self.turns.is_anybody_waiting():
+            self._is_idle.set()
+
+    def _is_away(self, error: StoreError) -> None:
+        first = str(error).partition("\n")[0]
+        if not self.trouble:
+            log.warning("nothing is sent until the database is back: %s", first)
+        self.trouble = first
+
+    def _is_back(self) -> None:
+        if self.trouble:
+            log.warning("the database is back")
+        self.trouble = ""
+
+    # -------------------------------------------------------------- beside the turns
+
+    async def _listen(self) -> None:
+        """Look for work when somebody handed something over; without NOTIFY the looks suffice."""
+        while True:
+            try:
+                async with self._database.listening(channel_of(self._database.schema)) as quotas:
+                    self.wake()  # what was told before was not heard
+                    async for quota in quotas:
+                        if self._only in {None, quota}:
+                            self.wake(quota)
+            except StoreError as error:
+                log.debug("no NOTIFY is heard: %s", error)
+            await self._clock.sleep(LONGEST_LOOK)
+
+    async def _renew(self, scope: anyio.CancelScope) -> None:
+        """Keep the leases; what could not be renewed in time is let go of."""
+        with scope:
+            while True:
+                await self._clock.sleep(LEASE / 3)
+                running = [each for each in self._running.values() if not each.is_lost]
+                if running:
+                    await self._renew_all(running)
+
+    async def _renew_all(self, running: Sequence[_Running]) -> None:
+        asked = self._clock.monotonic()
+        try:
+            kept = await self.turns.renew([each.turn for each in running])
+        except StoreError as error:
+            self._is_away(error)
+        else:
+            for each in running:
+                if each.turn in kept:
+                    each.renewed_at = asked
+                else:
+                    each.lose()
+        for each in running:
+            if self._clock.monotonic() - each.renewed_at >= LEASE:
+                each.lose()
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                removed = await self.turns.prune(self._options.keep)
+            except StoreError as error:
+                log.debug("old tickets could not be removed: %s", error)
+            else:
+                if removed:
+                    log.info("removed %d tickets that were over", removed)
+            await self._clock.sleep(PRUNING)
+
+    # -------------------------------------------------------------- a turn
+
+    async def _take(self, running: _Running) -> None:
+        """One turn, from its claim to its end."""
+        turn = running.turn
+        end = _End(again_in=0.0, failures=turn.failures, trouble=turn.trouble)
+        try:
+            with running.scope:
+                end = await self._sent(running)
+        except PostizError as error:
+            end = _End.in_trouble(error, turn.failures)
+            log.warning("%r: %s", turn.organization, end.trouble)
+        except Exception as error:  # it must not end the turns of the others
+            log.exception("the turn of %r broke off", turn.organization)
+            end = _End.in_trouble(_broken_off(error), turn.failures)
+        finally:
+            del self._running[turn]
+            with anyio.CancelScope(shield=True):
+                await self._end(running, end)
+            self._work.set()
+
+    async def _end(self, running: _Running, end: _End) -> None:
+        if running.is_lost:
+            log.warning(
+                "the turn of %r went to another sender, because this one stood still or could not "
+                "reach the database for longer than %g s",
+                running.turn.organization,
+                LEASE,
+            )
+            return
+        say = partial(self.turns.end, running.turn)
+        try:
+            if end.again_in is not None or not await say(again_in=None, wakes=end.wakes):
+                await say(again_in=end.again_in or 0.0, failures=end.failures, trouble=end.trouble)
+        except StoreError as error:  # its lease ends by itself
+            self._is_away(error)
+
+    async def _sent(self, running: _Running) -> _End:
+        """Send in a turn until it is over; how it ends."""
+        turn = running.turn
+        async with self._client_of(turn) as client:
+            if turn.failures:
+                await ask(client)
+            tickets = TurnTickets(
+                self._database,
+                turn,
+                self.turns,
+                self._clock,
+                running.lose,
+                most=SHARE if self._only is None else None,
+            )
+            sender = OutboxSender(client, tickets, self._options, self._on_step)
+            running.sender, running.tickets = sender, tickets
+            done = anyio.Event()
+
+            async def note_idle() -> None:
+                await sender.until_idle()
+                done.set()
+
+            end = _End(again_in=0.0)
+            async with anyio.create_task_group() as group:
+                group.start_soon(sender.run)
+                group.start_soon(note_idle)
+                end = await self._watched(client, tickets, sender, turn, done)
+                group.cancel_scope.cancel()
+            return end
+
+    async def _watched(
+        self,
+        client: OutboxClient,
+        tickets: TurnTickets,
+        sender: OutboxSender,
+        turn: Turn,
+        done: anyio.Event,
+    ) -> _End:
+        """Wait until a turn is over."""
+        while True:
+            with self._clock.move_on_after(WATCH):
+                await done.wait()
+            if done.is_set() and not tickets.is_used_up:
+                return _End.idle(tickets)
+            failures = 0 if tickets.ended else turn.failures
+            if done.is_set() or not client.is_open:
+                return _End(again_in=0.0, failures=failures)
+            if self._only is not None or tickets.sending:
+                continue
+            error = sender.outage.error
+            if error is not None:
+                return _End.in_trouble(error, failures)
+            wait = client.scheduler.view().bulk_in or 0.0
+            if wait > LONGEST_SLOT_WAIT and not tickets.in_doubt:
+                return _End(again_in=wait, failures=failures)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A turn as it goes on in this process."""
+
+    turn: Turn
+    renewed_at: float
+    """When its lease was last known to be renewed, on the client's monotonic clock."""
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    sender: OutboxSender | None = None
+    tickets: TurnTickets | None = None
+    is_lost: bool = False
+
+    @property
+    def only_looks_up(self) -> bool:
+        """Whether it waits until it is certain what became of what it sent, for minutes."""
+        tickets = self.tickets
+        return tickets is not None and bool(tickets.in_doubt) and not tickets.sending
+
+    def wake(self) -> None:
+        """There may be a new ticket."""
+        if self.sender is not None and self.tickets is not None:
+            self.tickets.look_again()
+            self.sender.wake()
+
+    def lose(self) -> None:
+        """It is another sender's turn: nothing more is sent in this one."""
+        self.is_lost = True
+        self.scope.cancel()
+
+
+def _broken_off(error: Exception) -> PostizError:
+    """What is said of a turn that ended with an error that is none of this library's."""
+    while isinstance(error, ExceptionGroup):
+        error = cast("tuple[Exception, ...]", error.exceptions)[0]
+    return PostizError(f"sending broke off with {type(error).__name__}; the log has all of it")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a turn ends; see `Turns.end`."""
+
+    again_in: float | None
+    wakes: int = 0
+    failures: int = 0
+    trouble: str = ""
+
+    @classmethod
+    def idle(cls, tickets: TurnTickets) -> _End:
+        """Nothing is left to be sent but what a sender of another version may be able to read."""
+        if not tickets.unreadable:
+            return cls(again_in=None, wakes=tickets.wakes)
+        return cls(again_in=UNREADABLE_PAUSE, trouble=next(iter(tickets.unreadable.values())))
+
+    @classmethod
+    def in_trouble(cls, error: PostizError, failures: int) -> _End:
+        """An error that met it, after so many other turns that it met."""
+        wait = pause_after(error, failures + 1)
+        return cls(again_in=wait, failures=failures + 1, trouble=str(error).partition("\n")[0])

@@ -1,0 +1,201 @@
+"""What keeps hand-overs, from both sides: who hands over and asks, and who sends.
+
+`OutboxFile` is both for the processes of one host. In PostgreSQL the first is `HandOverTable` and
+the second `TurnTickets`: a sender has an organisation's tickets for as long as its turn lasts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from postiz_async._delivery.journal_file import Account, RowState
+    from postiz_async._outbox.tickets import OutboxEntry
+    from postiz_async.models.posts import CreatePost
+
+__all__ = ["Asked", "Backend", "HandOvers", "Tickets"]
+
+
+class Asked(Protocol):
+    """Hand-overs, as who asks for them sees them.
+
+    Each method raises `StoreError` when what keeps them cannot be used.
+    """
+
+    @property
+    def worker(self) -> str:
+        """Who asks. Entries that have it as their owner are sent by this process."""
+        ...
+
+    async def get(self, ticket: str) -> OutboxEntry | None:
+        """The hand-over with this ticket, or None."""
+        ...
+
+    async def counts(self) -> Mapping[RowState, int]:
+        """How many hand-overs are in which state, whoever sends them."""
+        ...
+
+    async def withdraw(self, ticket: str, wall: float) -> bool:
+        """End a hand-over that has not left. Returns whether it had not."""
+        ...
+
+
+class HandOvers(Asked, Protocol):
+    """The hand-overs of one quota, as who hands over sees them."""
+
+    async def put(
+        self,
+        ticket: str,
+        body: CreatePost,
+        due: float,
+        *,
+        dated: bool,
+        owned: bool,
+        connection: object = None,
+    ) -> tuple[OutboxEntry, int]:
+        """Write a hand-over down; when this returns it would survive a loss of power.
+
+        Args:
+            ticket: its id, which no other has.
+            body: the request, marked.
+            due: in seconds since the epoch.
+            dated: whether that is its date, and not the moment of the hand-over.
+            owned: whether this process sends.
+            connection: the caller's, in whose transaction it is written; None: in its own.
+
+        Returns:
+            The hand-over, and how many leave before it.
+        """
+        ...
+
+    async def ahead(self, entry: OutboxEntry) -> int:
+        """How many hand-overs leave before this one; beyond a thousand they are not counted."""
+        ...
+
+    async def held_up(self, entry: OutboxEntry) -> tuple[float, str]:
+        """Whether this one waits for more than the quota, as far as that is written down.
+
+        Returns:
+            For how many seconds at least, and why; empty: it does not.
+        """
+        ...
+
+
+class Tickets(Protocol):
+    """The hand-overs of one quota, as who sends them sees them.
+
+    Each method raises `StoreError` when what keeps them cannot be used; what it was to write is
+    then not certain, and is found by the next `take_stock`.
+    """
+
+    async def take_stock(self, known: Collection[int], most: int) -> tuple[int, list[OutboxEntry]]:
+        """What is to be done: everything in doubt, and of the rest the earliest.
+
+        Args:
+            known: numbers of what is being done already.
+            most: how many planned ones to look at.
+
+        Returns:
+            How many were taken over from senders that are gone, and the entries not known.
+        """
+        ...
+
+    async def get(self, ticket: str) -> OutboxEntry | None:
+        """The hand-over with this ticket, or None."""
+        ...
+
+    def age(self, entry: OutboxEntry) -> float | None:
+        """Seconds since its request was sent, where that is known better than by `sent_at`."""
+        ...
+
+    async def intend(
+        self, entry: OutboxEntry, at: datetime, used: Iterable[datetime], wall: float
+    ) -> CreatePost | None:
+        """Mark a request and write down that it is about to be sent; None: it must not be.
+
+        Args:
+            entry: what is to be sent.
+            at: its date, without a mark.
+            used: moments that others use in that second.
+            wall: the time on the server's clock.
+        """
+        ...
+
+    async def repeat(self, entry: OutboxEntry, wall: float) -> None:
+        """The same request is about to be sent once more."""
+        ...
+
+    async def account(self) -> Account:
+        """The posts and moments that its hand-overs account for, as `Accounts`."""
+        ...
+
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether a hand-over is stored as this post, as `Accounts`."""
+        ...
+
+    async def doubt(self, entry: OutboxEntry) -> None:
+        """The answer to its request was lost."""
+        ...
+
+    async def plan_again(
+        self, entry: OutboxEntry, *, post_ids: tuple[str | None, ...], due: float | None = None
+    ) -> None:
+        """What is not stored of it was proved not stored: it is to be sent, perhaps later."""
+        ...
+
+    async def end(
+        self,
+        entry: OutboxEntry,
+        state: RowState,
+        note: str,
+        post_ids: tuple[str | None, ...],
+        wall: float,
+    ) -> None:
+        """Write down how it ended."""
+        ...
+
+
+class Backend(Protocol):
+    """What sends hand-overs, and opens and closes the place where they are."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether this process sends, or only hands over."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What holds the sending up; empty: nothing."""
+        ...
+
+    @property
+    def pauses_for(self) -> float:
+        """Seconds in which nothing is sent for certain."""
+        ...
+
+    async def open(self) -> None:
+        """Make the place usable.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        ...
+
+    async def run(self) -> None:
+        """Send until cancelled; requests whose first byte is out are waited for."""
+        ...
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        ...
+
+    async def until_idle(self) -> None:
+        """Wait until everything that this process has to send is over."""
+        ...
+
+    async def aclose(self) -> None:
+        """Leave what is not over to others, and let go of the place."""
+        ...

@@ -1,0 +1,124 @@
+"""Connections that many organisations share: they take turns.
+
+When more calls want to go than there are connections, the organisations take turns, one call
+each; within one the calls go in the order in which they came. One organisation never holds all
+connections, however slow its uploads are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from postiz_async.errors import APITimeoutError, Delivery
+
+if TYPE_CHECKING:
+    from postiz_async._transport import Transport
+    from postiz_async._wire import WireRequest, WireResponse
+    from postiz_async.clock import Clock
+
+__all__ = ["FairTransport", "RoundRobin"]
+
+
+class RoundRobin:
+    """So many turns at once, given to waiting owners in rotation.
+
+    Args:
+        capacity: turns that can be held at once, at least 1; a quarter is out of reach of any
+            single owner.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._free = capacity
+        self._most = max(1, capacity - capacity // 4)
+        self._held: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def take(self, owner: str) -> None:
+        """Wait for a turn. Cancelling gives it to the next."""
+        if self._free and self._held[owner] < self._most and owner not in self._waiting:
+            self._hand_to(owner)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(owner)
+            else:
+                self._forget(owner, turn)
+            raise
+
+    def give_back(self, owner: str) -> None:
+        """End a turn; the next owner in rotation gets it."""
+        self._free += 1
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
+        self._serve()
+
+    def _serve(self) -> None:
+        for owner in tuple(self._waiting):
+            if not self._free:
+                return
+            if self._held[owner] >= self._most:
+                continue
+            turn = self._waiting[owner].popleft()
+            self._waiting.move_to_end(owner)
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+            self._hand_to(owner)
+            turn.set_result(None)
+
+    def _hand_to(self, owner: str) -> None:
+        self._free -= 1
+        self._held[owner] += 1
+
+    def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
+        self._waiting[owner].remove(turn)
+        if not self._waiting[owner]:
+            del self._waiting[owner]
+
+
+class FairTransport:
+    """One organisation's way to a transport that many share. Does not close it."""
+
+    def __init__(self, shared: Transport, turns: RoundRobin, owner: str, clock: Clock) -> None:
+        self._shared = shared
+        self._turns = turns
+        self._owner = owner
+        self._clock = clock
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """As `Transport.send`, after a turn."""
+        expires = request.expires
+        if expires is None:
+            await self._turns.take(self._owner)
+        else:
+            with self._clock.move_on_after(expires - self._clock.monotonic()) as patience:
+                await self._turns.take(self._owner)
+            if patience.cancelled_caught:
+                raise self._too_late()
+        try:
+            if expires is not None:
+                left = expires - self._clock.monotonic()
+                if left <= 0:
+                    raise self._too_late()
+                request = replace(request, timeout=left)
+            return await self._shared.send(request)
+        finally:
+            self._turns.give_back(self._owner)
+
+    def _too_late(self) -> APITimeoutError:
+        return APITimeoutError(
+            "All connections of the pool were taken by other calls until the call's timeout was "
+            "over; it was not sent. Allow it more, or the pool more connections=.",
+            delivery=Delivery.NOT_SENT,
+        )
+
+    async def aclose(self) -> None:
+        """The pool closes what is shared."""

@@ -1,0 +1,446 @@
+"""TaskIQ: tasks that create each post once, and are put back in the place of sleeping.
+
+    broker = RedisStreamBroker(REDIS).with_result_backend(RedisAsyncResultBackend(REDIS))
+    source = ListRedisScheduleSource(REDIS)
+    scheduler = TaskiqScheduler(broker, [source])
+    install(broker, source, quota=REDIS)
+
+    @broker.task
+    async def announce(
+        channel: str, text: str, at: datetime, postiz: TaskPostiz = TaskiqDepends()
+    ) -> str:
+        [created] = await postiz.posts.schedule(NewPost(channel, text), at=at)
+        return created.post_id
+
+A task that cannot go on now, as `contrib.queues.retry_in` says, is put back into the schedule
+source: under its own id, with the arguments that it had, and without a result yet. The worker takes
+the next one. All other errors fail it as usual.
+
+The id of a task is the idempotency key of what it creates. So a task that is delivered twice, was
+put back, or is run again because its worker died creates nothing twice. What it creates has to
+follow from its arguments: dates and uploads belong there, for another time or another upload is
+another post, which is refused (`IdempotencyError`). For a task to survive the death of its worker
+the broker has to have acknowledgements, and the worker's `--ack-type` has to stay `when_saved`.
+
+Needs the extra `taskiq`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
+
+from taskiq import (
+    Context,
+    ScheduledTask,
+    ScheduleSource,
+    TaskiqDepends,
+    TaskiqEvents,
+    TaskiqMiddleware,
+)
+from taskiq.exceptions import NoResultError
+
+from postiz_async._client import Postiz
+from postiz_async._pool import PostizPool
+from postiz_async._resources.api import opened
+from postiz_async._resources.posts import Posts
+from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._scheduler.calls import CallOptions, Priority
+from postiz_async._wire.secrets import Secret
+from postiz_async.contrib.queues import retry_in
+from postiz_async.contrib.web import open_store
+from postiz_async.errors import ConfigurationError
+from postiz_async.models._durations import check_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from taskiq import AsyncBroker, TaskiqMessage, TaskiqResult, TaskiqState
+
+    from postiz_async._resources.api import OpenClient
+    from postiz_async._resources.channels import Integrations
+    from postiz_async._resources.insights import Analytics, Notifications
+    from postiz_async._resources.keyed import KeyedCreate
+    from postiz_async._resources.media import MediaResource
+    from postiz_async.models.posts import Created
+    from postiz_async.stores import QuotaStore
+
+__all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
+
+log = logging.getLogger("postiz_async.taskiq")
+
+WORKER_WAIT, PAUSE = 2.0, 60.0
+
+LONGEST_PUT_BACK = 86_400.0
+"""Seconds after which a task looks again, whatever it was told."""
+
+LARGEST_SPREAD = 30.0
+"""Seconds at most by which tasks that wait for one moment come back apart."""
+
+LONGEST_ID = 200
+"""Characters of a task's id that a key can begin with; of a longer one it has the hash."""
+
+CredentialsOf: TypeAlias = Callable[[str], Awaitable[str | Secret]]
+"""From the name of an organisation to its key or token."""
+
+Client: TypeAlias = Postiz | PostizPool
+
+
+def install(
+    broker: AsyncBroker,
+    source: ScheduleSource,
+    client: Client | Callable[[], Client] | None = None,
+    *,
+    credentials: CredentialsOf | None = None,
+    quota: QuotaStore | Path | Secret | str | None = None,
+    max_wait: float = WORKER_WAIT,
+    pause: float = PAUSE,
+) -> None:
+    """Give a broker's tasks a client, for as long as a worker lives, and put them back.
+
+    Call it once, where the broker is made. The client is opened when a worker starts, not in
+    programs that only hand tasks over.
+
+    Args:
+        broker: whose tasks use `TaskPostiz` or `TaskPostizPool`.
+        source: where tasks are put that come back later; any that can be added to. A worker starts
+            it up; one `taskiq scheduler` has to run with it.
+        client: one with options of your own, or a `PostizPool` for many organisations; or a
+            function that makes it, which is called when a worker starts. None: one for
+            `POSTIZ_API_KEY` and `POSTIZ_API_URL`, or with `credentials` a pool.
+        credentials: for a pool, an asynchronous function from the name of an organisation to its
+            key or token, so that no key goes through the queue.
+        quota: where the workers share quota and idempotency keys: a store, the path of a SQLite
+            file (one host), `redis://...` or `postgresql://...` (many hosts).
+        max_wait: seconds that a task waits for the quota before it is put back.
+        pause: seconds after which a task comes back while Postiz or the store is away.
+
+    Raises:
+        ConfigurationError: these do not go together, or nothing can be added to the source.
+    """
+    check_seconds("max_wait", max_wait, zero=True)
+    check_seconds("pause", pause)
+    if client is not None and quota is not None:
+        raise ConfigurationError("Give quota to the client, or let it be made here.")
+    if isinstance(client, Postiz | PostizPool):
+        _check_pair(client, credentials)
+    if type(source).add_schedule is ScheduleSource.add_schedule:
+        raise ConfigurationError(
+            f"Nothing can be added to a {type(source).__name__}, so no task can be put back. Take "
+            "a source that keeps schedules, such as ListRedisScheduleSource."
+        )
+    if "postiz_async" in broker.state:
+        raise ConfigurationError("This broker has a Postiz client already.")
+    if isinstance(quota, str):
+        quota = Secret(quota)  # for all of the worker's life in this state
+    broker.state.postiz_async = tasks = _Tasks(
+        given=client,
+        credentials=credentials,
+        quota=quota,
+        source=source,
+        max_wait=max_wait,
+        pause=pause,
+    )
+    broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, tasks.open)
+    broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, tasks.close)
+    broker.add_middlewares(_PutBack(tasks))
+
+
+def _check_pair(client: Client, credentials: CredentialsOf | None) -> None:
+    if isinstance(client, PostizPool) and credentials is None:
+        raise ConfigurationError(
+            "A pool needs credentials=: an asynchronous function from organisation to key."
+        )
+    if isinstance(client, Postiz) and credentials is not None:
+        raise ConfigurationError("credentials= is for a PostizPool; this client has its own key.")
+
+
+# ------------------------------------------------------------------ the client of a worker
+
+
+@dataclass(kw_only=True, eq=False)
+class _Tasks:
+    """What the tasks of a broker share, in its state: the arguments of `install`, the client."""
+
+    given: Client | Callable[[], Client] | None
+    credentials: CredentialsOf | None
+    quota: QuotaStore | Path | Secret | None
+    source: ScheduleSource
+    max_wait: float
+    pause: float
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _client: Client | None = None
+
+    async def open(self, _: TaskiqState) -> None:
+        """When a worker starts."""
+        async with AsyncExitStack() as stack:
+            client = self._made(stack)
+            _check_pair(client, self.credentials)
+            await self.source.startup()
+            stack.push_async_callback(self.source.shutdown)
+            self._client = await stack.enter_async_context(client)
+            self._stack = stack.pop_all()
+
+    def _made(self, stack: AsyncExitStack) -> Client:
+        if self.given is not None:
+            return self.given() if callable(self.given) else self.given
+        store = None if self.quota is None else open_store(self.quota)
+        if store is not None:
+            stack.push_async_callback(store.aclose)
+        return Postiz(quota=store) if self.credentials is None else PostizPool(quota=store)
+
+    async def close(self, _: TaskiqState) -> None:
+        """When a worker ends."""
+        self._client = None
+        await self._stack.aclose()
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise ConfigurationError(
+                "The client of this broker is not open. It is while a worker runs: in a test, "
+                "between broker.startup() and broker.shutdown() of an InMemoryBroker."
+            )
+        return self._client
+
+    async def client_of(self, organization: str) -> Postiz:
+        client = self.client
+        if isinstance(client, Postiz) or self.credentials is None:
+            raise ConfigurationError(
+                "This broker has a client of one organisation: use TaskPostiz in the place of "
+                "TaskPostizPool, or install a PostizPool with credentials=."
+            )
+        key = await self.credentials(organization)
+        return await client.client(key, organization=organization)
+
+
+def _tasks_of(context: Context) -> _Tasks:
+    found = context.state.get("postiz_async")
+    if not isinstance(found, _Tasks):
+        raise ConfigurationError(
+            "This broker has no Postiz client: call install(broker, source) where it is made."
+        )
+    return found
+
+
+def _the_client(context: Annotated[Context, TaskiqDepends()]) -> Postiz:
+    client = _tasks_of(context).client
+    if isinstance(client, PostizPool):
+        raise ConfigurationError(
+            "This broker has a pool of many organisations: use TaskPostizPool in the place of "
+            "TaskPostiz, and say whose client a task uses with `await pool.client(organization)`."
+        )
+    return client
+
+
+# ------------------------------------------------------------------ what a task uses
+
+
+@dataclass(slots=True)
+class _TaskKeys:
+    """The idempotency keys of one execution of a task, for one organisation."""
+
+    task_id: str
+    count: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.task_id) > LONGEST_ID:
+            self.task_id = hashlib.sha256(self.task_id.encode()).hexdigest()
+
+    def next(self) -> str:
+        """That of the next create."""
+        self.count += 1
+        return self.task_id if self.count == 1 else f"{self.task_id}#{self.count}"
+
+
+class TaskPostiz:
+    """The client as one task uses it: in the priority of bulk work, each create once.
+
+        async def announce(text: str, postiz: TaskPostiz = TaskiqDepends()) -> None: ...
+
+    `posts` are those of any client, with an idempotency key for each create that is given none. The
+    first create of a task has the task's id, the second `<id>#2`, and so on. They are counted in
+    the order in which they are called, for then a task can never create more than it makes calls:
+    one that comes in another's place, because a task took another way than the time before, is
+    refused (`IdempotencyError`). Give those calls a `key` with a name where the order may differ.
+
+    Args:
+        context: that of the task.
+        client: the open client.
+    """
+
+    def __init__(
+        self,
+        context: Annotated[Context, TaskiqDepends()],
+        client: Annotated[Postiz, TaskiqDepends(_the_client)],
+    ) -> None:
+        tasks = _tasks_of(context)
+        api = client.with_options(max_wait=tasks.max_wait, priority=Priority.BULK)
+        self._keys = _TaskKeys(context.message.task_id)
+        self.client = client
+        self.task_id: str = context.message.task_id
+        self.posts: Posts = _TaskPosts(opened(client), tasks, self._keys)
+        self.media: MediaResource = api.media
+        self.integrations: Integrations = api.integrations
+        self.analytics: Analytics = api.analytics
+        self.notifications: Notifications = api.notifications
+
+    def key(self, name: str) -> str:
+        """An idempotency key of this task for one of several creates, `<id>:<name>`.
+
+            await postiz.posts.schedule(teaser, at=at, idempotency_key=postiz.key("teaser"))
+
+        Args:
+            name: what the create is called in this task.
+        """
+        return f"{self._keys.task_id}:{name}"
+
+
+class TaskPostizPool:
+    """The clients of many organisations as one task uses them.
+
+        async def announce(
+            organization: str, text: str, pool: TaskPostizPool = TaskiqDepends()
+        ) -> None:
+            postiz = await pool.client(organization)
+
+    Args:
+        context: that of the task.
+    """
+
+    def __init__(self, context: Annotated[Context, TaskiqDepends()]) -> None:
+        self._context = context
+        self._clients: dict[str, TaskPostiz] = {}
+
+    async def client(self, organization: str) -> TaskPostiz:
+        """The client of an organisation, with the key that `credentials` has for it.
+
+        Args:
+            organization: your name for it. Its creates are counted for themselves.
+
+        Raises:
+            ConfigurationError: the broker has no pool, or the key cannot be used.
+        """
+        client = await _tasks_of(self._context).client_of(organization)
+        return self._clients.setdefault(organization, TaskPostiz(self._context, client))
+
+
+class _TaskPosts(Posts):
+    """Posts whose creates have the keys of a task, and say quietly that it has to come back."""
+
+    def __init__(self, client: OpenClient, tasks: _Tasks, keys: _TaskKeys) -> None:
+        options = CallOptions(max_wait=tasks.max_wait, priority=Priority.BULK)
+        super().__init__(
+            BoundScheduler(client.scheduler, options),
+            client.channels,
+            client.wake,
+            lambda: _TaskCreates(client, tasks.pause),
+            validates=client.validates,
+        )
+        self._keys = keys
+
+    def _key_of(self, given: str | None) -> str | None:
+        return self._keys.next() if given is None else given
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskCreates:
+    """Creates of a task; see `resources.keyed.KeyedCreates`."""
+
+    client: OpenClient
+    pause: float
+
+    async def create(self, keyed: KeyedCreate) -> list[Created]:
+        try:
+            return await self.client.keyed().create(keyed)
+        except ConfigurationError as error:
+            if self.client.is_open:
+                raise
+            raise PutBackError(retry_after=0.0, reason=str(error)) from error  # the worker ends
+        except Exception as error:
+            seconds = retry_in(error, pause=self.pause)
+            if seconds is None:
+                raise
+            raise PutBackError(retry_after=seconds, reason=str(error)) from error
+
+
+class PutBackError(NoResultError):
+    """A create of a task has to wait: the task is put back, as by `Context.requeue`.
+
+    Raised by the creates of `TaskPostiz.posts`, from the error that says why. TaskIQ logs a line
+    for it and not a traceback.
+    """
+
+    __template__ = "The task comes back in {retry_after:.0f} s: {reason}"
+    retry_after: float
+    """Seconds."""
+    reason: str
+
+
+def _seconds_of(error: BaseException, pause: float) -> float | None:
+    """Seconds after which a task that ended so is worth another try; None: never."""
+    if isinstance(error, PutBackError):
+        return error.retry_after
+    if not isinstance(error, BaseExceptionGroup):
+        return retry_in(error, pause=pause)
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    waits = [_seconds_of(each, pause) for each in group.exceptions]
+    return None if None in waits else max(each for each in waits if each is not None)
+
+
+_received: ContextVar[Mapping[str, TaskiqMessage]] = ContextVar("_received")
+"""Messages as they came, by task id: TaskIQ puts parsed values in the place of the arguments."""
+
+
+class _PutBack(TaskiqMiddleware):
+    """Puts tasks back that have to wait."""
+
+    def __init__(self, tasks: _Tasks) -> None:
+        super().__init__()
+        self._tasks = tasks
+
+    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        _received.set({**_received.get({}), message.task_id: message.model_copy(deep=True)})
+        return message
+
+    async def on_error(
+        self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
+    ) -> None:
+        seconds = _seconds_of(exception, self._tasks.pause)
+        if seconds is None:
+            return
+        if isinstance(result.error, NoResultError) and result.error is not exception:
+            return  # another middleware was quicker
+        await self._put_back(_received.get({}).get(message.task_id, message), seconds, exception)
+        result.error = NoResultError()
+
+    def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        del result
+        others = {name: each for name, each in _received.get({}).items() if name != message.task_id}
+        _received.set(others)
+
+    async def _put_back(self, message: TaskiqMessage, seconds: float, error: BaseException) -> None:
+        """Schedule a task for later; if that fails it is not acknowledged, and delivered again."""
+        wait = min(max(0.0, seconds), LONGEST_PUT_BACK)
+        wait += random.uniform(0.0, min(LARGEST_SPREAD, wait / 10))  # noqa: S311  (no secret)
+        labels = {name: value for name, value in message.labels.items() if name != "schedule_id"}
+        await self._tasks.source.add_schedule(
+            ScheduledTask(
+                task_name=message.task_name,
+                labels=labels,
+                args=message.args,
+                kwargs=message.kwargs,
+                task_id=message.task_id,
+                time=datetime.now(UTC) + timedelta(seconds=wait),
+            )
+        )
+        log.info("task %s comes back in %.0f s: %s", message.task_id, wait, error)

@@ -1,0 +1,29 @@
+"""Processes that make the same calls with idempotency keys, and are killed at random.
+
+`benchmarks/idempotency.py` has many more calls, other stores, and a baseline.
+POSTIZ_KILL_SEED=7 kills at the same moments again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from key_kill_lab import KeyKills
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_again_and_again_a_key_has_one_post_and_each_call_its_answer(tmp_path: Path) -> None:
+    seed = int(os.environ.get("POSTIZ_KILL_SEED", random.randrange(2**16)))  # noqa: S311
+    tally = KeyKills(
+        home=tmp_path / "work", processes=2, calls=120, keys=30, kills=8, seed=seed
+    ).run()
+    print(f"\nseed {seed}: {tally}")
+    assert tally.troubles == []
+    assert (tally.answers, tally.posts) == (120, 30)

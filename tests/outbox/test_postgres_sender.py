@@ -1,0 +1,488 @@
+"""One organisation's outbox in PostgreSQL: senders that come, go, and are slow."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from outbox_lab import OutboxLab
+from postgres_lab import GoneSender, OtherClock, Place
+from postgres_server import why_no_postgres
+from processes import until
+
+from postiz_async import NotFoundError, StoreError
+from postiz_async._outbox import postgres_sender
+from postiz_async._resources.api import opened
+from postiz_async.stores.memory import MemoryStore
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from pathlib import Path
+
+    from postiz_async._wire import WireRequest, WireResponse
+
+pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+
+HOUR = 3_600.0
+WAITS_FOR_A_LOCK = (
+    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tickets (id%'"
+)
+
+
+@pytest.fixture
+async def lab(place: Place, tmp_path: Path) -> AsyncIterator[OutboxLab]:
+    made = OutboxLab(tmp_path, database=place)
+    async with made.sandbox:
+        yield made
+
+
+@asynccontextmanager
+async def gone_sender(lab: OutboxLab) -> AsyncGenerator[GoneSender]:
+    async with lab.client(sends=False) as postiz:
+        gone = GoneSender(lab, opened(postiz).quota_name)
+    try:
+        yield gone
+    finally:
+        await gone.die()
+
+
+def rows(lab: OutboxLab, statement: str) -> list[tuple[Any, ...]]:
+    assert lab.database is not None
+    return lab.database.run(statement)
+
+
+class Gate(SandboxTransport):
+    """Lets creates through when it is opened."""
+
+    def __init__(self, lab: OutboxLab) -> None:
+        super().__init__(lab.sandbox, latency=0.1)
+        self.waiting = 0
+        self.opened = asyncio.Event()
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method == "POST":
+            self.waiting += 1
+            await self.opened.wait()
+        return await super().send(request)
+
+
+# ------------------------------------------------------------------ turns that end
+
+
+async def test_what_a_sender_left_that_is_gone_is_taken_over_and_looked_up(
+    lab: OutboxLab,
+) -> None:
+    async with gone_sender(lab) as gone:
+        untouched = await gone.take_in("untouched")
+        arrived, lost = await gone.take_in("arrived"), await gone.take_in("lost")
+        await gone.send(arrived, arrives=True)
+        lab.sandbox.faults.clear()
+    async with gone_sender(lab) as gone:
+        rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+        await gone.send(lost, arrives=False)
+        async with lab.client() as postiz:
+            await lab.clock.sleep(2 * HOUR)
+            assert (await postiz.outbox.get(untouched)).state == "planned"  # it may be alive
+            assert (await postiz.outbox.get(lost)).state == "sending"
+            gone.expire()
+            for ticket in (untouched, arrived, lost):
+                assert (await postiz.outbox.wait(ticket)).state == "stored"
+    lab.assert_each_once(["untouched", "arrived", "lost"])
+
+
+async def test_closing_gives_the_turn_back_at_once(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        tickets = await lab.put(postiz, 35)
+        await postiz.outbox.wait(tickets[25].id)
+        assert rows(lab, "SELECT holder IS NULL FROM organizations") == [(False,)]
+    assert rows(lab, "SELECT holder, ready_at <= clock_timestamp() FROM organizations") == [
+        (None, True)
+    ]
+    async with lab.client() as postiz:
+        assert (await postiz.outbox.wait(tickets[34].id)).state == "stored"
+    lab.assert_each_once(range(35))
+
+
+async def test_a_lease_is_renewed_while_closing_waits_for_a_request(lab: OutboxLab) -> None:
+    gate = Gate(lab)
+    async with lab.client(transport=gate) as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        await until(lambda: gate.waiting)
+        closing = asyncio.create_task(postiz.aclose())
+        rows(lab, "UPDATE organizations SET ready_at = clock_timestamp() + interval '1 s'")
+        await lab.clock.sleep(postgres_sender.LEASE / 2)
+        left = "extract(epoch FROM ready_at - clock_timestamp()) > 20"
+        assert rows(lab, f"SELECT {left} FROM organizations") == [(True,)]
+        gate.opened.set()
+        await closing
+    async with lab.client(sends=False) as postiz:
+        assert (await postiz.outbox.get(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
+
+
+async def test_a_turn_that_was_lost_sends_nothing_more(lab: OutboxLab) -> None:
+    """A sender that stood still sees by its fencing number that another one has its turn."""
+    async with lab.client() as slow:
+        tickets = await lab.put(slow, 40)  # for ten there is no slot in this hour
+        await slow.outbox.wait(tickets[25].id)
+        sent = len(lab.statuses)
+        rows(lab, "UPDATE organizations SET holder = 'quick', fence = fence + 1, "
+             "ready_at = clock_timestamp() + interval '1 hour'")  # fmt: skip
+        await lab.clock.sleep(2 * HOUR)
+        assert len(lab.statuses) == sent
+        assert rows(lab, "SELECT holder FROM organizations") == [("quick",)]
+        rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+        assert (await slow.outbox.wait(tickets[39].id)).state == "stored"
+    lab.assert_each_once(range(40))
+
+
+async def test_the_answer_of_a_lost_turn_is_found_by_the_next_one(lab: OutboxLab) -> None:
+    gate = Gate(lab)
+    async with lab.client(transport=gate) as slow:
+        ticket = (await lab.put(slow, 1))[0]
+        await until(lambda: gate.waiting)
+        async with lab.client() as quick:
+            rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+            await until(lambda: rows(lab, "SELECT fence FROM organizations") == [(2,)])
+            gate.opened.set()
+            assert (await quick.outbox.wait(ticket.id)).state == "stored"
+            assert (await slow.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
+
+
+async def test_a_ticket_that_comes_as_the_turn_ends_is_sent(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = postgres_sender.Turns.end
+    late: list[str] = []
+
+    async def put_before(turns: Any, turn: Any, **how: Any) -> bool:
+        if not late:
+            async with lab.client(sends=False) as web:
+                late.append((await web.outbox.put(lab.post("late"), at=lab.at(24))).id)
+        return await end(turns, turn, **how)
+
+    monkeypatch.setattr(postgres_sender.Turns, "end", put_before)
+    async with lab.client() as postiz:
+        await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
+        await until(lambda: late)
+        assert (await postiz.outbox.wait(late[0])).state == "stored"
+    lab.assert_each_once([0, "late"])
+
+
+# ------------------------------------------------------------------ being told of new tickets
+
+
+async def test_a_ticket_wakes_a_sender_that_sleeps(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look would find it in the time that a test has."""
+    heard = asyncio.Event()
+    wake = postgres_sender.PostgresSender.wake
+
+    def hear(sender: Any, quota: str | None = None) -> None:
+        heard.set()
+        wake(sender, quota)
+
+    monkeypatch.setattr(postgres_sender.PostgresSender, "wake", hear)
+    async with lab.client() as worker, lab.client(sends=False) as web:
+        await web.integrations.list()
+        with lab.clock.hold():  # no look is made, for no time passes
+            await until(heard.is_set)  # when it begins to listen
+            heard.clear()
+            ticket = await web.outbox.put(lab.post("told"), at=lab.at(24))
+            await until(heard.is_set)
+        assert (await worker.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(["told"])
+
+
+async def test_without_notifications_looks_suffice(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a proxy that strips them."""
+
+    @asynccontextmanager
+    async def deaf(database: Any, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
+        raise StoreError(f"{channel} is not heard")
+        yield
+
+    monkeypatch.setattr("postiz_async.stores._postgres.Database.listening", deaf)
+    async with lab.client(sends=False) as web, lab.client():
+        tickets = await lab.put(web, 3)
+        began = lab.clock.monotonic()
+        for ticket in tickets:
+            assert (await web.outbox.wait(ticket.id)).state == "stored"
+        assert lab.clock.monotonic() - began < 2 * postgres_sender.LONGEST_LOOK
+    lab.assert_each_once(range(3))
+
+
+async def test_who_listens_again_after_a_break_looks_at_once(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+    wake = postgres_sender.PostgresSender.wake
+
+    def hear(sender: Any) -> None:
+        heard.append(lab.clock.monotonic())
+        wake(sender)
+
+    monkeypatch.setattr(postgres_sender.PostgresSender, "wake", hear)
+    async with lab.client():
+        with lab.clock.hold():
+            await until(lambda: heard)
+        await lab.clock.sleep(1)
+        heard.clear()
+        rows(lab, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+             f"'LISTEN%{lab.database.schema}%'")  # type: ignore[union-attr]  # fmt: skip
+        while not heard:
+            await lab.clock.sleep(1)
+
+
+async def test_a_schema_with_the_longest_name_is_told_of_tickets_too(
+    lab: OutboxLab, place: Place
+) -> None:
+    lab.database = Place.made(place.server, schema=place.schema.ljust(63, "x"))
+    async with lab.client() as postiz:
+        ticket = (await lab.put(postiz, 1))[0]
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+
+
+# ------------------------------------------------------------------ hosts with other clocks
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+async def test_a_successor_whose_clock_differs_doubles_nothing(
+    lab: OutboxLab, ahead: float
+) -> None:
+    """What was sent is carried out ten minutes later: only then may its absence be believed."""
+    lab.lose("late_work", delay=600.0)
+    async with gone_sender(lab) as gone:
+        ticket = await gone.take_in("late")
+        sending = asyncio.create_task(gone.send(ticket, arrives=True))
+        await lab.clock.sleep(20)
+        gone.expire()
+        async with lab.client(clock=OtherClock(lab.clock, ahead)) as postiz:
+            assert (await postiz.outbox.wait(ticket)).state == "stored"
+        await sending
+    lab.assert_each_once(["late"])
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+async def test_what_a_sender_left_whose_clock_differed_is_not_doubled(
+    lab: OutboxLab, ahead: float
+) -> None:
+    lab.lose("late_work", delay=600.0)
+    async with gone_sender(lab) as gone:
+        ticket = await gone.take_in("late")
+        wall = lab.clock.time() + ahead
+        sending = asyncio.create_task(gone.send(ticket, arrives=True, wall=wall))
+        await lab.clock.sleep(20)
+        gone.expire()
+        async with lab.client() as postiz:
+            assert (await postiz.outbox.wait(ticket)).state == "stored"
+        await sending
+    lab.assert_each_once(["late"])
+
+
+async def test_without_a_date_it_is_published_at_once_by_a_host_that_is_ahead(
+    lab: OutboxLab,
+) -> None:
+    async with lab.client(sends=False) as web:
+        ticket = await web.outbox.put(lab.post("now"))
+    async with lab.client(clock=OtherClock(lab.clock, HOUR)) as postiz:
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    [post] = lab.sandbox.posts
+    assert post.date.timestamp() <= lab.clock.time()
+
+
+async def test_a_host_that_is_ahead_takes_nothing_for_late(lab: OutboxLab) -> None:
+    async with lab.client(sends=False) as web:
+        ticket = await web.outbox.put(lab.post("soon"), at=lab.at(0.5))
+    async with lab.client(clock=OtherClock(lab.clock, HOUR)) as postiz:
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+
+
+# ------------------------------------------------------------------ what is stored
+
+
+async def test_old_tickets_are_removed_while_it_runs(lab: OutboxLab) -> None:
+    async with lab.client(keep=timedelta(days=1)) as postiz:
+        await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
+        rows(lab, "UPDATE tickets SET ended_at = ended_at - interval '2 days'")
+        assert await postiz.outbox.counts() == {"stored": 1}
+        await lab.clock.sleep(postgres_sender.PRUNING + 1)
+        assert await postiz.outbox.counts() == {}
+
+
+@pytest.mark.parametrize("ticket", ["\0", "a\0b", "\ud800", "x" * 10_000, "'; DROP TABLE", ""])
+async def test_nobody_knows_a_ticket_that_cannot_be_one(lab: OutboxLab, ticket: str) -> None:
+    async with lab.client(sends=False) as postiz:
+        for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
+            with pytest.raises(NotFoundError, match="there is no ticket"):
+                await ask(ticket)
+
+
+async def test_any_text_is_kept_as_it_is(lab: OutboxLab) -> None:
+    texts = ["\u2028 \U0001f600 \x85", "\\u0000", "%s %(a)s :p0 {schema} $1", "'\"`", "\\"]
+    async with lab.client() as postiz:
+        tickets = [await postiz.outbox.put(lab.post(text), at=lab.at(24)) for text in texts]
+        for ticket in tickets:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(texts)
+
+
+class Scolding(SandboxTransport):
+    """Refuses creates with long words, some of which no database keeps."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method != "POST":
+            return await super().send(request)
+        from postiz_async._wire import WireResponse  # noqa: PLC0415
+
+        words = "\\u0000 no " + "x" * 100_000
+        return WireResponse(400, {}, f'{{"message": "{words}"}}'.encode())
+
+
+async def test_the_words_of_a_refusal_are_kept_however_long_they_are(lab: OutboxLab) -> None:
+    async with lab.client(transport=Scolding(lab.sandbox, latency=0.1)) as postiz:
+        ended = await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
+    assert ended.state == "refused"
+    assert ended.reason.count("x") >= 100_000
+    assert "\0" not in ended.reason
+
+
+# ------------------------------------------------------------------ tickets of other versions
+
+
+NEWER = {
+    "a state that is not known": "state = 'postponed'",
+    "a body of another shape": """body = '{"kind": 2}'""",
+    "no JSON": "body = 'x'",
+    "other post ids": """post_ids = '{"a": 1}'""",
+    "a date that is none": "due = 1e300",
+}
+
+
+@pytest.mark.parametrize("change", NEWER.values(), ids=NEWER)
+async def test_a_ticket_of_another_version_is_left_as_it_is_and_holds_nobody_up(
+    lab: OutboxLab, change: str
+) -> None:
+    async with lab.client(sends=False) as web:
+        odd, usual = await lab.put(web, 2)
+    rows(lab, f"UPDATE tickets SET {change} WHERE id = '{odd.id}'")
+    before = rows(lab, f"SELECT * FROM tickets WHERE id = '{odd.id}'")
+    async with lab.client() as postiz:
+        assert (await postiz.outbox.wait(usual.id)).state == "stored"
+        more = (await lab.put(postiz, 1))[0]
+        rows(lab, "UPDATE organizations SET ready_at = least(ready_at, clock_timestamp())")
+        assert (await postiz.outbox.wait(more.id)).state == "stored"
+        with pytest.raises(StoreError, match=r"another version.*left as it is"):
+            await postiz.outbox.get(odd.id)
+        await lab.clock.sleep(HOUR)
+    seen = rows(lab, f"SELECT * FROM tickets WHERE id = '{odd.id}'")
+    assert [row[:12] for row in seen] == [row[:12] for row in before]
+    # a sender of that version finds it again
+    assert rows(lab, "SELECT ready_at < 'infinity', trouble <> '' FROM organizations") == [
+        (True, True)
+    ] or change.startswith("state")
+
+
+async def test_states_of_another_version_are_told(lab: OutboxLab) -> None:
+    async with lab.client(sends=False) as web:
+        await lab.put(web, 1)
+        rows(lab, "UPDATE tickets SET state = 'postponed'")
+        with pytest.raises(StoreError, match=r"'postponed'.*another version"):
+            await web.outbox.counts()
+
+
+# ------------------------------------------------------------------ handing over while it breaks
+
+
+async def test_a_hand_over_whose_connection_breaks_is_stored_once(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement was carried out, and its answer lost."""
+    broken = break_after(monkeypatch, "tickets (id")
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        broken.times = 1
+        ticket = (await lab.put(postiz, 1))[0]
+        assert broken.times == 0
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+        assert await postiz.outbox.counts() == {"stored": 1}
+    lab.assert_each_once(range(1))
+
+
+async def test_a_hand_over_of_which_nothing_is_known_tells_its_ticket(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = break_after(monkeypatch, "tickets (id")
+    async with lab.client(sends=False) as postiz:
+        await postiz.integrations.list()
+        broken.times, broken.stays = 1, True
+        with pytest.raises(StoreError, match=r"may have been taken.*ticket [0-9a-f]{32}") as told:
+            await lab.put(postiz, 1)
+        broken.stays = False
+        ticket = str(told.value).partition("ticket ")[2][:32]
+        assert (await postiz.outbox.get(ticket)).state == "planned"
+
+
+class Breaks:
+    """How often a connection breaks after a statement, and whether the database stays away."""
+
+    times = 0
+    stays = False
+
+
+def break_after(monkeypatch: pytest.MonkeyPatch, words: str) -> Breaks:
+    """Lose the answers to statements with these words."""
+    from postiz_async.stores import _postgres, _postgres_pool  # noqa: PLC0415
+
+    breaks, run, connect = Breaks(), _postgres.Database._run, _postgres_pool.Login.connect
+
+    async def run_and_break(database: Any, connection: Any, query: Any, params: Any) -> Any:
+        answer = await run(database, connection, query, params)
+        text = query if isinstance(query, str) else query.as_string(None)
+        if breaks.times and words in text:
+            breaks.times -= 1
+            connection.pgconn.finish()
+            return _postgres._Failure("OperationalError: it is lost", passes=True, is_lost=True)
+        return answer
+
+    async def connect_if_there(login: Any) -> Any:
+        return "OperationalError: connection refused" if breaks.stays else await connect(login)
+
+    monkeypatch.setattr(_postgres.Database, "_run", run_and_break)
+    monkeypatch.setattr(_postgres_pool.Login, "connect", connect_if_there)
+    return breaks
+
+
+async def test_a_hand_over_that_is_cancelled_is_withdrawn(lab: OutboxLab) -> None:
+    import psycopg  # noqa: PLC0415  (an extra)
+
+    assert lab.database is not None
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        with psycopg.connect(lab.database.url) as busy:
+            busy.execute(f'LOCK TABLE "{lab.database.schema}".tickets IN EXCLUSIVE MODE')
+            handing = asyncio.create_task(postiz.outbox.put(lab.post("gone"), at=lab.at(24)))
+            await until(lambda: rows(lab, WAITS_FOR_A_LOCK))
+            handing.cancel()
+            asyncio.get_running_loop().call_later(0.05, busy.rollback)
+            with pytest.raises(asyncio.CancelledError):
+                await handing
+        again = await postiz.outbox.put(lab.post("again"), at=lab.at(24))
+        assert (await postiz.outbox.wait(again.id)).state == "stored"
+        assert set(await postiz.outbox.counts()) <= {"stored", "skipped"}
+    lab.assert_each_once(["again"])
+
+
+async def test_it_drains_until_everything_is_sent(lab: OutboxLab) -> None:
+    async with lab.client(drain=math.inf, quota=MemoryStore()) as postiz:
+        await lab.put(postiz, 33)
+    lab.assert_each_once(range(33))
