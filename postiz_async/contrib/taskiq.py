@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
 
-log = logging.getLogger("postiz_async.taskiq")
+_log = logging.getLogger("postiz_async.taskiq")
 
 WORKER_WAIT, PAUSE = 2.0, 60.0
 
@@ -443,4 +443,4 @@ class _PutBack(TaskiqMiddleware):
                 time=datetime.now(UTC) + timedelta(seconds=wait),
             )
         )
-        log.info("task %s comes back in %.0f s: %s", message.task_id, wait, error)
+        _log.info("task %s comes back in %.0f s: %s", message.task_id, wait, error)

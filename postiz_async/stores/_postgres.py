@@ -141,7 +141,7 @@ class Database:
         "known.",
     ) -> None:
         url = Secret.of(url)
-        self.schema = check_name(schema)
+        self.schema: str = check_name(schema)
         self._login = Login(url)
         self._pool = Pool(self._login, connections, self.trouble)
         self._without = without
