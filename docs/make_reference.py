@@ -93,6 +93,12 @@ SECTIONS = {
         "contrib.web:open_store",
         "contrib.opentelemetry:Telemetry",
     ),
+    "Task queues": (
+        "contrib.taskiq:install",
+        "contrib.taskiq:TaskPostiz",
+        "contrib.taskiq:TaskPostizPool",
+        "contrib.queues:retry_in",
+    ),
     "Quota and its stores": (
         "_quota.view:Quota",
         "_scheduler.calls:Priority",
@@ -177,7 +183,7 @@ def _class(kind: type) -> Iterator[str]:
 
 def is_made_by_users(kind: type) -> bool:
     """Whether its constructor is called by users, and not for them."""
-    return not inspect.signature(kind).parameters.keys() & {"bound", "client", "postiz"}
+    return not inspect.signature(kind).parameters.keys() & {"bound", "client", "context", "postiz"}
 
 
 def _module(thing: type | Callable[..., object], named: str) -> str:

@@ -137,6 +137,7 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
     homes = {
         "fastapi": {"contrib.fastapi"},
         "starlette": set(),
+        "taskiq": {"contrib.taskiq"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
         "psycopg": {"stores._postgres", "stores._postgres_pool", "_outbox.connections"},
