@@ -82,6 +82,11 @@ class _Tenant(Postiz):
         self._pool = pool
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody would miss it."""
+        return not self.calls_under_way and not (self.is_open and self._client.users)
+
+    @property
     def has_outbox(self) -> bool:
         return self._pool.has_outbox and bool(self._client.organization)
 
@@ -225,7 +230,9 @@ class PostizPool:
         key = wire.clean_key(api_key)
         quota_name = ledger_name(root, organization or key.reveal())
         place = ledger_name(root, key.reveal()), quota_name
-        client = self._clients.pop(place, None)
+        if place not in self._clients and len(self._clients) >= self._keep:
+            await self._let_go()
+        client = self._clients.pop(place, None)  # from here on nobody closes it meanwhile
         if client is None or not client.is_open:
             fair = FairTransport(transport, self._turns, quota_name, self._clock)
             client = self._make(
@@ -233,8 +240,6 @@ class PostizPool:
             )
             await client.open()
         self._clients[place] = client  # at the end: the most recently used
-        if len(self._clients) > self._keep:
-            await self._let_go()
         return client
 
     def look_again(self) -> None:
@@ -245,9 +250,10 @@ class PostizPool:
 
     async def _let_go(self) -> None:
         """Close the longest unused tenth of the clients, as far as they are at rest."""
-        idle = [place for place, client in self._clients.items() if not client.calls_under_way]
-        for place in idle[: max(1, self._keep // 10)]:
-            await self._clients.pop(place).aclose()
+        idle = [place for place, client in self._clients.items() if client.is_at_rest]
+        gone = [self._clients.pop(place) for place in idle[: max(1, self._keep // 10)]]
+        for client in gone:
+            await client.aclose()
         used = {quota_name for _, quota_name in self._clients}
         for name, queue in tuple(self._queues.items()):
             if queue.is_at_rest and name.partition(".")[0] not in used:

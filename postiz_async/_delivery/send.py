@@ -8,8 +8,8 @@
 | intent  | mark and body are settled, before the first byte          | both                     |
 | send    | one attempt, which no cancellation cuts off               |                          |
 | repeat  | proved not carried out (a 429, no connection): the same   | when it leaves now       |
-|         | body leaves again. The outbox takes the intent back while |                          |
-|         | Postiz is away, so that what waits can be withdrawn       |                          |
+|         | body leaves again. The outbox takes the intent back, so   | (outbox: planned again)  |
+|         | that what waits can be withdrawn                          |                          |
 | stored  | it was answered                                           | the ids of its posts     |
 | refused | it was answered; nothing of it is stored                  | that, for the job to act |
 | lost    | there was no answer, or one that proves nothing           | that it is unknown       |
@@ -170,8 +170,8 @@ class Sender:
         outage: of the job.
         fence: learns of answers.
         late: what is done with a request whose date has passed.
-        keeps_intents: False takes intents back while the job waits for Postiz, so that what
-            waits can be withdrawn; with True the same body leaves after the pause.
+        keeps_intents: False takes intents back while the job waits for Postiz or for another
+            slot, so that what waits can be withdrawn; with True the same body leaves then.
     """
 
     def __init__(
@@ -226,15 +226,20 @@ class Sender:
                 due=sending.record.due,
                 finish=True,
                 prepare=partial(self._prepare, sending, departure),
+                set_aside=None if self._keeps_intents else partial(self._set_aside, sending),
                 retry=False,
             )
         except DeliveryUnknownError:
             raise
         except (PausedError, PostizError) as error:
             if not self._keeps_intents and self._outage.repeats(error):
-                sending.body = None
-                await sending.record.set_aside()
+                await self._set_aside(sending)
             raise
+
+    async def _set_aside(self, sending: _Sending) -> None:
+        """Take the intent back, while it waits for Postiz or for another slot."""
+        sending.body = None
+        await sending.record.set_aside()
 
     async def _prepare(self, sending: _Sending, departure: Departure) -> CreatePost:
         """What leaves, once it is written down; called with a slot held."""

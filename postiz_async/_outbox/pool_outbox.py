@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import reprlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 from weakref import WeakSet
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["CredentialsOf", "PoolOutbox", "open_outbox"]
 
 log = logging.getLogger("postiz_async.outbox")
+
+_LONGEST_NAME = 255
+"""Characters of an organisation's name."""
 
 CredentialsOf: TypeAlias = "Callable[[str], Awaitable[str | Secret]]"
 """From the name of an organisation to its key or token, asked for each time that it is needed."""
@@ -77,8 +82,6 @@ class PoolOutbox(OutboxBase):
         self._database = database
         self._credentials = credentials
         self._outboxes: WeakSet[Outbox] = WeakSet()
-        self._key_names: dict[str, str] = {}
-        """By quota: the name of the key that is known to be its own."""
         super().__init__(clock)
         self._sender = PostgresSender(database, self._client_of, options, clock, self.notify)
         self._asked = self._all = AllTickets(database)
@@ -107,31 +110,41 @@ class PoolOutbox(OutboxBase):
             )
         return Secret.of(key)
 
-    async def _client(self, organization: str, base_url: str | None = None) -> OpenClient:
-        """The client of an organisation.
+    @asynccontextmanager
+    async def _client(
+        self, organization: str, base_url: str | None = None
+    ) -> AsyncGenerator[OpenClient]:
+        """The client of an organisation, which the pool keeps open for the length of the block.
 
         Raises:
             ConfigurationError: `credentials` fails, or has the key of another organisation.
         """
+        _check_name(organization)
         key = await self._key_of(organization)
         client = opened(await self._pool.client(key, organization=organization, base_url=base_url))
-        name = ledger_name(client.base_url, key.reveal())
-        if self._key_names.get(client.quota_name) == name:
-            return client
-        await self._sender.turns.register(client.quota_name, organization, client.base_url)
-        other = await self._sender.turns.key_owner(client.quota_name, name)
+        client.users += 1
+        try:
+            await self._see_that_the_key_is_its_own(client)
+            yield client
+        finally:
+            client.users -= 1
+
+    async def _see_that_the_key_is_its_own(self, client: OpenClient) -> None:
+        name, quota, turns = client.organization, client.quota_name, self._sender.turns
+        await turns.register(quota, name, client.base_url)
+        key_name = ledger_name(client.base_url, client.scheduler.identity.key.reveal())
+        other = await turns.key_owner(quota, key_name)
         if other is not None:
             raise ConfigurationError(
-                f"credentials({organization!r}) returned the key of {other!r}, so nothing is sent "
-                f"for {organization!r} (quota {client.quota_name}): its posts would appear there. "
-                "One organisation has one name."
+                f"credentials({name!r}) returned the key of {other!r}, so nothing is sent for "
+                f"{name!r} (quota {quota}): its posts would appear there. One organisation has "
+                "one name."
             )
-        self._key_names[client.quota_name] = name
-        return client
 
     @asynccontextmanager
     async def _client_of(self, turn: Turn) -> AsyncGenerator[OutboxClient]:
-        yield await self._client(turn.organization, turn.base_url)
+        async with self._client(turn.organization, turn.base_url) as client:
+            yield client
 
     def of(self, client: OpenClient) -> Outbox:
         """The outbox as one organisation's client has it.
@@ -142,6 +155,7 @@ class PoolOutbox(OutboxBase):
         Raises:
             ConfigurationError: it has no such name, by which its key could be asked for.
         """
+        _check_name(client.organization or "-")
         if not client.organization:
             raise ConfigurationError(
                 "This client of the pool has no organization=, by which the outbox could ask for "
@@ -196,10 +210,10 @@ class PoolOutbox(OutboxBase):
         Raises what `Outbox.put` raises.
         """
         self._refuse_closed()
-        outbox = self.of(await self._client(organization))
-        return await outbox.put(
-            *posts, at=at, tags=tags, short_link=short_link, connection=connection
-        )
+        async with self._client(organization) as client:
+            return await self.of(client).put(
+                *posts, at=at, tags=tags, short_link=short_link, connection=connection
+            )
 
     async def troubles(self) -> Mapping[str, str]:
         """What holds organisations up, by their names: key, server, credentials."""
@@ -210,6 +224,21 @@ class PoolOutbox(OutboxBase):
         waits = entry.state is RowState.PLANNED
         turn_in, trouble = await self._all.next_turn(entry) if waits else (0.0, entry.note)
         return ticket_of(entry, turn_in * self._sender.turns.speed, trouble)
+
+
+def _check_name(organization: object) -> None:
+    """Refuse what cannot be the name of an organisation in a table.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    is_name = isinstance(organization, str) and 1 <= len(organization) <= _LONGEST_NAME
+    if is_name and not re.search("[\0\ud800-\udfff]", str(organization)):
+        return
+    raise ConfigurationError(
+        f"The name of an organisation has 1 to {_LONGEST_NAME} characters, none of them NUL or a "
+        f"lone surrogate; this one is {reprlib.repr(organization)}."
+    )
 
 
 async def open_outbox(

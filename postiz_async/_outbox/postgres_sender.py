@@ -238,6 +238,7 @@ class PostgresSender:
             for each in running:
                 if each.turn in kept:
                     each.renewed_at = asked
+                    each.compare(kept[each.turn])
                 else:
                     each.lose()
         for each in running:
@@ -372,6 +373,11 @@ class _Running:
         if self.sender is not None and self.tickets is not None:
             self.tickets.look_again()
             self.sender.wake()
+
+    def compare(self, wakes: int) -> None:
+        """Look again if another process counted new tickets of which no NOTIFY told."""
+        if self.tickets is not None and self.tickets.wakes != wakes:
+            self.wake()
 
     def lose(self) -> None:
         """It is another sender's turn: nothing more is sent in this one."""

@@ -129,9 +129,13 @@ class TurnTickets:
             self._raise_lost()
         self.wakes = found[0][0]
         rows = [row for row in found if row[2] is not None]
-        entries = [entry for row in rows for entry in self._taken_up(row)]
+        entries = [entry for row in rows if self._has_room(row) for entry in self._taken_up(row)]
         self._knows_all = not self._is_stale and len(rows) + len(known) < most
         return 0, entries
+
+    def _has_room(self, row: tuple[Any, ...]) -> bool:
+        """Whether a ticket is still of this turn's share; what is in doubt is in any case."""
+        return not self.is_used_up or row[5] != RowState.PLANNED
 
     def _taken_up(self, row: tuple[Any, ...]) -> list[OutboxEntry]:
         """The ticket of a row, where it can be read."""

@@ -230,29 +230,36 @@ class Turns:
         return int(count)
 
     async def is_anybody_waiting(self) -> bool:
-        """Whether an organisation waits for a turn, now or later, that is in nobody's."""
+        """Whether an organisation waits for a turn, now or later, that is in no other sender's."""
         [(found,)] = await self._database.fetch(
             self._database.statement(
                 "SELECT EXISTS (SELECT FROM {schema}.organizations WHERE ready_at < 'infinity' "
-                "AND holder IS NULL AND " + self._whose + ")"
+                "AND (holder IS NULL OR holder = %s OR ready_at <= statement_timestamp()) "
+                "AND " + self._whose + ")"
             ),
-            self._only,
+            (self.sender, *self._only),
         )
         return bool(found)
 
-    async def renew(self, turns: Collection[Turn]) -> set[Turn]:
-        """Renew the leases of turns. Returns those that are still this sender's."""
+    async def renew(self, turns: Collection[Turn]) -> dict[Turn, int]:
+        """Renew the leases of turns.
+
+        Returns:
+            Those that are still this sender's, with their counts of new tickets.
+        """
         kept = await self._database.fetch(
             self._database.statement(
                 "WITH mine AS MATERIALIZED (SELECT quota FROM {schema}.organizations "
                 "WHERE quota = ANY(%s) AND holder = %s ORDER BY quota FOR NO KEY UPDATE) "
                 "UPDATE {schema}.organizations o "
                 "SET ready_at = statement_timestamp() + make_interval(secs => %s) "
-                "FROM mine WHERE o.quota = mine.quota RETURNING o.quota, o.fence"
+                "FROM mine WHERE o.quota = mine.quota RETURNING o.quota, o.fence, o.wakes"
             ),
             ([turn.quota for turn in turns], self.sender, self.lease),
         )
-        return {turn for turn in turns if (turn.quota, turn.fence) in set(kept)}
+        wakes = {(quota, fence): int(count) for quota, fence, count in kept}
+        mine = ((turn, wakes.get((turn.quota, turn.fence))) for turn in turns)
+        return {turn: count for turn, count in mine if count is not None}
 
     async def end(
         self,

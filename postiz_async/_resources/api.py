@@ -183,6 +183,8 @@ class OpenClient(Api):
         self.organization = organization
         self._make_keyed = make_keyed
         self._keyed: KeyedCreates | None = None
+        self.users: int = 0
+        """Parts of this package that need it open, also while they make no call."""
         self.channels: Channels = Channels()
         identity = scheduler.identity
         self.uploads: UploadCache = UploadCache(

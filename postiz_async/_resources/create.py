@@ -311,6 +311,7 @@ class PostCreation:
         due: datetime | None = None,
         finish: bool = False,
         prepare: Callable[[], Awaitable[CreatePost]] | None = None,
+        set_aside: Callable[[], Awaitable[None]] | None = None,
         retry: bool = True,
     ) -> builtins.list[Created]:
         """The route itself: `POST /posts` with a body as it is.
@@ -332,13 +333,19 @@ class PostCreation:
             prepare: awaited after the slot was taken and before the first byte; returns the
                 body to send in place of `body`. When it raises, the slot is given back and
                 nothing is sent.
+            set_aside: awaited when what was prepared was not carried out and waits for another
+                slot, for which it is prepared anew. When it raises, the call ends.
             retry: False for one attempt, when the caller repeats it by itself.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
         call = replace(
-            self._begun(max_wait, priority, due=due), finish=finish, prepare=prepare, retry=retry
+            self._begun(max_wait, priority, due=due),
+            finish=finish,
+            prepare=prepare,
+            set_aside=set_aside,
+            retry=retry,
         )
 
         async def checked() -> CreatePost:

@@ -34,8 +34,8 @@ __all__ = ["CreateCall"]
 class CreateCall:
     """A begun call that creates posts, and how it is to be sent.
 
-    What is None is as the options of the client say. `due`, `finish`, `prepare` and `retry` are
-    those of `posts.create`; for `set_aside` see `_scheduler.calls.CallOptions`.
+    What is None is as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
+    `retry` are those of `posts.create`.
     """
 
     bound: BoundScheduler

@@ -24,6 +24,7 @@ from postiz_async import (
 )
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
@@ -119,6 +120,20 @@ async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
         assert (await postiz.outbox.get(tickets[34].id)).state == "skipped"
         assert (await postiz.outbox.wait(tickets[33].id)).state == "stored"
     lab.assert_each_once(range(34))
+
+
+async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: OutboxLab) -> None:
+    """A request that was answered with 429 was not carried out, and waits like the others."""
+    async with lab.client(quota=MemoryStore()) as other:
+        for number in range(30):
+            await other.posts.schedule(lab.post(f"other {number}"), at=lab.at(24))
+    async with lab.client() as postiz:
+        tickets = await lab.put(postiz, 2)
+        assert (await postiz.outbox.wait(tickets[1].id, timeout=600)).state == "planned"
+        assert lab.sandbox.refusals == 1
+        assert await postiz.outbox.withdraw(tickets[0].id)
+        assert (await postiz.outbox.wait(tickets[1].id)).state == "stored"
+    assert [post.content for post in lab.sandbox.posts][30:] == ["post 1"]
 
 
 async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:

@@ -16,6 +16,7 @@ from processes import until
 
 from postiz_async import NotFoundError, StoreError
 from postiz_async._outbox import postgres_sender
+from postiz_async._outbox.turns import Turns
 from postiz_async._resources.api import opened
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
@@ -204,13 +205,6 @@ async def test_a_ticket_wakes_a_sender_that_sleeps(
 async def test_without_notifications_looks_suffice(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As behind a proxy that strips them."""
-
-    @asynccontextmanager
-    async def deaf(database: Any, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
-        raise StoreError(f"{channel} is not heard")
-        yield
-
     monkeypatch.setattr("postiz_async.stores._postgres.Database.listening", deaf)
     async with lab.client(sends=False) as web, lab.client():
         tickets = await lab.put(web, 3)
@@ -219,6 +213,32 @@ async def test_without_notifications_looks_suffice(
             assert (await web.outbox.wait(ticket.id)).state == "stored"
         assert lab.clock.monotonic() - began < 2 * postgres_sender.LONGEST_LOOK
     lab.assert_each_once(range(3))
+
+
+@asynccontextmanager
+async def deaf(database: Any, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
+    """What `Database.listening` is behind a proxy that strips notifications."""
+    raise StoreError(f"{channel} of {database} is not heard")
+    yield
+
+
+async def test_without_notifications_a_turn_learns_of_tickets_that_others_counted(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for slots, and one that is due earlier has to leave before the others."""
+    monkeypatch.setattr("postiz_async.stores._postgres.Database.listening", deaf)
+    assert lab.database is not None
+    other = lab.database.database()
+    async with lab.client(sends=False) as web, lab.client() as worker:
+        tickets = await lab.put(worker, 35)
+        await worker.outbox.wait(tickets[25].id)
+        urgent = await web.outbox.put(lab.post("urgent"), at=lab.at(1.5))
+        assert await Turns(other, "other").count_new() == (1, 0)
+        assert (await web.outbox.wait(urgent.id)).state == "stored"
+        for ticket in tickets:
+            assert (await web.outbox.wait(ticket.id)).state == "stored"
+    await other.aclose()
+    assert [post.content for post in lab.sandbox.posts].index("post urgent") <= 30
 
 
 async def test_who_listens_again_after_a_break_looks_at_once(
@@ -268,6 +288,7 @@ async def test_a_successor_whose_clock_differs_doubles_nothing(
         gone.expire()
         async with lab.client(clock=OtherClock(lab.clock, ahead)) as postiz:
             assert (await postiz.outbox.wait(ticket)).state == "stored"
+            await lab.clock.sleep(HOUR)
         await sending
     lab.assert_each_once(["late"])
 
@@ -285,6 +306,7 @@ async def test_what_a_sender_left_whose_clock_differed_is_not_doubled(
         gone.expire()
         async with lab.client() as postiz:
             assert (await postiz.outbox.wait(ticket)).state == "stored"
+            await lab.clock.sleep(HOUR)
         await sending
     lab.assert_each_once(["late"])
 

@@ -168,7 +168,7 @@ async def test_a_lease_is_renewed_until_somebody_else_has_the_turn(lab: TurnsLab
     await one.count_new()
     turns = await one.claim(10)
     lab.expire()
-    assert await one.renew(turns) == set(turns)  # nobody took them meanwhile
+    assert await one.renew(turns) == dict.fromkeys(turns, 1)  # nobody took them meanwhile
     assert await two.claim(10) == []
     lab.expire("quota = 'acme'")
     assert [turn.quota for turn in await two.claim(10)] == ["acme"]
@@ -183,7 +183,7 @@ async def test_a_turn_of_before_is_not_renewed_by_a_later_one_of_the_same_sender
     first = await lab.turn(sender)
     lab.expire()
     [second] = await sender.claim(10)
-    assert await sender.renew([first, second]) == {second}
+    assert await sender.renew([first, second]) == {second: 1}
     assert not await sender.end(first, again_in=None, wakes=1)
     await sender.end(first, again_in=3_600.0, failures=7, trouble="stale")
     assert lab.organization("acme", "holder") == sender.sender
@@ -279,6 +279,19 @@ async def test_seconds_of_a_clock_that_runs_faster_are_fewer_of_the_database(
     await sender.end(turn, again_in=3_600.0)
     assert 3_000.0 < await sender.next_in() <= 3_600.0
     assert lab.organization("acme", "ready_at < clock_timestamp() + interval '37 s'")
+
+
+async def test_what_is_in_the_turn_of_another_sender_is_not_waited_for(lab: TurnsLab) -> None:
+    one, two = lab.sender(), lab.sender()
+    assert not await one.is_anybody_waiting()
+    await lab.put("acme")
+    turn = await lab.turn(one)
+    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, False)
+    lab.expire()
+    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, True)
+    await one.end(turn, again_in=3_600.0)
+    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, True)
+    assert not await lab.sender(only="globex").is_anybody_waiting()
 
 
 async def test_a_row_of_an_organisation_is_made_once(lab: TurnsLab) -> None:

@@ -1,0 +1,603 @@
+"""One outbox for many organisations: each as if it were alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import math
+import weakref
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pool_lab import PoolLab
+from postgres_server import why_no_postgres
+from processes import until
+
+from postiz_async import ConfigurationError, NotFoundError, OutboxOptions, Postiz, PostizPool
+from postiz_async._outbox.postgres_sender import SHARE
+from postiz_async._outbox.turns import Turns
+from postiz_async._resources.api import opened
+from postiz_async._sandbox import Fault
+from postiz_async.stores._postgres import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from postgres_lab import Place
+
+    from postiz_async._wire import WireRequest, WireResponse
+
+pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+
+
+@pytest.fixture
+async def lab(place: Place) -> AsyncIterator[PoolLab]:
+    async with PoolLab(place, "acme", "globex", "initech").running() as made:
+        yield made
+
+
+# ------------------------------------------------------------------ handing over
+
+
+async def test_each_organisation_is_sent_for_with_its_own_key(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        tickets = [ticket for name in lab.keys for ticket in await lab.put(pool, name, 2)]
+        for ticket in tickets:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+        assert await pool.outbox.counts() == {"stored": 6}
+        assert pool.outbox.trouble == ""
+        assert await pool.outbox.troubles() == {}
+    lab.assert_each_once(dict.fromkeys(lab.keys, 2))
+    assert set(lab.asked) == set(lab.keys)
+
+
+async def test_keys_are_in_no_table(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as pool:
+        for name in lab.keys:
+            await lab.put(pool, name)
+    for table in ("organizations", "tickets", "ledgers", "idempotency"):
+        said = str(lab.place.run(f"SELECT t::text FROM {table} t"))
+        assert "key-of" not in said, table
+
+
+async def test_one_hands_over_and_others_send(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web, lab.pool(), lab.pool():
+        tickets = [ticket for name in lab.keys for ticket in await lab.put(web, name, 5)]
+        for ticket in tickets:
+            assert (await web.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(dict.fromkeys(lab.keys, 5))
+
+
+async def test_a_ticket_can_be_asked_for_and_withdrawn(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        gone, kept = await lab.put(web, "acme", 2)
+        assert await web.outbox.withdraw(gone.id)
+        assert not await web.outbox.withdraw(gone.id)
+        assert (await web.outbox.get(gone.id)).state == "skipped"
+        waiting = await web.outbox.wait(kept.id, timeout=30)
+        assert (waiting.state, waiting.at) == ("planned", kept.at)
+        with pytest.raises(NotFoundError, match="no ticket"):
+            await web.outbox.get("x")
+
+
+async def test_a_client_of_the_pool_has_the_tickets_of_its_organisation(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        acme = await pool.client("key-of-acme", organization="acme")
+        globex = await pool.client("key-of-globex", organization="globex")
+        ticket = await acme.outbox.put(lab.post("acme", 0), at=lab.at())
+        with pytest.raises(NotFoundError):
+            await globex.outbox.get(ticket.id)
+        assert await globex.outbox.counts() == {}
+        assert (await acme.outbox.wait(ticket.id)).state == "stored"
+        assert acme.has_outbox
+    lab.assert_each_once({"acme": 1})
+
+
+async def test_a_client_without_a_name_has_no_outbox_and_says_why(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        nameless = await pool.client("key-of-acme")
+        assert not nameless.has_outbox
+        with pytest.raises(ConfigurationError, match=r"has no organization=.*pool\.client"):
+            _ = nameless.outbox
+    assert lab.place.run("SELECT * FROM organizations") == []
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 256, 5, None])
+async def test_a_name_that_no_row_can_have_is_refused(lab: PoolLab, name: Any) -> None:
+    async with lab.pool() as pool:
+        with pytest.raises(ConfigurationError, match="name of an organisation"):
+            await pool.outbox.put(lab.post("acme", 0), organization=name, at=lab.at())
+    assert lab.place.run("SELECT * FROM organizations") == []
+    assert lab.asked == []
+
+
+async def test_a_long_name_may_be_in_trouble(lab: PoolLab) -> None:
+    name = "\U0001f600" * 255
+    async with lab.pool(sends=False) as web:
+        lab.keys[name] = lab.keys["acme"]
+        await web.outbox.put(lab.post("acme", 0), organization=name, at=lab.at())
+    del lab.keys[name]
+    async with lab.pool() as pool:
+        while name not in await pool.outbox.troubles():
+            await lab.clock.sleep(1)
+
+
+async def test_a_pool_hands_over_in_a_transaction_too(lab: PoolLab) -> None:
+    import psycopg  # noqa: PLC0415  (an extra)
+
+    async with lab.pool() as pool, await psycopg.AsyncConnection.connect(lab.place.url) as mine:
+        ticket = await pool.outbox.put(
+            lab.post("acme", 0), organization="acme", at=lab.at(), connection=mine
+        )
+        await lab.clock.sleep(60)
+        assert lab.order == []
+        await mine.commit()
+        assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1})
+
+
+async def test_after_the_first_a_hand_over_is_one_statement(
+    lab: PoolLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab.pool(sends=False) as pool:
+        await lab.put(pool, "acme")
+        made = count_statements(monkeypatch)
+        await lab.put(pool, "acme", 3)
+    assert len(made) == 3
+
+
+def count_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that are made from now on."""
+    made: list[str] = []
+    fetch = Database.fetch
+
+    async def noted(database: Database, query: Any, *rest: Any, **options: Any) -> Any:
+        made.append(query.as_string(None))
+        return await fetch(database, query, *rest, **options)
+
+    monkeypatch.setattr(Database, "fetch", noted)
+    return made
+
+
+async def test_an_outbox_that_is_closed_takes_nothing(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        acme = await pool.client("key-of-acme", organization="acme")
+        await acme.integrations.list()
+        outboxes = pool.outbox, acme.outbox
+    for outbox, whose in zip(outboxes, ({"organization": "acme"}, {}), strict=True):
+        with pytest.raises(ConfigurationError, match="closed or closing"):
+            await outbox.put(lab.post("acme", 0), at=lab.at(), **whose)  # type: ignore[arg-type]
+    assert lab.place.run("SELECT * FROM tickets") == []
+
+
+async def test_clients_that_were_let_go_are_not_kept_by_the_outbox(lab: PoolLab) -> None:
+    async with lab.pool(sends=False, keep=1) as pool:
+        await lab.put(pool, "acme")
+        client = await pool.client("key-of-acme", organization="acme")
+        gone = weakref.ref(opened(client))
+        del client
+        await lab.put(pool, "globex")
+        gc.collect()
+        assert gone() is None
+
+
+async def test_a_pool_that_keeps_few_clients_sends_for_all(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        tickets = [ticket for name in lab.keys for ticket in await lab.put(web, name, 3)]
+    async with lab.pool(keep=1) as pool:
+        for ticket in tickets:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(dict.fromkeys(lab.keys, 3))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"outbox": "outbox.sqlite", "credentials": str},
+        {"outbox": "postgresql://localhost/x"},
+        {"credentials": str},
+    ],
+)
+def test_a_pool_needs_a_database_and_a_function(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"needs both|is in PostgreSQL"):
+        PostizPool(**options)
+
+
+# ------------------------------------------------------------------ whose tickets are whose
+
+
+async def test_tickets_of_a_single_client_are_not_touched_by_pools(lab: PoolLab) -> None:
+    async with single(lab, "acme", sends=False) as client:
+        ticket = await client.outbox.put(lab.post("acme", 0), at=lab.at())
+        async with lab.pool() as pool:
+            await lab.put(pool, "globex")
+            await lab.clock.sleep(3_600)
+            assert (await client.outbox.get(ticket.id)).state == "planned"
+    async with single(lab, "acme") as client:
+        assert (await client.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1, "globex": 1})
+    assert lab.asked.count("acme") == 0
+
+
+async def test_a_client_with_a_name_shares_its_tickets_with_pools(lab: PoolLab) -> None:
+    async with single(lab, "acme", organization="acme", sends=False) as client:
+        ticket = await client.outbox.put(lab.post("acme", 0), at=lab.at())
+        async with lab.pool():
+            assert (await client.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1})
+
+
+@asynccontextmanager
+async def single(
+    lab: PoolLab, name: str, *, organization: str | None = None, **options: Any
+) -> AsyncGenerator[Postiz]:
+    async with Postiz(
+        api_key=lab.keys[name],
+        base_url="http://sandbox.invalid",
+        organization=organization,
+        clock=lab.clock,
+        transport=lab,
+        outbox=OutboxOptions(lab.place.url, schema=lab.place.schema, **options),
+    ) as client:
+        yield client
+
+
+async def test_the_server_of_an_organisation_is_kept(lab: PoolLab) -> None:
+    """Another process may have another server by default."""
+    urls: set[str] = set()
+
+    class Way:
+        async def send(self, request: WireRequest) -> WireResponse:
+            urls.add(request.url.partition("/public")[0])
+            return await lab.send(request)
+
+        async def aclose(self) -> None:
+            """There is nothing to close."""
+
+    async with lab.pool(sends=False) as web:
+        ticket = (await lab.put(web, "acme"))[0]
+    async with lab.pool(base_url="http://elsewhere.invalid", transport=Way()) as pool:
+        assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    assert urls == {"http://sandbox.invalid"}
+    lab.assert_each_once({"acme": 1})
+
+
+# ------------------------------------------------------------------ keys
+
+
+async def raises(organization: str) -> str:
+    raise LookupError(f"no row for {organization}")
+
+
+BROKEN = {
+    "it raises": (raises, "failed with LookupError"),
+    "it is not asynchronous": (lambda _: "key-of-acme", "failed with TypeError"),
+    "nothing": (None, "returned no key but NoneType"),
+    "an empty text": ("", "returned no key but str"),
+    "bytes": (b"key-of-acme", "returned no key but bytes"),
+    "a key with a line break": ("key\nof", "key"),
+    "another's key": ("key-of-globex", "returned the key of 'globex'"),
+    "another's key, written in another way": (" Bearer key-of-globex ", "the key of 'globex'"),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), BROKEN.values(), ids=BROKEN)
+async def test_broken_credentials_hold_up_nobody_else_until_they_are_mended(
+    lab: PoolLab, given: Any, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lab.pool(sends=False) as web:
+        ticket = (await lab.put(web, "acme"))[0]
+        others = [*await lab.put(web, "globex"), *await lab.put(web, "initech")]
+    is_mended = False
+
+    async def given_key(_: str) -> Any:
+        return given
+
+    def credentials(organization: str) -> Any:
+        if organization != "acme" or is_mended:
+            return lab.credentials(organization)
+        return given(organization) if callable(given) else given_key(organization)
+
+    with caplog.at_level(logging.CRITICAL):
+        async with lab.pool(credentials=credentials) as pool:
+            for other in others:
+                assert (await pool.outbox.wait(other.id)).state == "stored"
+            for failures in (1, 2, 3):
+                lab.hurry()
+                while lab.organization("acme", "failures") != failures:
+                    await lab.clock.sleep(1)
+            assert words in (await pool.outbox.troubles())["acme"]
+            held = await pool.outbox.get(ticket.id)
+            assert (held.state, held.reason) == ("planned", lab.organization("acme", "trouble"))
+            assert held.leaves_in > 60
+            assert "key-of" not in held.reason
+            with pytest.raises(ConfigurationError, match=r"acme|key"):
+                await lab.put(pool, "acme")
+            is_mended = True
+            lab.hurry()
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+            while await pool.outbox.troubles():  # until the end of the turn
+                await lab.clock.sleep(1)
+    lab.assert_each_once(dict.fromkeys(lab.keys, 1))
+    assert len(lab.order) == 3
+
+
+async def test_who_has_anothers_key_is_told_by_the_name_of_its_quota(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        await lab.put(web, "globex")
+        lab.keys["acme"] = lab.keys["globex"]
+        with pytest.raises(ConfigurationError) as told:
+            await lab.put(web, "acme")
+    quota = lab.organization("acme", "quota")
+    assert str(told.value) == (
+        "credentials('acme') returned the key of 'globex', so nothing is sent for 'acme' "
+        f"(quota {quota}): its posts would appear there. One organisation has one name."
+    )
+
+
+async def test_a_renewed_key_goes_on_with_the_same_quota_and_tickets(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        tickets = await lab.put(web, "acme", 2)
+    lab.renew_key("acme", "a-new-key")
+    async with lab.pool() as pool:
+        for ticket in tickets:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 2})
+    assert lab.place.run("SELECT count(*) FROM organizations") == [(1,)]
+    assert lab.place.run("SELECT count(*) FROM ledgers") == [(1,)]
+
+
+# ------------------------------------------------------------------ one organisation in trouble
+
+
+async def in_trouble(lab: PoolLab, pool: PostizPool, words: str, failures: int = 1) -> None:
+    while lab.organization("acme", "failures") != failures:
+        await lab.clock.sleep(1)
+    assert words in lab.organization("acme", "trouble")
+
+
+async def test_a_key_that_is_refused_holds_up_nobody_else(lab: PoolLab) -> None:
+    """Its pauses grow, no create is spent on them, and they end when it is mended."""
+    async with lab.pool(sends=False) as web:
+        tickets = {name: (await lab.put(web, name))[0].id for name in lab.keys}
+    lab.boxes["acme"].organization.api_key = "another"
+    async with lab.pool() as pool:
+        for name in ("globex", "initech"):
+            assert (await pool.outbox.wait(tickets[name])).state == "stored"
+        pauses: list[float] = []
+        for failures in (1, 2, 3):
+            await in_trouble(lab, pool, "401", failures)
+            pauses.append(
+                float(lab.organization("acme", "extract(epoch FROM ready_at - clock_timestamp())"))
+            )
+            lab.hurry()
+        assert pauses == sorted(pauses)
+        assert pauses[2] > 2 * pauses[0]
+        assert lab.order.count("acme") <= 1
+        assert "401" in (await pool.outbox.get(tickets["acme"])).reason
+        lab.boxes["acme"].organization.api_key = lab.keys["acme"]
+        while lab.organization("acme", "ready_at < 'infinity'"):
+            lab.hurry()
+            await lab.clock.sleep(1)
+        assert (await pool.outbox.get(tickets["acme"])).state == "stored"
+        assert lab.organization("acme", "failures") == 0
+    assert {name: len(box.posts) for name, box in lab.boxes.items()} == dict.fromkeys(lab.keys, 1)
+
+
+@pytest.mark.parametrize("kind", ["reset", "error_before", "empty_401", "html"])
+async def test_a_server_that_is_away_for_one_holds_up_nobody_else(lab: PoolLab, kind: Any) -> None:
+    async with lab.pool(sends=False) as web:
+        tickets = {name: (await lab.put(web, name))[0].id for name in lab.keys}
+    lab.boxes["acme"].faults.add(Fault(kind, times=None))
+    async with lab.pool() as pool:
+        for name in ("globex", "initech"):
+            assert (await pool.outbox.wait(tickets[name])).state == "stored"
+        await in_trouble(lab, pool, "")
+        assert pool.outbox.trouble == "", "that is the outbox's own"
+        assert list(await pool.outbox.troubles()) == ["acme"]
+        globex = await pool.client("key-of-globex", organization="globex")
+        assert globex.outbox.trouble == ""
+        more = await globex.outbox.put(lab.post("globex", 1), at=lab.at())
+        assert (await globex.outbox.wait(more.id)).state == "stored"
+        lab.boxes["acme"].faults.clear()
+        while lab.organization("acme", "ready_at < 'infinity'"):
+            lab.hurry()
+            await lab.clock.sleep(1)
+        assert (await pool.outbox.get(tickets["acme"])).state == "stored"
+    lab.assert_each_once({"acme": 1, "globex": 2, "initech": 1})
+
+
+async def test_while_one_is_in_trouble_tickets_of_others_say_nothing_of_it(lab: PoolLab) -> None:
+    """Also while its turn goes on."""
+    async with lab.pool(sends=False) as web:
+        for name in ("acme", "globex"):
+            await lab.put(web, name)
+    lab.boxes["acme"].faults.add(Fault("drop_answer", times=None, route="create_post"))
+    lab.boxes["globex"].faults.add(Fault("hang", delay=20.0, route="create_post"))
+    async with lab.pool() as pool:
+        acme = await pool.client("key-of-acme", organization="acme")
+        globex = await pool.client("key-of-globex", organization="globex")
+        waiting = await globex.outbox.put(lab.post("globex", 1), at=lab.at(48))
+        while not acme.outbox.trouble:
+            await lab.clock.sleep(0.1)
+        assert globex.outbox.trouble == ""
+        told = await globex.outbox.get(waiting.id)
+        assert told.reason == ""
+        lab.boxes["acme"].faults.clear()
+
+
+async def test_who_is_locked_out_holds_up_nobody_else(lab: PoolLab) -> None:
+    """Somebody else used its window up."""
+    box = lab.boxes["acme"]
+    async with single(lab, "acme") as other:
+        for number in range(30):
+            await other.posts.schedule(lab.post("acme", f"other {number}"), at=lab.at())
+    async with lab.pool() as pool:
+        tickets = {name: (await lab.put(pool, name))[0].id for name in lab.keys}
+        for name in ("globex", "initech"):
+            assert (await pool.outbox.wait(tickets[name])).state == "stored"
+        while lab.organization("acme", "holder IS NOT NULL"):
+            await lab.clock.sleep(1)
+        assert 3_000 < (await pool.outbox.get(tickets["acme"])).leaves_in < 3_700
+        assert len(box.posts) == 30
+        await lab.clock.sleep(3_700)
+        lab.hurry()
+        assert (await pool.outbox.wait(tickets["acme"])).state == "stored"
+    assert len(box.posts) == 31
+
+
+class Odd:
+    """Fails for one organisation as nothing of the library's does."""
+
+    def __init__(self, lab: PoolLab) -> None:
+        self.lab = lab
+        self.is_odd = True
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        key = dict(request.headers)["Authorization"]
+        if self.is_odd and request.method == "POST" and key == "key-of-acme":
+            raise KeyError("odd")
+        return await self.lab.send(request)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def test_an_error_that_nobody_expects_ends_the_turn_of_one_only(
+    lab: PoolLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    way = Odd(lab)
+    async with lab.pool(transport=way) as pool:
+        ticket = (await lab.put(pool, "acme"))[0]
+        await in_trouble(lab, pool, "broke off with KeyError")
+        other = (await lab.put(pool, "globex"))[0]
+        assert (await pool.outbox.wait(other.id)).state == "stored"
+        assert "KeyError: 'odd'" in caplog.text
+        way.is_odd = False
+        while lab.organization("acme", "ready_at < 'infinity'"):
+            lab.hurry()
+            await lab.clock.sleep(30)
+        assert (await pool.outbox.get(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1, "globex": 1})
+
+
+# ------------------------------------------------------------------ fairness
+
+
+def fill(lab: PoolLab, name: str, count: int) -> None:
+    """Many more tickets like the one that an organisation has."""
+    lab.place.run(
+        "INSERT INTO tickets (id, quota, due, dated, body, post_ids) "
+        "SELECT t.id || n, t.quota, t.due + n, t.dated, replace(t.body, "
+        f"""'{name} 0"', '{name} ' || n || '"'), t.post_ids """
+        f"FROM tickets t, generate_series(1, {count - 1}) n WHERE t.quota = "
+        f"(SELECT quota FROM organizations WHERE organization = '{name}')"
+    )
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 1_000])
+async def test_one_with_very_many_tickets_delays_the_others_by_one_claim(
+    place: Place, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    names = [f"small{n}" for n in range(20)]
+    many = 2_000 if at_once == 1_000 else 250
+    claimed: list[str] = []
+    claim = Turns.claim
+
+    async def noted(turns: Turns, most: int) -> list[Any]:
+        found = await claim(turns, min(most, at_once))
+        claimed.extend(turn.organization for turn in found)
+        return found
+
+    monkeypatch.setattr(Turns, "claim", noted)
+    async with PoolLab(place, "big", *names, limit=5_000).running() as lab:
+        async with lab.pool(sends=False) as web:
+            await lab.put(web, "big")
+            fill(lab, "big", many)
+            for name in names:
+                await lab.put(web, name)
+        async with lab.pool() as pool:
+            pool.outbox._sender._at_once = at_once
+            while (await pool.outbox.counts()).get("stored", 0) < 20 + (at_once < 10) * SHARE:  # type: ignore[call-overload]
+                await lab.clock.sleep(0.5)
+            while not all(lab.boxes[name].posts for name in names):
+                await lab.clock.sleep(0.5)
+        first = [claimed.index(name) for name in names]
+        assert max(first) <= len(names), "each has its first turn in the first round"
+        assert claimed[: len(names) + 1].count("big") <= 1
+        before = lab.order[: max(lab.order.index(name) for name in names)].count("big")
+        assert before <= SHARE, "a turn takes a share"
+
+
+async def test_shares_follow_each_other_until_all_is_sent(place: Place) -> None:
+    async with PoolLab(place, "big", limit=5_000).running() as lab:
+        async with lab.pool(sends=False) as web:
+            await lab.put(web, "big")
+            fill(lab, "big", 2 * SHARE + 30)
+        async with lab.pool() as pool:
+            while await pool.outbox.counts() != {"stored": 2 * SHARE + 30}:
+                await lab.clock.sleep(1)
+        assert lab.organization("big", "fence") == 3
+        lab.assert_each_once({"big": 2 * SHARE + 30})
+
+
+# ------------------------------------------------------------------ beginning and ending
+
+
+async def test_closing_gives_all_turns_back(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        for name in lab.keys:
+            lab.boxes[name].faults.add(Fault("reset", times=None, route="create_post"))
+            await lab.put(pool, name)
+        await until(lambda: lab.order)
+    assert lab.place.run("SELECT holder FROM organizations") == [(None,)] * 3
+
+
+async def test_a_drain_waits_until_everything_is_sent(lab: PoolLab) -> None:
+    async with pauses_end(lab), lab.pool(drain=math.inf) as pool:
+        for name in lab.keys:
+            await lab.put(pool, name, 33)
+    lab.assert_each_once(dict.fromkeys(lab.keys, 33))
+
+
+@asynccontextmanager
+async def pauses_end(lab: PoolLab) -> AsyncGenerator[None]:
+    """Let an hour of the database be over with each hour of the clock."""
+
+    async def hurry() -> None:
+        while True:
+            await lab.clock.sleep(3_610)
+            lab.hurry()
+
+    task = asyncio.create_task(hurry())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def test_a_drain_that_is_over_leaves_the_rest(lab: PoolLab) -> None:
+    async with lab.pool(drain=60.0) as pool:
+        await lab.put(pool, "acme", 40)
+    counts = dict(lab.place.run("SELECT state, count(*) FROM tickets GROUP BY state"))
+    assert counts == {"stored": len(lab.boxes["acme"].posts), "planned": 40 - counts["stored"]}
+    assert 0 < counts["stored"] <= 30
+
+
+async def test_an_empty_outbox_drains_at_once(lab: PoolLab) -> None:
+    began = lab.clock.monotonic()
+    async with lab.pool(drain=math.inf):
+        pass
+    assert lab.clock.monotonic() - began < 60
+
+
+async def test_tickets_of_all_are_pruned(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        for name in lab.keys:
+            await pool.outbox.wait((await lab.put(pool, name))[0].id)
+    lab.place.run("UPDATE tickets SET ended_at = ended_at - interval '31 days'")
+    async with lab.pool() as pool:
+        while await pool.outbox.counts():
+            await lab.clock.sleep(1)
