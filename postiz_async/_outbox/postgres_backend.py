@@ -58,8 +58,12 @@ class PostgresBackend:
         return 0.0 if outage is None else outage.pauses_for
 
     async def open(self) -> None:
-        await self._database.check()
-        abandoned = 0 if self._quota is None else await self._sender.turns.count_abandoned()
+        try:
+            await self._database.check()
+            abandoned = 0 if self._quota is None else await self._sender.turns.count_abandoned()
+        except BaseException:
+            await self._database.aclose()
+            raise
         if abandoned:
             log.warning(
                 "hand-overs with %d other keys wait in %s, and nobody sends them: start a client "

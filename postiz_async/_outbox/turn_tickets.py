@@ -189,11 +189,14 @@ class TurnTickets:
         marked, knows_all = self._marks.mark(at), False
         while True:
             body = entry.request(format_date(marked))
+            sent = as_json(body)
             done, is_free = await self._change(
                 entry,
                 "state = 'sending', sent = %s, moment = %s, sent_at = " + NOW + ", note = ''",
-                (as_json(body), to_column(marked)),
-                where="t.state = 'planned'",
+                (sent, to_column(marked)),
+                # the second when the connection broke, and the statement is carried out again
+                where="(t.state = 'planned' OR t.state = 'sending' AND t.sent = %s)",
+                conditions=(sent,),
                 free=marked,
             )
             if is_free:
@@ -266,6 +269,7 @@ class TurnTickets:
         parameters: tuple[object, ...],
         *,
         where: LiteralString = "t.ended_at IS NULL",
+        conditions: tuple[object, ...] = (),
         free: datetime | None = None,
     ) -> tuple[bool, bool]:
         """Change a ticket, in this turn only, and renew its lease; who is cancelled does it first.
@@ -275,6 +279,7 @@ class TurnTickets:
             values: what to set.
             parameters: of `values`.
             where: as it must be.
+            conditions: parameters of `where`.
             free: a moment that no other ticket of the organisation may have.
 
         Returns:
@@ -288,15 +293,15 @@ class TurnTickets:
             "SET ready_at = statement_timestamp() + make_interval(secs => %s) "
             "WHERE quota = %s AND holder = %s AND fence = %s RETURNING quota), "
             "free AS MATERIALIZED (SELECT NOT EXISTS (SELECT FROM {schema}.tickets m "
-            "WHERE m.quota = %s AND m.moment = %s) AS moment), "
+            "WHERE m.quota = %s AND m.moment = %s AND m.number <> %s) AS moment), "
             "done AS (UPDATE {schema}.tickets t SET " + values + " FROM mine, free "
             "WHERE t.number = %s AND t.quota = mine.quota AND free.moment AND " + where + " "
             "RETURNING 1) SELECT EXISTS (SELECT FROM mine), EXISTS (SELECT FROM done), moment "
             "FROM free"
         )
         moment = None if free is None else to_column(free)
-        before = (self._turns.lease, *self._mine, self._turn.quota, moment)
-        given = (*before, *parameters, entry.number)
+        before = (self._turns.lease, *self._mine, self._turn.quota, moment, entry.number)
+        given = (*before, *parameters, entry.number, *conditions)
         began = self._clock.monotonic()
         fetched = self._database.fetch(statement, given)
         [(is_mine, is_done, is_free)] = await run_to_completion(fetched)

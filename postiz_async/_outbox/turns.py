@@ -164,16 +164,17 @@ class Turns:
         [(count, left)] = await self._database.fetch(
             self._database.statement(
                 "WITH fresh AS MATERIALIZED ("
-                "  SELECT number, quota FROM {schema}.tickets t WHERE NOT seen AND EXISTS"
-                "  (SELECT FROM {schema}.organizations o WHERE o.quota = t.quota)"
+                "  SELECT number, quota FROM {schema}.tickets t WHERE NOT seen AND"
+                "  (SELECT TRUE FROM {schema}.organizations o WHERE o.quota = t.quota)"
                 "  ORDER BY number LIMIT %s FOR NO KEY UPDATE OF t SKIP LOCKED), "
                 "whose AS MATERIALIZED (SELECT quota FROM {schema}.organizations"
-                "  WHERE quota IN (SELECT quota FROM fresh) FOR NO KEY UPDATE SKIP LOCKED), "
-                "counted AS (UPDATE {schema}.tickets t SET seen = TRUE"
-                "  FROM fresh JOIN whose USING (quota) WHERE t.number = fresh.number RETURNING 1), "
-                "woken AS (UPDATE {schema}.organizations o SET wakes = wakes + 1, ready_at ="
+                "  WHERE quota = ANY (ARRAY(SELECT quota FROM fresh))"
+                "  FOR NO KEY UPDATE SKIP LOCKED), "
+                "counted AS (UPDATE {schema}.tickets SET seen = TRUE WHERE number = ANY"
+                "  (ARRAY(SELECT number FROM fresh JOIN whose USING (quota))) RETURNING 1), "
+                "woken AS (UPDATE {schema}.organizations SET wakes = wakes + 1, ready_at ="
                 "  CASE WHEN ready_at = 'infinity' THEN statement_timestamp() ELSE ready_at END"
-                "  FROM whose WHERE o.quota = whose.quota) "
+                "  WHERE quota = ANY (ARRAY(SELECT quota FROM whose))) "
                 "SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM fresh)"
                 " - (SELECT count(*) FROM counted)"
             ),
@@ -195,8 +196,9 @@ class Turns:
                 "ORDER BY ready_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED) "
                 "UPDATE {schema}.organizations o SET holder = %s, fence = fence + 1, "
                 "ready_at = statement_timestamp() + make_interval(secs => %s) "
-                "FROM next WHERE o.quota = next.quota RETURNING o.quota, o.organization, "
-                "o.base_url, o.fence, o.failures, o.trouble, next.holder IS NOT NULL"
+                "WHERE o.quota = ANY (ARRAY(SELECT quota FROM next)) RETURNING o.quota, "
+                "o.organization, o.base_url, o.fence, o.failures, o.trouble, "
+                "(SELECT next.holder IS NOT NULL FROM next WHERE next.quota = o.quota)"
             ),
             (*self._only, most, self.sender, self.lease),
         )
@@ -233,11 +235,12 @@ class Turns:
         """Whether an organisation waits for a turn, now or later, that is in no other sender's."""
         [(found,)] = await self._database.fetch(
             self._database.statement(
-                "SELECT EXISTS (SELECT FROM {schema}.organizations WHERE ready_at < 'infinity' "
+                "SELECT count(*) FROM (SELECT FROM {schema}.organizations "
+                "WHERE ready_at < 'infinity' AND " + self._whose + " "
                 "AND (holder IS NULL OR holder = %s OR ready_at <= statement_timestamp()) "
-                "AND " + self._whose + ")"
+                "ORDER BY ready_at LIMIT 1) waiting"
             ),
-            (self.sender, *self._only),
+            (*self._only, self.sender),
         )
         return bool(found)
 
@@ -251,9 +254,9 @@ class Turns:
             self._database.statement(
                 "WITH mine AS MATERIALIZED (SELECT quota FROM {schema}.organizations "
                 "WHERE quota = ANY(%s) AND holder = %s ORDER BY quota FOR NO KEY UPDATE) "
-                "UPDATE {schema}.organizations o "
+                "UPDATE {schema}.organizations "
                 "SET ready_at = statement_timestamp() + make_interval(secs => %s) "
-                "FROM mine WHERE o.quota = mine.quota RETURNING o.quota, o.fence, o.wakes"
+                "WHERE quota = ANY (ARRAY(SELECT quota FROM mine)) RETURNING quota, fence, wakes"
             ),
             ([turn.quota for turn in turns], self.sender, self.lease),
         )

@@ -36,6 +36,7 @@ class Place:
 
     server: PostgresServer
     schema: str = field(default_factory=lambda: f"test_{secrets.token_hex(8)}")
+    user: str = "postgres"
 
     @classmethod
     def made(cls, server: PostgresServer | None = None, **options: Any) -> Place:
@@ -46,7 +47,7 @@ class Place:
 
     @property
     def url(self) -> str:
-        return self.server.url
+        return self.server.address("postgres", user=self.user)
 
     def database(self, **options: Any) -> Database:
         """Connections to it."""

@@ -440,6 +440,27 @@ async def test_a_hand_over_whose_connection_breaks_is_stored_once(
     lab.assert_each_once(range(1))
 
 
+@pytest.mark.parametrize(
+    "words", ["state = 'sending'", "state = 'planned', sent", "ended_at = statement"]
+)
+async def test_what_a_sender_writes_may_be_written_twice(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Nothing of it has to be looked up."""
+    if "planned" in words:
+        lab.lose("empty_401")
+    broken = break_after(monkeypatch, words)
+    async with lab.client() as postiz:
+        await postiz.integrations.list()
+        broken.times = 1
+        tickets = await lab.put(postiz, 3)
+        for ticket in tickets:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+        assert broken.times == 0
+    lab.assert_each_once(range(3))
+    assert lab.clock.monotonic() < 600, "absence is believed after twelve minutes only"
+
+
 async def test_a_hand_over_of_which_nothing_is_known_tells_its_ticket(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

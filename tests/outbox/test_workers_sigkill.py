@@ -18,7 +18,7 @@ from processes import (
     wait_until,
 )
 
-LIMIT, SPEED = 10, 3_600
+LIMIT, SPEED = 10, 900
 WORKER = str(Path(__file__).with_name("outbox_worker.py"))
 
 
