@@ -12,7 +12,7 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,16 +45,12 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 class Watched:
     """Sees each file that SQLite opens for writing, before SQLite does."""
 
-    def __init__(self) -> None:
-        self.folder = ""
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
         self.exposed: list[str] = []
         self.opened = 0
-        sys.addaudithook(self._hook)
 
-    def _hook(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event != "sqlite3.connect" or not self.folder:
-            return
-        name = os.fsdecode(arguments[0])  # type: ignore[arg-type]
+    def look(self, name: str) -> None:
         path = Path(name.removeprefix("file://").partition("?")[0])
         if str(path).startswith(self.folder) and "mode=ro" not in name:
             self.opened += 1
@@ -62,15 +58,17 @@ class Watched:
                 self.exposed.append(name)
 
 
-WATCHED = Watched()
-"""There is one, because an audit hook stays for the life of the process."""
-
-
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    WATCHED.folder, WATCHED.exposed, WATCHED.opened = str(tmp_path), [], 0
-    yield WATCHED
-    WATCHED.folder = ""
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """Not an audit hook, which stays for the life of the process and slows what is traced."""
+    watched, connect = Watched(str(tmp_path)), sqlite3.connect
+
+    def seen(database: str | Path, **options: Any) -> sqlite3.Connection:
+        watched.look(str(database))
+        return connect(database, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", seen)
+    return watched
 
 
 def mode(path: Path) -> int:
