@@ -319,7 +319,7 @@ def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) ->
     if is_clear and enough <= now:
         return GRANT
     until = max(enough, now if is_clear else _clear_at(ledger, now, free, others))
-    if backlog is not None and free < backlog <= window.limit:
+    if backlog is not None and backlog <= window.limit:
         until = min(until, _clear_at(ledger, now, free, others, least=backlog))
     until = min(until, reopens)
     is_reserved = is_clear and (reserved > 0 or asked > others)

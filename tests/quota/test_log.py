@@ -163,3 +163,33 @@ def test_calls_are_in_the_order_in_which_they_come_back() -> None:
         (30.0, 2.0),
         (720.0, 4.0),
     ]
+
+
+@pytest.mark.parametrize("backlog", [1, 2, 3])
+def test_the_last_calls_go_as_soon_as_they_surely_fit_beside_others(backlog: int) -> None:
+    """Also when as many slots are free before it is sure that nobody took those."""
+    back = NOW - 3602
+    ledger = ledger_of(
+        limit=5,
+        limit_read=True,
+        remaining=0,
+        read_at=NOW - 500,
+        ends_after=NOW + 3100,
+        ends_before=NOW + 3101,
+        sliding=True,
+        calls=logged(back - 1, back + 1, back + 2, back + 3, NOW - 500),
+        past_foreign=0.9,
+        past_hours=0.14,
+        accounted=True,
+        own=1,
+        asked=3.0,
+        asked_since=NOW - 3600,
+        asked_at=NOW - 3600,
+    )
+    verdict = quota.decide(ledger, NOW, backlog=backlog)
+    assert isinstance(verdict, Wait)
+    assert verdict.why is WaitReason.OTHERS
+    for share in (0.25, 0.5, 0.75, 0.999):
+        between = NOW + share * (verdict.until - NOW)
+        assert isinstance(quota.decide(ledger, between, backlog=backlog), Wait)
+    assert isinstance(quota.decide(ledger, verdict.until, backlog=backlog), Grant)
