@@ -23,6 +23,7 @@ READS_THE_CLOCK = {
     "processes.py": "waits for processes, and tells the time of another's clock",
     "kill_lab.py": "prints how long it took",
     "key_kill_lab.py": "prints how long it took, and waits for processes",
+    "postgres_kill_lab.py": "prints how long it took, and waits for processes",
 }
 """Files that may take the difference of two readings, and why."""
 

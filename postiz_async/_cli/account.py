@@ -40,7 +40,7 @@ async def quota(
     connection: Connection = Connection(),
 ) -> int:
     """Show the quota as it was last seen. Reads carry no rate headers: there is no free look."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     target = find_target(connection)
     async with open_client(target) as postiz:
         if spend_one:

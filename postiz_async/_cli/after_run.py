@@ -68,14 +68,14 @@ def show_report(
             numbers=["row"],
         )
     if len(troubles) > MAX_TROUBLES:
-        output.say(f"... and {len(troubles) - MAX_TROUBLES:,} more (--json has all)")
+        output.result(f"... and {len(troubles) - MAX_TROUBLES:,} more (--json has all)")
     moved = report.moved()
     if moved:
         furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
         by = describe_seconds(furthest)
         output.say(f"{count(len(moved), 'post')} moved to share requests, by {by} at most.")
     style = "bold green" if report.complete else "bold yellow"
-    output.say(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
+    output.result(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
 
 
 def _trouble(row: RowRecord, zone: tzinfo | None) -> tuple[str | Text, ...]:
@@ -186,7 +186,7 @@ async def report(
     if json:
         output.json(report_object(found))
     else:
-        output.say(standing(found))
+        output.result(standing(found))
     return 0
 
 

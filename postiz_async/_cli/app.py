@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import (
     App,
@@ -34,7 +34,7 @@ from postiz_async._cli import (
     reconcile,
     validate,
 )
-from postiz_async._cli.output import Output
+from postiz_async._cli.output import QUIET, Output
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
 from postiz_async.errors import InvalidPostError, PostizError, QuotaError
@@ -93,6 +93,35 @@ for flag in ("--help", "--version"):
     app[flag].group = _options
 
 
+@app.command(group=_local)
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="For which shell.")], /
+) -> int:
+    """Print the script by which a shell completes commands and options; load it at its start."""
+    print(app.generate_completion(shell=shell))
+    return 0
+
+
+app.meta.suppress_keyboard_interrupt = False
+
+
+@app.meta.default
+def _with_global_options(
+    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    quiet: Annotated[
+        bool,
+        Parameter(
+            name=("--quiet", "-q"), group=_options, help="Say nothing but results and errors."
+        ),
+    ] = False,
+) -> object:
+    token = QUIET.set(quiet)
+    try:
+        return app(words, exit_on_error=False, print_error=False)
+    finally:
+        QUIET.reset(token)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
@@ -111,7 +140,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], output: Output) -> int:
     try:
-        code = app(as_meant(arguments), exit_on_error=False, print_error=False)
+        code = app.meta(as_meant(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         output.error(_usage(error), kind="usage")
         return 2

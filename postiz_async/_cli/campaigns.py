@@ -108,7 +108,7 @@ async def plan(
     connection: Connection = Connection(),
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
@@ -293,7 +293,7 @@ async def _run_if_open(
                 report = await _looked_again(batch)
             is_fine = report.complete and not report.doubled
             why = "" if is_fine else f" Why: postiz-async status {batch.path}"
-            output.say(f"Nothing is left to send: {standing(report)}.{why}")
+            output.result(f"Nothing is left to send: {standing(report)}.{why}")
             return 0
     if looked_up:
         output.say(
@@ -323,7 +323,7 @@ async def _run_if_open(
     if not batch.journal_path.exists():
         return code
     where = standing(await batch.report())
-    output.say(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
+    output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
 
 
@@ -366,7 +366,7 @@ async def status(
     json: Json = False,
 ) -> int:
     """Say how far a campaign is, also while it runs. Asks no server."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)

@@ -28,7 +28,7 @@ async def list_channels(
     connection: Connection = Connection(),
 ) -> int:
     """List the channels. A campaign may name one by id, by name, or by provider."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         listed = await postiz.integrations.list(group=group)
     channels = sorted(listed, key=lambda channel: (channel.provider, channel.name))
@@ -55,7 +55,7 @@ async def connected(
     connection: Connection = Connection(),
 ) -> int:
     """Say whether the server accepts the key."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         is_connected = await postiz.integrations.is_connected()
     if json:
@@ -91,7 +91,7 @@ async def settings(
     connection: Connection = Connection(),
 ) -> int:
     """Show rules, length limit, settings and tools of a channel."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         found = await postiz.integrations.settings(channel)
     if json:
@@ -174,7 +174,7 @@ async def slot(
     connection: Connection = Connection(),
 ) -> int:
     """Print the next free posting time of a channel."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with open_client(find_target(connection)) as postiz:
         moment = await postiz.integrations.find_slot(channel)
     if json:

@@ -139,7 +139,7 @@ async def sandbox(
             f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
             f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
         )
-        output.say(
+        output.result(
             f"export POSTIZ_API_URL={served.url} POSTIZ_API_KEY={api_key} POSTIZ_SANDBOX_CLOCK=1",
             "bold",
         )
@@ -211,7 +211,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     else:
         _show_channels(output, box)
         show_report(output, report, zone=UTC)
-        output.say(
+        output.result(
             f"The sandbox holds {seen.posts} posts and {seen.uploads} files; "
             f"it refused {seen.refusals} requests (429)."
         )

@@ -49,7 +49,6 @@ class UploadDisplay:
     """
 
     def __init__(self, output: Output, sources: Sequence[str]) -> None:
-        console = output.notes
         self._names = [_label(source) for source in sources]
         self._bars: dict[int, TaskID] = {}
         self._progress = Progress(
@@ -58,9 +57,9 @@ class UploadDisplay:
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=console,
+            console=output.notes,
             transient=True,
-            disable=not console.is_terminal or console.is_dumb_terminal,
+            disable=not output.shows_progress,
         )
 
     def __enter__(self) -> Self:

@@ -68,7 +68,7 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
     """Show how many tickets are in which state, and which organisations are held up by what."""
     from postiz_async._outbox.turns import overview  # noqa: PLC0415  (an extra)
 
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with _opened(place) as database:
         found = await overview(database)
     if json:

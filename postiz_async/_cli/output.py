@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
 
 __all__ = [
+    "QUIET",
     "Output",
     "ask",
     "clock_time",
@@ -36,20 +38,34 @@ __all__ = [
 ]
 
 MAX_SHOWN = 50
+QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
+"""Whether `--quiet` was given."""
 _UNPRINTABLE = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
 )
 
 
 class Output:
-    """Results to stdout, everything else to stderr, so that `--json` can be piped."""
+    """Results to stdout, everything else to stderr, so that `--json` can be piped.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    Args:
+        as_json: whether the result is for a program.
+        says_results: whether all that is said is the result itself, which `--quiet` keeps.
+    """
+
+    def __init__(self, *, as_json: bool = False, says_results: bool = False) -> None:
         self.as_json = as_json
+        self._says_results = says_results
+        self._quiet = QUIET.get()
         self.out = _console(sys.stdout, stderr=False)
         self.err = _console(sys.stderr, stderr=True)
         self.notes = self.err if as_json else self.out
         """Where progress and remarks go."""
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether there is a terminal that bars can be drawn on, and somebody who wants them."""
+        return self.notes.is_terminal and not self.notes.is_dumb_terminal and not self._quiet
 
     def json(self, value: object) -> None:
         """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
@@ -63,7 +79,12 @@ class Output:
         buffer.flush()
 
     def say(self, text: str, style: str = "") -> None:
-        """A remark, not a result."""
+        """A remark, which `--quiet` drops."""
+        if not self._quiet or (self._says_results and not self.as_json):
+            self.result(text, style)
+
+    def result(self, text: str, style: str = "") -> None:
+        """What came of the command, in words."""
         self.notes.print(Text(printable(text), style=style))
 
     def table(

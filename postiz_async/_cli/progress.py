@@ -83,8 +83,8 @@ class RunDisplay:
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        console = self._output.notes
-        if console.is_terminal and not console.is_dumb_terminal:
+        if self._output.shows_progress:
+            console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
             self._live.start()
         self._ticker = asyncio.create_task(self._tick())
@@ -306,9 +306,8 @@ class _Display:
                 "and once more a little later.",
                 "yellow",
             )
-        console = self._output.notes
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._live = Live(console=console, auto_refresh=False)
+        if self._output.shows_progress:
+            self._live = Live(console=self._output.notes, auto_refresh=False)
             self._live.start()
 
     def _line(self, waited: Waited) -> str:

@@ -261,7 +261,7 @@ def providers(
     json: Json = False,
 ) -> int:
     """Show what a network takes: length, settings, media, further parts, pitfalls."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     if name is not None:
         found = _found(name)
         if json:

@@ -70,7 +70,7 @@ async def reconcile(
                 found = await reconcile_journal(opened(postiz), path, delete_doubles=True)
             else:
                 why = "" if agreed is False else ": nobody can answer here; --yes does not ask"
-                output.say(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
+                output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
     if json:
@@ -86,9 +86,9 @@ async def reconcile(
     else:
         show_report(output, report)
         for remark in found.remarks:
-            output.say(remark, "yellow")
+            output.result(remark, "yellow")
         if found.hidden:
-            output.say(
+            output.result(
                 f"{count(len(found.hidden), 'channel')} gone from Postiz, so nothing is known of "
                 f"what is stored there: {', '.join(found.hidden)}",
                 "yellow",

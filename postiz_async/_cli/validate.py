@@ -44,7 +44,7 @@ async def validate(
     connection: Connection = Connection(),
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
-    output = Output(as_json=json)
+    output = Output(as_json=json, says_results=True)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,

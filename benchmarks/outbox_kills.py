@@ -1,0 +1,54 @@
+"""Senders of one outbox in PostgreSQL that are killed again and again, while all else breaks too.
+
+Claim: each ticket that was committed is stored exactly once, and none that was rolled back. Four
+senders on one database send for four organisations; in each round one of them is killed with
+SIGKILL at a random moment and started anew. A fifth of all answers to creates is lost after the
+work, a twentieth is carried out minutes late, a twentieth by half; PostgreSQL is started again ten
+times; senders are stopped beyond their leases and continued, the last one for longer than it takes
+until absence is believed. See `tests/outbox/postgres_kill_lab.py`. Run, with a PostgreSQL:
+python benchmarks/outbox_kills.py                     (300 rounds; less than ten minutes)
+python benchmarks/outbox_kills.py --kills 50 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from postiz_async._outbox.turns import LEASE
+from postiz_async._quota import SILENT
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
+from postgres_kill_lab import SPEED, SenderKills
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--restarts", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
+    parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
+    parser.add_argument("--keep", type=Path, help="a folder for what the senders say")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        tally = SenderKills(
+            home=options.keep or Path(folder),
+            kills=options.kills,
+            restarts=options.restarts,
+            stops=(3 * LEASE, 3 * LEASE, 3 * LEASE, 1.5 * SILENT),
+            seed=options.seed,
+            speed=options.speed,
+        ).run()
+    print(tally)
+    for trouble in tally.troubles:
+        print(trouble)
+    sys.exit(1 if tally.troubles else 0)
+
+
+if __name__ == "__main__":
+    main()

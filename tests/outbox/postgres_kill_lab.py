@@ -1,0 +1,431 @@
+"""Senders of one outbox in PostgreSQL that are killed and stopped, while everything else breaks.
+
+One database, four senders that send for four organisations, and a server that loses a fifth of all
+answers to creates, carries some out late and some by half. Orders come all the time, each with a
+hand-over in one transaction, and some are rolled back. Server, senders and database are processes.
+All clocks run `SPEED` times as fast as the machine's, those of leases and of the quota too: what
+takes 60 seconds then is longer than a busy machine halts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import threading
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from outbox_worker import clock_of
+from pool_sandbox import PROVIDERS, channel_of, key_of
+from pool_worker import LISTED
+from postgres_server import postgres_server
+from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
+
+from postiz_async import Integration, NewPost, OutboxOptions, PostizPool, StoreError
+from postiz_async._delivery.journal_file import FOUND_UNSURE
+from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
+from postiz_async.stores.postgres import ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postgres_server import PostgresServer
+    from processes import Process
+
+SPEED = 100.0
+SENDERS = 4
+ORGANIZATIONS = ("acme", "globex", "initech", "umbrella")
+ROLLED_BACK = 0.2
+OPEN_AT_MOST = 100
+"""Tickets that wait; beyond it orders come more slowly."""
+
+FAULTS = (
+    ("drop_answer", 0.20, ""),
+    ("late_work", 0.025, "delay=60"),
+    ("late_work", 0.025, "delay=400"),
+    ("stop", 0.02, "after_items=0:half"),
+    ("stop", 0.02, "after_items=1:half"),
+    ("stop", 0.01, "after_items=1"),
+)
+"""What goes wrong with a create: the kind, the share of all creates, and more."""
+
+NAMED = frozenset({MAY_LACK, UNSEEN_END, FOUND_UNSURE})
+"""What a ticket says of a post that may be half made."""
+
+HERE = Path(__file__).parent
+
+
+def faults() -> Iterator[str]:
+    """As the sandbox reads them; the first that strikes is the only one, so shares add up."""
+    left = 1.0
+    for kind, share, more in FAULTS:
+        yield f"{kind}:{100 * share / left:.3f}%:route=create_post:{more}".rstrip(":")
+        left -= share
+
+
+@dataclass
+class KillTally:
+    """What was done and what came of it."""
+
+    tickets: int = 0
+    posts: int = 0
+    """Posts of committed tickets."""
+    rolled_back: int = 0
+    kills: int = 0
+    restarts: int = 0
+    stops: int = 0
+    takeovers: int = 0
+    lost_turns: int = 0
+    look_ups: int = 0
+    lists: int = 0
+    requests: int = 0
+    creates: int = 0
+    refusals: int = 0
+    struck: Counter[str] = field(default_factory=Counter)
+    stored: int = 0
+    """Posts that the server has."""
+    unsure: int = 0
+    """Tickets that name a post which may be half made."""
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    never_handed_over: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        struck = self.struck
+        return (
+            f"{self.kills} kills, {self.restarts} restarts of PostgreSQL, {self.stops} senders "
+            f"stopped and continued, in {self.seconds:.0f} s\n"
+            f"{self.tickets} tickets committed, with {self.posts} posts; {self.rolled_back} "
+            "rolled back\n"
+            f"{self.requests} requests, {self.creates} creates among them; 429s {self.refusals}\n"
+            f"answers lost {struck['drop_answer']}, carried out late {struck['late_work']}, by "
+            f"half {struck['stop']}\n"
+            f"{self.takeovers} turns taken over, {self.lost_turns} noticed as lost by who had "
+            f"them, {self.look_ups} look-ups, {self.lists} requests for a list of posts\n"
+            f"{self.stored} posts are stored: lost {len(self.lost)}, doubled {len(self.doubled)}, "
+            f"of rolled back tickets {len(self.never_handed_over)}, otherwise wrong "
+            f"{len(self.wrong)}, reported as perhaps not whole {self.unsure}"
+        )
+
+    @property
+    def troubles(self) -> list[str]:
+        """What must not happen."""
+        found = [*self.lost, *self.doubled, *self.never_handed_over, *self.wrong]
+        return [*found, *(["the quota was exceeded"] if self.refusals else [])]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one transaction hands over: posts on the channels of an organisation."""
+
+    number: int
+    organization: str
+    posts: int
+    thread: tuple[str, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        return [f"{self.organization} {self.number} {place}" for place in range(self.posts)]
+
+    def made(self) -> list[NewPost]:
+        return [
+            NewPost(
+                Integration(
+                    id=channel_of(self.organization, provider),
+                    name=self.organization,
+                    provider=provider,
+                ),
+                text,
+                thread=list(self.thread),
+            )
+            for provider, text in zip(PROVIDERS, self.texts, strict=False)
+        ]
+
+
+class Orders:
+    """Takes orders in transactions, each with a hand-over, until it is told to end."""
+
+    def __init__(self, place: PostgresServer, database: str, server: Server, seed: int) -> None:
+        self.known: dict[int, Order] = {}
+        self.committed: set[int] = set()
+        """Those whose COMMIT was answered; that of others may have been carried out."""
+        self.rolled_back: set[int] = set()
+        self.end = threading.Event()
+        self._place = place
+        self._database = database
+        self._server = server
+        self._dice = random.Random(seed)  # noqa: S311
+
+    async def run(self) -> None:
+        while not self.end.is_set():
+            with suppress(StoreError, psycopg.Error):  # the database is started again
+                async with (
+                    await psycopg.AsyncConnection.connect(self._database) as connection,
+                    self._pool() as pool,
+                ):
+                    while not self.end.is_set():
+                        await self._take(pool, connection)
+            await asyncio.sleep(0.02)
+
+    def _pool(self) -> PostizPool:
+        async def credentials(organization: str) -> str:
+            return key_of(organization)
+
+        return PostizPool(
+            base_url=self._server.url,
+            outbox=OutboxOptions(self._database, sends=False),
+            credentials=credentials,
+            clock=clock_of(self._server.url),
+        )
+
+    async def _take(
+        self, pool: PostizPool, connection: psycopg.AsyncConnection[tuple[Any, ...]]
+    ) -> None:
+        dice = self._dice
+        order = Order(
+            number=len(self.known),
+            organization=dice.choice(ORGANIZATIONS),
+            posts=dice.choice([1, 1, 2]),
+            thread=("second", "third") if dice.random() < 0.2 else (),
+        )
+        self.known[order.number] = order
+        now = datetime.fromtimestamp(clock_of(self._server.url).time(), UTC)
+        at = now.replace(microsecond=0) + timedelta(days=20, minutes=dice.randrange(1000))
+        insert = "INSERT INTO orders (number, ticket) VALUES (%s, %s)"
+        ticket = await pool.outbox.put(
+            *order.made(), organization=order.organization, at=at, connection=connection
+        )
+        await connection.execute(insert, (order.number, ticket.id))
+        if dice.random() < ROLLED_BACK:
+            await connection.rollback()
+            self.rolled_back.add(order.number)
+        else:
+            await connection.commit()
+            self.committed.add(order.number)
+        await asyncio.sleep(dice.uniform(0.0, 0.2))
+        await asyncio.sleep(0.1 * (await self._waiting(connection) // OPEN_AT_MOST))
+
+    async def _waiting(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> int:
+        found = await connection.execute(
+            "SELECT count(*) FROM postiz_async.tickets WHERE ended_at IS NULL"
+        )
+        row = await found.fetchone()
+        await connection.rollback()
+        return int(row[0]) if row else 0
+
+
+@dataclass(kw_only=True)
+class SenderKills:
+    """One run."""
+
+    home: Path
+    kills: int
+    restarts: int
+    stops: tuple[float, ...]
+    """For how many seconds of the clock a sender is stopped, each time."""
+    seed: int
+    speed: float = SPEED
+    tally: KillTally = field(default_factory=KillTally)
+
+    def run(self) -> KillTally:
+        """Kill so often, and let the senders come to their end."""
+        began = time.monotonic()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.dice = random.Random(self.seed)  # noqa: S311
+        with ExitStack() as stack:
+            self.place = stack.enter_context(postgres_server(max_connections="200"))
+            self.database = self.place.new_database(
+                ddl(), "CREATE TABLE orders (number integer PRIMARY KEY, ticket text NOT NULL)"
+            )
+            self.server = stack.enter_context(self._sandbox())
+            self._work(stack)
+        self.tally.seconds = time.monotonic() - began
+        return self.tally
+
+    # -------------------------------------------------------------- processes
+
+    @contextmanager
+    def _sandbox(self) -> Iterator[Server]:
+        program, names = str(HERE / "pool_sandbox.py"), ",".join(ORGANIZATIONS)
+        command = [*PYTHON, program, str(self.speed), str(self.seed), names, *faults()]
+        with ended(launch(command, child_environment(self.home))) as process:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            with reading(process) as said:
+                yield Server(url, "")
+        assert "Traceback" not in "".join(said)
+
+    def _work(self, stack: ExitStack) -> None:
+        orders = Orders(self.place, self.database, self.server, self.seed)
+        senders = [self._started(stack, place) for place in range(SENDERS)]
+        with ThreadPoolExecutor(1) as threads:
+            taking = threads.submit(asyncio.run, orders.run())
+            try:
+                self._break_things(stack, senders)
+            finally:
+                orders.end.set()
+            taking.result(PATIENCE)
+        self._drain()
+        for sender in senders:
+            self._end(sender)
+        self._judge(orders)
+
+    def _started(self, stack: ExitStack, place: int) -> Process:
+        program, log = str(HERE / "pool_worker.py"), str(self._log(place))
+        process = launch(
+            [*PYTHON, program, self.database, log],
+            child_environment(self.home, {"POSTIZ_API_URL": self.server.url}),
+        )
+        return stack.enter_context(ended(process))
+
+    def _log(self, place: int) -> Path:
+        return self.home / f"sender{place}.log"
+
+    def _break_things(self, stack: ExitStack, senders: list[Process]) -> None:
+        """Kill a sender in each round; restarts and stops are spread over the rounds."""
+        restarts = spread(self.restarts, self.kills)
+        stops = dict(zip(spread(len(self.stops), self.kills), self.stops, strict=True))
+        for round_ in range(self.kills):
+            self._wait_for_work()
+            place = self.dice.randrange(SENDERS)
+            if senders[place].poll() is not None:
+                _, err = senders[place].communicate(timeout=PATIENCE)
+                self.tally.wrong.append(f"sender {place} ended by itself: {err}")
+            senders[place].kill()
+            senders[place].wait(PATIENCE)
+            self.tally.kills += 1
+            senders[place] = self._started(stack, place)
+            if round_ in stops:
+                self._stop(self.dice.choice(senders), stops[round_])
+            if round_ in restarts:
+                time.sleep(self.dice.uniform(0.0, 0.2))
+                self.place.restart(self.dice.choice(["fast", "immediate"]))
+                self.tally.restarts += 1
+
+    def _wait_for_work(self) -> None:
+        """Until a request arrives, and for a moment more."""
+        before, end = self.server.state["requests"], time.monotonic() + PATIENCE
+        while self.server.state["requests"] == before and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(self.dice.uniform(0.0, 0.6))
+
+    def _stop(self, sender: Process, seconds: float) -> None:
+        self._wait_for_work()
+        sender.send_signal(signal.SIGSTOP)
+        time.sleep(seconds / self.speed)
+        sender.send_signal(signal.SIGCONT)
+        self.tally.stops += 1
+
+    def _drain(self) -> None:
+        """Wait until everything is sent; as long as something ends now and then."""
+        left = "SELECT count(*) FROM postiz_async.tickets WHERE ended_at IS NULL"
+        count, since = -1, time.monotonic()
+        while count != 0:
+            [(now_left,)] = self._asked(left)
+            if now_left != count:
+                count, since = now_left, time.monotonic()
+            if time.monotonic() > since + PATIENCE:
+                rows = self._asked("SELECT quota, state, note FROM postiz_async.tickets "
+                                   "WHERE ended_at IS NULL LIMIT 5")  # fmt: skip
+                self.tally.wrong.append(f"{count} tickets do not come to their end: {rows}")
+                return
+            time.sleep(0.05)
+
+    def _end(self, sender: Process) -> None:
+        sender.send_signal(signal.SIGTERM)
+        _, err = sender.communicate(timeout=PATIENCE)
+        if sender.returncode:
+            self.tally.wrong.append(f"a sender ended with {sender.returncode}: {err}")
+
+    def _asked(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.place.run(statement, database=self.database.rpartition("/")[2])
+
+    # -------------------------------------------------------------- what came of it
+
+    def _judge(self, orders: Orders) -> None:
+        tally = self.tally
+        self._count()
+        rows = dict(self._asked("SELECT number, ticket FROM orders"))
+        tickets = {
+            ticket: (state, note, json.loads(ids))
+            for ticket, state, note, ids in self._asked(
+                "SELECT id, state, note, post_ids FROM postiz_async.tickets"
+            )
+        }
+        if set(rows.values()) != tickets.keys():
+            tally.wrong.append("orders and tickets were not committed together")
+        if not orders.committed <= rows.keys() or orders.rolled_back & rows.keys():
+            tally.wrong.append("a commit or rollback was not kept")
+        tally.tickets, tally.rolled_back = len(rows), len(orders.rolled_back)
+        posts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for post in self.server.posts:
+            posts[post["content"]].append(post)
+        tally.stored = sum(map(len, posts.values()))
+        for number, order in orders.known.items():
+            if number in rows:
+                self._judge_order(order, tickets[rows[number]], posts)
+            else:
+                texts = [text for text in order.texts if posts.pop(text, [])]
+                tally.never_handed_over += texts
+        tally.wrong += [f"nobody handed over {text}" for text in posts]
+
+    def _judge_order(
+        self,
+        order: Order,
+        ticket: tuple[str, str, list[str | None]],
+        posts: dict[str, list[dict[str, Any]]],
+    ) -> None:
+        tally, (state, note, ids) = self.tally, ticket
+        tally.posts += order.posts
+        tally.unsure += note in NAMED
+        found = [posts.pop(text, []) for text in order.texts]
+        what = f"{order} of seed {self.seed}: {ticket}: {found}"
+        if any(len(each) > 1 for each in found):
+            tally.doubled.append(what)
+        elif not all(found):
+            tally.lost.append(what)
+        elif state != "stored" or [post["id"] for [post] in found] != ids:
+            tally.wrong.append(what)
+        else:
+            channels = [post["integration_id"] for [post] in found]
+            mine = [channel_of(order.organization, each) for each in PROVIDERS][: order.posts]
+            is_whole = all(
+                [part["content"] for part in post["thread"]] == list(order.thread)
+                and (post["has_job"] or post["state"] == "PUBLISHED")
+                for [post] in found
+            )
+            if channels != mine or not (is_whole or note in NAMED):
+                tally.wrong.append(what)
+
+    def _count(self) -> None:
+        tally, state = self.tally, self.server.state
+        tally.requests, tally.creates = state["requests"], state["creates"]
+        tally.refusals = state["refusals"]
+        tally.struck.update(self.server.struck)
+        for place in range(SENDERS):
+            text = self._log(place).read_text(encoding="utf-8")
+            tally.takeovers += text.count("over from a sender that is gone")
+            tally.lost_turns += text.count("went to another sender, because")
+            tally.lists += text.count(LISTED)
+            tally.look_ups += sum(
+                "request" in line and line.endswith("stored") for line in text.splitlines()
+            )
+            if "Traceback" in text:
+                at = text.index("Traceback")
+                tally.wrong.append(f"sender {place}: {text[max(0, at - 300) : at + 2000]}")
+
+
+def spread(count: int, rounds: int) -> list[int]:
+    """So many rounds of all, as far apart as possible."""
+    return [(2 * n + 1) * rounds // (2 * count) for n in range(count)]

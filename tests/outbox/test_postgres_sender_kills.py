@@ -1,0 +1,27 @@
+"""Real processes on one outbox in PostgreSQL, killed with SIGKILL at random moments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from postgres_kill_lab import SenderKills
+from postgres_server import why_no_postgres
+
+from postiz_async._outbox.turns import LEASE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+
+SPEED = 150.0
+
+
+def test_many_senders_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+    tally = SenderKills(
+        home=tmp_path, kills=12, restarts=2, stops=(3 * LEASE,), seed=7, speed=SPEED
+    ).run()
+    assert tally.troubles == [], tally
+    assert (tally.kills, tally.restarts, tally.stops) == (12, 2, 1)
+    assert tally.tickets > 12
