@@ -16,13 +16,13 @@ from processes import until
 
 from postiz_async import NotFoundError, StoreError
 from postiz_async._outbox import postgres_sender
-from postiz_async._outbox.turns import Turns
+from postiz_async._outbox.turns import Turn, Turns
 from postiz_async._resources.api import opened
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection
     from pathlib import Path
 
     from postiz_async._wire import WireRequest, WireResponse
@@ -140,6 +140,33 @@ async def test_a_turn_that_was_lost_sends_nothing_more(lab: OutboxLab) -> None:
         rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
         assert (await slow.outbox.wait(tickets[39].id)).state == "stored"
     lab.assert_each_once(range(40))
+
+
+async def test_a_turn_ends_with_its_lease_however_long_a_renewal_takes(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a sender that hangs on its connection while another one has the turn."""
+    released = asyncio.Event()
+
+    async def hangs(_: Turns, turns: Collection[Turn]) -> dict[Turn, int]:
+        await released.wait()
+        return dict.fromkeys(turns, 0)
+
+    monkeypatch.setattr(Turns, "renew", hangs)
+    lab.lose("reset")
+    async with lab.client() as slow:
+        await lab.put(slow, 1)
+        await until(lambda: lab.sandbox.faults.struck)
+        await lab.clock.sleep(postgres_sender.LEASE)
+        seen = lab.sandbox.requests
+        await lab.clock.sleep(HOUR)  # in which it would look for it, and send it again
+        assert lab.sandbox.requests == seen
+        released.set()
+    rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+    monkeypatch.undo()
+    async with lab.client(drain=math.inf):
+        pass
+    lab.assert_each_once(range(1))
 
 
 async def test_the_answer_of_a_lost_turn_is_found_by_the_next_one(lab: OutboxLab) -> None:
