@@ -54,14 +54,11 @@ class Reconciled:
     @property
     def remarks(self) -> list[str]:
         """What is to be said beside the rows."""
-        if not self.lacking_tags:
-            return []
-        named = ", ".join(f"{tag!r} ({n:,})" for tag, n in sorted(self.lacking_tags.items()))
-        remark = (
-            f"Tags that the campaign gives and the posts do not have: {named} posts. Postiz "
-            "drops tags that it does not know; make them there and add them to the posts."
-        )
-        return [remark]
+        return [
+            f"{number:,} post{' has' if number == 1 else 's have'} the tag {tag!r}, which Postiz "
+            "does not seem to know: stored without it. Make the tag in Postiz and add it to them."
+            for tag, number in sorted(self.lacking_tags.items())
+        ]
 
     @property
     def is_fine(self) -> bool:

@@ -6,10 +6,11 @@
 | look    | the job may find that there is nothing to send any more   | what it found            |
 | late    | its date has passed: it ends, leaves late, or is moved    | the end, or the new date |
 | intent  | mark and body are settled, before the first byte          | both                     |
-| send    | one attempt, which no cancellation cuts off               |                          |
-| repeat  | proved not carried out (a 429, no connection): the same   | when it leaves now       |
-|         | body leaves again. The outbox takes the intent back, so   | (outbox: planned again)  |
-|         | that what waits can be withdrawn                          |                          |
+| send    | one attempt, which no cancellation cuts off; it is begun  |                          |
+|         | within minutes of the intent, or not at all               |                          |
+| repeat  | proved not carried out (a 429, no connection, not begun   | when it leaves now       |
+|         | in time): the same body leaves again. The outbox takes    | (outbox: planned again)  |
+|         | the intent back, so that what waits can be withdrawn      |                          |
 | stored  | it was answered                                           | the ids of its posts     |
 | refused | it was answered; nothing of it is stored                  | that, for the job to act |
 | lost    | there was no answer, or one that proves nothing           | that it is unknown       |

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._outbox.turns import Turn
-    from postiz_async.clock import Clock
+    from postiz_async.clock import Clock, Timer
     from postiz_async.stores._postgres import Database
 
 __all__ = ["ClientOf", "PostgresSender"]
@@ -179,7 +179,8 @@ class PostgresSender:
         for turn in claimed:
             if turn.was_left:
                 log.info("took the turn of %r over from a sender that is gone", turn.organization)
-            running = _Running(turn, asked)
+            running = _Running(turn, self._clock)
+            running.has_lease_from(asked)
             self._running[turn] = running
             group.start_soon(self._take, running)
         if claimed or new:
@@ -220,7 +221,7 @@ class PostgresSender:
             await self._clock.sleep(LONGEST_LOOK)
 
     async def _renew(self, scope: anyio.CancelScope) -> None:
-        """Keep the leases; what could not be renewed in time is let go of."""
+        """Keep the leases."""
         with scope:
             while True:
                 await self._clock.sleep(LEASE / 3)
@@ -236,14 +237,11 @@ class PostgresSender:
             self._is_away(error)
         else:
             for each in running:
-                if each.turn in kept:
-                    each.renewed_at = asked
-                    each.compare(kept[each.turn])
-                else:
+                if each.turn not in kept:
                     each.lose()
-        for each in running:
-            if self._clock.monotonic() - each.renewed_at >= LEASE:
-                each.lose()
+                elif each.turn in self._running:
+                    each.has_lease_from(asked)
+                    each.compare(kept[each.turn])
 
     async def _prune(self) -> None:
         while True:
@@ -273,6 +271,7 @@ class PostgresSender:
             end = _End.in_trouble(_broken_off(error), turn.failures)
         finally:
             del self._running[turn]
+            running.forget_lease()
             with anyio.CancelScope(shield=True):
                 await self._end(running, end)
             self._work.set()
@@ -355,12 +354,12 @@ class _Running:
     """A turn as it goes on in this process."""
 
     turn: Turn
-    renewed_at: float
-    """When its lease was last known to be renewed, on the client's monotonic clock."""
+    clock: Clock
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     sender: OutboxSender | None = None
     tickets: TurnTickets | None = None
     is_lost: bool = False
+    lease_end: Timer | None = None
 
     @property
     def only_looks_up(self) -> bool:
@@ -378,6 +377,20 @@ class _Running:
         """Look again if another process counted new tickets of which no NOTIFY told."""
         if self.tickets is not None and self.tickets.wakes != wakes:
             self.wake()
+
+    def has_lease_from(self, asked: float) -> None:
+        """Lose the turn when its lease ends, even while a renewal hangs.
+
+        Args:
+            asked: when the lease was asked for, on the monotonic clock.
+        """
+        self.forget_lease()
+        self.lease_end = self.clock.call_at(asked + LEASE, self.lose)
+
+    def forget_lease(self) -> None:
+        """The turn is over."""
+        if self.lease_end is not None:
+            self.lease_end.cancel()
 
     def lose(self) -> None:
         """It is another sender's turn: nothing more is sent in this one."""

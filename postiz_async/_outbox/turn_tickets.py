@@ -2,7 +2,8 @@
 
 A sender that was only slow, or stopped, may find that its turn went to another one. So all that it
 writes holds against the fencing number of its turn, `intend` just before the first byte too, and
-nothing that it writes later counts: its successor looks up what it had sent.
+nothing that it writes later counts: its successor looks up what it had sent. What is asked before
+a post is repaired (`account`) holds against it too.
 """
 
 from __future__ import annotations
@@ -314,13 +315,19 @@ class TurnTickets:
     async def account(self) -> Account:
         found = await self._database.fetch(
             self._database.statement(
-                "SELECT id, post_ids, moment FROM {schema}.tickets WHERE quota = %s "
-                "AND (moment IS NOT NULL OR post_ids LIKE '%%\"%%')"
+                "SELECT t.id, t.post_ids, t.moment FROM {schema}.organizations o "
+                "LEFT JOIN {schema}.tickets t ON t.quota = o.quota "
+                "AND (t.moment IS NOT NULL OR t.post_ids LIKE '%%\"%%') "
+                "WHERE o.quota = %s AND o.holder = %s AND o.fence = %s"
             ),
-            (self._turn.quota,),
+            self._mine,
         )
+        if not found:
+            self._raise_lost()
         known: set[str] = set()
         for ticket, column, _ in found:
+            if ticket is None:  # there is none
+                continue
             try:
                 known.update(post_id for post_id in read_post_ids(column) if post_id is not None)
             except msgspec.MsgspecError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from postiz_async import _wire as wire
 from postiz_async._scheduler.calls import time_out
 from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
-from postiz_async.errors import APIConnectionError, APITimeoutError
+from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
@@ -81,9 +82,20 @@ class Attempts:
         return self._server_offset is not None
 
     async def send(
-        self, call: Call[T], options: CallOptions, time: CallTime
+        self,
+        call: Call[T],
+        options: CallOptions,
+        time: CallTime,
+        *,
+        expires: float = math.inf,
     ) -> tuple[WireResponse, Observation]:
         """Send a call once; what is said of the quota beside the answer.
+
+        Args:
+            call: what to send.
+            options: how it is treated.
+            time: what is left for it.
+            expires: when it must not be begun any more, on the clock's `monotonic()`.
 
         Raises:
             APIConnectionError: there was no answer.
@@ -91,6 +103,13 @@ class Attempts:
         timeout = time_out(call, time)
         if timeout is not None and timeout <= 0:
             raise time.over("it could be sent")
+        if self._clock.monotonic() >= expires:
+            raise APITimeoutError(
+                "This process stood still, or was very busy, when a create was about to leave, "
+                "and others may have taken it over since. It was not sent.",
+                delivery=Delivery.NOT_SENT,
+            )
+        expires = min(time.until, expires)
         request = wire.encode(
             call,
             root=self._identity.root,
@@ -98,7 +117,7 @@ class Attempts:
             user_agent=self._identity.user_agent,
             timeout=timeout,
             headers=options.headers,
-            expires=None if time.timeout is None else time.until,
+            expires=None if expires == math.inf else expires,
         )
         number = next(self._numbers)
         time.sent_at = self._clock.monotonic()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
 
 __all__ = [
+    "PREPARED_SECONDS",
     "CallOptions",
     "CallTime",
     "Priority",
@@ -76,6 +77,11 @@ T = TypeVar("T")
 CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 """The read time-out of a create: a base and a share for each post."""
 
+PREPARED_SECONDS = 240.0
+"""For how long a create may be begun that was prepared. A process may be stopped in between, and
+whoever takes over believes that it did not arrive once `SILENT` seconds have passed: by then a
+request that was begun at the last moment has had minutes to arrive."""
+
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
@@ -86,9 +92,10 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     ordered, and who cannot leave before the second is refused. With `finish` a call whose first
     byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
     the slot is taken and before the first byte, and returns the body to send; when it raises,
-    the slot is given back and nothing is sent. `set_aside` runs when what was prepared was not
-    carried out, before the call queues or pauses to send it again; when it raises, the call ends.
-    Without `retry` there is one attempt, for callers that have pauses of their own.
+    the slot is given back and nothing is sent, and so when `PREPARED_SECONDS` are over. `set_aside`
+    runs when what was prepared was not carried out, before the call queues or pauses to send it
+    again; when it raises, the call ends. Without `retry` there is one attempt, for callers that
+    have pauses of their own.
     """
 
     timeout: float | None = None

@@ -108,15 +108,16 @@ class FairTransport:
                 left = expires - self._clock.monotonic()
                 if left <= 0:
                     raise self._too_late()
-                request = replace(request, timeout=left)
+                timeout = left if request.timeout is None else min(request.timeout, left)
+                request = replace(request, timeout=timeout)
             return await self._shared.send(request)
         finally:
             self._turns.give_back(self._owner)
 
     def _too_late(self) -> APITimeoutError:
         return APITimeoutError(
-            "All connections of the pool were taken by other calls until the call's timeout was "
-            "over; it was not sent. Allow it more, or the pool more connections=.",
+            "All connections of the pool were taken by other calls until it was too late for this "
+            "one; it was not sent. Allow it more (timeout=), or the pool more connections=.",
             delivery=Delivery.NOT_SENT,
         )
 

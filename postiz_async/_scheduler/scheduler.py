@@ -17,7 +17,7 @@ from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
-from postiz_async._scheduler.calls import Priority, SlotRequest, time_out
+from postiz_async._scheduler.calls import PREPARED_SECONDS, Priority, SlotRequest, time_out
 from postiz_async._scheduler.hooks import traced
 from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
@@ -385,13 +385,14 @@ class Scheduler:
         token: int,
     ) -> WireResponse:
         """Prepare and send; whatever happens, the ledger learns it."""
-        sent = False
+        sent, expires = False, math.inf
         try:
             if options.prepare is not None:
+                expires = self.clock.monotonic() + PREPARED_SECONDS
                 body = await time.bounded(options.prepare(), "its body was prepared")
                 call = replace(call, body=body)
             sent = True
-            response, seen = await self._attempts.send(call, options, time)
+            response, seen = await self._attempts.send(call, options, time, expires=expires)
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)

@@ -43,7 +43,7 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     max_body: int = MIB
     """Bytes of the answer's body that are read, unpacked."""
     expires: float | None = None
-    """When its caller gives up also while it waits to be sent, on the clock's `monotonic()`."""
+    """When it must not be begun any more, on the clock's `monotonic()`."""
     secrets: tuple[Secret, ...] = ()
     """What is secret in its body."""
 

@@ -62,9 +62,14 @@ async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> No
         lab.write(records)
         async with lab.client() as postiz, lab.batch(postiz) as batch:
             assert (await batch.run_all()).complete
-            assert "'nwes' (2) posts" in batch.remarks[-1]
+            assert "2 posts have the tag 'nwes', which" in batch.remarks[-1]
         found, _ = await look(lab)
     assert found.lacking_tags == {"nwes": 2}
+    (remark,) = found.remarks
+    assert remark == (
+        "2 posts have the tag 'nwes', which Postiz does not seem to know: stored without it. "
+        "Make the tag in Postiz and add it to them."
+    )
     assert found.is_fine
 
 

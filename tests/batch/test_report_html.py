@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from batch_lab import START, Lab, at
+from hypothesis import given
+from hypothesis import strategies as st
 from work import grows_with_its_input
 
 from postiz_async._batch.report.charts import MOST_BARS, CalendarEntry, calendar, chart
@@ -22,7 +25,7 @@ from postiz_async._batch.report.data import (
     windows,
 )
 from postiz_async._batch.report.html import TROUBLES, html_report
-from postiz_async._batch.report.labels import KINDS, findings, kind_of
+from postiz_async._batch.report.labels import KINDS, findings, kind_of, title_of
 from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async.errors import BatchError
 
@@ -50,6 +53,9 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.links: list[str] = []
         self.words: list[str] = []
+        self.classes: list[str] = []
+        self.of: dict[str, str] = {}
+        """The text of what has a class, by the class."""
         self.feed(page)
         self.close()
         assert self.open == []
@@ -58,6 +64,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         if tag not in VOID:
             self.open.append(tag)
+            self.classes.append(dict(attrs).get("class") or "")
         for name, value in attrs:
             assert not name.startswith("on"), name
             assert name not in {"src", "action", "formaction", "srcdoc", "data", "ping"}
@@ -68,19 +75,74 @@ class Page(HTMLParser):
         self.handle_starttag(tag, attrs)
         if tag not in VOID:
             self.open.pop()
+            self.classes.pop()
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self.classes.pop()
 
     def handle_data(self, data: str) -> None:
         if self.open[-1:] == ["style"]:
             assert not re.search(r"url\(|@import", data)
         else:
             self.words.append(data)
+            for name in self.classes:
+                self.of[name] = self.of.get(name, "") + data
 
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+
+class Table:
+    """A table of a page: the names of its columns, the text and the label of each cell."""
+
+    def __init__(self, kind: str) -> None:
+        self.is_cards = kind == "cards"
+        self.columns: list[str] = []
+        self.rows: list[list[str]] = []
+        self.labels: list[list[str]] = []
+        self.roles: list[str] = []
+
+
+class Tables(HTMLParser):
+    """Reads the tables of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[Table] = []
+        self._cell: list[str] | None = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if tag == "table":
+            self.found.append(Table(said.get("class") or ""))
+        if not self.found:
+            return
+        table = self.found[-1]
+        if role := said.get("role"):
+            table.roles.append(role)
+        if tag in {"th", "td"}:
+            self._cell = table.columns if said.get("scope") == "col" else None
+        if tag == "th" and self._cell is not None:
+            self._cell.append("")
+        if tag == "td":
+            if not table.labels or len(table.labels[-1]) == len(table.columns):
+                table.rows.append([])
+                table.labels.append([])
+            self._cell = table.rows[-1]
+            self._cell.append("")
+            table.labels[-1].append(said.get("data-label") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"th", "td"}:
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self._cell is not None:
+            self._cell[-1] += data
 
 
 def row(number: int, state: RowState, **more: object) -> RowRecord:
@@ -157,9 +219,94 @@ def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
 def test_reasons_of_many_rows_are_summed_up() -> None:
     bad = [row(n, RowState.REFUSED, note="it needs a picture") for n in range(2, 202)]
     shown = page([*bad, row(300, RowState.REFUSED, note="too long")])
-    assert "200it needs a picture" in shown.text.replace("200 it", "200it")
+    assert "200 rows (2-201): it needs a picture" in shown.text
+    assert shown.text.count("it needs a picture") == 1, "said once"
     assert f"The first {TROUBLES} posts" in shown.text
     assert "The result CSV has all." in shown.text
+    assert "201 posts were refused by Postiz" in shown.text
+
+
+def test_a_reason_of_its_own_stands_beside_its_row() -> None:
+    """Shared reasons come first; rows that share none have theirs in a column."""
+    shared = [row(n, RowState.REFUSED, note="no session") for n in (3, 4, 5, 9)]
+    alone = [row(n, RowState.REFUSED, note=f"word {n} is not allowed") for n in (6, 7)]
+    tables = Tables(html_report(facts([*alone, *shared])))
+    with_why = [table for table in tables.found if "why" in table.columns]
+    assert [[cells[-1] for cells in table.rows] for table in with_why] == [
+        ["word 6 is not allowed", "word 7 is not allowed"]
+    ]
+    shown = page([*alone, *shared])
+    assert shown.text.index("4 rows (3-5, 9): no session") < shown.text.index("Other reasons:")
+
+
+def test_no_kind_of_trouble_is_without_a_title_in_words() -> None:
+    for kind in KINDS.values():
+        if kind.advice:
+            assert title_of(kind, 1) == f"1 post {kind.one}"
+            assert title_of(kind, 1_200) == f"1,200 posts {kind.many}"
+            assert kind.one
+            assert kind.many
+    assert title_of(KINDS["refused"], 30) == "30 posts were refused by Postiz"
+
+
+def test_that_all_is_deleted_is_said_first() -> None:
+    """Also of a single post, and of what was published before."""
+    gone = {"finding": Finding.DELETED, "remark": "deleted in Postiz; it is not sent again"}
+    for states, said in [
+        ([RowState.STORED], "The post was deleted in Postiz after being stored."),
+        ([RowState.STORED, RowState.PUBLISHED], "All 2 posts were deleted in Postiz after"),
+    ]:
+        shown = page([row(n, state, **gone) for n, state in enumerate(states)])
+        assert shown.of["verdict"].startswith(said)
+        assert " are stored" not in shown.text
+    some = page([row(2, RowState.STORED, **gone), row(3, RowState.STORED), row(4, RowState.LATE)])
+    said = "1 of 3 posts stored. 1 stored, but deleted in Postiz since. 2 posts to look at."
+    assert some.of["verdict"] == said
+
+
+@given(st.lists(st.tuples(st.sampled_from(RowState), st.sampled_from(Finding)), max_size=30))
+def test_each_row_is_counted_in_one_tile(found: list[tuple[RowState, Finding]]) -> None:
+    rows = [row(n, state, finding=finding) for n, (state, finding) in enumerate(found)]
+    shown = page(rows, sent=[Sent(FIRST, 7)])
+    total, *others, requests = [int(number) for number in re.findall(r"\d+", shown.of["tiles"])]
+    assert total == len(rows)
+    assert sum(others) == len(rows)
+    assert requests == 1
+
+
+def test_another_number_of_rows_in_the_file_is_explained() -> None:
+    rows = [row(n, RowState.STORED) for n in (2, 3, 4)]
+    file = {"r2": "a", "r4": "a", "r5": "a", "r6": "a"}
+    shown = page(rows, names=file).text
+    assert "The file has 4 rows. 2 of them are not in this report: added since" in shown
+    assert "1 row of this report is not in the file any more." in shown
+    for same in ({"r2": "a", "r3": "a", "r4": "a"}, {}, {"x1": "read in another way"}):
+        assert "The file has" not in page(rows, names=same).text
+        assert "any more" not in page(rows, names=same).text
+
+
+def test_another_number_of_posts_in_requests_is_explained() -> None:
+    rows = [row(n, RowState.STORED) for n in (2, 3, 4)]
+    again = page(rows, sent=[Sent(FIRST, 3), Sent(FIRST, 1)]).text
+    assert "2 create requests with 4 posts" in again
+    assert "The report has 3 rows: a post counts here each time that it was sent" in again
+    assert "The report has" not in page(rows, sent=[Sent(FIRST, 3)]).text
+
+
+def test_what_looks_like_cards_is_a_table_for_screen_readers() -> None:
+    """A browser forgets what a table is once its cells are blocks, unless their roles say it."""
+    rows = [row(n, RowState.REFUSED, note=f"reason {n % 2 or n}") for n in range(2, 8)]
+    found = Tables(html_report(facts(rows, texts={"r3": "Guten Tag"}))).found
+    assert [table.columns for table in found if table.is_cards] == [
+        ["row", "date", "channel", "text"],
+        ["row", "date", "channel", "text", "why"],
+        ["date", "channel", "text", "state", "row"],
+    ]
+    for table in found:
+        if table.is_cards:
+            assert table.labels == [table.columns] * len(table.rows)
+            assert set(table.roles) == {"table", "rowgroup", "row", "columnheader", "cell"}
+    assert sum(len(table.rows) for table in found if table.is_cards) == 12
 
 
 def test_dates_that_were_moved_to_share_requests_are_told() -> None:
@@ -278,14 +425,41 @@ def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
         Page(drawn)
 
 
-@pytest.mark.parametrize(("count", "is_long"), [(1, False), (5, False), (6, True), (60, True)])
-def test_few_windows_fit_on_the_screen_of_a_telephone(count: int, is_long: bool) -> None:  # noqa: FBT001
-    drawn = chart([WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
-    width = re.search(r'width="(\d+)" height="\d+" viewBox="0 0 (\d+) ', drawn)
-    assert width is not None
-    assert width[1] == width[2]
-    assert (int(width[1]) > 500) == is_long
-    assert ('class="chart long"' in drawn) == is_long
+@given(st.integers(1, 200), st.sampled_from([1, 30, 1_000]))
+def test_labels_keep_one_size_and_do_not_touch(count: int, requests: int) -> None:
+    """Nothing scales them: positions are per cent of the screen, and there are fewer on a narrow.
+
+    A letter takes less than 7 pixels in the size of the style sheet.
+    """
+    drawn = chart([WindowUse(FIRST + n * 3_600, requests, 60) for n in range(count)], 30, UTC)
+    assert "viewBox" not in drawn
+    assert "font-size" not in drawn
+    bars = drawn.count("<rect")
+    labels = re.findall(r'<text(?: class="(.*?)")? x="([\d.]+)%" y="([\d.]+)".*?>(.*?)<', drawn)
+    for screen, pixels in (("wide", min(700, 90 * bars)), ("narrow", min(266, 90 * bars))):
+        shown = [each for each in labels if screen == "wide" or "roomy" not in each[0].split()]
+        assert shown
+        for is_value in (True, False):
+            line = [each for each in shown if ("value" in each[0]) == is_value]
+            for (_, x, _, text), (_, after, _, next_text) in itertools.pairwise(line):
+                between = (float(after) - float(x)) / 100 * pixels
+                assert between > 6.6 * (len(text) + len(next_text)) / 2 + 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 60, 200])
+def test_a_chart_has_each_bar_inside_and_as_high_as_it_counts(count: int) -> None:
+    drawn = chart([WindowUse(FIRST + n * 3_600, n + 1, 60) for n in range(count)], 30, UTC)
+    bars = [
+        tuple(map(float, each))
+        for each in re.findall(
+            r'<rect x="([\d.]+)%" y=".*?" width="([\d.]+)%" height="([\d.]+)"', drawn
+        )
+    ]
+    assert len(bars) == drawn.count("<rect")
+    assert all(x >= 0 and x + width <= 100 for x, width, _ in bars)
+    assert all(x + width < after for (x, width, _), (after, *_) in itertools.pairwise(bars))
+    heights = [height for *_, height in bars[:-1]]
+    assert heights == sorted(heights)
 
 
 @pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_BARS, 30), (MOST_BARS + 1, 30)])
@@ -299,7 +473,7 @@ def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -
 def test_the_page_tells_the_requests_by_window() -> None:
     sent = [Sent(FIRST + n * 100, 3) for n in range(40)]
     shown = page([row(2, RowState.STORED)], sent=sent, limit=30)
-    assert "40 create requests for 120 posts (3.0 each) in 2 windows of 60 minutes" in shown.text
+    assert "40 create requests with 120 posts (3.0 each) in 2 windows of 60 minutes" in shown.text
     assert "at most 36 of the 30 allowed in one" in shown.text
 
 

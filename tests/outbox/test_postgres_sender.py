@@ -16,16 +16,18 @@ from processes import until
 
 from postiz_async import NotFoundError, StoreError
 from postiz_async._outbox import postgres_sender
-from postiz_async._outbox.turns import Turns
+from postiz_async._outbox.turn_tickets import TurnTickets
+from postiz_async._outbox.turns import Turn, Turns
 from postiz_async._resources.api import opened
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection
     from pathlib import Path
 
     from postiz_async._wire import WireRequest, WireResponse
+    from postiz_async.models.posts import CreatePost
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -140,6 +142,57 @@ async def test_a_turn_that_was_lost_sends_nothing_more(lab: OutboxLab) -> None:
         rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
         assert (await slow.outbox.wait(tickets[39].id)).state == "stored"
     lab.assert_each_once(range(40))
+
+
+async def test_a_turn_ends_with_its_lease_however_long_a_renewal_takes(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a sender that hangs on its connection while another one has the turn."""
+    released = asyncio.Event()
+
+    async def hangs(_: Turns, turns: Collection[Turn]) -> dict[Turn, int]:
+        await released.wait()
+        return dict.fromkeys(turns, 0)
+
+    monkeypatch.setattr(Turns, "renew", hangs)
+    lab.lose("reset")
+    async with lab.client() as slow:
+        await lab.put(slow, 1)
+        await until(lambda: lab.sandbox.faults.struck)
+        await lab.clock.sleep(postgres_sender.LEASE)
+        seen = lab.sandbox.requests
+        await lab.clock.sleep(HOUR)  # in which it would look for it, and send it again
+        assert lab.sandbox.requests == seen
+        released.set()
+    rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+    monkeypatch.undo()
+    async with lab.client(drain=math.inf):
+        pass
+    lab.assert_each_once(range(1))
+
+
+async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_on(
+    lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had seen its fencing number, and meanwhile the next one believed in absence and sent."""
+    intend, halts = TurnTickets.intend, [HOUR]
+
+    async def intend_and_halt(tickets: TurnTickets, *arguments: Any) -> CreatePost | None:
+        body = await intend(tickets, *arguments)
+        if halts:
+            await lab.clock.sleep(halts.pop())
+        return body
+
+    monkeypatch.setattr(TurnTickets, "intend", intend_and_halt)
+    async with lab.client() as slow:
+        [ticket] = await lab.put(slow, 1)
+        await until(lambda: not halts)
+        rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
+        async with lab.client() as quick:
+            assert (await quick.outbox.wait(ticket.id)).state == "stored"
+            assert lab.clock.monotonic() < HOUR
+            await lab.clock.sleep(2 * HOUR)
+    lab.assert_each_once(range(1))
 
 
 async def test_the_answer_of_a_lost_turn_is_found_by_the_next_one(lab: OutboxLab) -> None:

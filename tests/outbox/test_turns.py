@@ -362,13 +362,15 @@ async def lost_turn(lab: TurnsLab, *, sends: bool = False) -> tuple[TicketsOfTur
     return mine, entry
 
 
-@pytest.mark.parametrize("step", ["take_stock", "intend"])
+@pytest.mark.parametrize("step", ["take_stock", "intend", "account", "has_stored"])
 async def test_who_lost_its_turn_begins_nothing(lab: TurnsLab, step: str) -> None:
     mine, entry = await lost_turn(lab)
     before = lab.place.run("SELECT * FROM tickets")
     begin = {
         "take_stock": lambda: mine.tickets.take_stock((), 100),
         "intend": lambda: mine.tickets.intend(entry, AT, [], 1.0),
+        "account": mine.tickets.account,
+        "has_stored": lambda: mine.tickets.has_stored("a-post"),  # before it is repaired
     }[step]
     with pytest.raises(StoreError, match="went to another sender"):
         await begin()

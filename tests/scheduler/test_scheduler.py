@@ -14,9 +14,10 @@ from postiz_async import Postiz
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
-from postiz_async._scheduler.scheduler import Priority
+from postiz_async._scheduler.scheduler import PREPARED_SECONDS, Priority
 from postiz_async.errors import (
     APIConnectionError,
+    APITimeoutError,
     BadRequestError,
     ConfigurationError,
     Delivery,
@@ -428,6 +429,26 @@ async def test_prepare_may_change_its_mind() -> None:
 
         await it.create(1, prepare=newer)
         assert it.minutes == [0, 5]
+
+
+async def test_what_was_prepared_long_ago_does_not_leave() -> None:
+    """Of a process that was stopped meanwhile: whoever took over believes that it never left."""
+    async with lab(limit=3) as it:
+        await it.create(0)
+
+        halts = [PREPARED_SECONDS, PREPARED_SECONDS, 0.0, PREPARED_SECONDS / 2]
+
+        async def prepare_and_halt() -> CreatePost:
+            await it.clock.sleep(halts.pop(0))
+            return it.body(len(halts))
+
+        with pytest.raises(APITimeoutError, match="was not sent") as caught:
+            await it.create(1, prepare=prepare_and_halt, retry=False)
+        assert caught.value.delivery is Delivery.NOT_SENT
+        assert (it.minutes, it.free) == ([0], 2)
+        await it.create(1, prepare=prepare_and_halt)  # prepared anew it leaves
+        await it.create(1, prepare=prepare_and_halt)
+        assert (it.minutes, it.free) == ([0, 1, 0], 0)
 
 
 # ------------------------------------------------------------------ the rhythm `smooth`

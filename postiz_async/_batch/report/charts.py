@@ -28,7 +28,6 @@ __all__ = [
     "CalendarEntry",
     "calendar",
     "chart",
-    "chip",
     "cut",
     "legend",
     "safe",
@@ -38,12 +37,17 @@ __all__ = [
 MOST_BARS = 60
 """Bars at most; more windows are shown by day, week or 30 days."""
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 190, 34, 18, 24
-_OF_A_BAR, _SHORT = 90, 560
-"""Width of a bar with its label in a chart of few; what of a chart fits on any screen."""
+_HEIGHT, _TOP, _FOOT = 190, 18, 24
+"""Pixels; the width is that of the screen, so positions across are per cent."""
 
-_LABELS = 10
-"""Labels below the bars at most."""
+_OF_A_BAR = 90
+"""Pixels of a bar with its label at most."""
+
+_WIDE, _NARROW = 560, 260
+"""Pixels for bars on a usual screen and on a telephone, at least."""
+
+_LETTER, _SPACE, _MARGIN = 6.6, 10, 42
+"""Pixels of a letter of the labels, between two labels, and beside the bars."""
 
 _SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
 
@@ -65,37 +69,45 @@ def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) ->
     bars, per = _bars(found, zone)
     line = limit if per == "window" else None
     top = max([bar.requests for bar in bars] + ([line] if line else []))
-    whole = max(300, min(_WIDTH, _LEFT + _OF_A_BAR * len(bars)))
-    room, step = _HEIGHT - _TOP - _FOOT, (whole - _LEFT) / len(bars)
-    width = min(60.0, step * 0.8)
+    room, step = _HEIGHT - _TOP - _FOOT, 100 / len(bars)
     base = _TOP + room
-    parts = [f'<line x1="{_LEFT}" x2="{whole}" y1="{base}" y2="{base}"/>']
+    parts = [f'<line x1="0" x2="100%" y1="{base}" y2="{base}"/>']
     if line:
         y = base - room * line / top
-        parts.append(f'<line class="limit" x1="{_LEFT}" x2="{whole}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{line}</text>')
-    every = -(-len(bars) // _LABELS)
-    for number, bar in enumerate(bars):
-        height, x = room * bar.requests / top, _LEFT + step * (number + 0.5)
+        parts.append(f'<line class="limit" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{line:,}</text>')
+    labels, values = [bar.label for bar in bars], [f"{bar.requests:,}" for bar in bars]
+    named, named_narrow = _every(labels, _WIDE), _every(labels, _NARROW)
+    named_narrow = named * -(-named_narrow // named)  # those that stay are some of the others
+    counted, counted_narrow = _every(values, _WIDE) == 1, _every(values, _NARROW) == 1
+    for number, (bar, label, value) in enumerate(zip(bars, labels, values, strict=True)):
+        height, x = room * bar.requests / top, step * (number + 0.5)
         parts.append(
-            f'<g><title>{bar.says}</title><rect x="{x - width / 2:.1f}" '
-            f'y="{base - height:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2"/>'
+            f'<g><title>{bar.says}</title><rect x="{x - step / 3:.2f}%" y="{base - height:.1f}" '
+            f'width="{step / 1.5:.2f}%" height="{height:.1f}" rx="2"/>'
         )
-        if width >= 14:
-            parts.append(
-                f'<text class="value" x="{x:.1f}" y="{base - height - 4:.1f}" '
-                f'text-anchor="middle">{bar.requests:,}</text>'
-            )
+        if counted:
+            kind = "value" if counted_narrow else "value roomy"
+            parts.append(_middle(value, x, base - height - 4, kind))
         parts.append("</g>")
-        if number % every == 0:
-            parts.append(
-                f'<text x="{x:.1f}" y="{_HEIGHT - 7}" text-anchor="middle">{bar.label}</text>'
-            )
+        if number % named == 0:
+            parts.append(_middle(label, x, _HEIGHT - 7, "roomy" if number % named_narrow else ""))
     return (
-        f'<div class="wide"><svg class="chart{"" if whole <= _SHORT else " long"}" role="img" '
-        f'width="{whole}" height="{_HEIGHT}" viewBox="0 0 {whole} {_HEIGHT}" '
-        f'aria-label="Create requests by {per}">{"".join(parts)}</svg></div>'
+        f'<svg class="chart" role="img" height="{_HEIGHT}" '
+        f'style="max-width:{_OF_A_BAR * len(bars) + 2 * _MARGIN}px;padding:0 {_MARGIN}px" '
+        f'aria-label="Create requests by {per}">{"".join(parts)}</svg>'
     )
+
+
+def _every(texts: Sequence[str], room: int) -> int:
+    """Every which text is shown, so that none touches the next one."""
+    widest = max(map(len, texts)) * _LETTER + _SPACE
+    return -(-len(texts) // max(1, int(room // widest)))
+
+
+def _middle(text: str, x: float, y: float, kind: str) -> str:
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text{kind} x="{x:.2f}%" y="{y:.1f}" text-anchor="middle">{text}</text>'
 
 
 def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], str]:
@@ -157,8 +169,8 @@ MOST_LINES = 100
 MOST_CHANNELS = 24
 """Columns of channels at most; the others share one."""
 
-_MANY = 8
-"""Channels above which their names stand upright."""
+_MANY, _FEW = 8, 2
+"""Channels above which their names stand upright, and those on a telephone."""
 
 _NAME = 60
 """Characters of a channel's name."""
@@ -195,7 +207,7 @@ def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
     for entry in entries:
         column = entry.channel if entry.channel in kept else columns[-1]
         cells[_start(entry.day, unit)][column][entry.kind.name] += 1
-    many = " many" if len(columns) > _MANY else ""
+    many = " many" if len(columns) > _MANY else " some" if len(columns) > _FEW else ""
     many += " cut" if others else ""
     head = "".join(
         f'<th scope="col" title="{safe(name)}"><span>{cut(name, _NAME)}</span></th>'
@@ -282,10 +294,10 @@ def _span(text: str, kind: str, columns: Sequence[str]) -> str:
 def _chips(counts: Mapping[str, int] | None) -> str:
     if not counts:
         return ""
-    return "".join(chip(kind, counts[name]) for name, kind in KINDS.items() if name in counts)
+    return "".join(_chip(kind, counts[name]) for name, kind in KINDS.items() if name in counts)
 
 
-def chip(kind: RowLabel, number: int) -> str:
+def _chip(kind: RowLabel, number: int) -> str:
     """`✓ 3` in the colour of the kind."""
     what = f"{number:,} {kind.name}"
     return f'<span class="chip {kind.tone}" title="{what}">{kind.sign}&#8239;{number:,}</span>'

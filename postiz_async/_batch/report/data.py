@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async._batch.rows import keep_refs
 from postiz_async._delivery.journal_file import open_reader, read_summary
 from postiz_async._quota import WINDOW
 from postiz_async.errors import BatchError
@@ -144,7 +145,7 @@ def read_facts(
         BatchError: there is no journal, or it cannot be read.
     """
     summary = read_summary(journal)
-    known = list(rows)
+    known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
     kept = summary.kept
     return Facts(
         campaign=summary.campaign,

@@ -16,24 +16,24 @@ from string import Template
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.report import make_report
 from postiz_async._batch.report.charts import (
     MOST_BARS,
     CalendarEntry,
     calendar,
     chart,
-    chip,
     cut,
     legend,
     safe,
 )
 from postiz_async._batch.report.data import windows
-from postiz_async._batch.report.labels import KINDS, findings, kind_of
-from postiz_async._delivery.journal_file import RowState
+from postiz_async._batch.report.labels import KINDS, findings, kind_of, title_of
+from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._batch.report.data import Facts, WindowUse
     from postiz_async._batch.report.labels import RowLabel
@@ -48,7 +48,7 @@ LISTED = 1_000
 """Posts up to which a campaign is listed one by one."""
 
 _FEW, _REASONS = 12, 8
-"""Rows up to which a kind of trouble is unfolded, and reasons that are counted of more."""
+"""Rows up to which a table is unfolded; reasons that rows share and that are told by themselves."""
 
 _TEXT, _WHY = 90, 400
 """Characters that are shown of a text of a post, and of a reason."""
@@ -128,14 +128,31 @@ def _overview(facts: Facts) -> str:
         for name in KINDS
         if kinds[name]
     )
-    tiles = "".join(_tiles(facts, kinds, states))
-    notes = [*_moved(facts), *facts.remarks]
+    tiles = "".join(_tiles(facts, kinds))
+    notes = [*_not_here(facts), *_moved(facts), *facts.remarks]
     remarks = "".join(f'<p class="note">{safe(note)}</p>' for note in notes)
     return (
-        f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, states)}</p>'
+        f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, kinds, states)}</p>'
         f'<div class="share" aria-hidden="true">{share}</div>'
         f'<div class="tiles">{tiles}</div>{remarks}</section>'
     )
+
+
+def _not_here(facts: Facts) -> Iterator[str]:
+    """Why the file has another number of rows than the report, if that is known."""
+    here = {row.ref for row in facts.rows}
+    known = here & facts.names.keys()
+    if not known:  # no file, or one that is read in another way than it was run
+        return
+    if new := len(facts.names) - len(known):
+        are = "is" if new == 1 else "are"
+        yield (
+            f"The file has {_count(len(facts.names), 'row')}. {new:,} of them {are} not in this "
+            "report: added since the last run, or left out because of problems."
+        )
+    if gone := len(here) - len(known):
+        are = "is" if gone == 1 else "are"
+        yield f"{_count(gone, 'row')} of this report {are} not in the file any more."
 
 
 def _moved(facts: Facts) -> Iterator[str]:
@@ -147,35 +164,41 @@ def _moved(facts: Facts) -> Iterator[str]:
         yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
 
 
-def _verdict(facts: Facts, states: Mapping[RowState, int]) -> str:
-    total, done = len(facts.rows), sum(states[state] for state in _DONE)
-    waiting = sum(states[state] for state in _OPEN)
+def _verdict(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, int]) -> str:
+    total, deleted = len(facts.rows), kinds.get(Finding.DELETED, 0)
     if not total:
         return "The campaign has no rows yet."
+    if deleted == total:
+        was = "The post was" if total == 1 else f"All {total:,} posts were"
+        return f"{was} deleted in Postiz after being stored."
+    done = sum(states[state] for state in _DONE) - deleted
     if done == total:
         said = "The post is stored" if total == 1 else f"All {total:,} posts are stored"
     else:
         said = f"{done:,} of {_count(total, 'post')} stored"
-    out = states[RowState.PUBLISHED]
+    out = kinds.get(RowState.PUBLISHED, 0)
     said += f", {out:,} of them published." if 0 < out < total else "."
     if out == total:
         said = "The post is published." if total == 1 else f"All {total:,} posts are published."
-    if waiting:
+    if deleted:
+        said += f" {deleted:,} stored, but deleted in Postiz since."
+    if waiting := sum(states[state] for state in _OPEN):
         said += f" {waiting:,} still to be sent: run the same command again to go on."
     needing = sum(bool(findings(row)) for row in facts.rows)
     return said + (f" {_count(needing, 'post')} to look at." if needing else "")
 
 
-def _tiles(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, int]) -> Iterator[str]:
-    yield _tile("", len(facts.rows), "rows")
+def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
+    """Each row counts in one tile after the first."""
+    yield _tile("", len(facts.rows), "row" if len(facts.rows) == 1 else "rows")
     for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
         kind, number = KINDS[name], kinds.get(name, 0)
-        if name == RowState.STORED:  # what is published is stored as well
-            yield _tile(kind.tone, sum(states[state] for state in _DONE), f"{kind.sign} stored")
-        elif number or name in _ALWAYS:
-            yield _tile(kind.tone, number, f"{kind.sign} {name}")
+        waits = name == RowState.STORED and kinds.get(RowState.PUBLISHED)
+        if number or name in _ALWAYS:
+            what = "stored, not out yet" if waits else name
+            yield _tile(kind.tone, number, f"{kind.sign} {what}")
     if facts.sent:
-        yield _tile("", len(facts.sent), "requests")
+        yield _tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
 
 
 def _tile(tone: str, number: int, what: str) -> str:
@@ -199,55 +222,89 @@ def _troubles(facts: Facts) -> str:
 
 
 def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
+    """A kind of trouble: what rows share is said once, with the rows."""
+    reasons: dict[str, list[RowRecord]] = {}
+    for row in rows:
+        reasons.setdefault(_why(kind, row), []).append(row)
+    shared = sorted(
+        (why for why in reasons if len(reasons[why]) > 1), key=lambda w: -len(reasons[w])
+    )
+    told, room = shared[:_REASONS], TROUBLES
+    blocks: list[str] = []
+    for why in told:
+        blocks.append(_shared(facts, why, reasons[why], room))
+        room = max(0, room - len(reasons[why]))
+    alone = [row for row in rows if _why(kind, row) not in told]
+    if alone:
+        blocks += ['<p class="why">Other reasons:</p>'] if told else []
+        blocks.append(_folded(facts, alone, room, kind))
     return (
-        f'<div class="trouble {kind.tone}"><h3>{chip(kind, len(rows))} {kind.name}</h3>'
-        f"<p>{html.escape(kind.advice)}</p>{_reasons(kind, rows)}{_trouble_rows(facts, kind, rows)}"
-        "</div>"
+        f'<div class="trouble {kind.tone}"><h3><span class="chip {kind.tone}">{kind.sign}</span> '
+        f"{title_of(kind, len(rows))}</h3><p>{html.escape(kind.advice)}</p>{''.join(blocks)}</div>"
     )
 
 
-def _reasons(kind: RowLabel, rows: Sequence[RowRecord]) -> str:
-    """What many rows have in common."""
-    counts = Counter(_why(kind, row) for row in rows)
-    if len(rows) <= _FEW or len(counts) == len(rows):
+def _shared(facts: Facts, why: str, rows: Sequence[RowRecord], room: int) -> str:
+    """A reason that several rows have."""
+    which = these_rows(row.number for row in rows)
+    said = f"{which}: {cut(why, _WHY)}" if why else f"{which}."
+    return f'<p class="why">{said}</p>{_folded(facts, rows, room)}'
+
+
+def _folded(
+    facts: Facts, rows: Sequence[RowRecord], room: int, kind: RowLabel | None = None
+) -> str:
+    """Rows as a table, folded up if they are many; with what is said of each if a kind is given."""
+    shown = rows[:room]
+    if not shown:
         return ""
-    common = "".join(
-        f'<tr><td class="n">{number:,}</td><td class="t">{cut(why or "no reason told", _WHY)}</td>'
-        "</tr>"
-        for why, number in counts.most_common(_REASONS)
-    )
-    rest = len(counts) - _REASONS
-    more = f'<p class="note">and {_count(rest, "other reason")}</p>' if rest > 0 else ""
-    return (
-        '<table class="reasons"><thead><tr><th scope="col" class="n">posts</th>'
-        f'<th scope="col">why</th></tr></thead><tbody>{common}</tbody></table>{more}'
-    )
-
-
-def _trouble_rows(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
-    shown = rows[:TROUBLES]
-    lines = "".join(_trouble_line(facts, kind, row) for row in shown)
-    text = (
-        '<th scope="col">text</th>' if any(row.ref in facts.texts for row in shown) else "<td></td>"
-    )
-    table = (
-        '<div class="wide"><table class="troubles"><thead><tr><th scope="col" class="n">row</th>'
-        f'<th scope="col">date</th><th scope="col">channel</th>{text}<th scope="col">why</th>'
-        f"</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
-    if len(rows) <= _FEW:
+    columns = [("row", "n"), ("date", "d"), ("channel", ""), ("text", "t")]
+    lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
+    if kind is not None:
+        columns.append(("why", "t"))
+        for row, line in zip(shown, lines, strict=True):
+            line.append(cut(_why(kind, row), _WHY))
+    table = _cards(columns, (("", line) for line in lines))
+    if len(rows) <= min(_FEW, room):
         return table
     name = f"The {len(rows)} posts" if len(rows) == len(shown) else f"The first {len(shown)} posts"
     rest = "" if len(rows) == len(shown) else '<p class="note">The result CSV has all.</p>'
     return f"<details><summary>{name}</summary>{table}{rest}</details>"
 
 
-def _trouble_line(facts: Facts, kind: RowLabel, row: RowRecord) -> str:
+def _says(facts: Facts, row: RowRecord) -> tuple[str, str]:
+    """Channel and text of a row."""
+    return cut(facts.channel(row), _TEXT), cut(facts.texts.get(row.ref, ""), _TEXT)
+
+
+def _cards(columns: Sequence[tuple[str, str]], lines: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """A table whose rows become cards on a narrow screen.
+
+    The roles keep it a table for screen readers, as which some browsers do not tell it otherwise
+    once its cells are blocks.
+
+    Args:
+        columns: names and classes.
+        lines: attributes of each row, and its cells.
+    """
+    classes = [f' class="{kind}"' if kind else "" for _, kind in columns]
+    heads = "".join(
+        f'<th scope="col" role="columnheader"{kind}>{name}</th>'
+        for (name, _), kind in zip(columns, classes, strict=True)
+    )
+    starts = [
+        f'<td role="cell" data-label="{name}"{kind}>'
+        for (name, _), kind in zip(columns, classes, strict=True)
+    ]
+    body = "".join(
+        f'<tr role="row"{attributes}>'
+        + "".join(f"{start}{cell}</td>" for start, cell in zip(starts, cells, strict=True))
+        + "</tr>"
+        for attributes, cells in lines
+    )
     return (
-        f'<tr><td class="n">{row.number}</td><td class="d">{facts.moment(row.date)}</td>'
-        f"<td>{cut(facts.channel(row), _TEXT)}</td>"
-        f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
-        f'<td class="t">{cut(_why(kind, row), _WHY)}</td></tr>'
+        '<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
+        f'{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
     )
 
 
@@ -276,16 +333,27 @@ def _quota(facts: Facts) -> str:
     first, last = facts.moment(facts.sent[0].at), facts.moment(facts.sent[-1].at)
     line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_BARS else ""
     said = (
-        f"{_count(len(facts.sent), 'create request')} for {_count(posts, 'post')} "
+        f"{_count(len(facts.sent), 'create request')} with {_count(posts, 'post')} "
         f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
         f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; "
         f"{f'from {first} to {last}' if first != last else f'at {first}'}."
+        f"{_other_count(facts, posts)}"
     )
     return (
         f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
         f"{chart(found, facts.limit, facts.zone)}{_numbers(facts, found)}"
         '<p class="note">Windows begin with the first request after the one before; requests of '
         f"others on the same quota are not known here.{line}</p></section>"
+    )
+
+
+def _other_count(facts: Facts, posts: int) -> str:
+    """Why more or fewer posts were sent than there are rows, if so."""
+    if posts == len(facts.rows):
+        return ""
+    return (
+        f" The report has {_count(len(facts.rows), 'row')}: a post counts here each time that it "
+        "was sent, also if it was refused, and not while it is still to be sent."
     )
 
 
@@ -306,31 +374,25 @@ def _numbers(facts: Facts, found: Sequence[WindowUse]) -> str:
 
 
 def _posts(facts: Facts) -> str:
-    lines: list[str] = []
+    lines: list[tuple[str, list[str]]] = []
     before = None
     for row in facts.rows:
         day = facts.at(row.date).date()
         anchor = "" if day == before else f' id="d-{day.isoformat()}"'
         before = day
-        lines.append(_post(facts, row, anchor))
+        cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
+        lines.append((anchor, cells))
+    columns = [("date", "d"), ("channel", ""), ("text", "t"), ("state", "s"), ("row", "n")]
     return (
         "<section><details><summary>All posts by date</summary>"
-        '<div class="wide"><table><thead><tr><th scope="col">date</th>'
-        '<th scope="col">channel</th><th scope="col">state</th><th scope="col">text</th>'
-        f'<th scope="col" class="n">row</th></tr></thead><tbody>{"".join(lines)}</tbody></table>'
-        "</div></details></section>"
+        f"{_cards(columns, lines)}</details></section>"
     )
 
 
-def _post(facts: Facts, row: RowRecord, anchor: str) -> str:
+def _state(row: RowRecord) -> str:
     kind = kind_of(row)
     state = f'<span class="chip {kind.tone}">{kind.sign} {kind.name}</span>'
     link = row.link.partition(",")[0].strip()
     if link.startswith(("https://", "http://")):
         state += f' <a href="{safe(link)}" rel="noopener noreferrer">open</a>'
-    return (
-        f'<tr{anchor}><td class="d">{facts.moment(row.date)}</td>'
-        f'<td>{cut(facts.channel(row), _TEXT)}</td><td class="d">{state}</td>'
-        f'<td class="t">{cut(facts.texts.get(row.ref, ""), _TEXT)}</td>'
-        f'<td class="n">{row.number}</td></tr>'
-    )
+    return state

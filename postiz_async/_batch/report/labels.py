@@ -9,20 +9,23 @@ from postiz_async._delivery.journal_file import Finding, RowState
 if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
 
-__all__ = ["KINDS", "RowLabel", "findings", "kind_of"]
+__all__ = ["KINDS", "RowLabel", "findings", "kind_of", "title_of"]
 
 
 class RowLabel(NamedTuple):
     """A state, or a finding that outweighs it.
 
     `sign` stands for it where there is no room for its name, `tone` is its colour in a page.
-    `advice` says what to do; it is empty where nothing is to be done.
+    `advice` says what to do; it is empty where nothing is to be done. `one` and `many` go on after
+    "1 post" and "2 posts" in the title of such rows.
     """
 
     name: str
     sign: str
     tone: str
     advice: str = ""
+    one: str = ""
+    many: str = ""
 
 
 _STATES = (
@@ -36,6 +39,8 @@ _STATES = (
         "doubt",
         "The answer was lost. Run the campaign again: the post is looked up, and sent again only "
         "if it is proved not to be there.",
+        "got no answer yet",
+        "got no answer yet",
     ),
     RowLabel(
         RowState.UNDECIDED,
@@ -44,6 +49,8 @@ _STATES = (
         "Nobody could find out in time whether the post is stored, so it was not sent again. Look "
         "in Postiz at its date. If it is missing, give the row a later date and run the campaign "
         "again.",
+        "may be stored or not",
+        "may be stored or not",
     ),
     RowLabel(
         RowState.REFUSED,
@@ -51,6 +58,8 @@ _STATES = (
         "bad",
         "Postiz refused the post, with the words below. Correct the row in the campaign file and "
         "run the campaign again; only what is not stored is sent.",
+        "was refused by Postiz",
+        "were refused by Postiz",
     ),
     RowLabel(
         RowState.FAILED,
@@ -58,6 +67,8 @@ _STATES = (
         "bad",
         "The network refused the post when it was due. Put right what it says below, then publish "
         "the post in Postiz, or give its row a new ref and a later date and run again.",
+        "was refused by its network",
+        "were refused by their networks",
     ),
     RowLabel(
         RowState.LATE,
@@ -65,6 +76,8 @@ _STATES = (
         "warn",
         "The date passed before a request could leave, so it was not sent. Give the row a later "
         "date and run again, or run with --late send or --late shift=15m.",
+        "was not sent because its date had passed",
+        "were not sent because their dates had passed",
     ),
     RowLabel(
         RowState.SKIPPED,
@@ -72,6 +85,8 @@ _STATES = (
         "open",
         "Not sent, because the row is not in the campaign file any more. Put it back if that was "
         "a mistake, and run again.",
+        "was not sent because the file has it no more",
+        "were not sent because the file has them no more",
     ),
 )
 _FINDINGS = (
@@ -81,6 +96,8 @@ _FINDINGS = (
         "warn",
         "The date is over and Postiz has not published the post. Look whether the part of Postiz "
         "that publishes is running. Do not send it again: it may still go out.",
+        "is due and not published",
+        "are due and not published",
     ),
     RowLabel(
         Finding.DELETED,
@@ -88,6 +105,8 @@ _FINDINGS = (
         "warn",
         "Somebody deleted the post in Postiz; it stays so. To have it after all, give its row a "
         "new ref and run again.",
+        "was deleted in Postiz",
+        "were deleted in Postiz",
     ),
     RowLabel(
         Finding.DOUBLED,
@@ -95,6 +114,8 @@ _FINDINGS = (
         "bad",
         "The post was stored more than once. Where it still is, delete the one named below in "
         "Postiz.",
+        "was stored more than once",
+        "were stored more than once",
     ),
     RowLabel(
         Finding.DEDUPLICATED,
@@ -102,6 +123,8 @@ _FINDINGS = (
         "open",
         "The post was stored more than once, as by two hosts at a time; the others were deleted. "
         "Nothing has to be done.",
+        "was stored twice and is stored once now",
+        "were stored twice and are stored once now",
     ),
     RowLabel(
         Finding.HIDDEN,
@@ -109,6 +132,8 @@ _FINDINGS = (
         "warn",
         "The channel is gone from Postiz, which does not list its posts then. Connect it again "
         "and look with: postiz-async reconcile",
+        "is on a channel that is gone",
+        "are on channels that are gone",
     ),
     RowLabel(
         Finding.EQUAL,
@@ -116,6 +141,8 @@ _FINDINGS = (
         "warn",
         "Somebody else stored the same text for the same moment. Delete one of the two in Postiz "
         "if that was not meant.",
+        "equals one of somebody else",
+        "equal one of somebody else",
     ),
     RowLabel(
         Finding.CHANGED,
@@ -123,18 +150,24 @@ _FINDINGS = (
         "warn",
         "The campaign file says something else than what is stored. Edit the post in Postiz, or "
         "give its row a new ref.",
+        "differs from the campaign file",
+        "differ from the campaign file",
     ),
     RowLabel(
         Finding.MOVED,
         "↔",
         "open",
         "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
+        "was moved or edited in Postiz",
+        "were moved or edited in Postiz",
     ),
     RowLabel(
         Finding.SHIFTED,
         "→",
         "open",
         "The post was late and got a later date, as was asked for. Nothing has to be done.",
+        "was late and got a later date",
+        "were late and got a later date",
     ),
 )
 
@@ -154,3 +187,9 @@ def findings(row: RowRecord) -> list[RowLabel]:
     """Everything that is to be said of a row, if somebody has to know of it."""
     kinds = [KINDS[name] for name in (row.state.value, row.finding.value) if name in KINDS]
     return [kind for kind in kinds if kind.advice]
+
+
+def title_of(kind: RowLabel, number: int) -> str:
+    """So many rows of a kind in words: `30 posts were refused by Postiz`."""
+    what = kind.one if number == 1 else kind.many
+    return f"{number:,} post{'' if number == 1 else 's'} {what or kind.name}"
