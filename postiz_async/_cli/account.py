@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.documents import VERSION, QuotaDocument
 from postiz_async._cli.options import Connection, Json, find_target, open_client
 from postiz_async._cli.output import Output, clock_time, moment
 from postiz_async._quota.explanation import explain as explained
@@ -51,8 +52,15 @@ async def quota(
     seen_at = view.as_of
     if json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
-        more = {"explanation": lines} if explain else {}
-        output.json({"quota": view, "seen_at": when, "key_from": target.source, **more})
+        said: QuotaDocument = {
+            "version": VERSION,
+            "quota": view,
+            "seen_at": when,
+            "key_from": target.source,
+        }
+        if explain:
+            said["explanation"] = lines
+        output.json(said)
         return 0
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async._batch.check import Resolver
+from postiz_async._cli.documents import VERSION, StateDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -294,7 +295,8 @@ async def status(
     async with open_client(find_target(connection)) as postiz:
         state = await postiz.posts.set_status(post_id, status)
     if json:
-        output.json({"id": post_id, "state": state})
+        said: StateDocument = {"version": VERSION, "id": post_id, "state": state}
+        output.json(said)
     else:
         output.say(f"{post_id} is {state}")
     return 0

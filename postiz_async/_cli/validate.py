@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots
+from postiz_async._cli.documents import VERSION, ValidateDocument, problem_objects
 from postiz_async._cli.options import (
     Connection,
     Json,
@@ -19,7 +20,7 @@ from postiz_async._cli.options import (
     find_target,
     open_client,
 )
-from postiz_async._cli.output import Output, count, printable, problem_objects
+from postiz_async._cli.output import Output, count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,13 +54,13 @@ async def validate(
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
-        output.json(
-            {
-                "rows": read,
-                "problems": problem_objects(problems),
-                "warnings": problem_objects(warnings),
-            }
-        )
+        said: ValidateDocument = {
+            "version": VERSION,
+            "rows": read,
+            "problems": problem_objects(problems),
+            "warnings": problem_objects(warnings),
+        }
+        output.json(said)
         return 2 if problems else 0
     _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
     found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
