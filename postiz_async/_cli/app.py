@@ -86,6 +86,7 @@ outbox.app.group = _local
 app.command(outbox.app)
 app.command(insights.notifications, group=_api)
 app.command(account.quota, group=_help)
+app.command(account.profiles, group=_help)
 app.command(doctor.doctor, group=_help)
 app.command(providers.providers, group=_help)
 app.command(local.demo, group=_local)

@@ -46,6 +46,7 @@ from postiz_async._cli.options import (
     ReadAs,
     find_reading,
     find_target,
+    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output, count, moment
@@ -117,6 +118,7 @@ async def plan(
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
@@ -215,6 +217,7 @@ async def run(
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
     late = read_late(choices.late)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(

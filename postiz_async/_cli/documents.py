@@ -35,6 +35,8 @@ __all__ = [
     "OutboxDocument",
     "PlanDocument",
     "ProblemObject",
+    "ProfileObject",
+    "ProfilesDocument",
     "ProviderObject",
     "QuotaDocument",
     "QuotaSeen",
@@ -315,6 +317,23 @@ class QuotaDocument(Document):
     seen_at: Moment | None
     key_from: str
     explanation: NotRequired[list[str]]
+
+
+class ProfileObject(TypedDict):
+    """A profile. `key_from` is `key` or `key_command`; empty where it says neither."""
+
+    name: str
+    url: str
+    zone: str | None
+    key_from: str
+    in_use: bool
+
+
+class ProfilesDocument(Document):
+    """The profiles of a file, and whether POSTIZ_PROFILE names them."""
+
+    path: str
+    profiles: list[ProfileObject]
 
 
 class OutboxObject(TypedDict):

@@ -69,6 +69,7 @@ OUTPUTS = {
     "analytics channel": _list(Metric),
     "analytics post": _list(Metric),
     "notifications": _list(Notification),
+    "profiles": _one(documents.ProfilesDocument),
     "quota": _one(documents.QuotaDocument),
     "doctor": _list(CheckResult),
     "providers": Printed((documents.ProviderObject,), "either"),

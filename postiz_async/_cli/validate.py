@@ -18,6 +18,7 @@ from postiz_async._cli.options import (
     ReadAs,
     find_reading,
     find_target,
+    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output, count, printable
@@ -46,6 +47,7 @@ async def validate(
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
     output = Output(as_json=json, says_results=True)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
