@@ -63,6 +63,7 @@ from postiz_async.errors import (
     QuotaError,
     ServerError,
 )
+from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
@@ -112,6 +113,10 @@ async def plan(
     media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
+    ics: Annotated[
+        Path | None,
+        Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
+    ] = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
@@ -138,7 +143,20 @@ async def plan(
             output.json(plan_object(batch, forecast))
         else:
             show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+        if ics is not None:
+            await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0
+
+
+async def _write_calendar(output: Output, batch: Batch, to: Path) -> None:
+    def work() -> None:
+        try:
+            replace_file(to, batch.icalendar())
+        except OSError as error:
+            raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
+
+    await anyio.to_thread.run_sync(work)
+    output.say(f"The calendar: {to}")
 
 
 def _refuse(output: Output, batch: Batch) -> int:
