@@ -43,6 +43,7 @@ def child_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     return kept | {
         "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_STATE_HOME": str(home / "state"),
         "PYTHONPATH": str(ROOT),
         "TERM": "xterm-256color",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
+from postiz_async._batch.ics import calendar_file, event_of
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
 from postiz_async._batch.options import BatchOptions, checked_align, checked_late, read_align
 from postiz_async._batch.other_runs import OtherRuns
@@ -20,7 +21,14 @@ from postiz_async._batch.preflight import Origin, check_campaign, journal_path, 
 from postiz_async._batch.reconcile import sweep_journal
 from postiz_async._batch.results import RunResults
 from postiz_async._batch.resume import past_of, write_rows
-from postiz_async._batch.row_state import as_sent, is_changed, is_unsent, is_unstored, with_changes
+from postiz_async._batch.row_state import (
+    as_sent,
+    is_changed,
+    is_there,
+    is_unsent,
+    is_unstored,
+    with_changes,
+)
 from postiz_async._batch.run import Runner
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
 from postiz_async._delivery.listing import Calendar
@@ -224,6 +232,26 @@ class Batch(RunResults):
     def has_news(self) -> bool:
         """Whether the journal does not know yet which stored rows the file gives differently."""
         return bool(with_changes(self.rows, self._checked.records))
+
+    def icalendar(self) -> str:
+        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+
+        Rows with problems, refused ones and those that were deleted in Postiz are left out.
+        """
+        checked = self._checked
+        by_id = {channel.id: channel for channel in checked.listed}
+        events = [
+            event_of(row, checked.channels[row.ref])
+            for request in self.requests
+            for row in request.rows
+        ]
+        for row in self._valid():
+            record = checked.records.get(row.ref)
+            if record is not None and is_there(record) and record.channel in by_id:
+                date = datetime.fromtimestamp(record.date, UTC)
+                events.append(event_of(row.at(date), by_id[record.channel]))
+        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
+        return calendar_file(self._origin.campaign, events, made_at=made_at)
 
     async def plan(self) -> Forecast:
         """What is still to be sent, what it costs and when it is done. Sends nothing.

@@ -20,6 +20,7 @@ __all__ = [
     "as_sent",
     "is_changed",
     "is_done",
+    "is_there",
     "is_unsent",
     "is_unstored",
     "new_records",
@@ -45,6 +46,12 @@ def is_done(row: Row, record: RowRecord, options: BatchOptions) -> bool:
     """Whether nothing of a recorded row has to be read again."""
     in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
     return not in_flight and not is_unsent(row, record, options)
+
+
+def is_there(record: RowRecord) -> bool:
+    """Whether a row is stored and was not deleted since, as far as is known."""
+    is_gone = record.finding in {Finding.DELETED, Finding.HIDDEN}
+    return record.state in {RowState.STORED, RowState.PUBLISHED} and not is_gone
 
 
 def is_unstored(record: RowRecord | None) -> bool:

@@ -1,14 +1,17 @@
-"""`quota` and `oauth`: what is left of the hour, and how an application gets a token."""
+"""`quota`, `profiles`, `oauth`: what is left of the hour, whose it is, tokens of applications."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
 from postiz_async._cli.options import Connection, Json, find_target, open_client
 from postiz_async._cli.output import Output, clock_time, moment
+from postiz_async._cli.profiles import profiles_path, read_profiles
 from postiz_async._quota.explanation import explain as explained
 from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "app",
+    "profiles",
     "quota",
 ]
 
@@ -51,8 +55,15 @@ async def quota(
     seen_at = view.as_of
     if json:
         when = datetime.fromtimestamp(seen_at, UTC) if seen_at is not None else None
-        more = {"explanation": lines} if explain else {}
-        output.json({"quota": view, "seen_at": when, "key_from": target.source, **more})
+        said: QuotaDocument = {
+            "version": VERSION,
+            "quota": view,
+            "seen_at": when,
+            "key_from": target.source,
+        }
+        if explain:
+            said["explanation"] = lines
+        output.json(said)
         return 0
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
@@ -75,6 +86,40 @@ def _left(view: Quota) -> str:
     if view.resets_in is not None:
         window = f"new window in {clock_time(view.resets_in)}"
     return f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}"
+
+
+def profiles(*, json: Json = False) -> int:
+    """List the profiles: names, addresses and time zones, never keys."""
+    output = Output(as_json=json, says_results=True)
+    path, in_use = profiles_path(), os.environ.get("POSTIZ_PROFILE")
+    found: list[ProfileObject] = [
+        {
+            "name": each.name,
+            "url": each.url or CLOUD_URL,
+            "zone": each.zone.key if each.zone is not None else None,
+            "key_from": each.key_from,
+            "in_use": each.name == in_use,
+        }
+        for each in read_profiles().values()
+    ]
+    if json:
+        said: ProfilesDocument = {"version": VERSION, "path": str(path), "profiles": found}
+        output.json(said)
+    elif found:
+        output.say(str(path))
+        output.table(
+            ["profile", "server", "zone", "key from", ""],
+            [
+                (p["name"], p["url"], p["zone"] or "", p["key_from"], "in use" * p["in_use"])
+                for p in found
+            ],
+        )
+    else:
+        output.say(
+            f"There are no profiles. They are tables of {path}, which you alone may read "
+            '(chmod 600): [work], url = "...", key = "..." or key_command = "...", zone = "..."'
+        )
+    return 0
 
 
 app = App(name="oauth", help="Get an access token for an application.")

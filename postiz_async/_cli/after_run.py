@@ -18,6 +18,7 @@ from postiz_async._batch.report.data import read_facts
 from postiz_async._batch.report.html import html_report
 from postiz_async._batch.source import read_campaign
 from postiz_async._batch.values import find_zone
+from postiz_async._cli.documents import VERSION, ReportDocument
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, count, moment
 from postiz_async._delivery.journal import RowState, read_summary
@@ -96,9 +97,10 @@ def standing(report: Report) -> str:
     return f"{counts} of {count(len(report.rows), 'row')}{findings}"
 
 
-def report_object(report: Report) -> dict[str, object]:
+def report_object(report: Report) -> ReportDocument:
     """A report for programs."""
     return {
+        "version": VERSION,
         "rows": [
             {
                 "row": row.number,

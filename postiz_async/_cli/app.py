@@ -32,12 +32,13 @@ from postiz_async._cli import (
     posts,
     providers,
     reconcile,
+    schemas,
     validate,
 )
 from postiz_async._cli.output import QUIET, Output
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async.errors import InvalidPostError, PostizError, QuotaError
+from postiz_async.errors import PostizError, QuotaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,10 +86,12 @@ outbox.app.group = _local
 app.command(outbox.app)
 app.command(insights.notifications, group=_api)
 app.command(account.quota, group=_help)
+app.command(account.profiles, group=_help)
 app.command(doctor.doctor, group=_help)
 app.command(providers.providers, group=_help)
 app.command(local.demo, group=_local)
 app.command(local.sandbox, group=_local)
+app.command(schemas.schema, group=_local)
 for flag in ("--help", "--version"):
     app[flag].group = _options
 
@@ -142,19 +145,16 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     try:
         code = app.meta(as_meant(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        output.error(_usage(error), kind="usage")
+        output.failure("UsageError", _usage(error), 2)
         return 2
     except KeyboardInterrupt:
-        output.err.print("Stopped.")
-        if output.as_json:
-            output.json({"error": {"kind": "interrupted", "message": "Stopped."}})
-        return SIGNAL_EXIT + _INTERRUPT
-    except InvalidPostError as error:
-        output.error(str(error), kind=type(error).__name__, problems=error.problems)
-        return 2
+        code = SIGNAL_EXIT + _INTERRUPT
+        output.failure("Interrupted", "Stopped.", code, text="Stopped.")
+        return code
     except PostizError as error:
-        output.error(str(error), kind=type(error).__name__)
-        return 1 if isinstance(error, QuotaError) else 2
+        code = 1 if isinstance(error, QuotaError) else 2
+        output.error(error, code)
+        return code
     return code if isinstance(code, int) else 0
 
 
@@ -194,7 +194,7 @@ def _cannot_write(output: Output, error: OSError) -> int:
     """Nothing more can be said on stdout, not at the exit either: a full disk, a closed pipe."""
     if not isinstance(error, BrokenPipeError):
         with suppress(OSError):
-            output.fault(error.strerror or str(error))
+            output.failure("OutputError", error.strerror or str(error), 1)
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -24,6 +24,14 @@ from postiz_async._cli.after_run import (
     write_html,
     write_result,
 )
+from postiz_async._cli.documents import (
+    VERSION,
+    QuotaSeen,
+    RefusedDocument,
+    RunDocument,
+    StatusDocument,
+    problem_objects,
+)
 from postiz_async._cli.forecasts import (
     plan_object,
     say_headline,
@@ -38,9 +46,10 @@ from postiz_async._cli.options import (
     ReadAs,
     find_reading,
     find_target,
+    in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count, moment, problem_objects
+from postiz_async._cli.output import Output, count, moment
 from postiz_async._cli.progress import RunDisplay, wait_until_published
 from postiz_async._cli.reconcile import say_changed
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -54,6 +63,7 @@ from postiz_async.errors import (
     QuotaError,
     ServerError,
 )
+from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
@@ -103,12 +113,17 @@ async def plan(
     media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
+    ics: Annotated[
+        Path | None,
+        Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
+    ] = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
@@ -128,13 +143,30 @@ async def plan(
             output.json(plan_object(batch, forecast))
         else:
             show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+        if ics is not None:
+            await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0
 
 
+async def _write_calendar(output: Output, batch: Batch, to: Path) -> None:
+    def work() -> None:
+        try:
+            replace_file(to, batch.icalendar())
+        except OSError as error:
+            raise BatchError(f"{to} cannot be written: {error.strerror}.") from error
+
+    await anyio.to_thread.run_sync(work)
+    output.say(f"The calendar: {to}")
+
+
 def _refuse(output: Output, batch: Batch) -> int:
-    output.problems(batch.problems)
     if output.as_json:
-        output.json({"problems": problem_objects(batch.problems)})
+        refused: RefusedDocument = {
+            "version": VERSION,
+            "problems": problem_objects(batch.problems),
+        }
+        output.json(refused)
+    output.error(InvalidPostError(list(batch.problems)), 2)
     return 2
 
 
@@ -203,6 +235,7 @@ async def run(
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
     late = read_late(choices.late)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
@@ -227,8 +260,12 @@ async def run(
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
-        said = {"problems": problem_objects(batch.problems), "remarks": batch.remarks}
-        output.json(report_object(report) | said)
+        said: RunDocument = {
+            **report_object(report),
+            "problems": problem_objects(batch.problems),
+            "remarks": list(batch.remarks),
+        }
+        output.json(said)
     elif code is None:
         show_report(output, report, zone)
         _say_remarks(output, batch, told)
@@ -314,8 +351,8 @@ async def _run_if_open(
     except PostizError as error:
         if isinstance(error, BatchError):
             raise
-        output.fault(str(error))
         code = 1 if isinstance(error, _PASSING) else 2
+        output.error(error, code)
     else:
         if signal is None:
             return None
@@ -372,8 +409,13 @@ async def status(
     report = make_report(summary.rows, summary.requests)
     code = 0 if report.complete and not report.doubled else 1
     if json:
-        head = {"server": summary.base_url, "campaign": summary.campaign}
-        output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
+        said: StatusDocument = {
+            **report_object(report),
+            "server": summary.base_url,
+            "campaign": summary.campaign,
+            "quota": _quota_object(summary.kept),
+        }
+        output.json(said)
         return code
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
     if report.rows:
@@ -388,7 +430,7 @@ async def status(
     return code
 
 
-def _quota_object(kept: Snapshot | None) -> dict[str, object] | None:
+def _quota_object(kept: Snapshot | None) -> QuotaSeen | None:
     if kept is None or not kept.limit_read:
         return None
     as_of = datetime.fromtimestamp(kept.as_of, UTC)

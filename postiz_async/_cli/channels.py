@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
+from postiz_async._cli.documents import VERSION, ConnectedDocument, SlotDocument
 from postiz_async._cli.options import Connection, Json, find_target, open_client
 from postiz_async._cli.output import Output, confirm, short_moment
 from postiz_async.errors import InvalidPostError, Problem
@@ -59,7 +60,8 @@ async def connected(
     async with open_client(find_target(connection)) as postiz:
         is_connected = await postiz.integrations.is_connected()
     if json:
-        output.json({"connected": is_connected})
+        said: ConnectedDocument = {"version": VERSION, "connected": is_connected}
+        output.json(said)
     else:
         output.say("the key is accepted" if is_connected else "the key is not accepted")
     return 0 if is_connected else 1
@@ -178,7 +180,8 @@ async def slot(
     async with open_client(find_target(connection)) as postiz:
         moment = await postiz.integrations.find_slot(channel)
     if json:
-        output.json({"channel": channel, "date": moment})
+        said: SlotDocument = {"version": VERSION, "channel": channel, "date": moment}
+        output.json(said)
     else:
         output.say(f"{short_moment(moment)} UTC")
     return 0

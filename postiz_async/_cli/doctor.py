@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async import _wire as wire
-from postiz_async._cli.options import Connection, Json, find_key, find_target, open_client
+from postiz_async._cli.options import Connection, Json, find_target, open_client
 from postiz_async._cli.output import Output
 from postiz_async._transport import AiohttpTransport
 from postiz_async._wire import endpoints
@@ -267,10 +267,11 @@ async def doctor(
     """Find out why the connection does not work: address, key, clock, age of the server."""
     output = Output(as_json=json)
     target = find_target(connection)
-    given_key, _, _ = find_key(connection)
     transport = AiohttpTransport()
     try:
-        findings = await examine(transport, target.clock, api_key=given_key, base_url=target.root)
+        findings = await examine(
+            transport, target.clock, api_key=target.given, base_url=target.root
+        )
     finally:
         await transport.aclose()
     findings.insert(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._cli.output import Output, count, date_range, moment, near_moment, problem_objects
+from postiz_async._cli.documents import VERSION, PlanDocument, problem_objects
+from postiz_async._cli.output import Output, count, date_range, moment, near_moment
 from postiz_async.errors import describe_seconds
 from postiz_async.models._durations import write_duration
 
@@ -30,9 +31,10 @@ _NAMED = 5
 """Warnings that are said before a run; `validate` has them all."""
 
 
-def plan_object(batch: Batch, forecast: Forecast) -> dict[str, object]:
+def plan_object(batch: Batch, forecast: Forecast) -> PlanDocument:
     """A plan for programs."""
     return {
+        "version": VERSION,
         "problems": problem_objects(batch.problems),
         "warnings": problem_objects(batch.warnings),
         "rows": len(batch.rows),

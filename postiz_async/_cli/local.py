@@ -20,6 +20,7 @@ from cyclopts.validators import Number
 
 from postiz_async._cli.after_run import report_object, show_report
 from postiz_async._cli.campaigns import run_batch
+from postiz_async._cli.documents import SandboxDocument, SandboxSeen
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
@@ -205,9 +206,10 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         display = RunDisplay(output, postiz, batch, open_rows=len(batch.rows), zone=UTC)
         await run_batch(output, postiz, batch, display, UTC)
         report = await batch.report()
-    seen = _Seen.of(box, took=time.monotonic() - started)
+    seen = _seen(box, took=time.monotonic() - started)
     if json:
-        output.json(report_object(report) | {"sandbox": seen})
+        said: SandboxDocument = {**report_object(report), "sandbox": seen}
+        output.json(said)
     else:
         _show_channels(output, box)
         show_report(output, report, zone=UTC)
@@ -220,27 +222,16 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
     return 0 if is_fine else 1
 
 
-class _Seen(msgspec.Struct):
-    """What the sandbox saw. `hours` are from the first to the last create, on its clock."""
-
-    posts: int
-    uploads: int
-    creates: int
-    refusals: int
-    hours: float
-    seconds: float
-
-    @classmethod
-    def of(cls, box: Sandbox, took: float) -> _Seen:
-        creates = box.creates
-        return cls(
-            posts=len(box.posts),
-            uploads=len(box.uploads),
-            creates=len(creates),
-            refusals=box.refusals,
-            hours=(creates[-1].at - creates[0].at) / 3600,
-            seconds=took,
-        )
+def _seen(box: Sandbox, took: float) -> SandboxSeen:
+    creates = box.creates
+    return SandboxSeen(
+        posts=len(box.posts),
+        uploads=len(box.uploads),
+        creates=len(creates),
+        refusals=box.refusals,
+        hours=(creates[-1].at - creates[0].at) / 3600,
+        seconds=took,
+    )
 
 
 def _show_channels(output: Output, box: Sandbox) -> None:

@@ -16,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from postiz_async._cli.documents import UploadFailure, error_object
 from postiz_async._cli.options import Connection, Json, find_target, json_object, open_client
 from postiz_async._cli.output import Output, confirm, printable
 from postiz_async._uploads.urls import is_url, shown
@@ -95,17 +96,17 @@ def show_uploads(
     """
     errors = [each for each in results if isinstance(each, Exception)]
     foreign = next((each for each in errors if not isinstance(each, PostizError)), None)
-    if foreign is not None or (errors and len(errors) == len(results)):
-        if len(errors) > 1:
-            _say_errors(output, sources, results)
-        raise foreign or errors[0]
     if output.as_json:
         output.json([_document(*each) for each in zip(sources, results, strict=True)])
-    else:
+    if foreign is not None or (errors and len(errors) == len(results)):
+        if len(errors) > 1 and not output.as_json:
+            _say_errors(output, sources, results)
+        raise foreign or errors[0]
+    if not output.as_json:
         named = zip(sources, results, strict=True)
         rows = [(_name(s), r.id, r.path) for s, r in named if not isinstance(r, Exception)]
         output.table(["source", "id", "path"], rows)
-    _say_errors(output, sources, results)
+        _say_errors(output, sources, results)
     return 1 if errors else 0
 
 
@@ -117,10 +118,11 @@ def _say_errors(
             output.fault(f"{_name(source)}: {_words(result)}")
 
 
-def _document(source: str, result: Media | Exception) -> object:
+def _document(source: str, result: Media | Exception) -> Media | UploadFailure:
     if not isinstance(result, Exception):
         return result
-    error = {"kind": type(result).__name__, "message": _words(result)}
+    error = error_object(result, 1)
+    error["message"] = _words(result)
     return {"source": _name(source), "error": error}
 
 

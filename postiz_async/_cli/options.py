@@ -8,8 +8,8 @@ import sys
 import urllib.request
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,6 +19,7 @@ import msgspec
 from cyclopts import Parameter
 
 from postiz_async._batch.read_options import ReadOptions
+from postiz_async._cli.profiles import Profile, find_profile
 from postiz_async._client import Postiz, make_transport
 from postiz_async._wire import CLOUD_URL, api_root, clean_key
 from postiz_async._wire.secrets import Secret
@@ -29,6 +30,7 @@ from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
 
     from postiz_async.clock import Clock
 
@@ -42,10 +44,11 @@ __all__ = [
     "Target",
     "aware",
     "day_range",
-    "find_key",
     "find_reading",
     "find_target",
+    "in_zone_of",
     "open_client",
+    "zone_of",
 ]
 
 
@@ -61,6 +64,13 @@ Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")
 class Connection:
     """How to reach Postiz."""
 
+    profile: Annotated[
+        str | None,
+        Parameter(
+            help="Take server, key and time zone from this profile, see postiz-async profiles; "
+            "else POSTIZ_PROFILE."
+        ),
+    ] = None
     api_key: Annotated[
         Secret | None,
         Parameter(
@@ -83,10 +93,11 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Resolved settings. `source` says where the key came from."""
+    """Resolved settings. `source` says where the key came from, `given` is how it was written."""
 
     root: str
     key: Secret
+    given: Secret
     source: str
     clock: Clock
     times_out_on_it: bool = False
@@ -104,30 +115,55 @@ class _KeyFile(msgspec.Struct, rename="camel"):
 
 
 def find_target(connection: Connection) -> Target:
-    """Resolve key and server: argument, environment, the official CLI's login file.
+    """Resolve key and server: arguments, environment, profile, the official CLI's login file.
+
+    A profile that is an argument comes before the environment: who names one means its server.
 
     Raises:
         ConfigurationError: there is no key, or something cannot be used.
     """
-    key, source, its_server = find_key(connection)
-    url = connection.url or os.environ.get("POSTIZ_API_URL") or its_server
+    profile = _profile(connection)
+    key, source, its_server = _find_key(connection, profile)
+    urls = [os.environ.get("POSTIZ_API_URL"), profile.url if profile is not None else its_server]
+    if connection.profile is not None:
+        urls.reverse()
+    url = next((url for url in [connection.url, *urls] if url), CLOUD_URL)
     if not key:
+        lacks = f" The profile {profile.name!r} has none." if profile is not None else ""
         raise ConfigurationError(
-            "There is no API key. You find it in Postiz under Settings > Developers > Public API. "
-            "Then: export POSTIZ_API_KEY=... (or --api-key)"
+            f"There is no API key.{lacks} You find it in Postiz under Settings > Developers > "
+            "Public API. Then: export POSTIZ_API_KEY=... (or --api-key)"
         )
-    root = api_root(url or CLOUD_URL)
+    root = api_root(url)
     wanted = os.environ.get("POSTIZ_SANDBOX_CLOCK")
     wants_sandbox = connection.sandbox_clock or wanted in {"1", "timeouts"}
     clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
-    return Target(root, clean_key(key), source, clock, wanted == "timeouts")
+    return Target(root, clean_key(key), key, source, clock, wanted == "timeouts")
 
 
-def find_key(connection: Connection) -> tuple[Secret, str, str | None]:
+def _profile(connection: Connection) -> Profile | None:
+    if connection.profile is not None:
+        return find_profile(connection.profile)
+    name = os.environ.get("POSTIZ_PROFILE")
+    return find_profile(name) if name else None
+
+
+def zone_of(connection: Connection) -> ZoneInfo | None:
+    """The time zone of the profile in use, if there is one."""
+    profile = _profile(connection)
+    return None if profile is None else profile.zone
+
+
+def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, str, str | None]:
     """The key as it was given, where it came from, and the server that it was kept with, if any."""
-    key = connection.api_key or Secret(os.environ.get("POSTIZ_API_KEY", ""))
-    if key:
-        return key, "--api-key" if connection.api_key else "POSTIZ_API_KEY", None
+    if connection.api_key:
+        return connection.api_key, "--api-key", None
+    is_meant = connection.profile is not None and profile is not None and profile.key_from
+    key = Secret(os.environ.get("POSTIZ_API_KEY", ""))
+    if key and not is_meant:
+        return key, "POSTIZ_API_KEY", None
+    if profile is not None:
+        return profile.find_key() or Secret(""), f"the profile {profile.name!r}", None
     login = _official_login()
     return Secret(login.access_token or ""), "~/.postiz/credentials.json", login.api_url
 
@@ -243,6 +279,14 @@ class ReadAs:
     ] = False
 
 
+def in_zone_of(connection: Connection, said: ReadAs) -> ReadAs:
+    """What was said; the time zone is that of the profile in use, if none was said."""
+    zone = zone_of(connection)
+    if said.timezone is not None or zone is None:
+        return said
+    return replace(said, timezone=zone.key)
+
+
 def find_reading(said: ReadAs) -> ReadOptions:
     """What was said, as the batch takes it.
 
@@ -296,6 +340,6 @@ def day_range(
     return first, aware(end) if end is not None else first + timedelta(days=30)
 
 
-def aware(moment: datetime) -> datetime:
-    """The moment, in UTC if it says nothing else."""
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def aware(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """The moment, in the zone if it says nothing else; that is UTC if it is None."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone or UTC)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.documents import VERSION, OutboxDocument
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, count, short_moment
 from postiz_async._wire.secrets import Secret
@@ -72,7 +73,18 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
     async with _opened(place) as database:
         found = await overview(database)
     if json:
-        output.json({"outbox": asdict(found)})
+        said: OutboxDocument = {
+            "version": VERSION,
+            "outbox": {
+                "tickets": found.tickets,
+                "organizations": found.organizations,
+                "in_turn": found.in_turn,
+                "waiting": found.waiting,
+                "oldest": found.oldest,
+                "troubles": found.troubles,
+            },
+        }
+        output.json(said)
         return 0
     rows = [(state, f"{number:,}") for state, number in sorted(found.tickets.items())]
     if not rows:

@@ -15,12 +15,14 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async.errors import ConfigurationError
+from postiz_async._cli.documents import VERSION, error_object
+from postiz_async.errors import ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from postiz_async.errors import Problem
+    from postiz_async._cli.documents import ErrorDocument, ErrorObject
+    from postiz_async.errors import PostizError, Problem
 
 __all__ = [
     "QUIET",
@@ -33,7 +35,6 @@ __all__ = [
     "moment",
     "near_moment",
     "printable",
-    "problem_objects",
     "short_moment",
 ]
 
@@ -69,14 +70,8 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
-        text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
-        buffer = getattr(sys.stdout, "buffer", None)
-        if buffer is None:
-            print(text.decode(), end="")
-            return
-        sys.stdout.flush()
-        buffer.write(text)
-        buffer.flush()
+        text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2)
+        _write_utf8(sys.stdout, text + b"\n")
 
     def say(self, text: str, style: str = "") -> None:
         """A remark, which `--quiet` drops."""
@@ -138,28 +133,42 @@ class Output:
         if len(problems) > MAX_SHOWN:
             self.err.print(Text(f"  ... and {len(problems) - MAX_SHOWN} more (--json has all)"))
 
-    def fault(self, message: str) -> None:
-        """Say on stderr what went wrong."""
-        self.err.print(Text(printable(f"error: {message}"), style="red"))
+    def error(self, error: PostizError, exit_code: int) -> None:
+        """Say on stderr what went wrong; with `--json` in one line of JSON."""
+        if self.as_json:
+            self._json_error(error_object(error, exit_code))
+        elif isinstance(error, InvalidPostError):
+            self.problems(error.problems)
+        else:
+            self.fault(str(error))
 
-    def error(self, message: str, *, kind: str, problems: Sequence[Problem] = ()) -> None:
-        """Say what went wrong; with `--json` also as the one document on stdout."""
-        if problems:
-            self.problems(problems)
+    def failure(self, kind: str, message: str, exit_code: int, *, text: str = "") -> None:
+        """The same for what is no error of the library; `text` is what people read instead."""
+        if self.as_json:
+            self._json_error({"type": kind, "message": message, "exit_code": exit_code})
+        elif text:
+            self.err.print(Text(printable(text)))
         else:
             self.fault(message)
-        if self.as_json:
-            said: dict[str, object] = {"kind": kind, "message": message}
-            if problems:
-                said["problems"] = problem_objects(problems)
-            self.json({"error": said})
+
+    def fault(self, message: str) -> None:
+        """Say on stderr what went wrong, to people."""
+        self.err.print(Text(printable(f"error: {message}"), style="red"))
+
+    def _json_error(self, error: ErrorObject) -> None:
+        said: ErrorDocument = {"version": VERSION, "error": error}
+        _write_utf8(sys.stderr, msgspec.json.encode(said, order="sorted") + b"\n")
 
 
-def problem_objects(problems: Iterable[Problem]) -> list[dict[str, object]]:
-    """Problems for programs."""
-    return [
-        {"row": p.row, "column": p.where, "message": p.message, "hint": p.hint} for p in problems
-    ]
+def _write_utf8(stream: TextIO, text: bytes) -> None:
+    """Write to a stream in UTF-8, whatever the terminal."""
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        print(text.decode(), end="", file=stream)
+        return
+    stream.flush()
+    buffer.write(text)
+    buffer.flush()
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async._batch.check import Resolver
+from postiz_async._cli.documents import VERSION, StateDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -22,6 +23,7 @@ from postiz_async._cli.options import (
     json_object,
     open_client,
     state_folder,
+    zone_of,
 )
 from postiz_async._cli.output import Output, confirm, count, short_moment
 from postiz_async._cli.reconcile import export
@@ -136,7 +138,9 @@ async def create(
         list[str],
         Parameter(help="A channel: its id, name, or provider if it has one; once for each."),
     ],
-    at: Annotated[datetime | None, Parameter(help="When; with an offset or in UTC.")] = None,
+    at: Annotated[
+        datetime | None, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
+    ] = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
     draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
@@ -172,7 +176,10 @@ async def create(
         posts = _new_posts(meant, content, stored, settings)
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if at is not None:
-            make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=aware(at))
+            make = partial(
+                postiz.posts.draft if draft else postiz.posts.schedule,
+                at=aware(at, zone_of(connection)),
+            )
         created = await make(
             *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
         )
@@ -189,7 +196,9 @@ async def replace(
     channel: Annotated[
         str, Parameter(help="The channel that the post is on: its id, name, or provider.")
     ],
-    at: Annotated[datetime, Parameter(help="When; with an offset or in UTC.")],
+    at: Annotated[
+        datetime, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
+    ],
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
@@ -203,7 +212,9 @@ async def replace(
         meant = await _channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
         (new,) = _new_posts(meant, content, stored, settings)
-        created = await postiz.posts.replace(post_id, new, at=aware(at), tags=tag or ())
+        created = await postiz.posts.replace(
+            post_id, new, at=aware(at, zone_of(connection)), tags=tag or ()
+        )
     _show_created(Output(as_json=json), [created])
     return 0
 
@@ -294,7 +305,8 @@ async def status(
     async with open_client(find_target(connection)) as postiz:
         state = await postiz.posts.set_status(post_id, status)
     if json:
-        output.json({"id": post_id, "state": state})
+        said: StateDocument = {"version": VERSION, "id": post_id, "state": state}
+        output.json(said)
     else:
         output.say(f"{post_id} is {state}")
     return 0

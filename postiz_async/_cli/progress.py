@@ -244,8 +244,8 @@ async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None
     except PostizError as error:
         if isinstance(error, BatchError):
             raise
-        output.fault(str(error))
         code = 1
+        output.error(error, code)
     else:
         if signal is None:
             return None

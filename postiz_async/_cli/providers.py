@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 import msgspec
 from cyclopts import Parameter
 
+from postiz_async._cli.documents import ProviderObject
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output
 from postiz_async.errors import InvalidPostError, Problem
@@ -325,7 +326,7 @@ def _takes(field: FieldLine) -> str:
     return "; ".join(filter(None, (field.kind, field.limits, needed)))
 
 
-def _document(shown: Guide) -> dict[str, object]:
+def _document(shown: Guide) -> ProviderObject:
     provider = shown.provider
     return {
         "identifier": provider.identifier,
@@ -335,7 +336,16 @@ def _document(shown: Guide) -> dict[str, object]:
         "editor": provider.editor,
         "parts": provider.parts,
         "partMedia": provider.part_media,
-        "settings": [field._asdict() for field in shown.fields],
+        "settings": [
+            {
+                "name": field.name,
+                "kind": field.kind,
+                "needed": field.needed,
+                "limits": field.limits,
+                "meaning": field.meaning,
+            }
+            for field in shown.fields
+        ],
         "leastSettings": shown.settings,
         "media": shown.media,
         "notes": shown.notes,

@@ -15,6 +15,7 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.reconcile import reconcile as reconcile_journal
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import report_object, show_report
+from postiz_async._cli.documents import ReconcileDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -74,15 +75,14 @@ async def reconcile(
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
     if json:
-        output.json(
-            report_object(report)
-            | {
-                "found": found.counts,
-                "hidden_channels": found.hidden,
-                "lacking_tags": found.lacking_tags,
-                "doubles_left": found.doubles,
-            }
-        )
+        said: ReconcileDocument = {
+            **report_object(report),
+            "found": found.counts,
+            "hidden_channels": list(found.hidden),
+            "lacking_tags": found.lacking_tags,
+            "doubles_left": found.doubles,
+        }
+        output.json(said)
     else:
         show_report(output, report)
         for remark in found.remarks:

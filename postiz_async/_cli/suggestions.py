@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_meant", "instead_of", "instead_of_option"]
 
-_REDUNDANT = {"notifications list", "providers list", "quota show"}
+_REDUNDANT = {"notifications list", "providers list", "profiles list", "quota show"}
 """Their second word says what the first one does anyway."""
 
 _MEANT: dict[str, tuple[str, ...]] = {

@@ -11,15 +11,17 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots
+from postiz_async._cli.documents import VERSION, ValidateDocument, problem_objects
 from postiz_async._cli.options import (
     Connection,
     Json,
     ReadAs,
     find_reading,
     find_target,
+    in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count, printable, problem_objects
+from postiz_async._cli.output import Output, count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +47,7 @@ async def validate(
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
     output = Output(as_json=json, says_results=True)
+    read_as = in_zone_of(connection, read_as)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
@@ -53,13 +56,13 @@ async def validate(
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
-        output.json(
-            {
-                "rows": read,
-                "problems": problem_objects(problems),
-                "warnings": problem_objects(warnings),
-            }
-        )
+        said: ValidateDocument = {
+            "version": VERSION,
+            "rows": read,
+            "problems": problem_objects(problems),
+            "warnings": problem_objects(warnings),
+        }
+        output.json(said)
         return 2 if problems else 0
     _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
     found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import csv
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from postiz_async._cli.schemas import ERRORS, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["Cli", "Result", "write_campaign"]
+__all__ = ["Cli", "Result", "misfits", "write_campaign"]
+
+
+def misfits(command: str, document: object) -> list[str]:
+    """What of a document its schema does not describe; keys that it does not name, too."""
+    schema = deepcopy(schema_of(command))
+    objects: Any = schema["$defs"]
+    for described in objects.values():
+        described.setdefault("additionalProperties", False)
+    checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(document)]
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,14 @@ class Result:
     def document(self) -> Any:
         """The one JSON document on stdout."""
         return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """What the last line of stderr says to programs."""
+        said = json.loads(self.err.splitlines()[-1])
+        assert misfits(ERRORS, said) == []
+        assert said["error"]["exit_code"] == self.code
+        return said["error"]
 
 
 if TYPE_CHECKING:

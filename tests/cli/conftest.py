@@ -69,7 +69,8 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     folder.mkdir()
     for name, value in child_environment(folder).items():
         monkeypatch.setenv(name, value)
-    for name in ("POSTIZ_API_KEY", "POSTIZ_API_URL", "POSTIZ_SANDBOX_CLOCK", "NO_COLOR"):
+    of_users = ("POSTIZ_API_KEY", "POSTIZ_API_URL", "POSTIZ_PROFILE", "POSTIZ_SANDBOX_CLOCK")
+    for name in (*of_users, "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     if "server" in request.fixturenames:
         server: Server = request.getfixturevalue("server")

@@ -66,8 +66,9 @@ def test_the_same_command_with_a_key_stores_nothing_more(
     assert server.state["creates"] == before + 1
     other = cli("posts", "create", "Something else", *how)
     assert other.code == 2
-    assert other.document["error"]["kind"] == "IdempotencyError"
-    assert "posts.0.content" in other.document["error"]["message"]
+    assert other.error["type"] == "IdempotencyError"
+    assert "posts.0.content" in other.error["message"]
+    assert "posts.0.content" in other.error["differs"]
     wrong = cli("posts", "create", "x", "--channel", channel, "--now", "--idempotency-key=")
     assert wrong.code == 2
     assert "1 to 255" in wrong.err
@@ -100,7 +101,8 @@ def test_settings_are_an_object(cli: Cli, post: str) -> None:
 
 def test_channels(cli: Cli, server: Server) -> None:
     channel = channel_of(cli, "mastodon")
-    assert cli("integrations", "connected", "--json").document == {"connected": True}
+    connected = cli("integrations", "connected", "--json").document
+    assert connected == {"connected": True, "version": 1}
     assert "500 characters" in cli("integrations", "settings", channel).out
     assert "date" in cli("integrations", "slot", channel, "--json").document
     assert cli("integrations", "groups", "--json").document == []

@@ -76,8 +76,9 @@ def test_a_wrong_key_for_programs(
     monkeypatch.setenv("POSTIZ_API_KEY", "wrong-key-0123")
     result = cli("run", file, "--json")
     assert result.code == 2
-    assert result.document["error"]["kind"] == "AuthenticationError"
-    assert WHERE in result.document["error"]["message"]
+    assert result.error["type"] == "AuthenticationError"
+    assert WHERE in result.error["message"]
+    assert result.out == ""
 
 
 def test_the_key_of_the_official_command_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cli_lab import misfits
 from postgres_server import shared_server, why_no_postgres
 
 from postiz_async.stores.postgres import ddl
@@ -67,7 +68,10 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
         "the first ticket that waits is for 15 Jan 2027 08:00 (UTC)",
         "globex: 401: no",
     ]
-    assert cli("outbox", "status", "--json").document == {
+    told = cli("outbox", "status", "--json").document
+    assert misfits("outbox status", told) == []
+    assert told == {
+        "version": 1,
         "outbox": {
             "tickets": {"planned": 1, "stored": 2},
             "organizations": 3,
@@ -75,7 +79,7 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
             "waiting": 1,
             "oldest": "2027-01-15T08:00:00Z",
             "troubles": {"globex": "401: no"},
-        }
+        },
     }
 
 

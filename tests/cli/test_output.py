@@ -141,6 +141,7 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
     assert planned.err == ""
     assert datetime.fromisoformat(planned.document["finish"]).tzinfo is not None
     expected = {
+        "version": 1,
         "problems": [],
         "warnings": [],
         "rows": 3,

@@ -78,4 +78,4 @@ def test_a_misspelt_network(cli: Cli, name: str, hint: str) -> None:
     refused = cli("providers", name)
     assert refused.code == 2
     assert hint in refused.err
-    assert cli("providers", name, "--json").document["error"]["problems"]
+    assert cli("providers", name, "--json").error["problems"]

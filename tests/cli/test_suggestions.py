@@ -106,8 +106,8 @@ def test_what_is_not_there_at_all_is_said(cli: Cli, typed: str, words: str) -> N
 
 
 def test_a_guess_is_a_document_too(cli: Cli) -> None:
-    said = cli("upload", "--json").document["error"]
-    assert said["kind"] == "usage"
+    said = cli("upload", "--json").error
+    assert said["type"] == "UsageError"
     assert "media upload" in said["message"]
 
 
@@ -153,7 +153,7 @@ def test_several_channels_that_fit_are_listed(
     monkeypatch.setenv("POSTIZ_API_URL", odd_servers["two of a kind"])
     result = cli("posts", "create", "Hi", "--channel", "mastodon", "--at", "2031-01-01", "--json")
     assert result.code == 2
-    (problem,) = result.document["error"]["problems"]
+    (problem,) = result.error["problems"]
     assert problem["message"] == "'mastodon' fits 2 channels"
     assert "'One' (" in problem["hint"]
     assert "'Two' (" in problem["hint"]

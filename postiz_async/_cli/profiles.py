@@ -1,0 +1,195 @@
+"""Profiles: servers and keys by name, in a file of the user's that nobody else may read."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from postiz_async._batch.values import find_zone
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from zoneinfo import ZoneInfo
+
+__all__ = ["Profile", "find_profile", "profiles_path", "read_profiles"]
+
+KEY_TIMEOUT = 60.0
+"""Seconds that a command may take to say the key; a person may have to type a passphrase."""
+
+_SETTINGS = ("url", "key", "key_command", "zone")
+_OTHERS = 0o077
+"""The bits of a mode that are not the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server and its key, as far as the profile says them."""
+
+    name: str
+    url: str | None = None
+    key: Secret | None = None
+    key_command: Secret | None = None
+    zone: ZoneInfo | None = None
+
+    @property
+    def key_from(self) -> str:
+        """Where the key comes from; empty if the profile does not say it."""
+        if self.key_command is not None:
+            return "key_command"
+        return "key" if self.key is not None else ""
+
+    def find_key(self) -> Secret | None:
+        """The key, which a command may have to be asked for.
+
+        Raises:
+            ConfigurationError: the command does not say it.
+        """
+        if self.key_command is None:
+            return self.key
+        return _said_by(self.key_command, f"The key_command of the profile {self.name!r}")
+
+
+def profiles_path() -> Path:
+    """The file of the profiles, in the user's folder for settings."""
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "postiz-async" / "profiles.toml"
+
+
+def find_profile(name: str) -> Profile:
+    """The profile of this name.
+
+    Raises:
+        ConfigurationError: there is none, or the file cannot be used.
+    """
+    profiles = read_profiles()
+    if name not in profiles:
+        has = f"has {', '.join(profiles)}" if profiles else "has none or is not there"
+        raise ConfigurationError(
+            f"There is no profile {name!r}{_meant(name, profiles)}. {profiles_path()} {has}."
+        )
+    return profiles[name]
+
+
+def read_profiles() -> dict[str, Profile]:
+    """All profiles by name; none when there is no file.
+
+    Raises:
+        ConfigurationError: the file may be read by others, or says what it cannot say.
+    """
+    path = profiles_path()
+    return {
+        name: _profile(name, table, f"{path}, profile {name!r}")
+        for name, table in _tables(path).items()
+    }
+
+
+def _tables(path: Path) -> dict[str, object]:
+    """What the file says, each key as a secret."""
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
+                raise ConfigurationError(
+                    f"Others may read or change {path}, which is for keys. Then: "
+                    f"chmod 600 {shlex.quote(str(path))}"
+                )
+            content = Secret(file.read().decode())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not text in UTF-8.") from None
+    tables, why = _parsed(content)
+    if why:
+        raise ConfigurationError(f"{path} is not TOML: {why}.")
+    return tables
+
+
+def _parsed(content: Secret) -> tuple[dict[str, object], str]:
+    """The tables, with secrets hidden; or why there are none."""
+    try:
+        tables = tomllib.loads(content.reveal())
+    except tomllib.TOMLDecodeError as error:
+        return {}, str(error)
+    for table in tables.values():
+        if isinstance(table, dict):
+            said = cast("dict[str, object]", table)
+            for name, value in said.items():
+                said[name] = Secret(value) if isinstance(value, str) else value
+    return tables, ""
+
+
+def _profile(name: str, table: object, where: str) -> Profile:
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{where} is no table; write it like [{name}].")
+    said = cast("Mapping[str, object]", table)
+    for setting, value in said.items():
+        if setting not in _SETTINGS:
+            known = f"the settings are {', '.join(_SETTINGS)}"
+            raise ConfigurationError(
+                f"{where}: {setting!r} is unknown{_meant(setting, _SETTINGS) or f': {known}'}."
+            )
+        if not isinstance(value, Secret) or not value.reveal().strip():
+            raise ConfigurationError(
+                f'{where}: {setting} is no text; write it like {setting} = "...".'
+            )
+    settings = cast("Mapping[str, Secret]", said)
+    if {"key", "key_command"} <= set(settings):
+        raise ConfigurationError(f"{where} has both key and key_command; leave one out.")
+    url, zone = settings.get("url"), settings.get("zone")
+    found = find_zone(zone.reveal()) if zone is not None else None
+    if zone is not None and found is None:
+        raise ConfigurationError(
+            f"{where}: there is no time zone {zone.reveal()!r}. Write it like Europe/Berlin."
+        )
+    return Profile(
+        name,
+        url=None if url is None else url.reveal(),
+        key=settings.get("key"),
+        key_command=settings.get("key_command"),
+        zone=found,
+    )
+
+
+def _meant(typed: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(typed, known, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _said_by(command: Secret, whose: str) -> Secret:
+    """The first line of what a command says, which goes nowhere else."""
+    by_hand = "Run it by hand to see why."
+    try:
+        words = shlex.split(command.reveal())
+    except ValueError as error:
+        raise ConfigurationError(f"{whose} cannot be read: {error}.") from None
+    program = repr(words[0]) if words else "nothing"
+    try:
+        done = subprocess.run(  # noqa: S603  (the user's own, from a file that is theirs alone)
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"{whose} said nothing for {KEY_TIMEOUT:g} s. {by_hand}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no command"
+        raise ConfigurationError(f"{whose} cannot be started: {program}: {why}.") from None
+    if done.returncode != 0:
+        raise ConfigurationError(f"{whose} ended with code {done.returncode}. {by_hand}")
+    first = Secret(done.stdout.decode(errors="replace").partition("\n")[0].strip())
+    if not first:
+        raise ConfigurationError(f"{whose} printed no key in its first line. {by_hand}")
+    return first

@@ -1,0 +1,134 @@
+"""`schema`: what a program may expect of a command that prints JSON."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+
+from postiz_async._cli import documents
+from postiz_async._cli.doctor import CheckResult
+from postiz_async._cli.output import Output
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.insights import Metric, Notification
+from postiz_async.models.integrations import ChannelSettings, Customer, Integration
+from postiz_async.models.media import Media
+from postiz_async.models.posts import Created, MissingRelease, Post
+from postiz_async.models.video import Voice
+
+__all__ = ["ERRORS", "OUTPUTS", "schema", "schema_of"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a command prints: one of `kinds`, a list of them, or as the arguments say."""
+
+    kinds: tuple[type, ...]
+    number: Literal["one", "list", "either"] = "one"
+
+
+def _one(*kinds: type) -> Printed:
+    return Printed(kinds)
+
+
+def _list(*kinds: type) -> Printed:
+    return Printed(kinds, "list")
+
+
+ERRORS = "errors"
+"""The name of what is printed on standard error."""
+
+OUTPUTS = {
+    "plan": _one(documents.PlanDocument, documents.RefusedDocument),
+    "run": _one(documents.RunDocument, documents.RefusedDocument),
+    "status": _one(documents.StatusDocument),
+    "report": _one(documents.ReportDocument),
+    "validate": _one(documents.ValidateDocument),
+    "reconcile": _one(documents.ReconcileDocument),
+    "integrations list": _list(Integration),
+    "integrations connected": _one(documents.ConnectedDocument),
+    "integrations groups": _list(Customer),
+    "integrations settings": _one(ChannelSettings),
+    "integrations slot": _one(documents.SlotDocument),
+    "posts list": _list(Post),
+    "posts get": _one(Post),
+    "posts create": _list(Created),
+    "posts replace": _list(Created),
+    "posts status": _one(documents.StateDocument),
+    "posts missing": _list(MissingRelease),
+    "media upload": _list(Media, documents.UploadFailure),
+    "media upload-url": _list(Media),
+    "media video": _list(Media),
+    "media voices": _list(Voice),
+    "analytics channel": _list(Metric),
+    "analytics post": _list(Metric),
+    "notifications": _list(Notification),
+    "profiles": _one(documents.ProfilesDocument),
+    "quota": _one(documents.QuotaDocument),
+    "doctor": _list(CheckResult),
+    "providers": Printed((documents.ProviderObject,), "either"),
+    "outbox status": _one(documents.OutboxDocument),
+    "demo": _one(documents.SandboxDocument),
+    ERRORS: _one(documents.ErrorDocument),
+}
+"""By command. Types of the API are printed as the API has them."""
+
+
+def schema_of(command: str) -> dict[str, object]:
+    """The JSON schema of what a command prints with `--json`."""
+    printed = OUTPUTS[command]
+    each, named = msgspec.json.schema_components(
+        printed.kinds, schema_hook=_of_anything, ref_template="#/$defs/{name}"
+    )
+    for described in named.values():
+        if "description" in described:
+            described["description"] = cleandoc(described["description"])
+    one: dict[str, object] = each[0] if len(each) == 1 else {"anyOf": list(each)}
+    many: dict[str, object] = {"type": "array", "items": one}
+    either: dict[str, object] = {"anyOf": [one, many]}
+    forms = {"one": one, "list": many, "either": either}
+    title = "standard error" if command == ERRORS else f"postiz-async {command} --json"
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:postiz-async:{command.replace(' ', '-')}:{documents.VERSION}",
+        "title": title,
+        **forms[printed.number],
+        "$defs": named,
+    }
+
+
+def _of_anything(kind: type) -> dict[str, object]:
+    """The schema of `object`, which msgspec leaves to us."""
+    if kind is object:
+        return {"description": "A JSON value."}
+    raise NotImplementedError
+
+
+def schema(
+    *command: Annotated[
+        str, Parameter(help="Such as posts list; errors is what --json says on standard error.")
+    ],
+) -> int:
+    """Print the JSON schema of what a command says with --json; the names of all if none is given.
+
+    Keys may be added to an object at any time; what is renamed, removed or means something else
+    makes it another version, which the schema and the objects name.
+    """
+    output = Output()
+    if not command:
+        for name in OUTPUTS:
+            output.result(name)
+        return 0
+    name = " ".join(command)
+    if name not in OUTPUTS:
+        close = difflib.get_close_matches(name, OUTPUTS, 1)
+        hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
+        raise InvalidPostError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
+    output.json(schema_of(name))
+    return 0

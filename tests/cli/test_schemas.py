@@ -1,0 +1,157 @@
+"""What each command prints is what its schema says, and each command that prints JSON has one."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import misfits, write_campaign
+from jsonschema import Draft202012Validator
+from processes import ROOT
+from samples import PNG
+
+from postiz_async._cli.app import app
+from postiz_async._cli.schemas import ERRORS, OUTPUTS, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from cyclopts import App
+    from processes import Server
+
+AT = "2027-06-01T10:00Z"
+
+
+def commands_with_json(of: App, before: str = "") -> Iterator[str]:
+    for name, command in of.resolved_commands().items():
+        if name.startswith("-"):
+            continue
+        full = f"{before}{name}"
+        if command.default_command is not None:
+            arguments = command.assemble_argument_collection()
+            if any("--json" in argument.names for argument in arguments):
+                yield full
+        yield from commands_with_json(command, f"{full} ")
+
+
+def test_each_command_with_json_has_a_schema() -> None:
+    same = {"integrations": "integrations list", "channels": "integrations list"}
+    found = {
+        same.get(name, name.replace("channels ", "integrations "))
+        for name in commands_with_json(app)
+    }
+    assert found == set(OUTPUTS) - {ERRORS}
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_a_schema_is_one(command: str) -> None:
+    Draft202012Validator.check_schema(schema_of(command))
+
+
+def test_the_schemas_in_the_docs_are_those_of_the_types() -> None:
+    made: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "make_schemas.py"))["pages"]()
+    there = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs/schemas").iterdir()}
+    assert there == made, "run: python docs/make_schemas.py"
+
+
+def test_schemas_are_printed(cli: Cli) -> None:
+    assert cli("schema").out.split("\n")[:-1] == list(OUTPUTS)
+    assert cli("schema", "posts", "list").document == schema_of("posts list")
+    wrong = cli("schema", "posts", "lst")
+    assert wrong.code == 2
+    assert "did you mean 'posts list'?" in wrong.err
+
+
+def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
+    rows = [("mastodon", AT, f"Hello {tmp_path}"), ("x", AT, "x" * 400)]
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    for command in ("plan", "run"):
+        refused = cli(command, file, "--json")
+        assert refused.code == 2
+        assert misfits(command, refused.document) == []
+        assert refused.error["type"] == "InvalidPostError"
+        assert refused.error["problems"] == refused.document["problems"]
+        assert refused.error["problems"][0]["row"] == 3
+        assert len(refused.err.splitlines()) == 1
+    assert misfits("validate", cli("validate", file, "--json").document) == []
+    for command, *options in (["plan"], ["run"], ["status"], ["report"], ["reconcile"]):
+        skip = ["--skip-invalid"] if command in {"plan", "run"} else options
+        printed = cli(command, file, "--json", *skip).document
+        assert misfits(command, printed) == []
+        assert printed["version"] == 1
+
+
+def test_posts(cli: Cli, server: Server) -> None:
+    how = ("--channel", "mastodon", "--at", AT, "--json")
+    made = cli("posts", "create", "Hi", *how).document
+    post = made[0]["postId"]
+    printed = {
+        "posts create": made,
+        "posts list": cli("posts", "list", "--start", "2027-06-01", "--json").document,
+        "posts get": cli("posts", "get", post, "--json").document,
+        "posts replace": cli("posts", "replace", post, "Ho", *how, "--yes").document,
+        "posts missing": cli("posts", "missing", post, "--json").document,
+        "posts status": cli("posts", "status", post, "draft", "--json").document,
+    }
+    assert [misfits(command, said) for command, said in printed.items()] == [[]] * 6
+    assert printed["posts list"]
+
+
+def test_channels_and_figures(cli: Cli, server: Server) -> None:
+    listed = cli("integrations", "--json").document
+    channel = next(each["id"] for each in listed if each["identifier"] == "mastodon")
+    now = cli("posts", "create", "Hi", "--channel", "x", "--now", "--json").document
+    calls = {
+        "integrations list": (),
+        "integrations connected": (),
+        "integrations groups": (),
+        "integrations settings": (channel,),
+        "integrations slot": (channel,),
+        "analytics channel": (channel,),
+        "analytics post": (now[0]["postId"],),
+        "notifications": (),
+        "quota": ("--explain",),
+        "doctor": (),
+    }
+    for command, arguments in calls.items():
+        printed = cli(*command.split(), *arguments, "--json").document
+        assert misfits(command, printed) == [], command
+
+
+def test_media(cli: Cli, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    uploaded = cli("media", "upload", tmp_path / "a.png", tmp_path / "none.png", "--json")
+    assert misfits("media upload", uploaded.document) == []
+    assert uploaded.document[1]["error"]["type"] == "InvalidPostError"
+    video = cli("media", "video", "a cat", "--yes", "--json").document
+    assert misfits("media video", video) == []
+    assert misfits("media voices", cli("media", "voices", "--json").document) == []
+
+
+def test_without_a_server(cli: Cli) -> None:
+    assert misfits("providers", cli("providers", "--json").document) == []
+    assert misfits("providers", cli("providers", "x", "--json").document) == []
+    assert misfits("demo", cli("demo", "--speed", "100000", "--json").document) == []
+
+
+def test_a_schema_finds_what_is_wrong() -> None:
+    fine = {"version": 1, "connected": True}
+    assert misfits("integrations connected", fine) == []
+    for wrong in ({"connected": True}, fine | {"version": 2}, fine | {"more": 1}, []):
+        assert misfits("integrations connected", wrong)
+
+
+def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
+    unknown = cli("integrations", "settings", "nope", "--json")
+    assert unknown.code == 2
+    assert unknown.out == ""
+    assert len(unknown.err.splitlines()) == 1
+    assert unknown.error["status_code"] in {400, 404, 500}
+    usage = cli("posts", "lst", "--json")
+    assert usage.error["type"] == "UsageError"
+    assert "posts list" in usage.error["message"]
+    assert json.loads(usage.err) == {"version": 1, "error": usage.error}
