@@ -38,7 +38,7 @@ PURE_MODULES = {
     "_resources.create_body",
 }
 PURE_MODULES |= {"_batch.packing", "_batch.plan", "_batch.rows", "_batch.cells", "_batch.values"}
-PURE_MODULES |= {"_batch.already_stored", "_batch.isolate", "_batch.row_state"}
+PURE_MODULES |= {"_batch.already_stored", "_batch.edits", "_batch.isolate", "_batch.row_state"}
 PURE_MODULES |= {"_batch.report.charts", "_batch.report.labels"}
 IMPURE = {"aiohttp", "anyio", "asyncio", "socket", "sqlite3", "time", "random", "threading", "os"}
 IMPURE_PARTS = {"clock", "_concurrency", "_transport", "stores"}

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 import anyio.to_thread
 from cyclopts import Parameter
 
+from postiz_async._batch.edits import Edits
 from postiz_async._batch.options import Existing, Late, OnDoubt, read_late
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
+from postiz_async._batch.resume import edits_of
 from postiz_async._cli.after_run import (
     HtmlOption,
     channel_table,
@@ -24,6 +26,7 @@ from postiz_async._cli.after_run import (
     write_html,
     write_result,
 )
+from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
     plan_object,
     say_headline,
@@ -42,7 +45,6 @@ from postiz_async._cli.options import (
 )
 from postiz_async._cli.output import Output, count, moment, problem_objects
 from postiz_async._cli.progress import RunDisplay, wait_until_published
-from postiz_async._cli.reconcile import say_changed
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async.errors import (
@@ -57,8 +59,10 @@ from postiz_async.errors import (
 
 if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
+    from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
     from postiz_async._client import Postiz
+    from postiz_async._delivery.journal import Summary
     from postiz_async._quota.snapshot import Snapshot
 
 __all__ = ["plan", "run", "run_batch", "status"]
@@ -88,6 +92,13 @@ Name = Annotated[
         "said."
     ),
 ]
+AsNew = Annotated[
+    bool,
+    Parameter(
+        help="Rows without a ref that look like edits of rows that were sent are posts of their "
+        "own."
+    ),
+]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
@@ -103,6 +114,7 @@ async def plan(
     media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
+    as_new: AsNew = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
@@ -119,6 +131,7 @@ async def plan(
             media_root=media_root or (),
             align=align,
             skip_invalid=skip_invalid,
+            as_new=as_new,
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
@@ -177,6 +190,7 @@ class CampaignOptions:
         ),
     ] = False
     skip_invalid: SkipInvalid = False
+    as_new: AsNew = False
 
 
 async def run(
@@ -217,6 +231,7 @@ async def run(
             on_doubt=choices.on_doubt,
             existing=_existing(adopt=choices.adopt, again=choices.again),
             exact_seconds=choices.exact_seconds,
+            as_new=choices.as_new,
         ) as batch,
     ):
         if batch.problems and not choices.skip_invalid:
@@ -227,7 +242,11 @@ async def run(
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
-        said = {"problems": problem_objects(batch.problems), "remarks": batch.remarks}
+        said = {
+            "problems": problem_objects(batch.problems),
+            "remarks": batch.remarks,
+            "edits": edits_object(batch.edits),
+        }
         output.json(report_object(report) | said)
     elif code is None:
         show_report(output, report, zone)
@@ -267,7 +286,7 @@ async def _send(
     """
     say_left_out(output, batch)
     say_warnings(output, batch)
-    say_changed(output, batch)
+    say_edits(output, batch.edits, batch.path, zone)
     _say_remarks(output, batch)
     code = await _run_if_open(output, postiz, batch, zone, late)
     if wait_published and not code:
@@ -364,28 +383,45 @@ async def status(
     *,
     journal: JournalOption = None,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Say how far a campaign is, also while it runs. Asks no server."""
+    """Say how far a campaign is, also while it runs, and what the file changed since.
+
+    Asks no server.
+    """
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
     code = 0 if report.complete and not report.doubled else 1
+    edits = await anyio.to_thread.run_sync(_edits, file, path, summary, find_reading(read_as))
     if json:
         head = {"server": summary.base_url, "campaign": summary.campaign}
-        output.json(head | report_object(report) | {"quota": _quota_object(summary.kept)})
+        said = {"quota": _quota_object(summary.kept), "edits": edits_object(edits)}
+        output.json(head | report_object(report) | said)
         return code
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
     if report.rows:
         channel_table(output, report.rows)
         output.say("")
     show_report(output, report)
+    say_edits(output, edits, file, _zone(read_as.timezone))
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
             f"seen, {moment(summary.kept.as_of, None)}"
         )
     return code
+
+
+def _edits(file: Path, journal: Path, summary: Summary, reading: ReadOptions) -> Edits:
+    """What the file says differently than the journal, as far as it can be read; else nothing."""
+    if file == journal:
+        return Edits()
+    try:
+        return edits_of(file, summary.rows, reading=reading, now=datetime.now(UTC))
+    except BatchError:
+        return Edits()
 
 
 def _quota_object(kept: Snapshot | None) -> dict[str, object] | None:

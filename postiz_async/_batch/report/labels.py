@@ -67,6 +67,14 @@ _STATES = (
         "date and run again, or run with --late send or --late shift=15m.",
     ),
     RowLabel(
+        RowState.WITHDRAWING,
+        "¬",
+        "doubt",
+        "It was to be deleted, and nobody saw yet that it is. Say again what deleted it: "
+        "postiz-async undo, or update --prune.",
+    ),
+    RowLabel(RowState.WITHDRAWN, "↶", "open"),
+    RowLabel(
         RowState.SKIPPED,
         "-",
         "open",
