@@ -332,6 +332,7 @@ class Postiz(Api):
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
         exact_seconds: bool = False,
+        as_new: bool = False,
     ) -> Batch:
         """A campaign as a job that can be planned, run, killed and resumed.
 
@@ -365,6 +366,8 @@ class Postiz(Api):
                 earlier run or another host stored of a row that the journal knows is taken over
                 without a word.
             exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
+            as_new: rows without a `ref` that look like edits of rows that were sent are posts of
+                their own. Without it they are not sent; `update` changes the posts that are there.
 
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, rows that come from no file
@@ -388,6 +391,7 @@ class Postiz(Api):
             on_doubt=on_doubt,
             existing=existing,
             exact_seconds=exact_seconds,
+            as_new=as_new,
         )
 
     async def export(

@@ -336,6 +336,7 @@ def adopted_record(taken: Taken) -> RowRecord:
         note=ADOPTED if taken.is_whole or not taken.is_ours else ADOPTED_UNSURE,
         name=row.integration,
         moved_from=_asked_for(row, stored_at(post)),
+        said=row.said.write(),
     )
 
 

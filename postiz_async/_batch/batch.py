@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
+from postiz_async._batch.check import Resolver
+from postiz_async._batch.edits import find_edits
 from postiz_async._batch.ics import calendar_file, event_of
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
 from postiz_async._batch.options import BatchOptions, checked_align, checked_late, read_align
@@ -23,7 +25,6 @@ from postiz_async._batch.results import RunResults
 from postiz_async._batch.resume import past_of, write_rows
 from postiz_async._batch.row_state import (
     as_sent,
-    is_changed,
     is_there,
     is_unsent,
     is_unstored,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from postiz_async._batch.check import Checked
+    from postiz_async._batch.edits import Edits
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import Existing, Late, OnDoubt
     from postiz_async._batch.plan import Arrangement, Forecast, PlannedRequest
@@ -101,6 +103,7 @@ class Batch(RunResults):
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
         exact_seconds: bool = False,
+        as_new: bool = False,
     ) -> None:
         self._postiz = postiz
         self._origin = Origin.of(source, journal, campaign, media_root)
@@ -113,6 +116,7 @@ class Batch(RunResults):
             existing=existing,
             align=read_align(align) if isinstance(align, str) else checked_align(align),
             exact_seconds=exact_seconds,
+            as_new=as_new,
         )
         self._skip_invalid = skip_invalid
         self._adopted: list[RowRecord] = []
@@ -120,6 +124,7 @@ class Batch(RunResults):
         """Notes on the run as a whole."""
         self._journal: Journal | None = None
         self._known: Checked | None = None
+        self._edits: Edits | None = None
         self._arranged: Arrangement | None = None
         self._runner: Runner | None = None
 
@@ -210,7 +215,7 @@ class Batch(RunResults):
         return self._known
 
     def _know(self, checked: Checked) -> None:
-        self._known, self._arranged = checked, None
+        self._known, self._arranged, self._edits = checked, None, None
 
     def _unsent(self) -> list[Row]:
         """Valid rows that neither have an outcome nor are in a request with an open one."""
@@ -225,13 +230,30 @@ class Batch(RunResults):
     @property
     def changed(self) -> list[Row]:
         """Rows that the file gives differently than they were stored; they stay as stored."""
-        records = self._checked.records
-        return [row for row in self.rows if is_changed(row, records.get(row.ref))]
+        return [each.row for each in self.edits.changed]
+
+    @property
+    def edits(self) -> Edits:
+        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        if self._edits is None:
+            checked = self._checked
+            self._edits = find_edits(
+                checked.campaign.rows,
+                checked.records,
+                channel_of=Resolver(checked.listed).ids(),
+                now=datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC),
+                unsure=checked.unsure,
+            )
+        return self._edits
 
     @property
     def has_news(self) -> bool:
         """Whether the journal does not know yet which stored rows the file gives differently."""
-        return bool(with_changes(self.rows, self._checked.records))
+        return bool(with_changes(self.rows, self._checked.records, self._changed_refs))
+
+    @property
+    def _changed_refs(self) -> set[str]:
+        return {each.row.ref for each in self.edits.changed}
 
     def icalendar(self) -> str:
         """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
@@ -371,7 +393,7 @@ class Batch(RunResults):
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
         self._know(replace(self._checked, records=await journal.rows()))
-        await write_rows(journal, self._checked, self._unsent())
+        await write_rows(journal, self._checked, self._unsent(), self._changed_refs)
         await self._postiz.scheduler.restore(journal)
         return Job(
             postiz=self._postiz,

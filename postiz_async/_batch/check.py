@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,7 +22,7 @@ from postiz_async.models.media import Media
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from postiz_async._batch.media_files import MediaFolders
@@ -38,7 +38,6 @@ __all__ = [
     "channels_by_row",
     "check_dates",
     "doubles",
-    "edited",
     "inspect_media",
     "stand_in",
     "too_large",
@@ -81,6 +80,17 @@ class Resolver:
             [c for c in self.channels if c.provider == lower],
         )
 
+    def ids(self) -> Callable[[str], str]:
+        """The id of what a campaign calls a channel; its own word where that is none."""
+
+        @cache
+        def id_of(wanted: str) -> str:
+            for matches in filter(None, self._by_id_name_provider(wanted)):
+                return matches[0].id if len(matches) == 1 else wanted
+            return wanted
+
+        return id_of
+
     @staticmethod
     def _usable(channel: Integration) -> Integration | Problem:
         if not channel.disabled:
@@ -114,28 +124,6 @@ def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Pr
             hint = "both are sent; delete one if it is a mistake"
             warnings.append(Problem("row", message, row.number, hint, severity="warning"))
     return warnings
-
-
-def edited(rows: Iterable[Row], checked: Checked) -> list[Problem]:
-    """Rows that are new to the journal and stand where a stored row stood that is gone.
-
-    Without a ref of its own an edited row is another row, so its post is sent beside the old one.
-    """
-    here = {row.ref for row in checked.campaign.rows}
-    gone: set[tuple[str, int]] = {
-        (record.channel, int(record.date if record.moved_from is None else record.moved_from))
-        for ref, record in checked.records.items()
-        if ref not in here and record.post_id is not None
-    }
-    message = "is new, on the channel and at the moment of a stored row that the file has no more"
-    hint = "if you edited that row, edit its post in Postiz instead; this one is sent beside it"
-    return [
-        Problem("row", message, row.number, hint, severity="warning")
-        for row in rows
-        if gone
-        and row.ref not in checked.records
-        and (checked.channels[row.ref].id, int(row.date.timestamp())) in gone
-    ]
 
 
 async def inspect_media(
@@ -229,6 +217,8 @@ class Checked:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     """What the server accepts and the user probably does not want."""
+    unsure: frozenset[str] = frozenset()
+    """Refs of rows that are only probably those that were sent under them."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])
 
     def item_of(self, row: Row) -> PostItem:

@@ -38,6 +38,8 @@ class BatchOptions:
     """By how much dates may move so that posts share a request."""
     exact_seconds: bool = False
     """Dates are sent without the milliseconds that would mark their request."""
+    as_new: bool = False
+    """Rows that look like edits of others are posts of their own."""
 
 
 def read_late(text: str) -> Late:

@@ -23,16 +23,15 @@ from postiz_async._batch.check import (
     channels_by_row,
     check_dates,
     doubles,
-    edited,
     inspect_media,
     stand_in,
     too_large,
 )
+from postiz_async._batch.edits import recognise
 from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
-from postiz_async._batch.rows import keep_refs
 from postiz_async._batch.source import read_source
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.create_body import build_body, foreign_settings
@@ -40,7 +39,7 @@ from postiz_async._validation import MediaFacts
 from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import BatchOptions
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Origin",
     "check_campaign",
+    "check_rows",
     "column_of",
     "journal_path",
     "reading_of",
@@ -252,33 +252,51 @@ async def check_campaign(
         ConfigurationError: a media root is not a folder.
         PostizError: the channels could not be asked for.
     """
-    folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
     campaign = await read_source(origin.source, origin.name, reading=reading)
     asked = origin.campaign if origin.is_named else None
     records = await recorded(origin.journal, postiz.base_url, asked)
-    prints = {ref: record.fingerprint for ref, record in records.items()}
-    campaign = replace(campaign, rows=keep_refs(campaign.rows, prints))
     listed = await postiz.integrations.list()
-    refuse_foreign(origin.journal, campaign, origin.name, records, listed)
+    channel_of = Resolver(listed).ids()
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
+    campaign = replace(campaign, rows=found.rows)
+    refuse_foreign(origin.journal, campaign, origin.name, records, listed, unsure=found.unsure)
+    checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure)
     open_rows = [
         row
         for row in campaign.rows
         if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
-    channels, wrong_channels = channels_by_row(open_rows, Resolver(listed))
-    facts, wrong_media = await inspect_media(open_rows, folders)
+    checked = await check_rows(postiz, origin, checked, open_rows)
+    problems = [*campaign.problems, *checked.problems]
+    return replace(checked, problems=tuple(sorted(problems, key=_row_number)))
+
+
+async def check_rows(
+    postiz: BatchClient, origin: Origin, checked: Checked, rows: Sequence[Row]
+) -> Checked:
+    """The campaign with what is known of these rows too: channels, media, problems, warnings."""
+    folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
+    channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
+    facts, wrong_media = await inspect_media(rows, folders)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
-    wrong_dates = check_dates([row for row in open_rows if row.ref not in records], now)
-    checked = Checked(campaign, listed, channels, facts, records, ())
-    usable = [
-        row for row in open_rows if row.ref in channels and all(m in facts for m in row.media)
-    ]
+    wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now)
+    checked = replace(
+        checked, channels={**checked.channels, **channels}, facts={**checked.facts, **facts}
+    )
+    usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
     judged = await verdicts(usable, checked, postiz.preflight)
-    problems = [*campaign.problems, *wrong_channels, *wrong_dates, *wrong_media]
+    problems = [*checked.problems, *wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
-    warnings = [problem for problem in judged if problem.severity == "warning"]
-    warnings += [*doubles(usable, channels), *edited(usable, checked)]
-    for found in (problems, warnings):
-        found.sort(key=lambda problem: problem.row or 0)
-    return replace(checked, problems=tuple(problems), warnings=tuple(warnings))
+    warnings = [*checked.warnings, *(p for p in judged if p.severity == "warning")]
+    warnings += doubles(usable, channels)
+    return replace(
+        checked,
+        problems=tuple(sorted(problems, key=_row_number)),
+        warnings=tuple(sorted(warnings, key=_row_number)),
+    )
+
+
+def _row_number(problem: Problem) -> int:
+    return problem.row or 0

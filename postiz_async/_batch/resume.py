@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from postiz_async._batch.already_stored import Past
+from postiz_async._batch.edits import find_edits, recognise
 from postiz_async._batch.row_state import new_records, with_changes
+from postiz_async._batch.source import read_campaign
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._delivery.sweep import intents
@@ -17,15 +19,18 @@ from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from postiz_async._batch.check import Checked
+    from postiz_async._batch.edits import Edits
+    from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.rows import Row
     from postiz_async._batch.source import Campaign
     from postiz_async._delivery.journal import Journal, RowRecord
     from postiz_async.models.integrations import Integration
 
-__all__ = ["past_of", "recorded", "refuse_foreign", "write_rows"]
+__all__ = ["edits_of", "past_of", "recorded", "refuse_foreign", "write_rows"]
 
 
 async def recorded(
@@ -64,26 +69,37 @@ def refuse_foreign(
     file: Path,
     records: Mapping[str, RowRecord],
     listed: Sequence[Integration],
+    *,
+    unsure: Collection[str] = (),
 ) -> None:
     """A journal of another campaign or another organisation is never touched.
+
+    Args:
+        journal: its path.
+        campaign: the rows.
+        file: where they come from.
+        records: of the journal.
+        listed: the channels of the organisation.
+        unsure: refs of rows that the journal only probably knows.
 
     Raises:
         BatchError: it is one.
     """
     if not records:
         return
-    if campaign.rows and not any(row.ref in records for row in campaign.rows):
+    known = records.keys() - set(unsure)
+    if campaign.rows and not any(row.ref in known for row in campaign.rows):
         raise BatchError(
             f"The journal {journal} belongs to another campaign: it knows none of "
             f"the rows of {file}. Use another --journal, or move it away."
         )
-    known = {channel.id for channel in listed}
+    ours = {channel.id for channel in listed}
     used = {record.channel for record in records.values()}
-    if not used & known:
+    if not used & ours:
         raise BatchError(
             f"The journal {journal} belongs to another organisation: its channels "
             f"({', '.join(sorted(used)[:3])} ...) are not among those of this key "
-            f"({', '.join(sorted(known)[:3])} ...). Use the key of that organisation, or "
+            f"({', '.join(sorted(ours)[:3])} ...). Use the key of that organisation, or "
             "another --journal."
         )
 
@@ -108,8 +124,36 @@ async def past_of(journal: Journal | None, campaign: str, refs: Collection[str])
     )
 
 
-async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) -> None:
-    """Tell the journal of new and changed rows, and of rows that are gone from the file."""
+def edits_of(
+    file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
+) -> Edits:
+    """What a file says differently than its journal, without asking the server for channels.
+
+    Raises:
+        BatchError: the file cannot be read.
+    """
+    known = {record.ref: record for record in records}
+    ids = {record.name: record.channel for record in records if record.name}
+
+    def channel_of(name: str) -> str:
+        return ids.get(name, name)
+
+    rows = read_campaign(file, reading=reading).rows
+    found = recognise(rows, known, channel_of=channel_of, now=now)
+    return find_edits(found.rows, known, channel_of=channel_of, now=now, unsure=found.unsure)
+
+
+async def write_rows(
+    journal: Journal, checked: Checked, unsent: Sequence[Row], changed: Collection[str]
+) -> None:
+    """Tell the journal of new and changed rows, and of rows that are gone from the file.
+
+    Args:
+        journal: that is open.
+        checked: the campaign.
+        unsent: rows that are to be sent.
+        changed: refs of rows that say something else than what is stored.
+    """
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
     await journal.put(record for record in fresh if records.get(record.ref) != record)
@@ -119,4 +163,4 @@ async def write_rows(journal: Journal, checked: Checked, unsent: Sequence[Row]) 
     )
     gone = [ref for ref, r in records.items() if ref not in here and r.state is RowState.PLANNED]
     await journal.mark(gone, RowState.SKIPPED, "not in the campaign file any more")
-    await journal.found(with_changes(rows, records))
+    await journal.found(with_changes(rows, records, changed))

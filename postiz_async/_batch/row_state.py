@@ -9,7 +9,7 @@ from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
 from postiz_async._wire import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from postiz_async._batch.options import BatchOptions
     from postiz_async._batch.rows import Row
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_sent",
-    "is_changed",
     "is_done",
     "is_there",
     "is_unsent",
@@ -27,7 +26,7 @@ __all__ = [
     "with_changes",
 ]
 
-_CHANGED = "changed after it was stored; edit it in Postiz or give it a new ref"
+_CHANGED = "changed after it was stored; postiz-async update carries the change out"
 
 
 def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool:
@@ -38,6 +37,8 @@ def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool
         return True
     if record.state is RowState.UNDECIDED and options.on_doubt == "send":
         return True
+    if record.state is RowState.WITHDRAWN:
+        return options.existing == "again"
     is_edited = record.fingerprint != row.fingerprint
     return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
 
@@ -66,19 +67,15 @@ def is_unstored(record: RowRecord | None) -> bool:
     return record is not None and record.state in unstored
 
 
-def is_changed(row: Row, record: RowRecord | None) -> bool:
-    """Whether the file says something else than what is stored."""
-    if record is None or record.state not in {RowState.STORED, RowState.PUBLISHED, RowState.FAILED}:
-        return False
-    return record.fingerprint != row.fingerprint
-
-
 def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
     """What the journal is told of rows that are to be sent."""
     for row in rows:
         date = row.asked_for.timestamp()
         channel = channels[row.ref].id
-        yield RowRecord(row.ref, row.number, row.fingerprint, channel, date, name=row.integration)
+        said = row.said.write()
+        yield RowRecord(
+            row.ref, row.number, row.fingerprint, channel, date, name=row.integration, said=said
+        )
 
 
 def as_sent(
@@ -95,14 +92,22 @@ def as_sent(
     }
 
 
-def with_changes(rows: Iterable[Row], records: Mapping[str, RowRecord]) -> list[RowRecord]:
-    """The records of which it is new that the file differs from them, or does so no more."""
+def with_changes(
+    rows: Iterable[Row], records: Mapping[str, RowRecord], changed: Collection[str]
+) -> list[RowRecord]:
+    """The records of which it is new that the file differs from them, or does so no more.
+
+    Args:
+        rows: of the campaign.
+        records: of the journal.
+        changed: refs of the rows that say something else than what is stored.
+    """
     after: list[RowRecord] = []
     for row in rows:
         record = records.get(row.ref)
         if record is None or record.finding not in {Finding.NOTHING, Finding.CHANGED}:
             continue
-        differs = is_changed(row, record)
+        differs = row.ref in changed
         if differs != (record.finding is Finding.CHANGED):
             finding = Finding.CHANGED if differs else Finding.NOTHING
             after.append(replace(record, finding=finding, remark=_CHANGED if differs else ""))

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Content
 
-__all__ = ["COLUMNS", "EXPORT_ONLY", "CampaignRow", "Row", "TextFormat", "keep_refs", "with_refs"]
+__all__ = [
+    "COLUMNS",
+    "EXPORT_ONLY",
+    "CampaignRow",
+    "Row",
+    "SaidRow",
+    "TextFormat",
+    "has_own_ref",
+    "keep_refs",
+    "with_refs",
+]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",
@@ -130,6 +140,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return tuple(map(_KINDS[self.format], self.thread))
 
     @property
+    def said(self) -> SaidRow:
+        """What the row says, for the journal."""
+        return SaidRow(
+            integration=self.integration,
+            date=self.asked_for,
+            content=self.content,
+            # a name of a file may hold bytes that are not UTF-8, which JSON cannot
+            media=tuple(name.encode("utf-8", "replace").decode() for name in self.media),
+            settings=self.settings,
+            tags=self.tags,
+            type=self.type,
+            thread=self.thread,
+            short_link=self.short_link,
+            repeat_days=self.repeat_days,
+            format=self.format,
+        )
+
+    @property
     def fingerprint(self) -> str:
         """A hash of all that would be sent."""
         parts = (
@@ -138,6 +166,36 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             msgspec.json.encode(self.settings, order="deterministic").decode(),
         )  # fmt: skip
         return _hash(*parts) if self.format == "text" else _hash(*parts, self.format)
+
+
+class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a row said, as the journal keeps it; `media` None where that was not written down."""
+
+    integration: str
+    date: datetime
+    content: str = ""
+    media: tuple[str, ...] | None = ()
+    settings: Mapping[str, object] | None = None
+    tags: tuple[str, ...] = ()
+    type: PostType = "schedule"
+    thread: tuple[str, ...] = ()
+    short_link: bool = False
+    repeat_days: int | None = None
+    format: TextFormat = "text"
+
+    def write(self) -> str:
+        """As JSON."""
+        return msgspec.json.encode(self, order="deterministic").decode()
+
+    @classmethod
+    def read(cls, text: str) -> SaidRow | None:
+        """What a journal has; None if it has nothing."""
+        return msgspec.json.decode(text, type=cls) if text else None
+
+
+def has_own_ref(ref: str) -> bool:
+    """Whether a ref was given, and not made from what its row says."""
+    return _MADE_REF.fullmatch(ref) is None
 
 
 def _hash(*parts: object) -> str:

@@ -33,9 +33,10 @@ from postiz_async._cli import (
     providers,
     reconcile,
     schemas,
+    status,
     validate,
 )
-from postiz_async._cli.output import QUIET, Output
+from postiz_async._cli.output import IS_QUIET, Output
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
 from postiz_async.errors import PostizError, QuotaError
@@ -73,7 +74,7 @@ for command in (
     validate.validate,
     campaigns.plan,
     campaigns.run,
-    campaigns.status,
+    status.status,
     reconcile.reconcile,
     after_run.report,
     reconcile.export,
@@ -118,11 +119,11 @@ def _with_global_options(
         ),
     ] = False,
 ) -> object:
-    token = QUIET.set(quiet)
+    token = IS_QUIET.set(quiet)
     try:
         return app(words, exit_on_error=False, print_error=False)
     finally:
-        QUIET.reset(token)
+        IS_QUIET.reset(token)
 
 
 def run(arguments: Sequence[str]) -> int:

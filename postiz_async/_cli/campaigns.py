@@ -1,10 +1,10 @@
-"""`plan`, `run`, `status`: campaign files."""
+"""`plan` and `run`: campaign files."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -13,11 +13,9 @@ import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._batch.options import Existing, Late, OnDoubt, read_late
-from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import (
     HtmlOption,
-    channel_table,
     report_object,
     show_report,
     standing,
@@ -26,12 +24,11 @@ from postiz_async._cli.after_run import (
 )
 from postiz_async._cli.documents import (
     VERSION,
-    QuotaSeen,
     RefusedDocument,
     RunDocument,
-    StatusDocument,
     problem_objects,
 )
+from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
     plan_object,
     say_headline,
@@ -49,11 +46,10 @@ from postiz_async._cli.options import (
     in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count, moment
+from postiz_async._cli.output import Output, count
 from postiz_async._cli.progress import RunDisplay, wait_until_published
-from postiz_async._cli.reconcile import say_changed
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal import RowState
 from postiz_async.errors import (
     APIConnectionError,
     BatchError,
@@ -69,9 +65,8 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.report import Report
     from postiz_async._client import Postiz
-    from postiz_async._quota.snapshot import Snapshot
 
-__all__ = ["plan", "run", "run_batch", "status"]
+__all__ = ["plan", "run", "run_batch", "zone_of"]
 
 CampaignFile = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
 JournalOption = Annotated[
@@ -98,6 +93,13 @@ Name = Annotated[
         "said."
     ),
 ]
+AsNew = Annotated[
+    bool,
+    Parameter(
+        help="Rows without a ref that look like edits of rows that were sent are posts of their "
+        "own."
+    ),
+]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
@@ -113,6 +115,7 @@ async def plan(
     media_root: MediaRoots = None,
     align: Align = "0",
     skip_invalid: SkipInvalid = False,
+    as_new: AsNew = False,
     ics: Annotated[
         Path | None,
         Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
@@ -134,6 +137,7 @@ async def plan(
             media_root=media_root or (),
             align=align,
             skip_invalid=skip_invalid,
+            as_new=as_new,
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
@@ -142,7 +146,7 @@ async def plan(
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+            show_plan(output, postiz, batch, forecast, zone_of(read_as.timezone))
         if ics is not None:
             await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0
@@ -170,7 +174,7 @@ def _refuse(output: Output, batch: Batch) -> int:
     return 2
 
 
-def _zone(name: str | None) -> tzinfo | None:
+def zone_of(name: str | None) -> tzinfo | None:
     """The zone in which dates are shown; None for the machine's."""
     return ZoneInfo(name) if name is not None else None
 
@@ -209,6 +213,7 @@ class CampaignOptions:
         ),
     ] = False
     skip_invalid: SkipInvalid = False
+    as_new: AsNew = False
 
 
 async def run(
@@ -250,13 +255,14 @@ async def run(
             on_doubt=choices.on_doubt,
             existing=_existing(adopt=choices.adopt, again=choices.again),
             exact_seconds=choices.exact_seconds,
+            as_new=choices.as_new,
         ) as batch,
     ):
         if batch.problems and not choices.skip_invalid:
             return _refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = _zone(read_as.timezone), len(batch.remarks)
+        zone, told = zone_of(read_as.timezone), len(batch.remarks)
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
@@ -264,6 +270,7 @@ async def run(
             **report_object(report),
             "problems": problem_objects(batch.problems),
             "remarks": list(batch.remarks),
+            "edits": edits_object(batch.edits),
         }
         output.json(said)
     elif code is None:
@@ -304,7 +311,7 @@ async def _send(
     """
     say_left_out(output, batch)
     say_warnings(output, batch)
-    say_changed(output, batch)
+    say_edits(output, batch.edits, batch.path, zone)
     _say_remarks(output, batch)
     code = await _run_if_open(output, postiz, batch, zone, late)
     if wait_published and not code:
@@ -393,45 +400,3 @@ def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
     """What is to be said of the run as a whole, beside what was told before."""
     for remark in batch.remarks[told:]:
         output.say(remark, "yellow")
-
-
-async def status(
-    file: CampaignFile,
-    /,
-    *,
-    journal: JournalOption = None,
-    json: Json = False,
-) -> int:
-    """Say how far a campaign is, also while it runs. Asks no server."""
-    output = Output(as_json=json, says_results=True)
-    path = journal or (file if file.suffix == ".journal" else journal_path(file))
-    summary = await anyio.to_thread.run_sync(read_summary, path)
-    report = make_report(summary.rows, summary.requests)
-    code = 0 if report.complete and not report.doubled else 1
-    if json:
-        said: StatusDocument = {
-            **report_object(report),
-            "server": summary.base_url,
-            "campaign": summary.campaign,
-            "quota": _quota_object(summary.kept),
-        }
-        output.json(said)
-        return code
-    output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
-    if report.rows:
-        channel_table(output, report.rows)
-        output.say("")
-    show_report(output, report)
-    if summary.kept is not None and summary.kept.limit_read:
-        output.say(
-            f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
-            f"seen, {moment(summary.kept.as_of, None)}"
-        )
-    return code
-
-
-def _quota_object(kept: Snapshot | None) -> QuotaSeen | None:
-    if kept is None or not kept.limit_read:
-        return None
-    as_of = datetime.fromtimestamp(kept.as_of, UTC)
-    return {"limit": kept.limit, "remaining": kept.remaining, "as_of": as_of}

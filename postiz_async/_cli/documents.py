@@ -28,10 +28,14 @@ from postiz_async.providers._schema import Limit
 
 __all__ = [
     "VERSION",
+    "ChangedObject",
     "ConnectedDocument",
+    "EditsObject",
     "ErrorDocument",
     "ErrorObject",
     "EstimateObject",
+    "FieldObject",
+    "GoneObject",
     "OutboxDocument",
     "PlanDocument",
     "ProblemObject",
@@ -158,6 +162,41 @@ def problem_objects(problems: Iterable[Problem]) -> list[ProblemObject]:
 # ------------------------------------------------------------------ campaigns
 
 
+class FieldObject(TypedDict):
+    """What a row says differently; `before` is null where the journal does not tell it."""
+
+    field: str
+    before: object
+    after: object
+
+
+class ChangedObject(TypedDict):
+    """A row whose post says something else. Not `sure`: it is only probably that row's post."""
+
+    row: int
+    ref: str
+    post_id: str | None
+    sure: bool
+    fields: list[FieldObject]
+
+
+class GoneObject(TypedDict):
+    """A post still to come whose row is not in the file any more; `row` is that of the last run."""
+
+    row: int
+    ref: str
+    post_id: str | None
+    date: Moment
+
+
+class EditsObject(TypedDict):
+    """What the file says differently than what was sent of it; `new` has numbers of rows."""
+
+    new: list[int]
+    changed: list[ChangedObject]
+    gone: list[GoneObject]
+
+
 class RefusedDocument(Document):
     """A campaign with problems, of which nothing was sent."""
 
@@ -193,6 +232,7 @@ class PlanDocument(Document):
     resumed: bool
     moved: int
     estimates: list[EstimateObject]
+    edits: EditsObject
 
 
 class ValidateDocument(Document):
@@ -236,6 +276,7 @@ class RunDocument(ReportDocument):
 
     problems: list[ProblemObject]
     remarks: list[str]
+    edits: EditsObject
 
 
 class QuotaSeen(TypedDict):
@@ -252,6 +293,8 @@ class StatusDocument(ReportDocument):
     server: str
     campaign: str
     quota: QuotaSeen | None
+    edits: EditsObject | None
+    """Null where the file as it is now cannot be read."""
 
 
 class ReconcileDocument(ReportDocument):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._cli.documents import VERSION, PlanDocument, problem_objects
+from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.output import Output, count, date_range, moment, near_moment
 from postiz_async.errors import describe_seconds
 from postiz_async.models._durations import write_duration
@@ -49,6 +50,7 @@ def plan_object(batch: Batch, forecast: Forecast) -> PlanDocument:
         "media_files": batch.media_files,
         "resumed": batch.is_resumed,
         "moved": forecast.moved,
+        "edits": edits_object(batch.edits),
         "estimates": [
             {
                 "align": None if each.align is None else write_duration(each.align),
@@ -69,6 +71,7 @@ def show_plan(
     """What a campaign costs and when it is done."""
     say_left_out(output, batch)
     say_warnings(output, batch)
+    say_edits(output, batch.edits, batch.path, zone)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postiz_async.errors import PostizError, Problem
 
 __all__ = [
-    "QUIET",
+    "IS_QUIET",
     "Output",
     "ask",
     "clock_time",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 MAX_SHOWN = 50
-QUIET: ContextVar[bool] = ContextVar("QUIET", default=False)
+IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
 _UNPRINTABLE = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
@@ -57,7 +57,7 @@ class Output:
     def __init__(self, *, as_json: bool = False, says_results: bool = False) -> None:
         self.as_json = as_json
         self._says_results = says_results
-        self._quiet = QUIET.get()
+        self._quiet = IS_QUIET.get()
         self.out = _console(sys.stdout, stderr=False)
         self.err = _console(sys.stderr, stderr=True)
         self.notes = self.err if as_json else self.out

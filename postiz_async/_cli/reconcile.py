@@ -32,17 +32,12 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from postiz_async._batch.batch import Batch
     from postiz_async._batch.reconcile import Reconciled
 
 __all__ = [
     "export",
     "reconcile",
-    "say_changed",
 ]
-
-
-_NAMED = 12
 
 
 async def reconcile(
@@ -99,19 +94,6 @@ async def reconcile(
 def _doubles(found: Reconciled) -> str:
     were = "was" if found.doubles == 1 else "were"
     return f"{count(found.doubles, 'post')} of this campaign {were} stored twice"
-
-
-def say_changed(output: Output, batch: Batch) -> None:
-    """Which rows of the file are not what was stored of them."""
-    changed = batch.changed
-    if changed:
-        rows = ", ".join(str(row.number) for row in changed[:_NAMED])
-        more = " ..." if len(changed) > _NAMED else ""
-        output.say(
-            f"{count(len(changed), 'row')} changed after being stored (rows {rows}{more}); edit "
-            "them in Postiz or give them a new ref.",
-            "bold yellow",
-        )
 
 
 async def export(

@@ -162,13 +162,16 @@ class Journal:
         values = ((*_head(r), r.state.value, r.note) for r in rows)
         await self._do(
             lambda c: c.executemany(
-                "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, note) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
+                "INSERT INTO rows (ref, number, fingerprint, channel, date, name, said, "
+                "state, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
                 "number = excluded.number, fingerprint = excluded.fingerprint, "
                 "channel = excluded.channel, date = excluded.date, name = excluded.name, "
+                "said = excluded.said, "
                 "state = excluded.state, note = excluded.note, finding = '', remark = '', "
-                "moved_from = NULL "
-                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided')",
+                "moved_from = NULL, "
+                "post_id = NULL, link = '' "
+                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided', "
+                "'withdrawn')",
                 values,
             ),
             whole=True,
@@ -318,9 +321,9 @@ class Journal:
                     values,
                 )
                 c.execute(
-                    "INSERT INTO rows (ref, number, fingerprint, channel, date, name, state, "
+                    "INSERT INTO rows (ref, number, fingerprint, channel, date, name, said, state, "
                     "request, post_id, note, moved_from) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, 'stored', ?, ?, ?, ?)",
                     (*_head(row), cursor.lastrowid, row.post_id, row.note, row.moved_from),
                 )
 
@@ -402,5 +405,5 @@ _MOVE = (
 )
 
 
-def _head(row: RowRecord) -> tuple[str, int, str, str, float, str]:
-    return (row.ref, row.number, row.fingerprint, row.channel, row.date, row.name)
+def _head(row: RowRecord) -> tuple[str, int, str, str, float, str, str]:
+    return (row.ref, row.number, row.fingerprint, row.channel, row.date, row.name, row.said)

@@ -30,6 +30,7 @@ from postiz_async.stores import _files as private_files
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+    from typing import Any
 
 __all__ = [
     "ADOPTED",
@@ -70,7 +71,8 @@ CREATE TABLE rows (
     remark TEXT NOT NULL DEFAULT '',
     link TEXT NOT NULL DEFAULT '',
     name TEXT NOT NULL DEFAULT '',
-    moved_from REAL
+    moved_from REAL,
+    said TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX rows_by_request ON rows (request);
 CREATE TABLE requests (
@@ -109,6 +111,10 @@ class RowState(StrEnum):
     """Stored, and out on its network."""
     FAILED = "failed"
     """Stored, and refused by its network when it was due; the note has the reason."""
+    WITHDRAWING = "withdrawing"
+    """About to be deleted, or deleted and not looked at yet; never sent."""
+    WITHDRAWN = "withdrawn"
+    """Stored, and deleted again because somebody asked for it; not sent unless asked for again."""
 
 
 class Finding(StrEnum):
@@ -151,7 +157,8 @@ class RowRecord:
 
     `note` belongs to the state. `finding` and `remark` say what happened beside it. `link` is the
     address of the published post. `name` is what the campaign calls the channel. `moved_from` is
-    the date that the campaign asks for, if the row goes or went with another.
+    the date that the campaign asks for, if the row goes or went with another. `said` is what the
+    row said when the fingerprint was made, as `_batch.rows.SaidRow` in JSON.
     """
 
     ref: str
@@ -168,6 +175,7 @@ class RowRecord:
     link: str = ""
     name: str = ""
     moved_from: float | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,39 +288,16 @@ def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
     """All rows, in the order of the campaign."""
     cursor = connection.execute(
         "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
-        "remark, link, name, moved_from FROM rows ORDER BY number"
+        "remark, link, name, moved_from, said FROM rows ORDER BY number"
     )
     return [_row(*values) for values in cursor]
 
 
-def _row(  # in the order of the columns
-    ref: str,
-    number: int,
-    fingerprint: str,
-    channel: str,
-    date: float,
-    state: str,
-    request: int | None,
-    post_id: str | None,
-    note: str,
-    finding: str,
-    remark: str,
-    link: str,
-    name: str,
-    moved_from: float | None,
-) -> RowRecord:
-    where = (
-        RowState(state),
-        request,
-        post_id,
-        note,
-        Finding(finding),
-        remark,
-        link,
-        name,
-        moved_from,
-    )
-    return RowRecord(ref, number, fingerprint, channel, date, *where)
+def _row(*values: Any) -> RowRecord:
+    """A record of its columns, which are in its order."""
+    named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
+    named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
+    return RowRecord(**named)
 
 
 def read_requests(

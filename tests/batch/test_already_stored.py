@@ -145,16 +145,12 @@ async def test_rows_that_are_new_to_a_journal_are_looked_for_too(
     assert (await lab.run()).complete
 
 
-@pytest.mark.parametrize("edit", [{"integration": "Northwind News"}, {"ref": "mine"}])
-async def test_a_stored_row_that_got_another_name_in_the_file_is_not_sent_again(
-    lab: Lab, edit: dict[str, str]
-) -> None:
-    """Its ref is another then, unless the file gives refs itself."""
+async def test_a_stored_row_that_got_a_name_of_its_own_is_not_sent_again(lab: Lab) -> None:
     news = lab.channel("telegram", name="Northwind News")
     records = rows([news, lab.channel("mastodon")], 4)
     lab.write(records)
     before = {row.post_id for row in (await lab.run()).rows}
-    records[0] |= edit
+    records[0] |= {"ref": "mine"}
     lab.write(records)
     with pytest.raises(BatchError, match=r"^1 row is in Postiz already .* no ref in the journal"):
         await lab.run()
@@ -168,21 +164,17 @@ async def test_a_stored_row_that_got_another_name_in_the_file_is_not_sent_again(
     assert len(lab.sandbox.posts) == 4
 
 
-async def test_a_new_row_in_the_place_of_a_stored_one_is_warned_of(
-    lab: Lab, channels: list[str]
-) -> None:
-    """Without a ref of its own an edited row is another one, and both posts go out."""
-    records = rows(channels, 6)
+async def test_a_channel_that_is_called_otherwise_is_the_same_channel(lab: Lab) -> None:
+    news = lab.channel("telegram", name="Northwind News")
+    records = rows([news, lab.channel("mastodon")], 4)
     lab.write(records)
-    assert (await lab.run()).complete
-    records[1] |= {"content": "edited"}
-    lab.write([*records, {"integration": channels[1], "date": at(99), "content": "new"}])
+    await lab.run()
+    records[0] |= {"integration": "Northwind News"}
+    lab.write(records)
     async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert [(w.row, w.severity) for w in batch.warnings] == [(2, "warning")]
-        assert "edit its post in Postiz" in str(batch.warnings[0])
-    lab.write([*records[:1], *records[2:]])
-    async with lab.client() as postiz, lab.batch(postiz) as batch:
-        assert batch.warnings == ()
+        assert not batch.edits.is_open
+        assert (await batch.run_all()).complete
+    assert len(lab.sandbox.posts) == 4
 
 
 async def test_an_error_of_the_listener_ends_the_job(lab: Lab, channels: list[str]) -> None:

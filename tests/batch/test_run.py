@@ -465,7 +465,8 @@ async def test_a_journal_of_another_campaign_is_refused(lab: Lab, channels: list
     lab.write(rows(channels, 6))
     await lab.run()
     before = read(lab.journal)
-    lab.write([row | {"content": "other " + row["content"]} for row in rows(channels, 6)])
+    others = rows(channels, 6, hours=500)
+    lab.write([row | {"content": "other " + row["content"]} for row in others])
     with pytest.raises(BatchError, match="belongs to another campaign"):
         await lab.run()
     assert read(lab.journal) == before

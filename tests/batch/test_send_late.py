@@ -214,7 +214,7 @@ async def test_a_row_that_changed_after_it_was_stored_is_reported_until_it_is_as
         report = await batch.run_all()
     (changed,) = report.troubles()
     assert (changed.ref, changed.finding) == ("r0", Finding.CHANGED)
-    assert "give it a new ref" in changed.remark
+    assert "postiz-async update" in changed.remark
     lab.assert_each_once(f"post {n}" for n in range(6))
     lab.write(records)
     assert (await lab.run()).troubles() == []

@@ -323,7 +323,7 @@ def as_version_2(path: Path) -> None:
     """What a journal looked like before it knew of published posts."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for column in ("link", "name", "moved_from"):
+        for column in ("link", "name", "moved_from", "said"):
             connection.execute(f"ALTER TABLE rows DROP COLUMN {column}")
         connection.execute("DROP TABLE copies")
         connection.execute("PRAGMA user_version = 2")

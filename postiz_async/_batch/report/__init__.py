@@ -26,8 +26,8 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every row is stored, and none was refused or stuck when it was due."""
-        fine = {RowState.STORED, RowState.PUBLISHED}
+        """Whether every row is stored or withdrawn, and none was refused or stuck when due."""
+        fine = {RowState.STORED, RowState.PUBLISHED, RowState.WITHDRAWN}
         return all(row.state in fine and row.finding is not Finding.STUCK for row in self.rows)
 
     @property
@@ -54,6 +54,7 @@ class Report:
         those that people or the clock moved, deleted, doubled or changed.
         """
         fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
+        fine.add(RowState.WITHDRAWN)
         return [row for row in self.rows if row.state not in fine or row.finding]
 
     def moved(self) -> list[RowRecord]:

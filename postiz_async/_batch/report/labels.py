@@ -80,6 +80,14 @@ _STATES = (
         "were not sent because their dates had passed",
     ),
     RowLabel(
+        RowState.WITHDRAWING,
+        "¬",
+        "doubt",
+        "It was to be deleted, and nobody saw yet that it is. Say again what deleted it: "
+        "postiz-async undo, or update --prune.",
+    ),
+    RowLabel(RowState.WITHDRAWN, "↶", "open"),
+    RowLabel(
         RowState.SKIPPED,
         "-",
         "open",

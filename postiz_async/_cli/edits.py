@@ -1,0 +1,164 @@
+"""What a campaign says differently than what was sent of it, for people and for programs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from postiz_async._batch.grouping import these_rows
+from postiz_async._batch.rows import SaidRow
+from postiz_async._cli.output import Output, near_moment
+from postiz_async.errors import describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from postiz_async._batch.edits import Changed, Edits, FieldChange
+    from postiz_async._cli.documents import EditsObject
+    from postiz_async._delivery.journal import RowRecord
+
+__all__ = ["edits_object", "say_edits"]
+
+_SHOWN = 8
+"""Edits that are shown one by one; of the others the number is told."""
+
+_WIDTH = 28
+"""Letters of an old and of a new value that stand on one line of 80."""
+
+_CONTEXT = 8
+"""Letters that are shown before two texts begin to differ."""
+
+
+def say_edits(
+    output: Output, edits: Edits, path: Path, zone: tzinfo | None, *, is_update: bool = False
+) -> None:
+    """Name what is new, changed and gone, and the command that carries it out."""
+    if not edits.is_open:
+        return
+    parts = (
+        (len(edits.new), "new"),
+        (len(edits.changed), "changed"),
+        (len(edits.gone), "gone"),
+    )
+    named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
+    output.say(f"The file differs from what was sent: {named}", "bold yellow")
+    lines = [*_changed(edits.changed, zone), *_gone(edits.gone, zone)]
+    for line in lines[:_SHOWN]:
+        output.say(f"  {line}")
+    if len(lines) > _SHOWN:
+        output.say(f"  ... and {len(lines) - _SHOWN:,} more (--json has all)")
+    if any(not each.sure for each in edits.changed):
+        output.say("  (?) is probably an edit: with --as-new it is sent as a post of its own")
+    if not is_update:
+        prune = " --prune" if edits.gone else ""
+        output.say("run leaves these posts as they are. What it would do to change them says:")
+        output.say(f"  postiz-async update {path}{prune}")
+
+
+def _changed(changed: Sequence[Changed], zone: tzinfo | None) -> Iterable[str]:
+    """One line for each change, or for all rows that change likewise."""
+    groups: defaultdict[tuple[str, ...], list[tuple[Changed, FieldChange]]] = defaultdict(list)
+    for each in changed:
+        for change in each.fields:
+            groups[_kind(change)].append((each, change))
+    for (name, *_), group in groups.items():
+        rows = these_rows(each.row.number for each, _ in group)
+        sure = "" if all(each.sure for each, _ in group) else " (?)"
+        alike = {_pair(change, zone) for _, change in group}
+        first = group[0][1]
+        if len(alike) == 1:
+            (pair,) = alike
+            what = " -> ".join(pair)
+        else:
+            what = _by(first)
+        yield f"{rows}: {name} {what}{sure}"
+
+
+def _kind(change: FieldChange) -> tuple[str, ...]:
+    """What is told on one line: dates that move by as much, and what changes likewise."""
+    name = change.field.replace("_", " ")
+    if isinstance(change.before, datetime) and isinstance(change.after, datetime):
+        return name, str(change.after - change.before)
+    return name, *_pair(change, None)
+
+
+def _pair(change: FieldChange, zone: tzinfo | None) -> tuple[str, str]:
+    """Old and new; of long texts the place where they begin to differ."""
+    before, after = change.before, change.after
+    if isinstance(before, str) and isinstance(after, str):
+        before, after = (" ".join(text.split()) for text in (before, after))
+        same = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+        )
+        if same > _WIDTH // 2 and max(len(before), len(after)) > _WIDTH:
+            start = before.rfind(" ", 0, same - _CONTEXT) + 1
+            before, after = (f"…{text[start:]}" for text in (before, after))
+    return _shown(before, zone), _shown(after, zone)
+
+
+def _by(change: FieldChange) -> str:
+    assert isinstance(change.before, datetime)  # noqa: S101  (see `_kind`)
+    assert isinstance(change.after, datetime)  # noqa: S101
+    seconds = (change.after - change.before).total_seconds()
+    return f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+
+
+def _gone(gone: Sequence[RowRecord], zone: tzinfo | None) -> Iterable[str]:
+    for record in gone:
+        said = SaidRow.read(record.said)
+        text = _shortened(said.content if said is not None else "")
+        yield f"gone (was row {record.number}): {near_moment(record.date, zone)} {text}"
+
+
+def _shown(value: object, zone: tzinfo | None) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, datetime):
+        return near_moment(value.timestamp(), zone)
+    if isinstance(value, str):
+        return _shortened(value)
+    if isinstance(value, tuple):
+        return _shortened("; ".join(map(str, cast("tuple[object, ...]", value))))
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    return _shortened(msgspec.json.encode(value, order="deterministic").decode())
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    cut = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+    return f'"{cut}"'
+
+
+def edits_object(edits: Edits) -> EditsObject:
+    """The same for programs, all of it."""
+    return {
+        "new": [row.number for row in edits.new],
+        "changed": [
+            {
+                "row": each.row.number,
+                "ref": each.row.ref,
+                "post_id": each.record.post_id,
+                "sure": each.sure,
+                "fields": [
+                    {"field": c.field, "before": c.before, "after": c.after} for c in each.fields
+                ],
+            }
+            for each in edits.changed
+        ],
+        "gone": [
+            {
+                "row": record.number,
+                "ref": record.ref,
+                "post_id": record.post_id,
+                "date": datetime.fromtimestamp(record.date, UTC),
+            }
+            for record in edits.gone
+        ],
+    }

@@ -1,0 +1,92 @@
+"""`status`: how far a campaign is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from postiz_async._batch.preflight import journal_path
+from postiz_async._batch.report import make_report
+from postiz_async._batch.resume import edits_of
+from postiz_async._cli.after_run import channel_table, report_object, show_report
+from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_of
+from postiz_async._cli.documents import QuotaSeen, StatusDocument
+from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.options import Json, ReadAs, find_reading
+from postiz_async._cli.output import Output, moment
+from postiz_async._delivery.journal import read_summary
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from postiz_async._batch.edits import Edits
+    from postiz_async._batch.read_options import ReadOptions
+    from postiz_async._delivery.journal import Summary
+    from postiz_async._quota.snapshot import Snapshot
+
+__all__ = ["status"]
+
+
+async def status(
+    file: CampaignFile,
+    /,
+    *,
+    journal: JournalOption = None,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+) -> int:
+    """Say how far a campaign is, also while it runs, and what the file changed since.
+
+    Asks no server.
+    """
+    output = Output(as_json=json, says_results=True)
+    path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    summary = await anyio.to_thread.run_sync(read_summary, path)
+    report = make_report(summary.rows, summary.requests)
+    code = 0 if report.complete and not report.doubled else 1
+    edits = await anyio.to_thread.run_sync(_edits, file, summary, find_reading(read_as))
+    if json:
+        said: StatusDocument = {
+            **report_object(report),
+            "server": summary.base_url,
+            "campaign": summary.campaign,
+            "quota": _quota_object(summary.kept),
+            "edits": None if isinstance(edits, str) else edits_object(edits),
+        }
+        output.json(said)
+        return code
+    output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
+    if report.rows:
+        channel_table(output, report.rows)
+        output.say("")
+    show_report(output, report)
+    if isinstance(edits, str):
+        output.say(edits, "yellow")
+    else:
+        say_edits(output, edits, file, zone_of(read_as.timezone))
+    if summary.kept is not None and summary.kept.limit_read:
+        output.say(
+            f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
+            f"seen, {moment(summary.kept.as_of, None)}"
+        )
+    return code
+
+
+def _edits(file: Path, summary: Summary, reading: ReadOptions) -> Edits | str:
+    """What the file says differently than the journal, or why that cannot be told."""
+    if file.suffix == ".journal":
+        return f"{file} is the journal, so it is not known what the file says now."
+    try:
+        return edits_of(file, summary.rows, reading=reading, now=datetime.now(UTC))
+    except BatchError as error:
+        return f"What the file says now is not told: {error}"
+
+
+def _quota_object(kept: Snapshot | None) -> QuotaSeen | None:
+    if kept is None or not kept.limit_read:
+        return None
+    as_of = datetime.fromtimestamp(kept.as_of, UTC)
+    return {"limit": kept.limit, "remaining": kept.remaining, "as_of": as_of}

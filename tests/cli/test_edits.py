@@ -1,0 +1,67 @@
+"""What a file says differently than what was sent of it, as a person reads it at 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+LONG = "Our new opening hours from next week on: Monday to Friday from nine to five"
+
+
+def day(number: int, hour: int = 9) -> str:
+    return f"2031-03-{number:02} {hour:02}:00Z"
+
+
+@pytest.fixture
+def edited(cli: Cli, server: Server, tmp_path: Path) -> Path:
+    """A campaign that was run and then edited in every way."""
+    del server  # it is there
+    path, home = tmp_path / "c.csv", str(tmp_path)
+    same = [("mastodon", day(n), f"{home} offer {n}") for n in range(1, 5)]
+    hours = ("telegram", day(9), f"{home} {LONG}")
+    gone = ("telegram", day(10), f"{home} is gone")
+    other = ("telegram", day(11), f"{home} elsewhere")
+    write_campaign(path, *same, hours, gone, other)
+    assert cli("run", path).code == 0
+    later = [("mastodon", day(n, 10), f"{home} offer {n}") for n in range(1, 5)]
+    new = ("telegram", day(20), f"{home} quite new")
+    return write_campaign(
+        path, *later, (*hours[:2], hours[2].replace("five", "six")), ("threads", *other[1:]), new
+    )
+
+
+def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:
+    for command in ("plan", "status"):
+        lines = cli(command, edited).out.splitlines()
+        start = lines.index("The file differs from what was sent: 1 new, 6 changed, 1 gone")
+        assert lines[start + 1 : start + 4] == [
+            "  4 rows (2-5): date 1 h 00 min later",
+            '  row 6: text "…nine to five" -> "…nine to six"',
+            '  row 7: channel "telegram" -> "threads"',
+        ]
+        assert lines[start + 4].startswith("  gone (was row 7): ")
+        assert f"  postiz-async update {edited} --prune" in lines
+
+
+def test_all_of_it_is_there_for_programs(cli: Cli, edited: Path) -> None:
+    told = cli("status", edited, "--json").document["edits"]
+    assert [each["row"] for each in told["changed"]] == [2, 3, 4, 5, 6, 7]
+    assert told["changed"][0]["fields"] == [
+        {"field": "date", "before": "2031-03-01T09:00:00Z", "after": "2031-03-01T10:00:00Z"}
+    ]
+    assert (told["new"], len(told["gone"])) == ([8], 1)
+    assert cli("plan", edited, "--json").document["edits"] == told
+
+
+def test_run_sends_what_is_new_alone(cli: Cli, edited: Path) -> None:
+    ran = cli("run", edited, "--json").document
+    assert ran["counts"] == {"stored": 8}
+    assert cli("status", edited, "--json").document["edits"]["new"] == []
