@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import misfits, write_campaign
 from processes import (
     COMMAND,
     PATIENCE,
@@ -257,6 +257,7 @@ def test_the_demo(home: Path) -> None:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     document = json.loads(out)
+    assert misfits("demo", document) == []
     assert document["complete"] is True
     assert document["counts"] == {"stored": 225}
     assert document["requests"] == 94

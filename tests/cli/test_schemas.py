@@ -135,7 +135,6 @@ def test_media(cli: Cli, server: Server, tmp_path: Path) -> None:
 def test_without_a_server(cli: Cli) -> None:
     assert misfits("providers", cli("providers", "--json").document) == []
     assert misfits("providers", cli("providers", "x", "--json").document) == []
-    assert misfits("demo", cli("demo", "--speed", "100000", "--json").document) == []
 
 
 def test_a_schema_finds_what_is_wrong() -> None:
