@@ -61,6 +61,33 @@ async def test_cancelling_a_wait_leaves_the_turn_to_the_next() -> None:
     await asyncio.wait_for(second, PATIENCE)
 
 
+@pytest.mark.parametrize("owners", ["bbb", "bcd", "bcc"])
+async def test_a_turn_that_ends_just_after_waits_were_cancelled_goes_to_the_next(
+    owners: str,
+) -> None:
+    """Those who were cancelled have not run yet, and still stand in the line."""
+    turns = RoundRobin(4)
+    for _ in range(3):
+        await turns.take("b")
+    await turns.take("a")
+    first, second, third = (asyncio.create_task(turns.take(owner)) for owner in owners)
+    await asyncio.sleep(0)
+    first.cancel()
+    second.cancel()
+    turns.give_back("b")
+    turns.give_back("a")
+    for task in (first, second):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await asyncio.wait_for(third, PATIENCE)
+    await asyncio.wait_for(turns.take("e"), PATIENCE)
+    last = asyncio.create_task(turns.take("f"))
+    await asyncio.sleep(0)
+    assert not last.done(), "no turn was lost, and none was made"
+    turns.give_back("e")
+    await asyncio.wait_for(last, PATIENCE)
+
+
 async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None:
     turns = RoundRobin(1)
     await turns.take("a")
@@ -75,9 +102,15 @@ async def test_cancelled_in_the_moment_of_the_turn_it_goes_to_the_next() -> None
 
 @given(
     capacity=st.integers(1, 5),
-    acts=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "end", "cancel"]))),
+    acts=st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["take", "end", "cancel"]),
+            st.sampled_from([0, 3]),
+        )
+    ),
 )
-def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, str]]) -> None:
+def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, str, int]]) -> None:
     async def life() -> None:
         turns, held, waiting = RoundRobin(capacity), list[str](), list[asyncio.Task[str]]()
 
@@ -86,16 +119,18 @@ def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, st
             held.append(owner)
             return owner
 
-        for owner, act in acts:
+        for owner, act, steps in acts:
             if act == "take":
                 waiting.append(asyncio.create_task(take(owner)))
             elif act == "end" and held:
                 turns.give_back(held.pop(0))
             elif act == "cancel" and waiting:
                 waiting.pop().cancel()
-            for _ in range(3):
+            for _ in range(steps):
                 await asyncio.sleep(0)
             assert len(held) <= capacity
+        for _ in range(3):
+            await asyncio.sleep(0)
         while held:
             turns.give_back(held.pop())
             await asyncio.sleep(0)

@@ -67,21 +67,26 @@ class RoundRobin:
                 return
             if self._held[owner] >= self._most:
                 continue
-            turn = self._waiting[owner].popleft()
+            turns = self._waiting[owner]
+            while turns and turns[0].cancelled():  # its caller has not run since
+                turns.popleft()
+            if turns:
+                self._hand_to(owner)
+                turns.popleft().set_result(None)
             self._waiting.move_to_end(owner)
-            if not self._waiting[owner]:
+            if not turns:
                 del self._waiting[owner]
-            self._hand_to(owner)
-            turn.set_result(None)
 
     def _hand_to(self, owner: str) -> None:
         self._free -= 1
         self._held[owner] += 1
 
     def _forget(self, owner: str, turn: asyncio.Future[None]) -> None:
-        self._waiting[owner].remove(turn)
-        if not self._waiting[owner]:
-            del self._waiting[owner]
+        turns = self._waiting.get(owner)
+        if turns and turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._waiting[owner]
 
 
 class FairTransport:
