@@ -126,18 +126,22 @@ def test_turns_are_neither_lost_nor_made(capacity: int, acts: list[tuple[str, st
                 turns.give_back(held.pop(0))
             elif act == "cancel" and waiting:
                 waiting.pop().cancel()
-            for _ in range(steps):
-                await asyncio.sleep(0)
+            await _others_run(steps)
             assert len(held) <= capacity
+        await _others_run(3)
         while held:
             turns.give_back(held.pop())
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await _others_run(2)
         await _all_end(*waiting)
         for _ in range(max(1, capacity - capacity // 4)):
             await asyncio.wait_for(turns.take("z"), PATIENCE)
 
     asyncio.run(life())
+
+
+async def _others_run(steps: int) -> None:
+    for _ in range(steps):
+        await asyncio.sleep(0)
 
 
 async def _all_end(*tasks: Awaitable[str]) -> None:

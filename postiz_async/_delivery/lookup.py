@@ -4,7 +4,7 @@ What is found at its exact instant is stored. That nothing is found proves littl
 goes on working after its caller is gone, it may not have begun, and the list may come from a
 replica. So absence is believed only when all of this is true:
 
-* behind the fence: a create that was sent after the loss has been answered;
+* behind the fence: a create has been answered that was sent after this one could not be any more;
 * settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
 * two looks, a pause apart, then show the same. They may be those of two callers (`Looks`).
 
@@ -121,7 +121,7 @@ class Looks:
     """What is known of a lost request from earlier looks.
 
     Args:
-        lost_for: seconds since when it can not be sent any more.
+        lost_for: seconds since when it can not be sent any more; negative: from when on.
         seen: place to post id, as the last look showed it that was settled and behind the fence;
             None: there was none so far.
         seen_at: when that was (monotonic).
@@ -286,7 +286,8 @@ class LookUp:
         sleep: Callable[[float], Awaitable[None]],
     ) -> dict[int, Post]:
         now = self._clock.monotonic()
-        lost_at, settled_at = now - looks.lost_for, now + settles
+        settled_at = now + settles
+        lost_at = min(now - looks.lost_for, settled_at)
         usual = len(sent.refs) / self._postiz.scheduler.budget.rate
         shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
         await sleep(max(0.0, shortest - (age if looks.seen is None else now - looks.seen_at)))

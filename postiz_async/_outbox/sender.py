@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._delivery.journal_file import RowState, SentRequest
-from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, LookUp
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Fence, Looks, LookUp
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._resources.matching import stored_at
+from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
     APIStatusError,
@@ -134,7 +135,7 @@ class OutboxSender:
             if entry.state is RowState.PLANNED:
                 await self._send(entry)
             else:
-                await self._find_out(entry, as_sent(entry), age=self._tickets.age(entry))
+                await self._find_out_of_another(entry)
         except PostizError as error:
             if self.waits_for(error):
                 self.outage.failed(error)
@@ -175,6 +176,12 @@ class OutboxSender:
 
     # -------------------------------------------------------------- lost answers
 
+    async def _find_out_of_another(self, entry: OutboxEntry) -> None:
+        """Find out what became of a request of a sender that is gone, or only stands still."""
+        age = self._tickets.age(entry)
+        looks = Looks() if age is None else Looks(lost_for=age - PREPARED_SECONDS)
+        await self._find_out(entry, as_sent(entry), age=age, looks=looks)
+
     async def _find_out(
         self,
         entry: OutboxEntry,
@@ -182,9 +189,10 @@ class OutboxSender:
         *,
         is_broken: bool = False,
         age: float | None = None,
+        looks: Looks | None = None,
     ) -> None:
         """Find out what became of a request; adopt what is stored, plan the rest again."""
-        found = await self._look_up.find(sent, age=age, is_broken=is_broken)
+        found = await self._look_up.find(sent, age=age, is_broken=is_broken, looks=looks)
         ids = entry.with_stored(dict(found.stored))
         note = "; ".join(found.notes.values())
         if None not in ids:

@@ -2,8 +2,9 @@
 
 A sender that was only slow, or stopped, may find that its turn went to another one. So all that it
 writes holds against the fencing number of its turn, `intend` just before the first byte too, and
-nothing that it writes later counts: its successor looks up what it had sent. What is asked before
-a post is repaired (`account`) holds against it too.
+nothing that it writes later counts: its successor looks up what it had sent. Stopped between
+`intend` and the first byte for longer than a create may be begun (`PREPARED_SECONDS`), it sends
+nothing. What is asked before a post is repaired (`account`) holds against the number too.
 """
 
 from __future__ import annotations

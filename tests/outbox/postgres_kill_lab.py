@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from postgres_server import PostgresServer
     from processes import Process
 
-SPEED = 100.0
+SPEED = 60.0
 SENDERS = 4
 ORGANIZATIONS = ("acme", "globex", "initech", "umbrella")
 ROLLED_BACK = 0.2
-OPEN_AT_MOST = 100
-"""Tickets that wait; beyond it orders come more slowly."""
+OPEN_AT_MOST = 40
+"""Tickets that wait before a further order: what a turn begins at once has to fit its lease."""
 
 FAULTS = (
     ("drop_answer", 0.20, ""),
@@ -193,6 +193,9 @@ class Orders:
         self, pool: PostizPool, connection: psycopg.AsyncConnection[tuple[Any, ...]]
     ) -> None:
         dice = self._dice
+        if await self._waiting(connection) > OPEN_AT_MOST:
+            await asyncio.sleep(0.1)
+            return
         order = Order(
             number=len(self.known),
             organization=dice.choice(ORGANIZATIONS),
@@ -214,7 +217,6 @@ class Orders:
             await connection.commit()
             self.committed.add(order.number)
         await asyncio.sleep(dice.uniform(0.0, 0.2))
-        await asyncio.sleep(0.1 * (await self._waiting(connection) // OPEN_AT_MOST))
 
     async def _waiting(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> int:
         found = await connection.execute(
@@ -318,7 +320,7 @@ class SenderKills:
         before, end = self.server.state["requests"], time.monotonic() + PATIENCE
         while self.server.state["requests"] == before and time.monotonic() < end:
             time.sleep(0.005)
-        time.sleep(self.dice.uniform(0.0, 0.6))
+        time.sleep(self.dice.uniform(0.0, 0.4))
 
     def _stop(self, sender: Process, seconds: float) -> None:
         self._wait_for_work()

@@ -19,6 +19,7 @@ from postiz_async._outbox import postgres_sender
 from postiz_async._outbox.turn_tickets import TurnTickets
 from postiz_async._outbox.turns import Turn, Turns
 from postiz_async._resources.api import opened
+from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
 
@@ -96,6 +97,23 @@ async def test_what_a_sender_left_that_is_gone_is_taken_over_and_looked_up(
             for ticket in (untouched, arrived, lost):
                 assert (await postiz.outbox.wait(ticket)).state == "stored"
     lab.assert_each_once(["untouched", "arrived", "lost"])
+
+
+async def test_absence_is_believed_behind_what_was_sent_when_a_stopped_sender_could_send_no_more(
+    lab: OutboxLab,
+) -> None:
+    """It may have been begun minutes after its intent, and so after a create of its successor."""
+    async with gone_sender(lab) as gone:
+        lost = await gone.take_in("lost")
+        await gone.send(lost, arrives=False)
+        other = await gone.take_in("other")
+        gone.expire()
+        async with lab.client() as postiz:
+            assert (await postiz.outbox.wait(other)).state == "stored"
+            assert lab.clock.monotonic() < PREPARED_SECONDS
+            assert (await postiz.outbox.wait(lost)).state == "stored"
+    assert lab.statuses == [201, 400, 201]  # the second is empty and puts up a fence
+    lab.assert_each_once(["lost", "other"])
 
 
 async def test_closing_gives_the_turn_back_at_once(lab: OutboxLab) -> None:
