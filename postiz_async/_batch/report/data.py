@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.insights import Figures
 
 __all__ = [
     "Facts",
@@ -108,6 +109,8 @@ class Facts:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     remarks: Sequence[str] = ()
     zone: tzinfo | None = None
+    figures: Figures | None = None
+    """Of published posts, where they were asked for."""
 
     def at(self, moment: float) -> datetime:
         """A moment in the zone of the report."""
@@ -130,6 +133,7 @@ def read_facts(
     rows: Iterable[Row] = (),
     zone: tzinfo | None = None,
     remarks: Sequence[str] = (),
+    figures: Figures | None = None,
 ) -> Facts:
     """Read what a journal knows, also while a run works on it.
 
@@ -139,6 +143,7 @@ def read_facts(
         rows: of the campaign, for names and texts.
         zone: of the dates; None for the machine's.
         remarks: of the run as a whole.
+        figures: of published posts, where they were asked for.
 
     Raises:
         BatchError: there is no journal, or it cannot be read.
@@ -158,6 +163,7 @@ def read_facts(
         texts={row.ref: _plain(row) for row in known},
         remarks=remarks,
         zone=zone,
+        figures=figures,
     )
 
 
