@@ -40,6 +40,7 @@ SECTIONS = {
         "_resources.channels:Integrations",
         "_resources.insights:Analytics",
         "_resources.insights:Notifications",
+        "models.insights:Figures",
     ),
     "Posts": (
         "models.posts:NewPost",

@@ -404,6 +404,7 @@ class Postiz(Api):
         integration: str | None = None,
         tag: str | None = None,
         naming: Naming = "id",
+        analytics: bool = False,
         overwrite: bool = False,
     ) -> Exported:
         """Write posts that are in Postiz into a campaign file, to be filled in and run.
@@ -420,6 +421,7 @@ class Postiz(Api):
             tag: only posts with this tag, by name.
             naming: what the file calls channels: their `id`, or their `name` where it is theirs
                 alone.
+            analytics: whether to ask for figures of published posts, such as views and likes.
             overwrite: whether the file may be there already.
 
         Costs no quota since v2.19.0.
@@ -438,6 +440,7 @@ class Postiz(Api):
             integration=integration,
             tag=tag,
             naming=naming,
+            analytics=analytics,
             overwrite=overwrite,
         )
 

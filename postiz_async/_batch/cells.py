@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from postiz_async._batch.options import MAX_ALIGN
-from postiz_async._batch.rows import COLUMNS, Row
+from postiz_async._batch.rows import COLUMNS, FIGURE, Row
 from postiz_async._batch.values import DateProblem, Template, find_zone, read_wall, to_moment
 from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models._durations import read_duration
@@ -97,7 +97,7 @@ def has_halves(text: str) -> bool:
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
     """A problem for each name that no column has."""
     for name in names:
-        if name not in COLUMNS:
+        if name not in COLUMNS and not name.startswith(FIGURE):
             close = difflib.get_close_matches(name, COLUMNS, 1)
             hint = f"do you mean {close[0]!r}?" if close else f"known: {', '.join(COLUMNS)}"
             yield Problem(shown(name) or "(no name)", "is not a column of a campaign", number, hint)

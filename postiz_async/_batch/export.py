@@ -27,6 +27,7 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async._batch.file_formats import COMMENT, csv_line, is_json
+from postiz_async._batch.rows import FIGURE
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async.errors import BatchError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from postiz_async._delivery.client import BatchClient
+    from postiz_async.models.insights import Figures
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
@@ -60,7 +62,10 @@ EXPORTED: tuple[str, ...] = (
 
 
 class Which(TypedDict):
-    """Which posts are exported, as `posts.iter` takes it, and what their channels are called."""
+    """Which posts are exported, as `posts.iter` takes it, and what is told of them.
+
+    `naming` says what channels are called, `analytics` whether figures are asked for.
+    """
 
     start: datetime
     end: datetime
@@ -68,6 +73,7 @@ class Which(TypedDict):
     integration: NotRequired[str | None]
     tag: NotRequired[str | None]
     naming: NotRequired[Naming]
+    analytics: NotRequired[bool]
 
 
 _OURS = {"__type", CLIENT_REF}
@@ -136,9 +142,14 @@ async def gathered(
         collapse_repeats=True,
     )
     posts = [post async for post in found]
+    figures = None
+    if which.get("analytics"):
+        out = [post for post in posts if post.state == "PUBLISHED"]
+        figures = await postiz.analytics.posts(out)
     server = postiz.base_url.removesuffix("/public/v1")
     what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
-    return lambda file, form: _write(posts, file, form, what=what, names=_names(channels))
+    names = _names(channels)
+    return lambda file, form: _write(posts, file, form, what=what, names=names, figures=figures)
 
 
 def _write(
@@ -148,6 +159,7 @@ def _write(
     *,
     what: str,
     names: dict[str, str] | None = None,
+    figures: Figures | None = None,
 ) -> Exported:
     """Write posts as a campaign, beneath comments that say what they lack.
 
@@ -157,21 +169,25 @@ def _write(
         form: of the file.
         what: where and when the posts are, for the first comment.
         names: what to call channels, by id.
+        figures: of published posts, if they were asked for.
     """
-    notes = _notes(posts)
+    notes = _notes(posts, figures)
     head = [f"{len(posts)} posts of {what}", *notes]
     if form == "jsonl":
         lines: list[dict[str, object]] = [{"#": note} for note in head]
-        lines += [_json_record(post, names or {}) for post in posts]
+        lines += [_json_record(post, names or {}, figures) for post in posts]
         file.writelines(msgspec.json.encode(line).decode() + "\n" for line in lines)
     else:
         file.writelines(f"{COMMENT}{note}\n" for note in head)
-        file.write(csv_line(EXPORTED))
-        file.writelines(csv_line(_record(post, names or {}).values()) for post in posts)
+        named = figures.names if figures is not None else []
+        file.write(csv_line([*EXPORTED, *(f"{FIGURE} {name}" for name in named)]))
+        for post in posts:
+            numbers = [figures.of(post.id).get(name, "") for name in named] if figures else []
+            file.write(csv_line([*_record(post, names or {}).values(), *numbers]))
     return Exported(len(posts), notes)
 
 
-def _notes(posts: Sequence[Post]) -> tuple[str, ...]:
+def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
     notes = [_LACKS]
     if posts and all(post.settings is None for post in posts):
         notes.append(
@@ -181,6 +197,8 @@ def _notes(posts: Sequence[Post]) -> tuple[str, ...]:
     orphans = sum(post.integration is None for post in posts)
     if orphans:
         notes.append(f"{orphans} posts name no channel.")
+    for why, number in figures.reasons.items() if figures is not None else ():
+        notes.append(f"{number} published posts without figures: {why}.")
     return tuple(notes)
 
 
@@ -213,7 +231,7 @@ def _settings(text: str | None) -> str:
     return msgspec.json.encode(kept).decode() if kept else ""
 
 
-def _json_record(post: Post, names: dict[str, str]) -> dict[str, object]:
+def _json_record(post: Post, names: dict[str, str], figures: Figures | None) -> dict[str, object]:
     """The filled cells; settings and tags as what they are."""
     record = _record(post, names)
     kept: dict[str, object] = {name: value for name, value in record.items() if value}
@@ -221,6 +239,8 @@ def _json_record(post: Post, names: dict[str, str]) -> dict[str, object]:
         kept["settings"] = msgspec.Raw(record["settings"].encode())
     if post.tags:
         kept["tags"] = [tag.tag.name for tag in post.tags]
+    if figures is not None and figures.of(post.id):
+        kept[f"{FIGURE}s"] = figures.of(post.id)
     return kept
 
 

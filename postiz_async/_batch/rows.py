@@ -53,6 +53,8 @@ COLUMNS = {
     "needs_media": "yes while media and thread of an exported post are not filled in",
     "state": "of an exported post; not read",
 }
+FIGURE = "figure"
+"""What the columns of figures begin with, which an exported file may have and nobody reads."""
 EXPORT_ONLY = {"needs_media", "state"}
 """Columns that only an exported file has; it is recognised by them."""
 

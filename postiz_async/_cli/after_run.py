@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +16,23 @@ from rich.text import Text
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.report.data import read_facts
+from postiz_async._batch.report.figures import number
 from postiz_async._batch.report.html import html_report
 from postiz_async._batch.source import read_campaign
 from postiz_async._batch.values import find_zone
-from postiz_async._cli.documents import VERSION, ReportDocument
-from postiz_async._cli.options import Json, ReadAs, find_reading
+from postiz_async._cli.documents import VERSION, ReportDocument, RowObject
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    find_reading,
+    find_target,
+    in_zone_of,
+    open_client,
+)
 from postiz_async._cli.output import Output, count, moment
 from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._resources.figures import PostOfChannel, gather_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
 
@@ -32,6 +43,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.report import Report
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal import RowRecord
+    from postiz_async.models.insights import Figures
 
 __all__ = [
     "HtmlOption",
@@ -46,6 +58,8 @@ __all__ = [
 
 
 MAX_TROUBLES = 30
+_FIGURES = 4
+"""Figures that a table shows; JSON and the result CSV have all."""
 _ORDER = {state.value: place for place, state in enumerate(RowState)}
 
 
@@ -97,33 +111,39 @@ def standing(report: Report) -> str:
     return f"{counts} of {count(len(report.rows), 'row')}{findings}"
 
 
-def report_object(report: Report) -> ReportDocument:
-    """A report for programs."""
+def report_object(report: Report, figures: Figures | None = None) -> ReportDocument:
+    """A report for programs, with the figures of its posts if they were asked for."""
     return {
         "version": VERSION,
-        "rows": [
-            {
-                "row": row.number,
-                "ref": row.ref,
-                "state": row.state.value,
-                "post_id": row.post_id,
-                "channel": row.channel,
-                "name": row.name,
-                "date": datetime.fromtimestamp(row.date, UTC),
-                "moved_from": _date(row.moved_from),
-                "request": row.request,
-                "note": row.note,
-                "finding": row.finding.value,
-                "remark": row.remark,
-                "link": row.link,
-            }
-            for row in report.rows
-        ],
+        "rows": [_row_object(row, figures) for row in report.rows],
         "counts": report.counts,
         "requests": report.requests,
         "complete": report.complete,
         "doubled": report.doubled,
     }
+
+
+def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
+    said: RowObject = {
+        "row": row.number,
+        "ref": row.ref,
+        "state": row.state.value,
+        "post_id": row.post_id,
+        "channel": row.channel,
+        "name": row.name,
+        "date": datetime.fromtimestamp(row.date, UTC),
+        "moved_from": _date(row.moved_from),
+        "request": row.request,
+        "note": row.note,
+        "finding": row.finding.value,
+        "remark": row.remark,
+        "link": row.link,
+    }
+    if figures is not None and figures.of(row.post_id):
+        said["figures"] = figures.of(row.post_id)
+    if figures is not None and (row.post_id or "") in figures.missing:
+        said["no_figures"] = figures.missing[row.post_id or ""]
+    return said
 
 
 def _date(moment: float | None) -> datetime | None:
@@ -145,10 +165,12 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     )
 
 
-def write_result(output: Output, path: Path, report: Report) -> None:
+def write_result(
+    output: Output, path: Path, report: Report, figures: Figures | None = None
+) -> None:
     """Write what became of each row beside the campaign."""
     try:
-        replace_file(path, report.to_csv())
+        replace_file(path, report.to_csv(figures))
     except OSError as error:
         output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
     else:
@@ -172,24 +194,80 @@ async def report(
     journal: Annotated[
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
+    analytics: Annotated[
+        bool,
+        Parameter(
+            help="Ask Postiz for figures of published posts, such as views and likes; else no "
+            "server is asked."
+        ),
+    ] = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
 ) -> int:
-    """Write a page that tells what became of a campaign, also while it runs. Asks no server."""
+    """Write a page that tells what became of a campaign, also while it runs."""
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
+    read_as = in_zone_of(connection, read_as)
     zone = _zone(read_as.timezone)
     rows = await anyio.to_thread.run_sync(_rows, file, find_reading(read_as))
-    await write_html(output, path, rows, html or file.with_suffix(".report.html"), zone)
+    figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
+    to = html or file.with_suffix(".report.html")
+    await write_html(output, path, rows, to, zone, figures=figures)
     if csv is not None:
-        write_result(output, csv, found)
+        write_result(output, csv, found, figures)
     if json:
-        output.json(report_object(found))
+        output.json(report_object(found, figures))
     else:
+        if figures is not None:
+            _show_figures(output, found, figures)
         output.result(standing(found))
     return 0
+
+
+async def _ask_figures(connection: Connection, server: str, report: Report) -> Figures:
+    """The figures of the posts of a campaign.
+
+    Raises:
+        ConfigurationError: the campaign was run at another server.
+        PostizError: the key is not accepted.
+    """
+    target = find_target(connection)
+    if target.root != server:
+        raise ConfigurationError(
+            f"The campaign was run at {server}, and the key is for {target.root}. Its figures are "
+            "at the former: say --url or --profile."
+        )
+    async with open_client(target) as postiz:
+        due = report.due(postiz.clock.time())
+        asked = [PostOfChannel(row.post_id, row.channel) for row in due if row.post_id is not None]
+        impatient = postiz.with_options(max_wait=0).analytics
+        return await gather_figures(partial(impatient.post, days=90), asked)
+
+
+def _show_figures(output: Output, report: Report, figures: Figures) -> None:
+    names = figures.names[:_FIGURES]
+    rows = [row for row in report.rows if row.post_id in figures.by_post]
+    if rows:
+        output.table(
+            ["row", "channel", *names],
+            [
+                (str(row.number), row.name or row.channel, *_cells(figures, row, names))
+                for row in rows
+            ],
+            numbers=["row", *names],
+        )
+    for why, posts in figures.reasons.items():
+        output.result(f"{count(posts, 'post')} without figures: {why}.", "yellow")
+    if not figures.by_post and not figures.missing:
+        output.result("No post of this campaign is due yet, so there are no figures.", "yellow")
+
+
+def _cells(figures: Figures, row: RowRecord, names: Sequence[str]) -> list[str]:
+    found = figures.of(row.post_id)
+    return [number(found[name]) if name in found else "-" for name in names]
 
 
 def _zone(name: str | None) -> tzinfo | None:
@@ -215,6 +293,7 @@ async def write_html(
     *,
     made_at: float | None = None,
     remarks: Sequence[str] = (),
+    figures: Figures | None = None,
 ) -> None:
     """Write the page of a campaign.
 
@@ -226,6 +305,7 @@ async def write_html(
         zone: of the dates; None for the machine's.
         made_at: now, in seconds since the epoch, if it is not what the machine says.
         remarks: of the run as a whole.
+        figures: of its posts, if they were asked for.
 
     Raises:
         BatchError: the journal cannot be read, or the page cannot be written.
@@ -233,7 +313,12 @@ async def write_html(
 
     def work() -> None:
         facts = read_facts(
-            journal, made_at=made_at or time.time(), rows=rows, zone=zone, remarks=remarks
+            journal,
+            made_at=made_at or time.time(),
+            rows=rows,
+            zone=zone,
+            remarks=remarks,
+            figures=figures,
         )
         try:
             replace_file(to, html_report(facts))

@@ -259,6 +259,10 @@ class RowObject(TypedDict):
     finding: str
     remark: str
     link: str
+    figures: NotRequired[Mapping[str, float]]
+    """With --analytics: the newest number by the network's name for it."""
+    no_figures: NotRequired[str]
+    """With --analytics: why there are none of a post that is due."""
 
 
 class ReportDocument(Document):

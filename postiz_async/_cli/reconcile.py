@@ -110,6 +110,9 @@ async def export(
         Form | None, Parameter(help="The form; as the name of the file says, else CSV.")
     ] = None,
     to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
+    analytics: Annotated[
+        bool, Parameter(help="Ask for figures of published posts, such as views and likes.")
+    ] = False,
     force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -120,7 +123,13 @@ async def export(
     async with open_client(find_target(connection)) as postiz:
         first, last = day_range(postiz, start, end)
         which = Which(
-            start=first, end=last, state=state, integration=integration, tag=tag, naming=channels
+            start=first,
+            end=last,
+            state=state,
+            integration=integration,
+            tag=tag,
+            naming=channels,
+            analytics=analytics,
         )
         if to is not None:
             done = await export_posts(opened(postiz), to, overwrite=force, **which)

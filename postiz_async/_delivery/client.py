@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
     from postiz_async._resources.channels import Integrations
-    from postiz_async._resources.insights import Notifications
+    from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.media import MediaResource
     from postiz_async._resources.posts import Posts
     from postiz_async._resources.preflight import Preflight
@@ -111,6 +111,11 @@ class BatchClient(Client, Protocol):
     @property
     def media(self) -> MediaResource:
         """Upload pictures and videos."""
+        ...
+
+    @property
+    def analytics(self) -> Analytics:
+        """Figures from the networks."""
         ...
 
     @property

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from postiz_async.models._base import Model
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
+    "Figures",
     "Metric",
     "MetricPoint",
     "Notification",
@@ -50,6 +57,39 @@ class PostAnalytics(Model, frozen=True, kw_only=True):
 
     metrics: list[Metric] = []
     missing: bool = False
+
+
+_NOTHING: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The newest figures of several posts, by post id: the network's names, and a number each.
+
+    `missing` says of the others, by post id, why nothing is known of them.
+    """
+
+    by_post: Mapping[str, Mapping[str, float]]
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def of(self, post_id: str | None) -> Mapping[str, float]:
+        """The figures of a post; empty if there are none.
+
+        Args:
+            post_id: the post's id.
+        """
+        return self.by_post.get(post_id or "", _NOTHING)
+
+    @property
+    def names(self) -> list[str]:
+        """All names of figures, those of the most posts first."""
+        named = Counter(name for figures in self.by_post.values() for name in figures)
+        return [name for name, _ in named.most_common()]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why posts have no figures, with their number, the most frequent first."""
+        return dict(Counter(self.missing.values()).most_common())
 
 
 class Notification(Model, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from postiz_async._delivery.journal import Finding, RowRecord, RowState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from postiz_async.models.insights import Figures
+
 __all__ = ["Report", "make_report"]
 
 
@@ -67,20 +69,43 @@ class Report:
             and row.finding is Finding.NOTHING
         ]
 
-    def to_csv(self) -> str:
+    def due(self, now: float) -> list[RowRecord]:
+        """The rows whose posts are published, or should be by now, in seconds since the epoch.
+
+        Args:
+            now: the moment.
+        """
+        gone = {Finding.DELETED, Finding.HIDDEN, Finding.STUCK}
+        return [
+            row
+            for row in self.rows
+            if row.post_id is not None
+            and row.finding not in gone
+            and (
+                row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.date < now)
+            )
+        ]
+
+    def to_csv(self, figures: Figures | None = None) -> str:
         """One line a row: row, ref, state, post_id, channel, date, and what is to be said of it.
 
         `moved_from` is the date that the campaign asks for, where the post has another. A cell
         that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break,
         perhaps after quotes or spaces) has an apostrophe before it.
+
+        Args:
+            figures: of the posts; each name becomes a column, `figure Likes`.
         """
         columns = ["row", "ref", "state", "post_id", "channel", "date", "note"]
-        lines = [csv_line([*columns, "finding", "remark", "name", "moved_from", "link"])]
+        further = ["finding", "remark", "name", "moved_from", "link"]
+        names = figures.names if figures is not None else []
+        lines = [csv_line([*columns, *further, *(f"figure {name}" for name in names)])]
         for row in self.rows:
             date, asked = (_iso(moment) for moment in (row.date, row.moved_from))
             values = [row.number, row.ref, row.state.value, row.post_id or "", row.channel, date]
             said = [row.note, row.finding.value, row.remark, row.name, asked, row.link]
-            lines.append(csv_line([*values, *said]))
+            numbers = [figures.of(row.post_id).get(name, "") for name in names] if figures else []
+            lines.append(csv_line([*values, *said, *numbers]))
         return "".join(lines)
 
 

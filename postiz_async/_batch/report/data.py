@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.insights import Figures
 
 __all__ = [
     "Facts",
@@ -109,6 +110,8 @@ class Facts:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     remarks: Sequence[str] = ()
     zone: tzinfo | None = None
+    figures: Figures | None = None
+    """Of published posts, where they were asked for."""
 
     def at(self, moment: float) -> datetime:
         """A moment in the zone of the report."""
@@ -131,6 +134,7 @@ def read_facts(
     rows: Iterable[Row] = (),
     zone: tzinfo | None = None,
     remarks: Sequence[str] = (),
+    figures: Figures | None = None,
 ) -> Facts:
     """Read what a journal knows, also while a run works on it.
 
@@ -140,6 +144,7 @@ def read_facts(
         rows: of the campaign, for names and texts.
         zone: of the dates; None for the machine's.
         remarks: of the run as a whole.
+        figures: of published posts, where they were asked for.
 
     Raises:
         BatchError: there is no journal, or it cannot be read.
@@ -159,6 +164,7 @@ def read_facts(
         texts={row.ref: _plain(row) for row in known},
         remarks=remarks,
         zone=zone,
+        figures=figures,
     )
 
 

@@ -28,6 +28,7 @@ from postiz_async._batch.report.charts import (
     safe,
 )
 from postiz_async._batch.report.data import windows
+from postiz_async._batch.report.figures import figures_section
 from postiz_async._batch.report.labels import KINDS, findings, kind_of, title_of
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async.errors import describe_seconds
@@ -70,6 +71,8 @@ def html_report(facts: Facts) -> str:
         parts.append(_calendar(facts))
     if facts.sent:
         parts.append(_quota(facts))
+    if facts.figures is not None:
+        parts.append(figures_section(facts, facts.figures))
     if 0 < len(facts.rows) <= LISTED:
         parts.append(_posts(facts))
     return _page().substitute(

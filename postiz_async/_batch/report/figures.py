@@ -1,0 +1,71 @@
+"""Figures of published posts, as a section of the report for the browser. PURE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async._batch.report.charts import cut, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postiz_async._batch.report.data import Facts
+    from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.models.insights import Figures
+
+__all__ = ["MOST_POSTS", "figures_section", "number"]
+
+MOST_POSTS = 200
+"""Posts that are listed, those with the highest figures first."""
+
+_COLUMNS = 4
+"""Figures that are shown, those that the most posts have; the result CSV has all."""
+
+_TEXT = 90
+
+
+def figures_section(facts: Facts, figures: Figures) -> str:
+    """The posts with the highest figures first, and why others have none."""
+    names = figures.names[:_COLUMNS]
+    rows = [row for row in facts.rows if row.post_id in figures.by_post]
+    rows.sort(key=lambda row: [-figures.of(row.post_id).get(name, -1) for name in names])
+    notes = [f"{posts:,} without figures: {why}." for why, posts in figures.reasons.items()]
+    if len(rows) > MOST_POSTS:
+        notes.append(f"The {MOST_POSTS} posts with the highest; the result CSV has all.")
+    if len(figures.names) > _COLUMNS:
+        others = ", ".join(figures.names[_COLUMNS:])
+        notes.append(f"The result CSV has others too: {others}.")
+    said = "".join(f'<p class="note">{cut(note, 400)}</p>' for note in notes)
+    table = _table(facts, figures, rows[:MOST_POSTS], names) if rows else ""
+    return f"<section><h2>Figures</h2>{table}{said}</section>"
+
+
+def number(value: float) -> str:
+    """A figure for people: `1,250`, `3.5`."""
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]) -> str:
+    columns = [("row", "n"), ("channel", ""), ("text", "t"), *((name, "n") for name in names)]
+    heads = "".join(
+        f'<th scope="col" role="columnheader" class="{kind}">{safe(name)}</th>'
+        for name, kind in columns
+    )
+    lines: list[str] = []
+    for row in rows:
+        found = figures.of(row.post_id)
+        cells = [
+            str(row.number),
+            cut(facts.channel(row), _TEXT),
+            cut(facts.texts.get(row.ref, ""), _TEXT),
+            *(number(found[name]) if name in found else "" for name in names),
+        ]
+        line = "".join(
+            f'<td role="cell" data-label="{safe(name)}" class="{kind}">{cell}</td>'
+            for (name, kind), cell in zip(columns, cells, strict=True)
+        )
+        lines.append(f'<tr role="row">{line}</tr>')
+    return (
+        '<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
+        f'{heads}</tr></thead><tbody role="rowgroup">{"".join(lines)}</tbody></table>'
+    )

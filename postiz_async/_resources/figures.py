@@ -1,0 +1,141 @@
+"""Figures of many posts, one look each, as politely as that can be done.
+
+A look costs no quota, but the server asks the network for it, which may take ten seconds. So two
+looks are under way at a time; a channel of which three posts had none is not asked again; and
+nobody is asked any more once three looks in a row have failed, or when a 429 says so. What was not
+found out is told with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    NotFoundError,
+    PostizError,
+    QuotaError,
+    UnexpectedAnswerError,
+    describe_seconds,
+)
+from postiz_async.models.insights import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from postiz_async.models.insights import Metric, PostAnalytics
+
+__all__ = ["PostOfChannel", "gather_figures"]
+
+_AT_ONCE = 2
+_IN_VAIN = 3
+"""Posts of a channel without figures, or failures in a row, after which no more is asked."""
+
+_UNKNOWN = "Postiz does not know which item on the network it is; postiz-async posts missing helps"
+_EMPTY = "its network tells no figures, or did not answer Postiz"
+_EMPTY_CHANNEL = f"not asked: {_IN_VAIN} posts of this channel have no figures"
+_OLD = "this Postiz tells no figures of posts; it does since v2.18.0"
+_FAILING = f"not asked: {_IN_VAIN} looks in a row failed"
+
+
+_PASSING = (APIConnectionError, APIStatusError, UnexpectedAnswerError)
+
+
+class PostOfChannel(NamedTuple):
+    """A post whose figures are wanted, and the channel that it is on."""
+
+    post_id: str
+    channel: str
+
+
+async def gather_figures(
+    ask: Callable[[str], Awaitable[PostAnalytics]], posts: Iterable[PostOfChannel]
+) -> Figures:
+    """Ask for the figures of posts.
+
+    Args:
+        ask: one look, which does not wait for a quota.
+        posts: each once.
+
+    Raises:
+        PostizError: the key is not accepted, or the client cannot make calls.
+    """
+    gathering = _Gathering(ask)
+    waiting = iter(posts)
+
+    async def work() -> None:
+        for post in waiting:
+            await gathering.look(post)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(work())
+    if gathering.error is not None:
+        raise gathering.error
+    return Figures(gathering.found, gathering.missing)
+
+
+class _Gathering:
+    def __init__(self, ask: Callable[[str], Awaitable[PostAnalytics]]) -> None:
+        self._ask = ask
+        self.found: dict[str, dict[str, float]] = {}
+        self.missing: dict[str, str] = {}
+        self.error: PostizError | None = None
+        """What makes each further look senseless."""
+        self._stopped = ""
+        self._failures = 0
+        self._telling: set[str] = set()
+        self._empty: Counter[str] = Counter()
+
+    async def look(self, post: PostOfChannel) -> None:
+        """Find out the figures of a post, or why it has none."""
+        in_vain = post.channel not in self._telling and self._empty[post.channel] >= _IN_VAIN
+        why = self._stopped or (_EMPTY_CHANNEL if in_vain else "")
+        if not why:
+            try:
+                why = self._read(post, await self._ask(post.post_id))
+            except PostizError as error:
+                why = self._failed(error)
+        if why:
+            self.missing[post.post_id] = why
+
+    def _read(self, post: PostOfChannel, answer: PostAnalytics) -> str:
+        self._failures = 0
+        figures = dict(filter(None, map(_figure, answer.metrics)))
+        if figures:
+            self.found[post.post_id] = figures
+            self._telling.add(post.channel)
+            return ""
+        if answer.missing:
+            return _UNKNOWN
+        self._empty[post.channel] += 1
+        return _EMPTY
+
+    def _failed(self, error: PostizError) -> str:
+        if isinstance(error, NotFoundError):
+            self._stopped = _OLD
+            return _OLD
+        if isinstance(error, QuotaError):
+            wait = describe_seconds(error.retry_after)
+            self._stopped = f"not asked: the server takes no more looks for {wait}"
+            return self._stopped
+        if isinstance(error, AuthenticationError) or not isinstance(error, _PASSING):
+            self.error, self._stopped = error, str(error)
+        self._failures += 1
+        if self._failures >= _IN_VAIN and not self._stopped:
+            self._stopped = _FAILING
+        return str(error)
+
+
+def _figure(metric: Metric) -> tuple[str, float] | None:
+    """The name of a metric and its newest number, if it has one."""
+    values = [value for point in metric.data if (value := point.value) is not None]
+    if not values or not math.isfinite(values[-1]):
+        return None
+    newest = values[-1]
+    return metric.label, int(newest) if newest.is_integer() else newest

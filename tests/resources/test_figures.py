@@ -1,0 +1,142 @@
+"""Figures of many posts: as numbers, politely, and what could not be found out is told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import AuthenticationError, NewPost
+from postiz_async._resources.figures import PostOfChannel, gather_figures
+from postiz_async.errors import RateLimitError, ServerError
+from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnalytics
+from postiz_async.testing import Fault, LocalPostiz
+
+if TYPE_CHECKING:
+    from postiz_async import Postiz
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+
+@pytest.fixture
+def local() -> LocalPostiz:
+    return LocalPostiz(limit=1000)
+
+
+async def published(postiz: Postiz, local: LocalPostiz, *channels: Integration) -> list[Post]:
+    at = local.in_an_hour()
+    for channel in channels:
+        await postiz.posts.schedule(NewPost(channel, "Hi"), at=at)
+    await local.clock.sleep(7200)
+    day = timedelta(days=1)
+    return await postiz.posts.list(start=at - day, end=at + day)
+
+
+async def test_figures_are_numbers_by_post(local: LocalPostiz) -> None:
+    x = local.add_channel("x")
+    async with local.client() as postiz:
+        posts = await published(postiz, local, x, x)
+        figures = await postiz.analytics.posts(posts)
+        (metric, *_) = (await postiz.analytics.post(posts[0].id)).metrics
+    assert figures.by_post.keys() == {post.id for post in posts}
+    assert set(figures.names) == {"Impressions", "Likes", "Comments"}
+    assert figures.by_post[posts[0].id][metric.label] == int(metric.data[-1].total)
+    assert figures.missing == {}
+
+
+async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz) -> None:
+    x, mastodon = local.add_channel("x"), local.add_channel("mastodon")
+    async with local.client() as postiz:
+        posts = await published(postiz, local, *[mastodon] * 8, x)
+        before = local.sandbox.requests
+        figures = await postiz.analytics.posts(posts)
+        asked = local.sandbox.requests - before
+    assert len(figures.by_post) == 1
+    assert len(figures.missing) == 8
+    assert asked <= 1 + 3 + 1, "one more may be under way"
+    assert set(figures.reasons) == {
+        "not asked: 3 posts of this channel have no figures",
+        "its network tells no figures, or did not answer Postiz",
+    }
+
+
+async def test_what_postiz_does_not_know_of_the_network_is_told(local: LocalPostiz) -> None:
+    async def ask(post_id: str) -> PostAnalytics:
+        return PostAnalytics(missing=post_id == "lost", metrics=[])
+
+    figures = await gather_figures(ask, [PostOfChannel("lost", "c")])
+    assert "posts missing helps" in figures.missing["lost"]
+
+
+async def test_an_old_server_is_asked_no_more(local: LocalPostiz) -> None:
+    old = LocalPostiz(release="v2.17.0", limit=1000)
+    async with old.client() as postiz:
+        x = old.add_channel("x")
+        posts = await published(postiz, old, *[x] * 5)
+        before = old.sandbox.requests
+        figures = await postiz.analytics.posts(posts)
+        assert old.sandbox.requests - before <= 2
+    assert figures.reasons == {"this Postiz tells no figures of posts; it does since v2.18.0": 5}
+
+
+async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:
+    asked: list[str] = []
+
+    async def ask(post_id: str) -> PostAnalytics:
+        asked.append(post_id)
+        raise RateLimitError("no", retry_after=1200)
+
+    figures = await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
+    assert figures.reasons == {"not asked: the server takes no more looks for 20 min 00 s": 9}
+    assert len(asked) == 1
+
+
+async def test_three_failures_in_a_row_are_enough(local: LocalPostiz) -> None:
+    x = local.add_channel("x")
+    async with local.client() as postiz:
+        posts = await published(postiz, local, *[x] * 9)
+        local.sandbox.faults.add(
+            Fault("error_before", status=500, times=99, route="get_post_analytics")
+        )
+        figures = await postiz.analytics.posts(posts)
+    assert figures.by_post == {}
+    assert figures.reasons["not asked: 3 looks in a row failed"] >= 5
+
+
+async def test_a_key_that_is_refused_is_an_error() -> None:
+    async def ask(post_id: str) -> PostAnalytics:
+        raise AuthenticationError("no", status_code=401)
+
+    with pytest.raises(AuthenticationError):
+        await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
+
+
+async def test_two_looks_are_under_way_at_most_and_one_failure_is_no_end() -> None:
+    now = most = 0
+
+    async def ask(post_id: str) -> PostAnalytics:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        if post_id == "3":
+            raise ServerError("no", status_code=500)
+        values = [MetricPoint(total=total, date="2027-01-01") for total in ("1", "2.5", "n/a")]
+        odd = Metric(label="Odd", data=[MetricPoint(total="nan", date="2027-01-01")])
+        return PostAnalytics(metrics=[Metric(label="Views", data=values), odd])
+
+    figures = await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(20)])
+    assert most == 2
+    assert figures.missing.keys() == {"3"}
+    assert all(each == {"Views": 2.5} for each in figures.by_post.values())
+
+
+def test_names_and_reasons_come_with_the_most_frequent_first() -> None:
+    figures = Figures(
+        {"a": {"Likes": 1}, "b": {"Views": 2, "Likes": 3}}, {"c": "no", "d": "why", "e": "why"}
+    )
+    assert figures.names == ["Likes", "Views"]
+    assert list(figures.reasons.items()) == [("why", 2), ("no", 1)]
