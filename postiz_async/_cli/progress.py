@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -16,12 +17,21 @@ from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
 from postiz_async._resources.api import opened
-from postiz_async.errors import BatchError, PostizError, StoreError
+from postiz_async.errors import (
+    BatchError,
+    PostizError,
+    QuotaWaitError,
+    StoreError,
+    describe_seconds,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from datetime import tzinfo
     from types import TracebackType
     from typing import Self
+
+    from rich.console import Console
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
@@ -32,10 +42,13 @@ if TYPE_CHECKING:
 __all__ = [
     "RunDisplay",
     "wait_until_published",
+    "waiting_shown",
 ]
 
 
-_REFRESH = 0.1
+_REFRESH, _LOOK = 0.1, 0.25
+_SEEN = 2
+"""Looks in a row that see a call wait before it is said."""
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
 RARER = 30
@@ -83,8 +96,8 @@ class RunDisplay:
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        console = self._output.notes
-        if console.is_terminal and not console.is_dumb_terminal:
+        if self._output.shows_progress:
+            console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
             self._live.start()
         self._ticker = asyncio.create_task(self._tick())
@@ -134,23 +147,18 @@ class RunDisplay:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
 
-    async def _quota(self) -> Quota:
-        try:
-            return await self._postiz.quota()
-        except StoreError:  # the next create says it; the display goes on with what is known
-            return opened(self._postiz).scheduler.view()
-
     async def _line(self) -> str:
-        quota = await self._quota()
+        quota = await _seen_quota(self._postiz)
         parts = [
             f"{self._requests_done}/{count(self._requests, 'request')}",
             f"{count(self._states[RowState.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
-        return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
+        held = f" ({held})" if (held := _held(quota)) else ""
+        return f"{', '.join(parts)}; quota: {_quota_text(quota)}{held}; {self._finish()}"
 
     async def _picture(self) -> Table:
-        quota = await self._quota()
+        quota = await _seen_quota(self._postiz)
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="bold", width=_LABEL)
         grid.add_column(width=_BAR)
@@ -162,6 +170,8 @@ class RunDisplay:
         grid.add_row("requests", _bar(done, self._requests), requests)
         grid.add_row("posts", _bar(self._states.total(), self._rows), self._posts_text())
         grid.add_row("quota", _gauge(quota), _quota_text(quota))
+        if held := _held(quota):
+            grid.add_row("", "", Text(held, "dim"))
         if not self._stopping:
             return grid
         whole = Table.grid()
@@ -213,6 +223,13 @@ def _gauge(quota: Quota) -> ProgressBar:
     )
 
 
+async def _seen_quota(postiz: Postiz) -> Quota:
+    try:
+        return await postiz.quota()
+    except StoreError:  # the next create says it; the display goes on with what is known
+        return opened(postiz).scheduler.view()
+
+
 def _quota_text(quota: Quota) -> str:
     if quota.blocked:
         return f"locked out, next request in {clock_time(quota.blocked_for)}"
@@ -221,14 +238,85 @@ def _quota_text(quota: Quota) -> str:
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    what = "left"
-    if quota.queued.bulk and quota.bulk_in:
-        what = _HELD.get(quota.bulk_waits_for or "", what)
-    return f"{quota.remaining or 0:,} of {quota.limit:,} {what}{window}"
+    return f"{quota.remaining or 0:,} of {quota.limit:,} left{window}"
 
 
-_HELD = {"reserved": "kept for interactive calls", "others": "left to other clients"}
+def _held(quota: Quota) -> str:
+    """For whom slots are held back that bulk work waits for; empty if it does not."""
+    if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
+        return ""
+    until = clock_time(quota.bulk_in)
+    return _HELD.get(quota.bulk_waits_for or "", "").format(until=until)
+
+
+_HELD = {
+    "reserved": "held back for interactive calls, {until} more",
+    "others": "held back for other clients, {until} more",
+}
 """What becomes of slots that bulk work does not take yet."""
+
+
+@asynccontextmanager
+async def waiting_shown(
+    output: Output, postiz: Postiz, max_wait: float | None
+) -> AsyncGenerator[None]:
+    """While a create waits for the quota, say on standard error how long and why.
+
+    A line that counts down on a terminal, one line elsewhere.
+
+    Raises:
+        QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
+    """
+    task = asyncio.create_task(_say_waiting(output.err, postiz, max_wait))
+    try:
+        yield
+    except QuotaWaitError as error:
+        raise QuotaWaitError(
+            f"The quota has no slot for {describe_seconds(error.retry_after)}, and --max-wait "
+            f"allows {describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait "
+            "longer.",
+            retry_after=error.retry_after,
+        ) from error
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
+    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
+    live = None
+    if console.is_terminal and not console.is_dumb_terminal:
+        live = Live(console=console, auto_refresh=False, transient=True)
+    seen = 0
+    try:
+        while live is not None or seen < _SEEN:
+            await asyncio.sleep(_LOOK)
+            quota = await _seen_quota(postiz)
+            seen = seen + 1 if quota.queued.interactive else 0
+            if seen < _SEEN:
+                continue
+            text = _why_it_waits(postiz, quota)
+            if live is not None:
+                live.start()
+                live.update(Text(f"{text} Ctrl-C stops.", "yellow"), refresh=True)
+            else:
+                limit = "" if max_wait is not None else " --max-wait would limit the wait."
+                console.print(Text(f"{text} Nothing was sent yet.{limit}"))
+    finally:
+        if live is not None:
+            live.stop()
+
+
+def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
+    """How long the last interactive call in the queue waits, and for what."""
+    why = "another request has to tell first how many are left"
+    if quota.blocked:
+        why = "Postiz refuses creates until then (429)"
+    elif quota.limit is not None and not quota.remaining:
+        why = f"all {quota.limit:,} creates of this hour are used"
+    elif quota.limit is not None:
+        why = "answers to other creates are awaited"
+    return f"Waiting {clock_time(postiz.leaves_in(quota.queued.interactive))}: {why}."
 
 
 async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:
@@ -306,9 +394,8 @@ class _Display:
                 "and once more a little later.",
                 "yellow",
             )
-        console = self._output.notes
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._live = Live(console=console, auto_refresh=False)
+        if self._output.shows_progress:
+            self._live = Live(console=self._output.notes, auto_refresh=False)
             self._live.start()
 
     def _line(self, waited: Waited) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postiz_async._cli.progress import _quota_text
+from postiz_async._cli.progress import _held, _quota_text
 from postiz_async._quota.view import Queued, Quota
 
 
@@ -26,29 +26,40 @@ def quota(**changes: object) -> Quota:
 
 
 @pytest.mark.parametrize(
-    ("seen", "text"),
+    ("seen", "text", "held"),
     [
-        (quota(), "13 of 30 left, next window in 10:00"),
+        (quota(), "13 of 30 left, next window in 10:00", ""),
         (
             quota(bulk_waits_for="reserved", bulk_in=510.0),
-            "13 of 30 kept for interactive calls, next window in 10:00",
+            "13 of 30 left, next window in 10:00",
+            "held back for interactive calls, 08:30 more",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0),
-            "13 of 30 left to other clients, next window in 10:00",
+            "13 of 30 left, next window in 10:00",
+            "held back for other clients, 08:30 more",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0, queued=Queued()),
             "13 of 30 left, next window in 10:00",
+            "",
         ),
         (
             quota(bulk_waits_for="used up", bulk_in=602.0, remaining=0),
             "0 of 30 left, next window in 10:00",
+            "",
         ),
-        (quota(resets_in=None), "13 of 30 left"),
-        (quota(limit=None, remaining=None), "not read yet"),
-        (quota(blocked=True, blocked_for=60.0), "locked out, next request in 01:00"),
+        (quota(resets_in=None), "13 of 30 left", ""),
+        (quota(limit=None, remaining=None), "not read yet", ""),
+        (
+            quota(blocked=True, blocked_for=60.0, bulk_waits_for="reserved", bulk_in=510.0),
+            "locked out, next request in 01:00",
+            "",
+        ),
     ],
 )
-def test_it_says_why_slots_are_left(seen: Quota, text: str) -> None:
+def test_it_says_for_whom_slots_are_left(seen: Quota, text: str, held: str) -> None:
+    """Both fit beside a bar on a line of 80 characters."""
     assert _quota_text(seen) == text
+    assert _held(seen) == held
+    assert max(len(text), len(held)) <= 48
