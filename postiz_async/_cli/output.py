@@ -195,18 +195,15 @@ def print_hanging(console: Console, text: Text, hang: int | None = None) -> None
     if not console.is_terminal:
         console.print(text)
         return
-    indent = 0
     for line in text.split("\n", allow_blank=True) or [text]:
         start = _START.match(line.plain)
         found = start.end() if start else 0
         rest = hang if hang is not None else found if start and start[1] else found + 2
-        pad = Text(" " * indent)
-        head, tail = line[: rest - indent], line[rest - indent :]
+        head, tail = line[:rest], line[rest:]
         parts = _wrapped(tail, max(20, console.width - rest))
         for number, part in enumerate(parts):
-            before = pad + head if number == 0 else Text(" " * rest)
+            before = head if number == 0 else Text(" " * rest)
             console.print(before + part, soft_wrap=True)
-        indent = hang or 0
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from postiz_async._batch.batch import OUTAGE_LOG
 from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
@@ -28,6 +29,7 @@ from postiz_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import tzinfo
+    from logging import LogRecord
     from types import TracebackType
     from typing import Self
 
@@ -92,10 +94,12 @@ class RunDisplay:
         self._left = Counter(self._open.values())
         self._rows = open_rows
         self._stopping = False
+        self._trouble, self._away_since = "", 0.0
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        OUTAGE_LOG.addFilter(_is_shown_already)
         if self._output.shows_progress:
             console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
@@ -112,10 +116,12 @@ class RunDisplay:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
+        self._watch_outage()
         if self._live is not None:
-            self._stopping = False
+            self._stopping, self._trouble = False, ""
             self._live.update(await self._picture(), refresh=True)
             self._live.stop()
+        OUTAGE_LOG.removeFilter(_is_shown_already)
 
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -138,14 +144,29 @@ class RunDisplay:
         if self._live is not None:
             while True:
                 await asyncio.sleep(_REFRESH)
+                self._watch_outage()
                 self._live.update(await self._picture(), refresh=True)
         seen, said_at = 0, time.monotonic()
         while True:
             await asyncio.sleep(self._line_every)
+            self._watch_outage()
             ended = self._states.total()
             if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
+
+    def _watch_outage(self) -> None:
+        """Say an outage once: at its end where the display shows it, else when it begins."""
+        before, trouble = self._trouble, self._batch.trouble
+        self._trouble = trouble
+        now = self._postiz.clock.time()
+        if trouble and not before:
+            self._away_since = now
+            if self._live is None:
+                self._output.say(_AWAY.format(trouble), "yellow")
+        elif before and not trouble and self._live is not None:
+            lasted = describe_seconds(now - self._away_since)
+            self._output.say(f"Postiz was away for {lasted}: {before}", "yellow")
 
     async def _line(self) -> str:
         quota = await _seen_quota(self._postiz)
@@ -172,11 +193,12 @@ class RunDisplay:
         grid.add_row("quota", _gauge(quota), _quota_text(quota))
         if held := _held(quota):
             grid.add_row("", "", Text(held, "dim"))
-        if not self._stopping:
-            return grid
         whole = Table.grid()
         whole.add_row(grid)
-        whole.add_row(Text(_STOPPING, "bold yellow"))
+        if self._trouble:
+            whole.add_row(Text(_AWAY.format(self._trouble), "yellow"))
+        if self._stopping:
+            whole.add_row(Text(_STOPPING, "bold yellow"))
         return whole
 
     def _finish(self) -> str:
@@ -198,6 +220,12 @@ class RunDisplay:
         return text
 
 
+def _is_shown_already(_record: LogRecord) -> bool:
+    """A filter of a log whose words the display says itself."""
+    return False
+
+
+_AWAY = "Postiz is away, the run goes on by itself when it is back: {}"
 _STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
 
 

@@ -82,7 +82,8 @@ def _show(
         texts = {_offending(group.problem, by_number.get(number)) for number in group.rows}
         text = texts.pop() if len(texts) == 1 else ""
         if text and text.removesuffix("...") not in str(group):
-            line.append("\n" if output.out.is_terminal else "  ").append(text, "dim")
+            before = f"\n{'':{_HANG}}" if output.out.is_terminal else "  "
+            line.append(before).append(text, "dim")
         print_hanging(output.out, line, hang=_HANG)
     if len(groups) > (shown or len(groups)):
         output.say(f"... and {len(groups) - (shown or 0)} more (--all, or --json)")
