@@ -99,7 +99,7 @@ class RunDisplay:
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        OUTAGE_LOG.addFilter(_is_shown_already)
+        OUTAGE_LOG.addFilter(self._on_outage)
         if self._output.shows_progress:
             console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
@@ -121,7 +121,7 @@ class RunDisplay:
             self._stopping, self._trouble = False, ""
             self._live.update(await self._picture(), refresh=True)
             self._live.stop()
-        OUTAGE_LOG.removeFilter(_is_shown_already)
+        OUTAGE_LOG.removeFilter(self._on_outage)
 
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -154,6 +154,11 @@ class RunDisplay:
             if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
+
+    def _on_outage(self, _record: LogRecord) -> bool:
+        """A filter of the log of outages, that has the display say what is new in its place."""
+        self._watch_outage()
+        return False
 
     def _watch_outage(self) -> None:
         """Say an outage once: at its end where the display shows it, else when it begins."""
@@ -218,11 +223,6 @@ class RunDisplay:
         for state, number in self._troubles():
             text.append(f"   {number:,} {state.value}", style="red")
         return text
-
-
-def _is_shown_already(_record: LogRecord) -> bool:
-    """A filter of a log whose words the display says itself."""
-    return False
 
 
 _AWAY = "Postiz is away, the run goes on by itself when it is back: {}"
