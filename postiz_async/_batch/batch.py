@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from contextlib import asynccontextmanager, suppress
@@ -63,8 +64,10 @@ if TYPE_CHECKING:
     from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
 
-__all__ = ["Batch", "journal_path"]
+__all__ = ["OUTAGE_LOG", "Batch", "journal_path"]
 
+OUTAGE_LOG = logging.getLogger("postiz_async.batch.outage")
+"""Is told when a run pauses until Postiz is back, and when it goes on."""
 
 _EXACT = (
     "Dates go without the milliseconds that mark a request (exact seconds). If an answer is lost, "
@@ -127,6 +130,7 @@ class Batch(RunResults):
         self._edits: Edits | None = None
         self._arranged: Arrangement | None = None
         self._runner: Runner | None = None
+        self._outage: Outage | None = None
 
     async def __aenter__(self) -> Self:
         self._know(await check_campaign(self._postiz, self._origin, self._reading, self._options))
@@ -189,6 +193,11 @@ class Batch(RunResults):
     def uploads_done(self) -> int:
         """Media of this run that are uploaded."""
         return self._runner.uploads_done if self._runner is not None else 0
+
+    @property
+    def trouble(self) -> str:
+        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
+        return self._outage.trouble if self._outage is not None else ""
 
     @property
     def _planner(self) -> Planner:
@@ -379,7 +388,7 @@ class Batch(RunResults):
             )
 
     async def _open_job(self) -> Job:
-        outage = Outage.of(self._postiz)
+        self._outage = outage = Outage.of(self._postiz, log=OUTAGE_LOG)
         calendar = Calendar(outage.wrap(self._postiz.posts.list))
         if await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
             journal = await self._open_journal()

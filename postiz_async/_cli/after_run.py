@@ -13,6 +13,7 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
+from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.report.data import read_facts
@@ -30,7 +31,7 @@ from postiz_async._cli.options import (
     in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count, moment
+from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
@@ -58,6 +59,7 @@ __all__ = [
 
 
 MAX_TROUBLES = 30
+"""Kinds of trouble that are told with their rows."""
 _FIGURES = 4
 """Figures that a table shows; JSON and the result CSV have all."""
 _ORDER = {state.value: place for place, state in enumerate(RowState)}
@@ -75,15 +77,14 @@ def show_report(
         report: what became of the rows.
         zone: of the dates; None for the machine's.
     """
-    troubles = report.troubles()
-    if troubles:
-        output.table(
-            ["row", "state", "channel", "date", "why"],
-            [_trouble(row, zone) for row in troubles[:MAX_TROUBLES]],
-            numbers=["row"],
-        )
-    if len(troubles) > MAX_TROUBLES:
-        output.result(f"... and {len(troubles) - MAX_TROUBLES:,} more (--json has all)")
+    troubles: dict[tuple[str, ...], list[RowRecord]] = {}
+    for row in report.troubles():
+        why = "; ".join(text for text in (row.note, row.remark) if text)
+        troubles.setdefault((row.state.value, row.finding.value, why), []).append(row)
+    for rows in [*troubles.values()][:MAX_TROUBLES]:
+        print_hanging(output.notes, _trouble(rows, zone))
+    if more := sum(map(len, [*troubles.values()][MAX_TROUBLES:])):
+        output.result(f"... and {count(more, 'row')} more (--json has all)")
     moved = report.moved()
     if moved:
         furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
@@ -93,11 +94,22 @@ def show_report(
     output.result(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
 
 
-def _trouble(row: RowRecord, zone: tzinfo | None) -> tuple[str | Text, ...]:
-    fate = Text(f"{row.state.value}, {row.finding.value}" if row.finding else row.state.value)
-    fate.stylize("yellow" if row.state is RowState.STORED else "red")
-    why = "; ".join(text for text in (row.note, row.remark) if text)
-    return str(row.number), fate, row.name or row.channel, moment(row.date, zone), why
+def _trouble(rows: Sequence[RowRecord], zone: tzinfo | None) -> Text:
+    """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
+    first, last = rows[0], max(rows, key=lambda row: row.date)
+    fate = f"{first.state.value}, {first.finding.value}" if first.finding else first.state.value
+    line = Text().append(f"{fate}  ", "yellow" if first.state is RowState.STORED else "red")
+    names = dict.fromkeys(row.name or row.channel for row in rows)
+    where = next(iter(names)) if len(names) == 1 else f"{len(names):,} channels"
+    if len(rows) == 1:
+        when = moment(first.date, zone)
+    else:
+        earliest = min(row.date for row in rows)
+        when = date_range(_utc(earliest), _utc(last.date), zone)
+    line.append(printable(f"{these_rows(row.number for row in rows)}, {where}, {when}"))
+    why = "; ".join(text for text in (first.note, first.remark) if text)
+    line.append(printable(f": {why}" if why else ""))
+    return line
 
 
 def standing(report: Report) -> str:
@@ -131,7 +143,7 @@ def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
         "post_id": row.post_id,
         "channel": row.channel,
         "name": row.name,
-        "date": datetime.fromtimestamp(row.date, UTC),
+        "date": _utc(row.date),
         "moved_from": _date(row.moved_from),
         "request": row.request,
         "note": row.note,
@@ -147,7 +159,11 @@ def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
 
 
 def _date(moment: float | None) -> datetime | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC)
+    return None if moment is None else _utc(moment)
+
+
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)
 
 
 def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:

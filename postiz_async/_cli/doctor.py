@@ -15,7 +15,7 @@ from rich.text import Text
 
 from postiz_async import _wire as wire
 from postiz_async._cli.options import Connection, Json, find_target, open_client
-from postiz_async._cli.output import Output
+from postiz_async._cli.output import Output, print_hanging
 from postiz_async._transport import AiohttpTransport
 from postiz_async._wire import endpoints
 from postiz_async._wire.endpoints import Call, Endpoint
@@ -308,6 +308,6 @@ def _show(output: Output, findings: list[CheckResult]) -> None:
         line = Text()
         line.append(f"{finding.status.value:8}", _STYLES[finding.status])
         line.append(f"{finding.subject}: {finding.text}")
-        output.out.print(line)
         if finding.advice:
-            output.out.print(Text(f"        {finding.advice}", "bold"))
+            line.append(f"\n        {finding.advice}", "bold")
+        print_hanging(output.out, line, hang=8)

@@ -100,7 +100,7 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
         name = "moved by tolerances" if align == timedelta(0) else name
         rows.append([name, f"{cells[0].requests:,}", *(_cost(cell, zone) for cell in cells)])
     output.say("")
-    heads = [f"at {limit:,} an hour" for limit in limits]
+    heads = [f"done at {limit:,} an hour" for limit in limits]
     output.table(["dates", "requests", *heads], rows, numbers={"requests"})
     if forecast.moved:
         output.say(f"{count(forecast.moved, 'post')} move so that they share requests.")
@@ -111,8 +111,8 @@ def _say_gain(output: Output, forecast: Forecast, zone: tzinfo | None) -> None:
 
 def _cost(each: Estimate, zone: tzinfo | None) -> str:
     late = f", {each.late:,} late" if each.late else ""
-    done = near_moment(each.finish.timestamp(), zone)
-    return f"{count(each.windows, 'window')}, done {done}{late}"
+    _weekday, _, done = near_moment(each.finish.timestamp(), zone).partition(" ")
+    return f"{done}, {count(each.windows, 'window')}{late}"
 
 
 def say_left_out(output: Output, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
@@ -19,7 +20,7 @@ from postiz_async._cli.documents import VERSION, error_object
 from postiz_async.errors import ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from postiz_async._cli.documents import ErrorDocument, ErrorObject
     from postiz_async.errors import PostizError, Problem
@@ -34,6 +35,7 @@ __all__ = [
     "date_range",
     "moment",
     "near_moment",
+    "print_hanging",
     "printable",
     "short_moment",
 ]
@@ -41,6 +43,9 @@ __all__ = [
 MAX_SHOWN = 50
 IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
+_ROOMY = 110
+"""Characters of a line that has room for the text of a post beside everything else."""
+_START = re.compile(r" *([\d,]+  )?")
 _UNPRINTABLE = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}"
 )
@@ -80,7 +85,7 @@ class Output:
 
     def result(self, text: str, style: str = "") -> None:
         """What came of the command, in words."""
-        self.notes.print(Text(printable(text), style=style))
+        print_hanging(self.notes, Text(printable(text), style=style))
 
     def table(
         self,
@@ -89,15 +94,24 @@ class Output:
         *,
         numbers: Collection[str] = (),
         whole: Collection[str] = (),
+        below: bool = False,
     ) -> None:
-        """Print a result as a table; `numbers` names the columns that are aligned to the right.
+        """Print a result as a table; without a terminal each row is one line, however long.
 
-        Cells of numbers and of `whole`, which are copied, are not broken to several lines.
-        Without a terminal each row is one line, whatever its length.
+        Args:
+            columns: their names.
+            rows: a cell for each column.
+            numbers: columns that are aligned to the right, and not broken to several lines.
+            whole: columns whose cells are copied, so that they are not broken either; the first
+                ones, if the last cells are to stand below.
+            below: whether the last cells stand below their rows where a line has no room.
         """
         cells = [[_cell(cell) for cell in row] for row in rows]
         if not self.out.is_terminal:
             self._plain_table(columns, cells, numbers)
+            return
+        if below and self.out.width < _ROOMY:
+            self._two_lines(columns, cells, whole)
             return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
@@ -112,24 +126,38 @@ class Output:
             table.add_row(*row)
         self.out.print(table)
 
+    def _two_lines(
+        self, columns: Sequence[str], cells: list[list[Text]], whole: Collection[str]
+    ) -> None:
+        """Each row with its last cell below; what follows the last `whole` cell may be cut."""
+        heads = columns[:-1]
+        kept = sum(name in whole for name in heads)
+        room = self.out.width
+        lines = zip(
+            _padded(heads, [row[:-1] for row in cells], ()),
+            _padded(heads[:kept], [row[:kept] for row in cells], ()),
+            ["", *(row[-1].plain for row in cells)],
+            strict=True,
+        )
+        for number, (line, whole_part, text) in enumerate(lines):
+            is_cut = cell_len(whole_part) < room
+            style = "" if number else "bold"
+            self.out.print(Text(line, style), no_wrap=is_cut, overflow="ellipsis")
+            if text:
+                self.out.print(Text(f"  {text}", "dim"), no_wrap=True, overflow="ellipsis")
+
     def _plain_table(
         self, columns: Sequence[str], cells: list[list[Text]], numbers: Collection[str]
     ) -> None:
-        lines = [list(columns), *([" ".join(text.plain.split()) for text in row] for row in cells)]
-        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            padded: list[str] = []
-            for name, text, width in zip(columns, line, widths, strict=True):
-                space = " " * (width - cell_len(text))
-                padded.append(space + text if name in numbers else text + space)
-            self.out.print(Text("  ".join(padded).rstrip()))
+        for line in _padded(columns, cells, numbers):
+            self.out.print(Text(line))
 
     def problems(self, problems: Sequence[Problem]) -> None:
         """Say what is wrong with the input."""
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
         for problem in problems[:MAX_SHOWN]:
-            self.err.print(Text(printable(f"  {problem}")))
+            print_hanging(self.err, Text(printable(f"  {problem}")))
         if len(problems) > MAX_SHOWN:
             self.err.print(Text(f"  ... and {len(problems) - MAX_SHOWN} more (--json has all)"))
 
@@ -153,7 +181,7 @@ class Output:
 
     def fault(self, message: str) -> None:
         """Say on stderr what went wrong, to people."""
-        self.err.print(Text(printable(f"error: {message}"), style="red"))
+        print_hanging(self.err, Text(printable(f"error: {message}"), style="red"))
 
     def _json_error(self, error: ErrorObject) -> None:
         said: ErrorDocument = {"version": VERSION, "error": error}
@@ -169,6 +197,60 @@ def _write_utf8(stream: TextIO, text: bytes) -> None:
     stream.flush()
     buffer.write(text)
     buffer.flush()
+
+
+def _padded(
+    columns: Sequence[str], cells: Sequence[Sequence[Text]], numbers: Collection[str]
+) -> Iterator[str]:
+    """A table as lines, the heads first."""
+    lines = [list(columns), *([" ".join(text.plain.split()) for text in row] for row in cells)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded: list[str] = []
+        for name, text, width in zip(columns, line, widths, strict=True):
+            space = " " * (width - cell_len(text))
+            padded.append(space + text if name in numbers else text + space)
+        yield "  ".join(padded).rstrip()
+
+
+def print_hanging(console: Console, text: Text, hang: int | None = None) -> None:
+    """Print a text whose further lines are indented.
+
+    Only a terminal breaks lines: what is piped stays one line.
+
+    Args:
+        console: where to.
+        text: what.
+        hang: characters of that indent; None for two more than the first line has, or where the
+            text goes on after a number.
+    """
+    if not console.is_terminal:
+        console.print(text)
+        return
+    for line in text.split("\n", allow_blank=True) or [text]:
+        start = _START.match(line.plain)
+        found = start.end() if start else 0
+        rest = hang if hang is not None else found if start and start[1] else found + 2
+        head, tail = line[:rest], line[rest:]
+        parts = _wrapped(tail, max(20, console.width - rest))
+        for number, part in enumerate(parts):
+            before = head if number == 0 else Text(" " * rest)
+            console.print(before + part, soft_wrap=True)
+
+
+def _wrapped(text: Text, width: int) -> list[Text]:
+    """Lines of so many characters; a word that is longer, such as a path, stays whole."""
+    breaks: list[int] = []
+    used = 0
+    for word in re.finditer(r"\S+\s*", text.plain):
+        if used and used + cell_len(word[0].rstrip()) > width:
+            breaks.append(word.start())
+            used = 0
+        used += cell_len(word[0])
+    lines = list(text.divide(breaks))
+    for line in lines:
+        line.rstrip()
+    return lines
 
 
 def printable(text: str) -> str:

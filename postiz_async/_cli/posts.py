@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,8 +25,10 @@ from postiz_async._cli.options import (
     state_folder,
     zone_of,
 )
-from postiz_async._cli.output import Output, confirm, count, short_moment
+from postiz_async._cli.output import Output, confirm, count, moment, short_moment
+from postiz_async._cli.progress import waiting_shown
 from postiz_async._cli.reconcile import export
+from postiz_async._content import plain_text
 from postiz_async._resources.keyed import check_key
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
@@ -34,6 +36,7 @@ from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from zoneinfo import ZoneInfo
 
     from postiz_async._client import Postiz
     from postiz_async.models.integrations import Integration
@@ -45,7 +48,17 @@ __all__ = ["app"]
 app = App(name="posts", help="List, create, change, delete and export posts.")
 app.command(export)
 
+_SHOWN = 76
+"""Characters of a text in a list of posts, so that it fits on a line of a usual terminal."""
+
 PostId = Annotated[str, Parameter(help="The id of a post.")]
+Thread = Annotated[
+    list[str] | None,
+    Parameter(help="A further part of the thread, or a comment below; once for each."),
+]
+MaxWait = Annotated[
+    float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
+]
 Yes = Annotated[bool, Parameter(help="Do not ask.")]
 
 
@@ -80,11 +93,13 @@ async def list_posts(
         output.json(posts)
         return 0
     output.table(
-        ["date (UTC)", "state", "channel", "id", "text"],
+        ["date (UTC)", "state", "id", "channel", "text"],
         [
-            (short_moment(p.publish_date), p.state, _channel(p), p.id, _short(p.content))
+            (short_moment(p.publish_date), p.state, p.id, _channel(p), _short(p.content))
             for p in posts
         ],
+        whole={"date (UTC)", "state", "id"},
+        below=True,
     )
     output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     return 0
@@ -95,8 +110,8 @@ def _channel(post: Post) -> str:
 
 
 def _short(content: str) -> str:
-    text = " ".join(content.split())
-    return text if len(text) <= 50 else text[:49] + "…"
+    text = " ".join(plain_text(content).split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rstrip() + "…"
 
 
 @app.command
@@ -123,7 +138,7 @@ async def get(
         ("published at", post.release_url or "-"),
         ("tags", ", ".join(tag.tag.name for tag in post.tags) or "-"),
         ("settings", post.settings or "-"),
-        ("text", post.content),
+        ("text", plain_text(post.content)),
     ]
     output.table(["", ""], rows)
     return 0
@@ -141,14 +156,13 @@ async def create(
     at: Annotated[
         datetime | None, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
     ] = None,
+    thread: Thread = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
     draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
-    max_wait: Annotated[
-        float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
-    ] = None,
+    max_wait: MaxWait = None,
     idempotency_key: Annotated[
         str | None,
         Parameter(
@@ -173,16 +187,15 @@ async def create(
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
         stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
-        posts = _new_posts(meant, content, stored, settings)
+        posts = _new_posts(meant, content, stored, settings, thread)
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if at is not None:
-            make = partial(
-                postiz.posts.draft if draft else postiz.posts.schedule,
-                at=aware(at, zone_of(connection)),
+            when = _when(output, at, zone_of(connection))
+            make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
+        async with waiting_shown(output, postiz, max_wait):
+            created = await make(
+                *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
-        created = await make(
-            *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
-        )
     _show_created(output, created)
     return 0
 
@@ -199,23 +212,28 @@ async def replace(
     at: Annotated[
         datetime, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
     ],
+    thread: Thread = None,
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
+    max_wait: MaxWait = None,
     yes: Yes = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
     """Put a new content in the place of a post. What is not given is removed. Costs one create."""
+    output = Output(as_json=json)
+    check_seconds("--max-wait", max_wait, zero=True, none=True)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         meant = await _channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
-        (new,) = _new_posts(meant, content, stored, settings)
-        created = await postiz.posts.replace(
-            post_id, new, at=aware(at, zone_of(connection)), tags=tag or ()
-        )
-    _show_created(Output(as_json=json), [created])
+        (new,) = _new_posts(meant, content, stored, settings, thread)
+        async with waiting_shown(output, postiz, max_wait):
+            created = await postiz.with_options(max_wait=max_wait).posts.replace(
+                post_id, new, at=_when(output, at, zone_of(connection)), tags=tag or ()
+            )
+    _show_created(output, [created])
     return 0
 
 
@@ -242,10 +260,25 @@ async def _channels(postiz: Postiz, words: list[str]) -> list[Integration]:
 
 
 def _new_posts(
-    channels: list[Integration], content: str, media: list[Media], settings: str | None
+    channels: list[Integration],
+    content: str,
+    media: list[Media],
+    settings: str | None,
+    thread: list[str] | None,
 ) -> list[NewPost]:
     values = json_object("--settings", settings) if settings else None
-    return [NewPost(channel, content, media, values) for channel in channels]
+    return [NewPost(channel, content, media, values, tuple(thread or ())) for channel in channels]
+
+
+def _when(output: Output, at: datetime, zone: ZoneInfo | None) -> datetime:
+    """The moment that is meant; it is said which zone was taken if the date has none."""
+    when = aware(at, zone)
+    if at.tzinfo is None:
+        there, here = moment(when, zone or UTC), moment(when, None)
+        also = "" if here == there else f", here {here}"
+        taken = "UTC" if zone is None else f"the profile's, {zone.key},"
+        output.say(f"--at has no zone, so {taken} was taken: {there}{also}.")
+    return when
 
 
 def _show_created(output: Output, created: list[Created]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -12,16 +13,27 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from postiz_async._batch.batch import OUTAGE_LOG
 from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
 from postiz_async._resources.api import opened
-from postiz_async.errors import BatchError, PostizError, StoreError
+from postiz_async.errors import (
+    BatchError,
+    PostizError,
+    QuotaWaitError,
+    StoreError,
+    describe_seconds,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from datetime import tzinfo
+    from logging import LogRecord
     from types import TracebackType
     from typing import Self
+
+    from rich.console import Console
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
@@ -32,10 +44,13 @@ if TYPE_CHECKING:
 __all__ = [
     "RunDisplay",
     "wait_until_published",
+    "waiting_shown",
 ]
 
 
-_REFRESH = 0.1
+_REFRESH, _LOOK = 0.1, 0.25
+_SEEN = 2
+"""Looks in a row that see a call wait before it is said."""
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
 RARER = 30
@@ -79,10 +94,12 @@ class RunDisplay:
         self._left = Counter(self._open.values())
         self._rows = open_rows
         self._stopping = False
+        self._trouble, self._away_since = "", 0.0
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        OUTAGE_LOG.addFilter(self._on_outage)
         if self._output.shows_progress:
             console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
@@ -99,10 +116,12 @@ class RunDisplay:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
+        self._watch_outage()
         if self._live is not None:
-            self._stopping = False
+            self._stopping, self._trouble = False, ""
             self._live.update(await self._picture(), refresh=True)
             self._live.stop()
+        OUTAGE_LOG.removeFilter(self._on_outage)
 
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -125,32 +144,47 @@ class RunDisplay:
         if self._live is not None:
             while True:
                 await asyncio.sleep(_REFRESH)
+                self._watch_outage()
                 self._live.update(await self._picture(), refresh=True)
         seen, said_at = 0, time.monotonic()
         while True:
             await asyncio.sleep(self._line_every)
+            self._watch_outage()
             ended = self._states.total()
             if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
                 self._output.say(await self._line())
                 seen, said_at = ended, time.monotonic()
 
-    async def _quota(self) -> Quota:
-        try:
-            return await self._postiz.quota()
-        except StoreError:  # the next create says it; the display goes on with what is known
-            return opened(self._postiz).scheduler.view()
+    def _on_outage(self, _record: LogRecord) -> bool:
+        """A filter of the log of outages, that has the display say what is new in its place."""
+        self._watch_outage()
+        return False
+
+    def _watch_outage(self) -> None:
+        """Say an outage once: at its end where the display shows it, else when it begins."""
+        before, trouble = self._trouble, self._batch.trouble
+        self._trouble = trouble
+        now = self._postiz.clock.time()
+        if trouble and not before:
+            self._away_since = now
+            if self._live is None:
+                self._output.say(_AWAY.format(trouble), "yellow")
+        elif before and not trouble and self._live is not None:
+            lasted = describe_seconds(now - self._away_since)
+            self._output.say(f"Postiz was away for {lasted}: {before}", "yellow")
 
     async def _line(self) -> str:
-        quota = await self._quota()
+        quota = await _seen_quota(self._postiz)
         parts = [
             f"{self._requests_done}/{count(self._requests, 'request')}",
             f"{count(self._states[RowState.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
-        return f"{', '.join(parts)}; quota: {_quota_text(quota)}; {self._finish()}"
+        held = f" ({held})" if (held := _held(quota)) else ""
+        return f"{', '.join(parts)}; quota: {_quota_text(quota)}{held}; {self._finish()}"
 
     async def _picture(self) -> Table:
-        quota = await self._quota()
+        quota = await _seen_quota(self._postiz)
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="bold", width=_LABEL)
         grid.add_column(width=_BAR)
@@ -162,11 +196,14 @@ class RunDisplay:
         grid.add_row("requests", _bar(done, self._requests), requests)
         grid.add_row("posts", _bar(self._states.total(), self._rows), self._posts_text())
         grid.add_row("quota", _gauge(quota), _quota_text(quota))
-        if not self._stopping:
-            return grid
+        if held := _held(quota):
+            grid.add_row("", "", Text(held, "dim"))
         whole = Table.grid()
         whole.add_row(grid)
-        whole.add_row(Text(_STOPPING, "bold yellow"))
+        if self._trouble:
+            whole.add_row(Text(_AWAY.format(self._trouble), "yellow"))
+        if self._stopping:
+            whole.add_row(Text(_STOPPING, "bold yellow"))
         return whole
 
     def _finish(self) -> str:
@@ -188,6 +225,7 @@ class RunDisplay:
         return text
 
 
+_AWAY = "Postiz is away, the run goes on by itself when it is back: {}"
 _STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
 
 
@@ -213,6 +251,13 @@ def _gauge(quota: Quota) -> ProgressBar:
     )
 
 
+async def _seen_quota(postiz: Postiz) -> Quota:
+    try:
+        return await postiz.quota()
+    except StoreError:  # the next create says it; the display goes on with what is known
+        return opened(postiz).scheduler.view()
+
+
 def _quota_text(quota: Quota) -> str:
     if quota.blocked:
         return f"locked out, next request in {clock_time(quota.blocked_for)}"
@@ -221,14 +266,85 @@ def _quota_text(quota: Quota) -> str:
     window = ""
     if quota.resets_in is not None:
         window = f", next window in {clock_time(quota.resets_in)}"
-    what = "left"
-    if quota.queued.bulk and quota.bulk_in:
-        what = _HELD.get(quota.bulk_waits_for or "", what)
-    return f"{quota.remaining or 0:,} of {quota.limit:,} {what}{window}"
+    return f"{quota.remaining or 0:,} of {quota.limit:,} left{window}"
 
 
-_HELD = {"reserved": "kept for interactive calls", "others": "left to other clients"}
+def _held(quota: Quota) -> str:
+    """For whom slots are held back that bulk work waits for; empty if it does not."""
+    if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
+        return ""
+    until = clock_time(quota.bulk_in)
+    return _HELD.get(quota.bulk_waits_for or "", "").format(until=until)
+
+
+_HELD = {
+    "reserved": "held back for interactive calls, {until} more",
+    "others": "held back for other clients, {until} more",
+}
 """What becomes of slots that bulk work does not take yet."""
+
+
+@asynccontextmanager
+async def waiting_shown(
+    output: Output, postiz: Postiz, max_wait: float | None
+) -> AsyncGenerator[None]:
+    """While a create waits for the quota, say on standard error how long and why.
+
+    A line that counts down on a terminal, one line elsewhere.
+
+    Raises:
+        QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
+    """
+    task = asyncio.create_task(_say_waiting(output.err, postiz, max_wait))
+    try:
+        yield
+    except QuotaWaitError as error:
+        raise QuotaWaitError(
+            f"The quota has no slot for {describe_seconds(error.retry_after)}, and --max-wait "
+            f"allows {describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait "
+            "longer.",
+            retry_after=error.retry_after,
+        ) from error
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
+    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
+    live = None
+    if console.is_terminal and not console.is_dumb_terminal:
+        live = Live(console=console, auto_refresh=False, transient=True)
+    seen = 0
+    try:
+        while live is not None or seen < _SEEN:
+            await asyncio.sleep(_LOOK)
+            quota = await _seen_quota(postiz)
+            seen = seen + 1 if quota.queued.interactive else 0
+            if seen < _SEEN:
+                continue
+            text = _why_it_waits(postiz, quota)
+            if live is not None:
+                live.start()
+                live.update(Text(f"{text} Ctrl-C stops.", "yellow"), refresh=True)
+            else:
+                limit = "" if max_wait is not None else " --max-wait would limit the wait."
+                console.print(Text(f"{text} Nothing was sent yet.{limit}"))
+    finally:
+        if live is not None:
+            live.stop()
+
+
+def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
+    """How long the last interactive call in the queue waits, and for what."""
+    why = "another request has to tell first how many are left"
+    if quota.blocked:
+        why = "Postiz refuses creates until then (429)"
+    elif quota.limit is not None and not quota.remaining:
+        why = f"all {quota.limit:,} creates of this hour are used"
+    elif quota.limit is not None:
+        why = "answers to other creates are awaited"
+    return f"Waiting {clock_time(postiz.leaves_in(quota.queued.interactive))}: {why}."
 
 
 async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -10,6 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
+from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots
 from postiz_async._cli.documents import VERSION, ValidateDocument, problem_objects
 from postiz_async._cli.options import (
@@ -21,7 +23,7 @@ from postiz_async._cli.options import (
     in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count, printable
+from postiz_async._cli.output import Output, count, print_hanging, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
+_HANG = len("warning  ")
 _SHOWN = 40
-"""Characters of an offending text that a table shows."""
+"""Characters of an offending text that are shown."""
 
 
 async def validate(
@@ -73,36 +76,32 @@ async def validate(
 def _show(
     output: Output, found: list[Problem], rows: tuple[Row, ...], *, shown: int | None
 ) -> None:
-    if not found:
-        return
     by_number = {row.number: row for row in rows}
-    cells = [
-        (str(each.row or ""), each.where, _kind(each), _words(each), _offending(each, by_number))
-        for each in found[:shown]
-    ]
-    output.table(["row", "column", "", "what", "text"], cells, numbers={"row"})
-    if shown is not None and len(found) > shown:
-        output.say(f"... and {len(found) - shown} more (--all, or --json)")
+    groups = group_problems(found)
+    for group in groups[:shown]:
+        is_error = group.problem.severity == "error"
+        line = Text().append(f"{group.problem.severity:{_HANG}}", "red" if is_error else "yellow")
+        line.append(printable(str(group)))
+        texts = {_offending(group.problem, by_number.get(number)) for number in group.rows}
+        text = texts.pop() if len(texts) == 1 else ""
+        if text and text.removesuffix("...") not in str(group):
+            before = f"\n{'':{_HANG}}" if output.out.is_terminal else "  "
+            line.append(before).append(text, "dim")
+        print_hanging(output.out, line, hang=_HANG)
+    if len(groups) > (shown or len(groups)):
+        output.say(f"... and {len(groups) - (shown or 0)} more (--all, or --json)")
 
 
-def _kind(problem: Problem) -> Text:
-    style = "red" if problem.severity == "error" else "yellow"
-    return Text(problem.severity, style=style)
-
-
-def _words(problem: Problem) -> str:
-    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-
-
-def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
-    """The beginning of the text that a problem is about."""
-    row = rows.get(problem.row or 0)
+def _offending(problem: Problem, row: Row | None) -> str:
+    """The beginning of the text that a problem of a row is about."""
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
     value = reduce(_inside, steps, getattr(row, name, None))
     if name == "media" and isinstance(value, tuple):
         value = "; ".join(cast("tuple[str, ...]", value))
+    elif isinstance(value, datetime):
+        value = ""  # the problem names it
     elif value is None or isinstance(value, Mapping | list | tuple):
         value = msgspec.json.encode(value).decode() if value else ""
     text = " ".join(printable(str(value)).split())

@@ -10,7 +10,7 @@ from postiz_async._content.input_types import (
     request_type_problems,
 )
 from postiz_async._content.length import Counts, counted_text, length, utf16_length
-from postiz_async._content.preview import Preview, preview, published_text
+from postiz_async._content.preview import Preview, plain_text, preview, published_text
 from postiz_async._content.render import REWRITTEN, Editor, render
 from postiz_async._content.split import split
 
@@ -24,6 +24,7 @@ __all__ = [
     "described",
     "input_type_problems",
     "length",
+    "plain_text",
     "preview",
     "published_text",
     "render",

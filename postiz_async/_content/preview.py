@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Preview",
+    "plain_text",
     "preview",
     "published_text",
 ]
@@ -23,11 +25,19 @@ __all__ = [
 
 _HTML_ONLY = re.compile(r"</?(?!(?:p|ul|li|h1|h2|h3|strong|u|a)\b)[a-z][^>]*>")
 _TAG = re.compile(r"</?[a-z][^>]*>")
+_BLOCK = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6])\b[^<>]*>", re.IGNORECASE)
+_ANY = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
 _P = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 _LI = re.compile(r"<li(?: [^>]*)?>(.*?)</li>", re.DOTALL)
 _ANCHOR = re.compile(r'<a(?: [^>]*?)? href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 _MARKS = (("strong", "**"), ("u", "__"))
+
+
+def plain_text(content: str) -> str:
+    """What a person reads of stored HTML in a list of posts; networks get `published_text`."""
+    lines = html.unescape(_ANY.sub("", _BLOCK.sub("\n", content))).split("\n")
+    return "\n".join(filter(None, (line.strip() for line in lines)))
 
 
 def published_text(content: str, editor: Editor, counts: Counts = "plain") -> str:
@@ -45,8 +55,8 @@ def published_text(content: str, editor: Editor, counts: Counts = "plain") -> st
         return counted_text(sanitised)
     if editor == "markdown":
         return _as_markdown(parsed(sanitised))
-    html = unescaped(_HTML_ONLY.sub("", parsed(sanitised)))
-    return counted_text(html) if counts == "x-weighted" and "<" in html else html
+    text = unescaped(_HTML_ONLY.sub("", parsed(sanitised)))
+    return counted_text(text) if counts == "x-weighted" and "<" in text else text
 
 
 def _as_markdown(written: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,9 +90,9 @@ def test_a_plan_shows_what_moving_dates_gains(cli: Cli, server: Server, staggere
     table = lines[lines.index("") + 1 :]
     assert table[0].split()[:2] == ["dates", "requests"]
     assert table[1].startswith("as written")
-    assert "6  1 window, done" in table[1]
+    assert re.search(r"  6  \d+ \w+ [\d:]+, 1 window", table[1])
     assert table[2].startswith("moved by 15m")
-    assert "3  1 window, done" in table[2]
+    assert re.search(r"  3  \d+ \w+ [\d:]+, 1 window", table[2])
     assert table[3] == "To let dates move by up to 15m: --align 15m"
 
 

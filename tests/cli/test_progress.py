@@ -1,11 +1,30 @@
-"""What the display of a run says of the quota."""
+"""What the display of a run says of the quota, and of a server that is away."""
 
 from __future__ import annotations
 
-import pytest
+import io
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING
 
-from postiz_async._cli.progress import _quota_text
+import anyio
+import pytest
+from cli_lab import write_campaign
+from processes import until
+from rich.console import Console
+
+from postiz_async._cli.output import Output
+from postiz_async._cli.progress import RunDisplay, _held, _quota_text
 from postiz_async._quota.view import Queued, Quota
+from postiz_async.clock import AcceleratedClock
+from postiz_async.testing import Fault, Sandbox, sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+AWAY = "Postiz is away, the run goes on by itself when it is back: "
+TROUBLE = "401: (HTTP 401 without a text)"
 
 
 def quota(**changes: object) -> Quota:
@@ -26,29 +45,86 @@ def quota(**changes: object) -> Quota:
 
 
 @pytest.mark.parametrize(
-    ("seen", "text"),
+    ("seen", "text", "held"),
     [
-        (quota(), "13 of 30 left, next window in 10:00"),
+        (quota(), "13 of 30 left, next window in 10:00", ""),
         (
             quota(bulk_waits_for="reserved", bulk_in=510.0),
-            "13 of 30 kept for interactive calls, next window in 10:00",
+            "13 of 30 left, next window in 10:00",
+            "held back for interactive calls, 08:30 more",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0),
-            "13 of 30 left to other clients, next window in 10:00",
+            "13 of 30 left, next window in 10:00",
+            "held back for other clients, 08:30 more",
         ),
         (
             quota(bulk_waits_for="others", bulk_in=510.0, queued=Queued()),
             "13 of 30 left, next window in 10:00",
+            "",
         ),
         (
             quota(bulk_waits_for="used up", bulk_in=602.0, remaining=0),
             "0 of 30 left, next window in 10:00",
+            "",
         ),
-        (quota(resets_in=None), "13 of 30 left"),
-        (quota(limit=None, remaining=None), "not read yet"),
-        (quota(blocked=True, blocked_for=60.0), "locked out, next request in 01:00"),
+        (quota(resets_in=None), "13 of 30 left", ""),
+        (quota(limit=None, remaining=None), "not read yet", ""),
+        (
+            quota(blocked=True, blocked_for=60.0, bulk_waits_for="reserved", bulk_in=510.0),
+            "locked out, next request in 01:00",
+            "",
+        ),
     ],
 )
-def test_it_says_why_slots_are_left(seen: Quota, text: str) -> None:
+def test_it_says_for_whom_slots_are_left(seen: Quota, text: str, held: str) -> None:
+    """Both fit beside a bar on a line of 80 characters."""
     assert _quota_text(seen) == text
+    assert _held(seen) == held
+    assert max(len(text), len(held)) <= 48
+
+
+async def run_through_outage(
+    folder: Path, output: Output, said: Callable[[], str], line_every: float
+) -> None:
+    """Run a campaign whose server fails until the display has said so."""
+    file = write_campaign(folder / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
+    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+        sandbox.add_integration("mastodon")
+        sandbox.faults.add(Fault("empty_401", route="create_post", times=10_000))
+        async with sandbox_client(sandbox) as postiz, postiz.batch(file) as batch:
+            display = RunDisplay(
+                output, postiz, batch, open_rows=1, zone=UTC, line_every=line_every
+            )
+            async with display, anyio.create_task_group() as group:
+                group.start_soon(batch.run_all, display.saw)
+                await until(lambda: AWAY in said())
+                assert batch.trouble == TROUBLE
+                sandbox.faults.clear()
+            assert batch.trouble == ""
+            assert (await batch.report()).complete
+
+
+async def test_an_outage_is_one_line_where_there_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    parts: list[str] = []
+
+    def said() -> str:
+        parts.append(capsys.readouterr().out)
+        return "".join(parts)
+
+    await run_through_outage(tmp_path, Output(), said, 0.01)
+    about = [line for line in said().splitlines() if TROUBLE in line]
+    assert about == [f"{AWAY}{TROUBLE}"]
+    assert not [each for each in caplog.records if TROUBLE in each.getMessage()]
+
+
+async def test_a_terminal_shows_an_outage_while_it_lasts_and_tells_it_once(tmp_path: Path) -> None:
+    output = Output()
+    file = io.StringIO()
+    output.notes = Console(file=file, force_terminal=True, width=200, color_system=None)
+    await run_through_outage(tmp_path, output, file.getvalue, 10.0)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+    assert len(re.findall(rf"Postiz was away for [\w ]+: {re.escape(TROUBLE)}", shown)) == 1
+    assert AWAY not in shown[shown.rindex("uploads") :], "not when it is over"

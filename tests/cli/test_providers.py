@@ -57,7 +57,7 @@ def test_what_is_copied_stays_whole_on_a_terminal(monkeypatch: pytest.MonkeyPatc
     assert set(PROVIDERS) < {line.split(" ")[0] for line in on_terminal()}
     for name, provider in PROVIDERS.items():
         lines = on_terminal(name)
-        assert max(map(len, lines)) <= 80
+        assert max(len(line) for line in lines if " " in line.strip()) <= 80
         words = {word.strip(",;") for line in lines for word in line.split()}
         for field in fields_of(provider.settings):
             assert words & {field.name, f"{field.name}[]"}

@@ -70,3 +70,18 @@ def test_a_missing_setting_shows_no_text(cli: Cli, server: Server, tmp_path: Pat
     shown = cli("validate", file).out.splitlines()
     (line,) = (each for each in shown if "settings.subreddit.0.value.type" in each)
     assert line.endswith("(is missing)")
+
+
+def test_what_is_wrong_with_many_rows_is_said_once(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    rows = [["mastodon", WHEN, f"Row {n}", "pictures/nowhere.png"] for n in range(2, 10)]
+    rows += [["mastodon", WHEN, "Row 10", ""], ["mastodon", WHEN, "Row 11", "pictures/nowhere.png"]]
+    columns = "integration,date,content,media"
+    file = write_campaign(tmp_path / "missing.csv", *rows, columns=columns)
+    shown = cli("validate", file).out
+    assert shown.count("nowhere.png") == 1, "not beside itself either"
+    assert "error    9 rows (2-9, 11), media: pictures/nowhere.png does not exist" in shown
+    assert "10 rows: 9 problems" in shown
+    document = cli("validate", file, "--json").document
+    assert [each["row"] for each in document["problems"]] == [*range(2, 10), 11]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._batch.rows import keep_refs
+from postiz_async._content import plain_text
 from postiz_async._delivery.journal_file import open_reader, read_summary
 from postiz_async._quota import WINDOW
 from postiz_async.errors import BatchError
@@ -83,8 +82,6 @@ def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
         found[-1] = WindowUse(start, requests + 1, rows + request.rows)
     return found
 
-
-_TAG = re.compile(r"<[^<>]*>")
 
 _BEGINNING = 1_000
 """Characters of a text of which the beginning is shown."""
@@ -171,4 +168,4 @@ def read_facts(
 def _plain(row: Row) -> str:
     """The beginning of what a reader sees of a row's content."""
     text = row.content[:_BEGINNING]
-    return html.unescape(_TAG.sub(" ", text)) if row.format == "html" else text
+    return plain_text(text) if row.format == "html" else text

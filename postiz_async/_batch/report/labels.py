@@ -85,6 +85,8 @@ _STATES = (
         "doubt",
         "It was to be deleted, and nobody saw yet that it is. Say again what deleted it: "
         "postiz-async undo, or update --prune.",
+        "was to be deleted and may still be there",
+        "were to be deleted and may still be there",
     ),
     RowLabel(RowState.WITHDRAWN, "↶", "open"),
     RowLabel(

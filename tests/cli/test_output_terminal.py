@@ -1,0 +1,137 @@
+"""What a person reads on a narrow terminal, and that what is piped stays one line."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
+
+from postiz_async._batch.report import make_report
+from postiz_async._cli.after_run import show_report
+from postiz_async._cli.output import Output, print_hanging
+from postiz_async._delivery.journal import Finding, RowRecord, RowState
+
+DATE = datetime(2027, 1, 20, 9, tzinfo=UTC).timestamp()
+PATH = "bilder/unterordner/eine-sehr-lange-datei-" + "des-marketings-" * 4 + "1.jpg"
+ID = "cmwxm9ipx0000urf9hv9sj0pe"
+
+
+def terminal(width: int = 80) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+
+
+def lines_of(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def hanging(text: str, width: int = 80, hang: int | None = None) -> list[str]:
+    console = terminal(width)
+    print_hanging(console, Text(text), hang)
+    return lines_of(console)
+
+
+@given(
+    st.lists(st.text("abcdefghij/.", min_size=1, max_size=60), min_size=1, max_size=30),
+    st.integers(30, 100),
+)
+def test_lines_are_indented_and_no_word_is_broken(words: list[str], width: int) -> None:
+    lines = hanging(" ".join(words), width)
+    assert [word for line in lines for word in line.split()] == words
+    for number, line in enumerate(lines):
+        assert number == 0 or line.startswith("  ")
+        assert len(line) <= width or len(line.split()) == 1 or number == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "hang", "indent"),
+    [
+        ("A remark that goes on and on and on and on", None, 2),
+        ("  row 14, date: has passed and cannot be used any more", None, 4),
+        ("     1  of them reserved for interactive calls: a tenth", None, 8),
+        ("error    2 rows (2, 6), content: is too long for the network", 9, 9),
+    ],
+)
+def test_where_further_lines_begin(text: str, hang: int | None, indent: int) -> None:
+    lines = hanging(text, 40, hang)
+    assert len(lines) > 1
+    assert {len(line) - len(line.lstrip()) for line in lines[1:]} == {indent}
+
+
+def test_what_has_several_lines_keeps_them() -> None:
+    assert hanging("one\n\n  two") == ["one", "", "  two"]
+    assert hanging("") == [""]
+
+
+def test_what_is_piped_stays_one_line() -> None:
+    console = Console(file=io.StringIO(), soft_wrap=True, width=80)
+    print_hanging(console, Text("word " * 100))
+    assert len(lines_of(console)) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_ids_stay_whole_and_texts_stand_below(width: int) -> None:
+    output = Output()
+    output.out = terminal(width)
+    channel = "Stadtwerke Bad Königshofen im Grabfeld, Pressestelle"
+    output.table(
+        ["date (UTC)", "state", "id", "channel", "text"],
+        [
+            ("11 Jan 2027 09:00", "PUBLISHED", ID, channel, "Neue Öffnungszeiten " * 9),
+            ("12 Jan 2027 09:00", "QUEUE", ID, "🎈 Party 🎈", ""),
+        ],
+        whole={"date (UTC)", "state", "id"},
+        below=True,
+    )
+    head, first, text, second = lines_of(output.out)
+    assert head.split()[:4] == ["date", "(UTC)", "state", "id"]
+    assert first.startswith(f"11 Jan 2027 09:00  PUBLISHED  {ID}  St")
+    assert first.endswith("…")
+    assert text.startswith("  Neue Öffnungszeiten Neue")
+    assert text.endswith("…")
+    assert second.startswith(f"12 Jan 2027 09:00  QUEUE      {ID}  ")
+    assert max(map(len, [head, first, text, second])) <= width
+
+
+def test_a_wide_terminal_has_all_on_one_line() -> None:
+    output = Output()
+    output.out = terminal(120)
+    output.table(["id", "text"], [(ID, "Hello")], whole={"id"}, below=True)
+    assert [line.split() for line in lines_of(output.out)] == [["id", "text"], [ID, "Hello"]]
+
+
+def record(number: int, state: RowState, **more: object) -> RowRecord:
+    date = DATE + number * 60
+    return RowRecord(f"r{number}", number, "f", "c1", date, state, **more)  # type: ignore[arg-type]
+
+
+def told(*rows: RowRecord) -> list[str]:
+    output = Output()
+    output.out = output.notes = terminal()
+    show_report(output, make_report(rows, 3), UTC)
+    return lines_of(output.out)
+
+
+def test_a_reason_is_said_once_with_its_rows() -> None:
+    why = f"{PATH} is not there any more"
+    refused = [record(n, RowState.REFUSED, note=why, name="News") for n in (3, 4, *range(7, 17))]
+    gone = record(5, RowState.STORED, finding=Finding.DELETED, remark="deleted in Postiz")
+    lines = told(*refused, gone, record(6, RowState.STORED))
+    assert lines == [
+        "refused  12 rows (3, 4, 7-16), News, 20 Jan 09:03 to 20 Jan 2027 09:16 (UTC):",
+        f"  {PATH}",
+        "  is not there any more",
+        "stored, deleted  row 5, c1, Wed 20 Jan 2027 09:05 UTC: deleted in Postiz",
+        "2 stored, 12 refused of 14 rows; 1 deleted; 3 create requests spent.",
+    ]
+
+
+def test_many_reasons_are_cut_and_counted() -> None:
+    lines = told(*(record(n, RowState.REFUSED, note=f"reason {n // 2}") for n in range(2, 82)))
+    assert len(lines) == 32
+    assert lines[-2] == "... and 20 rows more (--json has all)"

@@ -1,0 +1,109 @@
+"""`posts`: texts instead of HTML, threads, zones, and how long a create waits for the quota."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import pytest
+from processes import PATIENCE, ended, start
+
+from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox.http import serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+KEY = "sandbox-key-5d1f0c77"
+AT = ("--at", "2027-06-11T10:00Z")
+RANGE = ("--start", "2027-06-11", "--end", "2027-06-12")
+
+
+@pytest.fixture
+def spent(narrow: Server, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server of whose hour nothing is left."""
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    for _ in range(3):
+        assert cli("posts", "create", "x", "--channel", "mastodon", *AT).code == 0
+    return narrow
+
+
+def test_a_list_shows_texts_and_not_html(cli: Cli, server: Server) -> None:
+    text = "Öffnungszeiten & <mehr>\nab morgen"
+    made = cli("posts", "create", text, "--channel", "mastodon", *AT, "--json").document
+    stored = cli("posts", "get", made[0]["postId"], "--json").document["content"]
+    assert "&lt;mehr&gt;" in stored
+    listed = cli("posts", "list", *RANGE).out.splitlines()
+    assert listed[0].split() == ["date", "(UTC)", "state", "id", "channel", "text"]
+    (line,) = (line for line in listed if made[0]["postId"] in line)
+    assert line.endswith("Öffnungszeiten & <mehr> ab morgen")
+    assert "Öffnungszeiten & <mehr>" in cli("posts", "get", made[0]["postId"]).out
+
+
+async def test_a_thread_of_several_parts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Sandbox(api_key=KEY) as box, serve(box) as served:
+        box.add_integration("mastodon")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", KEY)
+        parts = ("--thread", "Second part", "--thread", "Third part")
+        how = ("--channel", "mastodon", "--at", "2100-06-11T10:00Z", *parts)
+        made = await anyio.to_thread.run_sync(partial(cli, "posts", "create", "First part", *how))
+        assert made.code == 0
+        (post,) = box.posts
+        assert post.content == "First part"
+        assert [part.content for part in post.thread] == ["Second part", "Third part"]
+        assert len(box.creates) == 1
+
+
+@pytest.mark.parametrize("command", ["create", "replace"])
+def test_a_date_without_a_zone_says_which_one_was_taken(
+    cli: Cli, server: Server, command: str
+) -> None:
+    how = ("Zones", "--channel", "mastodon")
+    made = cli("posts", "create", *how, *AT, "--json")
+    assert made.err == ""
+    target = [made.document[0]["postId"]] if command == "replace" else []
+    yes = ["--yes"] if command == "replace" else []
+    said = cli("posts", command, *target, *how, *yes, "--at", "2027-06-11T10:00", "--json")
+    assert "--at has no zone, so UTC was taken: Fri 11 Jun 2027 10:00 UTC" in said.err
+    assert said.document[0]["integration"]
+
+
+def test_more_than_the_wait_that_is_allowed(cli: Cli, spent: Server) -> None:
+    how = ("--channel", "mastodon", *AT, "--max-wait", "30")
+    refused = cli("posts", "create", "One more", *how)
+    assert refused.code == 1
+    assert "--max-wait allows 30 s. Nothing was sent" in refused.err
+    assert "max_wait=" not in refused.err, "the words of a command, not of Python"
+    assert cli("posts", "create", "x", *how, "--json").error["type"] == "QuotaWaitError"
+    post = spent.posts[0]["id"]
+    replaced = cli("posts", "replace", post, "x", *how, "--yes")
+    assert replaced.code == 1
+    assert "--max-wait allows 30 s" in replaced.err
+
+
+@on_posix
+def test_a_create_that_waits_says_how_long_and_why(spent: Server, home: Path) -> None:
+    arguments = ["posts", "create", "One more", "--channel", "mastodon", *AT, "--json"]
+    with ended(start(arguments, home, spent.environment)) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert line.startswith("Waiting ")
+    assert "all 3 creates of this hour are used. Nothing was sent yet." in line
+    assert "--max-wait" in line
+    assert "Waiting" not in err, "said once"
+    assert "Waiting" not in out
+    assert process.returncode == 130
+    assert len(spent.posts) == 3
