@@ -28,6 +28,7 @@ from postiz_async._batch.check import (
     stand_in,
     too_large,
 )
+from postiz_async._batch.header import MissingColumns
 from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
@@ -40,7 +41,7 @@ from postiz_async._validation import MediaFacts
 from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import BatchOptions
@@ -253,7 +254,11 @@ async def check_campaign(
         PostizError: the channels could not be asked for.
     """
     folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
-    campaign = await read_source(origin.source, origin.name, reading=reading)
+    try:
+        campaign = await read_source(origin.source, origin.name, reading=reading)
+    except MissingColumns as missing:
+        names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
+        raise missing.error(names) from None
     asked = origin.campaign if origin.is_named else None
     records = await recorded(origin.journal, postiz.base_url, asked)
     prints = {ref: record.fingerprint for ref, record in records.items()}
@@ -278,7 +283,19 @@ async def check_campaign(
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    warnings += [*doubles(usable, channels), *edited(usable, checked)]
+    warnings += [*campaign.warnings, *doubles(usable, channels), *edited(usable, checked)]
     for found in (problems, warnings):
         found.sort(key=lambda problem: problem.row or 0)
-    return replace(checked, problems=tuple(problems), warnings=tuple(warnings))
+    return replace(
+        checked,
+        problems=tuple(_labelled(problem, campaign.labels) for problem in problems),
+        warnings=tuple(_labelled(warning, campaign.labels) for warning in warnings),
+    )
+
+
+def _labelled(problem: Problem, labels: Mapping[str, str]) -> Problem:
+    """A problem by the name that the file has for its column."""
+    column, dot, rest = problem.where.partition(".")
+    if column not in labels:
+        return problem
+    return replace(problem, where=f"{labels[column]}{dot}{rest}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
@@ -31,7 +32,9 @@ __all__ = [
     "moment",
     "near_moment",
     "printable",
+    "problem_lines",
     "problem_objects",
+    "row_ranges",
     "short_moment",
 ]
 
@@ -112,10 +115,11 @@ class Output:
         """Say what is wrong with the input."""
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
-        for problem in problems[:MAX_SHOWN]:
-            self.err.print(Text(printable(f"  {problem}")))
-        if len(problems) > MAX_SHOWN:
-            self.err.print(Text(f"  ... and {len(problems) - MAX_SHOWN} more (--json has all)"))
+        lines = problem_lines(problems)
+        for line in lines[:MAX_SHOWN]:
+            self.err.print(Text(printable(f"  {line}")))
+        if len(lines) > MAX_SHOWN:
+            self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN} more (--json has all)"))
 
     def fault(self, message: str) -> None:
         """Say on stderr what went wrong."""
@@ -139,6 +143,36 @@ def problem_objects(problems: Iterable[Problem]) -> list[dict[str, object]]:
     return [
         {"row": p.row, "column": p.where, "message": p.message, "hint": p.hint} for p in problems
     ]
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """Problems for people: `12 rows (3, 4, 7-16), date: ...` where rows share one."""
+    rows: dict[Problem, list[int]] = {}
+    for problem in problems:
+        same = rows.setdefault(replace(problem, row=None, stage=""), [])
+        if problem.row is not None:
+            same.append(problem.row)
+    return [
+        f"{count(len(numbers), 'row')} ({row_ranges(numbers)}), {problem}"
+        if len(numbers) > 1
+        else str(replace(problem, row=numbers[0] if numbers else None))
+        for problem, numbers in rows.items()
+    ]
+
+
+def row_ranges(numbers: Iterable[int], most: int = 12) -> str:
+    """Numbers of rows for people: `3, 4, 7-16`; what follows the first ranges is cut off."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    parts = [
+        str(first) if first == last else f"{first}{', ' if last == first + 1 else '-'}{last}"
+        for first, last in ranges[:most]
+    ]
+    return ", ".join(parts) + (", ..." if len(ranges) > most else "")
 
 
 def printable(text: str) -> str:
