@@ -7,21 +7,31 @@ import itertools
 import re
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from postiz_async._batch.column_names import unknown_columns
 from postiz_async._batch.options import MAX_ALIGN
-from postiz_async._batch.rows import COLUMNS, FIGURE, Row
-from postiz_async._batch.values import DateProblem, Template, find_zone, read_wall, to_moment
+from postiz_async._batch.rows import COLUMNS, Row, thread_column
+from postiz_async._batch.spreadsheets import Merged, cell_text
+from postiz_async._batch.values import (
+    DateProblem,
+    Template,
+    find_zone,
+    read_day,
+    read_time,
+    read_wall,
+    to_moment,
+)
 from postiz_async.errors import Problem, describe_json_error
 from postiz_async.models._durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
     from postiz_async._batch.read_options import Rules
@@ -30,12 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_JSON",
+    "NO_TIME",
     "RowReader",
     "foreign_byte",
     "has_halves",
     "read_json",
     "shown",
-    "unknown_columns",
 ]
 
 FORMATS: tuple[TextFormat, ...] = ("text", "markdown", "html")
@@ -47,9 +57,15 @@ MAX_REPEAT = 36_500
 MAX_DEPTH = 60
 """Levels of lists and objects in a cell."""
 
+NO_TIME = DateProblem(
+    "has no time", "write 2027-01-15 09:00, add a column of times, or say --default time=09:00"
+)
+"""What is wrong with a day."""
+
 NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 """What reading a JSON text may raise."""
 
+_EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _HALF = re.compile(r"[\ud800-\udfff]")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """What no database stores: NUL and half characters."""
@@ -94,15 +110,6 @@ def has_halves(text: str) -> bool:
     return not text.isascii() and _HALF.search(text) is not None
 
 
-def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
-    """A problem for each name that no column has."""
-    for name in names:
-        if name not in COLUMNS and not name.startswith(FIGURE):
-            close = difflib.get_close_matches(name, COLUMNS, 1)
-            hint = f"do you mean {close[0]!r}?" if close else f"known: {', '.join(COLUMNS)}"
-            yield Problem(shown(name) or "(no name)", "is not a column of a campaign", number, hint)
-
-
 class RowReader:
     """Reads the cells of one record; collects problems instead of stopping at the first."""
 
@@ -120,8 +127,16 @@ class RowReader:
         self.template = Template(fields) if rules.template else None
         self.problems: list[Problem] = []
 
+        self.has_date = False
+        """Whether the date is written as it may be."""
+        self.is_day = False
+        """Whether the date is a cell of a spreadsheet without a time, which may mean midnight."""
+        self.unread_date = ""
+        """The text of a date that no format reads."""
+
     def read(self) -> Row | None:
-        if not self.record.keys() <= COLUMNS.keys():
+        has_others = not self.record.keys() <= COLUMNS.keys()
+        if has_others:
             self.problems.extend(unknown_columns(self.record, self.number))
         cells = itertools.chain(self.record.values(), self.fields.values())
         if not any(_is_filled(value) for value in cells):
@@ -145,7 +160,7 @@ class RowReader:
             settings=self._settings() if "settings" in said else None,
             tags=self._names("tags") if "tags" in said else (),
             type=self._type() if "type" in said else "schedule",
-            thread=self._thread() if "thread" in said else (),
+            thread=self._thread(has_others=has_others) if has_others or "thread" in said else (),
             short_link=self._yes_no("short_link") if "short_link" in said else False,
             repeat_days=self._repeat_days("repeat_days") if "repeat_days" in said else None,
             format=self._format() if "format" in said else "text",
@@ -155,7 +170,9 @@ class RowReader:
         if not row.content and not row.media:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
-                self._wrong("content", "has neither text nor media")
+                self._wrong(
+                    "content", "has neither text nor media", "fill it in, or delete the row"
+                )
         return None if self.problems else row
 
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
@@ -171,7 +188,9 @@ class RowReader:
             return ""
         text = value.strip() if value else ""
         if is_needed and not text:
-            self._wrong(name, "is missing")
+            is_merged = isinstance(value, Merged)
+            hint = "its cell is merged with the one above: take that apart" if is_merged else ""
+            self._wrong(name, "is missing", hint)
         return text
 
     def _refuse_characters(self, name: str, value: str) -> None:
@@ -216,16 +235,10 @@ class RowReader:
         return "text"
 
     def _date(self, integration: str) -> datetime | None:
-        value = self.record.get("date")
-        raw = str(value) if isinstance(value, datetime) else self._text("date", is_needed=True)
-        if not raw:
-            return None
-        form = self.rules.date_format
-        wall = value if isinstance(value, datetime) else read_wall(raw, form)
+        wall = self._wall()
         if wall is None:
-            hint = form or "2027-01-15 09:00"
-            self._wrong("date", f"{shown(raw)!r} is not a date this program reads", hint)
             return None
+        self.has_date = True
         name = self._text("timezone")
         zone = find_zone(name) if name else self.rules.zone_of(integration)
         if name and zone is None and wall.tzinfo is None:
@@ -233,9 +246,62 @@ class RowReader:
             return None
         moment = to_moment(wall.replace(microsecond=0), zone)
         if isinstance(moment, DateProblem):
-            self._wrong("date", f"{raw!r} {moment.message}", moment.hint)
+            has_no_zone = zone is None and wall.tzinfo is None  # that of no row is said once
+            raw = "" if has_no_zone else f"'{cell_text(self.record['date'])}' "
+            self._wrong("date", f"{raw}{moment.message}", moment.hint)
             return None
         return moment
+
+    def _wall(self) -> datetime | None:
+        """The date as it is written, with the time of a column of its own."""
+        value = self.record.get("date")
+        hours = self.record.get("time")
+        clock = hours if isinstance(hours, time) else self._text("time")
+        is_default = hours == self.rules.defaults.get("time")
+        if isinstance(value, datetime):
+            if clock and not is_default:
+                self._wrong("time", f"says the time, and so does the date {cell_text(value)}")
+                return None
+            return value
+        if isinstance(value, date):
+            return self._combined(value, clock)
+        raw = self._text("date", is_needed=True)
+        return self._written(raw, clock, is_default=is_default) if raw else None
+
+    def _written(self, raw: str, clock: time | str, *, is_default: bool) -> datetime | None:
+        """A date that is a text."""
+        form = self.rules.date_format
+        whole = f"{raw} {cell_text(clock)}" if clock else raw
+        wall, day = None, None
+        if self.rules.is_day_format:
+            day = read_day(raw, form)
+        else:
+            wall = read_wall(whole, form) or (read_wall(raw, form) if is_default else None)
+            day = read_day(raw, None) if wall is None and form is None else None
+        if wall is not None or day is not None:
+            return wall or self._combined(cast("date", day), clock)
+        if isinstance(clock, str) and clock and read_time(clock) is None:
+            self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
+            return None
+        self.unread_date = whole
+        example = f"{_EXAMPLE:{form}}" if form else "2027-01-15 09:00"
+        wrong = f"{shown(whole)!r} is not a date this program reads"
+        self._wrong("date", wrong, f"write it like {example}")
+        return None
+
+    def _combined(self, day: date, clock: time | str) -> datetime | None:
+        at = clock if isinstance(clock, time) else read_time(clock)
+        if at is not None:
+            return datetime.combine(day, at)
+        if clock:
+            self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
+        elif isinstance(self.record.get("date"), date):  # so a spreadsheet has midnight, too
+            self.is_day = True
+            return datetime.combine(day, time())
+        else:
+            wrong = f"{day} is not a date this program reads: it {NO_TIME.message}"
+            self._wrong("date", wrong, NO_TIME.hint)
+        return None
 
     def _type(self) -> PostType:
         value = self._text("type") or "schedule"
@@ -302,22 +368,37 @@ class RowReader:
             return None
         return settings
 
-    def _thread(self) -> tuple[str, ...]:
-        value = self._json("thread")
-        if value is None:
-            return ()
-        if self.template is not None:
-            value = self._filled("thread", value, self.template)
-        try:
-            parts = msgspec.convert(value, tuple[str, ...])
-        except msgspec.ValidationError:
-            self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
-            return ()
+    def _thread(self, *, has_others: bool) -> tuple[str, ...]:
+        parts = self._thread_list()
+        if has_others:
+            numbers = {name: n for name in self.record if (n := thread_column(name)) is not None}
+            texts = [self._text(name) for name in sorted(numbers, key=numbers.__getitem__)]
+            parts += tuple(text.replace("\r\n", "\n") for text in texts if text)
+        if parts and self.template is not None:
+            filled = cast("list[str]", self._filled("thread", parts, self.template))
+            parts = tuple(filled)
         if not all(part.strip() for part in parts):
             self._wrong("thread", "has an empty part")
         for part in filter(_NO_TEXT.search, parts):
             self._refuse_characters("thread", part)
         return parts
+
+    def _thread_list(self) -> tuple[str, ...]:
+        given = self.record.get("thread")
+        if isinstance(given, str) and given.strip() and not given.strip().startswith(("[", "{")):
+            example = msgspec.json.encode([shown(given.strip())]).decode()
+            self._wrong(
+                "thread", "is no JSON list of texts", f"write {example}, or use a column thread 2"
+            )
+            return ()
+        value = self._json("thread")
+        if value is None:
+            return ()
+        try:
+            return msgspec.convert(value, tuple[str, ...])
+        except msgspec.ValidationError:
+            self._wrong("thread", "must be a JSON list of texts", '["second part", "third"]')
+            return ()
 
     def _yes_no(self, name: str) -> bool:
         value = self.record.get(name)

@@ -158,7 +158,7 @@ async def inspect_media(
                 facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidPostError as error:
             problems.extend(
-                Problem("media", problem.message, number, problem.hint)
+                Problem("media", problem.message, number, problem.hint or _hint(problem, folders))
                 for problem in error.problems
                 for number in users[name, is_trusted]
             )
@@ -167,6 +167,11 @@ async def inspect_media(
         for name, is_trusted in users:
             group.start_soon(partial(look, name, is_trusted=is_trusted))
     return facts, sorted(problems, key=lambda problem: problem.row or 0)
+
+
+def _hint(problem: Problem, folders: MediaFolders) -> str:
+    is_missing = problem.message.endswith("does not exist")
+    return f"it is looked for in {folders.allowed[0]}" if is_missing else ""
 
 
 def channels_by_row(

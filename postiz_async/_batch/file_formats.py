@@ -1,11 +1,13 @@
 """Campaign files as spreadsheets and programs write them: encodings, delimiters, comments.
 
-Files are read in a stream, so that only the rows that were read take memory. A byte that is no
-UTF-8 does not end the reading: it stays in its cell as a half character, and the row is refused.
+Files are read in a stream, so that only the rows that were read take memory. A file that is not
+UTF-8 anywhere is taken for Windows-1252, if it looks like that. Where only some rows are not UTF-8,
+their bytes stay in the cells as half characters, and these rows are refused.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -14,11 +16,13 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
+import msgspec
+
 from postiz_async._batch.cells import NO_JSON, foreign_byte, read_json, shown
 from postiz_async.errors import BatchError, Problem, describe_json_error
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -26,6 +30,7 @@ __all__ = [
     "MAX_FILE",
     "Line",
     "NotReadable",
+    "Opened",
     "csv_line",
     "csv_lines",
     "is_json",
@@ -45,6 +50,7 @@ COMMENT = "# "
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_CHUNK = 1 << 20
 _HEAD = 200
 """Lines among which the header has to be."""
 
@@ -54,10 +60,17 @@ class NotReadable(Exception):  # noqa: N818  (never leaves the package)
 
 
 class Line(NamedTuple):
-    """The cells of one line of a CSV file; `number` counts as a spreadsheet does."""
+    """The cells of one line of a table; `number` counts as a spreadsheet does."""
 
     number: int
-    cells: list[str]
+    cells: Sequence[object]
+
+
+class Opened(NamedTuple):
+    """The text of a campaign file; `guessed` is a piece of it if its encoding was guessed."""
+
+    text: TextIO
+    guessed: str
 
 
 def is_json(path: Path) -> bool:
@@ -66,8 +79,8 @@ def is_json(path: Path) -> bool:
 
 
 @contextmanager
-def open_campaign(path: Path) -> Generator[TextIO]:
-    """The text of a campaign file: UTF-8, or UTF-16 that says so.
+def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
+    """The text of a campaign file: in the encoding that is said, else UTF-8, or what it shows.
 
     Raises:
         BatchError: there is no such file, or it is empty, too large or unreadable.
@@ -81,11 +94,16 @@ def open_campaign(path: Path) -> Generator[TextIO]:
                     f"{MAX_FILE / 1e9:,.0f} GB. Split it into several files: each is a campaign "
                     "of its own, and they share the quota."
                 )
-            encoding = _encoding(file.peek(4)[:4], path)
-            errors = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
+            _refuse_spreadsheet(file.peek(8)[:8], path)
+            found, guessed = encoding or _marked_encoding(file.peek(4)[:4], path), ""
+            if found == "utf-8" and not encoding:
+                found, guessed = _guess(file, path)
+            errors = "surrogateescape" if found.startswith("utf-8") else "surrogatepass"
+            if not found.startswith("utf"):
+                errors = "strict"
             newline = "\n" if is_json(path) else ""
-            with io.TextIOWrapper(file, encoding, errors, newline) as text:
-                yield text
+            with io.TextIOWrapper(file, found, errors, newline) as text:
+                yield Opened(text, guessed)
     except OSError as error:
         raise BatchError(f"{path} cannot be read: {error}.") from error
 
@@ -101,7 +119,14 @@ def _binary(path: Path) -> io.BufferedReader:
         raise BatchError(f"{path} cannot be read: {error}.") from error
 
 
-def _encoding(start: bytes, path: Path) -> str:
+def _refuse_spreadsheet(start: bytes, path: Path) -> None:
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+        raise BatchError(
+            f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
+        )
+
+
+def _marked_encoding(start: bytes, path: Path) -> str:
     if not start:
         raise BatchError(f"{path} is empty (0 bytes).")
     for bom, encoding in _BOMS:
@@ -112,12 +137,74 @@ def _encoding(start: bytes, path: Path) -> str:
     return "utf-16-be" if start[:1] == b"\0" and start[1:2] != b"\0" else "utf-8"
 
 
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"\w*[\x80-\xff][\w\x80-\xff]*")
+_ASCII = bytes(range(128))
+_NOT_WESTERN = re.compile(
+    rb"\w*[\xc0-\xff]{4}[\xc0-\xff]*"  # Cyrillic and Greek are written in these alone
+    # signs and capitals within a word: Central European, and what a Mac or DOS wrote
+    rb"|\w*[A-Za-z\xc0-\xff][\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbb-\xbf][a-z\xe0-\xff]\w*"
+    rb"|\w*[a-z][\x80-\x84\x86-\x90\x93-\x95\x98\x99\x9b\x9d\x9f][a-z\x80-\xff]\w*"
+    rb"|\w*[\x81\x8d\x8f\x90\x9d]\w*"
+)
+
+
+def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
+    """The encoding of a file without a mark: Windows-1252 if little in it is UTF-8.
+
+    Returns:
+        It, and some of the text that it was guessed by.
+
+    Raises:
+        BatchError: it is most likely neither.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in _chunks(file):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8", ""
+    high, valid, sample = 0, 0, b""
+    odd: re.Match[bytes] | None = None
+    for chunk in _chunks(file):
+        high += len(chunk.translate(None, _ASCII))
+        valid += sum(len(found) for found in _UTF8.findall(chunk))
+        some = None if sample else _HIGH.search(chunk)
+        sample = some[0] if some else sample
+        odd = odd or _NOT_WESTERN.search(chunk)
+    if valid * 2 > high:
+        return "utf-8", ""
+    if odd:
+        text = shown(odd[0].decode("cp1252", "replace").strip())
+        raise BatchError(
+            f"{path} is not UTF-8, nor most likely Windows-1252, as which it would say {text!r}. "
+            "Say what it is: --encoding cp1250 (Central Europe), cp1251 (Cyrillic), cp1253 "
+            "(Greek), mac_roman; or save it as UTF-8 (in Excel: CSV UTF-8)."
+        )
+    return "cp1252", shown(sample.decode("cp1252", "replace").strip())
+
+
+def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
+    """The file from its beginning, to which it is set back."""
+    file.seek(0)
+    try:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    finally:
+        file.seek(0)
+
+
 def _lines(file: TextIO) -> Iterator[str]:
     while True:
         try:
             line = file.readline(MAX_LINE)
         except UnicodeDecodeError as error:
-            raise NotReadable(f"is not {error.encoding.upper()} from here on") from None
+            raise NotReadable(
+                f"is not {error.encoding.upper()} from here on (--encoding says another)"
+            ) from None
         if not line:
             return
         if len(line) == MAX_LINE and line[-1] not in "\r\n":
@@ -157,7 +244,7 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
             if is_head and (not any(map(str.strip, cells)) or _is_comment(cells[0])):
                 continue
             is_head = False
-            if cells:
+            if any(map(str.strip, cells)):
                 yield Line(number, cells)
     except csv.Error as error:
         raise NotReadable(f"cannot be read from here on: {error}") from None
@@ -205,7 +292,13 @@ def _delimiter(header: str, known: set[str]) -> str:
 
 
 def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
-    """The objects of a JSON lines file; one whose only name is `#` is a comment."""
+    """The objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
+    start = file.tell()
+    head = file.read(_CHUNK).lstrip()
+    file.seek(start)
+    if head.startswith("[") and _begins_array(head.partition("\n")[0]):
+        yield from _array(file.read(), problems)
+        return
     number = 0
     try:
         for number, line in enumerate(_lines(file), 1):
@@ -214,6 +307,34 @@ def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, d
                 yield number, record
     except NotReadable as error:
         problems.append(Problem("json", str(error), number + 1))
+
+
+def _begins_array(line: str) -> bool:
+    """Whether a line is not JSON lines' first one, but the beginning of an array of objects."""
+    try:
+        value = read_json(line)
+    except NO_JSON:
+        return True
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return value == [] or any(isinstance(item, dict) for item in items)
+
+
+def _array(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of one array, numbered from 1."""
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        items = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except NO_JSON as error:
+        found = re.search(r"\(byte (\d+)\)", str(error))
+        row = data.count(b"\n", 0, int(found[1]) if found else len(data)) + 1
+        problems.append(Problem("json", f"is no JSON array: {describe_json_error(error)}", row))
+        return
+    if not items:
+        problems.append(Problem("json", "is an empty array", 1))
+    for number, item in enumerate(items, 1):
+        record = _json_record(number, bytes(item).decode("utf-8", "surrogateescape"), problems)
+        if record is not None and record.keys() != {"#"}:
+            yield number, record
 
 
 def _json_record(number: int, line: str, problems: list[Problem]) -> dict[str, object] | None:

@@ -70,13 +70,16 @@ class MediaFolders:
         if not is_trusted and os.name != "nt" and _WINDOWS.match(name):
             raise _refuse(f"{name} is a path of Windows", "write it relative to the campaign")
         try:
-            found = _real(self.folder / name)
+            path, found = name, _real(self.folder / name)
+            if "\\" in name and os.name != "nt" and not is_trusted and not found.exists():
+                path = name.replace("\\", "/")  # as Windows writes it
+                found = _real(self.folder / path)
         except ValueError:
             raise _refuse(f"{name} is not the name of a file") from None
         if is_trusted or any(found.is_relative_to(root) for root in self.allowed):
             return found
         home = self.allowed[0]
-        written = Path(os.path.normpath(home / name))
+        written = Path(os.path.normpath(home / path))
         is_link = any(written.is_relative_to(root) for root in self.allowed)
         where = f"is a link to {found}, which lies" if is_link else "lies"
         raise _refuse(

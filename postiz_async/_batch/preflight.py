@@ -28,6 +28,7 @@ from postiz_async._batch.check import (
     too_large,
 )
 from postiz_async._batch.edits import recognise
+from postiz_async._batch.header import MissingColumns
 from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
@@ -39,7 +40,7 @@ from postiz_async._validation import MediaFacts
 from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import BatchOptions
@@ -252,7 +253,11 @@ async def check_campaign(
         ConfigurationError: a media root is not a folder.
         PostizError: the channels could not be asked for.
     """
-    campaign = await read_source(origin.source, origin.name, reading=reading)
+    try:
+        campaign = await read_source(origin.source, origin.name, reading=reading)
+    except MissingColumns as missing:
+        names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
+        raise missing.error(names) from None
     asked = origin.campaign if origin.is_named else None
     records = await recorded(origin.journal, postiz.base_url, asked)
     listed = await postiz.integrations.list()
@@ -268,8 +273,9 @@ async def check_campaign(
         if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
     checked = await check_rows(postiz, origin, checked, open_rows)
-    problems = [*campaign.problems, *checked.problems]
-    return replace(checked, problems=tuple(sorted(problems, key=_row_number)))
+    problems = [*_labelled(campaign.problems, campaign.labels), *checked.problems]
+    warnings = [*_labelled(campaign.warnings, campaign.labels), *checked.warnings]
+    return replace(checked, problems=_in_order(problems), warnings=_in_order(warnings))
 
 
 async def check_rows(
@@ -286,17 +292,25 @@ async def check_rows(
     )
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
     judged = await verdicts(usable, checked, postiz.preflight)
-    problems = [*checked.problems, *wrong_channels, *wrong_dates, *wrong_media]
-    seen = {(problem.row, problem.where) for problem in problems}
+    problems = [*wrong_channels, *wrong_dates, *wrong_media]
+    seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
-    warnings = [*checked.warnings, *(p for p in judged if p.severity == "warning")]
-    warnings += doubles(usable, channels)
+    warnings = [*(p for p in judged if p.severity == "warning"), *doubles(usable, channels)]
+    labels = checked.campaign.labels
     return replace(
         checked,
-        problems=tuple(sorted(problems, key=_row_number)),
-        warnings=tuple(sorted(warnings, key=_row_number)),
+        problems=_in_order([*checked.problems, *_labelled(problems, labels)]),
+        warnings=_in_order([*checked.warnings, *_labelled(warnings, labels)]),
     )
 
 
-def _row_number(problem: Problem) -> int:
-    return problem.row or 0
+def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.row or 0))
+
+
+def _labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Problems by the names that the file has for their columns."""
+    for problem in problems:
+        column, dot, rest = problem.where.partition(".")
+        label = labels.get(column)
+        yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from collections import Counter
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postiz_async._batch.rows import COLUMNS
-from postiz_async._batch.values import check_date_format, find_zone
+from postiz_async._batch.rows import COLUMNS, is_column
+from postiz_async._batch.values import check_date_format, find_zone, says_hour
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
         timezone: the zone of dates that have none.
         timezones: the zone of dates that have none, by what `integration` says; comes before
             `timezone`, and a row's own zone before both.
+        encoding: of a text file that is neither UTF-8 nor says what it is, like `cp1252`.
+        sheet: the name of the sheet of a spreadsheet that has several.
         template: fill `{name}` in content, thread and settings with the row's column of that
             name, whichever columns the file has. `{{` is a brace.
     """
@@ -41,6 +44,8 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     date_format: str | None = None
     timezone: str | None = None
     timezones: Mapping[str, str] = {}
+    encoding: str | None = None
+    sheet: str | None = None
     template: bool = False
 
 
@@ -53,7 +58,11 @@ class Rules:
     date_format: str | None
     zone: ZoneInfo | None
     zones: Mapping[str, ZoneInfo]
+    encoding: str | None
+    sheet: str | None
     template: bool
+    is_day_format: bool
+    """Whether `date_format` leaves the time to a column of its own."""
 
     def zone_of(self, integration: str) -> ZoneInfo | None:
         """The zone of dates of this channel that have none."""
@@ -70,15 +79,20 @@ def rules_of(reading: ReadOptions) -> Rules:
     doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
     if doubles:
         raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
+    defaults = {_column(name): text for name, text in reading.defaults.items()}
     if reading.date_format is not None:
-        check_date_format(reading.date_format)
+        has_times = "time" in columns.values() or "time" in defaults
+        check_date_format(reading.date_format, has_times=has_times)
     return Rules(
         columns=columns,
-        defaults={_column(name): text for name, text in reading.defaults.items()},
+        defaults=defaults,
         date_format=reading.date_format,
         zone=_zone(reading.timezone) if reading.timezone else None,
         zones={key.strip().casefold(): _zone(name) for key, name in reading.timezones.items()},
+        encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
+        sheet=reading.sheet,
         template=reading.template,
+        is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 
 
@@ -90,11 +104,22 @@ def _target(name: str, to: str) -> str:
 
 def _column(name: str) -> str:
     wanted = name.strip().lower()
-    if wanted in COLUMNS:
+    if is_column(wanted):
         return wanted
     close = difflib.get_close_matches(wanted, COLUMNS, 1)
     hint = f"Do you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
     raise BatchError(f"{name!r} is not a column of a campaign. {hint}")
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # refuses codecs that do not make bytes of texts
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError, ValueError):
+        raise BatchError(
+            f"There is no encoding {name!r}. Usual ones are utf-8, cp1252 (Western Europe), cp1250 "
+            "(Central Europe), cp1251 (Cyrillic), cp1253 (Greek), mac_roman."
+        ) from None
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -31,13 +31,16 @@ __all__ = [
     "SaidRow",
     "TextFormat",
     "has_own_ref",
+    "is_column",
     "keep_refs",
+    "thread_column",
     "with_refs",
 ]
 
 COLUMNS = {
     "integration": "the channel: its id, its name, or its provider when there is only one",
     "date": "when, like 2027-01-15 09:00 or 2027-01-15T09:00:00+01:00",
+    "time": "the time of day, where the date is in a column of its own",
     "timezone": "the zone of a date without an offset, like Europe/Berlin",
     "content": "the text",
     "format": "of content and thread: text (default), markdown or html",
@@ -45,7 +48,7 @@ COLUMNS = {
     "settings": "the provider's settings as a JSON object",
     "tags": "names of existing tags, separated by ;",
     "type": "schedule (default), draft or now",
-    "thread": "further parts as a JSON list of texts",
+    "thread": "further parts as a JSON list of texts; or thread 2, thread 3, ... with one each",
     "short_link": "true or false (default)",
     "repeat_days": "repeat every so many days, for ever",
     "tolerance": "by how much the date may move to share a request, like 15m, 1h or 0",
@@ -57,6 +60,20 @@ FIGURE = "figure"
 """What the columns of figures begin with, which an exported file may have and nobody reads."""
 EXPORT_ONLY = {"needs_media", "state"}
 """Columns that only an exported file has; it is recognised by them."""
+
+_THREAD = re.compile(r"thread[ _-]?(\d{1,3})")
+
+
+def thread_column(name: str) -> int | None:
+    """Which part of a thread a column has by its name, as `thread 2`; None for other columns."""
+    found = _THREAD.fullmatch(name) if name.startswith("thread") else None
+    return int(found[1]) if found else None
+
+
+def is_column(name: str) -> bool:
+    """Whether a campaign has a column of this name."""
+    return name in COLUMNS or name.startswith(FIGURE) or thread_column(name) is not None
+
 
 TextFormat = Literal["text", "markdown", "html"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -13,7 +12,8 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._batch.cells import RowReader, foreign_byte, has_halves, shown, unknown_columns
+from postiz_async._batch.cells import NO_TIME, RowReader, shown
+from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
     Line,
     NotReadable,
@@ -23,13 +23,23 @@ from postiz_async._batch.file_formats import (
     open_campaign,
     without_escape,
 )
+from postiz_async._batch.header import MissingColumns, read_header
 from postiz_async._batch.read_options import ReadOptions, rules_of
-from postiz_async._batch.rows import COLUMNS, EXPORT_ONLY, CampaignRow, Row, with_refs
+from postiz_async._batch.rows import (
+    COLUMNS,
+    EXPORT_ONLY,
+    CampaignRow,
+    Row,
+    is_column,
+    with_refs,
+)
+from postiz_async._batch.spreadsheets import is_cell_error, is_spreadsheet, sheet_rows
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from postiz_async._batch.header import Columns
     from postiz_async._batch.read_options import Rules
 
 __all__ = [
@@ -64,29 +74,55 @@ class Campaign:
     path: Path
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the file calls columns of a campaign, where it calls them something else."""
 
 
 def read_campaign(
     path: Path, *, timezone: str | None = None, reading: ReadOptions | None = None
 ) -> Campaign:
-    """Read a CSV or JSONL file.
+    """Read a CSV file, a spreadsheet or JSON.
 
     Args:
-        path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines, everything else is CSV.
+        path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines or an array, `.xlsx`,
+            `.xlsm` and `.ods` spreadsheets, everything else is CSV.
         timezone: the zone of dates that have neither an offset nor a timezone column.
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
 
     Raises:
         BatchError: the file cannot be read at all.
     """
-    collector = _Collector(str(path), _rules(timezone, reading))
-    with open_campaign(path) as file:
+    try:
+        return _read_file(path, _rules(timezone, reading))
+    except MissingColumns as missing:
+        raise missing.error() from None
+
+
+def _read_file(path: Path, rules: Rules) -> Campaign:
+    collector = _Collector(str(path), rules)
+    if is_spreadsheet(path):
+        if rules.encoding is not None:
+            raise BatchError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
+        lines = (
+            Line(number, cells)
+            for number, cells in sheet_rows(path, rules.sheet)
+            if not _is_blank(cells)
+        )
+        collector.take_table(lines)
+        return collector.campaign(path)
+    if rules.sheet is not None:
+        raise BatchError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
+    with open_campaign(path, rules.encoding) as file:
+        if file.guessed:
+            message = f"is not UTF-8 and is read as Windows-1252: {file.guessed!r}"
+            hint = "if letters are wrong, say --encoding"
+            collector.warn("file", message, None, hint)
         if is_json(path):
-            records: Iterator[Record] = json_records(file, collector.problems)
+            for number, record in json_records(file.text, collector.problems):
+                collector.take(number, record)
         else:
-            records = _csv_records(csv_lines(file, collector.known()), collector)
-        for number, record in records:
-            collector.take(number, record)
+            collector.take_table(csv_lines(file.text, collector.known()))
     return collector.campaign(path)
 
 
@@ -102,10 +138,12 @@ async def read_source(
 
     Raises:
         BatchError: the file or a row cannot be read at all.
+        MissingColumns: the file has no column of channels or dates by that name.
     """
+    rules = _rules(None, reading)
     if isinstance(source, str | Path):
-        return await anyio.to_thread.run_sync(lambda: read_campaign(Path(source), reading=reading))
-    collector = _Collector("the campaign", _rules(None, reading))
+        return await anyio.to_thread.run_sync(_read_file, Path(source), rules)
+    collector = _Collector("the campaign", rules)
     if isinstance(source, AsyncIterable):
         async for given in source:
             collector.take_given(given)
@@ -132,7 +170,12 @@ class _Collector:
         self.rules = rules
         self.rows: list[Row] = []
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.labels: Mapping[str, str] = {}
         self.taken = 0
+        self.dated = 0
+        self.undated: list[tuple[int, str]] = []
+        self.days: list[int] = []
         self._unseen = set(rules.columns)
         self._channels: set[str] = set()
 
@@ -146,31 +189,47 @@ class _Collector:
         self._unseen.discard(small)
         return self.rules.columns.get(small, name)
 
-    def check_header(self, names: list[str], number: int) -> list[str]:
-        """Refuse a header that names columns twice or lacks some; report unknown ones.
+    def warn(self, column: str, message: str, row: int | None, hint: str) -> None:
+        self.warnings.append(Problem(column, message, row, hint, severity="warning"))
 
-        Returns:
-            The campaign's columns that the names mean.
-        """
-        has = f"It has: {', '.join(filter(None, names))}."
-        absent = sorted(set(self.rules.columns) - set(names))
-        if absent:
-            raise BatchError(
-                f"{self.name} has no column {absent[0]!r}, which was mapped (row {number}). {has}"
-            )
-        targets = [self.target(name) for name in names] if self.rules.columns else names
-        doubles = [to for to, count in Counter(targets).items() if to and count > 1]
-        if doubles:
-            raise BatchError(f"{self.name} has the column {doubles[0]!r} twice (row {number}).")
-        missing = {"integration", "date"} - {*targets, *self.rules.defaults}
-        if missing:
-            raise BatchError(
-                f"{self.name} has no column {max(missing)!r} (row {number}). {has} "
-                f"A campaign may have: {', '.join(COLUMNS)}."
-            )
-        if not self.rules.template:
-            self.problems.extend(unknown_columns(filter(None, targets), number))
-        return targets
+    def take_table(self, lines: Iterator[Line]) -> None:
+        """The header and the rows of a table."""
+        columns, unknown = read_header(lines, self.name, self.rules)
+        number = columns.number
+        self.problems.extend(unknown)
+        self._unseen.clear()
+        self.labels = columns.labels
+        is_export = not EXPORT_ONLY.isdisjoint(columns.targets)
+        try:
+            for line in lines:
+                number = line.number
+                record = columns.record(line.cells)
+                if isinstance(record, str):
+                    hint = "is a comma or semicolon not quoted?"
+                    self.problems.append(Problem("columns", record, number, hint))
+                elif not self._has_errors(record, columns, number):
+                    if is_export:
+                        record = {name: _unescaped(cell) for name, cell in record.items()}
+                    self.take(number, record)
+        except NotReadable as error:
+            self.problems.append(Problem("csv", str(error), number + 1))
+
+    def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
+        """Report the errors of formulas; a row that has any is not read further."""
+        has_errors = False
+        for name, cell in record.items():
+            if not isinstance(cell, str) or not cell.startswith(("#", "=", "Err")):
+                continue
+            target = columns.meanings[name]
+            if is_cell_error(cell):
+                has_errors = True
+                message = f"is {cell.strip()}, an error of the spreadsheet"
+                hint = "repair the formula, or write the text"
+                self.problems.append(Problem(target, message, number, hint))
+            elif cell.startswith("="):
+                message = "begins with =, as a formula does, and is sent as text"
+                self.warn(target, message, number, "copy the values, not the formulas")
+        return has_errors
 
     def take_given(self, given: object) -> None:
         """A row that a program made."""
@@ -200,33 +259,63 @@ class _Collector:
             if target in record:
                 message = f"is given twice, the second time as {shown(name)!r}"
                 self.problems.append(Problem(target, message, number))
-            if target in COLUMNS or (target and not self.rules.template):
+            if is_column(target) or (target and not self.rules.template):
                 record[target] = value
             if self.rules.template:
                 fields[name.strip().lower()] = value
         if self.rules.template:
             fields = {**record, **fields}
-        reader = RowReader(number, record, self.rules, fields)
-        row = reader.read()
-        self.problems.extend(reader.problems)
-        if row is not None:
-            self.rows.append(row)
-        if self.rules.zones:
-            self._channels.add(str(record.get("integration", "")).strip().casefold())
+        self._read(RowReader(number, record, self.rules, fields))
         if len(self.problems) > TOO_MANY_PROBLEMS:
             raise BatchError(
                 f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
                 f"{self.problems[0]}. Are its columns what they should be?"
             )
 
+    def _read(self, reader: RowReader) -> None:
+        row = reader.read()
+        self.problems.extend(reader.problems)
+        if row is not None:
+            self.rows.append(row)
+        if reader.unread_date:
+            self.undated.append((reader.number, reader.unread_date))
+        self.dated += reader.has_date
+        if reader.is_day:
+            self.days.append(reader.number)
+        if self.rules.zones:
+            self._channels.add(str(reader.record.get("integration", "")).strip().casefold())
+
     def campaign(self, path: Path) -> Campaign:
         """What was taken, with a ref for each row."""
         if not self.rows and not self.problems:
             raise BatchError(f"{self.name} has no rows.")
         self._refuse_unused()
+        self._explain_dates()
+        self._explain_days()
         rows = with_refs(self.rows, self.problems)
         self.problems.sort(key=lambda problem: problem.row or 0)
-        return Campaign(path, tuple(rows), tuple(self.problems))
+        found, warned = tuple(self.problems), tuple(self.warnings)
+        return Campaign(path, tuple(rows), found, warned, self.labels)
+
+    def _explain_dates(self) -> None:
+        """Say of a column whose dates cannot be read what reads them: once, not for each row."""
+        if self.dated or not self.undated or self.rules.date_format is not None:
+            return
+        explained = explain_dates(self.undated)
+        if explained is not None:
+            problem, rows = explained
+            self.problems = [p for p in self.problems if p.where != "date" or p.row not in rows]
+            self.problems.append(problem)
+
+    def _explain_days(self) -> None:
+        """Days among moments are midnight; days alone are not when anybody wants to publish."""
+        if self.dated > len(self.days):
+            for number in self.days:
+                self.warn("date", "has no time, and is taken for midnight", number, NO_TIME.hint)
+        elif self.days:
+            days = set(self.days)
+            self.rows = [row for row in self.rows if row.number not in days]
+            self.problems += [Problem("date", NO_TIME.message, n, NO_TIME.hint) for n in self.days]
 
     def _refuse_unused(self) -> None:
         """What was said of columns and channels that do not exist is most likely misspelt."""
@@ -241,54 +330,9 @@ class _Collector:
                 )
 
 
-# ------------------------------------------------------------------ CSV
+def _unescaped(cell: object) -> object:
+    return without_escape(cell) if isinstance(cell, str) else cell
 
 
-def _csv_records(lines: Iterator[Line], collector: _Collector) -> Iterator[Record]:
-    """The cells of each line by the names of the header."""
-    number, names = _header(lines, collector)
-    targets = collector.check_header(names, number)
-    kept = {
-        name
-        for name, target in zip(names, targets, strict=True)
-        if name and (collector.rules.template or target in COLUMNS)
-    }
-    is_export = not EXPORT_ONLY.isdisjoint(targets)
-    try:
-        for number, cells in lines:
-            texts = [without_escape(cell) for cell in cells] if is_export else cells
-            record = _record(names, kept, texts)
-            if isinstance(record, str):
-                problem = Problem("columns", record, number, "is a comma or semicolon not quoted?")
-                collector.problems.append(problem)
-            else:
-                yield number, record
-    except NotReadable as error:
-        collector.problems.append(Problem("csv", str(error), number + 1))
-
-
-def _header(lines: Iterator[Line], collector: _Collector) -> Line:
-    """The header, with its names in small letters."""
-    try:
-        number, cells = next(lines, Line(0, []))
-    except NotReadable as error:
-        raise BatchError(f"{collector.name} {error} (row 1).") from None
-    if not cells:
-        raise BatchError(f"{collector.name} is empty: it has no header.")
-    text = "\n".join(cells)
-    foreign = foreign_byte(text)
-    if foreign is not None:
-        raise BatchError(f"{collector.name} {foreign.message} of row {number}; {foreign.hint}.")
-    if has_halves(text):
-        raise BatchError(f"{collector.name} is not UTF-16: row {number} has half a character.")
-    return Line(number, [cell.strip().lower() for cell in cells])
-
-
-def _record(names: list[str], kept: set[str], cells: list[str]) -> dict[str, object] | str:
-    """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
-    if any(cell.strip() for cell in cells[len(names) :]):
-        return f"has {len(cells)} cells, the header has {len(names)}"
-    named = list(zip(names, cells, strict=False))
-    if any(cell.strip() for name, cell in named if not name):
-        return "has text in a column without a name"
-    return {name: cell for name, cell in named if name in kept}
+def _is_blank(cells: Sequence[object]) -> bool:
+    return not any(cell.strip() if isinstance(cell, str) else True for cell in cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,7 +19,10 @@ __all__ = [
     "Template",
     "check_date_format",
     "find_zone",
+    "read_day",
+    "read_time",
     "read_wall",
+    "says_hour",
     "to_moment",
 ]
 
@@ -44,14 +47,20 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def check_date_format(form: str) -> None:
+def check_date_format(form: str, *, has_times: bool = False) -> None:
     """Refuse a format that does not say year, month, day and hour.
+
+    Args:
+        form: as `strptime` takes it.
+        has_times: whether the hour may stand in a column of its own.
 
     Raises:
         BatchError: it does not, or it is not a format.
     """
     written = _SAMPLE.strftime(form)
     vague = [word for word, other in _OTHERS.items() if other.strftime(form) == written]
+    if has_times and vague == ["hour"]:
+        vague = []
     if vague:
         raise BatchError(
             f"The date format {form!r} does not say the {vague[0]}. Write it like %d.%m.%Y %H:%M, "
@@ -61,6 +70,11 @@ def check_date_format(form: str) -> None:
         datetime.strptime(written, form)  # noqa: DTZ007  (the format need not name a zone)
     except ValueError as error:
         raise BatchError(f"The date format {form!r} cannot be read: {error}.") from None
+
+
+def says_hour(form: str) -> bool:
+    """Whether a format of dates has the hour."""
+    return _OTHERS["hour"].strftime(form) != _SAMPLE.strftime(form)
 
 
 _SAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
@@ -87,6 +101,38 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
         return datetime.fromisoformat(f"{day}T{time}{offset or ''}")
     except ValueError:
         return None
+
+
+def read_time(raw: str) -> time | None:
+    """A time of day as people write it: `9:00`, `09:00:30`, `9.30`, `9h30`, `9:30 pm`, `9 Uhr`."""
+    found = _CLOCK.fullmatch(raw.strip().casefold())
+    if found is None or not (found[2] or found[4]):
+        return None
+    hour = int(found[1])
+    if found[4] in {"am", "pm"}:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if found[4] == "pm" else 0)
+    try:
+        return time(hour, int(found[2] or 0), int(found[3] or 0))
+    except ValueError:
+        return None
+
+
+_CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2}))?)?\s*(am|pm|uhr|h)?", re.ASCII)
+
+
+def read_day(raw: str, form: str | None) -> date | None:
+    """A day without its time; None if it is not one. `form` as for `read_wall`."""
+    try:
+        if form is None:
+            return date.fromisoformat(raw) if _DAY.fullmatch(raw) else None
+        return datetime.strptime(raw, form).date()  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:

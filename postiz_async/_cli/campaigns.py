@@ -68,7 +68,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "run", "run_batch", "zone_of"]
 
-CampaignFile = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
+CampaignFile = Annotated[
+    Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
+]
 JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]

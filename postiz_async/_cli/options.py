@@ -266,8 +266,17 @@ class ReadAs:
         list[str] | None,
         Parameter(
             help="A column of the file that has another name: Text=content. Notes= leaves a "
-            "column out. May be repeated."
+            "column out. May be repeated: When=date, Hour=time."
         ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        Parameter(
+            help="The encoding of a text file, like cp1250; UTF-8 or recognised if not said."
+        ),
+    ] = None
+    sheet: Annotated[
+        str | None, Parameter(help="The sheet of a spreadsheet that has several, by its name.")
     ] = None
     default: Annotated[
         list[str] | None,
@@ -299,6 +308,8 @@ def find_reading(said: ReadAs) -> ReadOptions:
         date_format=said.date_format,
         timezone=said.timezone,
         timezones=_pairs("--zone", said.zone, "mastodon=Asia/Tokyo", str.rpartition),
+        encoding=said.encoding,
+        sheet=said.sheet,
         template=said.template,
     )
 

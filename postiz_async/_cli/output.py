@@ -16,6 +16,7 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
+from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.documents import VERSION, error_object
 from postiz_async.errors import ConfigurationError, InvalidPostError
 
@@ -156,10 +157,11 @@ class Output:
         """Say what is wrong with the input."""
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
-        for problem in problems[:MAX_SHOWN]:
-            print_hanging(self.err, Text(printable(f"  {problem}")))
-        if len(problems) > MAX_SHOWN:
-            self.err.print(Text(f"  ... and {len(problems) - MAX_SHOWN} more (--json has all)"))
+        lines = group_problems(problems)
+        for line in lines[:MAX_SHOWN]:
+            print_hanging(self.err, Text(printable(f"  {line}")))
+        if len(lines) > MAX_SHOWN:
+            self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN} more (--json has all)"))
 
     def error(self, error: PostizError, exit_code: int) -> None:
         """Say on stderr what went wrong; with `--json` in one line of JSON."""

@@ -56,8 +56,18 @@ async def problems_of(lab: Lab, source: Any = None, **options: Any) -> tuple[Pro
     return problems
 
 
+async def test_a_path_as_windows_writes_it_is_found(lab: Lab) -> None:
+    (lab.folder / "sub" / "deep").mkdir()
+    (lab.folder / "sub" / "deep" / "c.png").write_bytes(PNG + b"c")
+    (lab.folder / "odd\\name.png").write_bytes(PNG + b"odd")
+    write(lab, "sub\\b.png", "sub\\deep\\c.png", "sub\\deep/c.png", "odd\\name.png", ".\\a.png")
+    assert await problems_of(lab) == ()
+
+
 OUTSIDE: dict[str, Callable[[Lab], str]] = {
     "dots": lambda _: "../private/x.png",
+    "dots of Windows": lambda _: "..\\private\\x.png",
+    "a link of Windows": lambda _: "linked\\x.png",
     "dots within": lambda _: "sub/../../private/x.png",
     "absolute": lambda lab: str(lab.folder.parent / "private" / "x.png"),
     "two slashes": lambda lab: f"/{lab.folder.parent}/private/x.png",

@@ -47,7 +47,6 @@ BAD_ROWS = {
     "a misspelt name": ({"integration": "Northwind Newz"}, "integration", "'Northwind News'"),
     "a missing file": ({"media": "none.jpg"}, "media", "none.jpg does not exist"),
     "a folder as medium": ({"media": "."}, "media", "directory"),
-    "an empty row": (dict.fromkeys(["integration", "date", "content"], ""), "row", "is empty"),
     "no text": ({"content": ""}, "content", "neither text nor media"),
     "settings that are no JSON": ({"settings": "{"}, "settings", "JSON"),
     "an unknown type": ({"type": "later"}, "type", "later"),
@@ -87,7 +86,7 @@ def test_problems_for_programs(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_all_problems_at_once_but_no_flood(cli: Cli, tmp_path: Path) -> None:
-    rows = [("mastodon", "tomorrow", "Hello")] * 70
+    rows = [("mastodon", f"in {n} days", "Hello") for n in range(1, 71)]
     file = write_campaign(tmp_path / "c.csv", *rows)
     result = cli("plan", file)
     assert result.err.splitlines()[0] == "70 problems, nothing was sent:"
@@ -119,13 +118,25 @@ def test_a_row_with_too_many_cells(cli: Cli, tmp_path: Path) -> None:
     assert "row 2, columns: has 4 cells" in result.err
 
 
-def test_another_encoding(cli: Cli, tmp_path: Path) -> None:
+def test_another_encoding_is_recognised_and_said_once(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "c.csv"
-    file.write_bytes(f"integration,date,content\nmastodon,{LATER},café\n".encode("latin-1"))
+    rows = "".join(f"mastodon,{LATER},café {n}\n" for n in range(9))
+    file.write_bytes(f"integration,date,content\n{rows}".encode("latin-1"))
+    result = cli("plan", file)
+    assert (result.code, result.err) == (0, "")
+    warnings = [line for line in result.out.splitlines() if "warning" in line]
+    assert len(warnings) == 1
+    assert "file: is not UTF-8 and is read as Windows-1252: 'café'" in warnings[0]
+
+
+def test_rows_of_two_encodings_are_named(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "c.csv"
+    line = f"mastodon,{LATER},café\n"
+    file.write_bytes(b"integration,date,content\n" + line.encode() + line.encode("latin-1"))
     result = cli("run", file)
     assert result.code == 2
     assert "not UTF-8" in result.err
-    assert "row 2, content" in result.err
+    assert "row 3, content" in result.err
     assert "at character 4" in result.err
 
 

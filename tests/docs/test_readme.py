@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,13 @@ import anyio.to_thread
 import pytest
 from postgres_server import fresh_database, why_no_postgres
 from processes import PATIENCE
+from spreadsheet_files import write_xlsx
 
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.source import COLUMNS, read_campaign
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
+from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -121,10 +125,28 @@ def run_as_test() -> None:
     assert "1 passed" in done.stdout
 
 
-def test_the_csv_example_is_a_valid_campaign(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [text for _, text in blocks("csv")])
+def test_a_csv_example_is_a_valid_campaign(text: str, tmp_path: Path) -> None:
     path = tmp_path / "campaign.csv"
-    path.write_text(blocks("csv")[0][1], encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     assert not read_campaign(path).problems
+
+
+def test_what_the_page_on_spreadsheets_shows_is_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = " ".join((ROOT / "docs" / "spreadsheets.md").read_text(encoding="utf-8").split())
+    head = ["Kanal", "Datum", "Uhrzeit", "Text", "Notiz"]
+    rows = [["mastodon", f"05.12.{2031 + n}", "09:00", "Grüße", ""] for n in range(60)]
+    monkeypatch.chdir(tmp_path)
+    path = write_xlsx(Path("plan.xlsx"), [head, *rows])
+    with pytest.raises(BatchError) as caught:
+        read_campaign(path)
+    assert f"error: {caught.value}" in page
+    columns = dict(zip(head, ["integration", "date", "time", "content", ""], strict=True))
+    campaign = read_campaign(path, reading=ReadOptions(columns=columns, timezone="UTC"))
+    (problem,) = campaign.problems
+    assert str(replace(problem, where="Datum")) in page
 
 
 def test_the_page_names_every_column() -> None:

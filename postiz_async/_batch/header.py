@@ -1,0 +1,175 @@
+"""The header of a table: which column of the file is which one of a campaign. PURE."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from contextlib import suppress
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, NamedTuple
+
+from postiz_async._batch.cells import foreign_byte, has_halves
+from postiz_async._batch.column_names import column_options, meant_columns, unknown_columns
+from postiz_async._batch.file_formats import Line, NotReadable
+from postiz_async._batch.rows import COLUMNS, is_column
+from postiz_async._batch.spreadsheets import cell_text, nearest_second
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from postiz_async._batch.read_options import Rules
+    from postiz_async.errors import Problem
+
+__all__ = ["Columns", "MissingColumns", "read_header"]
+
+_SAMPLED = 50
+"""Rows by whose cells columns are recognised."""
+
+
+class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
+    """A campaign has no channel or no date, or calls them something else."""
+
+    def __init__(self, said: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        super().__init__(said)
+        self.said = said
+        self.names = names
+        self.rows = rows
+
+    def error(self, channels: Iterable[str] = ()) -> BatchError:
+        """The error with what its columns most likely mean, where these channels are known."""
+        taken = [name.lower() for name in self.names if is_column(name.lower())]
+        meant = meant_columns(self.names, self.rows, taken, set(channels))
+        if not {"integration", "date"} <= {*taken, *meant.values()}:
+            meant = {name: to for name, to in meant.items() if to}
+        if not any(meant.values()):
+            return BatchError(f"{self.said} A campaign may have: {', '.join(COLUMNS)}.")
+        return BatchError(f"{self.said} Say what they are: {column_options(meant)}")
+
+
+class Columns(NamedTuple):
+    """The columns of a table: what they are called, and what they mean."""
+
+    number: int
+    width: int
+    kept: Sequence[tuple[int, str]]
+    unnamed: Sequence[int]
+    meanings: Mapping[str, str]
+    """The campaign's column by the name in the file, in small letters."""
+    targets: Sequence[str]
+    labels: Mapping[str, str]
+    """What the file calls the columns of a campaign that it calls something else."""
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        names: Sequence[str],
+        targets: Sequence[str],
+        labels: Mapping[str, str],
+        *,
+        has_template: bool,
+    ) -> Columns:
+        """The columns of a header in the row of this number."""
+        return cls(
+            number,
+            len(names),
+            [
+                (place, name)
+                for place, (name, target) in enumerate(zip(names, targets, strict=True))
+                if name and (has_template or is_column(target))
+            ],
+            [place for place, name in enumerate(names) if not name],
+            dict(zip(names, targets, strict=True)),
+            targets,
+            labels,
+        )
+
+    def record(self, cells: Sequence[object]) -> dict[str, object] | str:
+        """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
+        if any(cell_text(cell).strip() for cell in cells[self.width :]):
+            return f"has {len(cells)} cells, the header has {self.width}"
+        count = len(cells)
+        if any(cell_text(cells[place]).strip() for place in self.unnamed if place < count):
+            return "has text in a column without a name"
+        return {
+            name: cell if isinstance(cell, str) else self._value(cell, name)
+            for place, name in self.kept
+            if place < count
+            for cell in (cells[place],)
+        }
+
+    def _value(self, cell: object, name: str) -> object:
+        """Dates and times as they are, where they are asked for; the text of what else there is."""
+        if self.meanings[name] not in {"date", "time"} or not isinstance(cell, date | time):
+            return cell_text(cell)
+        return nearest_second(cell) if isinstance(cell, datetime) else cell
+
+
+def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns, list[Problem]]:
+    """The columns of a table, and a problem for each that is not known.
+
+    Args:
+        lines: from which the header is taken.
+        name: of the file.
+        rules: by which it is read.
+
+    Raises:
+        BatchError: there is no header, or it names columns twice or lacks some that were mapped.
+        MissingColumns: it lacks channels or dates.
+    """
+    header = _first(lines, name)
+    number, written = header.number, [cell_text(cell).strip() for cell in header.cells]
+    has = f"It has: {', '.join(filter(None, written))}."
+    names = [each.lower() for each in written]
+    absent = sorted(set(rules.columns) - set(names))
+    if absent:
+        raise BatchError(
+            f"{name} has no column {absent[0]!r}, which was mapped (row {number}). {has}"
+            f"{_header_below(lines, rules)[0]}"
+        )
+    targets = [rules.columns.get(each, each) for each in names]
+    doubles = [to for to, count in Counter(targets).items() if to and count > 1]
+    if doubles:
+        raise BatchError(f"{name} has the column {doubles[0]!r} twice (row {number}).")
+    missing = {"integration", "date"} - {*targets, *rules.defaults}
+    pairs = list(zip(written, targets, strict=True))
+    unmapped = [own if own.lower() == to else to for own, to in pairs]
+    if missing:
+        said = f"{name} has no column {max(missing)!r} (row {number}). {has}"
+        below, rows = _header_below(lines, rules)
+        if below:
+            raise BatchError(said + below)
+        raise MissingColumns(said, unmapped, rows)
+    unknown = [] if rules.template else list(unknown_columns(filter(None, unmapped), number))
+    labels = {to: own for own, to in pairs if to and to != own.lower()}
+    return Columns.of(number, names, targets, labels, has_template=rules.template), unknown
+
+
+def _header_below(lines: Iterator[Line], rules: Rules) -> tuple[str, list[Sequence[object]]]:
+    """What to say if a header stands below the first row, and some rows if none does."""
+    rows: list[Sequence[object]] = []
+    with suppress(NotReadable):  # what is wrong with the header comes first
+        for line in itertools.islice(lines, _SAMPLED):
+            names = {cell_text(cell).strip().lower() for cell in line.cells}
+            if {"integration", "date"} <= {rules.columns.get(name, name) for name in names}:
+                return f" Row {line.number} is its header: delete what is above it.", []
+            rows.append(line.cells)
+    return "", rows
+
+
+def _first(lines: Iterator[Line], name: str) -> Line:
+    """The header of a table."""
+    try:
+        header = next(lines, Line(0, []))
+    except NotReadable as error:
+        raise BatchError(f"{name} {error} (row 1).") from None
+    if not header.cells:
+        raise BatchError(f"{name} is empty: it has no header.")
+    text = "\n".join(map(cell_text, header.cells))
+    foreign = foreign_byte(text)
+    if foreign is not None:
+        raise BatchError(f"{name} {foreign.message} of row {header.number}; {foreign.hint}.")
+    if has_halves(text):
+        raise BatchError(f"{name} is not UTF-16: row {header.number} has half a character.")
+    return header

@@ -1,0 +1,185 @@
+"""Dates that are written otherwise: what reads them all, and what can be meant so or so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from postiz_async._batch.date_formats import explain_dates, find_formats, looks_like_date
+from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.source import Campaign, read_campaign
+from postiz_async._batch.values import read_time
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMATS = [
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%y %H:%M",
+    "%d.%m.%Y, %H:%M Uhr",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%d-%m-%Y %H.%M",
+    "%d %B %Y %H:%M",
+    "%B %d, %Y %I:%M %p",
+    "%a, %d %b %Y %H:%M:%S",
+    "%d.%m.%Y %H:%M%z",
+    "%d/%m/%Y à %Hh%M",
+]
+
+
+def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> Campaign:
+    path = folder / "c.csv"
+    lines = [f"integration;{head};content", *(f"x;{each};a" for each in dates)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_campaign(path, reading=ReadOptions(**({"timezone": "UTC"} | options)))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(data=st.data())
+def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, data: Any) -> None:
+    moments = data.draw(
+        st.lists(
+            st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+            min_size=1,
+            max_size=6,
+        )
+    )
+    moments = [
+        each.replace(microsecond=0, second=each.second if "%S" in form else 0) for each in moments
+    ]
+    assume(any(each.day > 12 for each in moments))
+    texts = [each.strftime(form) for each in moments]
+    (found,) = find_formats(texts)
+    assert found.read == len(texts)
+    for text, moment in zip(texts, moments, strict=True):
+        wall = datetime.strptime(text, found.form).replace(tzinfo=UTC)
+        assert wall == moment
+        assert looks_like_date(text)
+
+
+@pytest.mark.parametrize(
+    "dates", [["05.12.2026 09:00", "04.11.2026 10:30"], ["12/05/2026 9:00 PM"]]
+)
+def test_an_order_that_can_be_meant_so_or_so_is_refused_with_both(
+    tmp_path: Path, dates: list[str]
+) -> None:
+    (problem,) = read(tmp_path, *dates).problems
+    assert "say which is meant: --date-format '%d" in problem.hint
+    assert "for 5 December" in problem.hint
+    assert "for 12 May" in problem.hint
+    for form in ("'%d", "'%m"):
+        said = form[1:] + problem.hint.partition(form)[2].partition("'")[0]
+        assert len(read(tmp_path, *dates, date_format=said).rows) == len(dates)
+
+
+def test_a_day_after_the_twelfth_settles_the_order(tmp_path: Path) -> None:
+    dates = ["05.12.2026 09:00"] * 50 + ["13.12.2026 09:00"]
+    (problem,) = read(tmp_path, *dates).problems
+    assert str(problem) == (
+        "row 2, date: none of the 51 dates can be read as they are written, like "
+        "'05.12.2026 09:00' (say --date-format '%d.%m.%Y %H:%M')"
+    )
+
+
+def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> None:
+    dates = ["13.12.2026 09:00"] * 3 + ["31.11.2026 09:00", "soon"]
+    one, other, last = read(tmp_path, *dates).problems
+    assert "3 of the 5 dates can be read" in one.message
+    assert ("'31.11.2026 09:00'" in other.message, other.row) == (True, 5)
+    assert ("'soon'" in last.message, last.row) == (True, 6)
+
+
+def test_where_some_dates_are_read_the_others_are_named_one_by_one(tmp_path: Path) -> None:
+    dates = ["2026-12-13 09:00", "13.12.2026 09:00", "14.12.2026 09:00"]
+    assert [problem.row for problem in read(tmp_path, *dates).problems] == [3, 4]
+
+
+@pytest.mark.parametrize("dates", [["soon", "later"], ["46361.375"] * 3, ["5. Dezember 2026 9:00"]])
+def test_what_no_format_reads_is_named_row_by_row(tmp_path: Path, dates: list[str]) -> None:
+    assert explain_dates(list(enumerate(dates))) is None
+    assert len(read(tmp_path, *dates).problems) == len(dates)
+
+
+def test_days_without_times_ask_for_them(tmp_path: Path) -> None:
+    dates = ["13.12.2026", "14.12.2026"]
+    (problem,) = read(tmp_path, *dates).problems
+    assert problem.hint == (
+        "say --date-format '%d.%m.%Y', and the time by a column, --column NAME=time, or "
+        "--default time=09:00"
+    )
+    options: dict[str, Any] = {"date_format": "%d.%m.%Y", "defaults": {"time": "9:30"}}
+    assert [row.date for row in read(tmp_path, *dates, **options).rows] == [
+        datetime(2026, 12, day, 9, 30, tzinfo=UTC) for day in (13, 14)
+    ]
+
+
+# ------------------------------------------------------------------ times of their own
+
+
+@pytest.mark.parametrize(
+    ("form", "day", "clock"),
+    [
+        (None, "2026-12-13", "09:30"),
+        (None, "2026-12-13", "9:30"),
+        (None, "2026-12-13", "9.30 Uhr"),
+        ("%d.%m.%Y", "13.12.2026", "9h30"),
+        ("%d.%m.%Y %H:%M", "13.12.2026", "9:30"),
+        ("%m/%d/%Y %I:%M %p", "12/13/2026", "9:30 AM"),
+    ],
+)
+def test_date_and_time_in_two_columns(
+    tmp_path: Path, form: str | None, day: str, clock: str
+) -> None:
+    columns = {"Tag": "date", "Uhrzeit": "time"}
+    (row,) = read(
+        tmp_path, f"{day};{clock}", head="Tag;Uhrzeit", columns=columns, date_format=form
+    ).rows
+    assert row.date == datetime(2026, 12, 13, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cells", "where", "words"),
+    [
+        ("2026-12-13;soon", "time", "'soon' is not a time of day"),
+        ("2026-12-13;25:00", "time", "'25:00' is not a time of day"),
+        ("2026-12-13;", "date", "it has no time"),
+        ("2026-12-13 09:00;10:00", "date", "is not a date this program reads"),
+    ],
+)
+def test_times_that_are_wrong(tmp_path: Path, cells: str, where: str, words: str) -> None:
+    (problem,) = read(tmp_path, cells, head="date;time").problems
+    assert problem.where == where
+    assert words in problem.message
+
+
+def test_a_default_time_is_for_dates_that_have_none(tmp_path: Path) -> None:
+    campaign = read(tmp_path, "2026-12-13", "2026-12-14 17:00", defaults={"time": "09:00"})
+    assert [row.date.hour for row in campaign.rows] == [9, 17]
+
+
+def test_a_format_without_the_hour_needs_a_column_of_times(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match="does not say the hour"):
+        read(tmp_path, "13.12.2026", date_format="%d.%m.%Y")
+
+
+@given(st.times())
+def test_times_are_read_as_people_write_them(moment: time) -> None:
+    whole = moment.replace(microsecond=0)
+    minute = whole.replace(second=0)
+    assert read_time(f"{whole:%H:%M:%S}") == whole
+    for form in ("%H:%M", "%H.%M", "%Hh%M", "%H:%M Uhr", "%I:%M %p", "%I:%M%p"):
+        assert read_time(minute.strftime(form)) == minute
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9", "24:00", "9:60", "13 pm", "0 am", "a", "9:5", "\u0669:00"]
+)
+def test_what_is_no_time(text: str) -> None:
+    assert read_time(text) is None

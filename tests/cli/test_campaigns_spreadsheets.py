@@ -1,0 +1,107 @@
+"""A German spreadsheet of 60 rows: each of its eight mistakes is named in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from german_spreadsheet import write_german
+from spreadsheet_files import write_xlsx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+
+pytestmark = pytest.mark.usefixtures("server")
+
+COLUMNS = {
+    "Kanal": "integration",
+    "Datum": "date",
+    "Uhrzeit": "time",
+    "Text": "content",
+    "Bild": "media",
+    "Schlagworte": "tags",
+}
+MAPPED = [f"--column={name}={to}" for name, to in COLUMNS.items()]
+LEFT_OUT = ["--column=Folge=", "--column=Notiz="]
+AS_IT_IS = [*MAPPED, "--column=Folge=thread", "--column=Notiz=", "--timezone=Europe/Berlin"]
+
+MISTAKES = """\
+3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (do you mean 'mastodon'?)
+row 13, Text: is #NAME?, an error of the spreadsheet (repair the formula, or write the text)
+row 14, Bild: bilder\\mond.png does not exist (it is looked for in {folder})
+row 15, Datum: '31.11.2031 15:30' is not a date this program reads (write it like 15.01.2027 09:00)
+row 16, Folge: is no JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
+row 17, Uhrzeit: 'abends' is not a time of day (write it like 09:00)
+row 18, Text: has neither text nor media (fill it in, or delete the row)
+row 19, Datum: 2021-11-03 14:30 UTC has passed (the server would publish it at once; use type now \
+if you want that)"""
+
+names = pytest.mark.parametrize("name", ["plan.csv", "plan.xlsx", "plan.ods"])
+
+
+def lines_of(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
+
+
+@names
+def test_columns_in_german_come_with_the_options_that_read_them(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    path = write_german(tmp_path, name)
+    result = cli("plan", path)
+    assert result.code == 2
+    (line,) = lines_of(result.err)
+    assert line.startswith(f"error: {path} has no column 'integration' (row 1). It has: Kanal, Dat")
+    said = line.partition("Say what they are: ")[2].replace(" --column ", "\n")
+    said = said.removeprefix("--column ")
+    assert set(said.split("\n")) == {f"{a}={b}" for a, b in COLUMNS.items()} | {"Folge=", "Notiz="}
+
+
+def test_dates_that_cannot_be_read_are_one_problem(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.csv")
+    found = lines_of(cli("plan", path, *AS_IT_IS).err)
+    assert (
+        "row 2, Datum: 57 of the 58 dates can be read as they are written, like "
+        "'03.11.2031 09:30' (say --date-format '%d.%m.%Y %H:%M')"
+    ) in found
+    assert sum("Datum" in line for line in found) == 2
+
+
+def test_a_zone_that_all_dates_lack_is_one_problem(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.xlsx")
+    found = lines_of(cli("plan", path, *MAPPED, *LEFT_OUT).err)
+    assert (
+        "57 rows (2-12, 14, 16, 18-61), Datum: has no time zone (add an offset, a timezone column, "
+        "or --timezone)"
+    ) in found
+
+
+@names
+def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    path = write_german(tmp_path, name)
+    result = cli("plan", path, *AS_IT_IS, "--date-format", "%d.%m.%Y %H:%M")
+    assert (result.code, result.out) == (2, "")
+    head, *found = lines_of(result.err)
+    assert head == "10 problems, nothing was sent:"
+    assert "\n".join(found) == MISTAKES.format(folder=tmp_path.resolve())
+
+
+@names
+def test_without_its_mistakes_it_is_planned(cli: Cli, tmp_path: Path, name: str) -> None:
+    path = write_german(tmp_path, name)
+    options = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M", "--skip-invalid", "--json"]
+    result = cli("plan", path, *options)
+    assert result.code == 1
+    assert (result.document["posts"], result.document["media_files"]) == (50, 1)
+
+
+def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> None:
+    head = ["integration", "date", "content"]
+    sheets = {"Mai": [head, ["mastodon", "2031-05-01T09:00Z", "a"]], "Juni": [head]}
+    path = write_xlsx(tmp_path / "plan.xlsx", sheets=sheets)
+    assert "Say which one: --sheet Mai or --sheet Juni." in cli("plan", path).err
+    assert cli("plan", path, "--sheet", "Mai").code == 0
