@@ -36,7 +36,7 @@ from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from postgres_server import PostgresServer
     from processes import Process
@@ -258,7 +258,7 @@ class SenderKills:
     # -------------------------------------------------------------- processes
 
     @contextmanager
-    def _sandbox(self) -> Iterator[Server]:
+    def _sandbox(self) -> Generator[Server]:
         program, names = str(HERE / "pool_sandbox.py"), ",".join(ORGANIZATIONS)
         command = [*PYTHON, program, str(self.speed), str(self.seed), names, *faults()]
         with ended(launch(command, child_environment(self.home))) as process:
