@@ -93,7 +93,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     script = (
         "import sys, postiz_async\n"
         "postiz_async.Postiz, postiz_async.NewPost\n"
-        "heavy = ['aiohttp', 'sqlite3', 'redis', 'rich', 'cyclopts', 'postiz_async._batch',\n"
+        "heavy = ['aiohttp', 'sqlite3', 'redis', 'rich', 'cyclopts', 'postiz_async._batch.batch',\n"
         "         'postiz_async._sandbox', 'postiz_async._cli']\n"
         "print([name for name in heavy if name in sys.modules])"
     )
