@@ -290,12 +290,13 @@ class TurnTickets:
         Raises:
             StoreError: the turn went to another sender, or may have while this process stood still.
         """
+        # of NOT EXISTS the planner hopes that the first rows of the table answer it
         statement = self._database.statement(
             "WITH mine AS (UPDATE {schema}.organizations "
             "SET ready_at = statement_timestamp() + make_interval(secs => %s) "
             "WHERE quota = %s AND holder = %s AND fence = %s RETURNING quota), "
-            "free AS MATERIALIZED (SELECT NOT EXISTS (SELECT FROM {schema}.tickets m "
-            "WHERE m.quota = %s AND m.moment = %s AND m.number <> %s) AS moment), "
+            "free AS MATERIALIZED (SELECT count(*) = 0 AS moment FROM {schema}.tickets m "
+            "WHERE m.quota = %s AND m.moment = %s AND m.number <> %s), "
             "done AS (UPDATE {schema}.tickets t SET " + values + " FROM mine, free "
             "WHERE t.number = %s AND t.quota = mine.quota AND free.moment AND " + where + " "
             "RETURNING 1) SELECT EXISTS (SELECT FROM mine), EXISTS (SELECT FROM done), moment "

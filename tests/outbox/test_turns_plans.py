@@ -53,25 +53,41 @@ ORGANIZATIONS_MADE = (
 TICKETS_MADE = (
     "INSERT INTO tickets "
     "(id, quota, state, due, dated, body, post_ids, sent, moment, sent_at, seen, ended_at) "
-    f"SELECT md5(n::text), md5((n % {ORGANIZATIONS} + 1)::text), CASE WHEN n % 1000 = 1 THEN "
+    "SELECT md5(n::text), {quota}, CASE WHEN n % 1000 = 1 THEN "
     "'sending' WHEN n % 20 = 0 THEN 'planned' ELSE 'stored' END, 1893456000 + n, TRUE, "
     "repeat('x', 700), '[\"cm' || n || '\"]', repeat('x', 700), CASE WHEN n % 20 > 0 THEN "
-    "1893456000000 + n END, 1893456000, {seen}, CASE WHEN n % 20 > 1 THEN "
+    "1893456000000 + {moment} END, 1893456000, {seen}, CASE WHEN n % 20 > 1 THEN "
     f"clock_timestamp() - n * interval '1 minute' END FROM generate_series(1, {TICKETS}) n"
 )
 """Of twenty one waits, one in a thousand is on its way, and the others are over."""
 
 
-@pytest.fixture(scope="module", params=["n % 500 > 0", "n % 3 > 0"], ids=["usual", "a rush"])
+EACH = f"md5((n % {ORGANIZATIONS} + 1)::text)"
+LIVES = {
+    "usual": {"seen": "n % 500 > 0", "quota": EACH, "moment": "n"},
+    "a rush": {"seen": "n % 3 > 0", "quota": EACH, "moment": "n"},
+    "one has half of all, at the hours of all": {
+        "seen": "n % 500 > 0",
+        "quota": f"CASE WHEN n % 2 = 0 THEN md5('10') ELSE {EACH} END",
+        "moment": "n % 7",
+    },
+}
+"""What the outboxes are like: few tickets are new, or many; 10 is taken first."""
+
+
+@pytest.fixture(scope="module", params=LIVES.values(), ids=LIVES)
 def full(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """An outbox that was used for a while; a few tickets are new, or very many."""
+    """An outbox that was used for a while."""
     if why_no_postgres():
         pytest.skip(why_no_postgres())
     place = Place.made()
     place.run(ORGANIZATIONS_MADE)
-    place.run(TICKETS_MADE.replace("{seen}", request.param))
+    tickets = TICKETS_MADE
+    for name, value in request.param.items():
+        tickets = tickets.replace(f"{{{name}}}", value)
+    place.run(tickets)
     for table in TABLES:
-        place.run(f"ANALYZE {table}")
+        place.run(f"VACUUM ANALYZE {table}")
     yield place
     place.server.run(f"DROP SCHEMA {place.schema} CASCADE")
 
@@ -122,7 +138,7 @@ TABLES = {"organizations", "tickets"}
 def test_a_scan_is_seen(full: Place) -> None:
     table = f'"{full.schema}".tickets'
     assert scans(full, f"SELECT * FROM {table} WHERE note = 'x'", ()) == ["tickets"]
-    assert scans(full, f"WITH x AS (SELECT count(*) FROM {table}) SELECT * FROM x", ()) != []
+    assert scans(full, f"WITH x AS (SELECT max(note) FROM {table}) SELECT * FROM x", ()) != []
     assert scans(full, f"SELECT * FROM {table} WHERE number = %s", (1,)) == []
 
 
@@ -205,7 +221,8 @@ async def test_of_who_hands_over_and_asks(
 async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]]]) -> None:
     database, seen = made
     full.run(
-        "UPDATE organizations SET holder = NULL, ready_at = clock_timestamp() "
+        "UPDATE organizations SET holder = NULL, ready_at = clock_timestamp() - "
+        "CASE WHEN quota = md5('10') THEN interval '1 hour' ELSE '0' END "
         "WHERE ready_at < 'infinity'"
     )
     turns = Turns(database, "me")
@@ -217,6 +234,7 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
         await table.put(f"t {number}", BODY, AT.timestamp(), dated=True, owned=True)
     seen.clear()
     tickets = Called(TurnTickets(database, turn, turns, SystemClock(), lambda: None, most=100))
+    [(share,)] = full.run(f"SELECT count(*) FROM tickets WHERE quota = '{turn.quota}'")
     full.run(f"DELETE FROM tickets WHERE quota = '{turn.quota}' AND body LIKE 'x%'")
     _, [entry, other, _] = await tickets.take_stock((), 100)
     await tickets.get(entry.id)
@@ -227,7 +245,10 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
     await tickets.doubt(entry)
     await tickets.plan_again(entry, post_ids=(None,))
     await tickets.end(entry, RowState.STORED, "", ("id",), 1.0)
-    await tickets.account()
     await tickets.has_stored("id")
-    assert not_called(TurnTickets, tickets.names) == set()
     check(full, seen)
+    seen.clear()
+    await tickets.account()
+    assert not_called(TurnTickets, tickets.names) == set()
+    if share < TICKETS / 4:  # what reads a quarter of a table may as well read all of it
+        check(full, seen)
