@@ -245,10 +245,10 @@ async def test_of_a_turn(full: Place, made: tuple[Database, list[tuple[str, Any]
     await tickets.doubt(entry)
     await tickets.plan_again(entry, post_ids=(None,))
     await tickets.end(entry, RowState.STORED, "", ("id",), 1.0)
-    await tickets.has_stored("id")
     check(full, seen)
     seen.clear()
     await tickets.account()
+    await tickets.has_stored("id")
     assert not_called(TurnTickets, tickets.names) == set()
     if share < TICKETS / 4:  # what reads a quarter of a table may as well read all of it
         check(full, seen)
