@@ -212,6 +212,15 @@ class Origin:
         said = campaign or name.name
         return cls(source, name, place, Path(), said, is_named, roots)
 
+    def with_kept(self, campaign: str | None, media_root: tuple[str, ...]) -> Origin:
+        """With a name and folders of media that are kept beside the file, if none were said."""
+        changed = self
+        if campaign is not None and not self.is_named:
+            changed = replace(changed, campaign=campaign, is_named=True)
+        if media_root and not self.media_root:
+            changed = replace(changed, media_root=media_root)
+        return changed
+
 
 def journal_path(campaign: Path) -> Path:
     """Where the journal of a campaign lies unless it is named: beside it.

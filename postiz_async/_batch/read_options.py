@@ -46,7 +46,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     timezones: Mapping[str, str] = {}
     encoding: str | None = None
     sheet: str | None = None
-    template: bool = False
+    template: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def rules_of(reading: ReadOptions) -> Rules:
         zones={key.strip().casefold(): _zone(name) for key, name in reading.timezones.items()},
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
-        template=reading.template,
+        template=bool(reading.template),
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 

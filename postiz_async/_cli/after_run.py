@@ -12,6 +12,7 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
+from postiz_async._batch.file_options import kept_options, merged_reading
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.report.data import read_facts
@@ -178,8 +179,10 @@ async def report(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
-    zone = _zone(read_as.timezone)
-    rows = await anyio.to_thread.run_sync(_rows, file, find_reading(read_as))
+    kept = await anyio.to_thread.run_sync(kept_options, file)
+    reading = merged_reading(find_reading(read_as), kept)
+    zone = _zone(reading.timezone)
+    rows = await anyio.to_thread.run_sync(_rows, file, reading)
     await write_html(output, path, rows, html or file.with_suffix(".report.html"), zone)
     if csv is not None:
         write_result(output, csv, found)

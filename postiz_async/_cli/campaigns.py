@@ -36,6 +36,7 @@ from postiz_async._cli.options import (
     Connection,
     Json,
     ReadAs,
+    Save,
     find_reading,
     find_target,
     open_client,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._quota.snapshot import Snapshot
 
-__all__ = ["plan", "run", "run_batch", "status"]
+__all__ = ["plan", "run", "run_batch", "save_options", "status"]
 
 CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
@@ -70,7 +71,7 @@ JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]
 Align = Annotated[
-    str,
+    str | None,
     Parameter(
         help="How far dates may move so that more posts share a request, like 15m (s, m, h or d). "
         "A row's tolerance comes before it."
@@ -103,9 +104,10 @@ async def plan(
     journal: JournalOption = None,
     campaign: Name = None,
     media_root: MediaRoots = None,
-    align: Align = "0",
+    align: Align = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
+    save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
@@ -123,14 +125,22 @@ async def plan(
             skip_invalid=skip_invalid,
         ) as batch,
     ):
+        if save:
+            await save_options(output, batch)
         if batch.problems and not skip_invalid:
             return _refuse(output, batch)
         forecast = await batch.plan()
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+            show_plan(output, postiz, batch, forecast, _zone(batch.timezone))
         return 1 if forecast.late or batch.problems else 0
+
+
+async def save_options(output: Output, batch: Batch) -> None:
+    """Keep what describes the file beside it."""
+    path = await batch.save_options()
+    output.say(f"Kept for the next time: {path}")
 
 
 def _refuse(output: Output, batch: Batch) -> int:
@@ -188,7 +198,7 @@ async def run(
     journal: JournalOption = None,
     campaign: Name = None,
     media_root: MediaRoots = None,
-    align: Align = "0",
+    align: Align = None,
     choices: CampaignOptions = CampaignOptions(),
     wait_published: Annotated[
         bool,
@@ -199,6 +209,7 @@ async def run(
     ] = False,
     html: HtmlOption = None,
     json: Json = False,
+    save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
@@ -221,11 +232,13 @@ async def run(
             exact_seconds=choices.exact_seconds,
         ) as batch,
     ):
+        if save:
+            await save_options(output, batch)
         if batch.problems and not choices.skip_invalid:
             return _refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = _zone(read_as.timezone), len(batch.remarks)
+        zone, told = _zone(batch.timezone), len(batch.remarks)
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:

@@ -37,6 +37,7 @@ __all__ = [
     "EndOption",
     "Json",
     "ReadAs",
+    "Save",
     "Start",
     "StateOption",
     "Target",
@@ -247,9 +248,18 @@ class ReadAs:
         Parameter(help="What empty cells of a column say: tags=news; may be repeated."),
     ] = None
     template: Annotated[
-        bool,
+        bool | None,
         Parameter(help="Fill {name} in texts and settings with the row's column of that name."),
-    ] = False
+    ] = None
+
+
+Save = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Keep what describes the file beside it, as campaign.toml, which every command reads.",
+    ),
+]
 
 
 def find_reading(said: ReadAs) -> ReadOptions:

@@ -105,3 +105,25 @@ def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> N
     path = write_xlsx(tmp_path / "plan.xlsx", sheets=sheets)
     assert "Say which one: --sheet Mai or --sheet Juni." in cli("plan", path).err
     assert cli("plan", path, "--sheet", "Mai").code == 0
+
+
+def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.xlsx")
+    said = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M"]
+    first = cli("plan", path, *said, "--save")
+    assert f"Kept for the next time: {tmp_path / 'plan.toml'}" in first.out
+    head = "10 problems, nothing was sent:"
+    for command in ("plan", "run"):
+        assert lines_of(cli(command, path).err)[0] == head
+    assert "10 problems" in cli("validate", path).out
+    wrong = (tmp_path / "plan.toml").read_text().replace("timezone =", "timezon =")
+    (tmp_path / "plan.toml").write_text(wrong)
+    result = cli("validate", path)
+    assert result.code == 2
+    assert "has the unknown key 'timezon'. Do you mean 'timezone'?" in result.err
+
+
+def test_a_file_that_cannot_be_read_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.csv")
+    assert cli("plan", path, "--column=Foo=date", "--save").code == 2
+    assert not (tmp_path / "plan.toml").exists()
