@@ -430,7 +430,7 @@ class Postiz(Api):
         from postiz_async._batch.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
 
         which = Which(start=start, end=end, state=state, integration=integration, tag=tag)
-        which |= {"naming": naming, "timezone": timezone}
+        which["naming"], which["timezone"] = naming, timezone
         return await export_posts(self._client, path, overwrite=overwrite, excel=excel, **which)
 
 

@@ -93,6 +93,7 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
         encoding=_first(said.encoding, kept.encoding),
         sheet=_first(said.sheet, kept.sheet),
         template=said.template if said.template is not None else kept.template,
+        ignore=tuple(dict.fromkeys((*kept.ignore, *said.ignore))),
     )
 
 
@@ -135,7 +136,7 @@ def save_options(
         "align": align,
         "media_root": [_beside(Path(root), campaign.parent) for root in roots],
     }
-    filled = {key: value for key, value in said.items() if value not in (None, {}, [])}
+    filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
     path = _options_path(campaign)
     written = tomli_w.dumps(filled)  # tables last, as TOML wants them
     text = _HEAD.format(name=campaign.name) + written

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 from msgspec import structs
 
+from postiz_async._batch.advice import advice
 from postiz_async._batch.check import (
     Checked,
     Resolver,
@@ -292,7 +293,10 @@ async def check_campaign(
     seen = {(problem.row, problem.where) for problem in problems}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    warnings += [*campaign.warnings, *doubles(usable, channels), *edited(usable, checked)]
+    warnings += [*campaign.warnings, *edited(usable, checked)]
+    if "doubles" not in reading.ignore:
+        warnings += doubles(usable, channels)
+    warnings += await advice(postiz, usable, channels, reading.ignore)
     for found in (problems, warnings):
         found.sort(key=lambda problem: problem.row or 0)
     return replace(

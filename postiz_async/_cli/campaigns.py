@@ -146,7 +146,10 @@ async def save_options(output: Output, batch: Batch) -> None:
 def _refuse(output: Output, batch: Batch) -> int:
     output.problems(batch.problems)
     if output.as_json:
-        output.json({"problems": problem_objects(batch.problems)})
+        found = {"problems": batch.problems, "warnings": batch.warnings}
+        output.json({name: problem_objects(each) for name, each in found.items()})
+    else:
+        say_warnings(output, batch)
     return 2
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._client import Postiz, make_transport
 from postiz_async._wire import CLOUD_URL, api_root, clean_key
 from postiz_async._wire.secrets import Secret
@@ -251,6 +251,10 @@ class ReadAs:
         bool | None,
         Parameter(help="Fill {name} in texts and settings with the row's column of that name."),
     ] = None
+    ignore: Annotated[
+        list[Advice] | None,
+        Parameter(help="A kind of warning that is not wanted; may be repeated."),
+    ] = None
 
 
 Save = Annotated[
@@ -277,6 +281,7 @@ def find_reading(said: ReadAs) -> ReadOptions:
         encoding=said.encoding,
         sheet=said.sheet,
         template=said.template,
+        ignore=tuple(said.ignore or ()),
     )
 
 
