@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["main"]
 
-_EXTRA = {"cyclopts", "rich"}
+_EXTRA = {"cyclopts", "rich", "tzlocal"}
 
 
 def main() -> None:

@@ -7,7 +7,9 @@ import math
 import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,9 +17,10 @@ import anyio
 from postiz_async._batch.already_stored import ClientRefs
 from postiz_async._batch.check import Resolver
 from postiz_async._batch.edits import find_edits
+from postiz_async._batch.file_options import kept_options, merged_reading, save_options
 from postiz_async._batch.ics import calendar_file, event_of
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
-from postiz_async._batch.options import BatchOptions, checked_align, checked_late, read_align
+from postiz_async._batch.options import BatchOptions, checked_late, read_span
 from postiz_async._batch.other_runs import OtherRuns
 from postiz_async._batch.plan import AHEAD, Limits, Moment, Planner
 from postiz_async._batch.preflight import Origin, check_campaign, journal_path, reading_of
@@ -32,11 +35,13 @@ from postiz_async._batch.row_state import (
     with_changes,
 )
 from postiz_async._batch.run import Runner
+from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -45,8 +50,6 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
     )
-    from datetime import timedelta
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -100,7 +103,7 @@ class Batch(RunResults):
         timezone: str | None = None,
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
-        align: timedelta | str = "0",
+        align: timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
@@ -117,10 +120,11 @@ class Batch(RunResults):
             late=checked_late(late),
             on_doubt=on_doubt,
             existing=existing,
-            align=read_align(align) if isinstance(align, str) else checked_align(align),
+            align=read_span(align),
             exact_seconds=exact_seconds,
             as_new=as_new,
         )
+        self._align = align
         self._skip_invalid = skip_invalid
         self._adopted: list[RowRecord] = []
         self.remarks: list[str] = [_EXACT] if exact_seconds else []
@@ -133,8 +137,35 @@ class Batch(RunResults):
         self._outage: Outage | None = None
 
     async def __aenter__(self) -> Self:
+        await self._take_kept_options()
         self._know(await check_campaign(self._postiz, self._origin, self._reading, self._options))
         return self
+
+    async def _take_kept_options(self) -> None:
+        """Take what is kept beside the campaign, where nothing else was said."""
+        kept = await in_thread(partial(kept_options, self._origin.source))
+        self._reading = merged_reading(self._reading, kept)
+        self._origin = self._origin.with_kept(kept.campaign, kept.media_root)
+        if self._align is None:
+            self._align = kept.align
+            self._options = replace(self._options, align=read_span(kept.align))
+
+    async def save_options(self) -> Path:
+        """Keep what describes the file beside it, as `campaign.toml`: every command reads it.
+
+        Returns:
+            Where it is kept.
+
+        Raises:
+            BatchError: the campaign is not a file, or what is beside it cannot be written.
+        """
+        origin, align = self._origin, self._align
+        if not isinstance(origin.source, str | Path):
+            raise BatchError("Rows that come from no file have no options to keep.")
+        name = origin.campaign if origin.is_named else None
+        span = write_duration(align) if isinstance(align, timedelta) else align
+        saving = partial(save_options, origin.name, self._reading, name=name, align=span)
+        return await in_thread(partial(saving, media_root=origin.media_root))
 
     async def __aexit__(
         self,
@@ -147,6 +178,11 @@ class Batch(RunResults):
             await journal.aclose()
 
     # -------------------------------------------------------------- looking
+
+    @property
+    def timezone(self) -> str | None:
+        """The zone of dates that have none."""
+        return self._reading.timezone
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -33,6 +33,7 @@ from postiz_async.models.settings import ProviderSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
+    from zoneinfo import ZoneInfo
 
     from postiz_async._batch.read_options import Rules
     from postiz_async._batch.rows import TextFormat
@@ -127,6 +128,8 @@ class RowReader:
         self.template = Template(fields) if rules.template else None
         self.problems: list[Problem] = []
 
+        self.zone: ZoneInfo | None = None
+        """That of the date, if one is said."""
         self.has_date = False
         """Whether the date is written as it may be."""
         self.is_day = False
@@ -240,7 +243,7 @@ class RowReader:
             return None
         self.has_date = True
         name = self._text("timezone")
-        zone = find_zone(name) if name else self.rules.zone_of(integration)
+        self.zone = zone = find_zone(name) if name else self.rules.zone_of(integration)
         if name and zone is None and wall.tzinfo is None:
             self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
             return None

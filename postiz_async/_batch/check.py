@@ -121,7 +121,7 @@ def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Pr
         number = first.setdefault(says, row.number)
         if number != row.number:
             message = f"says the same as row {number}, on the same channel at the same moment"
-            hint = "both are sent; delete one if it is a mistake"
+            hint = "both are sent; delete one if it is a mistake; --ignore doubles"
             warnings.append(Problem("row", message, row.number, hint, severity="warning"))
     return warnings
 

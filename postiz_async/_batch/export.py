@@ -7,17 +7,16 @@ said what belongs to it. PURE, but for the writing.
 
 from __future__ import annotations
 
-import io
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Literal,
     NotRequired,
-    TextIO,
+    Protocol,
     TypeAlias,
     TypedDict,
     Unpack,
@@ -26,15 +25,18 @@ from typing import (
 import anyio.to_thread
 import msgspec
 
-from postiz_async._batch.file_formats import COMMENT, csv_line, is_json
+from postiz_async._batch.file_formats import COMMENT, csv_line, is_json, with_escape
 from postiz_async._batch.rows import FIGURE
+from postiz_async._batch.spreadsheets import cell_text, is_spreadsheet, workbook
+from postiz_async._batch.values import find_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
-from postiz_async.errors import BatchError
+from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
 
     from postiz_async._delivery.client import BatchClient
     from postiz_async.models.insights import Figures
@@ -48,10 +50,11 @@ __all__ = [
     "Naming",
     "Which",
     "export_posts",
+    "form_of",
     "gathered",
 ]
 
-Form: TypeAlias = Literal["csv", "jsonl"]
+Form: TypeAlias = Literal["csv", "jsonl", "excel"]
 Naming: TypeAlias = Literal["id", "name"]
 
 EXPORTED: tuple[str, ...] = (
@@ -61,10 +64,15 @@ EXPORTED: tuple[str, ...] = (
 """The columns of an exported file; those of a campaign, of which two are to be filled in."""
 
 
+FOR_PEOPLE = (*EXPORTED[:2], "timezone", *EXPORTED[2:])
+"""The columns of a file for a spreadsheet, which has local dates."""
+
+
 class Which(TypedDict):
     """Which posts are exported, as `posts.iter` takes it, and what is told of them.
 
-    `naming` says what channels are called, `analytics` whether figures are asked for.
+    `naming` says what channels are called, `analytics` whether figures are asked for. `timezone` is
+    that of dates in files for spreadsheets, UTC if None.
     """
 
     start: datetime
@@ -74,6 +82,7 @@ class Which(TypedDict):
     tag: NotRequired[str | None]
     naming: NotRequired[Naming]
     analytics: NotRequired[bool]
+    timezone: NotRequired[str | None]
 
 
 _OURS = {"__type", CLIENT_REF}
@@ -94,31 +103,41 @@ class Exported:
     notes: tuple[str, ...]
 
 
+class Writing(Protocol):
+    """Makes a file of the posts that were listed."""
+
+    def __call__(self, *, is_workbook: bool = False) -> tuple[Exported, str | bytes]:
+        """What was exported, and the file."""
+        ...
+
+
 async def export_posts(
     postiz: BatchClient,
     path: Path | str,
     *,
     overwrite: bool = False,
+    excel: bool = False,
     **which: Unpack[Which],
 ) -> Exported:
-    """Write the posts of a range into a campaign file: JSON lines by its name, else CSV.
+    """Write the posts of a range into a campaign file: JSON or a workbook by its name, else CSV.
 
     Costs no quota since v2.19.0.
 
     Raises:
         BatchError: the file is there already, or cannot be written.
+        ConfigurationError: there is no such zone, or an extra is not installed.
         PostizError: the server could not be asked.
     """
     file_path = Path(path)
+    form = form_of(file_path, excel=excel)
     if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
         raise BatchError(f"{path} is there already; somebody may have filled it in.")
-    writing = await gathered(postiz, **which)
+    writing = await gathered(postiz, form, **which)
 
     def write() -> Exported:
-        text = io.StringIO(newline="")
-        done = writing(text, "jsonl" if is_json(file_path) else "csv")
+        done, content = writing(is_workbook=file_path.suffix.lower() == ".xlsx")
         try:
-            replace_file(file_path, text.getvalue())
+            replace_file(file_path, content)
         except OSError as error:
             raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
         return done
@@ -126,13 +145,27 @@ async def export_posts(
     return await in_thread(write)
 
 
-async def gathered(
-    postiz: BatchClient,
-    **which: Unpack[Which],
-) -> Callable[[TextIO, Form], Exported]:
-    """List the posts of a range; what is returned writes them into a file."""
+def form_of(path: Path, *, excel: bool = False) -> Form:
+    """The form of a file by its name and by what is said.
+
+    Raises:
+        BatchError: they do not go together.
+    """
+    if is_json(path):
+        if excel:
+            raise BatchError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
+        return "jsonl"
+    if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
+        raise BatchError(f"{path} cannot be written: name it .xlsx or .csv.")
+    return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
+
+
+async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Writing:
+    """List the posts of a range; what is returned makes a file of them."""
     start, end = which["start"], which["end"]
-    channels = await postiz.integrations.list() if which.get("naming") == "name" else []
+    zone = _zone(which.get("timezone"))
+    by_name = form == "excel" or which.get("naming") == "name"
+    names = _names(await postiz.integrations.list()) if by_name else {}
     found = postiz.posts.iter(
         start=start,
         end=end,
@@ -148,43 +181,63 @@ async def gathered(
         figures = await postiz.analytics.posts(out)
     server = postiz.base_url.removesuffix("/public/v1")
     what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
-    names = _names(channels)
-    return lambda file, form: _write(posts, file, form, what=what, names=names, figures=figures)
-
-
-def _write(
-    posts: Sequence[Post],
-    file: TextIO,
-    form: Form,
-    *,
-    what: str,
-    names: dict[str, str] | None = None,
-    figures: Figures | None = None,
-) -> Exported:
-    """Write posts as a campaign, beneath comments that say what they lack.
-
-    Args:
-        posts: as listed, each once.
-        file: opened with `newline=""`.
-        form: of the file.
-        what: where and when the posts are, for the first comment.
-        names: what to call channels, by id.
-        figures: of published posts, if they were asked for.
-    """
     notes = _notes(posts, figures)
     head = [f"{len(posts)} posts of {what}", *notes]
-    if form == "jsonl":
-        lines: list[dict[str, object]] = [{"#": note} for note in head]
-        lines += [_json_record(post, names or {}, figures) for post in posts]
-        file.writelines(msgspec.json.encode(line).decode() + "\n" for line in lines)
-    else:
-        file.writelines(f"{COMMENT}{note}\n" for note in head)
-        named = figures.names if figures is not None else []
-        file.write(csv_line([*EXPORTED, *(f"{FIGURE} {name}" for name in named)]))
-        for post in posts:
-            numbers = [figures.of(post.id).get(name, "") for name in named] if figures else []
-            file.write(csv_line([*_record(post, names or {}).values(), *numbers]))
-    return Exported(len(posts), notes)
+    named = figures.names if figures is not None else []
+    columns = [f"{FIGURE} {name}" for name in named]
+
+    def numbers(post: Post) -> list[object]:
+        return [figures.of(post.id).get(name, "") for name in named] if figures else []
+
+    def content(*, is_workbook: bool) -> str | bytes:
+        if form == "jsonl":
+            lines: list[dict[str, object]] = [{"#": note} for note in head]
+            lines += [_json_record(post, names, figures) for post in posts]
+            return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
+        if form == "csv":
+            comments = [f"{COMMENT}{note}\n" for note in head]
+            rows = [csv_line([*_record(post, names).values(), *numbers(post)]) for post in posts]
+            return "".join([*comments, csv_line([*EXPORTED, *columns]), *rows])
+        cells = [[*_cells(post, names, zone), *numbers(post)] for post in posts]
+        names_ = [*FOR_PEOPLE, *columns]
+        if is_workbook:
+            return workbook(names_, ([with_escape(each) for each in row] for row in cells))
+        lines_ = [csv_line(map(cell_text, row), ";") for row in cells]
+        return "".join(["\ufeff", csv_line(names_, ";"), *lines_])
+
+    return lambda *, is_workbook=False: (
+        Exported(len(posts), notes),
+        content(is_workbook=is_workbook),
+    )
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    zone = find_zone(name or "UTC")
+    if zone is None:
+        raise ConfigurationError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+    return zone
+
+
+def _cells(post: Post, names: dict[str, str], zone: ZoneInfo) -> list[object]:
+    """The cells of a post for people: with its date in their zone."""
+    record = _record(post, names) | {
+        "date": _local(post.publish_date, zone),
+        "timezone": zone.key,
+    }
+    return [record[name] for name in FOR_PEOPLE]
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime | str:
+    """A date on the wall; a text where a spreadsheet would read it otherwise.
+
+    That is an hour that exists twice, which is written with its offset, and midnight, which a
+    spreadsheet takes for a day.
+    """
+    local = moment.astimezone(zone).replace(microsecond=0)
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return local.isoformat()
+    wall = local.replace(tzinfo=None, fold=0)
+    return wall if wall.time() != time() else f"{wall:%Y-%m-%d %H:%M}"
 
 
 def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ __all__ = [
     "is_json",
     "json_records",
     "open_campaign",
+    "with_escape",
     "without_escape",
 ]
 
@@ -256,14 +257,15 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
 _RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
 
 
-def csv_line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
     """A line of a CSV file that is written here; no cell of it runs in a spreadsheet."""
     out = io.StringIO(newline="")
-    csv.writer(out).writerow([_escaped(cell) for cell in cells])
+    csv.writer(out, delimiter=delimiter).writerow([with_escape(cell) for cell in cells])
     return out.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _escaped(cell: object) -> object:
+def with_escape(cell: object) -> object:
+    """A cell that no spreadsheet runs."""
     return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
 
 

@@ -32,7 +32,7 @@ class CampaignJobs(Api):
         timezone: str | None = None,
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
-        align: timedelta | str = "0",
+        align: timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
@@ -42,8 +42,10 @@ class CampaignJobs(Api):
     ) -> Batch:
         """A campaign as a job that can be planned, run, killed and resumed.
 
+        What `Batch.save_options` kept beside the file holds where nothing else is said here.
+
         Args:
-            source: the campaign: a file (CSV or JSON lines), or an iterable or async iterable of
+            source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
                 `CampaignRow` or mappings, which is read once. To go on after a crash, give the
                 same rows and the same journal again.
             journal: where it is written down what became of each row; beside the file if None.
@@ -111,41 +113,34 @@ class CampaignJobs(Api):
         tag: str | None = None,
         naming: Naming = "id",
         analytics: bool = False,
+        excel: bool = False,
+        timezone: str | None = None,
         overwrite: bool = False,
     ) -> Exported:
         """Write posts that are in Postiz into a campaign file, to be filled in and run.
 
-        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: each row
-        says `needs_media`, and `batch` refuses it until they are filled in.
+        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: `batch`
+        refuses each row, by `needs_media`, until they are filled in. Costs no quota since v2.19.0.
 
         Args:
-            path: JSON lines by its name, else CSV.
+            path: JSON lines or an `.xlsx` by its name, else CSV.
             start: the first moment, with a time zone.
             end: the last moment.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             integration: only this channel, by id.
             tag: only posts with this tag, by name.
-            naming: what the file calls channels: their `id`, or their `name` where it is theirs
-                alone.
+            naming: what the file calls channels: `id`, or `name` where it is theirs alone.
             analytics: whether to ask for figures of published posts, such as views and likes.
+            excel: as spreadsheets want CSV, with local dates and names; an `.xlsx` always is.
+            timezone: of the dates for spreadsheets; UTC if None.
             overwrite: whether the file may be there already.
-
-        Costs no quota since v2.19.0.
 
         Raises:
             BatchError: the file is there already, or cannot be written.
+            ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
-        from postiz_async._batch.export import export_posts  # noqa: PLC0415  (as with `batch`)
+        from postiz_async._batch.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
 
-        return await export_posts(
-            self._client,
-            path,
-            start=start,
-            end=end,
-            state=state,
-            integration=integration,
-            tag=tag,
-            naming=naming,
-            analytics=analytics,
-            overwrite=overwrite,
-        )
+        which = Which(start=start, end=end, state=state, integration=integration, tag=tag)
+        which["naming"], which["timezone"], which["analytics"] = naming, timezone, analytics
+        return await export_posts(self._client, path, overwrite=overwrite, excel=excel, **which)

@@ -20,6 +20,7 @@ __all__ = [
     "checked_late",
     "read_align",
     "read_late",
+    "read_span",
 ]
 
 
@@ -72,6 +73,17 @@ def read_align(text: str) -> timedelta:
     if align is None:
         raise ConfigurationError(f"align is {text!r}; say how far, like 15m (s, m, h or d) or 0.")
     return checked_align(align)
+
+
+def read_span(align: timedelta | str | None) -> timedelta:
+    """How far dates may move, as a program says it; not at all if None.
+
+    Raises:
+        ConfigurationError: it is not a time, or longer than a week.
+    """
+    if align is None:
+        return timedelta(0)
+    return read_align(align) if isinstance(align, str) else checked_align(align)
 
 
 def checked_align(align: timedelta) -> timedelta:

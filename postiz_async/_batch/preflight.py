@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 from msgspec import structs
 
+from postiz_async._batch.advice import advice
 from postiz_async._batch.check import (
     Checked,
     Resolver,
@@ -30,7 +31,7 @@ from postiz_async._batch.check import (
 from postiz_async._batch.edits import recognise
 from postiz_async._batch.header import MissingColumns
 from postiz_async._batch.media_files import MediaFolders
-from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
 from postiz_async._batch.source import read_source
@@ -40,7 +41,7 @@ from postiz_async._validation import MediaFacts
 from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import BatchOptions
@@ -212,6 +213,15 @@ class Origin:
         said = campaign or name.name
         return cls(source, name, place, Path(), said, is_named, roots)
 
+    def with_kept(self, campaign: str | None, media_root: tuple[str, ...]) -> Origin:
+        """With a name and folders of media that are kept beside the file, if none were said."""
+        changed = self
+        if campaign is not None and not self.is_named:
+            changed = replace(changed, campaign=campaign, is_named=True)
+        if media_root and not self.media_root:
+            changed = replace(changed, media_root=media_root)
+        return changed
+
 
 def journal_path(campaign: Path) -> Path:
     """Where the journal of a campaign lies unless it is named: beside it.
@@ -272,14 +282,18 @@ async def check_campaign(
         for row in campaign.rows
         if (record := records.get(row.ref)) is None or not is_done(row, record, options)
     ]
-    checked = await check_rows(postiz, origin, checked, open_rows)
+    checked = await check_rows(postiz, origin, checked, open_rows, reading.ignore)
     problems = [*_labelled(campaign.problems, campaign.labels), *checked.problems]
     warnings = [*_labelled(campaign.warnings, campaign.labels), *checked.warnings]
     return replace(checked, problems=_in_order(problems), warnings=_in_order(warnings))
 
 
 async def check_rows(
-    postiz: BatchClient, origin: Origin, checked: Checked, rows: Sequence[Row]
+    postiz: BatchClient,
+    origin: Origin,
+    checked: Checked,
+    rows: Sequence[Row],
+    ignore: Collection[Advice] = (),
 ) -> Checked:
     """The campaign with what is known of these rows too: channels, media, problems, warnings."""
     folders = await in_thread(partial(MediaFolders.of, origin.folder, origin.media_root))
@@ -295,7 +309,10 @@ async def check_rows(
     problems = [*wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
-    warnings = [*(p for p in judged if p.severity == "warning"), *doubles(usable, channels)]
+    warnings = [problem for problem in judged if problem.severity == "warning"]
+    if "doubles" not in ignore:
+        warnings += doubles(usable, channels)
+    warnings += await advice(postiz, usable, channels, ignore)
     labels = checked.campaign.labels
     return replace(
         checked,

@@ -7,7 +7,7 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,18 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["ReadOptions", "Rules", "rules_of"]
+__all__ = ["Advice", "ReadOptions", "Rules", "off_switch", "rules_of"]
+
+
+Advice: TypeAlias = Literal[
+    "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"
+]
+"""Kinds of warnings that a campaign can do without."""
+
+
+def off_switch(kind: Advice) -> str:
+    """How a kind of warning is turned off."""
+    return f"--ignore {kind}"
 
 
 class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +48,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
         sheet: the name of the sheet of a spreadsheet that has several.
         template: fill `{name}` in content, thread and settings with the row's column of that
             name, whichever columns the file has. `{{` is a brace.
+        ignore: the kinds of warnings that are not wanted.
     """
 
     columns: Mapping[str, str] = {}
@@ -46,7 +58,8 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     timezones: Mapping[str, str] = {}
     encoding: str | None = None
     sheet: str | None = None
-    template: bool = False
+    template: bool | None = None
+    ignore: tuple[Advice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class Rules:
     encoding: str | None
     sheet: str | None
     template: bool
+    ignore: frozenset[Advice]
     is_day_format: bool
     """Whether `date_format` leaves the time to a column of its own."""
 
@@ -91,7 +105,8 @@ def rules_of(reading: ReadOptions) -> Rules:
         zones={key.strip().casefold(): _zone(name) for key, name in reading.timezones.items()},
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
-        template=reading.template,
+        template=bool(reading.template),
+        ignore=frozenset(reading.ignore),
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 

@@ -24,7 +24,7 @@ from postiz_async._batch.file_formats import (
     without_escape,
 )
 from postiz_async._batch.header import MissingColumns, read_header
-from postiz_async._batch.read_options import ReadOptions, rules_of
+from postiz_async._batch.read_options import ReadOptions, off_switch, rules_of
 from postiz_async._batch.rows import (
     COLUMNS,
     EXPORT_ONLY,
@@ -34,13 +34,14 @@ from postiz_async._batch.rows import (
     with_refs,
 )
 from postiz_async._batch.spreadsheets import is_cell_error, is_spreadsheet, sheet_rows
+from postiz_async._batch.values import describe_drift
 from postiz_async.errors import BatchError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from postiz_async._batch.header import Columns
-    from postiz_async._batch.read_options import Rules
+    from postiz_async._batch.read_options import Advice, Rules
 
 __all__ = [
     "COLUMNS",
@@ -117,7 +118,7 @@ def _read_file(path: Path, rules: Rules) -> Campaign:
         if file.guessed:
             message = f"is not UTF-8 and is read as Windows-1252: {file.guessed!r}"
             hint = "if letters are wrong, say --encoding"
-            collector.warn("file", message, None, hint)
+            collector.warn("encoding", "file", message, None, hint)
         if is_json(path):
             for number, record in json_records(file.text, collector.problems):
                 collector.take(number, record)
@@ -189,8 +190,10 @@ class _Collector:
         self._unseen.discard(small)
         return self.rules.columns.get(small, name)
 
-    def warn(self, column: str, message: str, row: int | None, hint: str) -> None:
-        self.warnings.append(Problem(column, message, row, hint, severity="warning"))
+    def warn(self, kind: Advice, column: str, message: str, row: int | None, hint: str) -> None:
+        if kind not in self.rules.ignore:
+            said = f"{hint}; {off_switch(kind)}"
+            self.warnings.append(Problem(column, message, row, said, severity="warning"))
 
     def take_table(self, lines: Iterator[Line]) -> None:
         """The header and the rows of a table."""
@@ -228,7 +231,7 @@ class _Collector:
                 self.problems.append(Problem(target, message, number, hint))
             elif cell.startswith("="):
                 message = "begins with =, as a formula does, and is sent as text"
-                self.warn(target, message, number, "copy the values, not the formulas")
+                self.warn("formulas", target, message, number, "copy the values, not the formulas")
         return has_errors
 
     def take_given(self, given: object) -> None:
@@ -280,6 +283,11 @@ class _Collector:
         if reader.unread_date:
             self.undated.append((reader.number, reader.unread_date))
         self.dated += reader.has_date
+        if row is not None and row.repeat_days and reader.zone is not None:
+            drift = describe_drift(row.date, reader.zone)
+            if drift:
+                hint = "Postiz counts days of 24 hours"
+                self.warn("repeats", "repeat_days", drift, row.number, hint)
         if reader.is_day:
             self.days.append(reader.number)
         if self.rules.zones:
@@ -311,7 +319,8 @@ class _Collector:
         """Days among moments are midnight; days alone are not when anybody wants to publish."""
         if self.dated > len(self.days):
             for number in self.days:
-                self.warn("date", "has no time, and is taken for midnight", number, NO_TIME.hint)
+                message = "has no time, and is taken for midnight"
+                self.warn("midnight", "date", message, number, NO_TIME.hint)
         elif self.days:
             days = set(self.days)
             self.rows = [row for row in self.rows if row.number not in days]

@@ -8,13 +8,14 @@ and for the corner. An .ods is read without it. PURE, but for the files.
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import zipfile
 import zlib
 from collections import defaultdict
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 from postiz_async._batch.open_document import ods_rows
@@ -33,6 +34,7 @@ __all__ = [
     "is_spreadsheet",
     "nearest_second",
     "sheet_rows",
+    "workbook",
 ]
 
 _SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
@@ -195,10 +197,7 @@ def _xlsx_rows(path: Path, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell
             SheetVisibleEnum,
         )
     except ImportError:
-        raise ConfigurationError(
-            "Files that end in .xlsx need the xlsx extra: "
-            "python -m pip install 'postiz-async[xlsx]'"
-        ) from None
+        raise _extra_missing() from None
     try:
         with CalamineWorkbook.from_path(path) as book:  # pyright: ignore[reportUnknownMemberType]
             sheets = [
@@ -279,6 +278,55 @@ def _column(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number - 1
+
+
+# ------------------------------------------------------------------ writing
+
+MAX_CELL = 32_767
+"""Characters that a cell of Excel holds."""
+
+_WIDTHS = {"content": 60, "settings": 30, "integration": 26, "date": 17, "timezone": 16}
+
+
+def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """An .xlsx of one sheet, with texts as texts and dates as dates.
+
+    Raises:
+        BatchError: a text is too long for a cell.
+        ConfigurationError: the extra is not installed.
+    """
+    try:
+        from xlsxwriter import Workbook  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError:
+        raise _extra_missing() from None
+    out = io.BytesIO()
+    with Workbook(out, {"in_memory": True}) as opened:
+        book: Any = opened  # it has no types
+        sheet = book.add_worksheet("Posts")
+        sheet.freeze_panes(1, 0)
+        form = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        bold = book.add_format({"bold": True})
+        for column, name in enumerate(head):
+            sheet.set_column(column, column, _WIDTHS.get(name, 12))
+            sheet.write_string(0, column, name, bold)
+        for number, cells in enumerate(rows, 1):
+            for column, cell in enumerate(cells):
+                if isinstance(cell, datetime):
+                    sheet.write_datetime(number, column, cell, form)
+                elif len(str(cell)) > MAX_CELL:
+                    raise BatchError(
+                        f"{head[column]} has {len(str(cell)):,} characters in row {number + 1}; a "
+                        f"cell of Excel holds {MAX_CELL:,}. Export to .csv or .jsonl."
+                    )
+                elif cell != "":
+                    sheet.write_string(number, column, str(cell))
+    return out.getvalue()
+
+
+def _extra_missing() -> ConfigurationError:
+    return ConfigurationError(
+        "Files that end in .xlsx need the xlsx extra: python -m pip install 'postiz-async[xlsx]'"
+    )
 
 
 # ------------------------------------------------------------------ errors

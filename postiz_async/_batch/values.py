@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,7 @@ __all__ = [
     "DateProblem",
     "Template",
     "check_date_format",
+    "describe_drift",
     "find_zone",
     "read_day",
     "read_time",
@@ -154,6 +155,23 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
     return DateProblem(
         f"{what} in {zone}, because the clocks change",
         "write it with an offset, like 2027-03-28T01:30:00+01:00",
+    )
+
+
+def describe_drift(moment: datetime, zone: tzinfo) -> str:
+    """How a date that is repeated every few days moves when the clocks change; empty if not."""
+    try:
+        first = moment.astimezone(zone)
+        days = (moment.astimezone(zone) + timedelta(days=n) for n in range(1, 366))
+        change = next((day for day in days if day.utcoffset() != first.utcoffset()), None)
+    except OverflowError:
+        return ""
+    if change is None:
+        return ""
+    moved = moment + timedelta(days=(change.date() - first.date()).days)
+    return (
+        f"repeats at {first:%H:%M} in {zone}, and at {moved.astimezone(zone):%H:%M} "
+        f"from {change.day} {change:%B %Y} on, when the clocks change"
     )
 
 

@@ -13,6 +13,7 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
+from postiz_async._batch.file_options import kept_options, merged_reading
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
@@ -226,9 +227,10 @@ async def report(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
-    read_as = in_zone_of(connection, read_as)
-    zone = _zone(read_as.timezone)
-    rows = await anyio.to_thread.run_sync(_rows, file, find_reading(read_as))
+    kept = await anyio.to_thread.run_sync(kept_options, file)
+    reading = merged_reading(find_reading(in_zone_of(connection, read_as)), kept)
+    zone = _zone(reading.timezone)
+    rows = await anyio.to_thread.run_sync(_rows, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
     await write_html(output, path, rows, to, zone, figures=figures)

@@ -41,6 +41,7 @@ from postiz_async._cli.options import (
     Connection,
     Json,
     ReadAs,
+    Save,
     find_reading,
     find_target,
     in_zone_of,
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.report import Report
     from postiz_async._client import Postiz
 
-__all__ = ["plan", "run", "run_batch", "zone_of"]
+__all__ = ["plan", "run", "run_batch", "save_options", "zone_of"]
 
 CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
@@ -75,7 +76,7 @@ JournalOption = Annotated[
     Path | None, Parameter(help="The journal; beside the campaign unless named.")
 ]
 Align = Annotated[
-    str,
+    str | None,
     Parameter(
         help="How far dates may move so that more posts share a request, like 15m (s, m, h or d). "
         "A row's tolerance comes before it."
@@ -115,7 +116,7 @@ async def plan(
     journal: JournalOption = None,
     campaign: Name = None,
     media_root: MediaRoots = None,
-    align: Align = "0",
+    align: Align = None,
     skip_invalid: SkipInvalid = False,
     as_new: AsNew = False,
     ics: Annotated[
@@ -123,6 +124,7 @@ async def plan(
         Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
     ] = None,
     json: Json = False,
+    save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
@@ -142,13 +144,15 @@ async def plan(
             as_new=as_new,
         ) as batch,
     ):
+        if save:
+            await save_options(output, batch)
         if batch.problems and not skip_invalid:
             return _refuse(output, batch)
         forecast = await batch.plan()
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, zone_of(read_as.timezone))
+            show_plan(output, postiz, batch, forecast, zone_of(batch.timezone))
         if ics is not None:
             await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0
@@ -165,13 +169,22 @@ async def _write_calendar(output: Output, batch: Batch, to: Path) -> None:
     output.say(f"The calendar: {to}")
 
 
+async def save_options(output: Output, batch: Batch) -> None:
+    """Keep what describes the file beside it."""
+    path = await batch.save_options()
+    output.say(f"Kept for the next time: {path}")
+
+
 def _refuse(output: Output, batch: Batch) -> int:
     if output.as_json:
         refused: RefusedDocument = {
             "version": VERSION,
             "problems": problem_objects(batch.problems),
+            "warnings": problem_objects(batch.warnings),
         }
         output.json(refused)
+    else:
+        say_warnings(output, batch)
     output.error(InvalidPostError(list(batch.problems)), 2)
     return 2
 
@@ -225,7 +238,7 @@ async def run(
     journal: JournalOption = None,
     campaign: Name = None,
     media_root: MediaRoots = None,
-    align: Align = "0",
+    align: Align = None,
     choices: CampaignOptions = CampaignOptions(),
     wait_published: Annotated[
         bool,
@@ -236,6 +249,7 @@ async def run(
     ] = False,
     html: HtmlOption = None,
     json: Json = False,
+    save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
@@ -260,11 +274,13 @@ async def run(
             as_new=choices.as_new,
         ) as batch,
     ):
+        if save:
+            await save_options(output, batch)
         if batch.problems and not choices.skip_invalid:
             return _refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = zone_of(read_as.timezone), len(batch.remarks)
+        zone, told = zone_of(batch.timezone), len(batch.remarks)
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:

@@ -201,6 +201,7 @@ class RefusedDocument(Document):
     """A campaign with problems, of which nothing was sent."""
 
     problems: list[ProblemObject]
+    warnings: list[ProblemObject]
 
 
 class EstimateObject(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.documents import VERSION, PlanDocument, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.output import Output, count, date_range, moment, near_moment
@@ -120,15 +121,16 @@ def say_left_out(output: Output, batch: Batch) -> None:
     if batch.problems:
         rows = len({problem.row for problem in batch.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        for problem in batch.problems:
-            output.say(f"  {problem}")
+        for line in group_problems(batch.problems):
+            output.say(f"  {line}")
 
 
 def say_warnings(output: Output, batch: Batch) -> None:
     """What the server accepts and may be regretted; `validate` shows where else."""
-    for warning in batch.warnings[:_NAMED]:
-        output.say(f"warning: {warning}", "yellow")
-    more = len(batch.warnings) - _NAMED
+    lines = group_problems(batch.warnings)
+    for line in lines[:_NAMED]:
+        output.say(f"warning: {line}", "yellow")
+    more = len(lines) - _NAMED
     if more > 0:
         output.say(f"... and {count(more, 'warning')} more: postiz-async validate {batch.path}")
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._cli.profiles import Profile, find_profile
 from postiz_async._client import Postiz, make_transport
 from postiz_async._wire import CLOUD_URL, api_root, clean_key
@@ -39,6 +39,7 @@ __all__ = [
     "EndOption",
     "Json",
     "ReadAs",
+    "Save",
     "Start",
     "StateOption",
     "Target",
@@ -283,9 +284,22 @@ class ReadAs:
         Parameter(help="What empty cells of a column say: tags=news; may be repeated."),
     ] = None
     template: Annotated[
-        bool,
+        bool | None,
         Parameter(help="Fill {name} in texts and settings with the row's column of that name."),
-    ] = False
+    ] = None
+    ignore: Annotated[
+        list[Advice] | None,
+        Parameter(help="A kind of warning that is not wanted; may be repeated."),
+    ] = None
+
+
+Save = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Keep what describes the file beside it, as campaign.toml, which every command reads.",
+    ),
+]
 
 
 def in_zone_of(connection: Connection, said: ReadAs) -> ReadAs:
@@ -311,6 +325,7 @@ def find_reading(said: ReadAs) -> ReadOptions:
         encoding=said.encoding,
         sheet=said.sheet,
         template=said.template,
+        ignore=tuple(said.ignore or ()),
     )
 
 

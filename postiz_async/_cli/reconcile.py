@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio.to_thread
 from cyclopts import Parameter
+from tzlocal import get_localzone_name
 
 from postiz_async._batch.export import Form, Naming, Which, export_posts, gathered
 from postiz_async._batch.file_formats import is_json
@@ -107,7 +108,19 @@ async def export(
         Naming, Parameter(help="What the file calls the channels; names are read elsewhere too.")
     ] = "id",
     format: Annotated[  # noqa: A002
-        Form | None, Parameter(help="The form; as the name of the file says, else CSV.")
+        Literal["csv", "jsonl"] | None,
+        Parameter(help="The form; as the name of the file says, else CSV."),
+    ] = None,
+    excel: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="For a spreadsheet: an .xlsx by its name, else CSV with semicolons; local dates, "
+            "channels by name, no comments.",
+        ),
+    ] = False,
+    timezone: Annotated[
+        str | None, Parameter(help="The zone of dates for a spreadsheet; the machine's.")
     ] = None,
     to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
     analytics: Annotated[
@@ -120,6 +133,8 @@ async def export(
     output = Output(as_json=True)
     if to is not None and format is not None and is_json(to) != (format == "jsonl"):
         raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
+    if excel and format == "jsonl":
+        raise InvalidPostError([Problem("--excel", "is not for JSON lines")])
     async with open_client(find_target(connection)) as postiz:
         first, last = day_range(postiz, start, end)
         which = Which(
@@ -130,11 +145,14 @@ async def export(
             tag=tag,
             naming=channels,
             analytics=analytics,
+            timezone=timezone or get_localzone_name(),
         )
         if to is not None:
-            done = await export_posts(opened(postiz), to, overwrite=force, **which)
+            done = await export_posts(opened(postiz), to, overwrite=force, excel=excel, **which)
         else:
-            done = (await gathered(opened(postiz), **which))(sys.stdout, format or "csv")
+            form: Form = "excel" if excel else format or "csv"
+            done, content = (await gathered(opened(postiz), form, **which))()
+            sys.stdout.write(str(content))
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")

@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._batch.grouping import group_problems
-from postiz_async._cli.campaigns import CampaignFile, MediaRoots
+from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
 from postiz_async._cli.documents import VERSION, ValidateDocument, problem_objects
 from postiz_async._cli.options import (
     Connection,
     Json,
     ReadAs,
+    Save,
     find_reading,
     find_target,
     in_zone_of,
@@ -45,6 +46,7 @@ async def validate(
     media_root: MediaRoots = None,
     all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
     json: Json = False,
+    save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
@@ -55,6 +57,8 @@ async def validate(
         open_client(find_target(connection)) as postiz,
         postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
     ):
+        if save:
+            await save_options(output, batch)
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)

@@ -77,7 +77,7 @@ def tighten(path: Path) -> None:
             path.chmod(mode & stat.S_IRWXU)
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file of which others see either the old text or the new one.
 
     It is written beside its place and renamed. So a symbolic link in that place is replaced, and
@@ -87,13 +87,14 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         OSError: the folder, or what is in the place of the file, cannot be written.
     """
+    data = content if isinstance(content, bytes) else content.encode()
     if _takes_writing(path):
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(data)
         return
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  (a descriptor)
-            file.write(text)
+        with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
+            file.write(data)
         _keep_permissions(path, name)
         os.replace(name, path)  # noqa: PTH105  (Path.replace is the same in more steps)
     except BaseException:

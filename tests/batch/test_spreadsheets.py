@@ -61,8 +61,11 @@ def test_cells_are_read_as_people_see_them(tmp_path: Path, name: str) -> None:
     )
     assert (three.number, three.repeat_days) == (5, 30)
     assert (four.date.hour, four.date.minute, four.content) == (8, 5, "<b> & \"q\" 'a' ☃🎉")
-    (warning,) = campaign.warnings
-    assert str(warning).startswith("row 3, content: begins with =, as a formula does")
+    assert [str(warning)[:50] for warning in campaign.warnings] == [
+        "row 2, repeat_days: repeats at 09:00 in Europe/Ber",
+        "row 3, content: begins with =, as a formula does, ",
+        "row 5, repeat_days: repeats at 09:00 in Europe/Ber",
+    ]
 
 
 @both

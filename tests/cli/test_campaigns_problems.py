@@ -268,12 +268,16 @@ def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: 
     file = write_campaign(tmp_path / "c.csv", *[("mastodon", LATER, "Hello")] * 8)
     result = cli("plan", file)
     assert result.code == 0
-    assert "warning: row 3, row: says the same as row 2" in result.out
-    assert result.out.count("says the same") == 5
-    assert f"... and 2 warnings more: postiz-async validate {file}" in result.out
+    assert "warning: 7 rows (3-9), row: says the same as row 2" in result.out
+    assert result.out.count("says the same") == 1
     assert [each["row"] for each in cli("plan", file, "--json").document["warnings"]] == [
         *range(3, 10)
     ]
+    twice = [("mastodon", f"2028-01-{n:02} 09:00Z", "Hello") for n in range(1, 8)] * 2
+    file = write_campaign(tmp_path / "d.csv", *twice)
+    out = cli("plan", file).out
+    assert out.count("says the same") == 5
+    assert f"... and 2 warnings more: postiz-async validate {file}" in out
 
 
 @pytest.mark.parametrize("verb", ["validate", "plan", "run"])

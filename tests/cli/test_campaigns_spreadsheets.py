@@ -84,7 +84,10 @@ def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
 ) -> None:
     path = write_german(tmp_path, name)
     result = cli("plan", path, *AS_IT_IS, "--date-format", "%d.%m.%Y %H:%M")
-    assert (result.code, result.out) == (2, "")
+    assert result.code == 2
+    assert [line[:24] for line in lines_of(result.out)] == (
+        ["warning: file: is not UT"] if name == "plan.csv" else []
+    )
     head, *found = lines_of(result.err)
     assert head == "10 problems, nothing was sent:"
     assert "\n".join(found) == MISTAKES.format(folder=tmp_path.resolve())
@@ -105,3 +108,43 @@ def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> N
     path = write_xlsx(tmp_path / "plan.xlsx", sheets=sheets)
     assert "Say which one: --sheet Mai or --sheet Juni." in cli("plan", path).err
     assert cli("plan", path, "--sheet", "Mai").code == 0
+
+
+def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.xlsx")
+    said = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M"]
+    first = cli("plan", path, *said, "--save")
+    assert f"Kept for the next time: {tmp_path / 'plan.toml'}" in first.out
+    head = "10 problems, nothing was sent:"
+    for command in ("plan", "run"):
+        assert lines_of(cli(command, path).err)[0] == head
+    assert "10 problems" in cli("validate", path).out
+    wrong = (tmp_path / "plan.toml").read_text().replace("timezone =", "timezon =")
+    (tmp_path / "plan.toml").write_text(wrong)
+    result = cli("validate", path)
+    assert result.code == 2
+    assert "has the unknown key 'timezon'. Do you mean 'timezone'?" in result.err
+
+
+def test_a_file_that_cannot_be_read_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.csv")
+    assert cli("plan", path, "--column=Foo=date", "--save").code == 2
+    assert not (tmp_path / "plan.toml").exists()
+
+
+def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_path: Path) -> None:
+    head = ["integration", "date", "content", "tags"]
+    rows = [["mastodon", f"2031-05-{n:02}T09:00Z", f"text {n}", "nobody has this"] for n in
+            range(1, 9)]  # fmt: skip
+    rows.append(["mastodn", "2031-05-10T09:00Z", "a", ""])
+    path = write_xlsx(tmp_path / "plan.xlsx", [head, *rows])
+    result = cli("plan", path)
+    assert (result.code, lines_of(result.err)[0]) == (2, "1 problem, nothing was sent:")
+    (line,) = lines_of(result.out)
+    assert line.startswith("warning: 8 rows (2-9), tags: 'nobody has this' is on no post of the ")
+    assert line.endswith("(make it in Postiz, if it is new; --ignore tags)")
+    assert [each["row"] for each in cli("plan", path, "--json").document["warnings"]] == [
+        *range(2, 10)
+    ]
+    assert cli("plan", path, "--ignore", "tags").out == ""
+    assert "Choose from" in cli("plan", path, "--ignore", "nonsense").err

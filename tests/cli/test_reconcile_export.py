@@ -70,3 +70,18 @@ def test_a_name_that_would_be_read_otherwise(cli: Cli, tmp_path: Path) -> None:
 def test_nothing_to_export_says_only_that(cli: Cli) -> None:
     result = cli("export", "--start", "2029-01-01", "--end", "2029-01-02")
     assert result.err.splitlines() == ["0 posts from 2029-01-01 to 2029-01-02"]
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.csv"])
+def test_a_file_for_a_spreadsheet_is_read_without_options(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    done = cli("export", *RANGE, "--excel", "--timezone", "Europe/Berlin", "--to", path)
+    assert done.code == 0
+    refused = cli("plan", path)
+    assert "needs_media: is set" in refused.err
+    assert len(refused.err.splitlines()) == 2, "nothing else is wrong with it"
+    wrong = cli("export", *RANGE, "--excel", "--to", tmp_path / "out.jsonl")
+    assert wrong.code == 2
+    assert "name it .xlsx or .csv for a spreadsheet" in wrong.err

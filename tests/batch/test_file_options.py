@@ -1,0 +1,168 @@
+"""What describes a campaign file is said once: `campaign.toml` beside it."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import PNG
+
+from postiz_async._batch.file_options import FileOptions, kept_options, merged_reading, save_options
+from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.rows import COLUMNS, CampaignRow
+from postiz_async.errors import BatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = "Kanal;Datum;Text;Bild\nc1;05.02.2031 09:00;Grüße;a.png\n"
+SAID: dict[str, Any] = {
+    "columns": {"Kanal": "integration", "Datum": "date", "Text": "content", "Bild": "media"},
+    "date_format": "%d.%m.%Y %H:%M",
+    "timezone": "Europe/Berlin",
+    "encoding": "cp1252",
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    folder = tmp_path / "campaigns"
+    folder.mkdir()
+    made = Lab(folder)
+    made.channel("mastodon", id="c1")
+    made.path = folder / "spring.csv"
+    made.path.write_bytes(TABLE.encode("cp1252"))
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.png").write_bytes(PNG)
+    return made
+
+
+async def test_what_is_saved_is_read_by_the_next_batch(lab: Lab, monkeypatch: Any) -> None:
+    monkeypatch.chdir(lab.folder)
+    async with lab.sandbox, lab.client() as postiz:
+        options: dict[str, Any] = {"media_root": "../media", "align": "15m", "campaign": "Frühling"}
+        lab.path.write_text(
+            lab.path.read_text("cp1252").replace("a.png", "../media/a.png"), "cp1252"
+        )
+        reading = ReadOptions(**SAID)
+        async with postiz.batch(lab.path, reading=reading, **options) as batch:
+            assert batch.problems == ()
+            expected = batch.rows
+            path = await batch.save_options()
+        assert path == lab.folder / "spring.toml"
+        kept = tomllib.loads(path.read_text(encoding="utf-8"))
+        assert kept == SAID | {"media_root": ["../media"], "align": "15m", "campaign": "Frühling"}
+        async with postiz.batch(lab.path) as batch:
+            assert (batch.problems, batch.rows) == ((), expected)
+            assert batch.timezone == "Europe/Berlin"
+            assert (await batch.run_all()).complete
+    assert expected[0].date == datetime(2031, 2, 5, 8, tzinfo=UTC)
+
+
+async def test_what_is_said_comes_before_what_is_kept(lab: Lab) -> None:
+    async with lab.sandbox, lab.client() as postiz:
+        async with postiz.batch(lab.path, reading=ReadOptions(**SAID)) as batch:
+            await batch.save_options()
+        async with postiz.batch(lab.path, timezone="Asia/Tokyo") as batch:
+            assert batch.rows[0].date == datetime(2031, 2, 5, 0, tzinfo=UTC)
+            await batch.save_options()
+        assert kept_options(lab.path).timezone == "Asia/Tokyo"
+
+
+async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> None:
+    (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
+    lines = [f'{{"integration":"c1","date":"2031-02-0{n}T09:{10 * n}Z","content":"{n}"}}' for n in
+             (1, 2)]  # fmt: skip
+    path = lab.folder / "rows.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    async with lab.sandbox, lab.client() as postiz:
+        for said, kept in ((None, "1h"), ("0", "0"), (timedelta(minutes=15), "15m")):
+            async with postiz.batch(path, align=said) as batch:
+                await batch.save_options()
+            assert tomllib.loads((lab.folder / "rows.toml").read_text())["align"] == kept
+            (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
+
+
+async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
+    rows = [CampaignRow(integration="c1", date=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
+    async with (
+        lab.sandbox,
+        lab.client() as postiz,
+        postiz.batch(rows, journal=lab.journal) as batch,
+    ):
+        with pytest.raises(BatchError, match="come from no file"):
+            await batch.save_options()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('colums = {A = "date"}', "has the unknown key 'colums'. Do you mean 'columns'?"),
+        ('zone = "UTC"\n', "has the unknown key 'zone'"),
+        ('[tool.x]\na = "b"', "has the unknown key 'tool'. It may have: columns, defaults"),
+        ("timezone = 5", "is wrong: Expected `str | null`, got `int` - at `$.timezone`"),
+        ("columns = []", "is wrong: Expected `object`"),
+        ('timezone = "UTC', "is unreadable: "),
+        ("a = \xff", "has the unknown key 'a'"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "c.toml").write_text(text, encoding="utf-8" if "\xff" not in text else "latin-1")
+    with pytest.raises(BatchError) as caught:
+        kept_options(tmp_path / "c.csv")
+    assert str(tmp_path / "c.toml") in str(caught.value)
+    assert words in str(caught.value) or "is unreadable" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept", "both"),
+    [
+        ({}, {"A": "date"}, {"A": "date"}),
+        ({"a ": "content"}, {"A": "date", "B": "tags"}, {"a ": "content", "B": "tags"}),
+        ({"C": "date"}, {"A": "date", "B": ""}, {"C": "date", "B": ""}),
+        ({"C": ""}, {"A": "", "C": "date"}, {"C": "", "A": ""}),
+    ],
+)
+def test_columns_are_said_anew_one_by_one(
+    said: dict[str, str], kept: dict[str, str], both: dict[str, str]
+) -> None:
+    assert merged_reading(ReadOptions(columns=said), FileOptions(columns=kept)).columns == both
+
+
+def test_a_template_can_be_switched_off_again() -> None:
+    kept = FileOptions(template=True)
+    assert merged_reading(ReadOptions(), kept).template is True
+    assert merged_reading(ReadOptions(template=False), kept).template is False
+
+
+_words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+_tables = st.dictionaries(_words, _words, max_size=3)
+
+
+@given(
+    reading=st.builds(
+        ReadOptions,
+        columns=st.dictionaries(_words, st.sampled_from([*COLUMNS, ""]), max_size=4),
+        defaults=_tables,
+        date_format=st.none() | _words,
+        timezone=st.none() | _words,
+        timezones=_tables,
+        encoding=st.none() | _words,
+        sheet=st.none() | _words,
+        template=st.none() | st.booleans(),
+    ),
+    name=st.none() | _words,
+)
+def test_whatever_is_saved_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, reading: ReadOptions, name: str | None
+) -> None:
+    path = tmp_path_factory.mktemp("kept") / "c.csv"
+    save_options(path, reading, name=name, align=None, media_root=())
+    kept = kept_options(path)
+    assert merged_reading(ReadOptions(), kept) == reading
+    assert kept.campaign == name
