@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async._batch.batch import OUTAGE_LOG
-from postiz_async._cli.output import Output, clock_time, count, near_moment
+from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
 from postiz_async._resources.api import opened
@@ -295,7 +295,8 @@ async def waiting_shown(
     Raises:
         QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
     """
-    task = asyncio.create_task(_say_waiting(output.err, postiz, max_wait))
+    work = asyncio.sleep(0) if IS_QUIET.get() else _say_waiting(output.err, postiz, max_wait)
+    task = asyncio.create_task(work)
     try:
         yield
     except QuotaWaitError as error:
