@@ -32,6 +32,7 @@ from postiz_async._cli import (
     posts,
     providers,
     reconcile,
+    undo,
     validate,
 )
 from postiz_async._cli.output import Output
@@ -73,6 +74,7 @@ for command in (
     campaigns.plan,
     campaigns.run,
     campaigns.status,
+    undo.undo,
     reconcile.reconcile,
     after_run.report,
     reconcile.export,

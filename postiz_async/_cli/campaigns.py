@@ -181,7 +181,9 @@ class CampaignOptions:
             help="Take over rows that are in Postiz already, though the journal does not know it."
         ),
     ] = False
-    again: Annotated[bool, Parameter(help="Send such rows once more.")] = False
+    again: Annotated[
+        bool, Parameter(help="Send such rows once more, and rows that undo has withdrawn.")
+    ] = False
     exact_seconds: Annotated[
         bool,
         Parameter(

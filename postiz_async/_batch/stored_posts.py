@@ -1,0 +1,88 @@
+"""The posts of a journal as Postiz lists them now: which of them may be changed or deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._delivery.conditions import PostCondition, Standing, condition_of, last_sent
+from postiz_async._delivery.listing import Calendar
+from postiz_async._resources.listing import SEARCHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.conditions import LastSent
+    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.pauses import Outage
+
+__all__ = ["StoredPosts"]
+
+
+class StoredPosts:
+    """Looks for the posts of rows.
+
+    Args:
+        postiz: an open client.
+        outage: of the job.
+        sent: how each row was sent at last.
+        near: how long before its date a post is left alone.
+    """
+
+    def __init__(
+        self, postiz: BatchClient, outage: Outage, sent: Mapping[str, LastSent], near: timedelta
+    ) -> None:
+        self._postiz = postiz
+        self._outage = outage
+        self._sent = sent
+        self._near = near
+
+    @classmethod
+    async def of(
+        cls, postiz: BatchClient, outage: Outage, journal: Journal, near: timedelta
+    ) -> StoredPosts:
+        """One that knows what a journal sent."""
+        sent = last_sent(await journal.requests(), await journal.rows())
+        return cls(postiz, outage, sent, near)
+
+    async def look(self, records: Sequence[RowRecord]) -> list[Standing]:
+        """How the posts of these rows are now, in their order.
+
+        What is not at its date is looked for a year before and after.
+        """
+        if not records:
+            return []
+        listed = await self._outage.read(self._postiz.integrations.list)
+        channels = {channel.id for channel in listed}
+        calendar = Calendar(self._outage.wrap(self._postiz.posts.list))
+        moments = [self._moment(record) for record in records]
+        await calendar.look(moments)
+        ids = {
+            record.post_id
+            for record in records
+            if record.post_id is not None and record.channel in channels
+        }
+        await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
+        groups = Counter(post.group for post in calendar.posts.values())
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        found: list[Standing] = []
+        for record in records:
+            post = calendar.posts.get(record.post_id or "")
+            if post is None and record.channel not in channels:
+                found.append(Standing(record, PostCondition.HIDDEN))
+                continue
+            condition = condition_of(
+                post,
+                self._sent.get(record.ref),
+                now=now,
+                near=self._near,
+                is_shared=post is not None and post.group is not None and groups[post.group] > 1,
+            )
+            found.append(Standing(record, condition, post))
+        return found
+
+    def _moment(self, record: RowRecord) -> datetime:
+        sent = self._sent.get(record.ref)
+        return datetime.fromtimestamp(record.date, UTC) if sent is None else sent.intent.moment
