@@ -136,7 +136,7 @@ _HELD = {
 }
 """States of rows whose edit is not just another row."""
 
-_STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED}
+_STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDRAWING}
 
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:

@@ -179,8 +179,9 @@ async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _C
     if not with_open:
         held = {ref for request in in_doubt for ref in request.refs}
         rows = {ref: row for ref, row in rows.items() if ref not in held}
-    withdrawn = {ref: row for ref, row in rows.items() if row.state in _WITHDRAWN}
-    rows = {ref: row for ref, row in rows.items() if ref not in withdrawn}
+    changing = {ref for request in await journal.open_changes() for ref in request.refs}
+    apart = {ref: row for ref, row in rows.items() if row.state in _WITHDRAWN or ref in changing}
+    rows = {ref: row for ref, row in rows.items() if ref not in apart}
     requests = await journal.requests()
     sent = intents(requests)
     channels = {channel.id for channel in await postiz.integrations.list()}
@@ -192,7 +193,7 @@ async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _C
         channels=channels,
         now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
         copies={copy.post_id for copy in await journal.copies()}
-        | {row.post_id for row in withdrawn.values() if row.post_id is not None},
+        | {row.post_id for row in apart.values() if row.post_id is not None},
     )
     return _Comparison(rows, in_doubt, requests, listed, results)
 

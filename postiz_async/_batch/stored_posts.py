@@ -6,16 +6,16 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.conditions import PostCondition, Standing, condition_of, last_sent
+from postiz_async._delivery.conditions import PostCondition, Standing, condition_of, sent_posts
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.listing import SEARCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.conditions import LastSent
-    from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async._delivery.conditions import SentPost
+    from postiz_async._delivery.journal import Journal, RowRecord, SentRequest
     from postiz_async._delivery.pauses import Outage
 
 __all__ = ["StoredPosts"]
@@ -27,12 +27,12 @@ class StoredPosts:
     Args:
         postiz: an open client.
         outage: of the job.
-        sent: how each row was sent at last.
+        sent: the ways in which the post of each row was put, by ref.
         near: how long before its date a post is left alone.
     """
 
     def __init__(
-        self, postiz: BatchClient, outage: Outage, sent: Mapping[str, LastSent], near: timedelta
+        self, postiz: BatchClient, outage: Outage, sent: dict[str, list[SentPost]], near: timedelta
     ) -> None:
         self._postiz = postiz
         self._outage = outage
@@ -44,20 +44,35 @@ class StoredPosts:
         cls, postiz: BatchClient, outage: Outage, journal: Journal, near: timedelta
     ) -> StoredPosts:
         """One that knows what a journal sent."""
-        sent = last_sent(await journal.requests(), await journal.rows())
-        return cls(postiz, outage, sent, near)
+        return cls(postiz, outage, sent_posts(await journal.requests()), near)
 
-    async def look(self, records: Sequence[RowRecord]) -> list[Standing]:
+    def learn(self, request: SentRequest) -> None:
+        """Note that a post may be put otherwise now."""
+        for ref, posts in sent_posts([request]).items():
+            self._sent.setdefault(ref, []).extend(posts)
+
+    def sent(self, ref: str) -> SentPost | None:
+        """How the post of a row was put at last; None where nobody knows."""
+        return next(reversed(self._sent.get(ref, ())), None)
+
+    async def look(
+        self, records: Sequence[RowRecord], *, is_patient: bool = True
+    ) -> list[Standing]:
         """How the posts of these rows are now, in their order.
 
         What is not at its date is looked for a year before and after.
+
+        Args:
+            records: of the journal.
+            is_patient: False raises an error at once when Postiz is away.
         """
         if not records:
             return []
-        listed = await self._outage.read(self._postiz.integrations.list)
+        posts, integrations = self._postiz.posts.list, self._postiz.integrations.list
+        listed = await (self._outage.read(integrations) if is_patient else integrations())
         channels = {channel.id for channel in listed}
-        calendar = Calendar(self._outage.wrap(self._postiz.posts.list))
-        moments = [self._moment(record) for record in records]
+        calendar = Calendar(self._outage.wrap(posts) if is_patient else posts)
+        moments = [moment for record in records for moment in self._moments(record)]
         await calendar.look(moments)
         ids = {
             record.post_id
@@ -75,7 +90,7 @@ class StoredPosts:
                 continue
             condition = condition_of(
                 post,
-                self._sent.get(record.ref),
+                self._sent.get(record.ref, ()),
                 now=now,
                 near=self._near,
                 is_shared=post is not None and post.group is not None and groups[post.group] > 1,
@@ -83,6 +98,6 @@ class StoredPosts:
             found.append(Standing(record, condition, post))
         return found
 
-    def _moment(self, record: RowRecord) -> datetime:
-        sent = self._sent.get(record.ref)
-        return datetime.fromtimestamp(record.date, UTC) if sent is None else sent.intent.moment
+    def _moments(self, record: RowRecord) -> list[datetime]:
+        put = [each.intent.moment for each in self._sent.get(record.ref, ())]
+        return [datetime.fromtimestamp(record.date, UTC), *put]

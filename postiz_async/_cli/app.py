@@ -33,6 +33,7 @@ from postiz_async._cli import (
     providers,
     reconcile,
     undo,
+    update,
     validate,
 )
 from postiz_async._cli.output import Output
@@ -74,6 +75,7 @@ for command in (
     campaigns.plan,
     campaigns.run,
     campaigns.status,
+    update.update,
     undo.undo,
     reconcile.reconcile,
     after_run.report,

@@ -65,7 +65,21 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal import Summary
     from postiz_async._quota.snapshot import Snapshot
 
-__all__ = ["plan", "run", "run_batch", "status"]
+__all__ = [
+    "Align",
+    "AsNew",
+    "CampaignFile",
+    "JournalOption",
+    "MediaRoots",
+    "Name",
+    "SkipInvalid",
+    "plan",
+    "refuse",
+    "run",
+    "run_batch",
+    "status",
+    "zone_named",
+]
 
 CampaignFile = Annotated[Path, Parameter(help="The campaign: a CSV or JSON lines file.")]
 JournalOption = Annotated[
@@ -135,23 +149,24 @@ async def plan(
         ) as batch,
     ):
         if batch.problems and not skip_invalid:
-            return _refuse(output, batch)
+            return refuse(output, batch)
         forecast = await batch.plan()
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, _zone(read_as.timezone))
+            show_plan(output, postiz, batch, forecast, zone_named(read_as.timezone))
         return 1 if forecast.late or batch.problems else 0
 
 
-def _refuse(output: Output, batch: Batch) -> int:
+def refuse(output: Output, batch: Batch) -> int:
+    """Say what is wrong with a campaign; the exit code."""
     output.problems(batch.problems)
     if output.as_json:
         output.json({"problems": problem_objects(batch.problems)})
     return 2
 
 
-def _zone(name: str | None) -> tzinfo | None:
+def zone_named(name: str | None) -> tzinfo | None:
     """The zone in which dates are shown; None for the machine's."""
     return ZoneInfo(name) if name is not None else None
 
@@ -237,10 +252,10 @@ async def run(
         ) as batch,
     ):
         if batch.problems and not choices.skip_invalid:
-            return _refuse(output, batch)
+            return refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = _zone(read_as.timezone), len(batch.remarks)
+        zone, told = zone_named(read_as.timezone), len(batch.remarks)
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
@@ -407,7 +422,7 @@ async def status(
         channel_table(output, report.rows)
         output.say("")
     show_report(output, report)
-    say_edits(output, edits, file, _zone(read_as.timezone))
+    say_edits(output, edits, file, zone_named(read_as.timezone))
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "

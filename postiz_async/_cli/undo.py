@@ -23,7 +23,7 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, ConfigurationError, PostizError, QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from postiz_async._batch.undo import Undone
     from postiz_async._delivery.client import BatchClient
@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 
 __all__ = ["read_rows", "say_left", "undo"]
 
-_WHY = {
+WHY = {
     "published": "published already",
     "failed": "refused by the network",
-    "edited": "edited in Postiz (--edited deletes these, too)",
-    "due": "due within a minute",
+    "edited": "edited in Postiz",
+    "due": "due too soon",
     "shared": "in one group with another post",
     "hidden": "on a channel that is gone",
+    "gone": "deleted in Postiz",
+    "late": "the new date has passed",
+    "refused": "Postiz refused the change; the reason: postiz-async status",
+    "now": "of type now: what was published is not changed",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 
@@ -139,7 +143,7 @@ def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
         output.say("Nothing is left to delete.")
     elif is_done:
         output.say(f"{count(len(undone.rows), 'post')} deleted.", "bold green")
-        say_left(output, undone.left.items())
+        say_left(output, _numbers(undone.left), "--edited")
         if undone.unsent:
             output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
     is_left = not undone.left.keys() <= {"published", "failed"}
@@ -164,14 +168,21 @@ def _show(output: Output, would: Undone) -> None:
             ],
             numbers=["posts"],
         )
-    say_left(output, would.left.items())
+    say_left(output, _numbers(would.left), "--edited")
 
 
-def say_left(output: Output, left: Iterable[tuple[str, Sequence[RowRecord]]]) -> None:
-    """Which posts stay as they are, and why."""
-    for why, rows in left:
-        named = row_ranges(row.number for row in rows)
-        output.say(f"left: {named}: {_WHY[why]}", "yellow")
+def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
+    """Which posts stay as they are, and why; `force` is the option for what people edited."""
+    for why, rows in left.items():
+        hint = f" ({force} does it all the same)" if why in _FORCED[force] else ""
+        output.say(f"left: {row_ranges(rows)}: {WHY[why]}{hint}", "yellow")
+
+
+_FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
+
+
+def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
+    return {why: [row.number for row in rows] for why, rows in left.items()}
 
 
 _ROWS = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")

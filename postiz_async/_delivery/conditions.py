@@ -25,14 +25,22 @@ from postiz_async._delivery.sweep import intents
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from postiz_async._delivery.journal_file import RowRecord, SentRequest
     from postiz_async._delivery.sweep import Intent
     from postiz_async.models.posts import Post
 
-__all__ = ["LastSent", "PostCondition", "Standing", "condition_of", "last_sent", "may_change"]
+__all__ = [
+    "PostCondition",
+    "SentPost",
+    "Standing",
+    "condition_of",
+    "has_settings",
+    "may_change",
+    "sent_posts",
+]
 
 
 class PostCondition(StrEnum):
@@ -58,25 +66,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class LastSent:
+class SentPost:
     """How a post was put where it should be."""
 
     intent: Intent
     is_draft: bool
 
 
-def last_sent(
-    requests: Iterable[SentRequest], rows: Mapping[str, RowRecord]
-) -> dict[str, LastSent]:
-    """How each row was sent at last, by ref."""
-    found: dict[str, LastSent] = {}
+def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
+    """All the ways in which the post of each row was put, by ref, oldest first."""
+    found: dict[str, list[SentPost]] = {}
     for sent in requests:
         for intent in intents([sent]):
-            row = rows.get(intent.ref)
-            known = found.get(intent.ref)
-            if row is None or (known is not None and known.intent.request == row.request):
-                continue
-            found[intent.ref] = LastSent(intent, sent.body.type == "draft")
+            post = SentPost(intent, sent.body.type == "draft")
+            found.setdefault(intent.ref, []).append(post)
     return found
 
 
@@ -91,13 +94,13 @@ def may_change(condition: PostCondition, *, edited: bool) -> bool:
 
 
 def condition_of(
-    post: Post | None, sent: LastSent | None, *, now: datetime, near: timedelta, is_shared: bool
+    post: Post | None, sent: Sequence[SentPost], *, now: datetime, near: timedelta, is_shared: bool
 ) -> PostCondition:
     """What became of a post.
 
     Args:
         post: as it is listed; None: nowhere.
-        sent: how it was put; None: nobody knows, so it counts as edited.
+        sent: the ways in which it was put.
         now: the time of the server.
         near: how long before its date it is left alone.
         is_shared: another post has its group.
@@ -111,14 +114,16 @@ def condition_of(
     if is_shared:
         return PostCondition.SHARED
     return (
-        PostCondition.OURS if sent is not None and _is_as_sent(post, sent) else PostCondition.EDITED
+        PostCondition.OURS
+        if any(_is_as_sent(post, each) for each in sent)
+        else PostCondition.EDITED
     )
 
 
 _ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
 
 
-def _is_as_sent(post: Post, sent: LastSent) -> bool:
+def _is_as_sent(post: Post, sent: SentPost) -> bool:
     """Whether nobody changed a post, as far as the list shows it.
 
     The web page keeps no milliseconds, so a post that still has them was not saved there.
@@ -136,21 +141,29 @@ def _is_as_sent(post: Post, sent: LastSent) -> bool:
         and intent.equals(post)
         and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
         and {tag.tag.name for tag in post.tags} <= set(intent.tags)
-        and _has_settings(post, intent)
+        and (post.settings is None or has_settings(post.settings, intent.item.settings))
     )
 
 
-def _has_settings(post: Post, intent: Intent) -> bool:
-    """Whether the settings are those that were sent, where they are listed."""
-    if post.settings is None:
-        return True
+def has_settings(listed: str, sent: Mapping[str, object], *, all_of_them: bool = False) -> bool:
+    """Whether the settings that are listed are those that were sent.
+
+    The server adds some, leaves some out and turns others into another type.
+
+    Args:
+        listed: as JSON.
+        sent: in a request.
+        all_of_them: none may be left out.
+    """
     try:
-        listed = msgspec.json.decode(post.settings, type=dict[str, object])
+        there = msgspec.json.decode(listed, type=dict[str, object])
     except (msgspec.DecodeError, RecursionError):
         return False
-    sent = msgspec.to_builtins(intent.item.settings)
+    wanted: dict[str, object] = msgspec.to_builtins(sent)
+    if all_of_them and not wanted.keys() <= there.keys():
+        return False
     return all(
-        listed[key] == value
-        for key, value in sent.items()
-        if key in listed and type(listed[key]) is type(value)
+        there[key] == value
+        for key, value in wanted.items()
+        if key in there and type(there[key]) is type(value)
     )
