@@ -30,7 +30,7 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
     """So many rows of as many moments move to one; the requests that it takes."""
     local = LocalPostiz(limit=1_000)
     sandbox = local.sandbox
-    ids = [local.add_channel("mastodon").id for _ in range(channels)]
+    ids = [local.add_channel("telegram").id for _ in range(channels)]
     start = local.in_an_hour().replace(microsecond=0) + timedelta(days=30)
     file = folder / "campaign.jsonl"
 
@@ -39,7 +39,7 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
             {
                 "integration": ids[n % channels],
                 "date": (start + timedelta(hours=hours * n)).isoformat(),
-                "content": f"post {n}: " + "words " * (n % 80),
+                "content": f"post {n}: " + "words " * (2 * n),
             }
             for n in range(rows)
         )

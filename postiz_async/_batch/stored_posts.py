@@ -11,7 +11,7 @@ from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.listing import SEARCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.conditions import SentPost
@@ -56,7 +56,11 @@ class StoredPosts:
         return next(reversed(self._sent.get(ref, ())), None)
 
     async def look(
-        self, records: Sequence[RowRecord], *, is_patient: bool = True
+        self,
+        records: Sequence[RowRecord],
+        *,
+        is_patient: bool = True,
+        also: Iterable[datetime] = (),
     ) -> list[Standing]:
         """How the posts of these rows are now, in their order.
 
@@ -64,7 +68,9 @@ class StoredPosts:
 
         Args:
             records: of the journal.
-            is_patient: False raises an error at once when Postiz is away.
+            is_patient: False raises an error at once when Postiz is away, and takes what is not
+                at a date that is known of it as gone.
+            also: further dates where they may be.
         """
         if not records:
             return []
@@ -72,14 +78,15 @@ class StoredPosts:
         listed = await (self._outage.read(integrations) if is_patient else integrations())
         channels = {channel.id for channel in listed}
         calendar = Calendar(self._outage.wrap(posts) if is_patient else posts)
-        moments = [moment for record in records for moment in self._moments(record)]
+        moments = [*also, *(at for record in records for at in self._moments(record))]
         await calendar.look(moments)
         ids = {
             record.post_id
             for record in records
             if record.post_id is not None and record.channel in channels
         }
-        await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
+        if is_patient:
+            await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
         groups = Counter(post.group for post in calendar.posts.values())
         now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
         found: list[Standing] = []

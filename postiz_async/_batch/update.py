@@ -35,6 +35,7 @@ from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.journal_changes import ChangeJournal
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.matching import stored_at
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, APITimeoutError, ServerError
 
@@ -96,8 +97,12 @@ class Update:
         stored = await self._stored(NEAR)
         looked = await stored.look([each.record for each in edits.changed])
         plan = UpdatePlan(checked)
+        wrong = {problem.row for problem in checked.problems}
         for each, standing in zip(edits.changed, looked, strict=True):
-            plan.place(each, standing, stored, now=self._now(), force=self._force)
+            if each.row.number in wrong:
+                plan.leave("invalid", each.row.number)
+            else:
+                plan.place(each, standing, stored, now=self._now(), force=self._force)
         gone = edits.gone if prune else ()
         for standing in await (await self._stored(DUE_NOW)).look(gone):
             plan.prune(standing, force=self._force)
@@ -234,7 +239,8 @@ class _People:
         error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
         try:
             with self._postiz.clock.move_on_after(LOOK_SECONDS):
-                looked = await self._stored.look(records, is_patient=False)
+                also = [stored_at(self._plan.targets[row.ref]) for row in request.rows]
+                looked = await self._stored.look(records, is_patient=False, also=also)
         except (APIConnectionError, ServerError) as failure:
             error = failure
         if looked is None:

@@ -46,7 +46,8 @@ class Updated:
     nothing; `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as
     by a run. `left` has the numbers of rows whose posts stay as they are, by the reason:
     `edited` in Postiz, `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter
-    of an hour, `late` (the new date has passed), `refused`, `shared`, `hidden`, `now`.
+    of an hour, `late` (the new date has passed), `refused`, `invalid` (with `skip_invalid`),
+    `shared`, `hidden`, `now`.
     `requests` and `lower_bound` are of the posts that are changed in place; the forecast is of
     all create requests, None where none is left to be sent.
     """

@@ -186,6 +186,17 @@ async def test_a_row_with_problems_changes_nothing(lab: Lab, channels: list[str]
     assert lab.contents()["post 0"] == 1
 
 
+async def test_rows_with_problems_may_be_left_out(lab: Lab, channels: list[str]) -> None:
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    await sent(lab, records)
+    bad = {"media": "missing.png"}
+    lab.write([records[0] | bad, records[1] | {"content": "post 1!"}, *records[2:]])
+    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+        done = await batch.update()
+    assert done.left == {"invalid": (1,)}
+    assert sorted(lab.contents()) == ["post 0", "post 1!", "post 2", "post 3"]
+
+
 async def test_a_campaign_that_was_never_run_is_not_updated(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 2))
     with pytest.raises(BatchError, match="has not been run"):
@@ -401,6 +412,26 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before
         for path in lab.folder.glob("campaign.journal*"):
             path.unlink()
     assert number > 20
+
+
+async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None:
+    """Whatever an update that died left open, a run neither sends again nor calls an edit."""
+    records = rows(channels, 12)
+    await sent(lab, records)
+    after = edited(records, channels)
+    lab.write(after)
+
+    def arm(transport: Watched, die: Callable[[], None]) -> None:
+        def judge(_: object) -> None:
+            die()
+
+        transport.judge = judge
+
+    assert await lab.killed(arm, lambda batch: batch.update(prune=True))
+    report = await lab.run()
+    assert {row.finding.value for row in report.rows} <= {"", "changed"}
+    await update(lab, prune=True)
+    assert_as_the_file_says(lab, after)
 
 
 async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> None:
