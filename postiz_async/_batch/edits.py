@@ -141,7 +141,10 @@ _STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDR
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:
     """Whether the post of a row is not out yet, as far as its date tells."""
-    return record.date > now.timestamp() or '"type":"draft"' in record.said
+    if record.date > now.timestamp():
+        return True
+    said = SaidRow.read(record.said)
+    return said is not None and said.type == "draft"
 
 
 # ------------------------------------------------------------------ which row is which
