@@ -72,6 +72,8 @@ SECTIONS = {
         "_batch.plan:Forecast",
         "_batch.job:Outcome",
         "_batch.report:Report",
+        "_batch.update_plan:Updated",
+        "_batch.undo:Undone",
         "_batch.wait_published:Waited",
         "_batch.export:Exported",
     ),

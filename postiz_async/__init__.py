@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
     from postiz_async._batch.rows import CampaignRow
+    from postiz_async._batch.undo import Undone
+    from postiz_async._batch.update_plan import Updated
     from postiz_async._batch.wait_published import Waited
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
@@ -126,7 +128,9 @@ __all__ = [
     "Text",
     "ThreadPart",
     "Ticket",
+    "Undone",
     "UnexpectedAnswerError",
+    "Updated",
     "UploadError",
     "Waited",
     "providers",
@@ -136,6 +140,8 @@ __all__ = [
 
 _MODULES_OF = {
     "_outbox.outbox": ("Outbox",),
+    "_batch.undo": ("Undone",),
+    "_batch.update_plan": ("Updated",),
     "_batch.wait_published": ("Waited",),
     "_batch.report": ("Report",),
     "_batch.job": ("Outcome",),

@@ -33,6 +33,7 @@ PURE = {"errors", "_quota", "models", "providers", "_wire", "_content", "texts",
 PURE_MODULES = {
     "_scheduler.retry",
     "_delivery.key_record",
+    "_delivery.conditions",
     "_delivery.matching",
     "_resources.chunks",
     "_resources.create_body",

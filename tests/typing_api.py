@@ -33,6 +33,8 @@ from postiz_async._batch.job import Outcome
 from postiz_async._batch.plan import Forecast
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.report import Report
+from postiz_async._batch.undo import Undone
+from postiz_async._batch.update_plan import Updated
 from postiz_async._batch.wait_published import Waited
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
@@ -112,6 +114,8 @@ async def batch(postiz: Postiz) -> None:
                 assert_type(outcome, Outcome)
         assert_type(await job.run_all(), Report)
         assert_type(await job.wait_published(), Waited)
+        assert_type(await job.update(prune=True, dry_run=True), Updated)
+        assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), Undone)
         assert_type(await job.html_report(), str)
     assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), Exported)
 

@@ -7,7 +7,7 @@ import math
 import os
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,32 +15,29 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
-from postiz_async._batch.check import Resolver
-from postiz_async._batch.edits import find_edits
+from postiz_async._batch.checked_batch import CheckedBatch
 from postiz_async._batch.file_options import kept_options, merged_reading, save_options
-from postiz_async._batch.ics import calendar_file, event_of
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
 from postiz_async._batch.options import BatchOptions, checked_late, read_span
 from postiz_async._batch.other_runs import OtherRuns
-from postiz_async._batch.plan import AHEAD, Limits, Moment, Planner
-from postiz_async._batch.preflight import Origin, check_campaign, journal_path, reading_of
-from postiz_async._batch.reconcile import sweep_journal
-from postiz_async._batch.results import RunResults
-from postiz_async._batch.resume import past_of, write_rows
-from postiz_async._batch.row_state import (
-    as_sent,
-    is_there,
-    is_unsent,
-    is_unstored,
-    with_changes,
+from postiz_async._batch.preflight import (
+    Origin,
+    check_campaign,
+    check_rows,
+    journal_path,
+    reading_of,
 )
+from postiz_async._batch.reconcile import sweep_journal
+from postiz_async._batch.resume import past_of, write_rows
+from postiz_async._batch.row_state import as_sent, is_unstored
 from postiz_async._batch.run import Runner
+from postiz_async._batch.update import Update
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
 from postiz_async._wire.endpoints import LIST_POSTS
-from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.errors import BatchError, PostizError
 from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
@@ -55,17 +52,13 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectSendStream
 
-    from postiz_async._batch.check import Checked
-    from postiz_async._batch.edits import Edits
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import Existing, Late, OnDoubt
-    from postiz_async._batch.plan import Arrangement, Forecast, PlannedRequest
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
-    from postiz_async._batch.source import CampaignSource, Row
+    from postiz_async._batch.source import CampaignSource
+    from postiz_async._batch.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
-    from postiz_async.errors import Problem
-    from postiz_async.models.integrations import Integration
 
 __all__ = ["OUTAGE_LOG", "Batch", "journal_path"]
 
@@ -80,7 +73,7 @@ _EXACT = (
 )
 
 
-class Batch(RunResults):
+class Batch(CheckedBatch):
     """A campaign and what became of it.
 
         async with postiz.batch("campaign.csv") as batch:
@@ -130,11 +123,6 @@ class Batch(RunResults):
         self.remarks: list[str] = [_EXACT] if exact_seconds else []
         """Notes on the run as a whole."""
         self._journal: Journal | None = None
-        self._known: Checked | None = None
-        self._edits: Edits | None = None
-        self._arranged: Arrangement | None = None
-        self._runner: Runner | None = None
-        self._outage: Outage | None = None
 
     async def __aenter__(self) -> Self:
         await self._take_kept_options()
@@ -176,165 +164,6 @@ class Batch(RunResults):
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.aclose()
-
-    # -------------------------------------------------------------- looking
-
-    @property
-    def timezone(self) -> str | None:
-        """The zone of dates that have none."""
-        return self._reading.timezone
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
-        return self._checked.problems
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What the server accepts but probably is not meant; nothing stops for it."""
-        return self._checked.warnings
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The rows that could be read."""
-        return self._checked.campaign.rows
-
-    @property
-    def channels(self) -> list[Integration]:
-        """The channels that the campaign uses."""
-        return list({c.id: c for c in self._checked.channels.values()}.values())
-
-    @property
-    def requests(self) -> list[PlannedRequest]:
-        """What is still to be sent, the most urgent first."""
-        return self._arrangement.requests
-
-    @property
-    def lower_bound(self) -> int:
-        """The number of requests below which no plan can get under the same limits."""
-        return self._planner.lower_bound(self._unsent(), self._arrangement)
-
-    @property
-    def is_resumed(self) -> bool:
-        """Whether an earlier run left a journal."""
-        return bool(self._checked.records)
-
-    @property
-    def media_files(self) -> int:
-        """Distinct media contents of the rows that are still to be sent."""
-        facts = self._checked.facts
-        return len({facts[name].sha256 for row in self._unsent() for name in row.media})
-
-    @property
-    def uploads_done(self) -> int:
-        """Media of this run that are uploaded."""
-        return self._runner.uploads_done if self._runner is not None else 0
-
-    @property
-    def trouble(self) -> str:
-        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
-        return self._outage.trouble if self._outage is not None else ""
-
-    @property
-    def _planner(self) -> Planner:
-        scheduler, clock = self._postiz.scheduler, self._postiz.clock
-        return Planner(
-            size_of=self._checked.size_of,
-            limits=Limits(posts=scheduler.budget.request_posts),
-            channels=self._checked.channels,
-            not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
-            moment=Moment(scheduler.ledger, scheduler.ledger_time(), clock.time()),
-        )
-
-    @property
-    def _arrangement(self) -> Arrangement:
-        """The plan; made anew when something else is known."""
-        if self._arranged is None:
-            self._arranged = self._planner.arrange(self._unsent(), self._options.align)
-        return self._arranged
-
-    @property
-    def _checked(self) -> Checked:
-        if self._known is None:
-            raise BatchError("Use the batch as `async with postiz.batch(...) as batch:`.")
-        return self._known
-
-    def _know(self, checked: Checked) -> None:
-        self._known, self._arranged, self._edits = checked, None, None
-
-    def _unsent(self) -> list[Row]:
-        """Valid rows that neither have an outcome nor are in a request with an open one."""
-        records = self._checked.records
-        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._options)]
-
-    def _valid(self) -> list[Row]:
-        """Rows without problems."""
-        wrong = {problem.row for problem in self.problems}
-        return [row for row in self.rows if row.number not in wrong]
-
-    @property
-    def changed(self) -> list[Row]:
-        """Rows that the file gives differently than they were stored; they stay as stored."""
-        return [each.row for each in self.edits.changed]
-
-    @property
-    def edits(self) -> Edits:
-        """What the campaign says differently than what was sent of it; `update` carries it out."""
-        if self._edits is None:
-            checked = self._checked
-            self._edits = find_edits(
-                checked.campaign.rows,
-                checked.records,
-                channel_of=Resolver(checked.listed).ids(),
-                now=datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC),
-                unsure=checked.unsure,
-            )
-        return self._edits
-
-    @property
-    def has_news(self) -> bool:
-        """Whether the journal does not know yet which stored rows the file gives differently."""
-        return bool(with_changes(self.rows, self._checked.records, self._changed_refs))
-
-    @property
-    def _changed_refs(self) -> set[str]:
-        return {each.row.ref for each in self.edits.changed}
-
-    def icalendar(self) -> str:
-        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
-
-        Rows with problems, refused ones and those that were deleted in Postiz are left out.
-        """
-        checked = self._checked
-        by_id = {channel.id: channel for channel in checked.listed}
-        events = [
-            event_of(row, checked.channels[row.ref])
-            for request in self.requests
-            for row in request.rows
-        ]
-        for row in self._valid():
-            record = checked.records.get(row.ref)
-            if record is not None and is_there(record) and record.channel in by_id:
-                date = datetime.fromtimestamp(record.date, UTC)
-                events.append(event_of(row.at(date), by_id[record.channel]))
-        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
-        return calendar_file(self._origin.campaign, events, made_at=made_at)
-
-    async def plan(self) -> Forecast:
-        """What is still to be sent, what it costs and when it is done. Sends nothing.
-
-        Raises:
-            InvalidPostError: the campaign has problems.
-        """
-        self._refuse_problems()
-        await self._postiz.scheduler.refresh()
-        planner, rows, align = self._planner, self._unsent(), self._options.align
-        self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
-        return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
-
-    def _refuse_problems(self) -> None:
-        if self.problems and not self._skip_invalid:
-            raise InvalidPostError(list(self.problems))
 
     # -------------------------------------------------------------- running
 
@@ -378,6 +207,67 @@ class Batch(RunResults):
                 if on_outcome is not None:
                     await on_outcome(outcome)
         return await self.report()
+
+    async def update(
+        self,
+        *,
+        prune: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    ) -> Updated:
+        """Let Postiz have what the campaign says now: stored posts are changed, new ones sent.
+
+        What people changed in Postiz meanwhile is left and named, unless `force` says otherwise.
+        A row that moved to another channel is deleted and sent anew, so that there are never two.
+        It may be killed and called again.
+
+        Args:
+            prune: delete posts whose row is not in the campaign any more.
+            force: overwrite what people edited in Postiz, and send anew what they deleted.
+            dry_run: do nothing, and say what would be done and what it costs.
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            InvalidPostError: the campaign has problems; nothing was changed.
+            PostizError: the job had to stop; the same again goes on.
+        """
+        self._refuse_problems()
+        journal = await self._open_existing()
+        saw = on_outcome or _nobody
+        work = Update(self._postiz, journal, self._options, force=force, on_outcome=saw)
+        if not dry_run:
+            await work.look_up_lost()
+        self._know(replace(self._checked, records=await journal.rows()))
+        changed = [each.row for each in self.edits.changed]
+        self._know(await check_rows(self._postiz, self._origin, self._checked, changed))
+        self._refuse_problems()
+        plan = await work.plan(self._checked, self.edits, prune=prune)
+        done = self._updated(plan)
+        if dry_run:
+            return done
+        await work.carry_out(plan, self._planner)
+        self._know(replace(self._checked, records=await journal.rows()))
+        await self.run_all(on_outcome)
+        return replace(done, left=plan.numbers_left)
+
+    def _updated(self, plan: UpdatePlan) -> Updated:
+        """What a plan of an update does and costs, and what a run sends after it."""
+        planner, align = self._planner, self._options.align
+        requests, bound = plan.requests(planner, align)
+        new = self._unsent()
+        sent = planner.arrange([*new, *plan.sent_anew], align).requests
+        coming = sorted([*requests, *sent], key=lambda request: request.deadline)
+        forecast = planner.moment.forecast(coming) if coming else None
+        return plan.updated(tuple(new), len(requests), bound, forecast)
+
+    async def _open_existing(self) -> Journal:
+        if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
+            raise BatchError(
+                f"There is no journal {self.journal_path}: this campaign has not been run."
+            )
+        return await self._open_journal()
 
     async def _work(
         self,
@@ -481,3 +371,7 @@ class Batch(RunResults):
         ]
         await others.at_start(rows, calendar, known=checked.records.keys(), to_send=to_send)
         return others
+
+
+async def _nobody(_: Outcome) -> None:
+    """Nobody has to be told."""

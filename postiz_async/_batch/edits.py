@@ -136,12 +136,15 @@ _HELD = {
 }
 """States of rows whose edit is not just another row."""
 
-_STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED}
+_STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDRAWING}
 
 
 def is_to_come(record: RowRecord, now: datetime) -> bool:
     """Whether the post of a row is not out yet, as far as its date tells."""
-    return record.date > now.timestamp() or '"type":"draft"' in record.said
+    if record.date > now.timestamp():
+        return True
+    said = SaidRow.read(record.said)
+    return said is not None and said.type == "draft"
 
 
 # ------------------------------------------------------------------ which row is which

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from postiz_async.errors import PostizError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+    from postiz_async._batch.already_stored import ClientRefs
     from postiz_async._batch.options import BatchOptions
-    from postiz_async._batch.other_runs import OtherRuns
+    from postiz_async._batch.plan import PlannedRequest
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal, RowRecord, RowState
@@ -20,13 +21,50 @@ if TYPE_CHECKING:
     from postiz_async._uploads import FileFacts
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
+    from postiz_async.models.posts import Post
 
 __all__ = [
+    "BesidesRun",
     "Job",
     "Outcome",
     "first_error",
     "outcome_of",
 ]
+
+
+class BesidesRun(Protocol):
+    """What others do in Postiz to the rows of a job while it runs; see `OtherRuns`."""
+
+    on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]]
+
+    @property
+    def client_refs(self) -> ClientRefs:
+        """The marks of the rows."""
+        ...
+
+    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without what others see to, once it may be sent."""
+        ...
+
+    async def before(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without rows that must not leave; called when a slot is free."""
+        ...
+
+    def comes_first(self, request: PlannedRequest) -> bool:
+        """Whether others come first."""
+        ...
+
+    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        """The request was answered."""
+        ...
+
+    async def report(self) -> None:
+        """Tell what was taken over, or left."""
+        ...
+
+    def over(self) -> None:
+        """The request has ended, however it did."""
+        ...
 
 
 @dataclass(slots=True)
@@ -41,9 +79,11 @@ class Job:
     outage: Outage
     size_of: Callable[[Row], int]
     options: BatchOptions
-    others: OtherRuns
+    others: BesidesRun
     media: Mapping[str, Media] = field(default_factory=dict[str, "Media"])
     """Content hash to medium, from earlier runs."""
+    targets: Mapping[str, Post] | None = None
+    """By ref, the posts that become what the rows say; None: new ones are made."""
 
 
 @dataclass(frozen=True, slots=True)

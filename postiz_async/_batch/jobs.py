@@ -70,7 +70,8 @@ class CampaignJobs(Api):
                 there are signs of its absence, at the risk of publishing it twice.
             existing: what to do with rows that no journal knows and that are in Postiz already, and
                 with equal posts that do not bear the mark of a row: `refuse` stops before they are
-                sent, `adopt` takes them over as stored, `again` sends the rows once more. What an
+                sent, `adopt` takes them over as stored, `again` sends the rows once more, and those
+                that `undo` has withdrawn. What an
                 earlier run or another host stored of a row that the journal knows is taken over
                 without a word.
             exact_seconds: send dates without milliseconds. What is lost is in `remarks`.

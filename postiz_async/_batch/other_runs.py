@@ -98,7 +98,7 @@ class OtherRuns:
         path: Path,
         here: Collection[str],
     ) -> None:
-        self.client_refs = client_refs
+        self._client_refs = client_refs
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
         """Gets the rows that were taken over while the job ran; see `report`."""
         self._postiz = postiz
@@ -119,6 +119,11 @@ class OtherRuns:
         self._burst_ends = -math.inf
         self._looked_back = False
         self._first_over = anyio.Event()
+
+    @property
+    def client_refs(self) -> ClientRefs:
+        """The marks of the rows."""
+        return self._client_refs
 
     # -------------------------------------------------------------- at the start
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.findings import with_findings
-from postiz_async._delivery.journal import Journal, read_summary
+from postiz_async._delivery.journal import Journal, RowState, read_summary
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.repair import Repair, delete_whole
@@ -167,11 +167,18 @@ class _Comparison:
         return result
 
 
+_WITHDRAWN = {RowState.WITHDRAWING, RowState.WITHDRAWN}
+"""Rows whose posts are not there on purpose; whoever deletes them looks at them."""
+
+
 async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
     rows, in_doubt = await journal.rows(), await journal.open_requests()
     if not with_open:
         held = {ref for request in in_doubt for ref in request.refs}
         rows = {ref: row for ref, row in rows.items() if ref not in held}
+    changing = {ref for request in await journal.open_changes() for ref in request.refs}
+    apart = {ref: row for ref, row in rows.items() if row.state in _WITHDRAWN or ref in changing}
+    rows = {ref: row for ref, row in rows.items() if ref not in apart}
     requests = await journal.requests()
     sent = intents(requests)
     channels = {channel.id for channel in await postiz.integrations.list()}
@@ -182,7 +189,8 @@ async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _C
         listed.posts.values(),
         channels=channels,
         now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
-        copies={copy.post_id for copy in await journal.copies()},
+        copies={copy.post_id for copy in await journal.copies()}
+        | {row.post_id for row in apart.values() if row.post_id is not None},
     )
     return _Comparison(rows, in_doubt, requests, listed, results)
 

@@ -10,20 +10,22 @@ from postiz_async._batch.reconcile import open_existing, reconcile, sweep_journa
 from postiz_async._batch.report import make_report
 from postiz_async._batch.report.data import read_facts
 from postiz_async._batch.report.html import html_report
+from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import read_summary
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import timedelta, tzinfo
+    from collections.abc import Awaitable, Callable, Collection
+    from datetime import datetime, timedelta, tzinfo
     from pathlib import Path
 
     from postiz_async._batch.job import Outcome
     from postiz_async._batch.reconcile import Reconciled
     from postiz_async._batch.report import Report
     from postiz_async._batch.rows import Row
+    from postiz_async._batch.undo import Undone
     from postiz_async._batch.wait_published import Waited
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
@@ -88,6 +90,48 @@ class RunResults(ABC):
         if self._journal is not None:
             return await sweep_journal(self._postiz, self._journal, delete_doubles=delete_doubles)
         return await reconcile(self._postiz, self.journal_path, delete_doubles=delete_doubles)
+
+    async def undo(
+        self,
+        *,
+        after: datetime | None = None,
+        channel: str | None = None,
+        rows: Collection[int] | None = None,
+        edited: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+    ) -> Undone:
+        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+
+        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
+        run does not send these rows, unless the batch is made with `existing="again"`. It may be
+        cancelled and called again.
+
+        Args:
+            after: only posts of this moment and later.
+            channel: only those of this channel: its id, its name, or its provider if it has one.
+            rows: only these rows, as the file counts them.
+            edited: delete what people edited in Postiz, too.
+            dry_run: delete nothing, and say what would be deleted.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: nobody
+                is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: there is no such channel.
+            PostizError: the server could not be asked; the same again goes on.
+        """
+        undoing = partial(
+            undo_journal,
+            selection=Selection(after, channel, rows),
+            edited=edited,
+            dry_run=dry_run,
+            on_outcome=on_outcome,
+        )
+        if self._journal is not None:
+            return await undoing(self._postiz, self._journal)
+        async with await open_existing(self._postiz, self.journal_path) as journal:
+            return await undoing(self._postiz, journal)
 
     async def wait_published(
         self,

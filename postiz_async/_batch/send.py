@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from postiz_async._batch.plan import PlannedRequest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from postiz_async.errors import BadRequestError, DeliveryUnknownError, PayloadTooLargeError
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
+    from postiz_async.models.posts import Post, PostItem
 
 __all__ = [
     "Marking",
@@ -53,6 +55,7 @@ def build_body(
     client_ref: Callable[[Row], str],
     channels: Mapping[str, Integration],
     medium: Callable[[str], Media],
+    targets: Mapping[str, Post] | None = None,
 ) -> CreatePost:
     """The create request of planned rows, with the date and the marks it is known by.
 
@@ -62,6 +65,7 @@ def build_body(
         client_ref: the mark of a row's post.
         channels: by ref.
         medium: the uploaded medium of a name in the campaign.
+        targets: by ref, the posts that become what the rows say; None: new ones are made.
     """
 
     def new_post(row: Row) -> NewPost:
@@ -73,10 +77,13 @@ def build_body(
         type="schedule" if first.type == "now" else first.type,
         date=format_date(moment),
         posts=[
-            build_item(
-                new_post(row),
-                channels[row.ref],
-                extra_settings=[(CLIENT_REF, client_ref(row))],
+            _in_place(
+                build_item(
+                    new_post(row),
+                    channels[row.ref],
+                    extra_settings=[(CLIENT_REF, client_ref(row))],
+                ),
+                None if targets is None else targets[row.ref],
             )
             for row in request.rows
         ],
@@ -84,6 +91,15 @@ def build_body(
         tags=[TagRef(value=tag, label=tag) for tag in first.tags],
     )
     return body if first.repeat_days is None else replace(body, inter=first.repeat_days)
+
+
+def _in_place(item: PostItem, post: Post | None) -> PostItem:
+    """A post in the place of one that is stored; its old thread goes with its group."""
+    if post is None:
+        return item
+    first = replace(item.value[0], id=post.id)
+    group = UNSET if post.group is None else post.group
+    return replace(item, value=[first, *item.value[1:]], group=group)
 
 
 def guilty_places(
@@ -306,6 +322,7 @@ class _JournalRecord:
             client_ref=self._job.others.client_refs,
             channels=self._job.channels,
             medium=self._medium,
+            targets=self._job.targets,
         )
 
 

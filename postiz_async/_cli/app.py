@@ -34,6 +34,8 @@ from postiz_async._cli import (
     reconcile,
     schemas,
     status,
+    undo,
+    update,
     validate,
 )
 from postiz_async._cli.output import IS_QUIET, Output
@@ -75,6 +77,8 @@ for command in (
     campaigns.plan,
     campaigns.run,
     status.status,
+    update.update,
+    undo.undo,
     reconcile.reconcile,
     after_run.report,
     reconcile.export,

@@ -67,7 +67,21 @@ if TYPE_CHECKING:
     from postiz_async._batch.report import Report
     from postiz_async._client import Postiz
 
-__all__ = ["plan", "run", "run_batch", "save_options", "zone_of"]
+__all__ = [
+    "Align",
+    "AsNew",
+    "CampaignFile",
+    "JournalOption",
+    "MediaRoots",
+    "Name",
+    "SkipInvalid",
+    "plan",
+    "refuse",
+    "run",
+    "run_batch",
+    "save_options",
+    "zone_named",
+]
 
 CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
@@ -147,12 +161,12 @@ async def plan(
         if save:
             await save_options(output, batch)
         if batch.problems and not skip_invalid:
-            return _refuse(output, batch)
+            return refuse(output, batch)
         forecast = await batch.plan()
         if json:
             output.json(plan_object(batch, forecast))
         else:
-            show_plan(output, postiz, batch, forecast, zone_of(batch.timezone))
+            show_plan(output, postiz, batch, forecast, zone_named(batch.timezone))
         if ics is not None:
             await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0
@@ -175,7 +189,8 @@ async def save_options(output: Output, batch: Batch) -> None:
     output.say(f"Kept for the next time: {path}")
 
 
-def _refuse(output: Output, batch: Batch) -> int:
+def refuse(output: Output, batch: Batch) -> int:
+    """Say what is wrong with a campaign; the exit code."""
     if output.as_json:
         refused: RefusedDocument = {
             "version": VERSION,
@@ -189,7 +204,7 @@ def _refuse(output: Output, batch: Batch) -> int:
     return 2
 
 
-def zone_of(name: str | None) -> tzinfo | None:
+def zone_named(name: str | None) -> tzinfo | None:
     """The zone in which dates are shown; None for the machine's."""
     return ZoneInfo(name) if name is not None else None
 
@@ -219,7 +234,9 @@ class CampaignOptions:
             help="Take over rows that are in Postiz already, though the journal does not know it."
         ),
     ] = False
-    again: Annotated[bool, Parameter(help="Send such rows once more.")] = False
+    again: Annotated[
+        bool, Parameter(help="Send such rows once more, and rows that undo has withdrawn.")
+    ] = False
     exact_seconds: Annotated[
         bool,
         Parameter(
@@ -277,10 +294,10 @@ async def run(
         if save:
             await save_options(output, batch)
         if batch.problems and not choices.skip_invalid:
-            return _refuse(output, batch)
+            return refuse(output, batch)
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
-        zone, told = zone_of(batch.timezone), len(batch.remarks)
+        zone, told = zone_named(batch.timezone), len(batch.remarks)
         code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:

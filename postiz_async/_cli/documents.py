@@ -30,6 +30,7 @@ __all__ = [
     "VERSION",
     "ChangedObject",
     "ConnectedDocument",
+    "DeletedDocument",
     "EditsObject",
     "ErrorDocument",
     "ErrorObject",
@@ -38,6 +39,7 @@ __all__ = [
     "GoneObject",
     "OutboxDocument",
     "PlanDocument",
+    "PostOfRow",
     "ProblemObject",
     "ProfileObject",
     "ProfilesDocument",
@@ -55,6 +57,8 @@ __all__ = [
     "SlotDocument",
     "StateDocument",
     "StatusDocument",
+    "UndoDocument",
+    "UpdateDocument",
     "UploadFailure",
     "ValidateDocument",
     "error_object",
@@ -284,6 +288,48 @@ class RunDocument(ReportDocument):
     edits: EditsObject
 
 
+class PostOfRow(TypedDict):
+    """A post that a row made; `row` is that of the last run."""
+
+    row: int
+    ref: str
+    post_id: str | None
+
+
+class UpdateDocument(Document):
+    """What an update did, or would do if it is not `done`: rows by what becomes of their posts.
+
+    `free` are those of `changed` that cost no create request, `left` rows by why they stay as they
+    are. `requests` are all create requests, `requests_that_change` those among them that change
+    posts, of which no plan needs fewer than `lower_bound`.
+    """
+
+    done: bool
+    changed: list[int]
+    free: list[int]
+    moved: list[int]
+    pruned: list[PostOfRow]
+    new: list[int]
+    left: Mapping[str, list[int]]
+    requests: int
+    requests_that_change: int
+    lower_bound: int
+    finish: Moment | None
+    edits: EditsObject
+
+
+class UndoDocument(Document):
+    """What was deleted, or would be; `left` are posts by why they stay.
+
+    `unsent` is the number of rows that were not sent yet.
+    """
+
+    deleted: NotRequired[list[PostOfRow]]
+    would_delete: NotRequired[list[PostOfRow]]
+    left: Mapping[str, list[PostOfRow]]
+    unsent: int
+
+
 class QuotaSeen(TypedDict):
     """The quota when it was last seen."""
 
@@ -349,6 +395,13 @@ class StateDocument(Document):
 
     id: str
     state: str
+
+
+class DeletedDocument(Document):
+    """Posts that were deleted, and those that were gone already."""
+
+    deleted: list[str]
+    gone: list[str]
 
 
 class UploadFailure(TypedDict):

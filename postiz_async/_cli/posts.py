@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async._batch.check import Resolver
-from postiz_async._cli.documents import VERSION, StateDocument
+from postiz_async._cli.documents import VERSION, DeletedDocument, StateDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -290,19 +291,57 @@ def _show_created(output: Output, created: list[Created]) -> None:
 
 @app.command
 async def delete(
-    post_id: PostId,
+    post_ids: Annotated[
+        list[str],
+        Parameter(
+            help="Ids of posts; - reads them from standard input, one a line.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     /,
     *,
     yes: Yes = False,
+    json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete a post with its thread. What is published stays on the network."""
-    output = Output()
-    confirm(f"Delete the post {post_id}?", yes=yes)
+    """Delete posts with their threads. What is published stays on the network."""
+    output = Output(as_json=json)
+    ids = _ids(post_ids)
+    what = f"the post {ids[0]}" if len(ids) == 1 else count(len(ids), "post")
+    confirm(f"Delete {what}?", yes=yes)
+    deleted: list[str] = []
+    gone: list[str] = []
     async with open_client(find_target(connection)) as postiz:
-        was_there = await postiz.posts.delete(post_id)
-    output.say("deleted" if was_there else "it was gone already")
+        for post_id in ids:
+            was_there = await postiz.posts.delete(post_id)
+            (deleted if was_there else gone).append(post_id)
+    if json:
+        said: DeletedDocument = {"version": VERSION, "deleted": deleted, "gone": gone}
+        output.json(said)
+    elif len(ids) == 1:
+        output.say("deleted" if deleted else "it was gone already")
+    else:
+        already = f", {len(gone):,} were gone already" if gone else ""
+        output.say(f"{count(len(deleted), 'post')} deleted{already}")
     return 0
+
+
+def _ids(given: list[str]) -> list[str]:
+    """The ids, each once; those of standard input in the place of the dash.
+
+    Raises:
+        InvalidPostError: there is none, or one is an option that does not exist.
+    """
+    unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
+    if unknown is not None:
+        raise InvalidPostError([Problem("post-ids", f"{unknown} is no option of this command")])
+    ids: dict[str, None] = {}
+    for each in given:
+        lines = sys.stdin.read().splitlines() if each == "-" else [each]
+        ids |= dict.fromkeys(filter(None, map(str.strip, lines)))
+    if not ids:
+        raise InvalidPostError([Problem("post-ids", "there is none")])
+    return list(ids)
 
 
 @app.command

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from postiz_async._quota.view import Quota
 
 __all__ = [
+    "CountDisplay",
     "RunDisplay",
     "wait_until_published",
     "waiting_shown",
@@ -442,3 +443,58 @@ def _standing(waited: Waited) -> str:
     return ", ".join(
         [f"{waited.published:,} published", *(f"{n:,} {what}" for n, what in others if n)]
     )
+
+
+class CountDisplay:
+    """How many of a number of things are done: a bar on a terminal, a line now and then elsewhere.
+
+    Args:
+        output: where to.
+        what: was done with them.
+        total: their number, as far as it is known.
+    """
+
+    def __init__(self, output: Output, what: str, total: int) -> None:
+        self.done = 0
+        self._output = output
+        self._what = what
+        self._total = total
+        self._live: Live | None = None
+        self._said_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        console = self._output.notes
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(self._picture(), console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    async def saw(self, _: Outcome) -> None:
+        """Count one."""
+        self.done += 1
+        if self._live is not None:
+            self._live.update(self._picture(), refresh=True)
+        elif time.monotonic() - self._said_at >= LINE_EVERY:
+            self._said_at = time.monotonic()
+            self._output.say(self._text())
+
+    def stopping(self) -> None:
+        """Say that what is under way is waited for."""
+        self._output.say("Stopping. Ctrl-C again ends at once.")
+
+    def _text(self) -> str:
+        return f"{self.done:,} of {self._total:,} {self._what}"
+
+    def _picture(self) -> Table:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(_bar(self.done, self._total), self._text())
+        return grid

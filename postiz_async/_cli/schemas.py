@@ -47,6 +47,8 @@ ERRORS = "errors"
 OUTPUTS = {
     "plan": _one(documents.PlanDocument, documents.RefusedDocument),
     "run": _one(documents.RunDocument, documents.RefusedDocument),
+    "update": _one(documents.UpdateDocument, documents.RefusedDocument),
+    "undo": _one(documents.UndoDocument),
     "status": _one(documents.StatusDocument),
     "report": _one(documents.ReportDocument),
     "validate": _one(documents.ValidateDocument),
@@ -60,6 +62,7 @@ OUTPUTS = {
     "posts get": _one(Post),
     "posts create": _list(Created),
     "posts replace": _list(Created),
+    "posts delete": _one(documents.DeletedDocument),
     "posts status": _one(documents.StateDocument),
     "posts missing": _list(MissingRelease),
     "media upload": _list(Media, documents.UploadFailure),

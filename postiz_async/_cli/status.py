@@ -11,7 +11,7 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.resume import edits_of
 from postiz_async._cli.after_run import channel_table, report_object, show_report
-from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_of
+from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_named
 from postiz_async._cli.documents import QuotaSeen, StatusDocument
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading
@@ -66,7 +66,7 @@ async def status(
     if isinstance(edits, str):
         output.say(edits, "yellow")
     else:
-        say_edits(output, edits, file, zone_of(read_as.timezone))
+        say_edits(output, edits, file, zone_named(read_as.timezone))
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "

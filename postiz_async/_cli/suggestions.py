@@ -33,9 +33,13 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "posts update": ("posts replace", "posts settings"),
     "publish": ("posts create --now",),
     "resume": ("run",),
+    "revert": ("undo",),
+    "rollback": ("undo",),
     "schedule": ("posts create --at", "run"),
     "send": ("run",),
     "start": ("run",),
+    "sync": ("update",),
+    "withdraw": ("undo",),
     "whoami": ("integrations connected", "doctor"),
 }
 """What to type instead."""
@@ -60,7 +64,10 @@ _OTHER_WORDS = {
     "show": "get",
 }
 
-_OF_OPTIONS = {"--dry-run": "plan says what run would do, and sends nothing."}
+_OF_OPTIONS = {
+    "--dry-run": "plan says what run would do, and sends nothing; update and undo show it without "
+    "--yes."
+}
 
 
 def as_meant(arguments: Sequence[str]) -> list[str]:

@@ -275,6 +275,10 @@ class Journal:
         """The requests whose outcome is not known."""
         return await self._do(partial(read_requests, only_open=True))
 
+    async def open_changes(self) -> list[SentRequest]:
+        """The requests that change posts and whose outcome is not known."""
+        return await self._do(partial(read_requests, only_open=True, open_as="changing"))
+
     async def requests(self, *, adopted: bool = True) -> list[SentRequest]:
         """All requests that may have been sent, oldest first.
 

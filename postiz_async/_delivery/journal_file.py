@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from postiz_async._delivery.migrations import (
+    CHANGES,
     COPIES,
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -85,6 +86,7 @@ CREATE TABLE requests (
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
 {COPIES};
+{CHANGES};
 """
 
 
@@ -301,11 +303,15 @@ def _row(*values: Any) -> RowRecord:
 
 
 def read_requests(
-    connection: sqlite3.Connection, *, only_open: bool, adopted: bool = True
+    connection: sqlite3.Connection,
+    *,
+    only_open: bool,
+    adopted: bool = True,
+    open_as: str = "open",
 ) -> list[SentRequest]:
     """The requests, oldest first: all, those that were sent, or those whose outcome is open."""
     where = "" if adopted else "WHERE state != 'adopted' "
-    where = "WHERE state = 'open' " if only_open else where
+    where = f"WHERE state = '{open_as}' " if only_open else where
     cursor = connection.execute(
         f"SELECT id, body, refs, sent_at FROM requests {where}ORDER BY id"  # noqa: S608
     )

@@ -24,7 +24,12 @@ import anyio
 
 from postiz_async._delivery.journal_file import FOUND_UNSURE
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.matching import is_of_another_run, match_moved, match_request
+from postiz_async._delivery.matching import (
+    changed_ids,
+    is_of_another_run,
+    match_moved,
+    match_request,
+)
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
 from postiz_async._delivery.sweep import DUE_SOON
 from postiz_async._quota import SILENT
@@ -248,7 +253,11 @@ class LookUp:
 
     async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
         """What somebody moved meanwhile. One look at a time, so that no post counts twice."""
-        if not places or self._postiz.scheduler.is_counted(LIST_POSTS.name):
+        if (
+            not places
+            or changed_ids(sent.body)
+            or self._postiz.scheduler.is_counted(LIST_POSTS.name)
+        ):
             return {}
         async with self._moving:
             moment = parse_date(sent.body.date)
@@ -310,7 +319,8 @@ class LookUp:
     async def _look(self, sent: SentRequest) -> dict[int, Post]:
         moment = parse_date(sent.body.date)
         listed = await self._list(start=moment, end=moment)
-        by_id = {post.id: post for post in listed if post.id not in self.taken}
+        free = changed_ids(sent.body) or {post.id for post in listed} - self.taken
+        by_id = {post.id: post for post in listed if post.id in free}
         found = match_request(sent.body, list(by_id.values())).found
         return {place: by_id[post_id] for place, post_id in found.items()}
 

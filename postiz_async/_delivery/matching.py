@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from postiz_async._resources.matching import assign, is_on, same_text, stored_at
 from postiz_async._wire import parse_date
@@ -32,6 +33,7 @@ __all__ = [
     "CLIENT_REF",
     "Match",
     "MillisecondMarks",
+    "changed_ids",
     "client_ref",
     "is_of_another_run",
     "is_post",
@@ -154,6 +156,12 @@ def match_request(body: CreatePost, listed: Sequence[Post]) -> Match:
     return Match(ids, tuple(sorted(mine.keys() - ids.values())))
 
 
+def changed_ids(body: CreatePost) -> frozenset[str]:
+    """The ids of the posts that a request changes; none where it makes new ones."""
+    ids = (item.value[0].id for item in body.posts)
+    return frozenset(post_id for post_id in ids if post_id is not UNSET)
+
+
 def says(item: PostItem, post: Post, *, short: bool) -> bool:
     """Whether a listed text is what the server makes of one that was sent.
 
@@ -230,6 +238,8 @@ def made_at(post_id: str) -> float | None:
 
 def is_post(item: PostItem, post: Post, *, short: bool) -> bool:
     """Whether a post that is listed at the instant of a request may be this one of its posts."""
+    if item.value[0].id is not UNSET:
+        return post.id == item.value[0].id
     if post.settings is not None:
         return item.settings.get(CLIENT_REF) == listed_ref(post.settings)
     if not is_on(item.integration.id, post):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["COPIES", "MIGRATIONS", "SCHEMA_VERSION", "migrate", "read_version"]
+__all__ = ["CHANGES", "COPIES", "MIGRATIONS", "SCHEMA_VERSION", "migrate", "read_version"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def _link_name_and_date_asked_for(connection: sqlite3.Connection) -> None:
@@ -28,6 +28,17 @@ def _link_name_and_date_asked_for(connection: sqlite3.Connection) -> None:
 
 def _copies(connection: sqlite3.Connection) -> None:
     connection.execute(COPIES)
+
+
+def _changes(connection: sqlite3.Connection) -> None:
+    connection.execute(CHANGES)
+
+
+CHANGES = (
+    "CREATE TABLE changes (request INTEGER NOT NULL, ref TEXT NOT NULL, becomes TEXT NOT NULL, "
+    "PRIMARY KEY (request, ref)) STRICT"
+)
+"""What the rows of a request become that changes their posts; see `journal_changes`."""
 
 
 def _what_rows_say(connection: sqlite3.Connection) -> None:
@@ -81,6 +92,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     2: _link_name_and_date_asked_for,
     3: _copies,
     4: _what_rows_say,
+    5: _changes,
 }
 """By the version that they start from; each leads to the next."""
 

@@ -3,7 +3,8 @@
 A server that fails in the middle of a request leaves a prefix of it, and who did not get its answer
 cannot know. So the last post that is found may lack its publishing job, or parts of its thread. A
 post without a thread gets its job anew. A thread is deleted, to be sent again whole, when it is
-certain that the server is not at work on it any more. What people changed is left as it is, and
+certain that the server is not at work on it any more, or, if it was changed, changed once more.
+What people changed is left as it is, and
 what is due soon is only reported.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from postiz_async._delivery.matching import changed_ids
 from postiz_async._delivery.sweep import DUE_SOON
 from postiz_async._wire import parse_date
 from postiz_async.errors import BadRequestError, NotFoundError
@@ -90,6 +92,8 @@ class Repair:
                 return end
         if not has_ended:
             return "unsure"
+        if changed_ids(sent.body):  # it is changed once more
+            return "removed"
         return await self._in_time(sent, lambda: self._delete(post))
 
     async def _restart(self, sent: SentRequest, post: Post) -> RepairResult | None:

@@ -152,7 +152,7 @@ class ContentItem(Model, frozen=True, kw_only=True):
     delay: int | UnsetType = UNSET
     """Minutes to wait before this part."""
     id: str | UnsetType = UNSET
-    """Id of an existing part to edit; only with type `update`."""
+    """Id of an existing part to edit."""
 
 
 class IntegrationRef(Model, frozen=True, kw_only=True):
@@ -167,6 +167,8 @@ class PostItem(Model, frozen=True, kw_only=True):
     integration: IntegrationRef
     value: list[ContentItem]
     settings: Mapping[str, object]
+    group: str | UnsetType = UNSET
+    """The group of a post that is edited: what else is in it, as parts of a thread, is deleted."""
 
 
 class TagRef(Model, frozen=True, kw_only=True):

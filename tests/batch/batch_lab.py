@@ -21,7 +21,7 @@ from postiz_async.clock import Clock, JumpingClock
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from postiz_async._batch.batch import Batch
@@ -142,11 +142,15 @@ class Lab:
         return postiz.batch(self.path, journal=self.journal, **options)
 
     async def killed(
-        self, arm: Callable[[Watched, Callable[[], None]], None], **options: Any
+        self,
+        arm: Callable[[Watched, Callable[[], None]], None],
+        act: Callable[[Batch], Awaitable[object]] | None = None,
+        **options: Any,
     ) -> bool:
         """A run that dies where `arm` says, as with `kill -9`: the disk stays as it was then.
 
-        What the server does already goes on. Returns whether it died before its end.
+        What the server does already goes on. `act` is what the batch does in the place of a run.
+        Returns whether it died before its end.
         """
         died = asyncio.Event()
 
@@ -160,7 +164,7 @@ class Lab:
         async def work() -> None:
             async with self.client() as postiz, self.batch(postiz, **options) as batch:
                 arm(self.transport, die)
-                await batch.run_all()
+                await (batch.run_all() if act is None else act(batch))
 
         task = asyncio.create_task(work())
         with suppress(asyncio.CancelledError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,23 @@ def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:
     assert cli("posts", "delete", post).code == 2, "it has to be confirmed"
     assert "deleted" in cli("posts", "delete", post, "--yes").out
     assert "gone already" in cli("posts", "delete", post, "--yes").out
+
+
+def test_several_posts_are_deleted_by_one_command(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> str:
+        how = ("--channel", "mastodon", "--at", "2031-05-06T07:08")
+        return str(cli("posts", "create", "one of several", *how, "--json").document[0]["postId"])
+
+    first, second, third = made(), made(), made()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{second}\n\n {third}\n{first}\n"))
+    done = cli("posts", "delete", first, "-", "gone", "--yes", "--json").document
+    assert done == {"deleted": [first, second, third], "gone": ["gone"]}
+    assert not {first, second, third} & {post["id"] for post in server.posts}
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli("posts", "delete", "-", "--yes").code == 2
+    assert "--yess is no option" in cli("posts", "delete", first, "--yess").err
 
 
 def test_settings_are_an_object(cli: Cli, post: str) -> None:

@@ -85,6 +85,25 @@ def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
         assert printed["version"] == 1
 
 
+def test_campaigns_that_changed(cli: Cli, server: Server, tmp_path: Path) -> None:
+    rows = [("mastodon", AT, f"Changed {tmp_path}"), ("telegram", AT, f"Gone {tmp_path}")]
+    file = write_campaign(tmp_path / "c.csv", *rows)
+    assert cli("run", file).code == 0
+    write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"), ("threads", AT, "x" * 600))
+    refused = cli("update", file, "--json")
+    assert misfits("update", refused.document) == []
+    assert refused.error["type"] == "InvalidPostError"
+    write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"))
+    for options in (["--prune"], ["--prune", "--yes"]):
+        updated = cli("update", file, "--json", *options).document
+        assert misfits("update", updated) == []
+        assert (updated["changed"], len(updated["pruned"])) == ([2], 1)
+    for options in ([], ["--yes"]):
+        undone = cli("undo", file, "--json", *options).document
+        assert misfits("undo", undone) == []
+        assert len(undone["deleted" if options else "would_delete"]) == 1
+
+
 def test_posts(cli: Cli, server: Server) -> None:
     how = ("--channel", "mastodon", "--at", AT, "--json")
     made = cli("posts", "create", "Hi", *how).document
@@ -96,8 +115,9 @@ def test_posts(cli: Cli, server: Server) -> None:
         "posts replace": cli("posts", "replace", post, "Ho", *how, "--yes").document,
         "posts missing": cli("posts", "missing", post, "--json").document,
         "posts status": cli("posts", "status", post, "draft", "--json").document,
+        "posts delete": cli("posts", "delete", post, "gone", "--yes", "--json").document,
     }
-    assert [misfits(command, said) for command, said in printed.items()] == [[]] * 6
+    assert [misfits(command, said) for command, said in printed.items()] == [[]] * 7
     assert printed["posts list"]
 
 

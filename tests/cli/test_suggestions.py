@@ -56,6 +56,8 @@ GUESSES = {
     "send c.csv": "postiz-async run",
     "check c.csv": "postiz-async validate, or postiz-async plan",
     "validat": "postiz-async validate",
+    "revert c.csv": "postiz-async undo",
+    "sync c.csv": "postiz-async update",
     # as the official command line has them
     "posts:list": "postiz-async posts list",
     "posts:create": "postiz-async posts create",

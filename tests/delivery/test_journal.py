@@ -326,6 +326,7 @@ def as_version_2(path: Path) -> None:
         for column in ("link", "name", "moved_from", "said"):
             connection.execute(f"ALTER TABLE rows DROP COLUMN {column}")
         connection.execute("DROP TABLE copies")
+        connection.execute("DROP TABLE changes")
         connection.execute("PRAGMA user_version = 2")
 
 

@@ -158,8 +158,8 @@ _FINDINGS = (
         Finding.CHANGED,
         "≠",
         "warn",
-        "The campaign file says something else than what is stored. Edit the post in Postiz, or "
-        "give its row a new ref.",
+        "The campaign file says something else than what is stored. postiz-async update changes "
+        "the post.",
         "differs from the campaign file",
         "differ from the campaign file",
     ),

@@ -1,0 +1,88 @@
+"""Updates and undos of a campaign, killed again and again against a server at its worst.
+
+Claims: after the last command each post is what the file says, once; nothing is deleted that was
+not the campaign's; and 200 rows that move to one moment take as few requests as there can be.
+Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
+to creates and deletes is lost after the work, more hang, come late, stop in the middle or break.
+Posts of somebody else lie beside, some with the same texts. See `tests/edits_lab.py`. Run:
+python benchmarks/edits_kills.py                     (200 kills each; some minutes)
+python benchmarks/edits_kills.py --kills 40 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from edits_lab import many_kills
+
+from postiz_async.testing import LocalPostiz
+
+
+async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 12) -> str:
+    """So many rows of as many moments move to one; the requests that it takes."""
+    local = LocalPostiz(limit=1_000)
+    sandbox = local.sandbox
+    ids = [local.add_channel("telegram").id for _ in range(channels)]
+    start = local.in_an_hour().replace(microsecond=0) + timedelta(days=30)
+    file = folder / "campaign.jsonl"
+
+    def write(hours: int) -> None:
+        records = (
+            {
+                "integration": ids[n % channels],
+                "date": (start + timedelta(hours=hours * n)).isoformat(),
+                "content": f"post {n}: " + "words " * (2 * n),
+            }
+            for n in range(rows)
+        )
+        file.write_text("\n".join(json.dumps(record) for record in records))
+
+    async with local.client() as postiz:
+        write(1)
+        async with postiz.batch(file) as batch:
+            await batch.run_all()
+        before = len(sandbox.creates)
+        write(0)
+        async with postiz.batch(file) as batch:
+            done = await batch.update()
+        spent = len(sandbox.creates) - before
+        moments = {post.date.replace(microsecond=0) for post in sandbox.posts}
+    ratio = spent / done.lower_bound
+    return (
+        f"{rows} rows changed to one moment: {spent} requests, lower bound {done.lower_bound}, "
+        f"ratio {ratio:.2f}; {len(sandbox.posts)} posts at {len(moments)} moment"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    troubles: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        print(asyncio.run(requests_of_one_moment(home)))
+        for verb in ("update", "undo"):
+            for seed in (2 * options.seed, 2 * options.seed + 1):  # lists settings, and does not
+                place = home / f"{verb}{seed}"
+                place.mkdir()
+                tally = many_kills(place, options.kills // 2, seed, verb=verb)
+                print(f"\n{verb}, seed {seed}\n{tally}")
+                troubles += tally.troubles
+    for trouble in troubles:
+        print(trouble)
+    sys.exit(1 if troubles else 0)
+
+
+if __name__ == "__main__":
+    main()

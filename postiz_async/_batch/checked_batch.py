@@ -1,0 +1,202 @@
+"""What is known of a campaign before anything is done: rows, problems, edits, the plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from postiz_async._batch.check import Resolver
+from postiz_async._batch.edits import find_edits
+from postiz_async._batch.ics import calendar_file, event_of
+from postiz_async._batch.plan import AHEAD, Limits, Moment, Planner
+from postiz_async._batch.results import RunResults
+from postiz_async._batch.row_state import is_there, is_unsent, with_changes
+from postiz_async.errors import BatchError, InvalidPostError
+
+if TYPE_CHECKING:
+    from postiz_async._batch.check import Checked
+    from postiz_async._batch.edits import Edits
+    from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.plan import Arrangement, Forecast, PlannedRequest
+    from postiz_async._batch.preflight import Origin
+    from postiz_async._batch.read_options import ReadOptions
+    from postiz_async._batch.run import Runner
+    from postiz_async._batch.source import Row
+    from postiz_async._delivery.pauses import Outage
+    from postiz_async.errors import Problem
+    from postiz_async.models.integrations import Integration
+
+__all__ = ["CheckedBatch"]
+
+
+class CheckedBatch(RunResults):
+    """A campaign held against channels, files and its journal: the base of `Batch`."""
+
+    _origin: Origin
+    _reading: ReadOptions
+    _options: BatchOptions
+    _skip_invalid: bool
+    _known: Checked | None = None
+    _edits: Edits | None = None
+    _arranged: Arrangement | None = None
+    _runner: Runner | None = None
+    _outage: Outage | None = None
+
+    @property
+    def timezone(self) -> str | None:
+        """The zone of dates that have none."""
+        return self._reading.timezone
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the campaign; `plan` and `run` refuse while there is any."""
+        return self._checked.problems
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the server accepts but probably is not meant; nothing stops for it."""
+        return self._checked.warnings
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that could be read."""
+        return self._checked.campaign.rows
+
+    @property
+    def channels(self) -> list[Integration]:
+        """The channels that the campaign uses."""
+        return list({c.id: c for c in self._checked.channels.values()}.values())
+
+    @property
+    def requests(self) -> list[PlannedRequest]:
+        """What is still to be sent, the most urgent first."""
+        return self._arrangement.requests
+
+    @property
+    def lower_bound(self) -> int:
+        """The number of requests below which no plan can get under the same limits."""
+        return self._planner.lower_bound(self._unsent(), self._arrangement)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run left a journal."""
+        return bool(self._checked.records)
+
+    @property
+    def media_files(self) -> int:
+        """Distinct media contents of the rows that are still to be sent."""
+        facts = self._checked.facts
+        return len({facts[name].sha256 for row in self._unsent() for name in row.media})
+
+    @property
+    def uploads_done(self) -> int:
+        """Media of this run that are uploaded."""
+        return self._runner.uploads_done if self._runner is not None else 0
+
+    @property
+    def trouble(self) -> str:
+        """Why a run pauses until Postiz is back, in one line; empty while it does not."""
+        return self._outage.trouble if self._outage is not None else ""
+
+    @property
+    def _planner(self) -> Planner:
+        scheduler, clock = self._postiz.scheduler, self._postiz.clock
+        return Planner(
+            size_of=self._checked.size_of,
+            limits=Limits(posts=scheduler.budget.request_posts),
+            channels=self._checked.channels,
+            not_before=datetime.fromtimestamp(scheduler.server_time(), UTC) + AHEAD,
+            moment=Moment(scheduler.ledger, scheduler.ledger_time(), clock.time()),
+        )
+
+    @property
+    def _arrangement(self) -> Arrangement:
+        """The plan; made anew when something else is known."""
+        if self._arranged is None:
+            self._arranged = self._planner.arrange(self._unsent(), self._options.align)
+        return self._arranged
+
+    @property
+    def _checked(self) -> Checked:
+        if self._known is None:
+            raise BatchError("Use the batch as `async with postiz.batch(...) as batch:`.")
+        return self._known
+
+    def _know(self, checked: Checked) -> None:
+        self._known, self._arranged, self._edits = checked, None, None
+
+    def _unsent(self) -> list[Row]:
+        """Valid rows that neither have an outcome nor are in a request with an open one."""
+        records = self._checked.records
+        return [r for r in self._valid() if is_unsent(r, records.get(r.ref), self._options)]
+
+    def _valid(self) -> list[Row]:
+        """Rows without problems."""
+        wrong = {problem.row for problem in self.problems}
+        return [row for row in self.rows if row.number not in wrong]
+
+    @property
+    def changed(self) -> list[Row]:
+        """Rows that the file gives differently than they were stored; they stay as stored."""
+        return [each.row for each in self.edits.changed]
+
+    @property
+    def edits(self) -> Edits:
+        """What the campaign says differently than what was sent of it; `update` carries it out."""
+        if self._edits is None:
+            checked = self._checked
+            self._edits = find_edits(
+                checked.campaign.rows,
+                checked.records,
+                channel_of=Resolver(checked.listed).ids(),
+                now=datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC),
+                unsure=checked.unsure,
+            )
+        return self._edits
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the journal does not know yet which stored rows the file gives differently."""
+        return bool(with_changes(self.rows, self._checked.records, self._changed_refs))
+
+    @property
+    def _changed_refs(self) -> set[str]:
+        return {each.row.ref for each in self.edits.changed}
+
+    def icalendar(self) -> str:
+        """What is planned and what is stored, each at its date, as a calendar file (RFC 5545).
+
+        Rows with problems, refused ones and those that were deleted in Postiz are left out.
+        """
+        checked = self._checked
+        by_id = {channel.id: channel for channel in checked.listed}
+        events = [
+            event_of(row, checked.channels[row.ref])
+            for request in self.requests
+            for row in request.rows
+        ]
+        for row in self._valid():
+            record = checked.records.get(row.ref)
+            if record is not None and is_there(record) and record.channel in by_id:
+                date = datetime.fromtimestamp(record.date, UTC)
+                events.append(event_of(row.at(date), by_id[record.channel]))
+        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
+        return calendar_file(self._origin.campaign, events, made_at=made_at)
+
+    async def plan(self) -> Forecast:
+        """What is still to be sent, what it costs and when it is done. Sends nothing.
+
+        Raises:
+            InvalidPostError: the campaign has problems.
+        """
+        self._refuse_problems()
+        await self._postiz.scheduler.refresh()
+        planner, rows, align = self._planner, self._unsent(), self._options.align
+        self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
+        return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
+
+    def _refuse_problems(self) -> None:
+        if self.problems and not self._skip_invalid:
+            raise InvalidPostError(list(self.problems))

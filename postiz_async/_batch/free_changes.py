@@ -1,0 +1,137 @@
+"""Changes of posts that cost nothing: a draft, or none; other settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from postiz_async._batch.job import Outcome
+from postiz_async._batch.update_plan import NEAR, is_made, wanted, with_settings
+from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire import format_date
+from postiz_async.errors import BadRequestError, NotFoundError
+from postiz_async.models.posts import CreatePost, TagRef
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from postiz_async._batch.already_stored import ClientRefs
+    from postiz_async._batch.rows import Row
+    from postiz_async._batch.stored_posts import StoredPosts
+    from postiz_async._batch.update_plan import UpdatePlan
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.conditions import SentPost, Standing
+    from postiz_async._delivery.journal_changes import ChangeJournal
+    from postiz_async._delivery.pauses import Outage
+
+__all__ = ["FreeChanges"]
+
+
+class FreeChanges:
+    """Makes the changes of an update that cost nothing.
+
+    Each may be made again: who comes after a crash sees that a post is as it should be already.
+
+    Args:
+        postiz: an open client.
+        outage: of the job.
+        journal: as changes see it.
+        stored: knows how posts were sent.
+        client_refs: of the campaign.
+        on_outcome: called with what became of each row.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        outage: Outage,
+        journal: ChangeJournal,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+    ) -> None:
+        self._postiz = postiz
+        self._outage = outage
+        self._journal = journal
+        self._stored = stored
+        self._client_refs = client_refs
+        self._on_outcome = on_outcome
+
+    async def make(self, plan: UpdatePlan, now: Callable[[], datetime]) -> None:
+        """Make those of a plan. What an old server has no route for is to be replaced then."""
+        for row, standing in plan.status:
+            meant = wanted(plan.checked, row, {"type"}, standing, self._stored)
+            call = partial(self._set_status, row, standing, now)
+            await self._make(plan, row, standing, meant, call, now)
+        for row, standing in plan.settings:
+            meant = wanted(plan.checked, row, {"settings"}, standing, self._stored)
+            if meant is not None:
+                mark = {CLIENT_REF: self._client_refs(row)}
+                meant = with_settings(meant, {**meant.intent.item.settings, **mark})
+            call = partial(self._set_settings, standing, meant)
+            await self._make(plan, row, standing, meant, call, now)
+
+    async def _make(
+        self,
+        plan: UpdatePlan,
+        row: Row,
+        standing: Standing,
+        meant: SentPost | None,
+        call: Callable[[], Awaitable[bool]],
+        now: Callable[[], datetime],
+    ) -> None:
+        post = standing.post
+        if post is None or meant is None:
+            plan.leave(standing.condition.value, row.number)
+            return
+        try:
+            is_in_time = is_made(post, meant, now()) or await self._outage.read(call)
+        except NotFoundError:  # an old server
+            plan.replace(row, standing)
+            return
+        except BadRequestError as error:
+            await self._journal.mark([row.ref], RowState.REFUSED, error.text)
+            plan.leave("refused", row.number)
+            await self._on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
+            return
+        if not is_in_time:
+            plan.leave("due", row.number)
+            return
+        await self._journal.changed_freely(
+            row.ref,
+            _body(meant, stored_at(post)),
+            self._postiz.scheduler.server_time(),
+            date=standing.record.date,
+        )
+        await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
+
+    async def _set_status(self, row: Row, standing: Standing, now: Callable[[], datetime]) -> bool:
+        """Whether there was time: what is due would be published at once, or once more."""
+        post = standing.post
+        if post is None or (row.type != "draft" and stored_at(post) <= now() + NEAR):
+            return False
+        status: Literal["draft", "schedule"] = "draft" if row.type == "draft" else "schedule"
+        await self._postiz.posts.set_status(post.id, status)
+        return True
+
+    async def _set_settings(self, standing: Standing, meant: SentPost | None) -> bool:
+        if standing.post is not None and meant is not None:
+            settings = meant.intent.item.settings.items()
+            sent = {key: value for key, value in settings if key != "__type"}
+            await self._postiz.posts.update_settings(standing.post.id, sent)
+        return True
+
+
+def _body(meant: SentPost, moment: datetime) -> CreatePost:
+    """A request as it would have been sent for a post to be so."""
+    intent = meant.intent
+    return CreatePost(
+        type="draft" if meant.is_draft else "schedule",
+        date=format_date(moment),
+        posts=[intent.item],
+        short_link=intent.short_link,
+        tags=[TagRef(value=tag, label=tag) for tag in intent.tags],
+    )

@@ -1,0 +1,110 @@
+"""The posts of a journal as Postiz lists them now: which of them may be changed or deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._delivery.conditions import PostCondition, Standing, condition_of, sent_posts
+from postiz_async._delivery.listing import Calendar
+from postiz_async._resources.listing import SEARCHED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.conditions import SentPost
+    from postiz_async._delivery.journal import Journal, RowRecord, SentRequest
+    from postiz_async._delivery.pauses import Outage
+
+__all__ = ["StoredPosts"]
+
+
+class StoredPosts:
+    """Looks for the posts of rows.
+
+    Args:
+        postiz: an open client.
+        outage: of the job.
+        sent: the ways in which the post of each row was put, by ref.
+        near: how long before its date a post is left alone.
+    """
+
+    def __init__(
+        self, postiz: BatchClient, outage: Outage, sent: dict[str, list[SentPost]], near: timedelta
+    ) -> None:
+        self._postiz = postiz
+        self._outage = outage
+        self._sent = sent
+        self._near = near
+
+    @classmethod
+    async def of(
+        cls, postiz: BatchClient, outage: Outage, journal: Journal, near: timedelta
+    ) -> StoredPosts:
+        """One that knows what a journal sent."""
+        return cls(postiz, outage, sent_posts(await journal.requests()), near)
+
+    def learn(self, request: SentRequest) -> None:
+        """Note that a post may be put otherwise now."""
+        for ref, posts in sent_posts([request]).items():
+            self._sent.setdefault(ref, []).extend(posts)
+
+    def sent(self, ref: str) -> SentPost | None:
+        """How the post of a row was put at last; None where nobody knows."""
+        return next(reversed(self._sent.get(ref, ())), None)
+
+    async def look(
+        self,
+        records: Sequence[RowRecord],
+        *,
+        is_patient: bool = True,
+        also: Iterable[datetime] = (),
+    ) -> list[Standing]:
+        """How the posts of these rows are now, in their order.
+
+        What is not at its date is looked for a year before and after.
+
+        Args:
+            records: of the journal.
+            is_patient: False raises an error at once when Postiz is away, and takes what is not
+                at a date that is known of it as gone.
+            also: further dates where they may be.
+        """
+        if not records:
+            return []
+        posts, integrations = self._postiz.posts.list, self._postiz.integrations.list
+        listed = await (self._outage.read(integrations) if is_patient else integrations())
+        channels = {channel.id for channel in listed}
+        calendar = Calendar(self._outage.wrap(posts) if is_patient else posts)
+        moments = [*also, *(at for record in records for at in self._moments(record))]
+        await calendar.look(moments)
+        ids = {
+            record.post_id
+            for record in records
+            if record.post_id is not None and record.channel in channels
+        }
+        if is_patient:
+            await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
+        groups = Counter(post.group for post in calendar.posts.values())
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        found: list[Standing] = []
+        for record in records:
+            post = calendar.posts.get(record.post_id or "")
+            if post is None and record.channel not in channels:
+                found.append(Standing(record, PostCondition.HIDDEN))
+                continue
+            condition = condition_of(
+                post,
+                self._sent.get(record.ref, ()),
+                now=now,
+                near=self._near,
+                is_shared=post is not None and post.group is not None and groups[post.group] > 1,
+            )
+            found.append(Standing(record, condition, post))
+        return found
+
+    def _moments(self, record: RowRecord) -> list[datetime]:
+        put = [each.intent.moment for each in self._sent.get(record.ref, ())]
+        return [datetime.fromtimestamp(record.date, UTC), *put]

@@ -1,0 +1,150 @@
+"""Undo: the posts of a campaign that are still to come are deleted again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postiz_async._batch.check import Resolver
+from postiz_async._batch.stored_posts import StoredPosts
+from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
+from postiz_async._delivery.conditions import PostCondition, may_change
+from postiz_async._delivery.journal import RowState
+from postiz_async._delivery.pauses import Outage
+from postiz_async.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from postiz_async._batch.job import Outcome
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.conditions import Standing
+    from postiz_async._delivery.journal import Journal, RowRecord
+
+__all__ = ["Selection", "Undone", "undo_journal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows are undone; None does not choose.
+
+    Args:
+        after: only posts of this moment and later.
+        channel: only those of this channel: its id, its name, or its provider if it has one.
+        rows: only these, as the file counts them.
+    """
+
+    after: datetime | None = None
+    channel: str | None = None
+    rows: Collection[int] | None = None
+
+    def holds(self, record: RowRecord, channel: str | None) -> bool:
+        """Whether a row is meant; `channel` is the id of what was named."""
+        return (
+            (self.after is None or record.date >= self.after.timestamp())
+            and (channel is None or record.channel == channel)
+            and (self.rows is None or record.number in self.rows)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo deleted, or would delete, and what it leaves.
+
+    `left` has the rows by why their posts are left: `published`, `failed`, `edited` in Postiz,
+    `due` within a minute, `shared` (another post has the same group), `hidden` (the channel is
+    gone). `unsent` is the number of rows that are not sent yet: a run would send them.
+    """
+
+    rows: tuple[RowRecord, ...]
+    left: Mapping[str, tuple[RowRecord, ...]]
+    unsent: int = 0
+
+
+async def undo_journal(
+    postiz: BatchClient,
+    journal: Journal,
+    selection: Selection,
+    *,
+    edited: bool = False,
+    dry_run: bool = False,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+) -> Undone:
+    """Delete the posts of rows that are stored and still to come.
+
+    Args:
+        postiz: an open client.
+        journal: of the campaign.
+        selection: which rows.
+        edited: what people edited in Postiz is deleted too.
+        dry_run: only say what would be deleted.
+        on_outcome: called with the `Outcome` of each row whose post is deleted.
+
+    Raises:
+        ConfigurationError: there is no such channel.
+        PostizError: the job had to stop; the same again goes on.
+    """
+    outage = Outage.of(postiz)
+    channel = await _channel(postiz, journal, selection.channel)
+    refs = {r.ref for r in (await journal.rows()).values() if selection.holds(r, channel)}
+    if not dry_run:
+        await look_up_lost(postiz, journal, outage, refs)
+    meant = [record for ref, record in (await journal.rows()).items() if ref in refs]
+    there = [record for record in meant if record.state in _THERE]
+    unsent = sum(record.state in _UNSENT for record in meant)
+    stored = await StoredPosts.of(postiz, outage, journal, DUE_NOW)
+    if dry_run:
+        looked = await stored.look(there)
+        rows = [each.record for each in looked if _is_undone(each, edited=edited)]
+        left = [each for each in looked if not _is_undone(each, edited=edited)]
+        return _undone(rows, left, meant, unsent)
+    withdrawal = Withdrawal(
+        postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or _nobody
+    )
+    left = await withdrawal.delete(there)
+    kept = {each.record.ref for each in left}
+    return _undone([r for r in there if r.ref not in kept], left, meant, unsent)
+
+
+_THERE = {RowState.STORED, RowState.WITHDRAWING}
+_UNSENT = {RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN}
+_OUT = {RowState.PUBLISHED: PostCondition.PUBLISHED, RowState.FAILED: PostCondition.FAILED}
+
+
+def _is_undone(each: Standing, *, edited: bool) -> bool:
+    return each.condition is PostCondition.GONE or may_change(each.condition, edited=edited)
+
+
+def _undone(
+    rows: Sequence[RowRecord], left: Sequence[Standing], meant: Sequence[RowRecord], unsent: int
+) -> Undone:
+    reasons = [(each.condition, each.record) for each in left]
+    reasons += [(_OUT[record.state], record) for record in meant if record.state in _OUT]
+    by_reason: dict[str, list[RowRecord]] = {}
+    for condition, record in reasons:
+        by_reason.setdefault(condition.value, []).append(record)
+    ordered = {why: tuple(sorted(each, key=_number)) for why, each in by_reason.items()}
+    return Undone(tuple(sorted(rows, key=_number)), ordered, unsent)
+
+
+def _number(record: RowRecord) -> int:
+    return record.number
+
+
+async def _nobody(_: Outcome) -> None:
+    """Nobody has to be told."""
+
+
+async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> str | None:
+    """The id of the channel that is meant, also of one that is gone or disabled."""
+    if named is None:
+        return None
+    rows = (await journal.rows()).values()
+    known = next((r.channel for r in rows if named in {r.channel, r.name}), None)
+    if known is not None:
+        return known
+    found = Resolver(await postiz.integrations.list()).find(named)
+    if isinstance(found, Problem):
+        raise ConfigurationError(f"--channel: {found.message} ({found.hint}).")
+    return found.id

@@ -1,0 +1,281 @@
+"""Update: stored posts become what the campaign says now.
+
+| what changed                         | how                                       | costs       |
+|--------------------------------------|-------------------------------------------|-------------|
+| type alone (schedule, draft)         | the status route                          | nothing     |
+| settings alone, none of them left out| the settings route, where there is one    | nothing     |
+| text, media, date, tags, the rest    | a create request that names the posts     | as a create |
+| channel                              | deleted (`withdraw`), then sent as a post | as a create |
+| the row is gone, with `prune`        | deleted (`withdraw`)                      | nothing     |
+
+Requests that change posts are planned, packed, sent, looked up and taken apart by the code that
+sends a campaign, on a journal that sees its rows so (`journal_changes`). Before each leaves, its
+posts are looked at once more: what people changed meanwhile is left, unless that is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from postiz_async._batch.already_stored import ClientRefs
+from postiz_async._batch.free_changes import FreeChanges
+from postiz_async._batch.job import Job, Outcome
+from postiz_async._batch.plan import PlannedRequest
+from postiz_async._batch.resume import past_of
+from postiz_async._batch.row_state import new_records
+from postiz_async._batch.run import Runner
+from postiz_async._batch.stored_posts import StoredPosts
+from postiz_async._batch.update_plan import NEAR, UpdatePlan
+from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
+from postiz_async._delivery.conditions import Standing, may_change
+from postiz_async._delivery.journal import Finding, RowState
+from postiz_async._delivery.journal_changes import ChangeJournal
+from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import APIConnectionError, APITimeoutError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import timedelta
+
+    from postiz_async._batch.check import Checked
+    from postiz_async._batch.edits import Edits
+    from postiz_async._batch.options import BatchOptions
+    from postiz_async._batch.plan import Planner
+    from postiz_async._batch.rows import Row
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal, RowRecord
+
+__all__ = ["Update"]
+
+LOOK_SECONDS = 10.0
+"""What a look may take while a slot is held."""
+
+
+class Update:
+    """Changes the posts of one journal.
+
+    Args:
+        postiz: an open client.
+        journal: that is open.
+        options: of the batch.
+        force: what people edited or deleted in Postiz becomes what the campaign says, too.
+        on_outcome: called with what became of each row.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        journal: Journal,
+        options: BatchOptions,
+        *,
+        force: bool,
+        on_outcome: Callable[[Outcome], Awaitable[None]],
+    ) -> None:
+        self._postiz = postiz
+        self._journal = journal
+        self._options = replace(options, late="skip", exact_seconds=False)
+        self._force = force
+        self._on_outcome = on_outcome
+        self._outage = Outage.of(postiz)
+
+    async def look_up_lost(self) -> None:
+        """Find out what became of requests that change posts and whose answers were lost."""
+        view = ChangeJournal(self._journal, {}, _unheard)
+        refs = {ref for sent in await view.open_requests() for ref in sent.refs}
+        await look_up_lost(self._postiz, view, self._outage, refs)
+
+    # -------------------------------------------------------------- what is to be done
+
+    async def plan(self, checked: Checked, edits: Edits, *, prune: bool) -> UpdatePlan:
+        """What is to be done with each row that changed, after a look at its post."""
+        stored = await self._stored(NEAR)
+        looked = await stored.look([each.record for each in edits.changed])
+        plan = UpdatePlan(checked)
+        wrong = {problem.row for problem in checked.problems}
+        for each, standing in zip(edits.changed, looked, strict=True):
+            if each.row.number in wrong:
+                plan.leave("invalid", each.row.number)
+            else:
+                plan.place(each, standing, stored, now=self._now(), force=self._force)
+        gone = edits.gone if prune else ()
+        for standing in await (await self._stored(DUE_NOW)).look(gone):
+            plan.prune(standing, force=self._force)
+        return plan
+
+    # -------------------------------------------------------------- doing it
+
+    async def carry_out(self, plan: UpdatePlan, planner: Planner) -> None:
+        """Change and delete posts. What is to be sent as new is planned in the journal then.
+
+        Raises:
+            PostizError: the job has to stop; the same again goes on.
+        """
+        stored = await self._stored(NEAR)
+        records = list(new_records(_rows(plan), plan.checked.channels))
+        view = ChangeJournal(self._journal, {r.ref: r for r in records}, stored.learn)
+        client_refs = await self._client_refs(plan)
+        free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
+        await free.make(plan, self._now)
+        await self._replace(plan, view, stored, client_refs, planner)
+        await self._delete(plan)
+
+    async def _replace(
+        self,
+        plan: UpdatePlan,
+        view: ChangeJournal,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
+        planner: Planner,
+    ) -> None:
+        requests, _ = plan.requests(planner, self._options.align)
+        if not requests:
+            return
+
+        async def saw(outcome: Outcome) -> None:
+            if outcome.state in _NOT_MADE:
+                plan.leave(_NOT_MADE[outcome.state], outcome.row)
+            await self._on_outcome(outcome)
+
+        job = Job(
+            postiz=self._postiz,
+            journal=view,
+            channels=plan.checked.channels,
+            facts=plan.checked.facts,
+            calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
+            outage=self._outage,
+            size_of=plan.size_of,
+            options=self._options,
+            others=_People(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            media=await view.uploads(),
+            targets=plan.targets,
+        )
+        await Runner(job, saw).run(requests, (), {})
+
+    async def _delete(self, plan: UpdatePlan) -> None:
+        stored = await self._stored(DUE_NOW)
+        deleting = partial(
+            Withdrawal,
+            self._postiz,
+            self._journal,
+            self._outage,
+            stored,
+            edited=self._force,
+        )
+        await self._journal.found(_planned(record) for _, record in plan.again)
+        moved = [record for _, record in plan.moved]
+        left = await deleting(on_outcome=_nobody, ended=_planned).delete(moved)
+        left += await deleting(on_outcome=self._on_outcome).delete(plan.pruned)
+        for each in left:
+            plan.leave(each.condition.value, each.record.number)
+
+    # -------------------------------------------------------------- what it works with
+
+    async def _stored(self, near: timedelta) -> StoredPosts:
+        return await StoredPosts.of(self._postiz, self._outage, self._journal, near)
+
+    async def _client_refs(self, plan: UpdatePlan) -> ClientRefs:
+        rows, channels = plan.checked.campaign.rows, plan.checked.channels
+        past = await past_of(self._journal, self._journal.campaign, {row.ref for row in rows})
+        return ClientRefs(past, rows, channels)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+
+
+_NOT_MADE = {RowState.REFUSED: "refused", RowState.LATE: "late"}
+
+
+def _rows(plan: UpdatePlan) -> list[Row]:
+    return [*(row for row, _ in plan.replaced.values()), *plan.free]
+
+
+def _planned(record: RowRecord) -> RowRecord:
+    """A row whose post is deleted, to be sent anew."""
+    return replace(
+        record, state=RowState.PLANNED, post_id=None, note="", finding=Finding.NOTHING, remark=""
+    )
+
+
+def _unheard(_: object) -> None:
+    """Nobody has to know."""
+
+
+async def _nobody(_: Outcome) -> None:
+    """Nobody has to be told."""
+
+
+class _People:
+    """What people do to posts while they are changed; see `BesidesRun`."""
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        outage: Outage,
+        plan: UpdatePlan,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
+        force: bool,  # noqa: FBT001
+    ) -> None:
+        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _untold
+        self.client_refs = client_refs
+        self._postiz = postiz
+        self._outage = outage
+        self._plan = plan
+        self._stored = stored
+        self._force = force
+
+    async def before(self, request: PlannedRequest) -> PlannedRequest:
+        """The request without what people edited since it was planned."""
+        if self._postiz.scheduler.is_counted(LIST_POSTS.name):
+            return request
+        records = [self._plan.replaced[row.ref][1] for row in request.rows]
+        looked: list[Standing] | None = None
+        error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
+        try:
+            with self._postiz.clock.move_on_after(LOOK_SECONDS):
+                also = [stored_at(self._plan.targets[row.ref]) for row in request.rows]
+                looked = await self._stored.look(records, is_patient=False, also=also)
+        except (APIConnectionError, ServerError) as failure:
+            error = failure
+        if looked is None:
+            self._outage.failed(error)  # nothing leaves before it is over, and then it looks again
+            return request
+        return PlannedRequest(tuple(self._kept(request.rows, looked)))
+
+    def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
+        kept: list[Row] = []
+        for row, standing in zip(rows, looked, strict=True):
+            if standing.post is not None and may_change(standing.condition, edited=self._force):
+                self._plan.targets[row.ref] = standing.post
+                kept.append(row)
+            else:
+                self._plan.leave(standing.condition.value, row.number)
+        return kept
+
+    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
+        """Nobody is waited for."""
+        return request
+
+    def comes_first(self, request: PlannedRequest) -> bool:
+        """Nobody does."""
+        del request
+        return False
+
+    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
+        """Nothing has to be looked at."""
+
+    async def report(self) -> None:
+        """Nothing was taken over."""
+
+    def over(self) -> None:
+        """Nobody waits for it."""
+
+
+async def _untold(_: Sequence[RowRecord]) -> None:
+    """Nobody has to be told."""

@@ -1,0 +1,211 @@
+"""`undo`: the posts of a campaign that are still to come are deleted again."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from postiz_async._batch.grouping import these_rows
+from postiz_async._batch.preflight import journal_path
+from postiz_async._batch.reconcile import open_existing
+from postiz_async._batch.source import MAX_ROWS
+from postiz_async._batch.undo import Selection, undo_journal
+from postiz_async._cli.documents import VERSION
+from postiz_async._cli.options import Connection, Json, aware, find_target, open_client, zone_of
+from postiz_async._cli.output import Output, ask, count, near_moment
+from postiz_async._cli.progress import CountDisplay
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._resources.api import opened
+from postiz_async.errors import BatchError, ConfigurationError, PostizError, QuotaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from postiz_async._batch.undo import Undone
+    from postiz_async._cli.documents import PostOfRow, UndoDocument
+    from postiz_async._delivery.client import BatchClient
+    from postiz_async._delivery.journal import Journal, RowRecord
+
+__all__ = ["read_rows", "say_left", "undo"]
+
+WHY = {
+    "published": "published already",
+    "failed": "refused by the network",
+    "edited": "edited in Postiz",
+    "due": "due too soon",
+    "shared": "in one group with another post",
+    "hidden": "on a channel that is gone",
+    "gone": "deleted or moved in Postiz",
+    "invalid": "the row has problems",
+    "late": "the new date has passed",
+    "refused": "Postiz refused the change; the reason: postiz-async status",
+    "now": "of type now: what was published is not changed",
+    "ours": "still there, though Postiz was asked to delete it; try again",
+}
+
+
+async def undo(
+    file: Annotated[Path, Parameter(help="The campaign that was run, or its journal.")],
+    /,
+    *,
+    after: Annotated[
+        datetime | None,
+        Parameter(
+            help="Only posts of this moment and later; with an offset, or in the profile's zone, else UTC."
+        ),
+    ] = None,
+    channel: Annotated[
+        str | None, Parameter(help="Only this channel: its id, name, or provider if it has one.")
+    ] = None,
+    rows: Annotated[
+        str | None, Parameter(help="Only these rows of the file, like 3-9 or 2,5,12-14.")
+    ] = None,
+    edited: Annotated[
+        bool, Parameter(help="Delete what people edited in Postiz meanwhile, too.")
+    ] = False,
+    yes: Annotated[bool, Parameter(help="Delete without asking.")] = False,
+    journal: Annotated[
+        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+    ] = None,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Delete the posts of a campaign that are still to come. Shows them first.
+
+    What is published is never deleted. A later run sends these rows with --again only. Ctrl-C when
+    you like; the same command goes on.
+    """
+    output = Output(as_json=json)
+    path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    numbers = None if rows is None else read_rows(rows)
+    selection = Selection(
+        None if after is None else aware(after, zone_of(connection)), channel, numbers
+    )
+    async with (
+        open_client(find_target(connection)) as postiz,
+        await open_existing(opened(postiz), path) as opened_journal,
+    ):
+        client = opened(postiz)
+        asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
+        would = await asking(dry_run=True)
+        if not json:
+            _show(output, would)
+        if not would.rows and not would.unsent:
+            return _done(output, would, is_done=True)
+        agreed = yes or (bool(would.rows) and not json and ask("Delete these posts?"))
+        if not agreed:
+            if not json:
+                output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
+            return _done(output, would, is_done=False)
+        return await _delete(output, client, opened_journal, selection, would, edited=edited)
+
+
+async def _delete(
+    output: Output,
+    postiz: BatchClient,
+    journal: Journal,
+    selection: Selection,
+    would: Undone,
+    *,
+    edited: bool,
+) -> int:
+    display = CountDisplay(output, "deleted", len(would.rows))
+    results: list[Undone] = []
+
+    async def work() -> None:
+        results.append(
+            await undo_journal(postiz, journal, selection, edited=edited, on_outcome=display.saw)
+        )
+
+    try:
+        with display:
+            signal = await run_until_stopped(work(), display.stopping)
+    except PostizError as error:
+        if isinstance(error, BatchError | ConfigurationError):
+            raise
+        output.fault(str(error))
+        output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
+        return 1 if isinstance(error, QuotaError) else 2
+    if signal is not None:
+        output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
+        return SIGNAL_EXIT + signal
+    return _done(output, results[0], is_done=True)
+
+
+def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
+    if output.as_json:
+        said: UndoDocument = {
+            "version": VERSION,
+            "left": {why: [_object(r) for r in left] for why, left in undone.left.items()},
+            "unsent": undone.unsent,
+        }
+        said["deleted" if is_done else "would_delete"] = [_object(row) for row in undone.rows]
+        output.json(said)
+    elif is_done and not (undone.rows or undone.left or undone.unsent):
+        output.say("Nothing is left to delete.")
+    elif is_done:
+        output.say(f"{count(len(undone.rows), 'post')} deleted.", "bold green")
+        say_left(output, _numbers(undone.left), "--edited")
+        if undone.unsent:
+            output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
+    is_left = not undone.left.keys() <= {"published", "failed"}
+    return 1 if is_done and is_left else 0
+
+
+def _object(row: RowRecord) -> PostOfRow:
+    return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
+
+
+def _show(output: Output, would: Undone) -> None:
+    """Which posts would be deleted, by channel, and which are left."""
+    by_channel: dict[str, list[float]] = {}
+    for row in would.rows:
+        by_channel.setdefault(row.name or row.channel, []).append(row.date)
+    if by_channel:
+        output.table(
+            ["channel", "posts", "from", "to"],
+            [
+                (name, f"{len(dates):,}", near_moment(min(dates)), near_moment(max(dates)))
+                for name, dates in by_channel.items()
+            ],
+            numbers=["posts"],
+        )
+    say_left(output, _numbers(would.left), "--edited")
+
+
+def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
+    """Which posts stay as they are, and why; `force` is the option for what people edited."""
+    for why, rows in left.items():
+        hint = f" ({force} does it all the same)" if why in _FORCED[force] else ""
+        output.say(f"left: {these_rows(rows)}: {WHY[why]}{hint}", "yellow")
+
+
+_FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
+
+
+def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
+    return {why: [row.number for row in rows] for why, rows in left.items()}
+
+
+_ROWS = re.compile(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?")
+
+
+def read_rows(text: str) -> frozenset[int]:
+    """The rows that `3-9` or `2,5,12-14` means.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        match = _ROWS.fullmatch(part)
+        first, last = (0, -1) if match is None else (int(match[1]), int(match[2] or match[1]))
+        if last < first:
+            raise ConfigurationError(f"--rows is {text!r}; say rows like 3-9 or 2,5,12-14.")
+        numbers.update(range(first, min(last, MAX_ROWS + 1) + 1))
+    return frozenset(numbers)

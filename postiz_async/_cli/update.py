@@ -1,0 +1,200 @@
+"""`update`: stored posts become what the campaign says now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from postiz_async._batch.grouping import these_rows
+from postiz_async._cli.after_run import show_report, write_result
+from postiz_async._cli.campaigns import (
+    Align,
+    AsNew,
+    CampaignFile,
+    JournalOption,
+    MediaRoots,
+    Name,
+    SkipInvalid,
+    refuse,
+    zone_named,
+)
+from postiz_async._cli.documents import VERSION
+from postiz_async._cli.edits import edits_object, say_edits
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    find_reading,
+    find_target,
+    in_zone_of,
+    open_client,
+)
+from postiz_async._cli.output import Output, ask, count, near_moment
+from postiz_async._cli.progress import CountDisplay
+from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
+from postiz_async._cli.undo import say_left
+from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.update_plan import Updated
+    from postiz_async._cli.documents import UpdateDocument
+
+__all__ = ["update"]
+
+
+async def update(
+    file: CampaignFile,
+    /,
+    *,
+    prune: Annotated[
+        bool, Parameter(help="Delete posts whose row is not in the file any more.")
+    ] = False,
+    force: Annotated[
+        bool,
+        Parameter(
+            help="Overwrite what people edited in Postiz meanwhile, and send anew what they "
+            "deleted."
+        ),
+    ] = False,
+    yes: Annotated[bool, Parameter(help="Do it without asking.")] = False,
+    journal: JournalOption = None,
+    campaign: Name = None,
+    media_root: MediaRoots = None,
+    align: Align = None,
+    skip_invalid: SkipInvalid = False,
+    as_new: AsNew = False,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
+) -> int:
+    """Change stored posts to what the file says now, and send new ones. Shows first what it costs.
+
+    What people changed in Postiz meanwhile is named and left. Ctrl-C when you like; the same
+    command goes on.
+    """
+    output = Output(as_json=json)
+    read_as = in_zone_of(connection, read_as)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(
+            file,
+            journal=journal,
+            campaign=campaign,
+            reading=find_reading(read_as),
+            media_root=media_root or (),
+            align=align,
+            skip_invalid=skip_invalid,
+            as_new=as_new,
+        ) as batch,
+    ):
+        if batch.problems and not skip_invalid:
+            return refuse(output, batch)
+        try:
+            would = await batch.update(prune=prune, force=force, dry_run=True)
+        except InvalidPostError:
+            return refuse(output, batch)
+        zone = zone_named(batch.timezone)
+        if not json:
+            _show(output, batch, would, zone, prune=prune)
+        if not would.is_something and not json:
+            output.say("Nothing is left to do." if not would.left else "Nothing else is to do.")
+        if not would.is_something or not (yes or (not json and ask("Do it?"))):
+            return _not_done(output, batch, would)
+        return await _do(output, batch, would, zone, prune=prune, force=force)
+
+
+def _not_done(output: Output, batch: Batch, would: Updated) -> int:
+    if output.as_json:
+        output.json(_object(batch, would, done=False))
+    elif would.is_something:
+        output.say("Nothing was changed. --yes does it.", "yellow")
+    return 1 if would.left else 0
+
+
+async def _do(
+    output: Output, batch: Batch, would: Updated, zone: tzinfo | None, *, prune: bool, force: bool
+) -> int:
+    total = sum(map(len, (would.changed, would.moved, would.pruned, would.new)))
+    display = CountDisplay(output, "done", total)
+    results: list[Updated] = []
+
+    async def work() -> None:
+        results.append(await batch.update(prune=prune, force=force, on_outcome=display.saw))
+
+    stopped: int | None = None
+    try:
+        with display:
+            signal = await run_until_stopped(work(), display.stopping)
+        stopped = None if signal is None else SIGNAL_EXIT + signal
+    except PostizError as error:
+        if isinstance(error, BatchError | InvalidPostError):
+            raise
+        output.fault(str(error))
+        stopped = 1 if isinstance(error, QuotaError) else 2
+    if stopped is not None:
+        output.say(
+            f"Stopped: {display.done:,} of {total:,} done. The same command goes on.",
+            "bold yellow",
+        )
+        return stopped
+    (done,) = results
+    report = await batch.report()
+    if output.as_json:
+        output.json(_object(batch, done, done=True))
+    else:
+        say_left(output, done.left, "--force")
+        show_report(output, report, zone)
+        write_result(output, batch.path.with_suffix(".result.csv"), report)
+    return 0 if report.complete and not done.left else 1
+
+
+def _object(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
+    forecast = updated.forecast
+    return {
+        "version": VERSION,
+        "done": done,
+        "changed": [row.number for row in updated.changed],
+        "free": [row.number for row in updated.free],
+        "moved": [row.number for row in updated.moved],
+        "pruned": [{"row": r.number, "ref": r.ref, "post_id": r.post_id} for r in updated.pruned],
+        "new": [row.number for row in updated.new],
+        "left": {why: list(rows) for why, rows in updated.left.items()},
+        "requests": 0 if forecast is None else forecast.requests,
+        "requests_that_change": updated.requests,
+        "lower_bound": updated.lower_bound,
+        "finish": None if forecast is None else forecast.finish,
+        "edits": edits_object(batch.edits),
+    }
+
+
+def _show(
+    output: Output, batch: Batch, would: Updated, zone: tzinfo | None, *, prune: bool
+) -> None:
+    """What an update would do, and what it costs."""
+    say_edits(output, batch.edits, batch.path, zone, is_update=True)
+    parts = (
+        (len(would.changed), "change", f" ({len(would.free):,} free)" if would.free else ""),
+        (len(would.moved), "delete and send anew", ""),
+        (len(would.pruned), "delete", ""),
+        (len(would.new), "send", ""),
+    )
+    named = ", ".join(f"{what} {number:,}{more}" for number, what, more in parts if number)
+    if named:
+        cost = "no create request"
+        if would.forecast is not None:
+            cost = (
+                f"{count(would.forecast.requests, 'create request')}, done about "
+                f"{near_moment(would.forecast.finish.timestamp(), zone)}"
+            )
+        output.say(f"It would {named}: {cost}", "bold")
+    if batch.edits.gone and not prune:
+        rows = count(len(batch.edits.gone), "post")
+        output.say(f"{rows} whose row is gone stay; --prune deletes them.", "yellow")
+    if would.forecast is not None and would.forecast.late:
+        late = these_rows(row.number for row in would.forecast.late)
+        output.say(f"{late}: no slot before their date; they stay as they are.", "bold yellow")
+    say_left(output, would.left, "--force")

@@ -1,0 +1,169 @@
+"""Whether the post of a row may be changed or deleted, by what the list shows of it. PURE.
+
+| condition | the post                                                | may be changed           |
+|-----------|---------------------------------------------------------|--------------------------|
+| OURS      | is listed as it was put, and still to come              | yes                      |
+| EDITED    | somebody moved it, or changed its text, state or tags   | only if that is asked for|
+| DUE       | is about to be published                                | no                       |
+| PUBLISHED | is out, and stays on its network whatever is deleted    | no                       |
+| FAILED    | was refused by its network                              | no                       |
+| SHARED    | another post has its group, which is deleted as a whole | no                       |
+| HIDDEN    | is on a channel that is gone: nothing of it is listed   | no                       |
+| GONE      | is listed nowhere                                       | there is nothing to do   |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postiz_async._delivery.matching import CLIENT_REF, listed_ref
+from postiz_async._delivery.sweep import intents
+from postiz_async._resources.matching import stored_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from postiz_async._delivery.journal_file import RowRecord, SentRequest
+    from postiz_async._delivery.sweep import Intent
+    from postiz_async.models.posts import Post
+
+__all__ = [
+    "PostCondition",
+    "SentPost",
+    "Standing",
+    "condition_of",
+    "has_settings",
+    "may_change",
+    "sent_posts",
+]
+
+
+class PostCondition(StrEnum):
+    """What became of the post of a row, as the list shows it."""
+
+    OURS = "ours"
+    EDITED = "edited"
+    DUE = "due"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    SHARED = "shared"
+    HIDDEN = "hidden"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A row, its post as it is listed now, and what may be done with it."""
+
+    record: RowRecord
+    condition: PostCondition
+    post: Post | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPost:
+    """How a post was put where it should be."""
+
+    intent: Intent
+    is_draft: bool
+
+
+def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
+    """All the ways in which the post of each row was put, by ref, oldest first."""
+    found: dict[str, list[SentPost]] = {}
+    for sent in requests:
+        for intent in intents([sent]):
+            post = SentPost(intent, sent.body.type == "draft")
+            found.setdefault(intent.ref, []).append(post)
+    return found
+
+
+def may_change(condition: PostCondition, *, edited: bool) -> bool:
+    """Whether a post may be changed or deleted.
+
+    Args:
+        condition: of the post.
+        edited: what people edited may be, too.
+    """
+    return condition is PostCondition.OURS or (edited and condition is PostCondition.EDITED)
+
+
+def condition_of(
+    post: Post | None, sent: Sequence[SentPost], *, now: datetime, near: timedelta, is_shared: bool
+) -> PostCondition:
+    """What became of a post.
+
+    Args:
+        post: as it is listed; None: nowhere.
+        sent: the ways in which it was put.
+        now: the time of the server.
+        near: how long before its date it is left alone.
+        is_shared: another post has its group.
+    """
+    if post is None:
+        return PostCondition.GONE
+    if post.state in _ENDS:
+        return _ENDS[post.state]
+    if post.state != "DRAFT" and stored_at(post) <= now + near:
+        return PostCondition.DUE
+    if is_shared:
+        return PostCondition.SHARED
+    return (
+        PostCondition.OURS
+        if any(_is_as_sent(post, each) for each in sent)
+        else PostCondition.EDITED
+    )
+
+
+_ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
+
+
+def _is_as_sent(post: Post, sent: SentPost) -> bool:
+    """Whether nobody changed a post, as far as the list shows it.
+
+    The web page keeps no milliseconds, so a post that still has them was not saved there.
+    """
+    intent = sent.intent
+    at, mark = stored_at(post), intent.item.settings.get(CLIENT_REF)
+    is_anothers = (  # stored by another host, with milliseconds of its own
+        at.microsecond > 0
+        and mark is not None
+        and mark == listed_ref(post.settings)
+        and at.replace(microsecond=0) == intent.moment.replace(microsecond=0)
+    )
+    return (
+        (at == intent.moment or is_anothers)
+        and intent.equals(post)
+        and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
+        and {tag.tag.name for tag in post.tags} <= set(intent.tags)
+        and (post.settings is None or has_settings(post.settings, intent.item.settings))
+    )
+
+
+def has_settings(listed: str, sent: Mapping[str, object], *, all_of_them: bool = False) -> bool:
+    """Whether the settings that are listed are those that were sent.
+
+    The server adds some, leaves some out and turns others into another type.
+
+    Args:
+        listed: as JSON.
+        sent: in a request.
+        all_of_them: none may be left out.
+    """
+    try:
+        there = msgspec.json.decode(listed, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    wanted: dict[str, object] = msgspec.to_builtins(sent)
+    if all_of_them and not wanted.keys() <= there.keys():
+        return False
+    return all(
+        there[key] == value
+        for key, value in wanted.items()
+        if key in there and type(there[key]) is type(value)
+    )

@@ -1,0 +1,447 @@
+"""Update: stored posts become what the campaign says, each once, through anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batch_lab import Lab, at, rows
+
+from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._sandbox.faults import Fault
+from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.models.posts import NewPost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from batch_lab import Watched
+
+    from postiz_async._batch.batch import Batch
+    from postiz_async._batch.update_plan import Updated
+    from postiz_async._sandbox.views import StoredPost
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path, limit=300)
+
+
+@pytest.fixture
+def channels(lab: Lab) -> list[str]:
+    return [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+
+
+async def update(lab: Lab, **options: Any) -> Updated:
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        return await batch.update(**options)
+
+
+def posts(lab: Lab) -> dict[str, StoredPost]:
+    return {post.id: post for post in lab.sandbox.posts}
+
+
+def said(record: dict[str, Any]) -> tuple[object, ...]:
+    """What a post should be, as `is_stored` tells what it is."""
+    kind = {"draft": "DRAFT"}.get(record.get("type", ""), "QUEUE")
+    date = datetime.fromisoformat(record["date"])
+    thread = tuple(record.get("thread", ()))
+    return record["integration"], date, record["content"], thread, kind
+
+
+def is_stored(post: StoredPost) -> tuple[object, ...]:
+    date = post.date.replace(microsecond=0)
+    thread = tuple(part.content for part in post.thread)
+    return post.integration_id, date, post.content, thread, post.state
+
+
+def assert_as_the_file_says(lab: Lab, records: list[dict[str, Any]]) -> None:
+    assert Counter(map(is_stored, lab.sandbox.posts)) == Counter(map(said, records))
+    assert all(post.has_job for post in lab.sandbox.posts if post.state == "QUEUE")
+    summary = read_summary(lab.journal)
+    stored = {row.post_id for row in summary.rows if row.state is RowState.STORED}
+    assert stored == posts(lab).keys()
+    assert not [row for row in summary.rows if row.finding]
+
+
+def saved_in_postiz(lab: Lab, post_id: str, **changes: object) -> None:
+    """What the web page does when somebody saves a post: another group, no milliseconds."""
+    post = posts(lab)[post_id]
+    date = int(post.date.replace(microsecond=0).timestamp() * 1000)
+    lab.sandbox.change_post(post_id, **{"date": date, "group": f"new {post_id}", **changes})
+
+
+async def sent(lab: Lab, records: list[dict[str, Any]]) -> list[str]:
+    """Run a campaign; the ids of its posts in its order."""
+    lab.write(records)
+    return [str(row.post_id) for row in (await lab.run()).rows]
+
+
+# ------------------------------------------------------------------ what changes
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"content": "post 0, corrected"},
+        {"date": at(50)},
+        {"content": "new words", "date": at(50)},
+        {"thread": ["and more", "and more"]},
+        {"settings": {"anything": 1}},
+        {"type": "draft"},
+        {"type": "draft", "content": "a draft"},
+        {"repeat_days": 3},
+        {"short_link": True},
+    ],
+)
+@pytest.mark.parametrize("ref", ["", "mine"])
+async def test_a_post_becomes_what_its_row_says(
+    lab: Lab, channels: list[str], edit: dict[str, Any], ref: str
+) -> None:
+    if not ref and {"content", "date"} <= edit.keys():
+        pytest.skip("nothing says that it is the same row")
+    records = rows(channels, 4)
+    records[0] |= {"ref": ref} if ref else {}
+    ids = await sent(lab, records)
+    after = [records[0] | edit, *records[1:]]
+    lab.write(after)
+    done = await update(lab)
+    assert ([row.number for row in done.changed], done.left) == ([1], {})
+    assert_as_the_file_says(lab, after)
+    assert posts(lab).keys() == set(ids)
+    post = posts(lab)[ids[0]]
+    assert post.interval == edit.get("repeat_days")
+    assert "anything" not in edit.get("settings", {}) or post.settings["anything"] == 1
+    again = await update(lab, dry_run=True)
+    assert (again.is_something, again.left) == (False, {})
+    assert lab.sandbox.refusals == 0
+
+
+async def test_a_thread_gets_shorter(lab: Lab, channels: list[str]) -> None:
+    records = [rows(channels, 1)[0] | {"thread": ["two", "three"]}]
+    await sent(lab, records)
+    after = [records[0] | {"thread": ["two, better"]}]
+    lab.write(after)
+    await update(lab)
+    assert_as_the_file_says(lab, after)
+
+
+async def test_another_channel_is_another_post_and_never_two(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 4)
+    ids = await sent(lab, records)
+    after = [records[0] | {"integration": channels[1], "content": "post 0"}, *records[1:]]
+    lab.write(after)
+    done = await update(lab)
+    assert [row.number for row in done.moved] == [1]
+    assert_as_the_file_says(lab, after)
+    assert ids[0] not in posts(lab)
+
+
+async def test_what_is_gone_is_deleted_if_that_is_said(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 6)
+    await sent(lab, records)
+    lab.write(records[2:])
+    await update(lab)
+    assert len(posts(lab)) == 6
+    done = await update(lab, prune=True)
+    assert len(done.pruned) == 2
+    assert_as_the_file_says(lab, records[2:])
+
+
+async def test_everything_at_once(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 12)
+    await sent(lab, records)
+    after = edited(records, channels)
+    lab.write(after)
+    would = await update(lab, dry_run=True, prune=True)
+    assert len(posts(lab)) == 12
+    done = await update(lab, prune=True)
+    assert (would.changed, would.moved, would.new) == (done.changed, done.moved, done.new)
+    assert would.forecast is not None
+    assert_as_the_file_says(lab, after)
+
+
+def edited(records: list[dict[str, Any]], channels: list[str]) -> list[dict[str, Any]]:
+    """A campaign in which all that can happen to a row has happened to one."""
+    return [
+        records[0] | {"content": "post 0, corrected"},
+        records[1] | {"date": at(50)},
+        records[2] | {"type": "draft"},
+        records[3] | {"integration": channels[0]},
+        records[4] | {"thread": ["more"]},
+        *records[6:],
+        {"integration": channels[0], "date": at(99), "content": "brand new"},
+    ]
+
+
+async def test_a_row_with_problems_changes_nothing(lab: Lab, channels: list[str]) -> None:
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    await sent(lab, records)
+    lab.write([records[0] | {"content": "x" * 5000}, *records[1:]])
+    with pytest.raises(InvalidPostError):
+        await update(lab)
+    assert lab.contents()["post 0"] == 1
+
+
+async def test_rows_with_problems_may_be_left_out(lab: Lab, channels: list[str]) -> None:
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    await sent(lab, records)
+    bad = {"media": "missing.png"}
+    lab.write([records[0] | bad, records[1] | {"content": "post 1!"}, *records[2:]])
+    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+        done = await batch.update()
+    assert done.left == {"invalid": (1,)}
+    assert sorted(lab.contents()) == ["post 0", "post 1!", "post 2", "post 3"]
+
+
+async def test_a_campaign_that_was_never_run_is_not_updated(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 2))
+    with pytest.raises(BatchError, match="has not been run"):
+        await update(lab)
+
+
+# ------------------------------------------------------------------ what it costs
+
+
+async def test_200_rows_at_one_moment_take_the_fewest_requests(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, limit=300)
+    channels = [lab.channel("telegram") for _ in range(8)]
+    records = [
+        {"integration": channels[n % 8], "date": at(24 + n // 8), "content": f"post {n}: hello"}
+        for n in range(200)
+    ]
+    await sent(lab, records)
+    after = [row | {"date": at(100)} for row in records]
+    lab.write(after)
+    before = len(lab.creates)
+    done = await update(lab)
+    assert len(lab.creates) - before == done.requests == done.lower_bound
+    assert_as_the_file_says(lab, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "edit"),
+    [
+        ({}, {"type": "draft"}),
+        ({"type": "draft"}, {"type": "schedule"}),
+        ({}, {"settings": {"a": 1}}),
+    ],
+)
+async def test_drafts_and_settings_cost_nothing(
+    lab: Lab, channels: list[str], before: dict[str, Any], edit: dict[str, Any]
+) -> None:
+    records = [rows(channels, 1)[0] | before]
+    await sent(lab, records)
+    after = [records[0] | edit]
+    lab.write(after)
+    creates = len(lab.creates)
+    done = await update(lab)
+    assert (len(done.free), done.requests) == (1, 0)
+    assert len(lab.creates) == creates
+    assert_as_the_file_says(lab, after)
+
+
+async def test_a_server_without_the_free_routes_replaces(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, release="v2.20.0")
+    records = rows([lab.channel("telegram")], 2)
+    await sent(lab, records)
+    after = [records[0] | {"type": "draft"}, records[1] | {"settings": {"a": 1}}]
+    lab.write(after)
+    await update(lab)
+    assert_as_the_file_says(lab, after)
+
+
+# ------------------------------------------------------------------ what is left
+
+
+@pytest.mark.parametrize(
+    "changes", [{"content": "their words"}, {}, {"date": 1_830_000_000_000}, {"state": "DRAFT"}]
+)
+async def test_what_people_changed_is_left_unless_forced(
+    lab: Lab, channels: list[str], changes: dict[str, object]
+) -> None:
+    records = rows(channels, 4)
+    ids = await sent(lab, records)
+    after = [row | {"content": f"{row['content']}!"} for row in records]
+    lab.write(after)
+    saved_in_postiz(lab, ids[0], **changes)
+    theirs = posts(lab)[ids[0]]
+    done = await update(lab)
+    assert done.left == {"edited": (1,)}
+    assert posts(lab)[ids[0]] == theirs
+    done = await update(lab, force=True)
+    assert done.left == {}
+    assert_as_the_file_says(lab, after)
+
+
+async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 4)
+    ids = await sent(lab, records)
+    lab.write([row | {"content": f"{row['content']}!"} for row in records])
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        looks = 0
+        sending = lab.transport.send
+
+        async def send(request: Any) -> Any:
+            nonlocal looks
+            looks += "startDate" in request.url
+            if looks == 4 and posts(lab)[ids[1]].content == "post 1":
+                saved_in_postiz(lab, ids[1], content="their words")
+            return await sending(request)
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        done = await batch.update()
+    assert done.left in ({"edited": (2,)}, {})
+    assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
+
+
+async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 4)
+    ids = await sent(lab, records)
+    after = [records[0] | {"content": "post 0!"}, *records[1:]]
+    lab.write(after)
+    lab.sandbox.change_post(ids[0], deleted_at=1)
+    assert (await update(lab)).left == {"gone": (1,)}
+    assert len(posts(lab)) == 3
+    await update(lab, force=True)
+    assert_as_the_file_says(lab, after)
+
+
+async def test_what_is_out_due_or_late_is_left(lab: Lab, channels: list[str]) -> None:
+    records = [
+        row | {"ref": f"r{n}", "date": at(hours)}
+        for n, (row, hours) in enumerate(zip(rows(channels, 4), (10, 24.2, 30, 31), strict=True))
+    ]
+    ids = await sent(lab, records)
+    await lab.clock.sleep(24 * 3600)
+    before = posts(lab)
+    lab.write(
+        [row | {"content": "other words"} for row in records[:2]]
+        + [records[2] | {"date": at(20)}, records[3]]
+    )
+    done = await update(lab)
+    assert done.left == {"published": (1,), "due": (2,), "late": (3,)}
+    assert posts(lab) == before
+    assert before.keys() == set(ids)
+
+
+async def test_what_postiz_refuses_is_named_and_the_rest_is_changed(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [row | {"date": at(24)} for row in rows(channels, 6)]
+    await sent(lab, records)
+    lab.write([row | {"content": f"{row['content']}!"} for row in records])
+
+    def judge(bodies: list[dict[str, Any]]) -> dict[str, Any] | None:
+        bad = any(post["value"][0]["content"] == "post 3!" for post in bodies)
+        return {"statusCode": 400, "message": "no such words"} if bad else None
+
+    lab.judge = judge
+    done = await update(lab)
+    assert done.left == {"refused": (4,)}
+    (row,) = (row for row in read_summary(lab.journal).rows if row.finding)
+    assert (row.number, row.state) == (4, RowState.STORED)
+    assert "the change was not made: no such words" in row.remark
+    assert sorted(lab.contents()) == sorted(["post 3", *(f"post {n}!" for n in (0, 1, 2, 4, 5))])
+
+
+# ------------------------------------------------------------------ through trouble
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("drop_answer", route="create_post"),
+        Fault("reset", route="create_post"),
+        Fault("late_work", route="create_post", delay=60.0),
+        Fault("error_before", route="create_post", status=500),
+        Fault("error_after", route="create_post", status=502),
+        *(Fault("stop", route="create_post", after_items=n, half=True) for n in range(3)),
+    ],
+    ids=lambda fault: f"{fault.kind}{fault.after_items}",
+)
+async def test_lost_answers(lab: Lab, channels: list[str], fault: Fault) -> None:
+    records = [row | {"date": at(24), "thread": ["more"]} for row in rows(channels, 3)]
+    records += rows(channels, 3, hours=30)
+    ids = await sent(lab, records)
+    after = [row | {"content": f"{row['content']}!"} for row in records]
+    lab.write(after)
+    lab.sandbox.faults.add(fault)
+    done = await update(lab)
+    assert done.left == {}
+    assert_as_the_file_says(lab, after)
+    assert posts(lab).keys() == set(ids)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before: bool) -> None:  # noqa: FBT001
+    """It dies before or after each of its requests, one after another; foreign posts stay."""
+    async with lab.client() as postiz:
+        made = await postiz.posts.schedule(
+            NewPost(channels[0], "theirs"), at=datetime.fromisoformat(at(24)), validate=False
+        )
+    foreign = made[0].post_id
+
+    async def act(batch: Batch) -> None:
+        await batch.update(prune=True)
+
+    def arm(number: int) -> Callable[[Watched, Callable[[], None]], None]:
+        def armed(transport: Watched, die: Callable[[], None]) -> None:
+            when = transport.before if before else transport.after
+            when[len(transport.sent) + number] = die
+
+        return armed
+
+    number, died = 0, True
+    while died:
+        number += 1
+        records = rows(channels, 12, hours=24.0 * number)
+        await sent(lab, records)
+        after = edited(records, channels)
+        lab.write(after)
+        died = await lab.killed(arm(number), act)
+        await update(lab, prune=True)
+        mine = [post for post in lab.sandbox.posts if post.id != foreign]
+        assert Counter(map(is_stored, mine)) == Counter(map(said, after)), number
+        assert foreign in posts(lab)
+        for post in mine:
+            lab.sandbox.change_post(post.id, deleted_at=1)
+        for path in lab.folder.glob("campaign.journal*"):
+            path.unlink()
+    assert number > 20
+
+
+async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None:
+    """Whatever an update that died left open, a run neither sends again nor calls an edit."""
+    records = rows(channels, 12)
+    await sent(lab, records)
+    after = edited(records, channels)
+    lab.write(after)
+
+    def arm(transport: Watched, die: Callable[[], None]) -> None:
+        def judge(_: object) -> None:
+            die()
+
+        transport.judge = judge
+
+    assert await lab.killed(arm, lambda batch: batch.update(prune=True))
+    report = await lab.run()
+    assert {row.finding.value for row in report.rows} <= {"", "changed"}
+    await update(lab, prune=True)
+    assert_as_the_file_says(lab, after)
+
+
+async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> None:
+    records = rows(channels, 4)
+    await sent(lab, records)
+    after = [row | {"content": f"{row['content']}!"} for row in records]
+    lab.write(after)
+    lab.sandbox.faults.add(Fault("error_before", route="create_post", times=1000, status=503))
+    with pytest.raises(PostizError):
+        await update(lab)
+    lab.sandbox.faults.clear()
+    await update(lab)
+    assert_as_the_file_says(lab, after)

@@ -1,0 +1,80 @@
+"""`undo` shows what it would delete, and deletes it when that is agreed to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+from postiz_async._cli.undo import read_rows
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+
+@pytest.fixture
+def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
+    path = tmp_path / "c.csv"
+    dates = [f"2031-04-{day:02} 09:00Z" for day in range(1, 7)]
+    names = ["mastodon", "telegram"] * 3
+    write_campaign(path, *((n, d, f"{tmp_path} {d}") for n, d in zip(names, dates, strict=True)))
+    assert cli("run", path).code == 0
+    assert len(stored(server, path)) == 6
+    return path
+
+
+def stored(server: Server, file: Path) -> list[str]:
+    return [post["content"] for post in server.posts if str(file.parent) in post["content"]]
+
+
+def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: Path) -> None:
+    result = cli("undo", file)
+    assert result.code == 0
+    assert [line.split()[:2] for line in result.out.splitlines()[:3]] == [
+        ["channel", "posts"],
+        ["mastodon", "3"],
+        ["telegram", "3"],
+    ]
+    assert "Nothing was deleted. --yes deletes these posts." in result.out
+    assert len(stored(server, file)) == 6
+    told = cli("undo", file, "--json").document
+    assert [each["row"] for each in told["would_delete"]] == [2, 3, 4, 5, 6, 7]
+    assert len(stored(server, file)) == 6
+
+
+def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path) -> None:
+    done = cli("undo", file, "--rows", "2-4,7", "--channel", "mastodon", "--yes", "--json").document
+    assert [each["row"] for each in done["deleted"]] == [2, 4]
+    result = cli("undo", file, "--after", "2031-04-05", "--yes")
+    assert result.out.splitlines()[-1] == "2 posts deleted."
+    assert len(stored(server, file)) == 2
+    status = cli("status", file)
+    assert (status.code, "2 stored, 4 withdrawn of 6 rows" in status.out) == (0, True)
+    assert cli("run", file, "--again").code == 0
+    assert len(stored(server, file)) == 6
+
+
+def test_the_journal_is_enough(cli: Cli, server: Server, file: Path) -> None:
+    file.unlink()
+    assert cli("undo", file.with_suffix(".journal"), "--yes").code == 0
+    assert stored(server, file) == []
+    again = cli("undo", file.with_suffix(".journal"))
+    assert (again.code, again.out) == (0, "Nothing is left to delete.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"), [("3", {3}), ("3-5", {3, 4, 5}), (" 2, 5-6,9", {2, 5, 6, 9})]
+)
+def test_rows_are_read(text: str, rows: set[int]) -> None:
+    assert read_rows(text) == rows
+
+
+@pytest.mark.parametrize("text", ["", "x", "5-3", "1-", "-2", "3;4", "99999999"])
+def test_what_are_no_rows_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="say rows like 3-9"):
+        read_rows(text)

@@ -1,0 +1,97 @@
+"""`update` shows what it would do and cost, and does it when that is agreed to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import write_campaign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+
+@pytest.fixture
+def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
+    """A campaign that was run and edited: a text, a date, a channel, one gone, one new."""
+    path, home = tmp_path / "c.csv", str(tmp_path)
+    before = [(name, f"2031-05-0{n} 09:00Z", f"{home} number {n}") for n, name in enumerate(
+        ("mastodon", "telegram", "threads", "bluesky", "telegram"), start=1
+    )]  # fmt: skip
+    write_campaign(path, *before)
+    assert cli("run", path).code == 0
+    assert len(stored(server, path)) == 5
+    return write_campaign(
+        path,
+        (*before[0][:2], f"{home} number 1, corrected"),
+        ("telegram", "2031-05-02 10:00Z", before[1][2]),
+        ("mastodon", *before[2][1:]),
+        before[4],
+        ("telegram", "2031-05-09 09:00Z", f"{home} new"),
+    )
+
+
+def stored(server: Server, file: Path) -> list[str]:
+    home = str(file.parent)
+    posts = [post for post in server.posts if home in post["content"]]
+    return sorted(
+        f"{p['provider']} {p['date'][:13]} {p['content'][len(home) + 1 :]}" for p in posts
+    )
+
+
+AFTER = [
+    "mastodon 2031-05-01T09 number 1, corrected",
+    "mastodon 2031-05-03T09 number 3",
+    "telegram 2031-05-02T10 number 2",
+    "telegram 2031-05-05T09 number 5",
+    "telegram 2031-05-09T09 new",
+]
+
+
+def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: Path) -> None:
+    before = stored(server, file)
+    result = cli("update", file)
+    assert result.code == 0
+    assert "It would change 2, delete and send anew 1, send 1: 4 create requests" in result.out
+    assert "1 post whose row is gone stay; --prune deletes them." in result.out
+    assert "Nothing was changed. --yes does it." in result.out
+    told = cli("update", file, "--json", "--prune").document
+    assert (told["changed"], told["moved"], told["new"]) == ([2, 3], [4], [6])
+    assert (told["done"], told["requests"], told["requests_that_change"]) == (False, 4, 2)
+    assert [each["row"] for each in told["pruned"]] == [5]
+    assert stored(server, file) == before
+
+
+def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:
+    result = cli("update", file, "--prune", "--yes")
+    assert result.code == 0
+    assert stored(server, file) == AFTER
+    assert "5 stored, 1 withdrawn of 6 rows" in result.out
+    again = cli("update", file)
+    assert (again.code, again.out) == (0, "Nothing is left to do.\n")
+    status = cli("status", file, "--json").document
+    assert (status["edits"], status["complete"]) == ({"new": [], "changed": [], "gone": []}, True)
+
+
+def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path) -> None:
+    (post,) = (p for p in server.posts if p["content"] == f"{file.parent} number 1")
+    how = ("--channel", "mastodon", "--at", post["date"][:19], "--yes")
+    assert cli("posts", "replace", post["id"], f"{file.parent} by hand", *how).code == 0
+    result = cli("update", file, "--yes")
+    assert result.code == 1
+    assert "left: row 2: edited in Postiz (--force does it all the same)" in result.out
+    assert any(text.endswith("by hand") for text in stored(server, file))
+    assert cli("update", file, "--yes", "--force", "--prune").code == 0
+    assert stored(server, file) == AFTER
+
+
+def test_bad_input_is_told(cli: Cli, server: Server, tmp_path: Path) -> None:
+    del server
+    path = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-05-01 09:00Z", "x" * 9000))
+    assert "500" in cli("update", path).err
+    path = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-05-01 09:00Z", "fine"))
+    result = cli("update", path)
+    assert (result.code, "has not been run" in result.err) == (2, True)

@@ -1,0 +1,120 @@
+"""When the post of a row may be changed or deleted: by what the list shows of it alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec import convert
+from msgspec.structs import replace
+
+from postiz_async._delivery.conditions import (
+    PostCondition,
+    condition_of,
+    has_settings,
+    may_change,
+    sent_posts,
+)
+from postiz_async._delivery.journal import SentRequest
+from postiz_async.models.posts import (
+    ContentItem,
+    CreatePost,
+    IntegrationRef,
+    Post,
+    PostItem,
+    TagRef,
+)
+
+NOW = datetime(2027, 1, 1, 8, tzinfo=UTC)
+AT = "2027-01-15T09:00:00.007Z"
+NEAR = timedelta(minutes=15)
+
+
+def request(number: int = 1, **more: Any) -> SentRequest:
+    item = PostItem(
+        integration=IntegrationRef(id="ch"),
+        value=[ContentItem(content="Q&A")],
+        settings={"client_ref": "mark", "who": "all", "__type": "x"},
+    )
+    body = CreatePost(type="schedule", date=AT, posts=[item], tags=[TagRef(value="a", label="a")])
+    return SentRequest(number, replace(body, **more), ("r",), 1.0)
+
+
+def listed(**more: Any) -> Post:
+    values: dict[str, Any] = {
+        "id": "p",
+        "content": "Q&A",
+        "publishDate": AT,
+        "state": "QUEUE",
+        "group": "g",
+        "settings": json.dumps({"client_ref": "mark", "who": "all", "added": 1}),
+        "tags": [],
+        "integration": {"id": "ch", "providerIdentifier": "x", "name": "X"},
+    }
+    return convert(values | more, Post)
+
+
+def seen(post: Post | None, *requests: SentRequest, is_shared: bool = False) -> PostCondition:
+    sent = sent_posts(requests or [request()]).get("r", [])
+    return condition_of(post, sent, now=NOW, near=NEAR, is_shared=is_shared)
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition"),
+    [
+        ({}, PostCondition.OURS),
+        ({"settings": None}, PostCondition.OURS),
+        ({"tags": [{"tag": {"name": "a"}}]}, PostCondition.OURS),
+        ({"tags": [{"tag": {"name": "other"}}]}, PostCondition.EDITED),
+        ({"content": "A&Q"}, PostCondition.EDITED),
+        ({"publishDate": "2027-01-15T09:00:00.000Z"}, PostCondition.EDITED),
+        ({"publishDate": "2027-01-16T09:00:00.007Z"}, PostCondition.EDITED),
+        ({"publishDate": "2027-01-15T09:00:00.500Z"}, PostCondition.OURS),  # another host's
+        ({"settings": json.dumps({"client_ref": "mark", "who": "none"})}, PostCondition.EDITED),
+        ({"settings": "{"}, PostCondition.EDITED),
+        ({"state": "DRAFT"}, PostCondition.EDITED),
+        ({"state": "PUBLISHED"}, PostCondition.PUBLISHED),
+        ({"state": "ERROR"}, PostCondition.FAILED),
+        ({"publishDate": "2027-01-01T08:10:00.007Z"}, PostCondition.DUE),
+    ],
+)
+def test_a_post_is_ours_as_long_as_nothing_of_it_is_different(
+    changes: dict[str, object], condition: PostCondition
+) -> None:
+    assert seen(listed(**changes)) is condition
+
+
+def test_what_is_nowhere_or_shares_a_group_is_not_touched() -> None:
+    assert seen(None) is PostCondition.GONE
+    assert seen(listed(), is_shared=True) is PostCondition.SHARED
+
+
+def test_each_way_in_which_it_was_put_is_ours() -> None:
+    """Also that of a change of which nobody knows yet whether it was made."""
+    later = request(2, date="2027-01-20T09:00:00.100Z", type="draft")
+    moved = listed(publishDate="2027-01-20T09:00:00.100Z", state="DRAFT")
+    assert seen(moved) is PostCondition.EDITED
+    assert seen(moved, request(), later) is PostCondition.OURS
+    assert seen(listed(), request(), later) is PostCondition.OURS
+
+
+def test_a_post_of_which_no_request_is_known_counts_as_edited() -> None:
+    assert condition_of(listed(), [], now=NOW, near=NEAR, is_shared=False) is PostCondition.EDITED
+
+
+def test_only_ours_is_changed_and_what_was_edited_if_that_is_asked_for() -> None:
+    assert [c for c in PostCondition if may_change(c, edited=False)] == [PostCondition.OURS]
+    assert {c for c in PostCondition if may_change(c, edited=True)} == {
+        PostCondition.OURS,
+        PostCondition.EDITED,
+    }
+
+
+def test_settings_that_the_server_leaves_out_or_converts_are_not_edits() -> None:
+    sent = {"a": 1, "b": "x"}
+    assert has_settings('{"a": 1, "b": "x", "c": 2}', sent)
+    assert has_settings('{"a": "1"}', sent)
+    assert not has_settings('{"a": 2}', sent)
+    assert not has_settings('{"a": 1}', sent, all_of_them=True)
