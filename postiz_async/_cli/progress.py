@@ -19,6 +19,7 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, PostizError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import tzinfo
     from types import TracebackType
     from typing import Self
@@ -231,14 +232,19 @@ _HELD = {"reserved": "kept for interactive calls", "others": "left to other clie
 """What becomes of slots that bulk work does not take yet."""
 
 
-async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:
-    """Wait until what is stored is out on its network.
+async def wait_until_published(
+    output: Output,
+    batch: Batch,
+    zone: tzinfo | None,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+) -> int | None:
+    """Wait until what is stored is out on its network; `on_outcome` is told of each post.
 
     Returns:
         The exit code of a wait that was stopped, None if it came to its end.
     """
     display = _Display(output, zone)
-    work = batch.wait_published(on_look=display.saw)
+    work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
     try:
         signal = await run_until_stopped(work, display.close)
     except PostizError as error:
