@@ -53,6 +53,7 @@ SECTIONS = {
         "models.settings:RawSettings",
         "models.posts:Created",
         "models.posts:Post",
+        "models.posts:PublishEvent",
         "errors:Marks",
         "models.integrations:Integration",
         "models.media:Media",

@@ -88,13 +88,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row. `post_id` is set when it is stored, `note` when it is not."""
+    """What became of one row. `post_id` is set when it is stored, `note` when it is not.
+
+    `link` is the address of a post that is published.
+    """
 
     row: int
     ref: str
     state: RowState
     post_id: str | None = None
     note: str = ""
+    link: str = ""
 
 
 def outcome_of(record: RowRecord) -> Outcome:

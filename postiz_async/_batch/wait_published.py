@@ -23,7 +23,8 @@ from postiz_async._batch.reconcile import sweep_journal
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
-from postiz_async._resources.listing import FIRST_POLL, messages_since, next_pause, reason
+from postiz_async._resources.listing import FIRST_POLL, next_pause
+from postiz_async._resources.watch import publish_events
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import describe_seconds
 
@@ -189,15 +190,16 @@ class _Wait:
     async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
         """The rows that need not be waited for any more, as they are now."""
         posts = {row.ref: self._calendar.posts[row.post_id or ""] for row in due}
-        failed = [post for post in posts.values() if post.state == "ERROR"]
-        messages = await messages_since(self._postiz.notifications.iter(), failed)
+        told = await publish_events(posts.values(), self._postiz.notifications.iter())
+        events = {event.post.id: event for event in told}
         ended: list[RowRecord] = []
         for row in due:
             post = posts[row.ref]
-            if post.state == "PUBLISHED":
-                ended.append(_settled(row, RowState.PUBLISHED, "", post.release_url or ""))
-            elif post.state == "ERROR":
-                ended.append(_settled(row, RowState.FAILED, reason(post, messages), ""))
+            event = events.get(post.id)
+            if event is not None:
+                state = RowState.PUBLISHED if event.is_published else RowState.FAILED
+                link = event.link if event.is_published else ""
+                ended.append(_settled(row, state, event.reason, link))
             elif post.state == "DRAFT":
                 del self._waiting[row.ref]
             elif self._looked_at >= row.date + self._patience:
@@ -213,7 +215,7 @@ class _Wait:
         del self._waiting[row.ref]
         self._ended["stuck" if row.finding is Finding.STUCK else row.state.value] += 1
         note = row.note or row.remark
-        return Outcome(row.number, row.ref, row.state, row.post_id, note)
+        return Outcome(row.number, row.ref, row.state, row.post_id, note, row.link)
 
     async def _find(self, missing: Sequence[RowRecord]) -> None:
         """Look where the posts are that are not listed on their day, once for each day."""

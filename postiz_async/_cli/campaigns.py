@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -18,7 +17,6 @@ from postiz_async._cli.after_run import (
     HtmlOption,
     report_object,
     show_report,
-    standing,
     write_html,
     write_result,
 )
@@ -31,8 +29,6 @@ from postiz_async._cli.documents import (
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
     plan_object,
-    say_headline,
-    say_late,
     say_left_out,
     say_warnings,
     show_plan,
@@ -47,24 +43,19 @@ from postiz_async._cli.options import (
     in_zone_of,
     open_client,
 )
-from postiz_async._cli.output import Output, count
-from postiz_async._cli.progress import RunDisplay, wait_until_published
-from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
-from postiz_async._delivery.journal import RowState
+from postiz_async._cli.output import Output
+from postiz_async._cli.progress import wait_until_published
+from postiz_async._cli.publishing import PublishLines
+from postiz_async._cli.sending import run_if_open
 from postiz_async.errors import (
-    APIConnectionError,
     BatchError,
     ConfigurationError,
     InvalidPostError,
-    PostizError,
-    QuotaError,
-    ServerError,
 )
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
-    from postiz_async._batch.report import Report
     from postiz_async._client import Postiz
 
 __all__ = [
@@ -78,7 +69,6 @@ __all__ = [
     "plan",
     "refuse",
     "run",
-    "run_batch",
     "save_options",
     "zone_named",
 ]
@@ -118,9 +108,6 @@ AsNew = Annotated[
     ),
 ]
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
-
-_PASSING = (APIConnectionError, ServerError, QuotaError)
-"""Errors that stop a run without anything being wrong with its input or settings."""
 
 
 async def plan(
@@ -264,6 +251,13 @@ async def run(
             "over its date."
         ),
     ] = False,
+    watch: Annotated[
+        bool,
+        Parameter(
+            help="Say of each post that it is published, and where, or why it failed, as it "
+            "happens; waits as --wait-published does."
+        ),
+    ] = False,
     html: HtmlOption = None,
     json: Json = False,
     save: Save = False,
@@ -298,7 +292,8 @@ async def run(
         if not batch.is_resumed and not batch.requests:
             raise InvalidPostError(list(batch.problems))
         zone, told = zone_named(batch.timezone), len(batch.remarks)
-        code = await _send(output, postiz, batch, zone, late, wait_published=wait_published)
+        lines = PublishLines(output, postiz, batch, zone) if watch else None
+        code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
         report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
     if json:
         said: RunDocument = {
@@ -337,98 +332,26 @@ async def _send(
     zone: tzinfo | None,
     late: Late,
     *,
-    wait_published: bool,
+    waits: bool,
+    lines: PublishLines | None,
 ) -> int | None:
     """Send a checked batch, and wait until it is published if that is wanted.
 
     Returns:
-        As `_run_if_open`.
+        As `run_if_open`.
     """
     say_left_out(output, batch)
     say_warnings(output, batch)
     say_edits(output, batch.edits, batch.path, zone)
     _say_remarks(output, batch)
-    code = await _run_if_open(output, postiz, batch, zone, late)
-    if wait_published and not code:
-        code = await wait_until_published(output, batch, zone)
-    return code
-
-
-async def _run_if_open(
-    output: Output, postiz: Postiz, batch: Batch, zone: tzinfo | None, late: Late
-) -> int | None:
-    """Run what is left of a batch, and say so when it is nothing.
-
-    Returns:
-        The exit code of a run that was stopped, 0 if there was nothing to do, None if it ended.
-    """
-    looked_up = 0
-    if batch.is_resumed:
-        report = await batch.report()
-        unclear = (RowState.SENDING, RowState.UNKNOWN)
-        looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if not (batch.requests or report.open or batch.has_news):
-            if not report.complete or report.doubled:
-                report = await _looked_again(batch)
-            is_fine = report.complete and not report.doubled
-            why = "" if is_fine else f" Why: postiz-async status {batch.path}"
-            output.result(f"Nothing is left to send: {standing(report)}.{why}")
-            return 0
-    if looked_up:
-        output.say(
-            f"{count(looked_up, 'post')} in requests without an answer: they are looked up, "
-            "not sent again, if they are stored"
-        )
-    display = RunDisplay(
-        output,
-        postiz,
-        batch,
-        open_rows=looked_up + sum(len(request.rows) for request in batch.requests),
-        zone=zone,
-    )
-    try:
-        signal = await run_until_stopped(
-            run_batch(output, postiz, batch, display, zone, late=late), display.stopping
-        )
-    except PostizError as error:
-        if isinstance(error, BatchError):
-            raise
-        code = 1 if isinstance(error, _PASSING) else 2
-        output.error(error, code)
+    if lines is None:
+        code = await run_if_open(output, postiz, batch, zone, late)
     else:
-        if signal is None:
-            return None
-        code = SIGNAL_EXIT + signal
-    if not batch.journal_path.exists():
+        async with lines.watching():
+            code = await run_if_open(output, postiz, batch, zone, late, lines)
+    if code or not (waits or lines):
         return code
-    where = standing(await batch.report())
-    output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
-    return code
-
-
-async def _looked_again(batch: Batch) -> Report:
-    """The report of a batch that has nothing to send, after a look at what others did since."""
-    with suppress(*_PASSING):  # what was known before is told then
-        await batch.run_all()
-    return await batch.report()
-
-
-async def run_batch(
-    output: Output,
-    postiz: Postiz,
-    batch: Batch,
-    display: RunDisplay,
-    zone: tzinfo | None,
-    *,
-    late: Late = "skip",
-) -> None:
-    """Run a checked batch with everything that a person wants to see meanwhile."""
-    if batch.requests:
-        forecast = await batch.plan()
-        say_headline(output, postiz, batch, forecast, zone)
-        say_late(output, forecast, late)
-    async with display:
-        await batch.run_all(on_outcome=display.saw)
+    return await wait_until_published(output, batch, zone, lines.ended if lines else None)
 
 
 def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:

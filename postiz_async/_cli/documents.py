@@ -24,6 +24,7 @@ from postiz_async.errors import (
     PublishError,
     QuotaError,
 )
+from postiz_async.models.posts import Post
 from postiz_async.providers._schema import Limit
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ProfileObject",
     "ProfilesDocument",
     "ProviderObject",
+    "PublishLine",
     "QuotaDocument",
     "QuotaSeen",
     "ReconcileDocument",
@@ -388,6 +390,15 @@ class SlotDocument(Document):
 
     channel: str
     date: Moment
+
+
+class PublishLine(Document):
+    """What became of a post, in one line as it happens."""
+
+    post: Post
+    published: bool
+    link: str
+    reason: str
 
 
 class StateDocument(Document):

@@ -19,11 +19,11 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.campaigns import run_batch
 from postiz_async._cli.documents import SandboxDocument, SandboxSeen
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
+from postiz_async._cli.sending import run_batch
 from postiz_async._client import Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError

@@ -88,6 +88,14 @@ class Output:
         """What came of the command, in words."""
         print_hanging(self.notes, Text(printable(text), style=style))
 
+    def show(self, line: Text) -> None:
+        """A result in one line, however long; its parts have styles of their own."""
+        self.notes.print(line, soft_wrap=True)
+
+    def json_line(self, value: object) -> None:
+        """Print a value as one line of JSON, where a result has no end."""
+        _write_utf8(sys.stdout, msgspec.json.encode(value, order="sorted") + b"\n")
+
     def table(
         self,
         columns: Sequence[str],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from postiz_async._batch.check import Resolver
-from postiz_async._cli.documents import VERSION, DeletedDocument, StateDocument
+from postiz_async._cli.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -27,8 +28,9 @@ from postiz_async._cli.options import (
     zone_of,
 )
 from postiz_async._cli.output import Output, confirm, count, moment, short_moment
-from postiz_async._cli.progress import waiting_shown
+from postiz_async._cli.publishing import event_line
 from postiz_async._cli.reconcile import export
+from postiz_async._cli.waiting import waiting_shown
 from postiz_async._content import plain_text
 from postiz_async._resources.keyed import check_key
 from postiz_async.errors import InvalidPostError, Problem
@@ -431,4 +433,41 @@ async def release_id(
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
     Output().say(f"{post_id} is {release_id}")
+    return 0
+
+
+@app.command
+async def watch(
+    *,
+    since: Annotated[
+        datetime | None,
+        Parameter(help="Also what became of posts from this moment on (UTC unless it has a zone)."),
+    ] = None,
+    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    json: Annotated[
+        bool, Parameter(name="--json", help="Print JSON for programs, an object a line.")
+    ] = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Say of posts that they are published, or why they failed, as it happens. Ctrl-C ends it."""
+    output, zone = Output(as_json=json), zone_of(connection)
+    async with open_client(find_target(connection)) as postiz:
+        start = None if since is None else aware(since, zone)
+        watching = postiz.posts.watch(since=start, integration=integration)
+        async with aclosing(watching) as events:
+            async for event in events:
+                if json:
+                    line: PublishLine = {
+                        "version": VERSION,
+                        "post": event.post,
+                        "published": event.is_published,
+                        "link": event.link,
+                        "reason": event.reason,
+                    }
+                    output.json_line(line)
+                else:
+                    state = "published" if event.is_published else "failed"
+                    where = f"{event.post.id}, {_channel(event.post)}"
+                    what = event.link or event.reason
+                    output.show(event_line(postiz.clock.time(), state, where, what, zone))
     return 0

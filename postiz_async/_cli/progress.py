@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -14,26 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async._batch.batch import OUTAGE_LOG
-from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
+from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
 from postiz_async._resources.api import opened
 from postiz_async.errors import (
     BatchError,
     PostizError,
-    QuotaWaitError,
     StoreError,
     describe_seconds,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Awaitable, Callable
     from datetime import tzinfo
     from logging import LogRecord
     from types import TracebackType
     from typing import Self
-
-    from rich.console import Console
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.job import Outcome
@@ -44,14 +40,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CountDisplay",
     "RunDisplay",
+    "seen_quota",
     "wait_until_published",
-    "waiting_shown",
 ]
 
 
 _REFRESH, _LOOK = 0.1, 0.25
-_SEEN = 2
-"""Looks in a row that see a call wait before it is said."""
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
 RARER = 30
@@ -175,7 +169,7 @@ class RunDisplay:
             self._output.say(f"Postiz was away for {lasted}: {before}", "yellow")
 
     async def _line(self) -> str:
-        quota = await _seen_quota(self._postiz)
+        quota = await seen_quota(self._postiz)
         parts = [
             f"{self._requests_done}/{count(self._requests, 'request')}",
             f"{count(self._states[RowState.STORED], 'post')} stored",
@@ -185,7 +179,7 @@ class RunDisplay:
         return f"{', '.join(parts)}; quota: {_quota_text(quota)}{held}; {self._finish()}"
 
     async def _picture(self) -> Table:
-        quota = await _seen_quota(self._postiz)
+        quota = await seen_quota(self._postiz)
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="bold", width=_LABEL)
         grid.add_column(width=_BAR)
@@ -252,7 +246,7 @@ def _gauge(quota: Quota) -> ProgressBar:
     )
 
 
-async def _seen_quota(postiz: Postiz) -> Quota:
+async def seen_quota(postiz: Postiz) -> Quota:
     try:
         return await postiz.quota()
     except StoreError:  # the next create says it; the display goes on with what is known
@@ -285,78 +279,19 @@ _HELD = {
 """What becomes of slots that bulk work does not take yet."""
 
 
-@asynccontextmanager
-async def waiting_shown(
-    output: Output, postiz: Postiz, max_wait: float | None
-) -> AsyncGenerator[None]:
-    """While a create waits for the quota, say on standard error how long and why.
-
-    A line that counts down on a terminal, one line elsewhere.
-
-    Raises:
-        QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
-    """
-    work = asyncio.sleep(0) if IS_QUIET.get() else _say_waiting(output.err, postiz, max_wait)
-    task = asyncio.create_task(work)
-    try:
-        yield
-    except QuotaWaitError as error:
-        raise QuotaWaitError(
-            f"The quota has no slot for {describe_seconds(error.retry_after)}, and --max-wait "
-            f"allows {describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait "
-            "longer.",
-            retry_after=error.retry_after,
-        ) from error
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
-    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
-    live = None
-    if console.is_terminal and not console.is_dumb_terminal:
-        live = Live(console=console, auto_refresh=False, transient=True)
-    seen = 0
-    try:
-        while live is not None or seen < _SEEN:
-            await asyncio.sleep(_LOOK)
-            quota = await _seen_quota(postiz)
-            seen = seen + 1 if quota.queued.interactive else 0
-            if seen < _SEEN:
-                continue
-            text = _why_it_waits(postiz, quota)
-            if live is not None:
-                live.start()
-                live.update(Text(f"{text} Ctrl-C stops.", "yellow"), refresh=True)
-            else:
-                limit = "" if max_wait is not None else " --max-wait would limit the wait."
-                console.print(Text(f"{text} Nothing was sent yet.{limit}"))
-    finally:
-        if live is not None:
-            live.stop()
-
-
-def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
-    """How long the last interactive call in the queue waits, and for what."""
-    why = "another request has to tell first how many are left"
-    if quota.blocked:
-        why = "Postiz refuses creates until then (429)"
-    elif quota.limit is not None and not quota.remaining:
-        why = f"all {quota.limit:,} creates of this hour are used"
-    elif quota.limit is not None:
-        why = "answers to other creates are awaited"
-    return f"Waiting {clock_time(postiz.leaves_in(quota.queued.interactive))}: {why}."
-
-
-async def wait_until_published(output: Output, batch: Batch, zone: tzinfo | None) -> int | None:
-    """Wait until what is stored is out on its network.
+async def wait_until_published(
+    output: Output,
+    batch: Batch,
+    zone: tzinfo | None,
+    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
+) -> int | None:
+    """Wait until what is stored is out on its network; `on_outcome` is told of each post.
 
     Returns:
         The exit code of a wait that was stopped, None if it came to its end.
     """
     display = _Display(output, zone)
-    work = batch.wait_published(on_look=display.saw)
+    work = batch.wait_published(on_outcome=on_outcome, on_look=display.saw)
     try:
         signal = await run_until_stopped(work, display.close)
     except PostizError as error:

@@ -27,10 +27,10 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a command prints: one of `kinds`, a list of them, or as the arguments say."""
+    """What a command prints: one of `kinds`, a list, one a line, or as the arguments say."""
 
     kinds: tuple[type, ...]
-    number: Literal["one", "list", "either"] = "one"
+    number: Literal["one", "list", "lines", "either"] = "one"
 
 
 def _one(*kinds: type) -> Printed:
@@ -64,6 +64,7 @@ OUTPUTS = {
     "posts replace": _list(Created),
     "posts delete": _one(documents.DeletedDocument),
     "posts status": _one(documents.StateDocument),
+    "posts watch": Printed((documents.PublishLine,), "lines"),
     "posts missing": _list(MissingRelease),
     "media upload": _list(Media, documents.UploadFailure),
     "media upload-url": _list(Media),
@@ -95,8 +96,9 @@ def schema_of(command: str) -> dict[str, object]:
     one: dict[str, object] = each[0] if len(each) == 1 else {"anyOf": list(each)}
     many: dict[str, object] = {"type": "array", "items": one}
     either: dict[str, object] = {"anyOf": [one, many]}
-    forms = {"one": one, "list": many, "either": either}
-    title = "standard error" if command == ERRORS else f"postiz-async {command} --json"
+    forms = {"one": one, "list": many, "lines": one, "either": either}
+    of = "each line of " if printed.number == "lines" else ""
+    title = "standard error" if command == ERRORS else f"{of}postiz-async {command} --json"
     return {
         "$schema": _DIALECT,
         "$id": f"urn:postiz-async:{command.replace(' ', '-')}:{documents.VERSION}",

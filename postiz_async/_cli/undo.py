@@ -56,7 +56,8 @@ async def undo(
     after: Annotated[
         datetime | None,
         Parameter(
-            help="Only posts of this moment and later; with an offset, or in the profile's zone, else UTC."
+            help="Only posts of this moment and later; with an offset, or in the profile's zone, "
+            "else UTC."
         ),
     ] = None,
     channel: Annotated[

@@ -36,6 +36,7 @@ __all__ = [
     "messages_since",
     "next_pause",
     "reason",
+    "sleep_or_wake",
     "walk",
 ]
 
@@ -196,12 +197,13 @@ class PublishWatcher:
                 await clock.sleep(time.left)
                 after = describe_seconds(time.timeout or 0)
                 raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
-            await self._sleep(clock.monotonic() + seconds)
+            await sleep_or_wake(clock, self.wake, clock.monotonic() + seconds)
             pause = next_pause(pause)
 
-    async def _sleep(self, until: float) -> None:
-        """Sleep until a moment, or until there is a signal; never shorter than it must be."""
-        earliest = self.clock.monotonic() + SHORTEST_POLL
-        with self.clock.move_on_after(until - self.clock.monotonic()):
-            await self.wake.wait()
-        await self.clock.sleep_until(min(earliest, until))
+
+async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
+    """Sleep until a moment, or until there is a signal; never shorter than it must be."""
+    earliest = clock.monotonic() + SHORTEST_POLL
+    with clock.move_on_after(until - clock.monotonic()):
+        await wake.wait()
+    await clock.sleep_until(min(earliest, until))

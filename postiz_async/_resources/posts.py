@@ -12,6 +12,7 @@ from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
 from postiz_async._resources.listing import PublishWatcher, around, find_post, walk
 from postiz_async._resources.matching import find_posts, span_of
+from postiz_async._resources.watch import PostSource, watch
 from postiz_async._wire import encode_body, format_date, parse_date
 from postiz_async._wire.endpoints import (
     DELETE_POST,
@@ -28,7 +29,7 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from datetime import datetime
 
     from postiz_async._resources.channels import Channels
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from postiz_async._resources.listing import WakeSignal
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.errors import Marks
-    from postiz_async.models.posts import MissingRelease, Post
+    from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
 __all__ = ["Posts"]
 
@@ -193,8 +194,50 @@ class Posts(PostCreation):
         watch = PublishWatcher(partial(_list, bound), messages, bound.scheduler.clock, self._wake)
         return await watch.until_published(post_id, at, bound.time)
 
+    def watch(
+        self, *, since: datetime | None = None, integration: str | None = None
+    ) -> AsyncGenerator[PublishEvent]:
+        """What becomes of posts as it happens: published, or refused by their network.
+
+            async for event in postiz.posts.watch():
+                print(event.post.id, event.link or event.reason)
+
+        Never ends by itself; leave the loop or cancel it. Looks when posts are due and once a
+        minute, sooner after `look_again`, and every ten minutes at a server that counts looks.
+        While Postiz is away it waits, and then tells what happened meanwhile; only at the first
+        look that is an error. Nothing is told twice, but a post that was published again.
+
+        Args:
+            since: also what became of posts from this moment on; None: from now on.
+            integration: only this channel, by id.
+
+        Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
+
+        Raises:
+            AuthenticationError: the key is not accepted any more.
+            APIConnectionError: Postiz is away at the first look; so does a `ServerError`.
+            InvalidPostError: `since` has no time zone.
+        """
+        bound = self._bound
+        if since is not None:
+            format_date(since)  # refuses one without a zone
+
+        def accepts(post: Post) -> bool:
+            channel = post.integration.id if post.integration is not None else None
+            return integration is None or channel == integration
+
+        source = PostSource(
+            list_posts=partial(_list, bound),
+            notifications=Notifications(bound).iter,
+            clock=bound.scheduler.clock,
+            now=bound.scheduler.server_time,
+            is_counted=lambda: bound.scheduler.is_counted(LIST_POSTS.name),
+            wake=self._wake,
+        )
+        return watch(source, accepts=accepts, since=since)
+
     def look_again(self) -> None:
-        """Let every `wait_published` of the client look now: something was published, perhaps.
+        """Let each `wait_published` and `watch` look now: something was published, perhaps.
 
         Call it when a webhook delivery arrives; more often than once a second has no effect.
         """

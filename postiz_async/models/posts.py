@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 from urllib.parse import quote
@@ -34,6 +35,7 @@ __all__ = [
     "PostItem",
     "PostTag",
     "PostType",
+    "PublishEvent",
     "TagRef",
     "Text",
     "ThreadPart",
@@ -243,6 +245,27 @@ class Post(Model, frozen=True, kw_only=True):
     settings: str | None = None
     """JSON text; servers up to 2.23.0 do not return it."""
     tags: list[PostTag] = []
+
+
+@dataclass(frozen=True, slots=True)
+class PublishEvent:
+    """That a post was published, or refused by its network, as `posts.watch` tells it.
+
+    `reason` says why it was refused, as far as a notification tells it; empty if it is published.
+    """
+
+    post: Post
+    reason: str = ""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the post is out."""
+        return self.post.state == "PUBLISHED"
+
+    @property
+    def link(self) -> str:
+        """Its address on the network; empty if it is not out, or Postiz does not know it."""
+        return self.post.release_url or ""
 
 
 class MissingRelease(Model, frozen=True, kw_only=True):

@@ -1,0 +1,92 @@
+"""A create that waits for the quota says so."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.text import Text
+
+from postiz_async._cli.output import IS_QUIET, Output, clock_time
+from postiz_async._cli.progress import seen_quota
+from postiz_async.errors import QuotaWaitError, describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from rich.console import Console
+
+    from postiz_async._client import Postiz
+    from postiz_async._quota.view import Quota
+
+__all__ = ["waiting_shown"]
+
+_LOOK = 0.25
+_SEEN = 2
+"""Looks in a row that see a call wait before it is said."""
+
+
+@asynccontextmanager
+async def waiting_shown(
+    output: Output, postiz: Postiz, max_wait: float | None
+) -> AsyncGenerator[None]:
+    """While a create waits for the quota, say on standard error how long and why.
+
+    A line that counts down on a terminal, one line elsewhere.
+
+    Raises:
+        QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
+    """
+    work = asyncio.sleep(0) if IS_QUIET.get() else _say_waiting(output.err, postiz, max_wait)
+    task = asyncio.create_task(work)
+    try:
+        yield
+    except QuotaWaitError as error:
+        raise QuotaWaitError(
+            f"The quota has no slot for {describe_seconds(error.retry_after)}, and --max-wait "
+            f"allows {describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait "
+            "longer.",
+            retry_after=error.retry_after,
+        ) from error
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
+    """Say it again and again on a terminal, and once elsewhere; until cancelled."""
+    live = None
+    if console.is_terminal and not console.is_dumb_terminal:
+        live = Live(console=console, auto_refresh=False, transient=True)
+    seen = 0
+    try:
+        while live is not None or seen < _SEEN:
+            await asyncio.sleep(_LOOK)
+            quota = await seen_quota(postiz)
+            seen = seen + 1 if quota.queued.interactive else 0
+            if seen < _SEEN:
+                continue
+            text = _why_it_waits(postiz, quota)
+            if live is not None:
+                live.start()
+                live.update(Text(f"{text} Ctrl-C stops.", "yellow"), refresh=True)
+            else:
+                limit = "" if max_wait is not None else " --max-wait would limit the wait."
+                console.print(Text(f"{text} Nothing was sent yet.{limit}"))
+    finally:
+        if live is not None:
+            live.stop()
+
+
+def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
+    """How long the last interactive call in the queue waits, and for what."""
+    why = "another request has to tell first how many are left"
+    if quota.blocked:
+        why = "Postiz refuses creates until then (429)"
+    elif quota.limit is not None and not quota.remaining:
+        why = f"all {quota.limit:,} creates of this hour are used"
+    elif quota.limit is not None:
+        why = "answers to other creates are awaited"
+    return f"Waiting {clock_time(postiz.leaves_in(quota.queued.interactive))}: {why}."

@@ -1,0 +1,191 @@
+"""What becomes of posts, told as it happens: published with its address, or refused with a reason.
+
+The API has no stream, so the list is looked at: when a post is due, then after 2, 4, 8 ... 30
+seconds while nothing happens, and once a minute otherwise, for what people publish at once. Each
+look begins a quarter of an hour before the last one that was answered, and at the date of the
+oldest post that is due and not out. So what happened while Postiz was away, or nobody read on, is
+told late and not lost; what was told is not told again unless the post was published once more.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from postiz_async._resources.chunks import Chunks
+from postiz_async._resources.listing import (
+    FIRST_POLL,
+    messages_since,
+    next_pause,
+    reason,
+    sleep_or_wake,
+)
+from postiz_async.errors import (
+    APIConnectionError,
+    QuotaError,
+    ServerError,
+    StoreError,
+    UnexpectedAnswerError,
+)
+from postiz_async.models.posts import PublishEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+
+    from postiz_async._resources.chunks import ListPosts
+    from postiz_async._resources.listing import WakeSignal
+    from postiz_async.clock import Clock
+    from postiz_async.models.insights import Notification
+    from postiz_async.models.posts import Post
+
+__all__ = ["COUNTED_POLL", "IDLE_POLL", "PostSource", "publish_events", "watch"]
+
+_log = logging.getLogger("postiz_async.watch")
+
+IDLE_POLL, COUNTED_POLL = 60.0, 600.0
+"""Seconds between looks while nothing is due, and at a server that counts looks."""
+
+FIRST_OUTAGE, LONGEST_OUTAGE = 5.0, 300.0
+"""Seconds between looks while Postiz is away; doubled each time."""
+
+_BACK, _AHEAD = timedelta(minutes=15), timedelta(minutes=10)
+"""What a look covers before the one before it, and after now: to know when the next post is due."""
+
+_FORGET = timedelta(days=1)
+"""How long a post that is due is waited for, and one that was told is remembered."""
+
+_SHARE = 5
+"""So many times as long as it took to look nothing is asked after it."""
+
+_AWAY = (APIConnectionError, ServerError, UnexpectedAnswerError, QuotaError, StoreError)
+
+
+@dataclass(frozen=True, slots=True)
+class PostSource:
+    """Where posts are looked at. `now` is the server's time, in seconds since the epoch."""
+
+    list_posts: ListPosts
+    notifications: Callable[[], AsyncIterator[Notification]]
+    clock: Clock
+    now: Callable[[], float]
+    is_counted: Callable[[], bool]
+    wake: WakeSignal
+
+
+async def publish_events(
+    posts: Iterable[Post], notifications: AsyncIterator[Notification]
+) -> list[PublishEvent]:
+    """What became of those posts that are published or refused, in order of date."""
+    ended = sorted(
+        (post for post in posts if post.state in {"PUBLISHED", "ERROR"}),
+        key=lambda post: (post.publish_date, post.id),
+    )
+    failed = [post for post in ended if post.state == "ERROR"]
+    messages = await messages_since(notifications, failed)
+    return [
+        PublishEvent(post, reason(post, messages) if post.state == "ERROR" else "")
+        for post in ended
+    ]
+
+
+async def watch(
+    source: PostSource, *, accepts: Callable[[Post], bool], since: datetime | None
+) -> AsyncGenerator[PublishEvent]:
+    """Tell what becomes of posts, without an end.
+
+    Args:
+        source: where to look.
+        accepts: which posts are meant.
+        since: also what became of posts from this moment on; None: from now on.
+    """
+    watching, failures = _Watch(source, accepts, since), 0
+    while True:
+        began = source.clock.monotonic()
+        try:
+            events = await watching.look()
+        except _AWAY as error:
+            if watching.is_first:  # whoever begins learns that the address is wrong
+                raise
+            pause = min(LONGEST_OUTAGE, FIRST_OUTAGE * 2**failures)
+            failures += 1
+            _log.info("nothing is seen of posts, next look in %g s: %s", pause, error)
+            await source.clock.sleep(pause)
+            continue
+        failures, lasted = 0, source.clock.monotonic() - began
+        for event in events:
+            yield event
+        pause = max(watching.pause(news=bool(events)), _SHARE * lasted)
+        await sleep_or_wake(source.clock, source.wake, source.clock.monotonic() + pause)
+
+
+class _Watch:
+    def __init__(
+        self, source: PostSource, accepts: Callable[[Post], bool], since: datetime | None
+    ) -> None:
+        self._source = source
+        self._accepts = accepts
+        self._since = since
+        self._begin: datetime | None = None
+        """Where the next look begins; None before the first."""
+        self._due: dict[str, datetime] = {}
+        self._told: dict[str, tuple[tuple[str, str], datetime]] = {}
+        """By id: the state and the item on the network, and when that was last seen."""
+        self._pause = FIRST_POLL
+        self._chunks = Chunks(first=_BACK + _AHEAD)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no look was answered yet."""
+        return self._begin is None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._source.now(), UTC)
+
+    async def look(self) -> list[PublishEvent]:
+        """What happened since the last look."""
+        now = self._now()
+        start = min([self._begin or min(self._since or now, now - _BACK), *self._due.values()])
+        listed: dict[str, Post] = {}
+        async for _, posts in self._chunks.lists(self._source.list_posts, start, now + _AHEAD):
+            listed.update((post.id, post) for post in posts if self._accepts(post))
+        news = [post for post in listed.values() if self._is_news(post)]
+        events = await publish_events(news, self._source.notifications())
+        self._remember(listed.values(), now)
+        return events
+
+    def _is_news(self, post: Post) -> bool:
+        if post.id in self._told:
+            return self._told[post.id][0] != _mark(post)
+        is_asked_for = self._since is not None and post.publish_date >= self._since
+        return is_asked_for or not self.is_first
+
+    def _remember(self, posts: Iterable[Post], now: datetime) -> None:
+        forgotten = now - _FORGET
+        self._told = {id_: told for id_, told in self._told.items() if told[1] > forgotten}
+        self._due.clear()
+        for post in posts:
+            if post.state in {"PUBLISHED", "ERROR"}:
+                self._told[post.id] = (_mark(post), now)
+            elif post.state == "QUEUE" and post.publish_date > forgotten:
+                self._due[post.id] = post.publish_date
+        self._begin = now - _BACK
+
+    def pause(self, *, news: bool) -> float:
+        """Seconds until the next look."""
+        if self._source.is_counted():
+            return COUNTED_POLL
+        now = self._now()
+        coming = [(date - now).total_seconds() for date in self._due.values()]
+        if not any(seconds <= 0 for seconds in coming):
+            self._pause = FIRST_POLL
+            return max(FIRST_POLL, min([IDLE_POLL, *coming]))
+        pause = FIRST_POLL if news else self._pause
+        self._pause = next_pause(pause)
+        return pause
+
+
+def _mark(post: Post) -> tuple[str, str]:
+    """What makes a post one that was told: it may be published again, as another item."""
+    return post.state, post.release_id or post.release_url or ""

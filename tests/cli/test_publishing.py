@@ -1,0 +1,146 @@
+"""`run --watch` and `posts watch`: a line for each post that is out or failed, as it happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_lab import misfits, write_campaign
+from processes import PATIENCE, ended, read_line, start
+
+from postiz_async import CampaignRow, NewPost
+from postiz_async._cli.output import Output
+from postiz_async._cli.publishing import PublishLines
+from postiz_async.testing import Fault, LocalPostiz
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli_lab import Cli
+    from processes import Server
+
+
+def out_lines(text: str) -> list[str]:
+    return [
+        line[18:] for line in text.splitlines() if re.match(r"\w{3} \d+ \w{3} \d\d:\d\d  ", line)
+    ]
+
+
+def campaign(tmp_path: Path) -> Path:
+    later = (datetime.now(UTC) + timedelta(days=400)).isoformat(timespec="seconds")
+    rows = [(channel, later, f"Now {tmp_path}", "now") for channel in ("x", "mastodon")]
+    return write_campaign(tmp_path / "c.csv", *rows, columns="integration,date,content,type")
+
+
+def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = campaign(tmp_path)
+    ran = cli("run", file, "--watch", "--campaign", str(tmp_path))
+    assert ran.code == 0
+    said = [line.split() for line in out_lines(ran.out)]
+    assert sorted(line[:4] for line in said) == [
+        ["published", "row", "2,", "x"],
+        ["published", "row", "3,", "mastodon"],
+    ]
+    assert all(line[4].startswith("https://") for line in said)
+    assert "2 published of 2 rows" in ran.out
+    again = cli("run", file, "--watch", "--campaign", str(tmp_path))
+    assert out_lines(again.out) == [], "nothing is said twice"
+
+
+def test_a_run_for_programs_says_it_beside_the_document(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    ran = cli("run", campaign(tmp_path), "--watch", "-q", "--json", "--campaign", str(tmp_path))
+    assert misfits("run", ran.document) == []
+    assert ran.document["counts"] == {"published": 2}
+    assert len(out_lines(ran.err)) == len(ran.err.splitlines()) == 2
+
+
+async def test_posts_are_told_while_the_campaign_is_still_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = LocalPostiz(limit=3)
+    channel = local.add_channel("mastodon")
+    failing = local.add_channel("x")
+    local.sandbox.change_integration(failing.id, failure="no money left")
+    first = local.in_an_hour()
+    soon = [
+        ("mastodon", timedelta(0)),
+        ("x", timedelta(minutes=1)),
+        ("mastodon", timedelta(minutes=2)),
+    ]
+    late = [("mastodon", timedelta(days=day)) for day in range(1, 13)]
+    rows = [
+        CampaignRow(integration=name, date=first + after, content="Hi")
+        for name, after in [*soon, *late]
+    ]
+    async with (
+        local.client() as postiz,
+        postiz.batch(rows, journal=tmp_path / "c.journal") as batch,
+    ):
+        lines = PublishLines(Output(), postiz, batch, UTC)
+        async with lines.watching():
+            await postiz.posts.schedule(NewPost(channel, "Of others"), at=first)
+            await batch.run_all(on_outcome=lines.stored)
+        during = capsys.readouterr().out
+        await batch.wait_published(on_outcome=lines.ended)
+        after = capsys.readouterr().out
+    assert [re.sub(r" +https.*", "", line) for line in out_lines(during)] == [
+        "published  row 1, mastodon",
+        "failed     row 2, x  Your post could not be published on My x: no money left",
+        "published  row 3, mastodon",
+    ]
+    assert len(out_lines(after)) == 12, "each of the others, and none again"
+
+
+async def test_watching_that_fails_does_not_stop_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = LocalPostiz()
+    local.add_channel("mastodon")
+    row = CampaignRow(integration="mastodon", date=local.in_an_hour(), content="Hi")
+    async with (
+        local.client() as postiz,
+        postiz.batch([row], journal=tmp_path / "c.journal") as batch,
+    ):
+        lines = PublishLines(Output(), postiz, batch, UTC)
+        local.sandbox.faults.add(Fault("html", route="list_posts", times=None))
+        async with lines.watching():
+            await local.clock.sleep(60)
+            local.sandbox.faults.clear()
+            report = await batch.run_all(on_outcome=lines.stored)
+    assert report.counts == {"stored": 1}
+    assert "Posts are not watched any more: " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_posts_are_watched_until_it_is_interrupted(
+    cli: Cli, server: Server, home: Path, options: tuple[str, ...]
+) -> None:
+    made = cli("posts", "create", "Out", "--channel", "x", "--now", "--json").document
+    post = made[0]["postId"]
+    command = ["posts", "watch", "--since", "2020-01-01", *options]
+    with ended(start(command, home, server.environment)) as process:
+        line = read_line(process, lambda line: post in line)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    if options:
+        said = json.loads(line)
+        assert misfits("posts watch", said) == []
+        assert said["published"] is True
+        assert said["link"] == said["post"]["releaseURL"]
+        assert json.loads(err)["error"] == {
+            "type": "Interrupted",
+            "message": "Stopped.",
+            "exit_code": 130,
+        }
+    else:
+        assert re.search(rf"published  {post}, Northwind on X  https://", line)
+        assert err == "Stopped.\n"

@@ -1,0 +1,216 @@
+"""`posts.watch`: what becomes of posts, once each, politely, through outages."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import (
+    AuthenticationError,
+    InvalidPostError,
+    NewPost,
+    Postiz,
+    ServerError,
+)
+from postiz_async._resources.watch import COUNTED_POLL, IDLE_POLL
+from postiz_async.testing import Fault, LocalPostiz, SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import PublishEvent
+
+URL = "http://sandbox.invalid"
+
+
+@pytest.fixture
+def local() -> LocalPostiz:
+    return LocalPostiz(limit=1000)
+
+
+def later(local: LocalPostiz, seconds: float) -> datetime:
+    return datetime.fromtimestamp(local.clock.time() + seconds, UTC)
+
+
+async def scheduled(
+    postiz: Postiz, local: LocalPostiz, channel: Integration, *after: float
+) -> list[str]:
+    made = [
+        await postiz.posts.schedule(NewPost(channel, f"{n}"), at=later(local, seconds))
+        for n, seconds in enumerate(after)
+    ]
+    return [each[0].post_id for each in made]
+
+
+async def gather(
+    local: LocalPostiz, events: AsyncGenerator[PublishEvent], seconds: float
+) -> list[tuple[float, PublishEvent]]:
+    """What is told within some time of the clock, and when."""
+    told: list[tuple[float, PublishEvent]] = []
+
+    async def read() -> None:
+        async with aclosing(events):
+            async for event in events:
+                told.append((local.clock.time(), event))  # noqa: PERF401  (it is cancelled)
+
+    reading = asyncio.create_task(read())
+    await local.clock.sleep(seconds)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert reading.cancelled()
+    return told
+
+
+async def test_posts_are_told_once_with_their_link_soon_after_their_date(
+    local: LocalPostiz,
+) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+        began = local.clock.time()
+        ids = await scheduled(postiz, local, channel, 90, 600, 600, 7200)
+        told = await gather(local, postiz.posts.watch(), 4 * 3600)
+    assert told[0][1].post.id == ids[0]
+    assert sorted(event.post.id for _, event in told) == sorted(ids)
+    assert all(event.is_published and not event.reason for _, event in told)
+    assert all(event.link.startswith("https://") for _, event in told)
+    dates = {id_: began + after for id_, after in zip(ids, (90, 600, 600, 7200), strict=True)}
+    assert all(0 <= at - dates[event.post.id] <= 35 for at, event in told)
+
+
+async def test_a_refusal_has_the_words_of_the_notification(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon", name="Ours")
+    async with local.client() as postiz:
+        await scheduled(postiz, local, channel, 60)
+        local.sandbox.change_integration(channel.id, failure="the token is gone")
+        ((_, event),) = await gather(local, postiz.posts.watch(), 600)
+    assert not event.is_published
+    assert event.link == ""
+    assert "the token is gone" in event.reason
+
+
+async def test_what_was_before_is_told_only_if_it_is_asked_for(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+        ids = await scheduled(postiz, local, channel, 60, 7200)
+        before = later(local, 0)
+        await local.clock.sleep(3 * 3600)
+        assert await gather(local, postiz.posts.watch(), 1200) == []
+        told = await gather(local, postiz.posts.watch(since=before), 1200)
+        assert [event.post.id for _, event in told] == ids
+        told = await gather(local, postiz.posts.watch(since=before + timedelta(hours=1)), 1200)
+        assert [event.post.id for _, event in told] == ids[1:]
+        with pytest.raises(InvalidPostError):
+            postiz.posts.watch(since=datetime(2027, 1, 1))  # noqa: DTZ001
+
+
+async def test_what_is_published_at_once_is_noticed(local: LocalPostiz) -> None:
+    channel, other = local.add_channel("mastodon"), local.add_channel("x")
+    async with local.client() as postiz:
+
+        async def publish() -> None:
+            await local.clock.sleep(1000)
+            await postiz.posts.publish_now(NewPost(channel, "a"), NewPost(other, "b"))
+
+        publishing = asyncio.create_task(publish())
+        told = await gather(local, postiz.posts.watch(integration=channel.id), 3000)
+        await publishing
+    assert [event.post.content for _, event in told] == ["a"]
+
+
+async def test_a_webhook_makes_it_look_sooner(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+
+        async def publish() -> float:
+            await local.clock.sleep(1010)
+            await postiz.posts.publish_now(NewPost(channel, "a"))
+            await local.clock.sleep(5)
+            postiz.posts.look_again()
+            return local.clock.time()
+
+        publishing = asyncio.create_task(publish())
+        ((at, _),) = await gather(local, postiz.posts.watch(), 3000)
+        assert at - await publishing <= 2
+
+
+async def test_an_outage_loses_and_doubles_nothing(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+        ids = await scheduled(postiz, local, channel, 60, 3600, 7200, 20_000)
+
+        async def trouble() -> None:
+            await local.clock.sleep(600)
+            fault = Fault("error_before", status=503, times=None, route="list_posts")
+            local.sandbox.faults.add(fault)
+            await local.clock.sleep(3 * 3600)
+            local.sandbox.faults.clear()
+
+        away = asyncio.create_task(trouble())
+        told = await gather(local, postiz.posts.watch(), 30_000)
+        await away
+    assert [event.post.id for _, event in told] == ids
+
+
+async def test_looks_are_few_while_nothing_happens(local: LocalPostiz) -> None:
+    local.add_channel("mastodon")
+    async with local.client() as postiz:
+        before = local.sandbox.requests
+        await gather(local, postiz.posts.watch(), 3600)
+        assert local.sandbox.requests - before <= 3600 / IDLE_POLL + 2
+
+
+async def test_a_post_that_hangs_is_asked_for_rarely(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+        (post,) = await scheduled(postiz, local, channel, 60)
+        local.sandbox.change_post(post, has_job=False)
+        before = local.sandbox.requests
+        assert await gather(local, postiz.posts.watch(), 3600) == []
+        assert local.sandbox.requests - before <= 3600 / 30 + 10
+
+
+async def test_a_server_that_counts_looks_is_asked_every_ten_minutes() -> None:
+    old = LocalPostiz(release="v2.18.0", limit=30)
+    channel = old.add_channel("mastodon")
+    async with old.client() as postiz:
+        ids = await scheduled(postiz, old, channel, 60, 5000)
+        before = old.sandbox.requests
+        told = await gather(old, postiz.posts.watch(), 7200)
+        assert old.sandbox.requests - before <= 7200 / COUNTED_POLL + 2
+        assert old.refusals == 0
+    assert [event.post.id for _, event in told] == ids
+
+
+async def test_it_goes_on_where_the_loop_was_left_open(local: LocalPostiz) -> None:
+    channel = local.add_channel("mastodon")
+    async with local.client() as postiz:
+        ids = await scheduled(postiz, local, channel, 60, 61, 9000)
+        async with aclosing(postiz.posts.watch()) as events:
+            first = await anext(events)
+            await local.clock.sleep(20_000)  # nobody reads
+            rest = [await anext(events), await anext(events)]
+    assert [event.post.id for event in (first, *rest)] == ids
+
+
+async def test_a_key_that_is_refused_ends_it(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        assert await postiz.integrations.is_connected()
+        transport = SandboxTransport(local.sandbox)
+        wrong = Postiz(api_key="wrong", base_url=URL, clock=local.clock, transport=transport)
+        async with wrong, aclosing(wrong.posts.watch()) as events:
+            with pytest.raises(AuthenticationError):
+                await anext(events)
+
+
+async def test_a_server_that_is_away_at_the_first_look_is_an_error(local: LocalPostiz) -> None:
+    async with local.client() as postiz:
+        fault = Fault("error_before", status=503, times=None, route="list_posts")
+        local.sandbox.faults.add(fault)
+        async with aclosing(postiz.posts.watch()) as events:
+            with pytest.raises(ServerError):
+                await anext(events)
