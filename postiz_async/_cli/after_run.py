@@ -22,7 +22,8 @@ from postiz_async._batch.report.figures import number
 from postiz_async._batch.report.html import html_report
 from postiz_async._batch.source import read_campaign
 from postiz_async._batch.values import find_zone
-from postiz_async._cli.documents import VERSION, ReportDocument, RowObject
+from postiz_async._cli.campaign_documents import ReportDocument, RowObject
+from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import (
     Connection,
     Json,

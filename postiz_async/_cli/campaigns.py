@@ -20,12 +20,8 @@ from postiz_async._cli.after_run import (
     write_html,
     write_result,
 )
-from postiz_async._cli.documents import (
-    VERSION,
-    RefusedDocument,
-    RunDocument,
-    problem_objects,
-)
+from postiz_async._cli.campaign_documents import RefusedDocument, RunDocument
+from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
     plan_object,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._batch.edits import Changed, Edits, FieldChange
-    from postiz_async._cli.documents import EditsObject
+    from postiz_async._cli.campaign_documents import EditsObject
     from postiz_async._delivery.journal import RowRecord
 
 __all__ = ["edits_object", "say_edits"]

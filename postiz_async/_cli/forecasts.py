@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from postiz_async._batch.grouping import group_problems
-from postiz_async._cli.documents import VERSION, PlanDocument, problem_objects
+from postiz_async._cli.campaign_documents import PlanDocument
+from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.output import Output, count, date_range, moment, near_moment
 from postiz_async.errors import describe_seconds

@@ -19,7 +19,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.documents import SandboxDocument, SandboxSeen
+from postiz_async._cli.campaign_documents import SandboxDocument, SandboxSeen
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay

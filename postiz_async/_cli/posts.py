@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from postiz_async._batch.check import Resolver
 from postiz_async._cli.documents import VERSION, DeletedDocument, PublishLine, StateDocument
+from postiz_async._cli.new_posts import find_channels, meant_moment, new_posts
 from postiz_async._cli.options import (
     Connection,
     EndOption,
@@ -27,7 +27,7 @@ from postiz_async._cli.options import (
     state_folder,
     zone_of,
 )
-from postiz_async._cli.output import Output, confirm, count, moment, short_moment
+from postiz_async._cli.output import Output, confirm, count, short_moment
 from postiz_async._cli.publishing import event_line
 from postiz_async._cli.reconcile import export
 from postiz_async._cli.waiting import waiting_shown
@@ -35,15 +35,10 @@ from postiz_async._content import plain_text
 from postiz_async._resources.keyed import check_key
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
-from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from zoneinfo import ZoneInfo
 
-    from postiz_async._client import Postiz
-    from postiz_async.models.integrations import Integration
-    from postiz_async.models.media import Media
     from postiz_async.models.posts import Created, Post
 
 __all__ = ["app"]
@@ -186,14 +181,14 @@ async def create(
     if idempotency_key is not None:
         check_key(idempotency_key)
     async with open_client(find_target(connection)) as postiz:
-        meant = await _channels(postiz, channel)
+        meant = await find_channels(postiz, channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
         stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
-        posts = _new_posts(meant, content, stored, settings, thread)
+        posts = new_posts(meant, content, stored, settings, thread)
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if at is not None:
-            when = _when(output, at, zone_of(connection))
+            when = meant_moment(output, at, zone_of(connection))
             make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
         async with waiting_shown(output, postiz, max_wait):
             created = await make(
@@ -229,59 +224,15 @@ async def replace(
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
-        meant = await _channels(postiz, [channel])
+        meant = await find_channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
-        (new,) = _new_posts(meant, content, stored, settings, thread)
+        (new,) = new_posts(meant, content, stored, settings, thread)
         async with waiting_shown(output, postiz, max_wait):
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
-                post_id, new, at=_when(output, at, zone_of(connection)), tags=tag or ()
+                post_id, new, at=meant_moment(output, at, zone_of(connection)), tags=tag or ()
             )
     _show_created(output, [created])
     return 0
-
-
-async def _channels(postiz: Postiz, words: list[str]) -> list[Integration]:
-    """The channels that are meant, as a campaign means them.
-
-    Raises:
-        InvalidPostError: one is not there, could be several, or is named twice.
-    """
-    resolver = Resolver(await postiz.integrations.list())
-    problems: list[Problem] = []
-    meant: dict[str, Integration] = {}
-    for word in words:
-        found = resolver.find(word)
-        if isinstance(found, Problem):
-            problems.append(Problem("--channel", found.message, hint=found.hint))
-        elif found.id in meant:
-            problems.append(Problem("--channel", f"{word!r} is named twice: {found.name!r}"))
-        else:
-            meant[found.id] = found
-    if problems:
-        raise InvalidPostError(problems)
-    return list(meant.values())
-
-
-def _new_posts(
-    channels: list[Integration],
-    content: str,
-    media: list[Media],
-    settings: str | None,
-    thread: list[str] | None,
-) -> list[NewPost]:
-    values = json_object("--settings", settings) if settings else None
-    return [NewPost(channel, content, media, values, tuple(thread or ())) for channel in channels]
-
-
-def _when(output: Output, at: datetime, zone: ZoneInfo | None) -> datetime:
-    """The moment that is meant; it is said which zone was taken if the date has none."""
-    when = aware(at, zone)
-    if at.tzinfo is None:
-        there, here = moment(when, zone or UTC), moment(when, None)
-        also = "" if here == there else f", here {here}"
-        taken = "UTC" if zone is None else f"the profile's, {zone.key},"
-        output.say(f"--at has no zone, so {taken} was taken: {there}{also}.")
-    return when
 
 
 def _show_created(output: Output, created: list[Created]) -> None:

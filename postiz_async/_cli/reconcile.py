@@ -16,7 +16,7 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.reconcile import reconcile as reconcile_journal
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.documents import ReconcileDocument
+from postiz_async._cli.campaign_documents import ReconcileDocument
 from postiz_async._cli.options import (
     Connection,
     EndOption,

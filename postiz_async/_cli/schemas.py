@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._cli import documents
+from postiz_async._cli import campaign_documents, documents
 from postiz_async._cli.doctor import CheckResult
 from postiz_async._cli.output import Output
 from postiz_async.errors import InvalidPostError, Problem
@@ -45,14 +45,14 @@ ERRORS = "errors"
 """The name of what is printed on standard error."""
 
 OUTPUTS = {
-    "plan": _one(documents.PlanDocument, documents.RefusedDocument),
-    "run": _one(documents.RunDocument, documents.RefusedDocument),
-    "update": _one(documents.UpdateDocument, documents.RefusedDocument),
-    "undo": _one(documents.UndoDocument),
-    "status": _one(documents.StatusDocument),
-    "report": _one(documents.ReportDocument),
-    "validate": _one(documents.ValidateDocument),
-    "reconcile": _one(documents.ReconcileDocument),
+    "plan": _one(campaign_documents.PlanDocument, campaign_documents.RefusedDocument),
+    "run": _one(campaign_documents.RunDocument, campaign_documents.RefusedDocument),
+    "update": _one(campaign_documents.UpdateDocument, campaign_documents.RefusedDocument),
+    "undo": _one(campaign_documents.UndoDocument),
+    "status": _one(campaign_documents.StatusDocument),
+    "report": _one(campaign_documents.ReportDocument),
+    "validate": _one(campaign_documents.ValidateDocument),
+    "reconcile": _one(campaign_documents.ReconcileDocument),
     "integrations list": _list(Integration),
     "integrations connected": _one(documents.ConnectedDocument),
     "integrations groups": _list(Customer),
@@ -78,7 +78,7 @@ OUTPUTS = {
     "doctor": _list(CheckResult),
     "providers": Printed((documents.ProviderObject,), "either"),
     "outbox status": _one(documents.OutboxDocument),
-    "demo": _one(documents.SandboxDocument),
+    "demo": _one(campaign_documents.SandboxDocument),
     ERRORS: _one(documents.ErrorDocument),
 }
 """By command. Types of the API are printed as the API has them."""

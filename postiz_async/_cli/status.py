@@ -11,8 +11,8 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._batch.resume import edits_of
 from postiz_async._cli.after_run import channel_table, report_object, show_report
+from postiz_async._cli.campaign_documents import QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_named
-from postiz_async._cli.documents import QuotaSeen, StatusDocument
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from postiz_async._batch.undo import Undone
-    from postiz_async._cli.documents import PostOfRow, UndoDocument
+    from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal, RowRecord
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.update_plan import Updated
-    from postiz_async._cli.documents import UpdateDocument
+    from postiz_async._cli.campaign_documents import UpdateDocument
 
 __all__ = ["update"]
 

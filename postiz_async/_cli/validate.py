@@ -12,8 +12,9 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async._batch.grouping import group_problems
+from postiz_async._cli.campaign_documents import ValidateDocument
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
-from postiz_async._cli.documents import VERSION, ValidateDocument, problem_objects
+from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.options import (
     Connection,
     Json,

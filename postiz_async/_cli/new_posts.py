@@ -1,0 +1,65 @@
+"""What `posts create` and `posts replace` are told: channels, posts, their moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from postiz_async._batch.check import Resolver
+from postiz_async._cli.options import aware, json_object
+from postiz_async._cli.output import Output, moment
+from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.posts import NewPost
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from postiz_async._client import Postiz
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.media import Media
+
+__all__ = ["find_channels", "meant_moment", "new_posts"]
+
+
+async def find_channels(postiz: Postiz, words: list[str]) -> list[Integration]:
+    """The channels that are meant, as a campaign means them.
+
+    Raises:
+        InvalidPostError: one is not there, could be several, or is named twice.
+    """
+    resolver = Resolver(await postiz.integrations.list())
+    problems: list[Problem] = []
+    meant: dict[str, Integration] = {}
+    for word in words:
+        found = resolver.find(word)
+        if isinstance(found, Problem):
+            problems.append(Problem("--channel", found.message, hint=found.hint))
+        elif found.id in meant:
+            problems.append(Problem("--channel", f"{word!r} is named twice: {found.name!r}"))
+        else:
+            meant[found.id] = found
+    if problems:
+        raise InvalidPostError(problems)
+    return list(meant.values())
+
+
+def new_posts(
+    channels: list[Integration],
+    content: str,
+    media: list[Media],
+    settings: str | None,
+    thread: list[str] | None,
+) -> list[NewPost]:
+    values = json_object("--settings", settings) if settings else None
+    return [NewPost(channel, content, media, values, tuple(thread or ())) for channel in channels]
+
+
+def meant_moment(output: Output, at: datetime, zone: ZoneInfo | None) -> datetime:
+    """The moment that is meant; it is said which zone was taken if the date has none."""
+    when = aware(at, zone)
+    if at.tzinfo is None:
+        there, here = moment(when, zone or UTC), moment(when, None)
+        also = "" if here == there else f", here {here}"
+        taken = "UTC" if zone is None else f"the profile's, {zone.key},"
+        output.say(f"--at has no zone, so {taken} was taken: {there}{also}.")
+    return when
