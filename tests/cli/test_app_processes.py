@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import misfits, write_campaign
 from processes import (
     COMMAND,
     PATIENCE,
@@ -237,9 +237,10 @@ main()
 """
 
 
-def test_without_the_extra(home: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_without_the_extra(home: Path, options: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", HIDE],
+        [sys.executable, "-W", "error", "-c", HIDE, *options],
         env=child_environment(home),
         capture_output=True,
         text=True,
@@ -247,9 +248,13 @@ def test_without_the_extra(home: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == (
-        "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'\n"
-    )
+    needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
+    if options:
+        said = json.loads(done.stderr)
+        assert misfits("errors", said) == []
+        assert said["error"]["message"] == needed
+    else:
+        assert done.stderr == f"{needed}\n"
 
 
 def test_the_demo(home: Path) -> None:
