@@ -231,7 +231,7 @@ class Hide:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Hide())
-sys.argv = ["postiz-async", "demo"]
+sys.argv = ["postiz-async", "demo", *sys.argv[1:]]
 from postiz_async.__main__ import main
 main()
 """
