@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 __all__ = ["main"]
@@ -17,6 +18,9 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
+        if "--json" in sys.argv:
+            said = {"type": "MissingExtra", "message": needed, "exit_code": 2}
+            needed = json.dumps({"error": said, "version": 1})
         print(needed, file=sys.stderr)  # noqa: T201  (nothing better is there)
         sys.exit(2)
     except KeyboardInterrupt:

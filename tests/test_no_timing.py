@@ -22,6 +22,7 @@ STOPWATCHES = {"perf_counter", "process_time", "thread_time", "timeit", "default
 READS_THE_CLOCK = {
     "processes.py": "waits for processes, and tells the time of another's clock",
     "kill_lab.py": "prints how long it took",
+    "edits_lab.py": "prints how long it took",
     "key_kill_lab.py": "prints how long it took, and waits for processes",
     "postgres_kill_lab.py": "prints how long it took, and waits for processes",
 }

@@ -73,7 +73,8 @@ class ProblemObject(TypedDict):
 class ErrorObject(TypedDict):
     """Why a command failed.
 
-    `type` is a class of `postiz_async.errors`, or `UsageError`, `Interrupted` or `OutputError`.
+    `type` is a class of `postiz_async.errors`, `UsageError`, `Interrupted`, `OutputError` or
+    `MissingExtra`.
     """
 
     type: str

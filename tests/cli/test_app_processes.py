@@ -231,15 +231,16 @@ class Hide:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Hide())
-sys.argv = ["postiz-async", "demo"]
+sys.argv = ["postiz-async", "demo", *sys.argv[1:]]
 from postiz_async.__main__ import main
 main()
 """
 
 
-def test_without_the_extra(home: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_without_the_extra(home: Path, options: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", HIDE],
+        [sys.executable, "-W", "error", "-c", HIDE, *options],
         env=child_environment(home),
         capture_output=True,
         text=True,
@@ -247,9 +248,13 @@ def test_without_the_extra(home: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == (
-        "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'\n"
-    )
+    needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
+    if options:
+        said = json.loads(done.stderr)
+        assert misfits("errors", said) == []
+        assert said["error"]["message"] == needed
+    else:
+        assert done.stderr == f"{needed}\n"
 
 
 def test_the_demo(home: Path) -> None:
