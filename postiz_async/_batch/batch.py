@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Mapping,
     )
     from types import TracebackType
     from typing import Self
@@ -166,6 +167,11 @@ class Batch(RunResults):
     def timezone(self) -> str | None:
         """The zone of dates that have none."""
         return self._reading.timezone
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the file calls columns of a campaign, where it calls them something else."""
+        return self._checked.campaign.labels
 
     @property
     def problems(self) -> tuple[Problem, ...]:

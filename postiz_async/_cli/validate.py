@@ -54,6 +54,7 @@ async def validate(
         if save:
             await save_options(output, batch)
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
+        columns = {own: column for column, own in batch.labels.items()}
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
@@ -65,20 +66,32 @@ async def validate(
             }
         )
         return 2 if problems else 0
-    _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
-    found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
-    output.say(f"{count(read, 'row')}: {found}", "bold red" if problems else "bold green")
+    found = [*problems, *warnings]
+    _show(output, found, rows, columns, shown=None if all_problems else 50)
+    counts = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
+    output.say(f"{count(read, 'row')}: {counts}", "bold red" if problems else "bold green")
     return 2 if problems else 0
 
 
 def _show(
-    output: Output, found: list[Problem], rows: tuple[Row, ...], *, shown: int | None
+    output: Output,
+    found: list[Problem],
+    rows: tuple[Row, ...],
+    columns: Mapping[str, str],
+    *,
+    shown: int | None,
 ) -> None:
     if not found:
         return
     by_number = {row.number: row for row in rows}
     cells = [
-        (str(each.row or ""), each.where, _kind(each), _words(each), _offending(each, by_number))
+        (
+            str(each.row or ""),
+            each.where,
+            _kind(each),
+            _words(each),
+            _offending(each, by_number, columns),
+        )
         for each in found[:shown]
     ]
     output.table(["row", "column", "", "what", "text"], cells, numbers={"row"})
@@ -95,12 +108,13 @@ def _words(problem: Problem) -> str:
     return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
-def _offending(problem: Problem, rows: Mapping[int, Row]) -> str:
-    """The beginning of the text that a problem is about."""
+def _offending(problem: Problem, rows: Mapping[int, Row], columns: Mapping[str, str]) -> str:
+    """The beginning of the text that a problem is about; `columns` by the names of the file."""
     row = rows.get(problem.row or 0)
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
+    name = columns.get(name, name)
     value = reduce(_inside, steps, getattr(row, name, None))
     if name == "media" and isinstance(value, tuple):
         value = "; ".join(cast("tuple[str, ...]", value))
