@@ -16,6 +16,8 @@ from postiz_async._batch.row_state import is_there, is_unsent, with_changes
 from postiz_async.errors import BatchError, InvalidPostError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.options import BatchOptions
@@ -48,6 +50,11 @@ class CheckedBatch(RunResults):
     def timezone(self) -> str | None:
         """The zone of dates that have none."""
         return self._reading.timezone
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the file calls columns of a campaign, where it calls them something else."""
+        return self._checked.campaign.labels
 
     @property
     def problems(self) -> tuple[Problem, ...]:

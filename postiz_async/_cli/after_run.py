@@ -13,7 +13,6 @@ import anyio.to_thread
 from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async._batch.file_options import kept_options, merged_reading
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
@@ -30,7 +29,6 @@ from postiz_async._cli.options import (
     ReadAs,
     find_reading,
     find_target,
-    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
@@ -228,8 +226,7 @@ async def report(
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
-    kept = await anyio.to_thread.run_sync(kept_options, file)
-    reading = merged_reading(find_reading(in_zone_of(connection, read_as)), kept)
+    reading = await find_reading(file, read_as, connection)
     zone = _zone(reading.timezone)
     rows = await anyio.to_thread.run_sync(_rows, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None

@@ -36,7 +36,6 @@ from postiz_async._cli.options import (
     Save,
     find_reading,
     find_target,
-    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output
@@ -127,14 +126,14 @@ async def plan(
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
-    read_as = in_zone_of(connection, read_as)
+    reading = await find_reading(file, read_as, connection)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
             file,
             journal=journal,
             campaign=campaign,
-            reading=find_reading(read_as),
+            reading=reading,
             media_root=media_root or (),
             align=align,
             skip_invalid=skip_invalid,
@@ -263,14 +262,14 @@ async def run(
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
     late = read_late(choices.late)
-    read_as = in_zone_of(connection, read_as)
+    reading = await find_reading(file, read_as, connection)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
             file,
             journal=journal,
             campaign=campaign,
-            reading=find_reading(read_as),
+            reading=reading,
             media_root=media_root or (),
             align=align,
             late=late,

@@ -8,16 +8,18 @@ import sys
 import urllib.request
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import msgspec
 from cyclopts import Parameter
 
+from postiz_async._batch.file_options import kept_options, merged_reading
 from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._cli.profiles import Profile, find_profile
 from postiz_async._client import Postiz, make_transport
@@ -47,7 +49,6 @@ __all__ = [
     "day_range",
     "find_reading",
     "find_target",
-    "in_zone_of",
     "open_client",
     "zone_of",
 ]
@@ -302,20 +303,22 @@ Save = Annotated[
 ]
 
 
-def in_zone_of(connection: Connection, said: ReadAs) -> ReadAs:
-    """What was said; the time zone is that of the profile in use, if none was said."""
-    zone = zone_of(connection)
-    if said.timezone is not None or zone is None:
-        return said
-    return replace(said, timezone=zone.key)
-
-
-def find_reading(said: ReadAs) -> ReadOptions:
-    """What was said, as the batch takes it.
+async def find_reading(file: Path, said: ReadAs, connection: Connection) -> ReadOptions:
+    """How a campaign is read: as was said, else as is kept beside it, else in the profile's zone.
 
     Raises:
         ConfigurationError: something has no `=`, or is said twice.
+        BatchError: what is kept beside it cannot be read.
     """
+    kept = await anyio.to_thread.run_sync(kept_options, file)
+    reading = merged_reading(_as_said(said), kept)
+    zone = zone_of(connection)
+    if reading.timezone is None and zone is not None:
+        reading = msgspec.structs.replace(reading, timezone=zone.key)
+    return reading
+
+
+def _as_said(said: ReadAs) -> ReadOptions:
     return ReadOptions(
         columns=_pairs("--column", said.column, "Text=content", str.rpartition),
         defaults=_pairs("--default", said.default, "tags=news", str.partition),

@@ -14,7 +14,7 @@ from postiz_async._cli.after_run import channel_table, report_object, show_repor
 from postiz_async._cli.campaign_documents import QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_named
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.options import Json, ReadAs, find_reading
+from postiz_async._cli.options import Connection, Json, ReadAs, find_reading
 from postiz_async._cli.output import Output, moment
 from postiz_async._delivery.journal import read_summary
 from postiz_async.errors import BatchError
@@ -37,6 +37,7 @@ async def status(
     journal: JournalOption = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
+    connection: Connection = Connection(),
 ) -> int:
     """Say how far a campaign is, also while it runs, and what the file changed since.
 
@@ -47,7 +48,8 @@ async def status(
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests)
     code = 0 if report.complete and not report.doubled else 1
-    edits = await anyio.to_thread.run_sync(_edits, file, summary, find_reading(read_as))
+    reading = await find_reading(file, read_as, connection)
+    edits = await anyio.to_thread.run_sync(_edits, file, summary, reading)
     if json:
         said: StatusDocument = {
             **report_object(report),
@@ -66,7 +68,7 @@ async def status(
     if isinstance(edits, str):
         output.say(edits, "yellow")
     else:
-        say_edits(output, edits, file, zone_named(read_as.timezone))
+        say_edits(output, edits, file, zone_named(reading.timezone))
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "

@@ -27,7 +27,6 @@ from postiz_async._cli.options import (
     ReadAs,
     find_reading,
     find_target,
-    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output, ask, count, near_moment
@@ -77,14 +76,14 @@ async def update(
     command goes on.
     """
     output = Output(as_json=json)
-    read_as = in_zone_of(connection, read_as)
+    reading = await find_reading(file, read_as, connection)
     async with (
         open_client(find_target(connection)) as postiz,
         postiz.batch(
             file,
             journal=journal,
             campaign=campaign,
-            reading=find_reading(read_as),
+            reading=reading,
             media_root=media_root or (),
             align=align,
             skip_invalid=skip_invalid,

@@ -22,7 +22,6 @@ from postiz_async._cli.options import (
     Save,
     find_reading,
     find_target,
-    in_zone_of,
     open_client,
 )
 from postiz_async._cli.output import Output, count, print_hanging, printable
@@ -53,14 +52,15 @@ async def validate(
 ) -> int:
     """Check a campaign as the server would, row by row. Sends nothing and spends nothing."""
     output = Output(as_json=json, says_results=True)
-    read_as = in_zone_of(connection, read_as)
+    reading = await find_reading(file, read_as, connection)
     async with (
         open_client(find_target(connection)) as postiz,
-        postiz.batch(file, reading=find_reading(read_as), media_root=media_root or ()) as batch,
+        postiz.batch(file, reading=reading, media_root=media_root or ()) as batch,
     ):
         if save:
             await save_options(output, batch)
         problems, warnings, rows = batch.problems, batch.warnings, batch.rows
+        columns = {own: column for column, own in batch.labels.items()}
     unread = {each.row for each in problems if each.row} - {row.number for row in rows}
     read = len(rows) + len(unread)
     if json:
@@ -72,14 +72,20 @@ async def validate(
         }
         output.json(said)
         return 2 if problems else 0
-    _show(output, [*problems, *warnings], rows, shown=None if all_problems else 50)
-    found = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
-    output.say(f"{count(read, 'row')}: {found}", "bold red" if problems else "bold green")
+    found = [*problems, *warnings]
+    _show(output, found, rows, columns, shown=None if all_problems else 50)
+    counts = f"{count(len(problems), 'problem')}, {count(len(warnings), 'warning')}"
+    output.say(f"{count(read, 'row')}: {counts}", "bold red" if problems else "bold green")
     return 2 if problems else 0
 
 
 def _show(
-    output: Output, found: list[Problem], rows: tuple[Row, ...], *, shown: int | None
+    output: Output,
+    found: list[Problem],
+    rows: tuple[Row, ...],
+    columns: Mapping[str, str],
+    *,
+    shown: int | None,
 ) -> None:
     by_number = {row.number: row for row in rows}
     groups = group_problems(found)
@@ -87,7 +93,7 @@ def _show(
         is_error = group.problem.severity == "error"
         line = Text().append(f"{group.problem.severity:{_HANG}}", "red" if is_error else "yellow")
         line.append(printable(str(group)))
-        texts = {_offending(group.problem, by_number.get(number)) for number in group.rows}
+        texts = {_offending(group.problem, by_number.get(number), columns) for number in group.rows}
         text = texts.pop() if len(texts) == 1 else ""
         if text and text.removesuffix("...") not in str(group):
             before = f"\n{'':{_HANG}}" if output.out.is_terminal else "  "
@@ -97,11 +103,12 @@ def _show(
         output.say(f"... and {len(groups) - (shown or 0)} more (--all, or --json)")
 
 
-def _offending(problem: Problem, row: Row | None) -> str:
-    """The beginning of the text that a problem of a row is about."""
+def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) -> str:
+    """The beginning of the text that a problem is about; `columns` by the names of the file."""
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
+    name = columns.get(name, name)
     value = reduce(_inside, steps, getattr(row, name, None))
     if name == "media" and isinstance(value, tuple):
         value = "; ".join(cast("tuple[str, ...]", value))

@@ -102,7 +102,7 @@ def test_several_posts_are_deleted_by_one_command(
     first, second, third = made(), made(), made()
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{second}\n\n {third}\n{first}\n"))
     done = cli("posts", "delete", first, "-", "gone", "--yes", "--json").document
-    assert done == {"deleted": [first, second, third], "gone": ["gone"]}
+    assert done == {"version": 1, "deleted": [first, second, third], "gone": ["gone"]}
     assert not {first, second, third} & {post["id"] for post in server.posts}
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert cli("posts", "delete", "-", "--yes").code == 2

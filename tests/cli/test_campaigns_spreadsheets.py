@@ -148,3 +148,10 @@ def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_
     ]
     assert cli("plan", path, "--ignore", "tags").out == ""
     assert "Choose from" in cli("plan", path, "--ignore", "nonsense").err
+
+
+def test_validate_shows_the_text_below_a_name_of_the_file(cli: Cli, tmp_path: Path) -> None:
+    path = write_german(tmp_path, "plan.xlsx")
+    out = cli("validate", path, *AS_IT_IS).out
+    (line,) = [line for line in out.splitlines() if "mond.png does not exist" in line]
+    assert line.rstrip().endswith("  bilder\\mond.png")
