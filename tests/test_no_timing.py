@@ -21,6 +21,7 @@ MINUTE = 60
 STOPWATCHES = {"perf_counter", "process_time", "thread_time", "timeit", "default_timer"}
 READS_THE_CLOCK = {
     "processes.py": "waits for processes, and tells the time of another's clock",
+    "edits_lab.py": "prints how long it took",
     "kill_lab.py": "prints how long it took",
     "edits_lab.py": "prints how long it took",
     "key_kill_lab.py": "prints how long it took, and waits for processes",

@@ -90,7 +90,7 @@ class Changed:
     sure: bool = True
 
     @property
-    def names(self) -> frozenset[EditedField]:
+    def names(self) -> frozenset[str]:
         """What changed."""
         return frozenset(change.field for change in self.fields)
 

@@ -167,7 +167,7 @@ class UpdatePlan:
         elif condition is PostCondition.GONE and force:
             self.again.append((row, record))
         elif _is_freely(self.checked, changed, standing, stored, now):
-            routes = self.status if changed.names == {"type"} else self.settings
+            routes = self.status if changed.names <= {"type"} else self.settings
             routes.append((row, standing))
         elif may_change(condition, edited=force) and not moves:
             self.replace(row, standing)
