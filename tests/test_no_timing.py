@@ -23,7 +23,6 @@ READS_THE_CLOCK = {
     "processes.py": "waits for processes, and tells the time of another's clock",
     "edits_lab.py": "prints how long it took",
     "kill_lab.py": "prints how long it took",
-    "edits_lab.py": "prints how long it took",
     "key_kill_lab.py": "prints how long it took, and waits for processes",
     "postgres_kill_lab.py": "prints how long it took, and waits for processes",
 }
