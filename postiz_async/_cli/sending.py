@@ -59,6 +59,7 @@ async def run_if_open(
             is_fine = report.complete and not report.doubled
             why = "" if is_fine else f" Why: postiz-async status {batch.path}"
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
+            _say_withdrawn(output, batch, report)
             return 0
     if looked_up:
         output.say(
@@ -91,6 +92,14 @@ async def run_if_open(
     where = standing(await batch.report())
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
+
+
+def _say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
+    """Rows of the file whose posts `undo` deleted are sent when that is said only."""
+    here = {row.ref for row in batch.rows}
+    back = sum(row.state is RowState.WITHDRAWN and row.ref in here for row in report.rows)
+    if back:
+        output.say(f"{count(back, 'row')} withdrawn by undo: --again sends them once more.")
 
 
 async def _looked_again(batch: Batch) -> Report:
