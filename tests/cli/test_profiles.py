@@ -206,6 +206,19 @@ def test_the_zone_is_that_of_dates_without_one(
     assert cli("posts", "get", post, "--json").document["publishDate"].startswith("2027-06-01T00:")
 
 
+def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(
+    cli: Cli, write: Write, server: Server, tmp_path: Path
+) -> None:
+    del server  # it is there
+    write('[tokyo]\nzone = "Asia/Tokyo"\n')
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-01-10 09:00", f"Hi {tmp_path}"))
+    assert cli("plan", file, "--timezone", "Europe/Berlin", "--save").code == 0
+    assert cli("run", file, "--profile", "tokyo").code == 0
+    told = cli("status", file, "--profile", "tokyo", "--json").document
+    assert told["rows"][0]["date"] == "2031-01-10T08:00:00Z"
+    assert told["edits"] == {"new": [], "changed": [], "gone": []}
+
+
 def test_profiles_are_listed_without_their_keys(
     cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
