@@ -1,6 +1,6 @@
 """The rows of a spreadsheet (.xlsx, .ods) as it stores them: texts, numbers, dates.
 
-`python-calamine` reads an .xlsx in a tenth of the time of `openpyxl`. It gives an error like
+`python-calamine` reads an .xlsx in a sixth of the time of `openpyxl`. It gives an error like
 `#NAME?` as an empty cell, and takes memory for the whole rectangle of the cells that are not empty:
 one stray cell in the last corner ends the process. So the XML is looked through before, for errors
 and for the corner. An .ods is read without it. PURE, but for the files.
