@@ -160,6 +160,7 @@ class CheckedBatch(RunResults):
                 channel_of=Resolver(checked.listed).ids(),
                 now=datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC),
                 unsure=checked.unsure,
+                unread=checked.campaign.unread,
             )
         return self._edits
 

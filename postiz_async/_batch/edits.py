@@ -100,12 +100,14 @@ class Edits:
     """What a campaign says differently than what was sent of it.
 
     `new` are rows that no journal knows, `gone` posts still to come whose row is not there any
-    more.
+    more. While rows cannot be read, `unread`, nothing is gone: the post may be that of such a row.
     """
 
     new: tuple[Row, ...] = ()
     changed: tuple[Changed, ...] = ()
     gone: tuple[RowRecord, ...] = ()
+    unread: tuple[int, ...] = ()
+    """Numbers of rows that cannot be read."""
 
     @property
     def is_open(self) -> bool:
@@ -330,6 +332,7 @@ def find_edits(
     channel_of: Callable[[str], str],
     now: datetime,
     unsure: Collection[str] = (),
+    unread: tuple[int, ...] = (),
 ) -> Edits:
     """What a campaign says differently than what was sent of it.
 
@@ -339,6 +342,7 @@ def find_edits(
         channel_of: the id of the channel that a campaign calls so.
         now: the time of the server.
         unsure: see `Recognised`.
+        unread: numbers of rows that cannot be read.
     """
     new: list[Row] = []
     changed: list[Changed] = []
@@ -355,10 +359,11 @@ def find_edits(
     gone = (
         record
         for ref, record in records.items()
-        if ref not in here and _is_left(record) and is_to_come(record, now)
+        if not unread and ref not in here and _is_left(record) and is_to_come(record, now)
     )
     changed.sort(key=lambda each: each.row.number)
-    return Edits(tuple(new), tuple(changed), tuple(sorted(gone, key=lambda r: (r.date, r.ref))))
+    ordered = sorted(gone, key=lambda record: (record.date, record.ref))
+    return Edits(tuple(new), tuple(changed), tuple(ordered), unread)
 
 
 def _is_left(record: RowRecord) -> bool:

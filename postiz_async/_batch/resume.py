@@ -138,9 +138,16 @@ def edits_of(
     def channel_of(name: str) -> str:
         return ids.get(name, name)
 
-    rows = read_campaign(file, reading=reading).rows
-    found = recognise(rows, known, channel_of=channel_of, now=now)
-    return find_edits(found.rows, known, channel_of=channel_of, now=now, unsure=found.unsure)
+    campaign = read_campaign(file, reading=reading)
+    found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
+    return find_edits(
+        found.rows,
+        known,
+        channel_of=channel_of,
+        now=now,
+        unsure=found.unsure,
+        unread=campaign.unread,
+    )
 
 
 async def write_rows(

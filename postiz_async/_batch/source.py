@@ -79,6 +79,13 @@ class Campaign:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the file calls columns of a campaign, where it calls them something else."""
 
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """Rows that could not be read, by number."""
+        read = {row.number for row in self.rows}
+        wrong = {problem.row for problem in self.problems if problem.row is not None}
+        return tuple(sorted(wrong - read))
+
 
 def read_campaign(
     path: Path, *, timezone: str | None = None, reading: ReadOptions | None = None

@@ -60,11 +60,15 @@ class GoneObject(TypedDict):
 
 
 class EditsObject(TypedDict):
-    """What the file says differently than what was sent of it; `new` has numbers of rows."""
+    """What the file says differently than what was sent of it; `new` has numbers of rows.
+
+    While there are rows that cannot be read, `unread`, nothing counts as gone.
+    """
 
     new: list[int]
     changed: list[ChangedObject]
     gone: list[GoneObject]
+    unread: list[int]
 
 
 class RefusedDocument(Document):

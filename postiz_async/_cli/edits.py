@@ -39,6 +39,9 @@ def say_edits(
     output: Output, edits: Edits, path: Path, zone: tzinfo | None, *, is_update: bool = False
 ) -> None:
     """Name what is new, changed and gone, and the command that carries it out."""
+    if edits.unread:
+        rows = these_rows(edits.unread)
+        output.say(f"{rows}: cannot be read, so nothing counts as gone.", "yellow")
     if not edits.is_open:
         return
     parts = (
@@ -161,4 +164,5 @@ def edits_object(edits: Edits) -> EditsObject:
             }
             for record in edits.gone
         ],
+        "unread": list(edits.unread),
     }

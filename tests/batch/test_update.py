@@ -151,6 +151,20 @@ async def test_what_is_gone_is_deleted_if_that_is_said(lab: Lab, channels: list[
     assert_as_the_file_says(lab, records[2:])
 
 
+async def test_while_a_row_cannot_be_read_nothing_is_gone(lab: Lab, channels: list[str]) -> None:
+    """The row that seems to be gone may be the one with the slip of the pen."""
+    records = rows(channels, 6)
+    await sent(lab, records)
+    lab.write([*records[:2], records[2] | {"date": "20x7-01-26 09:00"}, *records[3:5]])
+    async with lab.client() as postiz, lab.batch(postiz, skip_invalid=True) as batch:
+        assert (batch.edits.gone, batch.edits.unread) == ((), (3,))
+        done = await batch.update(prune=True)
+    assert (done.pruned, len(posts(lab))) == ((), 6)
+    lab.write(records[:5])
+    assert len((await update(lab, prune=True)).pruned) == 1
+    assert_as_the_file_says(lab, records[:5])
+
+
 async def test_everything_at_once(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 12)
     await sent(lab, records)

@@ -216,7 +216,7 @@ def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(
     assert cli("run", file, "--profile", "tokyo").code == 0
     told = cli("status", file, "--profile", "tokyo", "--json").document
     assert told["rows"][0]["date"] == "2031-01-10T08:00:00Z"
-    assert told["edits"] == {"new": [], "changed": [], "gone": []}
+    assert told["edits"] == {"new": [], "changed": [], "gone": [], "unread": []}
 
 
 def test_profiles_are_listed_without_their_keys(
