@@ -30,7 +30,7 @@ from postiz_async._batch.run import Runner
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.update_plan import NEAR, UpdatePlan
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
-from postiz_async._delivery.conditions import Standing, may_change
+from postiz_async._delivery.conditions import PostCondition, Standing, may_change
 from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.journal_changes import ChangeJournal
 from postiz_async._delivery.listing import Calendar
@@ -231,9 +231,9 @@ class _People:
         self._force = force
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without what people edited since it was planned."""
+        """The request without what people edited since it was planned, and what is due by now."""
         if self._postiz.scheduler.is_counted(LIST_POSTS.name):
-            return request
+            return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
         records = [self._plan.replaced[row.ref][1] for row in request.rows]
         looked: list[Standing] | None = None
         error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
@@ -247,6 +247,15 @@ class _People:
             self._outage.failed(error)  # nothing leaves before it is over, and then it looks again
             return request
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
+
+    def _is_in_time(self, row: Row) -> bool:
+        """Whether a post is still to come, going by the last look at it."""
+        post = self._plan.targets[row.ref]
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        if post.state == "DRAFT" or stored_at(post) > now + NEAR:
+            return True
+        self._plan.leave(PostCondition.DUE.value, row.number)
+        return False
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
         kept: list[Row] = []

@@ -11,7 +11,7 @@ from batch_lab import Lab, at, rows
 
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox.faults import Fault
-from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaWaitError
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
@@ -322,6 +322,33 @@ async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: lis
     assert len(posts(lab)) == 3
     await update(lab, force=True)
     assert_as_the_file_says(lab, after)
+
+
+@pytest.mark.parametrize("release", ["v2.13.0", "v2.17.0", "v2.23.0", "HEAD"])
+async def test_what_is_published_while_its_change_waits_is_not_published_again(
+    tmp_path: Path, release: str
+) -> None:
+    """A 429, whoever used the quota up, holds the change back beyond the old date."""
+    lab = Lab(tmp_path, release=release)
+    channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+    records = [row | {"ref": f"r{n}", "date": at(1)} for n, row in enumerate(rows(channels, 4))]
+    ids = await sent(lab, records)
+    await lab.clock.sleep(20 * 60)
+    async with lab.client() as postiz:
+        with pytest.raises(QuotaWaitError):
+            for n in range(40):
+                post = NewPost(channels[0], f"theirs {n}")
+                when = datetime.fromisoformat(at(900 + n))
+                await postiz.with_options(max_wait=0).posts.schedule(
+                    post, at=when, validate=False
+                )
+    lab.write([row | {"date": at(200)} for row in records])
+    done = await update(lab)
+    assert sorted(row for left in done.left.values() for row in left) == [1, 2, 3, 4]
+    there = [posts(lab)[post_id] for post_id in ids]
+    assert {(post.state, post.date.replace(microsecond=0)) for post in there} == {
+        ("PUBLISHED", datetime.fromisoformat(at(1)))
+    }
 
 
 async def test_what_is_out_due_or_late_is_left(lab: Lab, channels: list[str]) -> None:
