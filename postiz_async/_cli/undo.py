@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import anyio
+import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.reconcile import open_existing
+from postiz_async._batch.resume import file_now
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import Connection, Json, aware, find_target, open_client, zone_of
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    aware,
+    find_reading,
+    find_target,
+    open_client,
+    zone_of,
+)
 from postiz_async._cli.output import Output, ask, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -26,6 +38,7 @@ from postiz_async.errors import BatchError, ConfigurationError, PostizError, Quo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.undo import Undone
     from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
     from postiz_async._delivery.client import BatchClient
@@ -64,7 +77,8 @@ async def undo(
         str | None, Parameter(help="Only this channel: its id, name, or provider if it has one.")
     ] = None,
     rows: Annotated[
-        str | None, Parameter(help="Only these rows of the file, like 3-9 or 2,5,12-14.")
+        str | None,
+        Parameter(help="Only these rows, as the file counts them now, like 3-9 or 2,5,12-14."),
     ] = None,
     edited: Annotated[
         bool, Parameter(help="Delete what people edited in Postiz meanwhile, too.")
@@ -74,6 +88,7 @@ async def undo(
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
     """Delete the posts of a campaign that are still to come. Shows them first.
@@ -84,14 +99,18 @@ async def undo(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     numbers = None if rows is None else read_rows(rows)
-    selection = Selection(
-        None if after is None else aware(after, zone_of(connection)), channel, numbers
-    )
+    start = None if after is None else aware(after, zone_of(connection))
+    is_counted = numbers is not None and file != path and await anyio.Path(file).exists()
+    reading = await find_reading(file, read_as, connection) if is_counted else None
     async with (
         open_client(find_target(connection)) as postiz,
         await open_existing(opened(postiz), path) as opened_journal,
     ):
         client = opened(postiz)
+        where = (
+            None if reading is None else await _numbers_now(client, opened_journal, file, reading)
+        )
+        selection = Selection(start, channel, numbers, where)
         asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
         would = await asking(dry_run=True)
         if not json:
@@ -104,6 +123,16 @@ async def undo(
                 output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
             return _done(output, would, is_done=False)
         return await _delete(output, client, opened_journal, selection, would, edited=edited)
+
+
+async def _numbers_now(
+    postiz: BatchClient, journal: Journal, file: Path, reading: ReadOptions
+) -> dict[str, int]:
+    """Where the rows of a journal stand in their file now, by ref."""
+    records = list((await journal.rows()).values())
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    looking = partial(file_now, file, records, reading=reading, now=now)
+    return {row.ref: row.number for row in (await anyio.to_thread.run_sync(looking)).rows}
 
 
 async def _delete(
