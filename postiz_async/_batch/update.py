@@ -103,6 +103,12 @@ class Update:
                 plan.leave("invalid", each.row.number)
             else:
                 plan.place(each, standing, stored, now=self._now(), force=self._force)
+        changed = {each.row.ref for each in edits.changed}
+        for row in checked.campaign.rows:
+            record = checked.records.get(row.ref)
+            is_begun = record is not None and record.state is RowState.WITHDRAWING
+            if is_begun and row.ref not in changed:
+                plan.leave("begun", row.number)
         gone = edits.gone if prune else ()
         for standing in await (await self._stored(DUE_NOW)).look(gone):
             plan.prune(standing, force=self._force)

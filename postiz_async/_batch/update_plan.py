@@ -47,7 +47,7 @@ class Updated:
     by a run. `left` has the numbers of rows whose posts stay as they are, by the reason:
     `edited` in Postiz, `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter
     of an hour, `late` (the new date has passed), `refused`, `invalid` (with `skip_invalid`),
-    `shared`, `hidden`, `now`.
+    `shared`, `hidden`, `now`, `begun` (to be deleted by an undo that did not come to its end).
     `requests` and `lower_bound` are of the posts that are changed in place; the forecast is of
     all create requests, None where none is left to be sent.
     """

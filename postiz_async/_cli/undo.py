@@ -58,6 +58,7 @@ WHY = {
     "late": "the new date has passed",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
+    "begun": "to be deleted, and nobody saw yet that it is; postiz-async undo goes on with it",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 

@@ -312,6 +312,36 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
     assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
 
 
+async def test_a_deletion_that_was_begun_and_not_ended_is_named(
+    lab: Lab, channels: list[str]
+) -> None:
+    """An update that moved a row is killed, and the file is put back as it was."""
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    await sent(lab, records)
+
+    def kill_after_delete(transport: Watched, die: Callable[[], None]) -> None:
+        sending = transport.send
+
+        async def send(request: Any) -> Any:
+            answer = await sending(request)
+            if request.method == "DELETE":
+                die()
+            return answer
+
+        transport.send = send  # type: ignore[method-assign]
+
+    lab.write([records[0] | {"integration": channels[1]}, *records[1:]])
+    assert await lab.killed(kill_after_delete, lambda batch: batch.update())
+    lab.write(records)
+    for dry_run in (True, False):
+        assert (await update(lab, dry_run=dry_run)).left == {"begun": (1,)}
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        await batch.undo(rows={1})
+    assert (await update(lab)).left == {}
+    await lab.run(existing="again")
+    assert_as_the_file_says(lab, records)
+
+
 async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 4)
     ids = await sent(lab, records)
