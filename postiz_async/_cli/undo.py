@@ -36,7 +36,7 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, ConfigurationError, PostizError, QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.undo import Undone
@@ -108,9 +108,9 @@ async def undo(
         await open_existing(opened(postiz), path) as opened_journal,
     ):
         client = opened(postiz)
-        where = (
-            None if reading is None else await _numbers_now(client, opened_journal, file, reading)
-        )
+        where = None
+        if reading is not None and numbers is not None:
+            where = await _numbers_now(client, opened_journal, file, reading, numbers)
         selection = Selection(start, channel, numbers, where)
         asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
         would = await asking(dry_run=True)
@@ -127,13 +127,25 @@ async def undo(
 
 
 async def _numbers_now(
-    postiz: BatchClient, journal: Journal, file: Path, reading: ReadOptions
+    postiz: BatchClient,
+    journal: Journal,
+    file: Path,
+    reading: ReadOptions,
+    asked: Collection[int],
 ) -> dict[str, int]:
     """Where the rows of a journal stand in their file now, by ref."""
     records = list((await journal.rows()).values())
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     looking = partial(file_now, file, records, reading=reading, now=now)
-    return {row.ref: row.number for row in (await anyio.to_thread.run_sync(looking)).rows}
+    found = await anyio.to_thread.run_sync(looking)
+    unread = [number for number in found.edits.unread if number in asked]
+    if unread:
+        raise BatchError(
+            f"--rows: {these_rows(unread)} of {file} cannot be read, so it is not certain which "
+            "posts are meant. Say --timezone, --column and the like as for the run; plan says what "
+            "is wrong."
+        )
+    return {row.ref: row.number for row in found.rows}
 
 
 async def _delete(
