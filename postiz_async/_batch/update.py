@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.options import BatchOptions
-    from postiz_async._batch.plan import Planner
+    from postiz_async._batch.plan import Forecast, Planner
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal, RowRecord
@@ -116,8 +116,15 @@ class Update:
 
     # -------------------------------------------------------------- doing it
 
-    async def carry_out(self, plan: UpdatePlan, planner: Planner) -> None:
+    async def carry_out(
+        self, plan: UpdatePlan, planner: Planner, coming: Callable[[], Forecast | None]
+    ) -> None:
         """Change and delete posts. What is to be sent as new is planned in the journal then.
+
+        Args:
+            plan: what is to be done.
+            planner: of the requests that change posts.
+            coming: tells when what is to be sent anew would leave.
 
         Raises:
             PostizError: the job has to stop; the same again goes on.
@@ -129,6 +136,7 @@ class Update:
         free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
         await free.make(plan, self._now)
         await self._replace(plan, view, stored, client_refs, planner)
+        plan.keep_late(coming())
         await self._delete(plan)
 
     async def _replace(

@@ -55,6 +55,7 @@ WHY = {
     "hidden": "on a channel that is gone",
     "gone": "deleted or moved in Postiz",
     "invalid": "the row has problems",
+    "no_slot": "no create request is free before the date, so it stays on its channel",
     "late": "the new date has passed",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",

@@ -384,6 +384,32 @@ async def test_what_is_published_while_its_change_waits_is_not_published_again(
     }
 
 
+async def test_a_post_is_not_deleted_where_none_could_be_sent_in_its_place(
+    lab: Lab, channels: list[str]
+) -> None:
+    """The quota is used up until after the date of the row that moves to another channel."""
+    lab = Lab(lab.folder, limit=3)
+    channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+    records = [
+        row | {"ref": f"r{n}", "date": at(hours)}
+        for n, (row, hours) in enumerate(zip(rows(channels, 3), (0.7, 8, 9), strict=True))
+    ]
+    ids = await sent(lab, records)
+    after = [row | {"integration": channels[n % 2 - 1]} for n, row in enumerate(records)]
+    lab.write(after)
+    for dry_run in (True, False):
+        done = await update(lab, dry_run=dry_run)
+        assert done.left == {"no_slot": (1,)}
+        assert [row.number for row in done.moved] == [2, 3]
+    assert posts(lab)[ids[0]].integration_id == channels[0]
+    assert_as_the_file_says_of(lab, after[1:])
+
+
+def assert_as_the_file_says_of(lab: Lab, records: list[dict[str, Any]]) -> None:
+    """The same of some rows."""
+    assert not Counter(map(said, records)) - Counter(map(is_stored, lab.sandbox.posts))
+
+
 async def test_what_is_out_due_or_late_is_left(lab: Lab, channels: list[str]) -> None:
     records = [
         row | {"ref": f"r{n}", "date": at(hours)}
