@@ -255,7 +255,7 @@ class Batch(CheckedBatch):
         await work.carry_out(plan, self._planner, lambda: self._coming(plan, []))
         self._know(replace(self._checked, records=await journal.rows()))
         await self.run_all(on_outcome)
-        return replace(done, left=plan.numbers_left)
+        return replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
 
     def _updated(self, plan: UpdatePlan) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
