@@ -92,7 +92,8 @@ def refuse_foreign(
     if campaign.rows and not any(row.ref in known for row in campaign.rows):
         raise BatchError(
             f"The journal {journal} belongs to another campaign: it knows none of "
-            f"the rows of {file}. Use another --journal, or move it away."
+            f"the rows of {file}. Use another --journal, or move it away. (A row that gets or "
+            "loses a ref is another row.)"
         )
     ours = {channel.id for channel in listed}
     used = {record.channel for record in records.values()}
