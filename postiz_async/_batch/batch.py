@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Sequence,
     )
     from types import TracebackType
     from typing import Self
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import Existing, Late, OnDoubt
+    from postiz_async._batch.plan import Forecast, PlannedRequest
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.report import Report
     from postiz_async._batch.source import CampaignSource
@@ -235,6 +237,7 @@ class Batch(CheckedBatch):
         """
         self._refuse_problems()
         journal = await self._open_existing()
+        await self._postiz.scheduler.restore(journal)
         saw = on_outcome or _nobody
         work = Update(self._postiz, journal, self._options, force=force, on_outcome=saw)
         if not dry_run:
@@ -244,23 +247,29 @@ class Batch(CheckedBatch):
         self._know(await check_rows(self._postiz, self._origin, self._checked, changed))
         self._refuse_problems()
         plan = await work.plan(self._checked, self.edits, prune=prune)
+        changes, _ = plan.requests(self._planner, self._options.align)
+        plan.keep_late(self._coming(plan, changes))
         done = self._updated(plan)
         if dry_run:
             return done
-        await work.carry_out(plan, self._planner)
+        await work.carry_out(plan, self._planner, lambda: self._coming(plan, []))
         self._know(replace(self._checked, records=await journal.rows()))
         await self.run_all(on_outcome)
-        return replace(done, left=plan.numbers_left)
+        return replace(done, moved=tuple(plan.sent_anew), left=plan.numbers_left)
 
     def _updated(self, plan: UpdatePlan) -> Updated:
         """What a plan of an update does and costs, and what a run sends after it."""
         planner, align = self._planner, self._options.align
         requests, bound = plan.requests(planner, align)
-        new = self._unsent()
-        sent = planner.arrange([*new, *plan.sent_anew], align).requests
-        coming = sorted([*requests, *sent], key=lambda request: request.deadline)
-        forecast = planner.moment.forecast(coming) if coming else None
-        return plan.updated(tuple(new), len(requests), bound, forecast)
+        forecast = self._coming(plan, requests)
+        return plan.updated(tuple(self._unsent()), len(requests), bound, forecast)
+
+    def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:
+        """What changes cost with what is sent after them; None where nothing is."""
+        planner, rows = self._planner, [*self._unsent(), *plan.sent_anew]
+        sent = planner.arrange(rows, self._options.align).requests
+        coming = sorted([*changes, *sent], key=lambda request: request.deadline)
+        return planner.moment.forecast(coming) if coming else None
 
     async def _open_existing(self) -> Journal:
         if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):

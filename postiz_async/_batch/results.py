@@ -118,12 +118,12 @@ class RunResults(ABC):
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
-            ConfigurationError: there is no such channel.
+            ConfigurationError: there is no such channel, or its name is not that of one.
             PostizError: the server could not be asked; the same again goes on.
         """
         undoing = partial(
             undo_journal,
-            selection=Selection(after, channel, rows),
+            selection=Selection(after, channel, rows, {row.ref: row.number for row in self.rows}),
             edited=edited,
             dry_run=dry_run,
             on_outcome=on_outcome,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal import Journal, RowRecord
     from postiz_async.models.integrations import Integration
 
-__all__ = ["edits_of", "past_of", "recorded", "refuse_foreign", "write_rows"]
+__all__ = ["FileNow", "file_now", "past_of", "recorded", "refuse_foreign", "write_rows"]
 
 
 async def recorded(
@@ -91,7 +92,8 @@ def refuse_foreign(
     if campaign.rows and not any(row.ref in known for row in campaign.rows):
         raise BatchError(
             f"The journal {journal} belongs to another campaign: it knows none of "
-            f"the rows of {file}. Use another --journal, or move it away."
+            f"the rows of {file}. Use another --journal, or move it away. (A row that gets or "
+            "loses a ref is another row.)"
         )
     ours = {channel.id for channel in listed}
     used = {record.channel for record in records.values()}
@@ -124,9 +126,17 @@ async def past_of(journal: Journal | None, campaign: str, refs: Collection[str])
     )
 
 
-def edits_of(
+@dataclass(frozen=True, slots=True)
+class FileNow:
+    """What a file says now: its rows, by the refs by which its journal knows them."""
+
+    rows: tuple[Row, ...]
+    edits: Edits
+
+
+def file_now(
     file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
-) -> Edits:
+) -> FileNow:
     """What a file says differently than its journal, without asking the server for channels.
 
     Raises:
@@ -140,7 +150,7 @@ def edits_of(
 
     campaign = read_campaign(file, reading=reading)
     found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
-    return find_edits(
+    edits = find_edits(
         found.rows,
         known,
         channel_of=channel_of,
@@ -148,6 +158,7 @@ def edits_of(
         unsure=found.unsure,
         unread=campaign.unread,
     )
+    return FileNow(found.rows, edits)
 
 
 async def write_rows(

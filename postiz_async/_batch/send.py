@@ -198,7 +198,13 @@ class RequestSender:
         self.marks = Marking(exact_seconds=job.options.exact_seconds, first=first)
         self._job = job
         self._medium = medium
-        self._sender = Sender(job.postiz, job.outage, fence, late=job.options.late)
+        self._sender = Sender(
+            job.postiz,
+            job.outage,
+            fence,
+            late=job.options.late,
+            keeps_intents=job.targets is None,  # while a change waits, its post may be published
+        )
 
     async def send(self, request: PlannedRequest) -> SentRows:
         """Send a request, and write down what became of it as far as that is known.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from postiz_async._batch.check import Resolver
+from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
 from postiz_async._delivery.conditions import PostCondition, may_change
@@ -33,19 +35,29 @@ class Selection:
         after: only posts of this moment and later.
         channel: only those of this channel: its id, its name, or its provider if it has one.
         rows: only these, as the file counts them.
+        numbers: by ref, where rows stand in the file now; None: as the journal has it.
     """
 
     after: datetime | None = None
     channel: str | None = None
     rows: Collection[int] | None = None
+    numbers: Mapping[str, int] | None = None
 
     def holds(self, record: RowRecord, channel: str | None) -> bool:
         """Whether a row is meant; `channel` is the id of what was named."""
         return (
             (self.after is None or record.date >= self.after.timestamp())
             and (channel is None or record.channel == channel)
-            and (self.rows is None or record.number in self.rows)
+            and (self.rows is None or self._number(record) in self.rows)
         )
+
+    def numbered(self, record: RowRecord) -> RowRecord:
+        """A row with the number that it has in the file now; one that is gone keeps its own."""
+        number = self._number(record)
+        return record if number is None else replace(record, number=number)
+
+    def _number(self, record: RowRecord) -> int | None:
+        return record.number if self.numbers is None else self.numbers.get(record.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +94,19 @@ async def undo_journal(
         on_outcome: called with the `Outcome` of each row whose post is deleted.
 
     Raises:
-        ConfigurationError: there is no such channel.
+        ConfigurationError: there is no such channel, or it is not certain which rows are meant.
         PostizError: the job had to stop; the same again goes on.
     """
     outage = Outage.of(postiz)
     channel = await _channel(postiz, journal, selection.channel)
-    refs = {r.ref for r in (await journal.rows()).values() if selection.holds(r, channel)}
+    chosen = [r for r in (await journal.rows()).values() if selection.holds(r, channel)]
+    if selection.rows is not None and selection.numbers is None:
+        _refuse_same_numbers(chosen)
+    refs = {record.ref for record in chosen}
     if not dry_run:
         await look_up_lost(postiz, journal, outage, refs)
-    meant = [record for ref, record in (await journal.rows()).items() if ref in refs]
+    known = (await journal.rows()).items()
+    meant = [selection.numbered(record) for ref, record in known if ref in refs]
     there = [record for record in meant if record.state in _THERE]
     unsent = sum(record.state in _UNSENT for record in meant)
     stored = await StoredPosts.of(postiz, outage, journal, DUE_NOW)
@@ -136,15 +152,33 @@ async def _nobody(_: Outcome) -> None:
     """Nobody has to be told."""
 
 
+def _refuse_same_numbers(chosen: Sequence[RowRecord]) -> None:
+    """A row that is gone from the file keeps its number, which is that of another one then."""
+    numbers = Counter(record.number for record in chosen if record.state in _THERE)
+    same = sorted(number for number, count in numbers.items() if count > 1)
+    if same:
+        raise ConfigurationError(
+            f"--rows: {these_rows(same)}: several posts have that number in the journal, because "
+            "the file changed after they were sent. Name the campaign file, not its journal."
+        )
+
+
 async def _channel(postiz: BatchClient, journal: Journal, named: str | None) -> str | None:
     """The id of the channel that is meant, also of one that is gone or disabled."""
     if named is None:
         return None
     rows = (await journal.rows()).values()
-    known = next((r.channel for r in rows if named in {r.channel, r.name}), None)
-    if known is not None:
-        return known
+    if any(named == row.channel for row in rows):
+        return named
     found = Resolver(await postiz.integrations.list()).find(named)
-    if isinstance(found, Problem):
+    ids = {row.channel for row in rows if row.name.casefold() == named.casefold()}
+    if not isinstance(found, Problem):
+        ids.add(found.id)
+    elif not ids:
         raise ConfigurationError(f"--channel: {found.message} ({found.hint}).")
-    return found.id
+    if len(ids) > 1:
+        raise ConfigurationError(
+            f"--channel: {named!r} was another channel when this campaign was run. "
+            f"Say the id of the one that is meant: {', '.join(sorted(ids))}."
+        )
+    return ids.pop()

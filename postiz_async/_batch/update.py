@@ -30,7 +30,7 @@ from postiz_async._batch.run import Runner
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.update_plan import NEAR, UpdatePlan
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
-from postiz_async._delivery.conditions import Standing, may_change
+from postiz_async._delivery.conditions import PostCondition, Standing, may_change
 from postiz_async._delivery.journal import Finding, RowState
 from postiz_async._delivery.journal_changes import ChangeJournal
 from postiz_async._delivery.listing import Calendar
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.check import Checked
     from postiz_async._batch.edits import Edits
     from postiz_async._batch.options import BatchOptions
-    from postiz_async._batch.plan import Planner
+    from postiz_async._batch.plan import Forecast, Planner
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal, RowRecord
@@ -103,6 +103,12 @@ class Update:
                 plan.leave("invalid", each.row.number)
             else:
                 plan.place(each, standing, stored, now=self._now(), force=self._force)
+        changed = {each.row.ref for each in edits.changed}
+        for row in checked.campaign.rows:
+            record = checked.records.get(row.ref)
+            is_begun = record is not None and record.state is RowState.WITHDRAWING
+            if is_begun and row.ref not in changed:
+                plan.leave("begun", row.number)
         gone = edits.gone if prune else ()
         for standing in await (await self._stored(DUE_NOW)).look(gone):
             plan.prune(standing, force=self._force)
@@ -110,8 +116,15 @@ class Update:
 
     # -------------------------------------------------------------- doing it
 
-    async def carry_out(self, plan: UpdatePlan, planner: Planner) -> None:
+    async def carry_out(
+        self, plan: UpdatePlan, planner: Planner, coming: Callable[[], Forecast | None]
+    ) -> None:
         """Change and delete posts. What is to be sent as new is planned in the journal then.
+
+        Args:
+            plan: what is to be done.
+            planner: of the requests that change posts.
+            coming: tells when what is to be sent anew would leave.
 
         Raises:
             PostizError: the job has to stop; the same again goes on.
@@ -123,6 +136,7 @@ class Update:
         free = FreeChanges(self._postiz, self._outage, view, stored, client_refs, self._on_outcome)
         await free.make(plan, self._now)
         await self._replace(plan, view, stored, client_refs, planner)
+        plan.keep_late(coming())
         await self._delete(plan)
 
     async def _replace(
@@ -231,9 +245,9 @@ class _People:
         self._force = force
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without what people edited since it was planned."""
+        """The request without what people edited since it was planned, and what is due by now."""
         if self._postiz.scheduler.is_counted(LIST_POSTS.name):
-            return request
+            return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
         records = [self._plan.replaced[row.ref][1] for row in request.rows]
         looked: list[Standing] | None = None
         error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
@@ -247,6 +261,15 @@ class _People:
             self._outage.failed(error)  # nothing leaves before it is over, and then it looks again
             return request
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
+
+    def _is_in_time(self, row: Row) -> bool:
+        """Whether a post is still to come, going by the last look at it."""
+        post = self._plan.targets[row.ref]
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        if post.state == "DRAFT" or stored_at(post) > now + NEAR:
+            return True
+        self._plan.leave(PostCondition.DUE.value, row.number)
+        return False
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
         kept: list[Row] = []

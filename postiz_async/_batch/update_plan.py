@@ -46,8 +46,9 @@ class Updated:
     nothing; `moved` go to another channel, `pruned` were gone from the campaign, `new` are sent as
     by a run. `left` has the numbers of rows whose posts stay as they are, by the reason:
     `edited` in Postiz, `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter
-    of an hour, `late` (the new date has passed), `refused`, `invalid` (with `skip_invalid`),
-    `shared`, `hidden`, `now`.
+    of an hour, `late` (the new date has passed), `no_slot` (for a post on another channel there is
+    no create request left before its date), `refused`, `invalid` (with `skip_invalid`),
+    `shared`, `hidden`, `now`, `begun` (to be deleted by an undo that did not come to its end).
     `requests` and `lower_bound` are of the posts that are changed in place; the forecast is of
     all create requests, None where none is left to be sent.
     """
@@ -119,6 +120,14 @@ class UpdatePlan:
     def leave(self, why: str, number: int) -> None:
         """Note that a post stays as it is."""
         self.left.setdefault(why, set()).add(number)
+
+    def keep_late(self, forecast: Forecast | None) -> None:
+        """Leave posts on their channels that could not be sent anew before their date."""
+        late = {row.ref for row in forecast.late} if forecast is not None else set[str]()
+        for row, record in tuple(self.moved):
+            if row.ref in late and record.state is RowState.STORED:
+                self.moved.remove((row, record))
+                self.leave("no_slot", row.number)
 
     def replace(self, row: Row, standing: Standing) -> None:
         """Note that a post is to become what its row says, by a create request."""

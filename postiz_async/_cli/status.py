@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
-from postiz_async._batch.resume import edits_of
+from postiz_async._batch.resume import file_now
 from postiz_async._cli.after_run import channel_table, report_object, show_report
 from postiz_async._cli.campaign_documents import QuotaSeen, StatusDocument
 from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_named
@@ -82,7 +82,7 @@ def _edits(file: Path, summary: Summary, reading: ReadOptions) -> Edits | str:
     if file.suffix == ".journal":
         return f"{file} is the journal, so it is not known what the file says now."
     try:
-        return edits_of(file, summary.rows, reading=reading, now=datetime.now(UTC))
+        return file_now(file, summary.rows, reading=reading, now=datetime.now(UTC)).edits
     except BatchError as error:
         return f"What the file says now is not told: {error}"
 

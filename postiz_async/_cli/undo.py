@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import anyio
+import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.reconcile import open_existing
+from postiz_async._batch.resume import file_now
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import Connection, Json, aware, find_target, open_client, zone_of
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    aware,
+    find_reading,
+    find_target,
+    open_client,
+    zone_of,
+)
 from postiz_async._cli.output import Output, ask, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -24,8 +36,9 @@ from postiz_async._resources.api import opened
 from postiz_async.errors import BatchError, ConfigurationError, PostizError, QuotaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.undo import Undone
     from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
     from postiz_async._delivery.client import BatchClient
@@ -42,9 +55,11 @@ WHY = {
     "hidden": "on a channel that is gone",
     "gone": "deleted or moved in Postiz",
     "invalid": "the row has problems",
+    "no_slot": "no create request is free before the date, so it stays on its channel",
     "late": "the new date has passed",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
+    "begun": "to be deleted, and nobody saw yet that it is; postiz-async undo goes on with it",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 
@@ -64,7 +79,8 @@ async def undo(
         str | None, Parameter(help="Only this channel: its id, name, or provider if it has one.")
     ] = None,
     rows: Annotated[
-        str | None, Parameter(help="Only these rows of the file, like 3-9 or 2,5,12-14.")
+        str | None,
+        Parameter(help="Only these rows, as the file counts them now, like 3-9 or 2,5,12-14."),
     ] = None,
     edited: Annotated[
         bool, Parameter(help="Delete what people edited in Postiz meanwhile, too.")
@@ -74,6 +90,7 @@ async def undo(
         Path | None, Parameter(help="The journal; beside the campaign unless named.")
     ] = None,
     json: Json = False,
+    read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
     """Delete the posts of a campaign that are still to come. Shows them first.
@@ -84,14 +101,18 @@ async def undo(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     numbers = None if rows is None else read_rows(rows)
-    selection = Selection(
-        None if after is None else aware(after, zone_of(connection)), channel, numbers
-    )
+    start = None if after is None else aware(after, zone_of(connection))
+    is_counted = numbers is not None and file != path and await anyio.Path(file).exists()
+    reading = await find_reading(file, read_as, connection) if is_counted else None
     async with (
         open_client(find_target(connection)) as postiz,
         await open_existing(opened(postiz), path) as opened_journal,
     ):
         client = opened(postiz)
+        where = None
+        if reading is not None and numbers is not None:
+            where = await _numbers_now(client, opened_journal, file, reading, numbers)
+        selection = Selection(start, channel, numbers, where)
         asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
         would = await asking(dry_run=True)
         if not json:
@@ -104,6 +125,28 @@ async def undo(
                 output.say("Nothing was deleted. --yes deletes these posts.", "yellow")
             return _done(output, would, is_done=False)
         return await _delete(output, client, opened_journal, selection, would, edited=edited)
+
+
+async def _numbers_now(
+    postiz: BatchClient,
+    journal: Journal,
+    file: Path,
+    reading: ReadOptions,
+    asked: Collection[int],
+) -> dict[str, int]:
+    """Where the rows of a journal stand in their file now, by ref."""
+    records = list((await journal.rows()).values())
+    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    looking = partial(file_now, file, records, reading=reading, now=now)
+    found = await anyio.to_thread.run_sync(looking)
+    unread = [number for number in found.edits.unread if number in asked]
+    if unread:
+        raise BatchError(
+            f"--rows: {these_rows(unread)} of {file} cannot be read, so it is not certain which "
+            "posts are meant. Say --timezone, --column and the like as for the run; plan says what "
+            "is wrong."
+        )
+    return {row.ref: row.number for row in found.rows}
 
 
 async def _delete(

@@ -195,5 +195,6 @@ def _show(
         output.say(f"{rows} whose row is gone stay; --prune deletes them.", "yellow")
     if would.forecast is not None and would.forecast.late:
         late = these_rows(row.number for row in would.forecast.late)
-        output.say(f"{late}: no slot before their date; they stay as they are.", "bold yellow")
+        what = "no slot before their date; they are neither changed nor sent."
+        output.say(f"{late}: {what}", "bold yellow")
     say_left(output, would.left, "--force")

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import START, Lab, at, rows
 
+from postiz_async._batch.reconcile import open_existing
+from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._delivery.journal import Finding, RowState, read_summary
+from postiz_async._resources.api import opened
 from postiz_async._sandbox.faults import Fault
 from postiz_async.errors import ConfigurationError, PostizError
 from postiz_async.models.posts import NewPost
@@ -111,6 +114,49 @@ async def test_what_is_chosen(
     undone = await undo(lab, **chosen)
     assert {row.number for row in undone.rows} == gone
     assert there(lab) == {post_id for number, post_id in ids.items() if number not in gone}
+
+
+async def test_rows_are_counted_as_the_file_has_them_now(lab: Lab, channels: list[str]) -> None:
+    """A row that is gone had a number that is another row's now."""
+    ids = await sent(lab, channels, 6)
+    lab.write(rows(channels, 6)[1:])
+    for _ in range(2):  # before and after a run that numbers the rows anew
+        would = await undo(lab, rows={1}, dry_run=True)
+        assert [(row.number, row.post_id) for row in would.rows] == [(1, ids[2])]
+        await lab.run()
+    assert (await undo(lab, rows={6})).rows == ()
+    await undo(lab, rows={1})
+    assert there(lab) == set(ids.values()) - {ids[2]}
+
+
+async def test_a_journal_that_has_a_number_twice_is_not_enough(
+    lab: Lab, channels: list[str]
+) -> None:
+    await sent(lab, channels, 6)
+    lab.write(rows(channels, 6)[1:])
+    await lab.run()
+    async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
+        with pytest.raises(ConfigurationError, match="row 1: several posts have that number"):
+            await undo_journal(opened(postiz), journal, Selection(rows={1, 2}))
+    assert len(there(lab)) == 6
+
+
+async def test_a_name_that_was_another_channel_is_refused(lab: Lab) -> None:
+    """Somebody renames the channel News, and another one is called News from then on."""
+    old, new = lab.channel("mastodon", name="News"), lab.channel("bluesky", name="Later")
+    lab.write(
+        {"integration": name, "date": at(24 + n), "content": f"post {n}", "ref": f"r{n}"}
+        for n, name in enumerate(("News", new))
+    )
+    await lab.run()
+    lab.sandbox.change_integration(old, name="Old news")
+    lab.sandbox.change_integration(new, name="News")
+    with pytest.raises(ConfigurationError, match="'News' was another channel") as refused:
+        await undo(lab, channel="News")
+    assert old in str(refused.value)
+    assert len(there(lab)) == 2
+    await undo(lab, channel=new)
+    assert {post.integration_id for post in lab.sandbox.posts} == {old}
 
 
 async def test_a_channel_that_is_not_there_is_refused(lab: Lab, channels: list[str]) -> None:

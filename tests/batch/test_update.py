@@ -11,7 +11,7 @@ from batch_lab import Lab, at, rows
 
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox.faults import Fault
-from postiz_async.errors import BatchError, InvalidPostError, PostizError
+from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaWaitError
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
@@ -312,6 +312,36 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
     assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
 
 
+async def test_a_deletion_that_was_begun_and_not_ended_is_named(
+    lab: Lab, channels: list[str]
+) -> None:
+    """An update that moved a row is killed, and the file is put back as it was."""
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 4))]
+    await sent(lab, records)
+
+    def kill_after_delete(transport: Watched, die: Callable[[], None]) -> None:
+        sending = transport.send
+
+        async def send(request: Any) -> Any:
+            answer = await sending(request)
+            if request.method == "DELETE":
+                die()
+            return answer
+
+        transport.send = send  # type: ignore[method-assign]
+
+    lab.write([records[0] | {"integration": channels[1]}, *records[1:]])
+    assert await lab.killed(kill_after_delete, lambda batch: batch.update())
+    lab.write(records)
+    for dry_run in (True, False):
+        assert (await update(lab, dry_run=dry_run)).left == {"begun": (1,)}
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        await batch.undo(rows={1})
+    assert (await update(lab)).left == {}
+    await lab.run(existing="again")
+    assert_as_the_file_says(lab, records)
+
+
 async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 4)
     ids = await sent(lab, records)
@@ -322,6 +352,62 @@ async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: lis
     assert len(posts(lab)) == 3
     await update(lab, force=True)
     assert_as_the_file_says(lab, after)
+
+
+async def use_up(lab: Lab, channel: str) -> None:
+    """Others make posts until nothing is left."""
+    async with lab.client() as postiz:
+        at_once = postiz.with_options(max_wait=0)
+        for n in range(40):
+            when = datetime.fromisoformat(at(900 + n))
+            await at_once.posts.schedule(NewPost(channel, f"theirs {n}"), at=when, validate=False)
+
+
+@pytest.mark.parametrize("release", ["v2.13.0", "v2.17.0", "v2.23.0", "HEAD"])
+async def test_what_is_published_while_its_change_waits_is_not_published_again(
+    tmp_path: Path, release: str
+) -> None:
+    """A 429, whoever used the quota up, holds the change back beyond the old date."""
+    lab = Lab(tmp_path, release=release)
+    channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+    records = [row | {"ref": f"r{n}", "date": at(1)} for n, row in enumerate(rows(channels, 4))]
+    ids = await sent(lab, records)
+    await lab.clock.sleep(20 * 60)
+    with pytest.raises(QuotaWaitError):
+        await use_up(lab, channels[0])
+    lab.write([row | {"date": at(200)} for row in records])
+    done = await update(lab)
+    assert sorted(row for left in done.left.values() for row in left) == [1, 2, 3, 4]
+    there = [posts(lab)[post_id] for post_id in ids]
+    assert {(post.state, post.date.replace(microsecond=0)) for post in there} == {
+        ("PUBLISHED", datetime.fromisoformat(at(1)))
+    }
+
+
+async def test_a_post_is_not_deleted_where_none_could_be_sent_in_its_place(
+    lab: Lab, channels: list[str]
+) -> None:
+    """The quota is used up until after the date of the row that moves to another channel."""
+    lab = Lab(lab.folder, limit=3)
+    channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+    records = [
+        row | {"ref": f"r{n}", "date": at(hours)}
+        for n, (row, hours) in enumerate(zip(rows(channels, 3), (0.7, 8, 9), strict=True))
+    ]
+    ids = await sent(lab, records)
+    after = [row | {"integration": channels[n % 2 - 1]} for n, row in enumerate(records)]
+    lab.write(after)
+    for dry_run in (True, False):
+        done = await update(lab, dry_run=dry_run)
+        assert done.left == {"no_slot": (1,)}
+        assert [row.number for row in done.moved] == [2, 3]
+    assert posts(lab)[ids[0]].integration_id == channels[0]
+    assert_as_the_file_says_of(lab, after[1:])
+
+
+def assert_as_the_file_says_of(lab: Lab, records: list[dict[str, Any]]) -> None:
+    """The same of some rows."""
+    assert not Counter(map(said, records)) - Counter(map(is_stored, lab.sandbox.posts))
 
 
 async def test_what_is_out_due_or_late_is_left(lab: Lab, channels: list[str]) -> None:

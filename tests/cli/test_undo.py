@@ -60,6 +60,26 @@ def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path
     assert len(stored(server, file)) == 6
 
 
+def test_rows_are_counted_as_the_file_has_them_now(cli: Cli, server: Server, file: Path) -> None:
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0].replace("content", "Text"), *lines[2:]]))
+    options = ("--rows", "2", "--column", "Text=content")
+    told = cli("undo", file, *options, "--yes", "--json").document
+    assert [each["row"] for each in told["deleted"]] == [2]
+    assert not any("2031-04-02" in content for content in stored(server, file))
+    assert len(stored(server, file)) == 5
+
+
+def test_rows_that_cannot_be_read_are_not_guessed(cli: Cli, server: Server, file: Path) -> None:
+    file.write_text(file.read_text().replace("2031-04-01 09:00Z", "2031-04-01 09:00"))
+    refused = cli("undo", file, "--rows", "2", "--yes")
+    assert refused.code == 2
+    assert "--rows: row 2 of" in " ".join(refused.err.split())
+    assert "Say --timezone, --column" in " ".join(refused.err.split())
+    assert cli("undo", file, "--rows", "2", "--timezone", "UTC", "--yes").code == 0
+    assert len(stored(server, file)) == 5
+
+
 def test_the_journal_is_enough(cli: Cli, server: Server, file: Path) -> None:
     file.unlink()
     assert cli("undo", file.with_suffix(".journal"), "--yes").code == 0

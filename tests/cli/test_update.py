@@ -73,10 +73,8 @@ def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Pa
     again = cli("update", file)
     assert (again.code, again.out) == (0, "Nothing is left to do.\n")
     status = cli("status", file, "--json").document
-    assert (status["edits"], status["complete"]) == (
-        {"new": [], "changed": [], "gone": [], "unread": []},
-        True,
-    )
+    nothing = {"new": [], "changed": [], "gone": [], "unread": []}
+    assert (status["edits"], status["complete"]) == (nothing, True)
 
 
 def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path) -> None:
