@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.rows import COLUMNS, Row, keep_refs
 from postiz_async._batch.source import Campaign, read_campaign
 from postiz_async.errors import BatchError
@@ -506,3 +507,11 @@ def test_a_semicolon_that_is_not_quoted_is_named_where_semicolons_separate(tmp_p
     path.write_text("integration;date;content\nx;2027-03-01T10:00Z;a;b\n", encoding="utf-8")
     (problem,) = read_campaign(path).problems
     assert "semicolon" in problem.hint
+
+
+def test_a_mapped_column_that_is_a_slip_is_named_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("Kanal,Datum,Text\n", encoding="utf-8")
+    reading = ReadOptions(columns={"Tekst": "content"})
+    with pytest.raises(BatchError, match=r"no column 'tekst', .* Do you mean 'Text'\? It has: Kan"):
+        read_campaign(path, reading=reading)

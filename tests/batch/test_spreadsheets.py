@@ -133,6 +133,8 @@ def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
         assert read_campaign(path, reading=reading).rows[0].content == "b"
     with pytest.raises(BatchError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
         read_campaign(path, reading=ReadOptions(sheet="New"))
+    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Do you mean 'Plan'\?"):
+        read_campaign(path, reading=ReadOptions(sheet="Plans"))
 
 
 def test_a_hidden_sheet_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
