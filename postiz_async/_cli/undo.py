@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +15,17 @@ from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.reconcile import open_existing
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
+from postiz_async._cli.campaigns import zone_named
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import Connection, Json, aware, find_target, open_client, zone_of
+from postiz_async._cli.options import (
+    Connection,
+    Json,
+    ReadAs,
+    aware,
+    find_reading,
+    find_target,
+    open_client,
+)
 from postiz_async._cli.output import Output, ask, count, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -25,6 +34,7 @@ from postiz_async.errors import BatchError, ConfigurationError, PostizError, Quo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import tzinfo
 
     from postiz_async._batch.undo import Undone
     from postiz_async._cli.campaign_documents import PostOfRow, UndoDocument
@@ -56,8 +66,8 @@ async def undo(
     after: Annotated[
         datetime | None,
         Parameter(
-            help="Only posts of this moment and later; with an offset, or in the profile's zone, "
-            "else UTC."
+            help="Only posts of this moment and later; with an offset, or in the zone that is kept "
+            "beside the campaign or in the profile, else UTC."
         ),
     ] = None,
     channel: Annotated[
@@ -84,9 +94,9 @@ async def undo(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     numbers = None if rows is None else read_rows(rows)
-    selection = Selection(
-        None if after is None else aware(after, zone_of(connection)), channel, numbers
-    )
+    name = (await find_reading(file, ReadAs(), connection)).timezone
+    zone = zone_named(name) or UTC
+    selection = Selection(None if after is None else aware(after, zone), channel, numbers)
     async with (
         open_client(find_target(connection)) as postiz,
         await open_existing(opened(postiz), path) as opened_journal,
@@ -95,7 +105,7 @@ async def undo(
         asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
         would = await asking(dry_run=True)
         if not json:
-            _show(output, would)
+            _show(output, would, zone)
         if not would.rows and not would.unsent:
             return _done(output, would, is_done=True)
         agreed = yes or (bool(would.rows) and not json and ask("Delete these posts?"))
@@ -162,16 +172,21 @@ def _object(row: RowRecord) -> PostOfRow:
     return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
 
 
-def _show(output: Output, would: Undone) -> None:
+def _show(output: Output, would: Undone, zone: tzinfo) -> None:
     """Which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
     for row in would.rows:
         by_channel.setdefault(row.name or row.channel, []).append(row.date)
     if by_channel:
         output.table(
-            ["channel", "posts", "from", "to"],
+            ["channel", "posts", f"from ({zone})", "to"],
             [
-                (name, f"{len(dates):,}", near_moment(min(dates)), near_moment(max(dates)))
+                (
+                    name,
+                    f"{len(dates):,}",
+                    near_moment(min(dates), zone),
+                    near_moment(max(dates), zone),
+                )
                 for name, dates in by_channel.items()
             ],
             numbers=["posts"],
