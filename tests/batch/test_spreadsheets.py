@@ -312,6 +312,19 @@ def test_a_day_among_moments_is_midnight_with_a_warning(tmp_path: Path, name: st
     assert str(warning).startswith("row 3, date: has no time, and is taken for midnight (write")
 
 
+@both
+def test_an_empty_cell_in_a_column_of_times_is_not_midnight(tmp_path: Path, name: str) -> None:
+    day = date(2027, 1, 16)
+    rows = [["x", day, "a", time(9, 30)], ["x", day, "b", time()], ["x", day, "c", ""]]
+    path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
+    campaign = read_campaign(path, timezone="UTC")
+    assert [str(problem) for problem in campaign.problems] == [
+        "row 4, time: is empty (fill it in, or say --default time=09:00)"
+    ]
+    assert [f"{row.date:%H:%M}" for row in campaign.rows] == ["09:30", "00:00"]
+    assert campaign.warnings == ()
+
+
 # ------------------------------------------------------------------ laws
 
 _texts = st.text(
