@@ -142,6 +142,12 @@ def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> No
     assert len(campaign.rows) == 2
 
 
+def test_names_that_are_no_slips_come_with_the_option_that_leaves_them_out(write: Write) -> None:
+    one, other = faults(read_campaign(write(as_csv(record(Liste="a", Zahl="b")))))
+    assert "say --column Liste= to leave it out; known: " in one
+    assert other.endswith("(say --column Zahl= to leave it out)"), "the list stands once"
+
+
 def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -> None:
     fine = f"integration,date,content,,\nx,{ZONED},a,,\nx,{ZONED},b,,,\nx,{ZONED},c\n"
     assert len(read_campaign(write(fine)).rows) == 3
@@ -354,7 +360,7 @@ def test_a_row_of_separators_is_blank_and_an_empty_json_row_is_named(write: Writ
     assert faults(campaign) == []
     assert [row.number for row in campaign.rows] == [2, 5]
     campaign = read_campaign(write(as_jsonl(record(), {}), "c.jsonl"))
-    assert faults(campaign) == ["row 2, row: is empty (delete it)"]
+    assert faults(campaign) == ["row 2: is empty (delete it)"]
 
 
 def test_a_row_with_media_needs_no_text(write: Write) -> None:
