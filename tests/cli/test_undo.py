@@ -56,7 +56,9 @@ def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path
     assert len(stored(server, file)) == 2
     status = cli("status", file)
     assert (status.code, "2 stored, 4 withdrawn of 6 rows" in status.out) == (0, True)
-    assert "4 rows withdrawn by undo: --again sends them once more." in cli("run", file).out
+    for command in ("plan", "run"):
+        told = cli(command, file).out
+        assert "4 rows withdrawn by undo: --again sends them once more." in told, command
     assert cli("run", file, "--again").code == 0
     assert len(stored(server, file)) == 6
 
