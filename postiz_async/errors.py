@@ -94,9 +94,11 @@ class Problem:
     stage: Literal["", "size", "channel", "body", "post", "failure"] = ""
 
     def __str__(self) -> str:
-        row = f"row {self.row}, " if self.row is not None else ""
+        where = self.where
+        if self.row is not None:
+            where = f"row {self.row}" if where == "row" else f"row {self.row}, {where}"
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{row}{self.where}: {self.message}{hint}"
+        return f"{where}: {self.message}{hint}"
 
 
 @dataclass(frozen=True, slots=True)

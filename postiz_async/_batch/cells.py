@@ -134,6 +134,8 @@ class RowReader:
         """Whether the date is written as it may be."""
         self.is_day = False
         """Whether the date is a cell of a spreadsheet without a time, which may mean midnight."""
+        self.has_clock = False
+        """Whether the time is in a cell of its own."""
         self.unread_date = ""
         """The text of a date that no format reads."""
 
@@ -295,6 +297,7 @@ class RowReader:
     def _combined(self, day: date, clock: time | str) -> datetime | None:
         at = clock if isinstance(clock, time) else read_time(clock)
         if at is not None:
+            self.has_clock = True
             return datetime.combine(day, at)
         if clock:
             self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")

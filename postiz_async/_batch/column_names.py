@@ -61,19 +61,21 @@ _MOST = 0.8
 
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
     """A problem for each name that no column has."""
+    known = f"; known: {', '.join(COLUMNS)}"
     for name in names:
         if is_column(name.lower()):
             continue
         meant = _by_name(name)
         option = shlex.quote(f"{name}={meant}")
-        close = difflib.get_close_matches(name.lower(), COLUMNS, 1)
+        close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.7)
         if close:
             hint = f"do you mean {close[0]!r}?"
         elif meant:
             hint = f"say --column {option}"
         else:
             option = shlex.quote(f"{name}=")
-            hint = f"say --column {option} to leave it out; known: {', '.join(COLUMNS)}"
+            hint = f"say --column {option} to leave it out{known}"
+            known = ""
         where = name if len(name) <= 40 else f"{name[:37]}..."
         yield Problem(where or "(no name)", "is not a column of a campaign", number, hint)
 

@@ -70,6 +70,9 @@ def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]
     formats = find_formats([text for _, text in undated])
     if not formats or formats[0].read * 2 < len(undated):
         return None
+    rows = {row for row, text in undated if read_wall(text, formats[0].form) is not None}
+    number, text = next((row, text) for row, text in undated if row in rows)
+    formats = [each for each in formats if read_wall(text, each.form) is not None]
     options = [f"--date-format {each.form!r}" for each in formats]
     hint = f"say {options[0]}"
     if not says_hour(formats[0].form):
@@ -80,11 +83,10 @@ def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]
             for option, each in zip(options, formats, strict=True)
         ]
         hint = f"say which is meant: {' or '.join(readings)}"
-    rows = {row for row, text in undated if read_wall(text, formats[0].form) is not None}
-    number, text = next((row, text) for row, text in undated if row in rows)
+    if len(rows) < len(undated):
+        hint += f"; that reads {len(rows):,} of them"
     one = f"{text!r} is not a date this program reads"
-    which = "none" if len(rows) == len(undated) else f"{len(rows)}"
-    many = f"{which} of the {len(undated)} dates can be read as they are written, like {text!r}"
+    many = f"none of the {len(undated):,} dates can be read as they are written, like {text!r}"
     return Problem("date", one if len(undated) == 1 else many, number, hint), rows
 
 

@@ -131,7 +131,10 @@ async def export_posts(
     file_path = Path(path)
     form = form_of(file_path, excel=excel)
     if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, file_path):
-        raise BatchError(f"{path} is there already; somebody may have filled it in.")
+        raise BatchError(
+            f"{path} is there already; somebody may have filled it in. --force writes over it "
+            "(in Python overwrite=True)."
+        )
     writing = await gathered(postiz, form, **which)
 
     def write() -> Exported:

@@ -13,6 +13,7 @@ import tomli_w
 from msgspec import structs
 
 from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.spreadsheets import is_spreadsheet
 from postiz_async.errors import BatchError
 from postiz_async.stores._files import replace_file
 
@@ -52,6 +53,8 @@ def _options_path(campaign: Path) -> Path:
 def kept_options(source: CampaignSource) -> FileOptions:
     """What is kept beside a campaign file; nothing if there is no such file.
 
+    Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
+
     Raises:
         BatchError: it cannot be read, or has something that is not an option.
     """
@@ -79,7 +82,13 @@ def kept_options(source: CampaignSource) -> FileOptions:
     except msgspec.ValidationError as error:
         raise BatchError(f"{path} says how {source} is read, and is wrong: {error}.") from error
     folder = Path(source).parent
-    return structs.replace(kept, media_root=tuple(str(folder / root) for root in kept.media_root))
+    is_sheet = is_spreadsheet(Path(source))
+    return structs.replace(
+        kept,
+        media_root=tuple(str(folder / root) for root in kept.media_root),
+        sheet=kept.sheet if is_sheet else None,
+        encoding=None if is_sheet else kept.encoding,
+    )
 
 
 def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:

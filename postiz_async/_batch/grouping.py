@@ -56,7 +56,11 @@ class ProblemGroup:
 
     def __str__(self) -> str:
         said = str(replace(self.problem, row=None))
-        return f"{these_rows(self.rows)}, {said}" if self.rows else said
+        if not self.rows:
+            return said
+        which = these_rows(self.rows)
+        whole = self.problem.where == "row"
+        return f"{which}{said.removeprefix('row')}" if whole else f"{which}, {said}"
 
 
 def group_problems(problems: Iterable[Problem]) -> list[ProblemGroup]:

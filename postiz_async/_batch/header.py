@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from contextlib import suppress
 from datetime import date, datetime, time
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._batch.cells import foreign_byte, has_halves
@@ -124,8 +125,10 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     names = [each.lower() for each in written]
     absent = sorted(set(rules.columns) - set(names))
     if absent:
+        close = get_close_matches(absent[0], names, 1)
+        meant = f" Do you mean {written[names.index(close[0])]!r}?" if close else ""
         raise BatchError(
-            f"{name} has no column {absent[0]!r}, which was mapped (row {number}). {has}"
+            f"{name} has no column {absent[0]!r}, which was mapped (row {number}).{meant} {has}"
             f"{_header_below(lines, rules)[0]}"
         )
     targets = [rules.columns.get(each, each) for each in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -184,6 +184,7 @@ class _Collector:
         self.dated = 0
         self.undated: list[tuple[int, str]] = []
         self.days: list[int] = []
+        self.clocked = 0
         self._unseen = set(rules.columns)
         self._channels: set[str] = set()
 
@@ -295,6 +296,7 @@ class _Collector:
             if drift:
                 hint = "Postiz counts days of 24 hours"
                 self.warn("repeats", "repeat_days", drift, row.number, hint)
+        self.clocked += reader.has_clock
         if reader.is_day:
             self.days.append(reader.number)
         if self.rules.zones:
@@ -323,15 +325,21 @@ class _Collector:
             self.problems.append(problem)
 
     def _explain_days(self) -> None:
-        """Days among moments are midnight; days alone are not when anybody wants to publish."""
-        if self.dated > len(self.days):
+        """Days among moments are midnight; days alone are not when anybody wants to publish.
+
+        Nor are those beside an empty cell in a column of times.
+        """
+        if self.dated > len(self.days) and not self.clocked:
             for number in self.days:
                 message = "has no time, and is taken for midnight"
                 self.warn("midnight", "date", message, number, NO_TIME.hint)
         elif self.days:
             days = set(self.days)
             self.rows = [row for row in self.rows if row.number not in days]
-            self.problems += [Problem("date", NO_TIME.message, n, NO_TIME.hint) for n in self.days]
+            wrong = Problem("date", NO_TIME.message, hint=NO_TIME.hint)
+            if self.clocked:
+                wrong = Problem("time", "is empty", hint="fill it in, or say --default time=09:00")
+            self.problems += [replace(wrong, row=number) for number in self.days]
 
     def _refuse_unused(self) -> None:
         """What was said of columns and channels that do not exist is most likely misspelt."""

@@ -8,6 +8,7 @@ and for the corner. An .ods is read without it. PURE, but for the files.
 
 from __future__ import annotations
 
+import difflib
 import io
 import re
 import shlex
@@ -156,7 +157,9 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
         for each in names:
             if each.strip().casefold() == wanted:
                 return each
-        raise BatchError(f"{path} has no sheet {name!r}. It has: {', '.join(names)}.")
+        close = difflib.get_close_matches(name, names, 1)
+        meant = f" Do you mean {close[0]!r}?" if close else ""
+        raise BatchError(f"{path} has no sheet {name!r}.{meant} It has: {', '.join(names)}.")
     visible = [each for each, is_visible in sheets if is_visible]
     if len(visible) != 1:
         options = " or ".join(f"--sheet {shlex.quote(each)}" for each in visible or names)

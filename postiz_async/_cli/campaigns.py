@@ -41,7 +41,7 @@ from postiz_async._cli.options import (
 from postiz_async._cli.output import Output
 from postiz_async._cli.progress import wait_until_published
 from postiz_async._cli.publishing import PublishLines
-from postiz_async._cli.sending import run_if_open
+from postiz_async._cli.sending import run_if_open, say_withdrawn
 from postiz_async.errors import (
     BatchError,
     ConfigurationError,
@@ -149,6 +149,8 @@ async def plan(
             output.json(plan_object(batch, forecast))
         else:
             show_plan(output, postiz, batch, forecast, zone_named(batch.timezone))
+            if batch.is_resumed:
+                say_withdrawn(output, batch, await batch.report())
         if ics is not None:
             await _write_calendar(output, batch, ics)
         return 1 if forecast.late or batch.problems else 0

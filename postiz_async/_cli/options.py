@@ -361,12 +361,20 @@ StateOption = Annotated[
 def day_range(
     postiz: Postiz, start: datetime | None, end: datetime | None
 ) -> tuple[datetime, datetime]:
-    """The moments that are meant; from today on if nothing is said."""
+    """The moments that are meant; from today on if nothing is said.
+
+    Raises:
+        ConfigurationError: the end is before the start.
+    """
     today = datetime.fromtimestamp(postiz.clock.time(), UTC).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
     first = aware(start) if start is not None else today
-    return first, aware(end) if end is not None else first + timedelta(days=30)
+    last = aware(end) if end is not None else first + timedelta(days=30)
+    if last < first:
+        began = "--start" if start is not None else "today, which is taken without --start"
+        raise ConfigurationError(f"--end ({last:%Y-%m-%d}) is before {began} ({first:%Y-%m-%d}).")
+    return first, last
 
 
 def aware(moment: datetime, zone: tzinfo | None = None) -> datetime:

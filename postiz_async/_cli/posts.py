@@ -274,7 +274,8 @@ async def delete(
     elif len(ids) == 1:
         output.say("deleted" if deleted else "it was gone already")
     else:
-        already = f", {len(gone):,} were gone already" if gone else ""
+        was = "was" if len(gone) == 1 else "were"
+        already = f", {len(gone):,} {was} gone already" if gone else ""
         output.say(f"{count(len(deleted), 'post')} deleted{already}")
     return 0
 

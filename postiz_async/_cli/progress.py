@@ -398,8 +398,8 @@ class CountDisplay:
         self._said_at = time.monotonic()
 
     def __enter__(self) -> Self:
-        console = self._output.notes
-        if console.is_terminal and not console.is_dumb_terminal:
+        if self._output.shows_progress:
+            console = self._output.notes
             self._live = Live(self._picture(), console=console, auto_refresh=False, transient=True)
             self._live.start()
         return self

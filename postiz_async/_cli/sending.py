@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postiz_async._cli.publishing import PublishLines
     from postiz_async._client import Postiz
 
-__all__ = ["run_batch", "run_if_open"]
+__all__ = ["run_batch", "run_if_open", "say_withdrawn"]
 
 _PASSING = (APIConnectionError, ServerError, QuotaError)
 """Errors that stop a run without anything being wrong with its input or settings."""
@@ -59,7 +59,7 @@ async def run_if_open(
             is_fine = report.complete and not report.doubled
             why = "" if is_fine else f" Why: postiz-async status {batch.path}"
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
-            _say_withdrawn(output, batch, report)
+            say_withdrawn(output, batch, report)
             return 0
     if looked_up:
         output.say(
@@ -94,7 +94,7 @@ async def run_if_open(
     return code
 
 
-def _say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
+def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
     """Rows of the file whose posts `undo` deleted are sent when that is said only."""
     here = {row.ref for row in batch.rows}
     back = sum(row.state is RowState.WITHDRAWN and row.ref in here for row in report.rows)

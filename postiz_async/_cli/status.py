@@ -60,6 +60,7 @@ async def status(
         }
         output.json(said)
         return code
+    zone = zone_named(reading.timezone)
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
     if report.rows:
         channel_table(output, report.rows)
@@ -68,11 +69,11 @@ async def status(
     if isinstance(edits, str):
         output.say(edits, "yellow")
     else:
-        say_edits(output, edits, file, zone_named(reading.timezone))
+        say_edits(output, edits, file, zone)
     if summary.kept is not None and summary.kept.limit_read:
         output.say(
             f"Quota: {summary.kept.remaining:,} of {summary.kept.limit:,} requests left when last "
-            f"seen, {moment(summary.kept.as_of, None)}"
+            f"seen, {moment(summary.kept.as_of, zone)}"
         )
     return code
 

@@ -13,6 +13,8 @@ __all__ = ["as_meant", "instead_of", "instead_of_option"]
 _REDUNDANT = {"notifications list", "providers list", "profiles list", "quota show"}
 """Their second word says what the first one does anyway."""
 
+_QUIET = {"--quiet", "-q"}
+
 _MEANT: dict[str, tuple[str, ...]] = {
     "accounts": ("integrations",),
     "analytics platform": ("analytics channel",),
@@ -71,9 +73,16 @@ _OF_OPTIONS = {
 
 
 def as_meant(arguments: Sequence[str]) -> list[str]:
-    """The arguments without a word that says nothing: `providers list` is `providers`."""
-    is_redundant = " ".join(arguments[:2]) in _REDUNDANT
-    return [*arguments[:1], *arguments[2:]] if is_redundant else list(arguments)
+    """The arguments without a word that says nothing: `providers list` is `providers`.
+
+    `--quiet` comes first, so that it is no id where a command takes words that begin with `-`.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    quiet = [word for word in arguments[:end] if word in _QUIET]
+    words = [*(word for word in arguments[:end] if word not in _QUIET), *arguments[end:]]
+    if " ".join(words[:2]) in _REDUNDANT:
+        del words[1]
+    return [*quiet[:1], *words]
 
 
 def instead_of_option(option: str) -> str:

@@ -18,6 +18,7 @@ from postiz_async._batch.reconcile import open_existing
 from postiz_async._batch.resume import file_now
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
+from postiz_async._cli.campaigns import zone_named
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import (
     Connection,
@@ -27,7 +28,6 @@ from postiz_async._cli.options import (
     find_reading,
     find_target,
     open_client,
-    zone_of,
 )
 from postiz_async._cli.output import Output, ask, count, near_moment
 from postiz_async._cli.progress import CountDisplay
@@ -37,6 +37,7 @@ from postiz_async.errors import BatchError, ConfigurationError, PostizError, Quo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import tzinfo
 
     from postiz_async._batch.read_options import ReadOptions
     from postiz_async._batch.undo import Undone
@@ -71,8 +72,8 @@ async def undo(
     after: Annotated[
         datetime | None,
         Parameter(
-            help="Only posts of this moment and later; with an offset, or in the profile's zone, "
-            "else UTC."
+            help="Only posts of this moment and later; with an offset, or in the zone that is kept "
+            "beside the campaign or in the profile, else UTC."
         ),
     ] = None,
     channel: Annotated[
@@ -101,22 +102,23 @@ async def undo(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     numbers = None if rows is None else read_rows(rows)
-    start = None if after is None else aware(after, zone_of(connection))
-    is_counted = numbers is not None and file != path and await anyio.Path(file).exists()
-    reading = await find_reading(file, read_as, connection) if is_counted else None
+    reading = await find_reading(file, read_as, connection)
+    zone = zone_named(reading.timezone) or UTC
+    start = None if after is None else aware(after, zone)
+    is_counted = file != path and await anyio.Path(file).exists()
     async with (
         open_client(find_target(connection)) as postiz,
         await open_existing(opened(postiz), path) as opened_journal,
     ):
         client = opened(postiz)
         where = None
-        if reading is not None and numbers is not None:
+        if is_counted and numbers is not None:
             where = await _numbers_now(client, opened_journal, file, reading, numbers)
         selection = Selection(start, channel, numbers, where)
         asking = partial(undo_journal, client, opened_journal, selection, edited=edited)
         would = await asking(dry_run=True)
         if not json:
-            _show(output, would)
+            _show(output, would, zone)
         if not would.rows and not would.unsent:
             return _done(output, would, is_done=True)
         agreed = yes or (bool(would.rows) and not json and ask("Delete these posts?"))
@@ -205,16 +207,21 @@ def _object(row: RowRecord) -> PostOfRow:
     return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
 
 
-def _show(output: Output, would: Undone) -> None:
+def _show(output: Output, would: Undone, zone: tzinfo) -> None:
     """Which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
     for row in would.rows:
         by_channel.setdefault(row.name or row.channel, []).append(row.date)
     if by_channel:
         output.table(
-            ["channel", "posts", "from", "to"],
+            ["channel", "posts", f"from ({zone})", "to"],
             [
-                (name, f"{len(dates):,}", near_moment(min(dates)), near_moment(max(dates)))
+                (
+                    name,
+                    f"{len(dates):,}",
+                    near_moment(min(dates), zone),
+                    near_moment(max(dates), zone),
+                )
                 for name, dates in by_channel.items()
             ],
             numbers=["posts"],

@@ -191,8 +191,10 @@ def _show(
             )
         output.say(f"It would {named}: {cost}", "bold")
     if batch.edits.gone and not prune:
+        one = len(batch.edits.gone) == 1
+        stay, them = ("stays", "it") if one else ("stay", "them")
         rows = count(len(batch.edits.gone), "post")
-        output.say(f"{rows} whose row is gone stay; --prune deletes them.", "yellow")
+        output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
     if would.forecast is not None and would.forecast.late:
         late = these_rows(row.number for row in would.forecast.late)
         what = "no slot before their date; they are neither changed nor sent."

@@ -25,6 +25,7 @@ from postiz_async._cli.options import (
     open_client,
 )
 from postiz_async._cli.output import Output, count, print_hanging, printable
+from postiz_async.errors import InvalidPostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,8 @@ async def validate(
             "warnings": problem_objects(warnings),
         }
         output.json(said)
+        if problems:
+            output.error(InvalidPostError(list(problems)), 2)
         return 2 if problems else 0
     found = [*problems, *warnings]
     _show(output, found, rows, columns, shown=None if all_problems else 50)
@@ -110,7 +113,7 @@ def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) ->
     name, *steps = problem.where.split(".")
     name = columns.get(name, name)
     value = reduce(_inside, steps, getattr(row, name, None))
-    if name == "media" and isinstance(value, tuple):
+    if name in {"media", "tags"} and isinstance(value, tuple):
         value = "; ".join(cast("tuple[str, ...]", value))
     elif isinstance(value, datetime):
         value = ""  # the problem names it

@@ -91,9 +91,19 @@ def test_a_day_after_the_twelfth_settles_the_order(tmp_path: Path) -> None:
 def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> None:
     dates = ["13.12.2026 09:00"] * 3 + ["31.11.2026 09:00", "soon"]
     one, other, last = read(tmp_path, *dates).problems
-    assert "3 of the 5 dates can be read" in one.message
+    assert "none of the 5 dates can be read" in one.message
+    assert one.hint.endswith("; that reads 3 of them")
     assert ("'31.11.2026 09:00'" in other.message, other.row) == (True, 5)
     assert ("'soon'" in last.message, last.row) == (True, 6)
+
+
+def test_two_ways_of_writing_are_not_mixed_up(tmp_path: Path) -> None:
+    problem, other = read(tmp_path, "05.12.2031 09:00", "12/05/2031 10:00").problems
+    assert problem.hint == (
+        "say which is meant: --date-format '%d.%m.%Y %H:%M' for 5 December or --date-format "
+        "'%m.%d.%Y %H:%M' for 12 May; that reads 1 of them"
+    )
+    assert other.row == 3
 
 
 def test_where_some_dates_are_read_the_others_are_named_one_by_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from batch_lab import Lab
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from samples import PNG
 
 from postiz_async._batch.file_options import FileOptions, kept_options, merged_reading, save_options
@@ -145,6 +146,7 @@ _tables = st.dictionaries(_words, _words, max_size=3)
 
 
 @given(
+    name_of_file=st.sampled_from(["c.csv", "c.xlsx"]),
     reading=st.builds(
         ReadOptions,
         columns=st.dictionaries(_words, st.sampled_from([*COLUMNS, ""]), max_size=4),
@@ -159,10 +161,21 @@ _tables = st.dictionaries(_words, _words, max_size=3)
     name=st.none() | _words,
 )
 def test_whatever_is_saved_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, reading: ReadOptions, name: str | None
+    tmp_path_factory: pytest.TempPathFactory,
+    name_of_file: str,
+    reading: ReadOptions,
+    name: str | None,
 ) -> None:
-    path = tmp_path_factory.mktemp("kept") / "c.csv"
+    path = tmp_path_factory.mktemp("kept") / name_of_file
     save_options(path, reading, name=name, align=None, media_root=())
     kept = kept_options(path)
-    assert merged_reading(ReadOptions(), kept) == reading
+    not_meant = {"encoding": None} if path.suffix == ".xlsx" else {"sheet": None}
+    assert merged_reading(ReadOptions(), kept) == structs.replace(reading, **not_meant)
     assert kept.campaign == name
+
+
+def test_a_csv_and_a_workbook_of_one_name_share_what_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('sheet = "Plan"\nencoding = "cp1252"\ntimezone = "UTC"\n')
+    text, workbook = (kept_options(tmp_path / name) for name in ("c.csv", "c.xlsx"))
+    assert (text.sheet, text.encoding, text.timezone) == (None, "cp1252", "UTC")
+    assert (workbook.sheet, workbook.encoding, workbook.timezone) == ("Plan", None, "UTC")

@@ -279,7 +279,7 @@ def test_another_number_of_rows_in_the_file_is_explained() -> None:
     rows = [row(n, RowState.STORED) for n in (2, 3, 4)]
     file = {"r2": "a", "r4": "a", "r5": "a", "r6": "a"}
     shown = page(rows, names=file).text
-    assert "The file has 4 rows. 2 of them are not in this report: added since" in shown
+    assert "The file has 4 rows. 2 of them are not in this report: added or edited" in shown
     assert "1 row of this report is not in the file any more." in shown
     for same in ({"r2": "a", "r3": "a", "r4": "a"}, {}, {"x1": "read in another way"}):
         assert "The file has" not in page(rows, names=same).text
@@ -469,6 +469,16 @@ def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -
     shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=limit))
     assert ("The dashed line is the limit" in shown) == ('class="limit"' in shown)
     assert ("; at Fri 15 Jan 2027 09:00." in shown) == (hours == 1)
+
+
+def test_the_line_of_the_limit_runs_behind_the_numbers() -> None:
+    sent = [Sent(FIRST + n * 100, 3) for n in range(28)]
+    shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=30))
+    assert 0 < shown.index('<line class="limit"') < shown.index('<text class="value"')
+    (value,) = re.findall(r"\.chart \.value \{([^}]*)\}", shown)
+    assert "stroke: var(--card)" in value, "the colour behind it, light or dark"
+    assert "paint-order: stroke" in value
+    assert int(re.findall(r"stroke-width: (\d+)px", value)[0]) >= 6
 
 
 def test_the_page_tells_the_requests_by_window() -> None:

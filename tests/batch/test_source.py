@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.rows import COLUMNS, Row, keep_refs
 from postiz_async._batch.source import Campaign, read_campaign
 from postiz_async.errors import BatchError
@@ -139,6 +140,12 @@ def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> No
         + ")",
     ]
     assert len(campaign.rows) == 2
+
+
+def test_names_that_are_no_slips_come_with_the_option_that_leaves_them_out(write: Write) -> None:
+    one, other = faults(read_campaign(write(as_csv(record(Liste="a", Zahl="b")))))
+    assert "say --column Liste= to leave it out; known: " in one
+    assert other.endswith("(say --column Zahl= to leave it out)"), "the list stands once"
 
 
 def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -> None:
@@ -353,7 +360,7 @@ def test_a_row_of_separators_is_blank_and_an_empty_json_row_is_named(write: Writ
     assert faults(campaign) == []
     assert [row.number for row in campaign.rows] == [2, 5]
     campaign = read_campaign(write(as_jsonl(record(), {}), "c.jsonl"))
-    assert faults(campaign) == ["row 2, row: is empty (delete it)"]
+    assert faults(campaign) == ["row 2: is empty (delete it)"]
 
 
 def test_a_row_with_media_needs_no_text(write: Write) -> None:
@@ -506,3 +513,11 @@ def test_a_semicolon_that_is_not_quoted_is_named_where_semicolons_separate(tmp_p
     path.write_text("integration;date;content\nx;2027-03-01T10:00Z;a;b\n", encoding="utf-8")
     (problem,) = read_campaign(path).problems
     assert "semicolon" in problem.hint
+
+
+def test_a_mapped_column_that_is_a_slip_is_named_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("Kanal,Datum,Text\n", encoding="utf-8")
+    reading = ReadOptions(columns={"Tekst": "content"})
+    with pytest.raises(BatchError, match=r"no column 'tekst', .* Do you mean 'Text'\? It has: Kan"):
+        read_campaign(path, reading=reading)

@@ -133,6 +133,8 @@ def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
         assert read_campaign(path, reading=reading).rows[0].content == "b"
     with pytest.raises(BatchError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
         read_campaign(path, reading=ReadOptions(sheet="New"))
+    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Do you mean 'Plan'\?"):
+        read_campaign(path, reading=ReadOptions(sheet="Plans"))
 
 
 def test_a_hidden_sheet_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
@@ -308,6 +310,19 @@ def test_a_day_among_moments_is_midnight_with_a_warning(tmp_path: Path, name: st
     assert [row.date.hour for row in campaign.rows] == [9, 0]
     (warning,) = campaign.warnings
     assert str(warning).startswith("row 3, date: has no time, and is taken for midnight (write")
+
+
+@both
+def test_an_empty_cell_in_a_column_of_times_is_not_midnight(tmp_path: Path, name: str) -> None:
+    day = date(2027, 1, 16)
+    rows = [["x", day, "a", time(9, 30)], ["x", day, "b", time()], ["x", day, "c", ""]]
+    path = WRITERS[name](tmp_path / name, [[*HEAD, "time"], *rows])
+    campaign = read_campaign(path, timezone="UTC")
+    assert [str(problem) for problem in campaign.problems] == [
+        "row 4, time: is empty (fill it in, or say --default time=09:00)"
+    ]
+    assert [f"{row.date:%H:%M}" for row in campaign.rows] == ["09:30", "00:00"]
+    assert campaign.warnings == ()
 
 
 # ------------------------------------------------------------------ laws

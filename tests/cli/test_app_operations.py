@@ -107,6 +107,18 @@ def test_several_posts_are_deleted_by_one_command(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert cli("posts", "delete", "-", "--yes").code == 2
     assert "--yess is no option" in cli("posts", "delete", first, "--yess").err
+    assert "1 was gone already" in cli("posts", "delete", made(), "gone", "--yes").out
+    for words in (("--quiet", made()), (made(), "-q")):
+        done = cli("posts", "delete", *words, "--yes")
+        assert (done.code, done.out, done.err) == (0, "", ""), "an option is no id"
+
+
+@pytest.mark.parametrize("command", [["posts", "list"], ["export", "--to", "never.csv"]])
+def test_an_end_before_the_start_is_refused(cli: Cli, server: Server, command: list[str]) -> None:
+    told = cli(*command, "--start", "2031-02-01", "--end", "2031-01-01")
+    assert told.code == 2
+    assert "--end (2031-01-01) is before --start (2031-02-01)." in told.err
+    assert "is before today, which is taken without" in cli(*command, "--end", "2001-01-01").err
 
 
 def test_settings_are_an_object(cli: Cli, post: str) -> None:

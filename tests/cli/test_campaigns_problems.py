@@ -268,7 +268,7 @@ def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: 
     file = write_campaign(tmp_path / "c.csv", *[("mastodon", LATER, "Hello")] * 8)
     result = cli("plan", file)
     assert result.code == 0
-    assert "warning: 7 rows (3-9), row: says the same as row 2" in result.out
+    assert "warning: 7 rows (3-9): says the same as row 2" in result.out
     assert result.out.count("says the same") == 1
     assert [each["row"] for each in cli("plan", file, "--json").document["warnings"]] == [
         *range(3, 10)

@@ -63,8 +63,8 @@ def test_dates_that_cannot_be_read_are_one_problem(cli: Cli, tmp_path: Path) -> 
     path = write_german(tmp_path, "plan.csv")
     found = lines_of(cli("plan", path, *AS_IT_IS).err)
     assert (
-        "row 2, Datum: 57 of the 58 dates can be read as they are written, like "
-        "'03.11.2031 09:30' (say --date-format '%d.%m.%Y %H:%M')"
+        "row 2, Datum: none of the 58 dates can be read as they are written, like "
+        "'03.11.2031 09:30' (say --date-format '%d.%m.%Y %H:%M'; that reads 57 of them)"
     ) in found
     assert sum("Datum" in line for line in found) == 2
 

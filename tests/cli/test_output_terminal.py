@@ -13,7 +13,8 @@ from rich.text import Text
 
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import show_report
-from postiz_async._cli.output import Output, print_hanging
+from postiz_async._cli.output import IS_QUIET, Output, print_hanging
+from postiz_async._cli.progress import CountDisplay
 from postiz_async._delivery.journal import Finding, RowRecord, RowState
 
 DATE = datetime(2027, 1, 20, 9, tzinfo=UTC).timestamp()
@@ -135,3 +136,16 @@ def test_many_reasons_are_cut_and_counted() -> None:
     lines = told(*(record(n, RowState.REFUSED, note=f"reason {n // 2}") for n in range(2, 82)))
     assert len(lines) == 32
     assert lines[-2] == "... and 20 rows more (--json has all)"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_count_is_drawn_unless_it_is_to_be_quiet(quiet: bool) -> None:  # noqa: FBT001
+    token = IS_QUIET.set(quiet)
+    try:
+        output = Output()
+    finally:
+        IS_QUIET.reset(token)
+    output.notes = terminal()
+    with CountDisplay(output, "deleted", 3):
+        pass
+    assert ("0 of 3 deleted" in "".join(lines_of(output.notes))) is not quiet

@@ -52,6 +52,7 @@ def test_a_file_that_run_refuses_until_it_is_filled_in(
     again = cli(*command, *RANGE, "--to", path)
     assert again.code == 2
     assert "is there already" in again.err
+    assert "--force writes over it" in again.err
     assert cli(*command, *RANGE, "--to", path, "--force").code == 0
     if name == "out.jsonl":
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,9 @@ def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path
     assert len(stored(server, file)) == 2
     status = cli("status", file)
     assert (status.code, "2 stored, 4 withdrawn of 6 rows" in status.out) == (0, True)
-    assert "4 rows withdrawn by undo: --again sends them once more." in cli("run", file).out
+    for command in ("plan", "run"):
+        told = cli(command, file).out
+        assert "4 rows withdrawn by undo: --again sends them once more." in told, command
     assert cli("run", file, "--again").code == 0
     assert len(stored(server, file)) == 6
 
@@ -99,3 +102,13 @@ def test_rows_are_read(text: str, rows: set[int]) -> None:
 def test_what_are_no_rows_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="say rows like 3-9"):
         read_rows(text)
+
+
+def test_dates_are_those_of_the_zone_that_is_kept(cli: Cli, file: Path) -> None:
+    file.with_suffix(".toml").write_text('timezone = "Asia/Tokyo"\n', encoding="utf-8")
+    shown = cli("undo", file, "--after", "2031-04-06 18:00")
+    head, line = shown.out.splitlines()[:2]
+    assert "from (Asia/Tokyo)" in head
+    assert line.split()[-4:] == ["Sun", "6", "Apr", "18:00"]
+    assert "Nothing is left to delete." in cli("undo", file, "--after", "2031-04-06 18:01").out
+    assert re.search(r"when last seen, .* Asia/Tokyo$", cli("status", file).out, re.MULTILINE)

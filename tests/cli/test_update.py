@@ -56,7 +56,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     result = cli("update", file)
     assert result.code == 0
     assert "It would change 2, delete and send anew 1, send 1: 4 create requests" in result.out
-    assert "1 post whose row is gone stay; --prune deletes them." in result.out
+    assert "1 post whose row is gone stays; --prune deletes it." in result.out
     assert "Nothing was changed. --yes does it." in result.out
     told = cli("update", file, "--json", "--prune").document
     assert (told["changed"], told["moved"], told["new"]) == ([2, 3], [4], [6])

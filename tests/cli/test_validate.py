@@ -29,10 +29,20 @@ def test_problems_and_warnings_with_their_rows(cli: Cli, server: Server, tmp_pat
     assert "3 rows: 2 problems" in shown.out
     assert long[:30] in shown.out, "the text that is too long"
     assert "soon" in shown.out
-    document = cli("validate", file, "--json").document
+    told = cli("validate", file, "--json")
+    document = told.document
     assert document["rows"] == 3
+    assert told.error["problems"] == document["problems"]
     assert [each["row"] for each in document["problems"]] == [3, 4]
     assert server.state["creates"] == before
+
+
+def test_a_tag_that_a_warning_names_is_not_shown_again(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    columns = "integration,date,content,tags"
+    file = write_campaign(tmp_path / "t.csv", ["mastodon", WHEN, "x", "Nowhere"], columns=columns)
+    assert cli("validate", file).out.count("Nowhere") == 1
 
 
 def test_nothing_wrong(cli: Cli, server: Server, tmp_path: Path) -> None:

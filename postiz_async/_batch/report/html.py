@@ -151,7 +151,7 @@ def _not_here(facts: Facts) -> Iterator[str]:
         are = "is" if new == 1 else "are"
         yield (
             f"The file has {_count(len(facts.names), 'row')}. {new:,} of them {are} not in this "
-            "report: added since the last run, or left out because of problems."
+            "report: added or edited since the last run, or left out because of problems."
         )
     if gone := len(here) - len(known):
         are = "is" if gone == 1 else "are"
