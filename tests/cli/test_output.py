@@ -155,7 +155,7 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "media_files": 1,
         "resumed": False,
         "moved": 0,
-        "edits": {"new": [2, 3, 4], "changed": [], "gone": []},
+        "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")
