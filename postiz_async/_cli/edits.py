@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -61,7 +62,7 @@ def say_edits(
     if not is_update:
         prune = " --prune" if edits.gone else ""
         output.say("run leaves these posts as they are. What it would do to change them says:")
-        output.say(f"  postiz-async update {path}{prune}")
+        output.say(f"  postiz-async update {shlex.quote(str(path))}{prune}")
 
 
 def _changed(changed: Sequence[Changed], zone: tzinfo | None) -> Iterable[str]:

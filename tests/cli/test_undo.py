@@ -112,3 +112,11 @@ def test_dates_are_those_of_the_zone_that_is_kept(cli: Cli, file: Path) -> None:
     assert line.split()[-4:] == ["Sun", "6", "Apr", "18:00"]
     assert "Nothing is left to delete." in cli("undo", file, "--after", "2031-04-06 18:01").out
     assert re.search(r"when last seen, .* Asia/Tokyo$", cli("status", file).out, re.MULTILINE)
+
+
+def test_a_command_that_is_shown_can_be_pasted(cli: Cli, server: Server, file: Path) -> None:
+    spaced = file.with_name("c d.csv")
+    for text in ("one", "two"):
+        write_campaign(spaced, ("mastodon", "2031-05-01 09:00Z", f"{file.parent} {text}"))
+        cli("run", spaced)
+    assert f"postiz-async update '{spaced}'" in cli("status", spaced).out
