@@ -262,7 +262,11 @@ class Batch(CheckedBatch):
         planner, align = self._planner, self._options.align
         requests, bound = plan.requests(planner, align)
         forecast = self._coming(plan, requests)
-        return plan.updated(tuple(self._unsent()), len(requests), bound, forecast)
+        updated = plan.updated(tuple(self._unsent()), len(requests), bound, forecast)
+        in_flight = {RowState.SENDING, RowState.UNKNOWN}
+        records = self._checked.records.values()
+        unclear = sorted(record.number for record in records if record.state in in_flight)
+        return replace(updated, unclear=tuple(unclear))
 
     def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:
         """What changes cost with what is sent after them; None where nothing is."""

@@ -62,11 +62,13 @@ class Updated:
     requests: int
     lower_bound: int
     forecast: Forecast | None = None
+    unclear: tuple[int, ...] = ()
+    """Numbers of rows in requests without an answer: their posts are looked up."""
 
     @property
     def is_something(self) -> bool:
         """Whether there is something to do."""
-        return bool(self.changed or self.moved or self.pruned or self.new)
+        return bool(self.changed or self.moved or self.pruned or self.new or self.unclear)
 
 
 @dataclass(slots=True)

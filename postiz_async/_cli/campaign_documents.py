@@ -169,9 +169,10 @@ class PostOfRow(TypedDict):
 class UpdateDocument(Document):
     """What an update did, or would do if it is not `done`: rows by what becomes of their posts.
 
-    `free` are those of `changed` that cost no create request, `left` rows by why they stay as they
-    are. `requests` are all create requests, `requests_that_change` those among them that change
-    posts, of which no plan needs fewer than `lower_bound`.
+    `free` are those of `changed` that cost no create request, `unclear` rows in requests without an
+    answer, which are looked up, `left` rows by why they stay as they are. `requests` are all create
+    requests, `requests_that_change` those that change posts; no plan needs fewer of these than
+    `lower_bound`.
     """
 
     done: bool
@@ -180,6 +181,7 @@ class UpdateDocument(Document):
     moved: list[int]
     pruned: list[PostOfRow]
     new: list[int]
+    unclear: list[int]
     left: Mapping[str, list[int]]
     requests: int
     requests_that_change: int

@@ -117,7 +117,8 @@ def _not_done(output: Output, batch: Batch, would: Updated) -> int:
 async def _do(
     output: Output, batch: Batch, would: Updated, zone: tzinfo | None, *, prune: bool, force: bool
 ) -> int:
-    total = sum(map(len, (would.changed, would.moved, would.pruned, would.new)))
+    parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
+    total = sum(map(len, parts))
     display = CountDisplay(output, "done", total)
     results: list[Updated] = []
 
@@ -161,6 +162,7 @@ def _object(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
         "moved": [row.number for row in updated.moved],
         "pruned": [{"row": r.number, "ref": r.ref, "post_id": r.post_id} for r in updated.pruned],
         "new": [row.number for row in updated.new],
+        "unclear": list(updated.unclear),
         "left": {why: list(rows) for why, rows in updated.left.items()},
         "requests": 0 if forecast is None else forecast.requests,
         "requests_that_change": updated.requests,
@@ -182,6 +184,11 @@ def _show(
         (len(would.new), "send", ""),
     )
     named = ", ".join(f"{what} {number:,}{more}" for number, what, more in parts if number)
+    if would.unclear:
+        output.say(
+            f"{count(len(would.unclear), 'post')} in requests without an answer: they would be "
+            "looked up, and sent again only if they are not stored"
+        )
     if named:
         cost = "no create request"
         if would.forecast is not None:

@@ -514,6 +514,32 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before
     assert number > 20
 
 
+async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = rows(channels, 4)
+    await sent(lab, records)
+    after = [*records[:3], records[3] | {"integration": channels[0]}]
+    lab.write(after)
+
+    async def act(batch: Batch) -> None:
+        await batch.update()
+
+    def arm(transport: Watched, die: Callable[[], None]) -> None:
+        def judge(posts: list[dict[str, Any]]) -> None:
+            del posts
+            transport.after[len(transport.sent)] = die
+
+        transport.judge = judge
+
+    assert await lab.killed(arm, act)
+    would = await update(lab, dry_run=True)
+    assert (would.unclear, would.is_something) == ((4,), True)
+    await update(lab)
+    assert_as_the_file_says(lab, after)
+    assert not (await update(lab, dry_run=True)).is_something
+
+
 async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None:
     """Whatever an update that died left open, a run neither sends again nor calls an edit."""
     records = rows(channels, 12)
