@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -93,6 +93,7 @@ def schema_of(command: str) -> dict[str, object]:
     for described in named.values():
         if "description" in described:
             described["description"] = cleandoc(described["description"])
+        _put_null_last(described)
     one: dict[str, object] = each[0] if len(each) == 1 else {"anyOf": list(each)}
     many: dict[str, object] = {"type": "array", "items": one}
     either: dict[str, object] = {"anyOf": [one, many]}
@@ -106,6 +107,19 @@ def schema_of(command: str) -> dict[str, object]:
         **forms[printed.number],
         "$defs": named,
     }
+
+
+def _put_null_last(schema: object) -> None:
+    """Releases of msgspec put it here and there, and a schema should not depend on that."""
+    if isinstance(schema, dict):
+        choices = cast("dict[str, object]", schema).get("anyOf")
+        if isinstance(choices, list):
+            cast("list[object]", choices).sort(key=lambda choice: choice == {"type": "null"})
+        for value in cast("dict[str, object]", schema).values():
+            _put_null_last(value)
+    elif isinstance(schema, list):
+        for value in cast("list[object]", schema):
+            _put_null_last(value)
 
 
 def _of_anything(kind: type) -> dict[str, object]:
