@@ -203,14 +203,16 @@ def _lines(file: TextIO) -> Iterator[str]:
         try:
             line = file.readline(MAX_LINE)
         except UnicodeDecodeError as error:
-            raise NotReadable(
-                f"is not {error.encoding.upper()} from here on (--encoding says another)"
-            ) from None
+            raise _not_decoded(error) from None
         if not line:
             return
         if len(line) == MAX_LINE and line[-1] not in "\r\n":
             raise NotReadable(f"has a line of more than {MAX_LINE:,} characters")
         yield line
+
+
+def _not_decoded(error: UnicodeDecodeError) -> NotReadable:
+    return NotReadable(f"is not {error.encoding.upper()} from here on (--encoding says another)")
 
 
 # ------------------------------------------------------------------ CSV
@@ -295,20 +297,27 @@ def _delimiter(header: str, known: set[str]) -> str:
 
 def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
     """The objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
-    start = file.tell()
-    head = file.read(_CHUNK).lstrip()
-    file.seek(start)
-    if head.startswith("[") and _begins_array(head.partition("\n")[0]):
-        yield from _array(file.read(), problems)
-        return
     number = 0
     try:
+        if _is_array(file):
+            yield from _array(file, problems)
+            return
         for number, line in enumerate(_lines(file), 1):
             record = _json_record(number, line, problems) if line.strip() else None
             if record is not None and record.keys() != {"#"}:
                 yield number, record
     except NotReadable as error:
         problems.append(Problem("json", str(error), number + 1))
+
+
+def _is_array(file: TextIO) -> bool:
+    start = file.tell()
+    try:
+        head = file.read(_CHUNK).lstrip()
+    except UnicodeDecodeError:  # the reading of its lines meets it too, and says where
+        head = ""
+    file.seek(start)
+    return head.startswith("[") and _begins_array(head.partition("\n")[0])
 
 
 def _begins_array(line: str) -> bool:
@@ -321,9 +330,16 @@ def _begins_array(line: str) -> bool:
     return value == [] or any(isinstance(item, dict) for item in items)
 
 
-def _array(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
-    """The objects of one array, numbered from 1."""
-    data = text.encode("utf-8", "surrogateescape")
+def _array(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of one array, numbered from 1.
+
+    Raises:
+        NotReadable: what follows is not text.
+    """
+    try:
+        data = file.read().encode("utf-8", "surrogateescape")
+    except UnicodeDecodeError as error:
+        raise _not_decoded(error) from None
     try:
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
     except NO_JSON as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postiz_async._batch.read_options import ReadOptions
@@ -493,6 +493,8 @@ _data = (
 
 
 @given(_data, st.sampled_from(["campaign.csv", "campaign.jsonl"]))
+@example(b"\x00\x01\x00", "campaign.jsonl")
+@example(b"\xff\xfe" + ("[" + "{},\n" * 100_000).encode("utf-16-le") + b"\x00", "campaign.jsonl")
 def test_any_bytes_as_a_file_give_rows_problems_or_a_batch_error(data: bytes, name: str) -> None:
     path = Path(_scratch()) / name
     path.write_bytes(data)
