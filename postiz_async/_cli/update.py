@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from postiz_async._batch.grouping import these_rows
-from postiz_async._cli.after_run import show_report, write_result
+from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
     Align,
     AsNew,
@@ -99,17 +99,30 @@ async def update(
         zone = zone_named(batch.timezone)
         if not json:
             _show(output, batch, would, zone, prune=prune)
-        if not would.is_something and not json:
-            output.say("Nothing is left to do." if not would.left else "Nothing else is to do.")
-        if not would.is_something or not (yes or (not json and ask("Do it?"))):
+        if not would.is_something:
+            return await _nothing_to_do(output, batch, would)
+        if not (yes or (not json and ask("Do it?"))):
             return _not_done(output, batch, would)
         return await _do(output, batch, would, zone, prune=prune, force=force)
+
+
+async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
+    """Say so; rows that were refused, say, are no success because an update cannot help them."""
+    report = await batch.report()
+    if output.as_json:
+        output.json(_object(batch, would, done=False))
+    else:
+        what = "Nothing else is to do" if would.left else "Nothing is left to do"
+        is_fine = report.complete or would.left  # of what is left it was said why
+        why = f": {standing(report)}. Why: postiz-async status {batch.path}"
+        output.say(f"{what}." if is_fine else f"{what}{why}")
+    return 0 if report.complete and not would.left else 1
 
 
 def _not_done(output: Output, batch: Batch, would: Updated) -> int:
     if output.as_json:
         output.json(_object(batch, would, done=False))
-    elif would.is_something:
+    else:
         output.say("Nothing was changed. --yes does it.", "yellow")
     return 1 if would.left else 0
 

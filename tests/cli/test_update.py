@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,20 @@ def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Pa
     status = cli("status", file, "--json").document
     nothing = {"new": [], "changed": [], "gone": [], "unread": []}
     assert (status["edits"], status["complete"]) == (nothing, True)
+
+
+def test_a_refused_row_is_no_success(cli: Cli, server: Server, file: Path) -> None:
+    """An update cannot help it, and says so in the way of a run."""
+    del server  # it is there
+    assert cli("update", file, "--prune", "--yes").code == 0
+    with closing(sqlite3.connect(file.with_suffix(".journal"))) as journal:
+        journal.execute("UPDATE rows SET state = 'refused', post_id = NULL WHERE number = 2")
+        journal.commit()
+    again = cli("update", file, "--yes")
+    assert again.code == 1
+    assert again.out.startswith("Nothing is left to do: ")
+    assert f" 1 refused, 1 withdrawn of 6 rows. Why: postiz-async status {file}" in again.out
+    assert cli("update", file, "--yes", "--json").code == 1
 
 
 def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path) -> None:
