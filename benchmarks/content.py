@@ -10,6 +10,8 @@ import timeit
 from functools import partial
 from typing import TYPE_CHECKING
 
+from figures import Figure, note
+
 from postiz_async._content import length
 
 if TYPE_CHECKING:
@@ -46,8 +48,17 @@ def main() -> None:
         plain = microseconds(partial(length, text))
         weighted = microseconds(partial(length, text, "x-weighted"))
         print(f"{name:12}{len(text):12}{encode:10.2f}{plain:10.2f}{weighted:10.2f}")
-    plain = microseconds(partial(length, TEXTS["ASCII"]))
-    print(f"text without markup: {plain:.2f} us (at most 5): {'yes' if plain <= 5 else 'NO'}")
+    figure = note(
+        Figure(
+            name="length of a text without markup",
+            value=microseconds(partial(length, TEXTS["ASCII"])),
+            unit="us",
+            baseline="encoding it as UTF-16",
+            base=microseconds(partial(halved, TEXTS["ASCII"])),
+            target=5,
+        )
+    )
+    print(f"text without markup: {figure.value:.2f} us ({figure.goal})")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import asyncio
 from datetime import timedelta
 from typing import Literal
 
+from figures import Figure, note
+
 from postiz_async import NewPost, Priority
 from postiz_async._sandbox import Sandbox
 from postiz_async.clock import JumpingClock
@@ -36,6 +38,23 @@ async def run(creates: int, storage: Literal["redis", "memory"], priority: Prior
         first, *_, last = (create.at for create in sandbox.creates)
         best = (-(-creates // LIMIT) - 1) * 3600
         ratio = f"{(last - first) / best:.4f}" if best else "-"
+        if priority is Priority.INTERACTIVE:
+            name = f"{creates} creates at once, counted in {storage}"
+            refusals = Figure(
+                name=f"{name}: 429s", value=sandbox.refusals, unit="refusals", target=0
+            )
+            note(refusals)
+            if best:
+                makespan = Figure(
+                    name=name,
+                    value=(last - first) / 3600,
+                    unit="h",
+                    baseline="optimum",
+                    base=best / 3600,
+                    compared="ratio",
+                    target=1.005,
+                )
+                note(makespan)
         return (
             f"{storage:8} {priority.name.lower():12} {creates:6} {len(sandbox.posts):7} "
             f"{sandbox.refusals:9} {(last - first) / 3600:8.2f} {ratio:>18}"

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from figures import Figure, note
 
 from postiz_async._client import Postiz
 from postiz_async._sandbox import Sandbox
@@ -117,6 +118,17 @@ async def measure(*, http: bool) -> Numbers:
 
 
 def show(name: str, n: Numbers) -> None:
+    requests = Figure(name=f"{name}: requests", value=n.requests, unit="requests",
+                      baseline="lower bound", base=n.bound, compared="ratio", target=1)  # fmt: skip
+    makespan = Figure(name=f"{name}: makespan", value=n.makespan / 3600, unit="h",
+                      baseline="optimum", base=n.optimum / 3600, compared="ratio",
+                      target=1.01)  # fmt: skip
+    once = Figure(name=f"{name}: stored once", value=n.stored_once, unit="rows",
+                  baseline="rows", base=n.rows, compared="ratio", target=1,
+                  better="more")  # fmt: skip
+    refusals = Figure(name=f"{name}: 429s", value=n.refusals, unit="refusals", target=0)
+    for figure in (requests, makespan, once, refusals):
+        note(figure)
     print(
         f"{name:22}  {n.requests:3} / {n.bound:3} = {n.requests / n.bound:.2f}  {n.refusals:4}  "
         f"{n.makespan:9,.0f} / {n.optimum:6,.0f} s = {n.makespan / n.optimum:.4f}  "

@@ -20,6 +20,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from figures import Figure, note
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from edits_lab import many_kills
 
@@ -56,6 +58,17 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
         spent = len(sandbox.creates) - before
         moments = {post.date.replace(microsecond=0) for post in sandbox.posts}
     ratio = spent / done.lower_bound
+    note(
+        Figure(
+            name=f"requests for {rows} rows that move to one moment",
+            value=spent,
+            unit="requests",
+            baseline="lower bound",
+            base=done.lower_bound,
+            compared="ratio",
+            target=1,
+        )
+    )
     return (
         f"{rows} rows changed to one moment: {spent} requests, lower bound {done.lower_bound}, "
         f"ratio {ratio:.2f}; {len(sandbox.posts)} posts at {len(moments)} moment"
@@ -69,6 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}")
     troubles: list[str] = []
+    kills = 0
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         print(asyncio.run(requests_of_one_moment(home)))
@@ -79,6 +93,9 @@ def main() -> None:
                 tally = many_kills(place, options.kills // 2, seed, verb=verb)
                 print(f"\n{verb}, seed {seed}\n{tally}")
                 troubles += tally.troubles
+                kills += tally.kills
+    note(Figure(name="lost, doubled or wrong", value=len(troubles), unit="posts", target=0))
+    note(Figure(name="kills", value=kills, unit="kills"))
     for trouble in troubles:
         print(trouble)
     sys.exit(1 if troubles else 0)

@@ -21,6 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from figures import Figure, note
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from key_kill_lab import SPEED, KeyKills
 
@@ -51,9 +53,22 @@ def main() -> None:
                 has_keys=has_keys,
             )
 
-        print(f"\nbaseline\n{kills('baseline', 5, has_keys=False).run()}", flush=True)
+        naive = kills("baseline", 5, has_keys=False).run()
+        print(f"\nbaseline\n{naive}", flush=True)
         tally = kills("ours", 1, has_keys=True).run()
     print(f"\npostiz_async\n{tally}")
+    note(
+        Figure(
+            name="of 1,000 keys lost, doubled or wrong",
+            value=1000 * len(tally.troubles) / tally.keys,
+            unit="keys",
+            baseline="a table of what was sent",
+            base=1000 * len(naive.troubles) / naive.keys,
+            target=0,
+        )
+    )
+    note(Figure(name="calls answered", value=tally.answers, unit="calls"))
+    note(Figure(name="kills", value=tally.kills, unit="kills"))
     for trouble in tally.troubles:
         print(trouble)
     sys.exit(1 if tally.troubles else 0)

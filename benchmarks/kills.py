@@ -26,8 +26,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from figures import Figure, note
+
 from postiz_async import InvalidPostError, NewPost, PostizError
-from postiz_async._cli.options import Connection, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kill_lab import ATTEMPTS, SPEED, Series, many_kills
@@ -70,7 +72,7 @@ class Notebook:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.refs = set(path.read_text().split()) if path.exists() else set[str]()
+        self.refs = set(path.read_text(encoding="utf-8").split()) if path.exists() else set[str]()
 
     def note(self, ref: str) -> None:
         self.refs.add(ref)
@@ -108,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.naive is not None:
         file: Path = options.naive
-        records = [json.loads(line) for line in file.read_text().splitlines()]
+        records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         asyncio.run(send_naively(records, Notebook(file.with_suffix(".done")), file.parent.name))
         return
     print(f"seed {options.seed}")
@@ -118,6 +120,23 @@ def main() -> None:
         print(f"\nbaseline\n{naive}")
         tally = many_kills(Path(folder) / "ours", options.kills, options.seed)
     print(f"\npostiz_async\n{tally}")
+    for name, ours, theirs in (
+        ("lost", tally.lost, naive.lost),
+        ("doubled", tally.doubled, naive.doubled),
+        ("otherwise wrong", tally.wrong, naive.wrong),
+    ):
+        note(
+            Figure(
+                name=f"of 1,000 rows {name}",
+                value=1000 * len(ours) / tally.rows,
+                unit="rows",
+                baseline="noted when answered, else sent again",
+                base=1000 * len(theirs) / naive.rows,
+                target=0,
+            )
+        )
+    note(Figure(name="kills", value=tally.kills, unit="kills"))
+    note(Figure(name="rows", value=tally.rows, unit="rows"))
     for trouble in tally.troubles:
         print(trouble)
     sys.exit(1 if tally.troubles else 0)

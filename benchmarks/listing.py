@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from figures import Figure, note
 from msgspec.structs import replace
 
 from postiz_async import Integration, NewPost, NotFoundError, Postiz
@@ -166,6 +167,9 @@ async def main() -> None:
                 f"{name:15}{world.repeating:10}{years:7}{len(ranges):7}{without:9}{old:11,}",
                 flush=True,
             )
+            what = f"lists for {name}, {world.repeating} repeating, {years} years"
+            note(Figure(name=what, value=len(ranges), unit="lists", baseline="without repeating",
+                        base=without, compared="ratio", target=2))  # fmt: skip
             assert len(ranges) <= 2 * without, "more than one list a chunk more"
 
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 SAMPLE = Path(__file__).parent.parent / "postiz_async" / "_sandbox" / "sample"
 FINE = 2  # everything is drawn at twice its size, then reduced: smooth edges
+LONGEST = 600  # of a side as it is kept: all media together stay below 300 kB in the wheel
 
 NIGHT, DUSK, SKY = (20, 33, 61), (58, 74, 112), (169, 198, 217)
 CREAM, PAPER, SNOW = (246, 239, 226), (252, 249, 242), (255, 255, 255)
@@ -615,6 +616,13 @@ def school_frame(share: float) -> Image.Image:
     return c.done()
 
 
+def kept(picture: Image.Image, longest: int = LONGEST) -> Image.Image:
+    """Return a picture with no side longer than that."""
+    share = min(1.0, longest / max(picture.size))
+    size = (round(picture.width * share), round(picture.height * share))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
 def film(path: Path, frame: Callable[[float], Image.Image], seconds: int) -> None:
     """Encode frames as H.264, without anything in the file that changes from run to run."""
     rate = 20
@@ -661,13 +669,16 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for picture in JPEGS:
         name = picture.__name__.replace("_", "-") + ".jpg"
-        picture().save(folder / name, quality=82, optimize=True, progressive=True)
+        kept(picture()).save(folder / name, quality=50, optimize=True, progressive=True)
     for picture in PNGS:
         name = picture.__name__.replace("_", "-") + ".png"
-        few = picture().quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = kept(picture()).quantize(
+            24, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
         few.save(folder / name, optimize=True)
-    first, *others = [frame.quantize(32, dither=Image.Dither.NONE) for frame in steam()]
-    first.save(folder / "steam.gif", save_all=True, append_images=others, duration=90, loop=0)
+    frames = steam()[::2]
+    first, *others = [kept(frame, 180).quantize(24, dither=Image.Dither.NONE) for frame in frames]
+    first.save(folder / "steam.gif", save_all=True, append_images=others, duration=180, loop=0)
     film(folder / "brewing-school.mp4", school_frame, 3)
     film(folder / "the-bloom.mp4", bloom_frame, 4)
     film(folder / "latte-pour.mp4", latte_frame, 4)

@@ -18,12 +18,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from figures import Figure, note, skip
+
 from postiz_async._outbox.turns import LEASE
 from postiz_async._quota import SILENT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
 from postgres_kill_lab import SPEED, SenderKills
+from postgres_server import why_no_postgres
 
 
 def main() -> None:
@@ -34,6 +37,9 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
     parser.add_argument("--keep", type=Path, help="a folder for what the senders say")
     options = parser.parse_args()
+    if why_no_postgres():
+        skip(why_no_postgres())
+        return
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         tally = SenderKills(
@@ -45,6 +51,9 @@ def main() -> None:
             speed=options.speed,
         ).run()
     print(tally)
+    note(Figure(name="lost, doubled or wrong", value=len(tally.troubles), unit="posts", target=0))
+    note(Figure(name="tickets committed", value=tally.tickets, unit="tickets"))
+    note(Figure(name="kills", value=tally.kills, unit="kills"))
     for trouble in tally.troubles:
         print(trouble)
     sys.exit(1 if tally.troubles else 0)

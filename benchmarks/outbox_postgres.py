@@ -10,7 +10,7 @@ Baselines in the same run: the bare INSERT through the same connection, and clai
 the plain `FOR UPDATE SKIP LOCKED` of a queue without organisations. Postiz is a transport in memory
 that answers at once. The server is PostgreSQL on loopback with fsync off, so that the processor is
 what counts, and not the disk. Run, from the repository:
-PYTHONPATH=tests python benchmarks/outbox_postgres.py [--organizations 10000]
+python benchmarks/outbox_postgres.py [--organizations 10000]
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ import asyncio
 import random
 import resource
 import statistics
+import sys
 import time
 from collections import Counter
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psycopg
-from postgres_server import fresh_database, shared_server
+from figures import Figure, note, skip
 
 from postiz_async import Integration, NewPost, OutboxOptions, Postiz, PostizPool
 from postiz_async._outbox.turns import Turns
@@ -38,6 +40,9 @@ from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, P
 from postiz_async.stores import ledger_name
 from postiz_async.stores._postgres import Database
 from postiz_async.stores.postgres import PostgresStore
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from postgres_server import fresh_database, shared_server, why_no_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +139,18 @@ async def hand_over_costs(url: str) -> None:
                 ours.append(taken["put"] / PUTS)
                 bare.append(taken["insert"] / PUTS)
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
+    base = 1e6 * statistics.median(bare)
+    note(
+        Figure(
+            name="a hand-over in a transaction",
+            value=ratio * base,
+            unit="us",
+            baseline="bare INSERT of such a row",
+            base=base,
+            compared="ratio",
+            target=2,
+        )
+    )
     print(
         f"put in a transaction      {1e6 * statistics.median(ours):8.0f} us\n"
         f"bare INSERT of such a row {1e6 * statistics.median(bare):8.0f} us   "
@@ -171,6 +188,8 @@ async def way_to_postiz(url: str) -> None:
             waits.append(1e3 * (transport.arrived[-1][1] - committed))
             await asyncio.sleep(random.uniform(0.0, 0.1))
     cut = statistics.quantiles(waits, n=20)
+    late = "from commit to first byte, of 100 the 95th"
+    note(Figure(name=late, value=cut[18], unit="ms", target=100))
     print(
         f"commit to first byte      {statistics.median(waits):8.1f} ms   "
         f"95th percentile {cut[18]:.1f} ms (<= 100)"
@@ -203,6 +222,7 @@ async def round_trips(url: str) -> None:
         for _ in range(20):
             await postiz.posts.schedule(NewPost(CHANNEL, "hello"), at=at)
         Database.fetch = fetch  # type: ignore[method-assign]
+    note(Figure(name="round trips of a create", value=count / 20, unit="round trips", target=2))
     print(f"round trips a create      {count / 20:8.2f}      (<= 2)")
 
 
@@ -253,6 +273,16 @@ async def claims(url: str) -> None:
         taken["bare"].append(time.perf_counter() - middle)
         await turns.end(turn, again_in=0.0)
     ours, theirs = (statistics.median(taken[kind]) for kind in ("claim", "bare"))
+    note(
+        Figure(
+            name="claims",
+            value=1 / ours,
+            unit="/s",
+            baseline="bare SKIP LOCKED of one ticket",
+            base=1 / theirs,
+            better="more",
+        )
+    )
     print(
         f"claims a second           {1 / ours:8,.0f}      bare SKIP LOCKED of one ticket "
         f"{1 / theirs:,.0f}"
@@ -312,7 +342,11 @@ async def one_sender(url: str, organizations: int) -> None:
         f"{fences[0][1]}\n"
         f"  memory of the sender {before:.0f} MB before, {peak:.0f} MB at most"
     )
+    each = f"creates a second, {organizations:,} organisations"
+    note(Figure(name=each, value=len(transport.arrived) / seconds, unit="/s", better="more"))
+    note(Figure(name="memory of the sender", value=peak - before, unit="MB"))
     scans = await sequential(url, statements)
+    note(Figure(name="statements that scan a table", value=len(scans), unit="", target=0))
     print(f"  {len(statements)} kinds of statements, with a sequential scan: {scans or 'none'}")
 
 
@@ -344,6 +378,9 @@ async def main() -> None:
     parser.add_argument("--organizations", type=int, default=10_000)
     parser.add_argument("--tickets", type=int, default=100_000)
     asked = parser.parse_args()
+    if why_no_postgres():
+        skip(why_no_postgres())
+        return
     print(f"PostgreSQL {shared_server().version} on loopback, fsync off")
     await hand_over_costs(fresh_database())
     await way_to_postiz(fresh_database())

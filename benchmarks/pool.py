@@ -15,6 +15,8 @@ import time
 import tracemalloc
 from datetime import UTC, datetime
 
+from figures import Figure, note
+
 from postiz_async import Postiz, PostizPool
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
@@ -62,6 +64,8 @@ async def idle() -> None:
             await pool.client(f"another-{number}")
         opened = time.perf_counter() - begun
         tasks = len(asyncio.all_tasks()) - 1
+    note(Figure(name="an idle organisation", value=weight / ORGANISATIONS, unit="bytes"))
+    note(Figure(name="tasks of idle organisations", value=tasks, unit="tasks", target=0))
     print(f"{ORGANISATIONS:,} idle organisations")
     print(f"  memory each            {weight / ORGANISATIONS:8,.0f} bytes")
     print(f"  tasks                  {tasks:8}")
@@ -102,6 +106,16 @@ async def fairness() -> None:
     unfair = await waits(clock, clients[0], clients[1:])
     for client in clients:
         await client.aclose()
+    note(
+        Figure(
+            name=f"worst wait beside a backlog of {BACKLOG:,} calls",
+            value=max(fair),
+            unit="s",
+            baseline="first come, first served",
+            base=max(unfair),
+            target=(SMALL + 1 + 1) * SECONDS,
+        )
+    )
     print(f"\none call of each of {SMALL} organisations beside a backlog of {BACKLOG:,} calls")
     print(f"({CONNECTIONS} connections, {SECONDS} s a call)         median      worst")
     for name, times in (("PostizPool", fair), ("first come, first served", unfair)):

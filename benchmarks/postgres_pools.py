@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from figures import Figure, note, skip
 from psycopg import Error
 from psycopg_pool import AsyncConnectionPool
 
@@ -27,7 +28,7 @@ from postiz_async.stores._postgres import Database
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from postgres_server import PostgresServer, postgres_server
+from postgres_server import PostgresServer, postgres_server, why_no_postgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -190,11 +191,16 @@ async def report(server: PostgresServer) -> None:
 
 
 def row(name: str, cells: list[str]) -> None:
+    ours, theirs = map(float, cells[:2])
+    note(Figure(name=name, value=ours, unit="", baseline=WAYS[1].name, base=theirs))
     print(f"{name:44}" + "".join(f"{cell:>14}" for cell in cells))
 
 
 def main() -> None:
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    if why_no_postgres():
+        skip(why_no_postgres())
+        return
     with postgres_server(password="right") as server:
         asyncio.run(report(server))
 

@@ -293,7 +293,7 @@ def play_pool(scene: Scene, seed: int) -> Result:
 async def _play_pool(scene: Scene, seed: int) -> Result:
     best = optimum(scene.creates, scene.limit)
     async with world(scene.creates, limit=scene.limit, storage=scene.storage, seed=seed) as it:
-        other = it.sandbox.add_organization("other")
+        other = it.sandbox.add_organization(api_key="other")
         channel = it.sandbox.add_integration("mastodon", organization=other).id
         async with PostizPool(
             base_url="http://sandbox.invalid",

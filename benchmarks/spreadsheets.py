@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 import xlsxwriter
-from plan import peak, rows, sandbox, verdict
+from figures import Figure, note
+from plan import peak, rows, sandbox
 
 from postiz_async._batch.spreadsheets import sheet_rows
 from postiz_async.testing import sandbox_client
@@ -143,7 +144,17 @@ def main() -> None:
             base = base or taken
             held = ""
             if name == "c.xlsx":
-                held = verdict(taken <= 1.5 * base and memory <= 500)
+                speed = Figure(
+                    name=f"plan of {count:,} rows of an .xlsx",
+                    value=taken,
+                    unit="s",
+                    baseline="the same CSV",
+                    base=base,
+                    compared="ratio",
+                    target=1.5,
+                )
+                weight = Figure(name="its memory", value=memory, unit="MB", target=500)
+                held = f"{note(speed).goal}, {note(weight).goal}"
             print(
                 f"{name:16} {taken:7.2f} s {taken / base:8.2f} {memory:8.0f} MB "
                 f"{path.stat().st_size / 1e6:7.1f} MB  {posts:,} posts {held}"

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from aiolimiter import AsyncLimiter
 from fastapi import FastAPI, Request
+from figures import Figure, note
 
 from postiz_async import NewPost, OutboxOptions, Postiz
 from postiz_async._sandbox import Sandbox
@@ -42,6 +43,15 @@ if TYPE_CHECKING:
 
 LIMIT, FREE, CALLS = 30, 5, 200
 WITHIN = 0.050
+
+NAMES = {
+    "went": f"of {CALLS} handlers with {FREE} slots free, went",
+    "slowest_ms": "asked to refused, the slowest",
+    "off_seconds": "a Retry-After is off by",
+    "refusals": "429s received",
+    "tasks": "tasks of an idle client",
+    "timers": "timers of an idle client",
+}
 
 
 def application(sandbox: Sandbox, channel: str) -> FastAPI:
@@ -226,6 +236,16 @@ async def main() -> None:
         async with app.router.lifespan_context(app):
             numbers = await idle(app) | await burst(app, sandbox)
         await hand_over(sandbox, channel)
+    for name, unit, target in (
+        ("slowest_ms", "ms", WITHIN * 1e3),
+        ("off_seconds", "s", 10),
+        ("refusals", "429s", 0),
+        ("tasks", "tasks", 0),
+        ("timers", "timers", 0),
+    ):
+        note(Figure(name=NAMES[name], value=numbers[name], unit=unit, target=target))
+    note(Figure(name=NAMES["went"], value=numbers["went"], unit="handlers", baseline="slots",
+                base=FREE, compared="ratio", target=1))  # fmt: skip
     queues = {
         "exactly the free slots go": numbers["went"] == FREE,
         "everybody else is told": numbers["refused"] == CALLS - FREE,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers, texts
+    from postiz_async._api import Api
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.export import Exported
     from postiz_async._batch.job import Outcome
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions, Ticket
     from postiz_async._pool import PostizPool
     from postiz_async._quota.view import Quota
+    from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
     from postiz_async._scheduler.bound import RawAnswer
     from postiz_async._scheduler.calls import Priority
     from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         StoreError,
         UnexpectedAnswerError,
         UploadError,
+        UsageError,
     )
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
@@ -76,6 +79,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Api",
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
@@ -101,12 +105,14 @@ __all__ = [
     "Mention",
     "NewPost",
     "NotFoundError",
+    "OrganizationHealth",
     "Outbox",
     "OutboxOptions",
     "Outcome",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "PlanLimitError",
+    "PoolHealth",
     "Post",
     "Postiz",
     "PostizError",
@@ -132,6 +138,7 @@ __all__ = [
     "UnexpectedAnswerError",
     "Updated",
     "UploadError",
+    "UsageError",
     "Waited",
     "providers",
     "texts",
@@ -151,6 +158,7 @@ _MODULES_OF = {
     "_batch.read_options": ("ReadOptions",),
     "_batch.rows": ("CampaignRow",),
     "_scheduler.bound": ("RawAnswer",),
+    "_api": ("Api",),
     "_client": ("Postiz",),
     "errors": (
         "APIConnectionError",
@@ -178,6 +186,7 @@ _MODULES_OF = {
         "StoreError",
         "UnexpectedAnswerError",
         "UploadError",
+        "UsageError",
     ),
     "_scheduler.hooks": ("Attempt", "CallEnded", "CallStarted"),
     "models.integrations": ("Integration",),
@@ -196,6 +205,7 @@ _MODULES_OF = {
     "models.settings": ("RawSettings",),
     "_outbox.tickets": ("OutboxOptions", "Ticket"),
     "_pool": ("PostizPool",),
+    "_resources.pool_health": ("OrganizationHealth", "PoolHealth"),
     "_wire.secrets": ("Secret",),
     "_scheduler.calls": ("Priority",),
     "_quota.view": ("Quota",),
@@ -205,15 +215,17 @@ _MODULES_OF = {
 _MODULES = ("providers", "texts")
 
 
-def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"postiz_async.{name}")
-    for module, names in _MODULES_OF.items():
-        if name in names:
-            value: object = getattr(import_module(f"postiz_async.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or every name would be one, for a type checker
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return import_module(f"postiz_async.{name}")
+        for module, names in _MODULES_OF.items():
+            if name in names:
+                value: object = getattr(import_module(f"postiz_async.{module}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

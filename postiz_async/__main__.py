@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from postiz_async._extras import extra_needed
+
 __all__ = ["main"]
 
 _EXTRA = {"cyclopts", "rich", "tzlocal"}
@@ -17,7 +19,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        needed = "postiz-async needs the cli extra: python -m pip install 'postiz-async[cli]'"
+        needed = extra_needed("The command line needs", "cli")
         if "--json" in sys.argv:
             said = {"type": "MissingExtra", "message": needed, "exit_code": 2}
             needed = json.dumps({"error": said, "version": 1})

@@ -7,28 +7,34 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async import _wire as wire
-from postiz_async._batch.jobs import CampaignJobs
+from postiz_async._api import Api, checked_options
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import BELIEVED_LIMIT, WINDOW, Ledger, Window
-from postiz_async._resources.api import Api, OpenClient
+from postiz_async._resources.api import OpenClient, Resources
 from postiz_async._resources.keyed import check_keep
 from postiz_async._scheduler.attempt import Identity, user_agent
 from postiz_async._scheduler.bound import BoundScheduler
+from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
+from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.routes import QueueFactory
 from postiz_async._scheduler.scheduler import Scheduler
-from postiz_async._wire.secrets import Secret
+from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
+from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.clock import SystemClock
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
 from postiz_async.models._durations import check_seconds
-from postiz_async.stores import ledger_name
+from postiz_async.stores import check_store, ledger_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from ssl import SSLContext
     from types import TracebackType
     from typing import Self
 
@@ -37,10 +43,11 @@ if TYPE_CHECKING:
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._transport import Transport
+    from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
     from postiz_async.stores import QuotaStore
 
-__all__ = ["POLITENESS", "Postiz", "make_transport"]
+__all__ = ["POLITENESS", "Postiz", "close_own", "make_transport"]
 
 log = logging.getLogger("postiz_async")
 
@@ -49,8 +56,10 @@ POLITENESS = 100.0
 
 IDEMPOTENCY_KEEP = timedelta(days=30)
 
+_OF_OPEN = ("_client", "_bound", "_owner")
 
-class Postiz(CampaignJobs):
+
+class Postiz(Api):
     """A client for one API key.
 
         async with Postiz() as postiz:
@@ -75,6 +84,22 @@ class Postiz(CampaignJobs):
         idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
         politeness: calls a second of routes without quota; None for no bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
+        timeout: seconds for each whole call, as `with_options(timeout=)` has it; None: each attempt
+            has the time of its route, mostly 30 s. Requests of campaigns and of the outbox may take
+            longer than their routes' time by it (creates up to 300 s), and are never cut short.
+        headers: added to each request to the server, such as a gateway's. Their values are shown
+            nowhere and sent to no other server. They cannot be the client's own, such as
+            `Authorization`. None: those of `POSTIZ_HEADERS`.
+        retries: attempts after the first, of calls that can be repeated safely; 0: none. Others are
+            repeated only when nothing was sent, or when it is proved that nothing was done.
+        ssl: whom to trust with the key, and the client's own certificate if the server wants one:
+            a context, or a file or folder of the only authorities to trust; else `POSTIZ_CA_FILE`,
+            else the system's.
+        proxy: the URL of a proxy for all requests, whatever `NO_PROXY` says, with user and password
+            where it wants them; empty: none; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`.
+        connector: an `aiohttp` connector of your own, which stays open. Give it a
+            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
             many hosts, or `OutboxOptions`; None: there is no outbox. Without `quota` the quota is
             shared and remembered beside it: in a file named `*.quota`, or in that database.
@@ -103,6 +128,12 @@ class Postiz(CampaignJobs):
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
         politeness: float | None = POLITENESS,
         validate: bool = True,
+        timeout: float | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        retries: int = USUAL_RETRIES,
+        ssl: SSLContext | Path | str | None = None,
+        proxy: str | Secret | None = None,
+        connector: Connector | None = None,
         outbox: OutboxOptions | Path | Secret | str | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
@@ -112,19 +143,23 @@ class Postiz(CampaignJobs):
         transport: Transport | None = None,
     ) -> None:
         api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
+        outbox, proxy = hidden(outbox), hidden(proxy)
+        headers = headers_of_environment(headers)
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
-            raise ConfigurationError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
+            raise UsageError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
         if politeness is not None and not 0 < politeness < math.inf:
-            raise ConfigurationError(
+            raise UsageError(
                 f"politeness is more than 0 calls a second, or None, not {politeness!r}."
             )
         check_seconds("drain", drain, zero=True, endless=True)
         check_seconds("window", window)
-        self._identity = Identity(wire.api_root(url), wire.clean_key(api_key), "")
-        key = self._identity.key
-        self._quota_name = ledger_name(self._identity.root, organization or key.reveal())
-        self._organization = organization or ""
+        check_store(quota)
+        check_hook("on_attempt", on_attempt)
+        check_hook("on_call", on_call)
+        root, key = wire.api_root(url), wire.clean_key(api_key)
+        self._identity = Identity(root, key, "", organization or "")
+        self._quota_name = ledger_name(root, organization or key.reveal())
         options, self._own_store = None, None
         if outbox is not None:
             from postiz_async._outbox import places  # noqa: PLC0415  (not every client)
@@ -139,6 +174,10 @@ class Postiz(CampaignJobs):
             store=quota if self._own_store is None else self._own_store,
             transport=transport,
             smooth=pacing == "smooth",
+        )
+        self._options = checked_options(CallOptions(), timeout, headers, retries)
+        self._connection = ConnectionSettings.checked(
+            ssl=ssl, proxy=proxy, connector=connector, has_transport=transport is not None
         )
         self._keep = check_keep(idempotency_keep)
         self._open: OpenClient | None = None
@@ -155,8 +194,8 @@ class Postiz(CampaignJobs):
     if not TYPE_CHECKING:  # what an open client has, a closed one misses
 
         def __getattr__(self, name: str) -> object:
-            if name in Api.__annotations__ or name == "_client":
-                raise ConfigurationError(
+            if name in Resources.__annotations__ or name in _OF_OPEN:
+                raise UsageError(
                     "This client is not open. Use it as `async with Postiz() as postiz:`."
                 )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -189,17 +228,17 @@ class Postiz(CampaignJobs):
     async def open(self) -> Self:
         """Open the client; `async with` does it."""
         if self._open is not None:
-            raise ConfigurationError("This client is open already.")
+            raise UsageError("This client is open already.")
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            raise ConfigurationError(
+            raise UsageError(
                 "postiz_async runs on asyncio (aiohttp does), and no asyncio loop is running here."
             ) from None
-        self._transport = self._given_transport or make_transport()
+        self._transport = self._given_transport or make_transport(self._connection)
         try:
             self._open = client = self._assembled(self._transport)
-            super().__init__(client, BoundScheduler(client.scheduler))
+            super().__init__(client, BoundScheduler(client.scheduler, self._options), self)
             if self._outbox_options is not None:
                 from postiz_async._outbox.outbox import (  # noqa: PLC0415  (not every client)
                     Outbox,
@@ -215,7 +254,7 @@ class Postiz(CampaignJobs):
         return self
 
     def _assembled(self, transport: Transport) -> OpenClient:
-        identity = Identity(self._identity.root, self._identity.key, user_agent())
+        identity = replace(self._identity, user_agent=user_agent())
         scheduler = Scheduler(
             transport=transport,
             clock=self._clock,
@@ -231,8 +270,9 @@ class Postiz(CampaignJobs):
             quota_name=self._quota_name,
             validates=self._validate,
             has_store=self._queues.store is not None,
-            organization=self._organization,
+            organization=identity.organization,
             make_keyed=self._keyed_creates,
+            options=self._options,
         )
 
     def _keyed_creates(self, client: OpenClient) -> KeyedCreates:
@@ -248,8 +288,14 @@ class Postiz(CampaignJobs):
             drain: seconds to wait for the calls under way, `math.inf` for as long as they take;
                 None: what the client was made with. No new call is taken meanwhile. What then
                 still waits for the quota fails, unsent; what is in flight breaks.
+
+        Raises:
+            UsageError: `drain` is no number of seconds, or the client is open in another event
+                loop.
         """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
+        if self._open is not None:
+            _refuse_other_loop(self._open.scheduler.loop)
         outbox, self._outbox = self._outbox, None
         until = self._clock.monotonic() + (self._drain if drain is None else drain)
         try:
@@ -273,15 +319,11 @@ class Postiz(CampaignJobs):
     async def _let_go(self, client: OpenClient | None) -> None:
         """Close what is the client's own, also when the closing is cancelled."""
         transport, self._transport, self._open = self._transport, None, None
-        for name in ("_client", *Api.__annotations__):
+        for name in (*_OF_OPEN, *Resources.__annotations__):
             self.__dict__.pop(name, None)
         if client is not None and self._queues.pool is None:  # a pool closes what is shared
             client.scheduler.close()
-        async with AsyncExitStack() as stack:
-            if self._own_store is not None:
-                stack.push_async_callback(run_to_completion, self._own_store.aclose())
-            if transport is not None and transport is not self._given_transport:
-                stack.push_async_callback(run_to_completion, transport.aclose())
+        await close_own(self._own_store, transport if self._given_transport is None else None)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -305,15 +347,35 @@ class Postiz(CampaignJobs):
     def outbox(self) -> Outbox:
         """Durable hand-over: posts that are stored here and sent in the background."""
         if self._outbox is None:
-            raise ConfigurationError(
-                "This client has no open outbox. Give it a file: "
-                "`async with Postiz(outbox='outbox.sqlite') as postiz:`."
+            raise UsageError(
+                "This client has no open outbox. Give it a file: `Postiz(outbox='outbox.sqlite')`."
             )
         return self._outbox
 
 
-def make_transport(connections: int = 100, *, speed: float = 1.0) -> Transport:
-    """The real way to the server; `speed` is of the clock that its time-outs are meant on."""
-    from postiz_async._transport import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
+async def close_own(*owned: QuotaStore | Transport | None) -> None:
+    """Close what a client or a pool has made, the last first: to the end, whatever happens."""
+    async with AsyncExitStack() as stack:
+        for each in owned:
+            if each is not None:
+                stack.push_async_callback(run_to_completion, each.aclose())
 
-    return AiohttpTransport(connections=connections, speed=speed)
+
+def make_transport(settings: ConnectionSettings = ConnectionSettings()) -> Transport:  # noqa: B008
+    """The real way to the server."""
+    from postiz_async._transport.http import AiohttpTransport  # noqa: PLC0415  (aiohttp is slow)
+
+    return AiohttpTransport(settings)
+
+
+def _refuse_other_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """See that a client's event loop is the one that runs, unless it has ended.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    if asyncio.get_running_loop() is not loop and not loop.is_closed():
+        raise UsageError(
+            "This client is open in another event loop, which has its connections and its calls. "
+            "Close it there."
+        )

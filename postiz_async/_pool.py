@@ -6,38 +6,49 @@ import asyncio
 import dataclasses
 import math
 import os
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import anyio
 
 from postiz_async import _wire as wire
-from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, make_transport
-from postiz_async._concurrency import run_to_completion
+from postiz_async._api import checked_options
+from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS, Postiz, close_own, make_transport
+from postiz_async._resources.api import opened
 from postiz_async._resources.keyed import check_keep
+from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
+from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions
+from postiz_async._scheduler.hooks import check_hook
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
-from postiz_async._wire.secrets import Secret
+from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
+from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.clock import SystemClock
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
 from postiz_async.models._durations import check_seconds
-from postiz_async.stores import ledger_name
+from postiz_async.stores import check_store, ledger_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
+    from pathlib import Path
+    from ssl import SSLContext
     from types import TracebackType
     from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
     from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._resources.pool_health import PoolHealth
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._scheduler.queue import AdmissionQueue
     from postiz_async._transport import Transport
+    from postiz_async._transport.settings import Connector
     from postiz_async.clock import Clock
     from postiz_async.stores import QuotaStore
 
 __all__ = ["PostizPool"]
+
+_CLOSED = "This pool is not open. Use it as `async with PostizPool() as pool:`."
 
 
 class _Tenant(Postiz):
@@ -58,6 +69,9 @@ class _Tenant(Postiz):
         idempotency_keep: timedelta,
         politeness: float | None,
         validate: bool,
+        timeout: float | None,
+        headers: Mapping[str, str | Secret],
+        retries: int,
         on_attempt: AttemptHook | None,
         on_call: CallHook | None,
         clock: Clock,
@@ -73,6 +87,9 @@ class _Tenant(Postiz):
             idempotency_keep=idempotency_keep,
             politeness=politeness,
             validate=validate,
+            timeout=timeout,
+            headers=headers,
+            retries=retries,
             on_attempt=on_attempt,
             on_call=on_call,
             clock=clock,
@@ -84,7 +101,7 @@ class _Tenant(Postiz):
     @property
     def is_at_rest(self) -> bool:
         """Whether nobody would miss it."""
-        return not self.calls_under_way and not (self.is_open and self._client.users)
+        return not self.calls_under_way and not (self.is_open and self._client.needed_by)
 
     @property
     def has_outbox(self) -> bool:
@@ -117,7 +134,7 @@ class PostizPool:
             `pool.outbox` and the `outbox` of each client; None: there is none.
         credentials: an asynchronous function from the name of an organisation to its key or token,
             with which the outbox sends; it is asked each time, and keys are in no table.
-        connections: connections kept at most, for all organisations together.
+        connections: connections kept at most, for all organisations together; 100 if None.
         keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
         pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
             spreads creates over the window.
@@ -127,6 +144,22 @@ class PostizPool:
         politeness: calls a second of routes without quota, for each organisation; None for no
             bound.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
+        timeout: seconds for each whole call, as `with_options(timeout=)` has it; None: each attempt
+            has the time of its route, mostly 30 s. Requests of campaigns and of the outbox may take
+            longer than their routes' time by it (creates up to 300 s), and are never cut short.
+        headers: added to each request to the server of `base_url`, such as a gateway's. Their
+            values are shown nowhere, and clients of other servers are refused. They cannot be the
+            client's own, such as `Authorization`. None: those of `POSTIZ_HEADERS`.
+        retries: attempts after the first, of calls that can be repeated safely; 0: none. Others are
+            repeated only when nothing was sent, or when it is proved that nothing was done.
+        ssl: whom to trust with the key, and the client's own certificate if the server wants one:
+            a context, or a file or folder of the only authorities to trust; else `POSTIZ_CA_FILE`,
+            else the system's.
+        proxy: the URL of a proxy for all requests, whatever `NO_PROXY` says, with user and password
+            where it wants them; empty: none; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`.
+        connector: an `aiohttp` connector of your own, which stays open. Give it a
+            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         on_attempt: called with an `Attempt` after each request that was sent.
         on_call: called with a `CallStarted` when a call is made, with a `CallEnded` when it ends.
         drain: seconds that closing waits for the calls under way of all clients, those that wait
@@ -142,39 +175,59 @@ class PostizPool:
         quota: QuotaStore | None = None,
         outbox: OutboxOptions | Secret | str | None = None,
         credentials: CredentialsOf | None = None,
-        connections: int = 100,
+        connections: int | None = None,
         keep: int = 10_000,
         pacing: Literal["burst", "smooth"] = "burst",
         reserve: int | None = None,
         idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
         politeness: float | None = POLITENESS,
         validate: bool = True,
+        timeout: float | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        retries: int = USUAL_RETRIES,
+        ssl: SSLContext | Path | str | None = None,
+        proxy: str | Secret | None = None,
+        connector: Connector | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
         drain: float = 0.0,
         clock: Clock | None = None,
         transport: Transport | None = None,
     ) -> None:
-        if connections < 1 or keep < 1:
-            raise ConfigurationError("A pool needs at least 1 connection and keeps 1 client.")
+        outbox, proxy = hidden(outbox), hidden(proxy)
+        headers = headers_of_environment(headers)
+        if keep < 1 or (connections is not None and connections < 1):
+            raise UsageError("A pool needs at least 1 connection and keeps 1 client.")
         check_seconds("drain", drain, zero=True, endless=True)
+        check_store(quota)
+        check_hook("on_attempt", on_attempt)
+        check_hook("on_call", on_call)
         self._credentials = credentials
         self._outbox_options, self._own_store = None, None
         if outbox is not None or credentials is not None:
             from postiz_async._outbox import places  # noqa: PLC0415  (not every pool)
 
-            options = self._outbox_options = places.options_of_many(outbox, credentials)
-            self._own_store = places.store_beside(options, quota)
+            outbox_options = self._outbox_options = places.options_of_many(outbox, credentials)
+            self._own_store = places.store_beside(outbox_options, quota)
+        self._store = quota if self._own_store is None else self._own_store
         self._outbox: PoolOutbox | None = None
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         self._root = wire.api_root(url)
-        self._connections = connections
+        options = checked_options(CallOptions(), timeout, headers, retries)
+        self._has_headers = bool(options.headers)
+        self._connection = ConnectionSettings.checked(
+            ssl=ssl,
+            proxy=proxy,
+            connector=connector,
+            connections=connections,
+            has_transport=transport is not None,
+        )
         self._keep = keep
         self._drain = drain
         self._given_transport = transport
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._turns = RoundRobin(connections)
+        self._turns = RoundRobin(self._connection.connections)
         self._queues: dict[str, AdmissionQueue] = {}
         self._clients: dict[tuple[str, str], _Tenant] = {}
         self._clock = clock if clock is not None else SystemClock()
@@ -183,12 +236,15 @@ class PostizPool:
             self,
             self._queues,
             transport,
-            quota=quota if self._own_store is None else self._own_store,
+            quota=self._store,
             pacing=pacing,
             reserve=reserve,
             idempotency_keep=check_keep(idempotency_keep),
             politeness=politeness,
             validate=validate,
+            timeout=timeout,
+            headers=dict(options.headers),
+            retries=retries,
             on_attempt=on_attempt,
             on_call=on_call,
             clock=self._clock,
@@ -213,20 +269,24 @@ class PostizPool:
             base_url: another server than the pool's.
 
         Raises:
-            ConfigurationError: the pool is not open in this event loop, or the key or the URL
-                cannot be used.
+            UsageError: the pool is not open in this event loop, or has headers for another server.
+            ConfigurationError: the key or the URL cannot be used.
         """
         api_key, transport = Secret.of(api_key), self._transport
         if transport is None:
-            raise ConfigurationError(
-                "This pool is not open. Use it as `async with PostizPool() as pool:`."
-            )
+            raise UsageError(_CLOSED)
         if asyncio.get_running_loop() is not self._loop:
-            raise ConfigurationError(
+            raise UsageError(
                 "This pool was opened in another event loop, where its connections live. Open one "
                 "pool in each event loop."
             )
         root = self._root if base_url is None else wire.api_root(base_url)
+        here, there = wire.origin_of(self._root), wire.origin_of(root)
+        if self._has_headers and here != there:
+            raise UsageError(
+                f"The pool's headers are for {here} and must not go to {there}. Open a pool of its "
+                "own for that server."
+            )
         key = wire.clean_key(api_key)
         quota_name = ledger_name(root, organization or key.reveal())
         place = ledger_name(root, key.reveal()), quota_name
@@ -241,6 +301,32 @@ class PostizPool:
             await client.open()
         self._clients[place] = client  # at the end: the most recently used
         return client
+
+    async def health(self, *, most: int = 100) -> PoolHealth:
+        """How the pool and its organisations stand: for health routes. Asks Postiz nothing.
+
+        Quotas are as this process saw them last. Store and outbox are looked at once each, for
+        all organisations together, and for three seconds at most; when they are away, `trouble`
+        says so.
+
+            health = await pool.health()
+            print(health.is_ready, health.total, health.queued, health.troubles)
+
+        Args:
+            most: organisations that are listed, and troubles that are told: those in trouble first.
+
+        Raises:
+            UsageError: the pool is not open.
+        """
+        if not self.is_open:
+            raise UsageError(_CLOSED)
+        found = await look(self._store, self._outbox)
+        return self._known(most, found)
+
+    def _known(self, most: int, found: Found = NOT_LOOKED) -> PoolHealth:
+        """What is known here, and what was found elsewhere."""
+        clients = [opened(client) for client in self._clients.values() if client.is_open]
+        return standing(clients, found, most=most)
 
     def look_again(self) -> None:
         """Let every `wait_published` of every client look now, after a webhook for example."""
@@ -262,9 +348,9 @@ class PostizPool:
     async def open(self) -> Self:
         """Open the pool; `async with` does it."""
         if self._transport is not None:
-            raise ConfigurationError("This pool is open already.")
+            raise UsageError("This pool is open already.")
         self._loop = asyncio.get_running_loop()
-        self._transport = self._given_transport or make_transport(self._connections)
+        self._transport = self._given_transport or make_transport(self._connection)
         if self._outbox_options is not None and self._credentials is not None:
             from postiz_async._outbox.pool_outbox import open_outbox  # noqa: PLC0415  (an extra)
 
@@ -277,6 +363,23 @@ class PostizPool:
                 raise
         return self
 
+    def seen(self, *, most: int = 100) -> PoolHealth | None:
+        """`health` without a look at store and outbox, in whatever thread, for metrics.
+
+        Args:
+            most: organisations that are listed.
+
+        Returns:
+            None when it is closed, or its event loop does not answer within a second.
+        """
+        loop = self._loop if self.is_open else None
+        return None if loop is None else call_in_loop(loop, partial(self._known, most))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients can be asked for."""
+        return self._transport is not None
+
     @property
     def has_outbox(self) -> bool:
         """Whether there is an open outbox."""
@@ -286,7 +389,7 @@ class PostizPool:
     def outbox(self) -> PoolOutbox:
         """Durable hand-over for all organisations, which is sent in the background."""
         if self._outbox is None:
-            raise ConfigurationError(
+            raise UsageError(
                 "This pool has no open outbox. Give it a database and a function that finds keys: "
                 "`PostizPool(outbox='postgresql://...', credentials=key_of)`."
             )
@@ -318,16 +421,12 @@ class PostizPool:
         try:
             async with anyio.create_task_group() as group:
                 for client in clients.values():
-                    group.start_soon(_close, client, seconds)
+                    group.start_soon(partial(client.aclose, drain=seconds))
         finally:
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()
-            async with AsyncExitStack() as stack:
-                if self._own_store is not None:
-                    stack.push_async_callback(run_to_completion, self._own_store.aclose())
-                if transport is not None and transport is not self._given_transport:
-                    stack.push_async_callback(run_to_completion, transport.aclose())
+            await close_own(self._own_store, transport if self._given_transport is None else None)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -339,7 +438,3 @@ class PostizPool:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-async def _close(client: Postiz, drain: float) -> None:
-    await client.aclose(drain=drain)

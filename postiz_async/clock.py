@@ -67,10 +67,20 @@ class Clock(ABC):
 
     @abstractmethod
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Call `callback` in the running event loop once `monotonic()` has reached `when`."""
+        """Call `callback` in the running event loop once `monotonic()` has reached `when`.
+
+        It is for other parts of this package.
+
+        Args:
+            when: a moment of `monotonic()`.
+            callback: what is called.
+        """
 
     async def sleep_until(self, when: float) -> None:
         """Wait until `monotonic()` has reached `when`.
+
+        Args:
+            when: a moment of `monotonic()`.
 
         Raises:
             ValueError: `when` is NaN, which no time ever reaches.
@@ -88,12 +98,19 @@ class Clock(ABC):
             timer.cancel()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        """Wait on this clock.
+
+        Args:
+            seconds: how long.
+        """
         await self.sleep_until(self.monotonic() + seconds)
 
     @contextmanager
     def move_on_after(self, seconds: float) -> Generator[anyio.CancelScope]:
         """Cancel the block when it takes longer than `seconds`, like `anyio.move_on_after`.
+
+        Args:
+            seconds: how long, on this clock.
 
         Raises:
             ValueError: `seconds` is NaN, which no time ever reaches.
@@ -116,7 +133,9 @@ def _sleepless_clock() -> Callable[[], float]:
     clock_id: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     if sys.platform == "darwin":
         clock_id = time.CLOCK_MONOTONIC
-    return time.monotonic if clock_id is None else partial(time.clock_gettime, clock_id)
+    if sys.platform != "win32" and clock_id is not None:
+        return partial(time.clock_gettime, clock_id)
+    return time.monotonic
 
 
 class SystemClock(Clock):
@@ -186,6 +205,10 @@ class AcceleratedClock(Clock):
 
     Two processes of one machine with the same `speed` and `anchor` see the same time. Its
     `monotonic()` follows the machine's wall clock, which is good enough for demos and tests.
+
+    Args:
+        speed: How many times as fast.
+        anchor: What it shows when; None: the machine's time, now.
     """
 
     def __init__(self, speed: float, *, anchor: Anchor | None = None) -> None:
@@ -253,6 +276,10 @@ class JumpingClock(Clock):
     their way through a socket cannot be seen, so the clock would jump too early; `hold` it
     meanwhile. Worker threads started through anyio are seen and waited for, and so are the
     statements of this library to PostgreSQL.
+
+    Args:
+        start: What it shows in the beginning, in seconds since the epoch; unless said, 08:00 UTC on
+            15 January 2027.
     """
 
     speed: float = math.inf
@@ -283,11 +310,24 @@ class JumpingClock(Clock):
             self._holds -= 1
 
     def step_wall(self, seconds: float) -> None:
-        """Move the wall clock alone, as an administrator or a time server does."""
+        """Move the wall clock alone, as an administrator or a time server does.
+
+        Args:
+            seconds: How far; back, if negative.
+        """
         self._start += seconds
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks by hand; alarms that are due ring."""
+        """Move both clocks by hand; alarms that are due ring.
+
+        Where you can wait, `await clock.sleep(seconds)` does it with all that happens meanwhile.
+
+        Args:
+            seconds: How far.
+
+        Raises:
+            ValueError: They would go back.
+        """
         if seconds < 0:
             raise ValueError("time does not go back")
         target = self._monotonic + seconds

@@ -2,6 +2,7 @@
 
 PostizError
 ├── ConfigurationError            your settings: key, base URL, proxy
+│   └── UsageError                your program: a closed client, an argument without sense
 ├── InvalidPostError              your input; nothing was sent; `.problems`
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── BatchError                    your campaign or journal; nothing was sent or changed
@@ -22,7 +23,7 @@ PostizError
 ├── StoreError                    a shared quota or an outbox that cannot be read or written
 └── QuotaError                    `.retry_after` in seconds
     ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
-    └── RateLimitError            429: the whole organisation is locked out
+    └── RateLimitError            429 of a call that costs no quota
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ __all__ = [
     "StoreError",
     "UnexpectedAnswerError",
     "UploadError",
+    "UsageError",
     "describe_json_error",
     "describe_seconds",
 ]
@@ -81,7 +83,7 @@ class Problem:
 
     `where` is a path such as `posts.0.value.0.content`, or a column name in a campaign.
     `row` is the row number in a campaign file, as a spreadsheet counts; None otherwise.
-    `severity`: an error is refused, a warning is accepted and regretted.
+    `severity`: what an error is about is refused, a warning is about what would be regretted.
     `stage` says which check of the server refuses it: the size of the request, its channels, its
     body, one post after the other; `failure` makes the server fail. Empty: it is our own advice.
     """
@@ -107,9 +109,8 @@ class Marks:
 
     `date` is the exact instant that was sent, `channels` the channel ids in request order and
     `contents` their texts as they were sent; empty where they are not known. `kind` is the type
-    of the request: the server dates a post of type `now` itself, and `date` is then the moment in
-    which it was sent. With `short_link` the links of
-    the texts may have been replaced.
+    of the request: the server dates a post of type `now` itself, and `date` is then the moment at
+    which it was sent. With `short_link` the links of the texts may have been replaced.
     """
 
     date: datetime
@@ -141,6 +142,13 @@ class ConfigurationError(PostizError):
     """The key, the base URL or a setting is wrong. Nothing was changed on the server."""
 
 
+class UsageError(ConfigurationError):
+    """The program is wrong: a client that is not open, no outbox, an argument without sense.
+
+    Nobody but its author can mend it: in a web application it is a 500, never a 503 about Postiz.
+    """
+
+
 class InvalidPostError(PostizError):
     """The input cannot be accepted by the server. Nothing was sent."""
 
@@ -161,7 +169,7 @@ class BatchError(PostizError):
 class APIConnectionError(PostizError):
     """No answer came back. `delivery` says whether the request can have been carried out.
 
-    `message` says what happened; the text of the error adds what to do next, if there is a hint.
+    `message` says what happened and `hint` what to do next; the text of the error has both.
     """
 
     def __init__(
@@ -169,6 +177,7 @@ class APIConnectionError(PostizError):
     ) -> None:
         self.message = message
         self.delivery = delivery
+        self.hint = hint
         super().__init__(f"{message} {hint}".rstrip())
 
 
@@ -250,7 +259,10 @@ class PlanLimitError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """Something before the server, such as a firewall, does not let the request through."""
+    """Something before the server, such as a firewall, does not let the request through.
+
+    Postiz itself answers so only to `users.search`, for keys without a super-admin.
+    """
 
 
 class NotFoundError(APIStatusError):
@@ -304,7 +316,10 @@ class QuotaWaitError(QuotaError):
 
 
 class RateLimitError(QuotaError):
-    """The server answered 429: every create of the organisation is refused until then."""
+    """A call that costs no quota was answered with 429, again after its retries.
+
+    A create raises none: after a 429 it waits for the quota again, see `QuotaWaitError`.
+    """
 
 
 def describe_json_error(error: Exception) -> str:
@@ -313,15 +328,15 @@ def describe_json_error(error: Exception) -> str:
 
 
 def describe_seconds(seconds: float) -> str:
-    """A duration for people: `4 s`, `20 min 13 s`, `3 h 05 min`, `2 d 4 h`."""
+    """A duration for people: `4 s`, `20 min 13 s`, `30 min`, `3 h 05 min`, `2 d 4 h`."""
     total = max(0, round(seconds))
     if total < 60:
         return f"{total} s"
     minutes, secs = divmod(total, 60)
     if minutes < 60:
-        return f"{minutes} min {secs:02d} s"
+        return f"{minutes} min {secs:02d} s" if secs else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h {minutes:02d} min"
+        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
+    return f"{days} d {hours} h" if hours else f"{days} d"

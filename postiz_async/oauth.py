@@ -14,18 +14,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from postiz_async import _wire as wire
 from postiz_async._client import make_transport
+from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import OAUTH_TOKEN
+from postiz_async._wire.headers import checked_headers
 from postiz_async._wire.secrets import Secret, stripped
 from postiz_async.errors import AuthenticationError, ConfigurationError, PostizError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from ssl import SSLContext
+
     from postiz_async._transport import Transport
     from postiz_async.models.oauth import Token
 
@@ -72,15 +78,26 @@ class OAuth:
         client_secret: begins with `pcs_`; kept as a `Secret`.
         front_url: the web page of Postiz.
         base_url: its backend, as for `Postiz`.
+        headers: added to the request to it, such as a gateway's; else `POSTIZ_HEADERS`.
+        ssl: whom to trust: a context, or a file or folder of certificates; else `POSTIZ_CA_FILE`,
+            else the system's.
+        proxy: the URL of a proxy; empty: none; None: that of the environment.
     """
 
     client_id: str
     client_secret: str | Secret = ""
     front_url: str = FRONT_URL
     base_url: str = wire.CLOUD_URL
+    headers: Mapping[str, str | Secret] | None = field(default=None, repr=False)
+    ssl: SSLContext | Path | str | None = field(default=None, repr=False)
+    proxy: str | Secret | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
+        if self.proxy is not None:
+            object.__setattr__(self, "proxy", Secret.of(self.proxy))
+        if self.headers is not None:
+            object.__setattr__(self, "headers", dict(checked_headers(self.headers)))
 
     def authorize_url(self, state: str) -> str:
         """Where to send the user. The redirect address is the one stored with the application.
@@ -107,7 +124,9 @@ class OAuth:
             raise ConfigurationError("There is no client secret.")
         request = self._request(Secret(code))
         del code
-        used = transport or make_transport()
+        used = transport or make_transport(
+            ConnectionSettings.checked(ssl=self.ssl, proxy=self.proxy)
+        )
         try:
             return wire.decode(OAUTH_TOKEN, await used.send(request))
         except PostizError as error:
@@ -135,6 +154,7 @@ class OAuth:
                 ("User-Agent", "postiz-async"),
                 ("Accept", "application/json"),
                 ("Content-Type", "application/json"),
+                *checked_headers(headers_of_environment(self.headers)),
             ),
             body,
             OAUTH_TOKEN.timeout,

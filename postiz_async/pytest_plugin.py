@@ -1,28 +1,41 @@
 """Fixtures for the tests of programs that use this library.
 
 * `postiz_sandbox`: a Postiz in memory, on a clock that jumps (`postiz_async.testing.LocalPostiz`).
-* `postiz_server`: a Postiz over HTTP on loopback (`ServedPostiz`), for programs that make their own
-  client or are not asynchronous.
+* `postiz_server`: a Postiz over HTTP on loopback (`postiz_async.testing.ServedPostiz`), for
+  programs that make their own client or are not asynchronous.
 
-Each test begins as a new process does, with an unknown quota.
+The marker `postiz` says how they begin: `@pytest.mark.postiz(limit=90, channels="all")`. Each test
+begins as a new process does, with an unknown quota.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
-import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-    from postiz_async._sandbox import Sandbox
-    from postiz_async.testing import LocalPostiz
+    from postiz_async.testing import LocalPostiz, ServedPostiz
 
-__all__ = ["ServedPostiz", "postiz_sandbox", "postiz_server"]
+__all__ = ["postiz_sandbox", "postiz_server"]
+
+_MARKER = (
+    "postiz(*, limit=30, channels=(), organizations=(), tags=(), release='HEAD', api_key=None, "
+    "start=None, speed=1.0): how postiz_sandbox and postiz_server begin; speed is for the latter."
+)
+_READS_FORMS = r"ignore:unread_data\(\) is deprecated:DeprecationWarning:aiohttp\.multipart"
+"""Of a form that comes in pieces, which the sandbox reads."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known; aiohttp's own use of what it has deprecated is no fault of a test."""
+    config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("filterwarnings", _READS_FORMS)
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,47 +49,47 @@ def pytest_runtest_teardown() -> None:
     ledgers_of_process(SystemClock()).forget()
 
 
-@dataclass(frozen=True, slots=True)
-class ServedPostiz:
-    """A sandbox that a thread serves: `Postiz(api_key=server.api_key, base_url=server.url)`."""
-
-    url: str
-    api_key: str
-    sandbox: Sandbox
-
-
 @pytest.fixture
-def postiz_sandbox() -> LocalPostiz:
-    """A Postiz in memory with 30 creates an hour and no channel."""
+def postiz_sandbox(request: pytest.FixtureRequest) -> LocalPostiz:
+    """A Postiz in memory with 30 creates an hour and no channel, unless the marker says more."""
     from postiz_async.testing import LocalPostiz  # noqa: PLC0415  (only when it is used)
 
-    return LocalPostiz()
+    said = _said(request, LocalPostiz)
+    with _mistakes_told():
+        return LocalPostiz(**said)
 
 
 @pytest.fixture
-def postiz_server() -> Generator[ServedPostiz]:
-    """A Postiz over HTTP with 30 creates an hour and no channel."""
-    import anyio.to_thread  # noqa: PLC0415  (only when it is used)
+def postiz_server(request: pytest.FixtureRequest) -> Generator[ServedPostiz]:
+    """A Postiz over HTTP with 30 creates an hour and no channel, unless the marker says more."""
+    from postiz_async.testing import serve_postiz  # noqa: PLC0415  (only when it is used)
 
-    from postiz_async._sandbox import Sandbox  # noqa: PLC0415
-    from postiz_async._sandbox.http import serve  # noqa: PLC0415
+    said = _said(request, serve_postiz)
+    with ExitStack() as stack:
+        with _mistakes_told():
+            server = stack.enter_context(serve_postiz(**said))
+        yield server
 
-    sandbox = Sandbox(limit=30)
-    ready, leave = threading.Event(), threading.Event()
-    urls: list[str] = []
 
-    async def run() -> None:
-        async with sandbox, serve(sandbox) as served:
-            urls.append(served.url)
-            ready.set()
-            await anyio.to_thread.run_sync(leave.wait)
-
-    thread = threading.Thread(target=anyio.run, args=(run,), name="postiz_server")
-    thread.start()
+@contextmanager
+def _mistakes_told() -> Generator[None]:
+    """Tell in a line what cannot be, without the frames of this package."""
     try:
-        if not ready.wait(10):
-            pytest.fail("the sandbox did not start within 10 s")
-        yield ServedPostiz(urls[0], sandbox.organization.api_key, sandbox)
-    finally:
-        leave.set()
-        thread.join(10)
+        yield
+    except ValueError as error:
+        pytest.fail(f"@pytest.mark.postiz: {error}", pytrace=False)
+
+
+def _said(request: pytest.FixtureRequest, made_by: Callable[..., object]) -> dict[str, Any]:
+    """What the markers of a test say, the nearest last; those of its class and module hold too."""
+    said: dict[str, Any] = {}
+    known = list(inspect.signature(made_by).parameters)
+    for marker in reversed(list(request.node.iter_markers("postiz"))):
+        if marker.args:
+            pytest.fail("@pytest.mark.postiz takes names: channels='all'", pytrace=False)
+        said |= marker.kwargs
+    unknown = [name for name in said if name not in known]
+    if unknown:
+        told = f"@pytest.mark.postiz: {request.fixturename} takes no {unknown[0]!r}"
+        pytest.fail(f"{told}, but {', '.join(known)}", pytrace=False)
+    return said

@@ -53,7 +53,7 @@ def render(content: Content, provider: str) -> str:
         InvalidPostError: Markdown that is longer than any request may be.
         ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
-    if isinstance(content, str) and not contents.REWRITTEN.search(content):
+    if isinstance(content, str) and not contents.may_change(content):
         return content
     known = PROVIDERS.get(provider)
     if known is None:

@@ -294,7 +294,7 @@ def _records(dice: random.Random, now: datetime, campaign: int) -> Iterator[dict
 
 
 def _write(file: Path, records: Sequence[dict[str, Any]]) -> None:
-    file.write_text("\n".join(json.dumps(record) for record in records))
+    file.write_text("\n".join(json.dumps(record) for record in records), encoding="utf-8")
 
 
 def _said(record: dict[str, Any]) -> list[Any]:

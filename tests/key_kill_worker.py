@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from postiz_async import NewPost, Postiz, PostizError
-from postiz_async._cli.options import Connection, find_target
+from postiz_async._cli.connection import Connection, find_target
 from postiz_async._client import make_transport
+from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
 
@@ -80,10 +81,10 @@ class Notes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         words = [line.split() for line in lines]
         self.answered = {int(line[1]) for line in words if line[0] == "answered"}
-        self._file = path.open("a", buffering=1)
+        self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def note(self, *words: object) -> None:
         self._file.write(" ".join(map(str, words)) + "\n")
@@ -153,7 +154,7 @@ def the_post(key: str) -> tuple[NewPost, datetime]:
 
 async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -> None:
     target = find_target(Connection())
-    transport = make_transport(speed=target.clock.speed)
+    transport = make_transport(ConnectionSettings(speed=target.clock.speed))
     notes = Notes(file.with_suffix(".notes"))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(transport.aclose)
@@ -177,5 +178,5 @@ async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
     calls_file = Path(sys.argv[1])
-    lines = [line.split() for line in calls_file.read_text().splitlines()]
+    lines = [line.split() for line in calls_file.read_text(encoding="utf-8").splitlines()]
     asyncio.run(main(calls_file, sys.argv[2], sys.argv[3], [(int(n), key) for n, key in lines]))

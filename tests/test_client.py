@@ -4,7 +4,8 @@ import asyncio
 import logging
 import traceback
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,19 +18,22 @@ from postiz_async import (
     NewPost,
     Postiz,
     PostizError,
+    PostizPool,
     Priority,
     QuotaWaitError,
+    UsageError,
 )
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._wire import WireRequest, WireResponse
+from postiz_async.blocking import Postiz as PostizOfThreads
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -62,6 +66,12 @@ def test_an_unknown_rhythm_is_refused() -> None:
         Postiz(api_key=KEY, pacing="steady")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("make", [partial(Postiz, api_key=KEY), PostizPool])
+def test_a_path_is_no_store_of_quotas(make: Callable[..., object]) -> None:
+    with pytest.raises(UsageError, match=r"a store, not str\. .* `SqliteStore\('quota.sqlite'\)`"):
+        make(quota="quota.sqlite")
+
+
 # ------------------------------------------------------------------ opening and closing
 
 
@@ -74,6 +84,21 @@ def client_of(sandbox: Sandbox, **options: object) -> Postiz:
         transport=transport,
         **options,  # type: ignore[arg-type]
     )
+
+
+class Recorder:
+    async def __call__(self, _: object) -> None: ...
+
+
+@pytest.mark.parametrize("make", [Postiz, PostizPool, PostizOfThreads])
+@pytest.mark.parametrize("name", ["on_attempt", "on_call"])
+def test_a_hook_that_nobody_would_await_is_refused(make: Callable[..., object], name: str) -> None:
+    key = {} if make is PostizPool else {"api_key": KEY}
+    for hook in (Recorder(), Recorder().__call__, partial(Recorder().__call__)):
+        with pytest.raises(UsageError, match=rf"^{name} is an `async def` function"):
+            make(**key, **{name: hook})
+    with pytest.raises(UsageError, match=rf"^{name} is a function, not 'log'"):
+        make(**key, **{name: "log"})
 
 
 async def test_a_closed_client_says_how_to_open_it() -> None:
@@ -112,6 +137,27 @@ def test_a_client_in_a_second_event_loop_says_so() -> None:
     postiz = asyncio.run(opened())
     with pytest.raises(ConfigurationError, match="opened in another event loop"):
         asyncio.run(_channels(postiz))
+
+
+async def test_what_is_open_in_another_event_loop_is_left_as_it_is(
+    postiz_sandbox: LocalPostiz, tmp_path: Path
+) -> None:
+    def in_a_loop_of_its_own(call: Callable[[], Any]) -> None:
+        with pytest.raises(UsageError, match="another event loop"):
+            asyncio.run(call())
+
+    channel, at = postiz_sandbox.add_channel("mastodon"), postiz_sandbox.in_an_hour()
+    async with postiz_sandbox.client(outbox=tmp_path / "outbox.sqlite") as postiz:
+        await postiz.integrations.list()
+        for call in (
+            partial(postiz.outbox.put, NewPost(channel, "x"), at=at),
+            partial(postiz.outbox.put, NewPost(channel, "x"), at=at, idempotency_key="k"),
+            postiz.outbox.counts,
+            postiz.aclose,
+        ):
+            await asyncio.to_thread(in_a_loop_of_its_own, call)
+        assert await postiz.outbox.counts() == {}
+        assert await postiz.integrations.list()
 
 
 async def _channels(postiz: Postiz) -> None:
@@ -235,6 +281,50 @@ def everything_about(error: BaseException) -> Iterator[str]:
         if error.__cause__ is None:
             return
         error = error.__cause__
+
+
+def variables_that_show(secret: str, error: BaseException) -> list[str]:
+    """Those of the library's frames; what is half made has no representation yet."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [
+        f"{frame.f_code.co_qualname}: {name}"
+        for frame in frames
+        if frame.f_code.co_filename != __file__
+        for name, value in frame.f_locals.items()
+        if name not in {"self", "__class__"} and secret in repr(value)
+    ]
+
+
+@pytest.mark.parametrize("make", [Postiz, PostizPool, PostizOfThreads])
+@pytest.mark.parametrize("wrong", ["retries", "proxy", "header", "environment"])
+def test_no_wrong_argument_shows_another(
+    make: Callable[..., object], wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "a-password-of-nobody"
+    key = {} if make is PostizPool else {"api_key": secret}
+    given: dict[str, Any] = {"proxy": f"http://me:{secret}@host:1", "headers": {"X-A": secret}}
+    if wrong == "retries":
+        given["retries"] = -1
+    elif wrong == "proxy":
+        given["proxy"] += "0/@"
+    elif wrong == "header":
+        given["headers"]["X-B"] = f"{secret}\n"
+    else:
+        monkeypatch.setenv("POSTIZ_HEADERS", secret)
+        monkeypatch.setenv("POSTIZ_PROXY", given["proxy"])
+        given = {}
+    given |= {"outbox": f"postgresql://me:{secret}@host/db"} if make is not PostizPool else {}
+    with pytest.raises(ConfigurationError) as caught:
+        make(**given, **key)
+    assert not variables_that_show(secret, caught.value)
+
+
+async def test_no_wrong_option_shows_a_header() -> None:
+    secret = "a-password-of-nobody"
+    async with sandbox_client(Sandbox()) as postiz:
+        with pytest.raises(ConfigurationError) as caught:
+            postiz.with_options(headers={"X-A": secret}, retries=-1)
+    assert not variables_that_show(secret, caught.value)
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=repr)

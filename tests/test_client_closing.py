@@ -128,7 +128,7 @@ async def test_an_opening_that_fails_closes_what_it_opened(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made = Counting()
-    monkeypatch.setattr("postiz_async._client.make_transport", lambda: made)
+    monkeypatch.setattr("postiz_async._client.make_transport", lambda *_: made)
     postiz = Postiz(api_key="k", base_url=URL, quota=MemoryStore(), outbox=tmp_path)
     with pytest.raises(StoreError, match="outbox"):
         await postiz.open()

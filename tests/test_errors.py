@@ -127,10 +127,13 @@ def test_a_status_error_is_no_connection_error() -> None:
         (-1, "0 s"),
         (0.4, "0 s"),
         (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
+        (59.6, "1 min"),
         (1213, "20 min 13 s"),
+        (1800, "30 min"),
         (11_100, "3 h 05 min"),
+        (10_800, "3 h"),
         (187_200, "2 d 4 h"),
+        (172_800, "2 d"),
     ],
 )
 def test_durations_are_written_for_people(seconds: float, words: str) -> None:

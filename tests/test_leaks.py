@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
+from spread import spread
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
 from postiz_async._cli.doctor import examine
-from postiz_async._transport import AiohttpTransport
+from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import Secret, WireRequest
 from postiz_async._wire.endpoints import FilePart
 from postiz_async.clock import AcceleratedClock
@@ -92,6 +93,7 @@ async def failure_of(call: Callable[[], Awaitable[object]], *secrets: str) -> Ex
 # ------------------------------------------------------------------ what servers repeat
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("status", "kind", "key"),
     [
@@ -116,6 +118,34 @@ async def test_what_a_server_repeats_reaches_nobody(
         assert leaks(Exception(seen, await postiz.quota()), key) == []
     assert errors >= 4
     assert not [form for form in forms(key) if form in caplog.text]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_said"),
+    spread(
+        [*((status, True) for status in TYPICAL), *((status, False) for status in TYPICAL[1:])],
+        every=3,
+    ),
+)
+async def test_what_a_server_repeats_of_a_gateways_header_reaches_nobody(
+    status: int, caplog: pytest.LogCaptureFixture, *, is_said: bool
+) -> None:
+    """A success has the user's data and is left alone, unless the header was given as a secret."""
+    caplog.set_level(logging.DEBUG)
+    headers: dict[str, str | Secret] = {"X-Gateway": Secret(HEX) if is_said else HEX}
+    errors = 0
+    async with (
+        listening(answering(status, "json")) as url,
+        client("a-key-of-no-interest", url, validate=False, headers=headers) as postiz,
+    ):
+        headers.clear()
+        for view in (postiz, postiz.with_options(timeout=60)):
+            for call in every_kind_of_call(view):
+                error = await outcome_of(call)
+                errors += error is not None
+                assert error is None or leaks(error, HEX) == []
+    assert errors >= 8
+    assert not [form for form in forms(HEX) if form in caplog.text]
 
 
 @KEYS
@@ -338,6 +368,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.exhaustive
 @KEYS
 @pytest.mark.parametrize("resets", [False, True], ids=["", "reset"])
 @pytest.mark.parametrize("answer", list(BROKEN.values()), ids=list(BROKEN))
@@ -408,6 +439,16 @@ async def test_a_time_out_leads_to_no_key(key: str, whose: str) -> None:
 
 
 @KEYS
+async def test_a_secret_in_a_body_is_in_no_frame(key: str) -> None:
+    """Such as the code and the client's secret that an OAuth token is exchanged for."""
+    transport = AiohttpTransport()
+    async with silent() as url:
+        sent = WireRequest("POST", url, (), Secret(f'{{"client_secret":"{key}"}}'), 0.05)
+        await failure_of(lambda: transport.send(sent), key)
+    await transport.aclose()
+
+
+@KEYS
 async def test_an_upload_that_stalls_or_whose_source_fails_leads_to_no_key(key: str) -> None:
     async def broken() -> AsyncGenerator[bytes]:
         yield b"x" * 1_000
@@ -460,6 +501,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.exhaustive
 async def test_tls_that_does_not_match_leads_to_no_key(tls: ssl.SSLContext) -> None:
     async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from network_lab import ca_file, connect_proxy, recording, server_context
 
-from postiz_async import AuthenticationError, BadRequestError, ConfigurationError, Postiz
+from postiz_async import (
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    Postiz,
+    PostizError,
+)
 from postiz_async._sandbox import HttpRequest, Sandbox
 from postiz_async.oauth import OAuth, check_callback, new_state
 from postiz_async.testing import LocalPostiz, SandboxTransport
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_authorize_url_carries_client_and_state() -> None:
@@ -80,3 +92,25 @@ async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> 
 async def test_exchange_without_a_secret_sends_nothing() -> None:
     with pytest.raises(ConfigurationError, match="no client secret"):
         await OAuth(client_id="pca_1").exchange("code")
+
+
+async def test_an_exchange_in_a_companys_network(tmp_path: Path) -> None:
+    trust = ca_file(tmp_path)
+    with recording(server_context()) as server:
+        server.body = b'{"access_token": "pos_1", "token_type": "bearer"}'
+        async with connect_proxy() as proxy:
+            oauth = OAuth(
+                client_id="pca_1",
+                client_secret="pcs_1",
+                base_url=server.url,
+                headers={"X-Gateway": "let me in"},
+                ssl=trust,
+                proxy=proxy.url,
+            )
+            assert "let me in" not in repr(oauth)
+            with suppress(PostizError):
+                await oauth.exchange("code")
+    assert [headers["x-gateway"] for _, _, headers in server.seen] == ["let me in"]
+    assert [head.split()[0] for head in proxy.heads] == ["CONNECT"]
+    with pytest.raises(ConfigurationError, match="the client's own"):
+        OAuth(client_id="pca_1", headers={"Authorization": "x"})

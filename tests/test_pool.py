@@ -61,7 +61,12 @@ class Servers:
 
 @asynccontextmanager
 async def pool_of(
-    servers: Servers, *, connections: int = 100, keep: int = 100, quota: QuotaStore | None = None
+    servers: Servers,
+    *,
+    connections: int = 100,
+    keep: int = 100,
+    quota: QuotaStore | None = None,
+    **hooks: Any,
 ) -> AsyncGenerator[PostizPool]:
     async with PostizPool(
         base_url=URL,
@@ -70,6 +75,7 @@ async def pool_of(
         connections=connections,
         keep=keep,
         quota=quota,
+        **hooks,
     ) as pool:
         for box in servers.sandboxes.values():
             await box.__aenter__()
@@ -112,6 +118,14 @@ async def test_asking_again_gives_the_same_client_and_its_ledger() -> None:
         await post(first, channel, "x")
         assert await pool.client("a") is first
         assert (await (await pool.client("a")).quota()).remaining == 2
+
+
+async def test_many_that_ask_for_a_client_at_once_get_the_same_one() -> None:
+    servers = Servers("a")
+    async with pool_of(servers) as pool:
+        keys = [f"key-{number}" for number in range(50)] * 4
+        clients = await asyncio.gather(*(pool.client(key) for key in keys))
+        assert len({id(client) for client in clients}) == len(pool) == 50
 
 
 async def test_a_renewed_token_of_an_organisation_spends_the_same_quota() -> None:

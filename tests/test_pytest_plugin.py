@@ -9,14 +9,33 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PATIENCE, PYTHON, child_environment
 
 from postiz_async import NewPost, Postiz, webhooks
 from postiz_async._sandbox import Fault
 from postiz_async.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from postiz_async.pytest_plugin import ServedPostiz
-    from postiz_async.testing import LocalPostiz
+    from pathlib import Path
+
+    from postiz_async.testing import LocalPostiz, ServedPostiz
+
+
+def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Tests in a process of their own, with no plugin but ours and what the options name."""
+    (folder / "test_mine.py").write_text(text, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    plugins = ("-p", "postiz_async.pytest_plugin", "-p", "no:cacheprovider")
+    return subprocess.run(
+        [*PYTHON, "-m", "pytest", "-q", *plugins, *options],
+        cwd=folder,
+        env=child_environment(folder, alone),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 async def test_an_hour_passes_at_once(postiz_sandbox: LocalPostiz) -> None:
@@ -57,9 +76,32 @@ async def test_who_leaves_first_does_not_end_the_work_of_the_others(
 
 
 async def test_a_server_in_another_thread(postiz_server: ServedPostiz) -> None:
-    channel = postiz_server.sandbox.add_integration("telegram")
+    channel = postiz_server.add_channel("telegram")
     async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
         assert [each.id for each in await postiz.integrations.list()] == [channel.id]
+
+
+@pytest.mark.postiz(limit=2, channels="all")
+class TestMarked:
+    """The nearest marker holds, and of those further away what it says nothing of."""
+
+    @pytest.mark.postiz(limit=1, organizations=["acme", "globex"])
+    async def test_in_memory(self, postiz_sandbox: LocalPostiz) -> None:
+        theirs = postiz_sandbox.channel("x", organization="globex")
+        assert theirs != postiz_sandbox.channel("x")
+        assert postiz_sandbox.organization.name == "acme"
+        began = postiz_sandbox.clock.monotonic()
+        async with postiz_sandbox.client() as postiz:
+            for number in range(2):
+                post = NewPost(postiz_sandbox.channel("mastodon"), f"post {number}")
+                await postiz.posts.schedule(post, at=postiz_sandbox.in_an_hour())
+        assert postiz_sandbox.clock.monotonic() - began >= 3600
+
+    async def test_served(self, postiz_server: ServedPostiz) -> None:
+        async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
+            post = NewPost(postiz_server.channel("mastodon"), "Hello")
+            await postiz.posts.schedule(post, at=postiz_server.in_an_hour())
+            assert (await postiz.quota()).limit == 2
 
 
 def test_the_plugin_loads_nothing_heavy() -> None:
@@ -83,3 +125,35 @@ def test_webhook_deliveries() -> None:
     for body in (b"", b"{}", b"[1]", b"\xff", b"[" * 100_000):
         with pytest.raises(UnexpectedAnswerError):
             webhooks.parse(body)
+
+
+MISTAKEN = """
+import pytest
+
+@pytest.mark.postiz("all")
+def test_without_a_name(postiz_sandbox): ...
+
+@pytest.mark.postiz(chanels="all")
+def test_with_a_wrong_name(postiz_sandbox): ...
+
+@pytest.mark.postiz(channels="mastodn")
+def test_of_no_provider(postiz_sandbox): ...
+
+@pytest.mark.postiz(start="today")
+def test_of_no_moment(postiz_server): ...
+
+@pytest.mark.postiz(speed=600)
+def test_of_another_fixture(postiz_sandbox): ...
+"""
+
+
+def test_a_mistaken_marker_is_told_in_a_line(tmp_path: Path) -> None:
+    said = run_pytest(tmp_path, MISTAKEN, "--strict-markers").stdout
+    assert "takes names: channels='all'" in said
+    assert "postiz_sandbox takes no 'chanels', but limit, api_key, release, start, " in said
+    assert "postiz_sandbox takes no 'speed', but limit, api_key, release, start, " in said
+    assert "Traceback" not in said
+    assert "@pytest.mark.postiz: This release of Postiz has no provider 'mastodn'; did you" in said
+    assert "@pytest.mark.postiz: start is a datetime with a time zone, as datetime" in said
+    assert "5 errors" in said
+    assert "pytest_plugin.py" not in said

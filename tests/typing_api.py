@@ -12,20 +12,31 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 
+import postiz_async
 from postiz_async import (
+    Api,
+    Batch,
+    ConfigurationError,
     Created,
     Html,
     Integration,
     Media,
     NewPost,
+    OrganizationHealth,
+    Outbox,
     OutboxOptions,
+    PoolHealth,
     Post,
     Postiz,
+    PostizPool,
     Quota,
     QuotaWaitError,
     RawAnswer,
+    Secret,
     ThreadPart,
     Ticket,
+    UsageError,
+    blocking,
     providers,
 )
 from postiz_async._batch.export import Exported
@@ -38,6 +49,15 @@ from postiz_async._batch.update_plan import Updated
 from postiz_async._batch.wait_published import Waited
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.integrations import ChannelSettings
+from postiz_async.models.posts import PublishEvent
+from postiz_async.models.users import Membership
+from postiz_async.testing import (
+    Fault,
+    LocalPostiz,
+    ServedPostiz,
+    StoredPost,
+    serve_postiz,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,6 +112,7 @@ async def client() -> None:
         assert_type(await postiz.analytics.post("id"), PostAnalytics)
         async for notification in postiz.notifications.iter():
             assert_type(notification, Notification)
+        assert_type(await postiz.users.search("ada"), list[Membership])
         assert_type(await postiz.quota(), Quota)
         answer = await postiz.raw(postiz.posts.get("id"))
         assert_type(answer, RawAnswer[Post])
@@ -128,7 +149,42 @@ async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
         assert_type(job.remarks, list[str])
 
 
+def synchronous(channel: Integration, token: str) -> None:
+    with blocking.Postiz(api_key="k", outbox="outbox.sqlite") as postiz:
+        assert_type(postiz, blocking.Postiz)
+        assert_type(postiz.integrations.list(), list[Integration])
+        assert_type(postiz.posts.schedule(NewPost(channel, "Hello"), at=NOW), list[Created])
+        postiz.posts.schedule(NewPost(channel, "Hello"))  # type: ignore[call-arg]
+        for post in postiz.posts.iter(start=NOW, end=NOW):
+            assert_type(post, Post)
+        for event in postiz.posts.watch():
+            assert_type(event, PublishEvent)
+        for quota in postiz.quota_changes():
+            assert_type(quota, Quota)
+        assert_type(postiz.media.upload_many(["a.png"]), list[Media])
+        tolerant = postiz.media.upload_many(["a.png"], return_exceptions=True)
+        assert_type(tolerant, list[Media | Exception])
+        assert_type(postiz.raw(postiz.posts.get, "id"), RawAnswer[Post])
+        postiz.raw(postiz.posts.get, 7)  # type: ignore[arg-type]
+        assert_type(postiz.with_options(timeout=5), blocking.Api)
+        assert_type(postiz.with_options(timeout=5).posts.get("id"), Post)
+        assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
+        with postiz.batch([{"integration": "x", "date": NOW}], journal="rows.journal") as job:
+            assert_type(job, blocking.Batch)
+            assert_type(job.plan(), Forecast)
+            assert_type(job.journal_path, Path)
+            with job.run() as outcomes:
+                for outcome in outcomes:
+                    assert_type(outcome, Outcome)
+            assert_type(job.run_all(lambda outcome: print(outcome.row)), Report)
+            assert_type(job.undo(), Undone)
+    with blocking.PostizPool(outbox="postgresql://", credentials=lambda _: token) as pool:
+        assert_type(pool.client(token), blocking.Postiz)
+        assert_type(pool.outbox.put(NewPost(channel, "Hello"), organization="a"), Ticket)
+
+
 def settings(channel: Integration, photo: Media) -> None:
+    NewPost("mastodon", "by its provider, its name or its id")
     NewPost(channel, settings=providers.X(who_can_reply_post="following", article_cover=photo))
     NewPost(channel, settings=providers.RawSettings("new", {"room": 7}))
     NewPost(channel, settings={"room": 7})
@@ -155,5 +211,73 @@ def settings(channel: Integration, photo: Media) -> None:
     NewPost(channel, settings="everyone")  # type: ignore[arg-type]
 
 
+async def health(pool: PostizPool) -> None:
+    found = assert_type(await pool.health(most=5), PoolHealth)
+    assert_type(found.is_ready, bool)
+    assert_type(found.organizations, tuple[OrganizationHealth, ...])
+    assert_type(found.organizations[0].quota, Quota)
+    assert_type(found.outbox, dict[str, int] | None)
+    assert_type(found.troubles, dict[str, str])
+    assert_type(pool.seen(), PoolHealth | None)
+    found.is_ready = True  # type: ignore[misc]
+
+
+def mistakes(error: UsageError) -> ConfigurationError:
+    return error
+
+
 def errors(error: QuotaWaitError) -> float:
     return assert_type(error.retry_after, float)
+
+
+async def with_options(postiz: Postiz) -> None:
+    view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Api)
+    assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Api)
+    assert_type(view.batch("a.csv"), Batch)
+    assert_type(await view.export("a.csv", start=NOW, end=NOW), Exported)
+    assert_type(view.outbox, Outbox)
+    assert_type(await view.quota(), Quota)
+    assert_type(await view.raw(view.integrations.list()), RawAnswer[list[Integration]])
+    postiz.with_options(headers={"X-A": 7})  # type: ignore[dict-item]
+    postiz.with_options(retries=None)  # type: ignore[arg-type]
+    await view.aclose()  # type: ignore[attr-defined]
+    client: Api = postiz
+    del client
+
+
+async def testing() -> None:
+    local = LocalPostiz(start=datetime.now(UTC), channels="all", organizations=["acme", "globex"])
+    initech = local.add_organization("initech")
+    assert_type(initech.api_key, str)
+    assert_type(local.channel("x", organization=initech), Integration)
+    assert_type(local.publish(), tuple[StoredPost, ...])
+    assert_type(local.apply(lambda sandbox: sandbox.requests), int)
+    local.refuse("free money", because="It reads like spam", when="published")
+    async with local.client("acme") as postiz:
+        assert_type(postiz, Postiz)
+        await local.clock.sleep(3600)
+    with serve_postiz(channels=["x"]) as server:
+        assert_type(server, ServedPostiz)
+        assert_type(server.environment("acme"), dict[str, str])
+        server.add_fault(Fault("drop_answer", route="create_post"))
+        assert_type(server.posts, tuple[StoredPost, ...])
+    local.refuse("free money", because="It reads like spam", when="never")  # type: ignore[arg-type]
+    Fault("no such kind")  # type: ignore[arg-type]
+
+
+def values(post: Post, new: NewPost, quota: Quota, ticket: Ticket, report: Report) -> None:
+    for value in (post, quota, ticket, new):
+        assert_type(value.to_dict(), dict[str, object])
+        assert_type(value.to_json(names="python"), str)
+    assert_type(Post.from_dict({"id": "p"}), Post)
+    assert_type(NewPost.from_json(b"{}"), NewPost)
+    assert_type(providers.X.from_dict({}), providers.X)
+    assert_type(post.text, str)
+    assert_type(report.to_records(), list[dict[str, object]])
+    post.to_dict(names="Python")  # type: ignore[arg-type]
+    Post.from_dict("p")  # type: ignore[arg-type]
+    post.text = "other"  # type: ignore[misc]
+
+
+def names_that_are_none() -> None:
+    print(postiz_async.NoSuchName)  # type: ignore[attr-defined]

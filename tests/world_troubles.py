@@ -57,6 +57,10 @@ class ReplicaThrottle(Throttle):
         replica = self._dice.choice(self._replicas) if self._dice else next(self._turns)
         return replica.hit(key, now)
 
+    def block(self, key: str, now: float, seconds: float) -> None:
+        for replica in self._replicas:
+            replica.block(key, now, seconds)
+
 
 def window_end(throttle: Throttle) -> float | None:
     """When the window of the only key ends, in seconds of the server's clock; None: there is none.

@@ -1,11 +1,11 @@
 """A small web application that schedules posts: a form, a list, tickets, webhook and quota.
 
-    pip install 'postiz-async[fastapi]' uvicorn
+    python -m pip install '../..[fastapi]' uvicorn    # in this folder
     POSTIZ_API_KEY=... POSTIZ_API_URL=... uvicorn app:app --workers 2
 
 All workers share the quota and the outbox: through two SQLite files in the folder `DATA`, or, when
 `POSTIZ_DATABASE_URL` is set, through that PostgreSQL, on any number of hosts
-(`pip install 'postiz-async[cli,postgres]'`, once: `postiz-async outbox init`).
+(with the extras `cli` and `postgres`; once: `postiz-async outbox init`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from postiz_async.contrib.fastapi import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 DATA = Path(os.environ.get("DATA", "."))
 DATABASE = Secret(os.environ.get("POSTIZ_DATABASE_URL", ""))
@@ -41,7 +41,7 @@ PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with postiz_lifespan(app, outbox=DATABASE or DATA / "outbox.sqlite"):
         yield
 
@@ -124,7 +124,7 @@ async def posts(postiz: PostizDep, days: int = 14) -> list[dict[str, str]]:
             "at": post.publish_date.isoformat(),
             "state": post.state,
             "channel": post.integration.name if post.integration else "",
-            "text": post.content,
+            "text": post.text,
         }
         async for post in postiz.posts.iter(start=now - timedelta(days=1), end=end)
     ]

@@ -1,6 +1,6 @@
 """Many workers on many hosts send for many organisations: TaskIQ, its Redis broker, one quota.
 
-    pip install 'postiz-async[redis,taskiq]' taskiq-redis
+    python -m pip install '../..[redis,taskiq]' taskiq-redis    # in this folder
     taskiq worker tasks:broker --workers 4          # on as many hosts as you like
     taskiq scheduler tasks:scheduler --update-interval 10        # exactly one
     python send.py < orders.jsonl

@@ -32,10 +32,14 @@ _RHYTHM = 5
 
 _LOOKED_BACK = timedelta(days=60)
 
+_FEW_TAGS, _MOST_TAGS = 3, 20
+"""Unknown tags that have a warning each, and how many are named in one of more."""
+
 
 async def advice(
     postiz: BatchClient,
     rows: Sequence[Row],
+    same_moment: Iterable[Iterable[Row]],
     channels: Mapping[str, Integration],
     ignore: Collection[Advice],
 ) -> list[Problem]:
@@ -44,14 +48,15 @@ async def advice(
     Args:
         postiz: tells which tags there are.
         rows: of a campaign.
+        same_moment: those that stand on the same channel at the same moment; none if `doubles`
+            are ignored.
         channels: by the ref of a row.
         ignore: the kinds that are not wanted.
     """
     found: list[Problem] = []
     if "rhythm" not in ignore:
         found += _against_rhythm(rows, channels)
-    if "doubles" not in ignore:
-        found += _nearly_equal(rows, channels)
+    found += _nearly_equal(same_moment)
     if "tags" not in ignore and any(row.tags for row in rows):
         found += await _unknown_tags(postiz, rows)
     return found
@@ -91,14 +96,11 @@ def _plain(row: Row) -> tuple[str, ...]:
     return tuple(" ".join(text.casefold().split()) for text in (row.content, *row.thread))
 
 
-def _nearly_equal(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[Problem]:
+def _nearly_equal(same_moment: Iterable[Iterable[Row]]) -> Iterator[Problem]:
     """Rows that say what another says at the same moment, but for case or spaces."""
-    places: defaultdict[tuple[str, datetime], list[Row]] = defaultdict(list)
-    for row in rows:
-        places[channels[row.ref].id, row.date].append(row)
-    for here in places.values():
+    for here in same_moment:
         first: dict[tuple[object, ...], Row] = {}
-        for row in here if len(here) > 1 else ():
+        for row in here:
             same = first.setdefault((_plain(row), row.type, row.media), row)
             if (same.content, same.thread) != (row.content, row.thread):
                 message = (
@@ -121,13 +123,21 @@ async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Proble
         message = f"cannot be held against those in Postiz: {error}"
         return [_warning("tags", "tags", message, None)]
     known = {tag.tag.name for post in posts for tag in post.tags}
-    message = (
-        "{!r} is on no post of the last and next "
-        f"{_LOOKED_BACK.days} days: Postiz leaves out tags that it does not know"
+    unknown = [(row.number, tag) for row in rows for tag in row.tags if tag not in known]
+    tags = list(dict.fromkeys(tag for _, tag in unknown))
+    nowhere = (
+        f"on no post of the last and next {_LOOKED_BACK.days} days: Postiz leaves out tags that it "
+        "does not know"
     )
-    return [
-        _warning("tags", "tags", message.format(tag), row.number, "make it in Postiz, if it is new")
-        for row in rows
-        for tag in row.tags
-        if tag not in known
-    ]
+    if len(tags) <= _FEW_TAGS:
+        hint = "make it in Postiz, if it is new"
+        return [
+            _warning("tags", "tags", f"{tag!r} is {nowhere}", number, hint)
+            for number, tag in unknown
+        ]
+    names = ", ".join(map(repr, tags[:_MOST_TAGS]))
+    more = f" and {len(tags) - _MOST_TAGS:,} more" if len(tags) > _MOST_TAGS else ""
+    message = f"these are {nowhere}: {names}{more}"
+    hint = "make them in Postiz, if they are new"
+    numbers = dict.fromkeys(number for number, _ in unknown)
+    return [_warning("tags", "tags", message, number, hint) for number in numbers]

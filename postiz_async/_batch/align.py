@@ -22,7 +22,7 @@ import itertools
 import math
 from collections import defaultdict
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -46,30 +46,34 @@ _MINUTES_AROUND = 10
 """How far from the best date one is looked for that is free in each channel, in minutes."""
 
 
+_Taken: TypeAlias = defaultdict[str, dict[int, int]]
+"""By channel and minute the date that the row there has in the campaign."""
+
+
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where the date of a row may lie; in the order of urgency.
 
-    `place` is that of the row among all, `date` where it lies now.
+    `number` is that of the row, `date` where it lies now.
     """
 
     last: int
     date: int
-    place: int
+    number: int
     first: int
     size: int
     channel: str
 
 
-_by_first = attrgetter("first", "place")
-_by_date = attrgetter("date", "place")
+_by_date = attrgetter("date", "number")
 
 
 def tightened(spans: Iterable[Span]) -> list[Span]:
     """Rows of one channel and date stay together, as far as the least movable of them can go."""
-    together: defaultdict[tuple[str, int], list[Span]] = defaultdict(list)
-    for span in spans:
-        together[span.channel, span.date].append(span)
-    return [span for group in together.values() for span in _as_movable(group)]
+    # one key after the other: tuples of them, or a dict of groups, would take more than the spans
+    ordered = sorted(spans, key=attrgetter("date"))
+    ordered.sort(key=attrgetter("channel"))
+    groups = itertools.groupby(ordered, attrgetter("channel", "date"))
+    return [span for _, group in groups for span in _as_movable(list(group))]
 
 
 def _as_movable(group: list[Span]) -> list[Span]:
@@ -104,7 +108,7 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
     """Spans that overlap, directly or through others: what happens in one is nothing to others."""
     cluster: list[Span] = []
     until = -math.inf
-    for span in sorted(spans, key=_by_first):
+    for span in _by_first(spans):
         if cluster and span.first > until:
             yield cluster
             cluster = []
@@ -114,19 +118,28 @@ def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield cluster
 
 
+def _by_first(spans: Iterable[Span]) -> list[Span]:
+    ordered = sorted(spans, key=attrgetter("number"))
+    ordered.sort(key=attrgetter("first"))
+    return ordered
+
+
 def _is_fixed(cluster: Sequence[Span]) -> bool:
     """Whether a cluster is the rows of one date, none of which can share another request."""
     return len({span.date for span in cluster}) == 1
 
 
 def _arrange_cluster(cluster: list[Span], limits: Limits) -> list[list[Span]]:
-    if _is_fixed(cluster):
-        return _packed(cluster, limits)
+    is_fixed = _is_fixed(cluster)
+    return _packed(cluster, limits) if is_fixed else _nearer(_fewest(cluster, limits), limits)
+
+
+def _fewest(cluster: list[Span], limits: Limits) -> list[list[Span]]:
     runs = _cover(cluster, _UNLIMITED)
     wide = [part for run in runs for part in _packed(run, limits)]
     if len(wide) > len(runs) and len(wide) > _bound_cluster(cluster, limits):
         wide = min(wide, _cover(cluster, limits), key=len)
-    return _nearer(wide, limits)
+    return wide
 
 
 def _packed(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
@@ -157,10 +170,10 @@ def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
     waiting = _Waiting(spans)
     requests: list[list[Span]] = []
     for span in sorted(spans):
-        if not waiting.is_served(span):
+        if not waiting.was_served(span):
             waiting.release(span.last)
             requests.append(waiting.serve(limits))
-            while not waiting.is_served(span):
+            while not waiting.was_served(span):
                 requests.append(waiting.serve(limits))
     return requests
 
@@ -169,14 +182,20 @@ class _Waiting:
     """Spans that have begun, by channel, the most urgent first."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._coming = sorted(spans, key=_by_first, reverse=True)
+        self._coming = _by_first(spans)
+        self._coming.reverse()
         self._channels: defaultdict[str, list[Span]] = defaultdict(list)
         self._heads: list[Span] = []
         """At least the first of each channel; others among them are out of date."""
         self._served: set[int] = set()
+        """Numbers of spans that were served and not asked for since."""
 
-    def is_served(self, span: Span) -> bool:
-        return span.place in self._served
+    def was_served(self, span: Span) -> bool:
+        """Whether a span was served; the answer is yes once, so that nothing is kept for long."""
+        if span.number not in self._served:
+            return False
+        self._served.remove(span.number)
+        return True
 
     def release(self, moment: int) -> None:
         """Let in the spans that have begun at a moment."""
@@ -205,7 +224,7 @@ class _Waiting:
         for channel in seen.values():
             if channel:
                 heapq.heappush(self._heads, channel[0])
-        self._served.update(span.place for span in request)
+        self._served.update(span.number for span in request)
         return request
 
 
@@ -230,7 +249,7 @@ def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> i
     if sum(weights) <= capacity and max(s.first for s in cluster) <= min(s.last for s in cluster):
         return 1
     pairs = zip(cluster, weights, strict=True)
-    coming = sorted(pairs, key=lambda pair: (pair[0].first, pair[0].place), reverse=True)
+    coming = sorted(pairs, key=lambda pair: (pair[0].first, pair[0].number), reverse=True)
     ends = list(itertools.accumulate((span.last for span, _ in coming), min))
     open_: list[tuple[int, int]] = []
     requests = 0
@@ -259,12 +278,12 @@ def _pour(open_: list[tuple[int, int]], room: int) -> None:
 class _Load:
     """A request in the making: its rows by channel, and its date."""
 
-    def __init__(self, spans: Sequence[Span]) -> None:
+    def __init__(self, spans: Sequence[Span], date: int) -> None:
         self.channels: defaultdict[str, list[Span]] = defaultdict(list)
         for span in spans:
             self.channels[span.channel].append(span)
         self.count, self.size = len(spans), sum(span.size for span in spans)
-        self.date = _middle(spans)
+        self.date = date
 
     @property
     def spans(self) -> list[Span]:
@@ -289,15 +308,24 @@ class _Load:
 
 def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
     """Give rows to the request before or after, where that is nearer to their dates."""
-    loads = [_Load(spans) for spans in requests]
     for _ in range(_ROUNDS):
-        loads.sort(key=attrgetter("date"))
-        for one, two in itertools.pairwise(loads):
+        requests = list(_exchanged(requests, limits))
+    return list(requests)
+
+
+def _exchanged(requests: Sequence[list[Span]], limits: Limits) -> Iterator[list[Span]]:
+    """The requests by date, each after an exchange with its neighbours: two are open at a time."""
+    dates = [_middle(spans) for spans in requests]
+    one: _Load | None = None
+    for n in sorted(range(len(requests)), key=dates.__getitem__):
+        two = _Load(requests[n], dates[n])
+        if one is not None:
             _exchange(one, two, limits)
             _exchange(two, one, limits)
-        for load in loads:
-            load.date = _middle(load.spans)
-    return [load.spans for load in loads]
+            yield one.spans
+        one = two
+    if one is not None:
+        yield one.spans
 
 
 def _exchange(giver: _Load, taker: _Load, limits: Limits) -> None:
@@ -333,8 +361,7 @@ def date_all(requests: Sequence[list[Span]]) -> list[int]:
     have such a minute near the date that moves them least.
     """
     dates = [_middle(spans) for spans in requests]
-    taken: dict[tuple[str, int], int] = {}
-    """Lane and minute to the date that the row there has in the campaign."""
+    taken: _Taken = defaultdict(dict)
     free: list[int] = []
     for n, spans in enumerate(requests):
         if all(span.date == dates[n] for span in spans):
@@ -363,11 +390,11 @@ def _options(spans: Sequence[Span], best: int) -> Iterator[int]:
     yield last
 
 
-def _is_free(taken: dict[tuple[str, int], int], spans: Sequence[Span], date: int) -> bool:
+def _is_free(taken: _Taken, spans: Sequence[Span], date: int) -> bool:
     minute = date // _MINUTE
-    return all(taken.get((span.channel, minute), span.date) == span.date for span in spans)
+    return all(taken[span.channel].get(minute, span.date) == span.date for span in spans)
 
 
-def _take_minute(taken: dict[tuple[str, int], int], spans: Sequence[Span], date: int) -> None:
+def _take_minute(taken: _Taken, spans: Sequence[Span], date: int) -> None:
     for span in spans:
-        taken.setdefault((span.channel, date // _MINUTE), span.date)
+        taken[span.channel].setdefault(date // _MINUTE, span.date)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from postiz_async._batch.grouping import row_ranges
 from postiz_async._delivery.journal_file import ADOPTED, ADOPTED_UNSURE, Copy, RowRecord, RowState
 from postiz_async._delivery.matching import CLIENT_REF, client_ref, listed_ref, row_ref
 from postiz_async._resources.matching import same_text, stored_at
@@ -47,8 +48,6 @@ __all__ = [
     "how_to_go_on",
     "may_move",
 ]
-
-_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ def already_there(
 
 def may_move(row: Row, align: timedelta) -> timedelta:
     """How far the date of a row may be from what it asks for."""
-    if row.type != "schedule" or not 1 < row.date.year < 9999:
+    if row.type != "schedule":
         return timedelta(0)
     return align if row.tolerance is None else row.tolerance
 
@@ -288,8 +287,6 @@ def how_to_go_on(
         is_new: there is no journal yet.
     """
     numbers = [row.number for row in rows if row.ref in there]
-    named = ", ".join(str(number) for number in numbers[:_NAMED])
-    more = " ..." if len(numbers) > _NAMED else ""
     who = f"no ref in the journal {journal} is theirs"
     if is_new:
         who = f"there is no journal {journal} that knows of it"
@@ -298,12 +295,13 @@ def how_to_go_on(
             f"the journal {journal} does not know these posts: another run stored them, or "
             "somebody else did"
         )
-    are = "row is" if len(numbers) == 1 else "rows are"
+    is_one = len(numbers) == 1
+    are, were, them = ("row is", "It was", "it") if is_one else ("rows are", "They were", "them")
     return (
-        f"{len(numbers):,} {are} in Postiz already ({named}{more}: same channel, second and "
-        f"text), and {who}. They were not sent. "
-        'Take them over as stored with --adopt (existing="adopt"), or send them once more with '
-        '--again (existing="again").'
+        f"{len(numbers):,} {are} in Postiz already ({row_ranges(numbers)}: same channel, second "
+        f"and text), and {who}. {were} not sent. "
+        f'Take {them} over as stored with --adopt (existing="adopt"), or send {them} once more '
+        'with --again (existing="again").'
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,11 @@ import anyio
 
 from postiz_async._batch.already_stored import ClientRefs
 from postiz_async._batch.checked_batch import CheckedBatch
-from postiz_async._batch.file_options import kept_options, merged_reading, save_options
+from postiz_async._batch.file_options import (
+    kept_options,
+    merged_reading,
+    save_options,
+)
 from postiz_async._batch.job import Job, Outcome, first_error, outcome_of
 from postiz_async._batch.options import BatchOptions, checked_late, read_span
 from postiz_async._batch.other_runs import OtherRuns
@@ -28,12 +32,13 @@ from postiz_async._batch.preflight import (
     reading_of,
 )
 from postiz_async._batch.reconcile import sweep_journal
-from postiz_async._batch.resume import past_of, write_rows
+from postiz_async._batch.resume import RecordsOnDemand, past_of, write_rows
 from postiz_async._batch.row_state import as_sent, is_unstored
 from postiz_async._batch.run import Runner
 from postiz_async._batch.update import Update
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
+from postiz_async._delivery.journal_file import no_journal
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
 from postiz_async._wire.endpoints import LIST_POSTS
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Mapping,
         Sequence,
     )
     from types import TracebackType
@@ -61,6 +67,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.source import CampaignSource
     from postiz_async._batch.update_plan import Updated, UpdatePlan
     from postiz_async._delivery.client import BatchClient
+    from postiz_async.models.integrations import Integration
 
 __all__ = ["OUTAGE_LOG", "Batch", "journal_path"]
 
@@ -135,7 +142,7 @@ class Batch(CheckedBatch):
         """Take what is kept beside the campaign, where nothing else was said."""
         kept = await in_thread(partial(kept_options, self._origin.source))
         self._reading = merged_reading(self._reading, kept)
-        self._origin = self._origin.with_kept(kept.campaign, kept.media_root)
+        self._origin = self._origin.with_kept(kept)
         if self._align is None:
             self._align = kept.align
             self._options = replace(self._options, align=read_span(kept.align))
@@ -193,8 +200,7 @@ class Batch(CheckedBatch):
             raise first_error(errors) from errors
         finally:
             send.close()
-            with suppress(BatchError):  # what stopped the job matters more
-                self._know(replace(self._checked, records=await job.journal.rows()))
+            self._know(replace(self._checked, records=RecordsOnDemand(self.journal_path)))
 
     async def run_all(
         self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None
@@ -233,7 +239,7 @@ class Batch(CheckedBatch):
         Raises:
             BatchError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; the same again goes on.
+            PostizError: the job had to stop; call it again to go on.
         """
         self._refuse_problems()
         journal = await self._open_existing()
@@ -277,9 +283,7 @@ class Batch(CheckedBatch):
 
     async def _open_existing(self) -> Journal:
         if not await anyio.to_thread.run_sync(os.path.exists, self.journal_path):
-            raise BatchError(
-                f"There is no journal {self.journal_path}: this campaign has not been run."
-            )
+            raise no_journal(self.journal_path)
         return await self._open_journal()
 
     async def _work(
@@ -293,18 +297,19 @@ class Batch(CheckedBatch):
                 await send.send(outcome_of(record))
             lost = await journal.open_requests()
             known = self._checked.channels  # of rows that are not done
-            rows = {row.ref: row for row in self._valid() if row.ref in known}
+            rows = {row.ref: row for row in self._valid() if row.ref in known} if lost else {}
             for sent in lost:
                 rows |= as_sent(sent, rows, self._checked.records)
             if self._arranged is None:
                 planner, align = self._planner, self._options.align
-                self._arranged = await anyio.to_thread.run_sync(
-                    planner.arrange, self._unsent(), align
+                self._plan_is(
+                    await anyio.to_thread.run_sync(planner.arrange, self._unsent(), align)
                 )
             try:
-                await runner.run(self.requests, lost, rows)
+                await runner.run(self._arrangement.requests, lost, rows)
             finally:
                 self.remarks += runner.remarks()
+            self._arranged = None  # it is carried out
             await self._sweep(journal)
 
     async def _sweep(self, journal: Journal) -> None:
@@ -340,7 +345,11 @@ class Batch(CheckedBatch):
         journal = await self._open_journal()
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
-        self._know(replace(self._checked, records=await journal.rows()))
+        records = await journal.rows()
+        if records or self._checked.records or not self._is_just_planned:
+            self._know(replace(self._checked, records=records))
+        if records:
+            others.here = {row.ref for row in self._checked.campaign.rows}
         await write_rows(journal, self._checked, self._unsent(), self._changed_refs)
         await self._postiz.scheduler.restore(journal)
         return Job(
@@ -369,10 +378,12 @@ class Batch(CheckedBatch):
         checked = self._checked
         by_id = {channel.id: channel for channel in checked.listed}
         recorded = {ref: by_id.get(record.channel) for ref, record in checked.records.items()}
-        channels = {ref: channel for ref, channel in recorded.items() if channel is not None}
-        channels |= checked.channels
-        here = {row.ref for row in checked.campaign.rows}
-        past = await past_of(self._journal, self._origin.campaign, here)
+        channels: Mapping[str, Integration] = checked.channels
+        if recorded:  # of many rows it is large: no copy of it is made for nothing
+            there = {ref: channel for ref, channel in recorded.items() if channel is not None}
+            channels = {**there, **channels}
+        here = {row.ref for row in checked.campaign.rows} if recorded else None  # a large set
+        past = await past_of(self._journal, self._origin.campaign)
         refs = ClientRefs(past, checked.campaign.rows, channels)
         others = OtherRuns(self._postiz, outage, self._options, past, refs, self.journal_path, here)
         to_send = {row.ref for row in self._unsent()}
@@ -382,7 +393,8 @@ class Batch(CheckedBatch):
             if row.ref in channels
             and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
         ]
-        await others.at_start(rows, calendar, known=checked.records.keys(), to_send=to_send)
+        known = checked.records.keys()
+        await others.at_start(rows, calendar, self._journal, known=known, to_send=to_send)
         return others
 
 

@@ -18,10 +18,13 @@ from postiz_async._batch.options import MAX_ALIGN
 from postiz_async._batch.rows import COLUMNS, Row, thread_column
 from postiz_async._batch.spreadsheets import Merged, cell_text
 from postiz_async._batch.values import (
+    NO_JSON,
     DateProblem,
     Template,
     find_zone,
     read_day,
+    read_json,
+    read_shared_json,
     read_time,
     read_wall,
     to_moment,
@@ -31,7 +34,7 @@ from postiz_async.models._durations import read_duration
 from postiz_async.models.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
@@ -40,12 +43,11 @@ if TYPE_CHECKING:
     from postiz_async.models.posts import PostType
 
 __all__ = [
-    "NO_JSON",
+    "NO_CLOCK",
     "NO_TIME",
     "RowReader",
     "foreign_byte",
     "has_halves",
-    "read_json",
     "shown",
 ]
 
@@ -55,16 +57,12 @@ TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
 MAX_REPEAT = 36_500
 """Days after which a post may be repeated at most."""
 
-MAX_DEPTH = 60
-"""Levels of lists and objects in a cell."""
-
 NO_TIME = DateProblem(
-    "has no time", "write 2027-01-15 09:00, add a column of times, or say --default time=09:00"
+    "has no time", "write it behind the day, add a column of times, or say --default time=09:00"
 )
 """What is wrong with a day."""
-
-NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
-"""What reading a JSON text may raise."""
+NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
+"""What is wrong with a day beside a column of times: message and hint."""
 
 _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _HALF = re.compile(r"[\ud800-\udfff]")
@@ -72,24 +70,6 @@ _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """What no database stores: NUL and half characters."""
 _BYTE = re.compile(r"[\udc80-\udcff]")
 """What the decoder makes of a byte that is not UTF-8."""
-
-
-def read_json(text: str) -> object:
-    """A JSON text as a value. Raises one of `NO_JSON`."""
-    value: object = msgspec.json.decode(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
-        raise ValueError("it is nested too deeply")
-    return value
-
-
-def _is_deep(value: object, levels: int) -> bool:
-    """Whether lists and objects lie in each other more than `levels` deep."""
-    inner: Iterable[object] = ()
-    if isinstance(value, dict):
-        inner = cast("dict[str, object]", value).values()
-    elif isinstance(value, list):
-        inner = cast("list[object]", value)
-    return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
 def foreign_byte(text: str) -> DateProblem | None:
@@ -106,6 +86,11 @@ def foreign_byte(text: str) -> DateProblem | None:
     )
 
 
+def _is_storable(text: str) -> bool:
+    """Whether a database stores a text; in ASCII, only NUL can prevent it."""
+    return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
+
+
 def has_halves(text: str) -> bool:
     """Whether a text has half a character (a surrogate), which nothing can store."""
     return not text.isascii() and _HALF.search(text) is not None
@@ -115,11 +100,7 @@ class RowReader:
     """Reads the cells of one record; collects problems instead of stopping at the first."""
 
     def __init__(
-        self,
-        number: int,
-        record: dict[str, object],
-        rules: Rules,
-        fields: Mapping[str, object],
+        self, number: int, record: dict[str, object], fields: Mapping[str, object], rules: Rules
     ) -> None:
         self.number = number
         self.record = record
@@ -144,7 +125,7 @@ class RowReader:
         if has_others:
             self.problems.extend(unknown_columns(self.record, self.number))
         cells = itertools.chain(self.record.values(), self.fields.values())
-        if not any(_is_filled(value) for value in cells):
+        if not any(map(_is_filled, cells)):
             self._wrong("row", "is empty", "delete it")
             return None
         if "needs_media" in self.record:
@@ -188,7 +169,7 @@ class RowReader:
         if value is not None and not isinstance(value, str):
             self._wrong(name, f"must be a text, not {shown(value)}")
             return ""
-        if value and _NO_TEXT.search(value):
+        if value and ("\0" in value or not (value.isascii() or _is_storable(value))):
             self._refuse_characters(name, value)
             return ""
         text = value.strip() if value else ""
@@ -217,7 +198,7 @@ class RowReader:
         for fault in template.faults:
             self._wrong(name, *fault)
         template.faults.clear()
-        if isinstance(filled, str) and filled != value and _NO_TEXT.search(filled):
+        if isinstance(filled, str) and filled != value and not _is_storable(filled):
             self._refuse_characters(name, filled)
         return filled
 
@@ -244,15 +225,15 @@ class RowReader:
         if wall is None:
             return None
         self.has_date = True
-        name = self._text("timezone")
+        name = self._text("timezone") if "timezone" in self.record else ""
         self.zone = zone = find_zone(name) if name else self.rules.zone_of(integration)
         if name and zone is None and wall.tzinfo is None:
             self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
             return None
-        moment = to_moment(wall.replace(microsecond=0), zone)
+        moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
         if isinstance(moment, DateProblem):
             has_no_zone = zone is None and wall.tzinfo is None  # that of no row is said once
-            raw = "" if has_no_zone else f"'{cell_text(self.record['date'])}' "
+            raw = "" if has_no_zone else f"{cell_text(wall)} "
             self._wrong("date", f"{raw}{moment.message}", moment.hint)
             return None
         return moment
@@ -261,7 +242,7 @@ class RowReader:
         """The date as it is written, with the time of a column of its own."""
         value = self.record.get("date")
         hours = self.record.get("time")
-        clock = hours if isinstance(hours, time) else self._text("time")
+        clock = "" if hours is None else hours if isinstance(hours, time) else self._text("time")
         is_default = hours == self.rules.defaults.get("time")
         if isinstance(value, datetime):
             if clock and not is_default:
@@ -288,9 +269,13 @@ class RowReader:
         if isinstance(clock, str) and clock and read_time(clock) is None:
             self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
             return None
+        if not clock and "time" in self.record and read_wall(f"{raw} 00:00", form) is not None:
+            self._wrong("time", *NO_CLOCK)
+            return None
         self.unread_date = whole
-        example = f"{_EXAMPLE:{form}}" if form else "2027-01-15 09:00"
-        wrong = f"{shown(whole)!r} is not a date this program reads"
+        is_day = self.rules.is_day_format or bool(clock and form is None)
+        example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"
+        wrong = f"{shown(raw if is_day else whole)!r} is not a date this program reads"
         self._wrong("date", wrong, f"write it like {example}")
         return None
 
@@ -304,9 +289,10 @@ class RowReader:
         elif isinstance(self.record.get("date"), date):  # so a spreadsheet has midnight, too
             self.is_day = True
             return datetime.combine(day, time())
+        elif "time" in self.record:
+            self._wrong("time", *NO_CLOCK)
         else:
-            wrong = f"{day} is not a date this program reads: it {NO_TIME.message}"
-            self._wrong("date", wrong, NO_TIME.hint)
+            self._wrong("date", *NO_TIME)
         return None
 
     def _type(self) -> PostType:
@@ -328,7 +314,7 @@ class RowReader:
             names = [str(item) for item in items if isinstance(item, str | PurePath)]
             if len(names) != len(items):
                 self._wrong(name, "must be a list of texts")
-            for item in filter(_NO_TEXT.search, names):
+            for item in itertools.filterfalse(_is_storable, names):
                 self._refuse_characters(name, item)
         else:
             names = self._text(name).split(";")
@@ -340,23 +326,23 @@ class RowReader:
         items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
         return tuple(str(item).strip() for item in items if isinstance(item, PurePath))
 
-    def _json(self, name: str) -> object:
+    def _json(self, name: str, read: Callable[[str], object] = read_json) -> object:
         value = self.record.get(name)
         if not isinstance(value, str):
             return value
         if not value.strip():
             return None
-        if _NO_TEXT.search(value):
+        if not _is_storable(value):
             self._refuse_characters(name, value)
             return None
         try:
-            return read_json(value)
+            return read(value)
         except NO_JSON as error:
             self._wrong(name, f"is no JSON: {describe_json_error(error)}")
             return None
 
-    def _settings(self) -> dict[str, object] | None:
-        value = self._json("settings")
+    def _settings(self) -> Mapping[str, object] | None:
+        value = self._json("settings", read_shared_json)
         if value is None:
             return None
         if isinstance(value, ProviderSettings):
@@ -364,7 +350,9 @@ class RowReader:
         if not isinstance(value, Mapping):
             self._wrong("settings", f"must be a JSON object, not {shown(value)}")
             return None
-        settings = dict(cast("Mapping[str, object]", value))
+        settings = cast("Mapping[str, object]", value)
+        if not isinstance(self.record["settings"], str):
+            settings = dict(settings)  # a program may change its own
         if self.template is not None:
             settings = cast("dict[str, object]", self._filled("settings", settings, self.template))
         try:
@@ -385,14 +373,15 @@ class RowReader:
             parts = tuple(filled)
         if not all(part.strip() for part in parts):
             self._wrong("thread", "has an empty part")
-        for part in filter(_NO_TEXT.search, parts):
+        for part in itertools.filterfalse(_is_storable, parts):
             self._refuse_characters("thread", part)
         return parts
 
     def _thread_list(self) -> tuple[str, ...]:
         given = self.record.get("thread")
-        if isinstance(given, str) and given.strip() and not given.strip().startswith(("[", "{")):
-            example = msgspec.json.encode([shown(given.strip())]).decode()
+        text = given.strip() if isinstance(given, str) and _is_storable(given) else ""
+        if text and not text.startswith(("[", "{")):
+            example = msgspec.json.encode([shown(text)]).decode()
             self._wrong(
                 "thread", "is no JSON list of texts", f"write {example}, or use a column thread 2"
             )

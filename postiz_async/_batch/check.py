@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+import itertools
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 import msgspec
 
+from postiz_async._batch.media_files import other_spelling, spellings
 from postiz_async._batch.plan import Limits, limits_for
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._resources.create_body import build_item
@@ -24,86 +28,44 @@ from postiz_async.models.posts import NewPost
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from postiz_async._batch.media_files import MediaFolders
     from postiz_async._batch.rows import Row
     from postiz_async._batch.source import Campaign
     from postiz_async._delivery.journal import RowRecord
+    from postiz_async._resources.channel_names import Resolver
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PostItem
 
 __all__ = [
     "Checked",
-    "Resolver",
     "channels_by_row",
     "check_dates",
     "doubles",
     "inspect_media",
     "stand_in",
+    "together",
     "too_large",
 ]
 
 _READERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """Finds the channel that a campaign means by an id, a name or a provider."""
-
-    channels: Sequence[Integration]
-
-    def resolve(self, row: Row) -> Integration | Problem:
-        """The channel of a row, or what is wrong with it."""
-        found = self.find(row.integration)
-        return replace(found, row=row.number) if isinstance(found, Problem) else found
-
-    def find(self, wanted: str) -> Integration | Problem:
-        """The channel of this id, name or provider, or what is wrong with it."""
-        for matches in self._by_id_name_provider(wanted):
-            if len(matches) == 1:
-                return self._usable(matches[0])
-            if matches:
-                names = ", ".join(f"{channel.name!r} ({channel.id})" for channel in matches)
-                return Problem(
-                    "integration", f"{wanted!r} fits {len(matches)} channels", hint=names
-                )
-        known = [name for c in self.channels for name in (c.name, c.provider, c.id)]
-        close = difflib.get_close_matches(wanted, known, 1)
-        hint = f"do you mean {close[0]!r}?" if close else "postiz-async integrations lists them"
-        return Problem("integration", f"there is no channel {wanted!r}", hint=hint)
-
-    def _by_id_name_provider(self, wanted: str) -> tuple[list[Integration], ...]:
-        lower = wanted.casefold()
-        return (
-            [c for c in self.channels if c.id == wanted],
-            [c for c in self.channels if c.name.casefold() == lower],
-            [c for c in self.channels if c.provider == lower],
-        )
-
-    def ids(self) -> Callable[[str], str]:
-        """The id of what a campaign calls a channel; its own word where that is none."""
-
-        @cache
-        def id_of(wanted: str) -> str:
-            for matches in filter(None, self._by_id_name_provider(wanted)):
-                return matches[0].id if len(matches) == 1 else wanted
-            return wanted
-
-        return id_of
-
-    @staticmethod
-    def _usable(channel: Integration) -> Integration | Problem:
-        if not channel.disabled:
-            return channel
-        return Problem("integration", f"the channel {channel.name!r} is disabled in Postiz")
+_LATELY = timedelta(days=1)
 
 
 def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
-    """Dates that have passed: the server would publish such a post at once."""
+    """Dates that have passed: the server would publish such a post at once.
+
+    Those of the last day are told, as a time zone may be to blame; older ones are one problem.
+    """
     return [
         Problem(
             "date",
-            f"{row.date:%Y-%m-%d %H:%M} UTC has passed",
+            f"{row.date:%Y-%m-%d %H:%M} UTC has passed"
+            if row.date > now - _LATELY
+            else "has passed",
             row.number,
             "the server would publish it at once; use type now if you want that",
         )
@@ -112,17 +74,26 @@ def check_dates(rows: Iterable[Row], now: datetime) -> list[Problem]:
     ]
 
 
-def doubles(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[Problem]:
-    """Rows that say what another one says on the same channel in the same second."""
-    first: dict[tuple[object, ...], int] = {}
+def together(rows: Iterable[Row], channels: Mapping[str, Integration]) -> list[list[Row]]:
+    """Rows that stand on the same channel at the same moment as others, in their order."""
+    # sorted, as a dict of all moments would be large
+    ordered = sorted(rows, key=attrgetter("date"))
+    ordered.sort(key=lambda row: channels[row.ref].id)
+    groups = itertools.groupby(ordered, lambda row: (channels[row.ref].id, row.date))
+    return [here for _, same in groups if len(here := list(same)) > 1]
+
+
+def doubles(same_moment: Iterable[Iterable[Row]]) -> list[Problem]:
+    """Rows that say what another one says; given are those that stand `together`."""
     warnings: list[Problem] = []
-    for row in rows:
-        says = (channels[row.ref].id, row.date, row.type, row.content, row.thread, row.media)
-        number = first.setdefault(says, row.number)
-        if number != row.number:
-            message = f"says the same as row {number}, on the same channel at the same moment"
-            hint = "both are sent; delete one if it is a mistake; --ignore doubles"
-            warnings.append(Problem("row", message, row.number, hint, severity="warning"))
+    for here in same_moment:
+        first: dict[tuple[object, ...], int] = {}
+        for row in here:
+            number = first.setdefault((row.type, row.content, row.thread, row.media), row.number)
+            if number != row.number:
+                message = f"says the same as row {number}, on the same channel at the same moment"
+                hint = "both are sent; delete one if it is a mistake; --ignore doubles"
+                warnings.append(Problem("row", message, row.number, hint, severity="warning"))
     return warnings
 
 
@@ -139,8 +110,9 @@ async def inspect_media(
         for name in row.media:
             users[name, name in row.own_media].append(row.number)
     facts: dict[str, FileFacts] = {}
-    problems: list[Problem] = []
+    wrong: dict[tuple[str, bool], Sequence[Problem]] = {}
     limiter = anyio.CapacityLimiter(_READERS)
+    names = cache(spellings)
 
     def inspect(name: str, *, is_trusted: bool) -> FileFacts:
         path = folders.find(name, is_trusted=is_trusted)
@@ -148,7 +120,14 @@ async def inspect_media(
             return inspect_file(path)
         except InvalidPostError as error:
             raise InvalidPostError(
-                [replace(p, message=p.message.replace(str(path), name)) for p in error.problems]
+                [
+                    replace(
+                        problem,
+                        message=problem.message.replace(str(path), name),
+                        hint=problem.hint or _hint(problem, path, folders, names),
+                    )
+                    for problem in error.problems
+                ]
             ) from None
 
     async def look(name: str, *, is_trusted: bool) -> None:
@@ -157,21 +136,33 @@ async def inspect_media(
                 looking = partial(inspect, name, is_trusted=is_trusted)
                 facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidPostError as error:
-            problems.extend(
-                Problem("media", problem.message, number, problem.hint or _hint(problem, folders))
-                for problem in error.problems
-                for number in users[name, is_trusted]
-            )
+            wrong[name, is_trusted] = error.problems
 
     async with anyio.create_task_group() as group:
         for name, is_trusted in users:
             group.start_soon(partial(look, name, is_trusted=is_trusted))
+    problems = [
+        Problem("media", problem.message, number, problem.hint)
+        for key, numbers in users.items()
+        for problem in wrong.get(key, ())
+        for number in numbers
+    ]
     return facts, sorted(problems, key=lambda problem: problem.row or 0)
 
 
-def _hint(problem: Problem, folders: MediaFolders) -> str:
-    is_missing = problem.message.endswith("does not exist")
-    return f"it is looked for in {folders.allowed[0]}" if is_missing else ""
+def _hint(
+    problem: Problem,
+    path: Path,
+    folders: MediaFolders,
+    names: Callable[[Path], Mapping[str, list[str]]],
+) -> str:
+    if not problem.message.endswith("does not exist"):
+        return ""
+    home = folders.allowed[0]
+    if (meant := other_spelling(path, names)) is None:
+        return f"it is looked for in {home}"
+    shown = meant.relative_to(home) if meant.is_relative_to(home) else meant
+    return f"there is {shown}; here names differ by capitals and by how accents are stored"
 
 
 def channels_by_row(
@@ -182,9 +173,9 @@ def channels_by_row(
     known: dict[str, Integration] = {}
     problems: list[Problem] = []
     for row in rows:
-        channel = known.get(row.integration) or resolver.resolve(row)
+        channel = known.get(row.integration) or resolver.find(row.integration)
         if isinstance(channel, Problem):
-            problems.append(channel)
+            problems.append(replace(channel, row=row.number))
         else:
             found[row.ref] = known[row.integration] = channel
     return found, problems
@@ -224,7 +215,8 @@ class Checked:
     """What the server accepts and the user probably does not want."""
     unsure: frozenset[str] = frozenset()
     """Refs of rows that are only probably those that were sent under them."""
-    sizes: dict[str, int] = field(default_factory=dict[str, int])
+    sizes: array[int] = field(default_factory=partial(array, "I"))
+    """By the number of a row what `size_of` says; 0 where that is not known yet."""
 
     def item_of(self, row: Row) -> PostItem:
         """A row as it stands in a request, media that are not uploaded yet included.
@@ -235,15 +227,17 @@ class Checked:
         media = [stand_in(name, self.facts[name]) for name in row.media]
         channel = self.channels[row.ref]
         item = build_item(NewPost(channel, row.body, media, row.settings, row.parts), channel)
-        if row.ref not in self.sizes:
-            self.sizes[row.ref] = len(msgspec.json.encode(item)) + _MARK + 1
+        if row.number >= len(self.sizes):
+            self.sizes.extend([0] * (row.number + 1 - len(self.sizes)))
+        if not self.sizes[row.number]:
+            self.sizes[row.number] = len(msgspec.json.encode(item)) + _MARK + 1
         return item
 
     def size_of(self, row: Row) -> int:
         """Bytes that a row adds to a body, marks and the longest usual media included."""
-        if row.ref not in self.sizes:
+        if row.number >= len(self.sizes) or not self.sizes[row.number]:
             self.item_of(row)
-        return self.sizes[row.ref]
+        return self.sizes[row.number]
 
 
 _LIMITS = Limits()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from postiz_async._batch.check import Resolver
 from postiz_async._batch.edits import find_edits
 from postiz_async._batch.ics import calendar_file, event_of
 from postiz_async._batch.plan import AHEAD, Limits, Moment, Planner
 from postiz_async._batch.results import RunResults
 from postiz_async._batch.row_state import is_there, is_unsent, with_changes
+from postiz_async._resources.channel_names import Resolver
 from postiz_async.errors import BatchError, InvalidPostError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckedBatch"]
 
+_FRESH = 60.0
+"""Seconds after which the dates of a plan are thought over before anything is sent."""
+
 
 class CheckedBatch(RunResults):
     """A campaign held against channels, files and its journal: the base of `Batch`."""
@@ -43,6 +47,7 @@ class CheckedBatch(RunResults):
     _known: Checked | None = None
     _edits: Edits | None = None
     _arranged: Arrangement | None = None
+    _arranged_at: float = -math.inf
     _runner: Runner | None = None
     _outage: Outage | None = None
 
@@ -79,7 +84,7 @@ class CheckedBatch(RunResults):
     @property
     def requests(self) -> list[PlannedRequest]:
         """What is still to be sent, the most urgent first."""
-        return self._arrangement.requests
+        return list(self._arrangement.requests)
 
     @property
     def lower_bound(self) -> int:
@@ -122,13 +127,26 @@ class CheckedBatch(RunResults):
     def _arrangement(self) -> Arrangement:
         """The plan; made anew when something else is known."""
         if self._arranged is None:
-            self._arranged = self._planner.arrange(self._unsent(), self._options.align)
+            return self._plan_is(self._planner.arrange(self._unsent(), self._options.align))
         return self._arranged
+
+    def _plan_is(self, arranged: Arrangement) -> Arrangement:
+        self._arranged, self._arranged_at = arranged, self._postiz.clock.monotonic()
+        return arranged
+
+    @property
+    def _is_just_planned(self) -> bool:
+        """Whether a plan was made so lately that a run may go by it."""
+        age = self._postiz.clock.monotonic() - self._arranged_at
+        return self._arranged is not None and age <= _FRESH
 
     @property
     def _checked(self) -> Checked:
         if self._known is None:
-            raise BatchError("Use the batch as `async with postiz.batch(...) as batch:`.")
+            raise BatchError(
+                "Use the batch as `async with postiz.batch(...) as batch:`, in synchronous code as "
+                "`with postiz.batch(...) as batch:`."
+            )
         return self._known
 
     def _know(self, checked: Checked) -> None:
@@ -201,9 +219,10 @@ class CheckedBatch(RunResults):
         """
         self._refuse_problems()
         await self._postiz.scheduler.refresh()
-        planner, rows, align = self._planner, self._unsent(), self._options.align
-        self._arranged = await anyio.to_thread.run_sync(planner.arrange, rows, align)
-        return await anyio.to_thread.run_sync(planner.forecast, rows, self._arranged, align)
+        planner, align = self._planner, self._options.align
+        rows = await anyio.to_thread.run_sync(self._unsent)  # which reads the journal after a run
+        arranged = self._plan_is(await anyio.to_thread.run_sync(planner.arrange, rows, align))
+        return await anyio.to_thread.run_sync(planner.forecast, rows, arranged, align)
 
     def _refuse_problems(self) -> None:
         if self.problems and not self._skip_invalid:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -30,7 +31,15 @@ from postiz_async._batch.rows import SaidRow, has_own_ref, keep_refs
 from postiz_async._delivery.journal_file import Finding, RowState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Hashable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from datetime import datetime
 
     from postiz_async._batch.rows import Row
@@ -50,6 +59,7 @@ __all__ = [
 
 EditedField: TypeAlias = Literal[
     "text",
+    "thread",
     "format",
     "date",
     "channel",
@@ -70,11 +80,21 @@ _WINDOW = 32
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One thing that a row says differently; before is None where no journal tells it."""
+    """One thing that a row says differently; before is None where no journal tells it.
+
+    `part` is the place in the thread where the field is `thread`: 2 is the first part of it.
+    """
 
     field: EditedField
     before: object
     after: object
+    part: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The field as a column is called, such as `thread 2`."""
+        name = self.field.replace("_", " ")
+        return name if self.part is None else f"{name} {self.part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +189,8 @@ def recognise(
         now: the time of the server.
         as_new: rows that only look like edits of others are rows of their own.
     """
+    if not records:
+        return Recognised(tuple(rows))
     kept = keep_refs(rows, {ref: record.fingerprint for ref, record in records.items()})
     here = {row.ref for row in kept}
     vanished = [r for ref, r in records.items() if ref not in here and not has_own_ref(ref)]
@@ -377,10 +399,10 @@ def changes(
     """What a row says differently than when it was sent."""
     before, after = SaidRow.read(record.said), row.said
     if before is None:
-        return (FieldChange("text", None, _text(after)),)
+        return FieldChange("text", None, after.content), *_thread((), after.thread)
     channels = (record.channel, channel_of(row.integration))
     pairs: list[tuple[EditedField, object, object]] = [
-        ("text", _text(before), _text(after)),
+        ("text", before.content, after.content),
         ("format", before.format, after.format),
         ("date", before.date, after.date),
         ("media", before.media, after.media),
@@ -391,13 +413,17 @@ def changes(
         ("repeat_days", before.repeat_days, after.repeat_days),
     ]
     found = [FieldChange(*pair) for pair in pairs if _differs(*pair, is_whole=_is_whole(before))]
+    found[1:1] = _thread(before.thread, after.thread)
     if channels[0] != channels[1]:
         found.append(FieldChange("channel", record.name or record.channel, row.integration))
     return tuple(found)
 
 
-def _text(said: SaidRow) -> str:
-    return "\n".join((said.content, *said.thread))
+def _thread(before: Sequence[str], after: Sequence[str]) -> Iterator[FieldChange]:
+    parts = zip_longest(before, after)
+    for part, (old, new) in enumerate(parts, start=2):
+        if old != new:
+            yield FieldChange("thread", old, new, part)
 
 
 def _is_whole(said: SaidRow) -> bool:

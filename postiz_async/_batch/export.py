@@ -16,7 +16,6 @@ from typing import (
     TYPE_CHECKING,
     Literal,
     NotRequired,
-    Protocol,
     TypeAlias,
     TypedDict,
     Unpack,
@@ -28,14 +27,14 @@ import msgspec
 from postiz_async._batch.file_formats import COMMENT, csv_line, is_json, with_escape
 from postiz_async._batch.rows import FIGURE
 from postiz_async._batch.spreadsheets import cell_text, is_spreadsheet, workbook
-from postiz_async._batch.values import find_zone
+from postiz_async._batch.values import find_zone, no_such_zone
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async.errors import BatchError, ConfigurationError
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from postiz_async._delivery.client import BatchClient
@@ -47,6 +46,7 @@ __all__ = [
     "EXPORTED",
     "Exported",
     "Form",
+    "Gathered",
     "Naming",
     "Which",
     "export_posts",
@@ -103,14 +103,6 @@ class Exported:
     notes: tuple[str, ...]
 
 
-class Writing(Protocol):
-    """Makes a file of the posts that were listed."""
-
-    def __call__(self, *, is_workbook: bool = False) -> tuple[Exported, str | bytes]:
-        """What was exported, and the file."""
-        ...
-
-
 async def export_posts(
     postiz: BatchClient,
     path: Path | str,
@@ -135,15 +127,15 @@ async def export_posts(
             f"{path} is there already; somebody may have filled it in. --force writes over it "
             "(in Python overwrite=True)."
         )
-    writing = await gathered(postiz, form, **which)
+    posts = await gathered(postiz, form, **which)
 
     def write() -> Exported:
-        done, content = writing(is_workbook=file_path.suffix.lower() == ".xlsx")
+        content = posts.content(is_workbook=file_path.suffix.lower() == ".xlsx")
         try:
             replace_file(file_path, content)
         except OSError as error:
             raise BatchError(f"{path} cannot be written: {error.strerror}.") from error
-        return done
+        return posts.exported
 
     return await in_thread(write)
 
@@ -163,10 +155,79 @@ def form_of(path: Path, *, excel: bool = False) -> Form:
     return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
 
 
-async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Writing:
-    """List the posts of a range; what is returned makes a file of them."""
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Posts that were listed, to be written into a file of one form.
+
+    `names` are what the file calls channels, by their ids; channels that are not there go by id.
+    """
+
+    form: Form
+    what: str
+    """Of which server and which dates."""
+    posts: Sequence[Post]
+    names: Mapping[str, str]
+    figures: Figures | None
+    figure_names: Sequence[str]
+    zone: ZoneInfo
+
+    @property
+    def exported(self) -> Exported:
+        """What is said of the export."""
+        return Exported(len(self.posts), _notes(self.posts, self.figures))
+
+    def content(self, *, is_workbook: bool = False) -> str | bytes:
+        """The file: text, or a workbook if it is one for spreadsheets."""
+        if self.form == "jsonl":
+            return self._json_lines()
+        if self.form == "csv":
+            return self._csv()
+        columns = [*FOR_PEOPLE, *self._figure_columns]
+        cells = ([*self._cells(post), *self._numbers(post)] for post in self.posts)
+        if is_workbook:
+            return workbook(columns, ([with_escape(each) for each in row] for row in cells))
+        lines = [csv_line(map(cell_text, row), ";") for row in cells]
+        return "".join(["\ufeff", csv_line(columns, ";"), *lines])
+
+    def _json_lines(self) -> str:
+        lines: list[dict[str, object]] = [{"#": line} for line in self._head]
+        lines += [_json_record(post, self.names, self.figures) for post in self.posts]
+        return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
+
+    def _csv(self) -> str:
+        comments = [f"{COMMENT}{line}\n" for line in self._head]
+        columns = csv_line([*EXPORTED, *self._figure_columns])
+        rows = (
+            csv_line([*_record(post, self.names).values(), *self._numbers(post)])
+            for post in self.posts
+        )
+        return "".join([*comments, columns, *rows])
+
+    @property
+    def _head(self) -> list[str]:
+        return [f"{len(self.posts)} posts of {self.what}", *self.exported.notes]
+
+    @property
+    def _figure_columns(self) -> list[str]:
+        return [f"{FIGURE} {name}" for name in self.figure_names]
+
+    def _numbers(self, post: Post) -> list[object]:
+        if self.figures is None:
+            return []
+        figures = self.figures.of(post.id)
+        return [figures.get(name, "") for name in self.figure_names]
+
+    def _cells(self, post: Post) -> list[object]:
+        """The cells of a post for people: with its date in their zone."""
+        date = {"date": _local(post.publish_date, self.zone), "timezone": self.zone.key}
+        record = _record(post, self.names) | date
+        return [record[name] for name in FOR_PEOPLE]
+
+
+async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> Gathered:
+    """List the posts of a range, for a file of a form."""
     start, end = which["start"], which["end"]
-    zone = _zone(which.get("timezone"))
+    zone = _zone(which.get("timezone") or "UTC")
     by_name = form == "excel" or which.get("naming") == "name"
     names = _names(await postiz.integrations.list()) if by_name else {}
     found = postiz.posts.iter(
@@ -184,50 +245,15 @@ async def gathered(postiz: BatchClient, form: Form, **which: Unpack[Which]) -> W
         figures = await postiz.analytics.posts(out)
     server = postiz.base_url.removesuffix("/public/v1")
     what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
-    notes = _notes(posts, figures)
-    head = [f"{len(posts)} posts of {what}", *notes]
-    named = figures.names if figures is not None else []
-    columns = [f"{FIGURE} {name}" for name in named]
-
-    def numbers(post: Post) -> list[object]:
-        return [figures.of(post.id).get(name, "") for name in named] if figures else []
-
-    def content(*, is_workbook: bool) -> str | bytes:
-        if form == "jsonl":
-            lines: list[dict[str, object]] = [{"#": note} for note in head]
-            lines += [_json_record(post, names, figures) for post in posts]
-            return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
-        if form == "csv":
-            comments = [f"{COMMENT}{note}\n" for note in head]
-            rows = [csv_line([*_record(post, names).values(), *numbers(post)]) for post in posts]
-            return "".join([*comments, csv_line([*EXPORTED, *columns]), *rows])
-        cells = [[*_cells(post, names, zone), *numbers(post)] for post in posts]
-        names_ = [*FOR_PEOPLE, *columns]
-        if is_workbook:
-            return workbook(names_, ([with_escape(each) for each in row] for row in cells))
-        lines_ = [csv_line(map(cell_text, row), ";") for row in cells]
-        return "".join(["\ufeff", csv_line(names_, ";"), *lines_])
-
-    return lambda *, is_workbook=False: (
-        Exported(len(posts), notes),
-        content(is_workbook=is_workbook),
-    )
+    figure_names = figures.names if figures is not None else []
+    return Gathered(form, what, posts, names, figures, figure_names, zone)
 
 
-def _zone(name: str | None) -> ZoneInfo:
-    zone = find_zone(name or "UTC")
+def _zone(name: str) -> ZoneInfo:
+    zone = find_zone(name)
     if zone is None:
-        raise ConfigurationError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+        raise ConfigurationError(no_such_zone(name))
     return zone
-
-
-def _cells(post: Post, names: dict[str, str], zone: ZoneInfo) -> list[object]:
-    """The cells of a post for people: with its date in their zone."""
-    record = _record(post, names) | {
-        "date": _local(post.publish_date, zone),
-        "timezone": zone.key,
-    }
-    return [record[name] for name in FOR_PEOPLE]
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime | str:
@@ -258,7 +284,7 @@ def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _record(post: Post, names: dict[str, str]) -> dict[str, str]:
+def _record(post: Post, names: Mapping[str, str]) -> dict[str, str]:
     channel = post.integration.id if post.integration is not None else ""
     return {
         "integration": names.get(channel, channel),
@@ -287,7 +313,9 @@ def _settings(text: str | None) -> str:
     return msgspec.json.encode(kept).decode() if kept else ""
 
 
-def _json_record(post: Post, names: dict[str, str], figures: Figures | None) -> dict[str, object]:
+def _json_record(
+    post: Post, names: Mapping[str, str], figures: Figures | None
+) -> dict[str, object]:
     """The filled cells; settings and tags as what they are."""
     record = _record(post, names)
     kept: dict[str, object] = {name: value for name, value in record.items() if value}

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
 
 import msgspec
 
-from postiz_async._batch.cells import NO_JSON, foreign_byte, read_json, shown
+from postiz_async._batch.cells import foreign_byte, shown
+from postiz_async._batch.values import NO_JSON, read_json
 from postiz_async.errors import BatchError, Problem, describe_json_error
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "CAMPAIGNS_ARE",
     "COMMENT",
     "MAX_FILE",
     "Line",
@@ -36,6 +38,7 @@ __all__ = [
     "is_json",
     "json_records",
     "open_campaign",
+    "readable",
     "with_escape",
     "without_escape",
 ]
@@ -46,11 +49,16 @@ MAX_FILE = 1_000_000_000
 MAX_LINE = 2_000_000
 """Characters of one line; a request has room for 102,400 bytes."""
 
+CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx or .ods."
+"""What to say of what can be none."""
+
 COMMENT = "# "
 """How a line begins that says something about a CSV file, before its header."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Half characters that stand for no byte."""
 _CHUNK = 1 << 20
 _HEAD = 200
 """Lines among which the header has to be."""
@@ -115,7 +123,7 @@ def _binary(path: Path) -> io.BufferedReader:
     except FileNotFoundError:
         raise BatchError(f"There is no file {path}.") from None
     except IsADirectoryError:
-        raise BatchError(f"{path} is a directory; a campaign is a CSV or JSONL file.") from None
+        raise BatchError(f"{path} is a directory; {CAMPAIGNS_ARE}") from None
     except ValueError as error:  # a name that no file can have
         raise BatchError(f"{path} cannot be read: {error}.") from error
 
@@ -139,14 +147,14 @@ def _marked_encoding(start: bytes, path: Path) -> str:
 
 
 _UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_HIGH = re.compile(rb"\w*[\x80-\xff][\w\x80-\xff]*")
+_HIGH = re.compile(rb"(?<!\w)\w*[\x80-\xff][\w\x80-\xff]*")
 _ASCII = bytes(range(128))
 _NOT_WESTERN = re.compile(
-    rb"\w*[\xc0-\xff]{4}[\xc0-\xff]*"  # Cyrillic and Greek are written in these alone
+    rb"(?<!\w)\w*[\xc0-\xff]{4}[\xc0-\xff]*"  # Cyrillic and Greek are written in these alone
     # signs and capitals within a word: Central European, and what a Mac or DOS wrote
-    rb"|\w*[A-Za-z\xc0-\xff][\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbb-\xbf][a-z\xe0-\xff]\w*"
-    rb"|\w*[a-z][\x80-\x84\x86-\x90\x93-\x95\x98\x99\x9b\x9d\x9f][a-z\x80-\xff]\w*"
-    rb"|\w*[\x81\x8d\x8f\x90\x9d]\w*"
+    rb"|(?<!\w)\w*[A-Za-z\xc0-\xff][\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbb-\xbf][a-z\xe0-\xff]\w*"
+    rb"|(?<!\w)\w*[a-z][\x80-\x84\x86-\x90\x93-\x95\x98\x99\x9b\x9d\x9f][a-z\x80-\xff]\w*"
+    rb"|(?<!\w)\w*[\x81\x8d\x8f\x90\x9d]\w*"
 )
 
 
@@ -171,6 +179,8 @@ def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
     high, valid, sample = 0, 0, b""
     odd: re.Match[bytes] | None = None
     for chunk in _chunks(file):
+        if b"\0" in chunk:
+            raise BatchError(f"{path} is not text; {CAMPAIGNS_ARE}")
         high += len(chunk.translate(None, _ASCII))
         valid += sum(len(found) for found in _UTF8.findall(chunk))
         some = None if sample else _HIGH.search(chunk)
@@ -274,6 +284,15 @@ def with_escape(cell: object) -> object:
 def without_escape(cell: str) -> str:
     """The text of a cell that `csv_line` wrote."""
     return cell[1:] if cell.startswith("'") and _RUNS.match(cell, 1) else cell
+
+
+def readable(name: str) -> str:
+    """The name of a file, or what tells of it, as text that can be stored.
+
+    Where the locale is not UTF-8, and where a name is not, Python keeps bytes as half characters.
+    """
+    data = _HALF.sub("\ufffd", name).encode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "replace")
 
 
 def _is_comment(text: str) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 import tomli_w
 from msgspec import structs
 
-from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.read_options import ReadOptions, rules_of
 from postiz_async._batch.spreadsheets import is_spreadsheet
 from postiz_async.errors import BatchError
 from postiz_async.stores._files import replace_file
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.source import CampaignSource
 
-__all__ = ["FileOptions", "kept_options", "merged_reading", "save_options"]
+__all__ = ["FileOptions", "kept_options", "merged_reading", "options_path", "save_options"]
 
 _HEAD = """\
 # How {name} is read, by every command; what is said on the command line comes first.
@@ -45,7 +45,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     media_root: tuple[str, ...] = ()
 
 
-def _options_path(campaign: Path) -> Path:
+def options_path(campaign: Path) -> Path:
     """Where the options of a campaign are kept."""
     return campaign.with_suffix(".toml")
 
@@ -60,7 +60,7 @@ def kept_options(source: CampaignSource) -> FileOptions:
     """
     if not isinstance(source, str | Path) or not Path(source).name:
         return FileOptions()
-    path = _options_path(Path(source))
+    path = options_path(Path(source))
     try:
         found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
@@ -83,12 +83,17 @@ def kept_options(source: CampaignSource) -> FileOptions:
         raise BatchError(f"{path} says how {source} is read, and is wrong: {error}.") from error
     folder = Path(source).parent
     is_sheet = is_spreadsheet(Path(source))
-    return structs.replace(
+    kept = structs.replace(
         kept,
         media_root=tuple(str(folder / root) for root in kept.media_root),
         sheet=kept.sheet if is_sheet else None,
         encoding=None if is_sheet else kept.encoding,
     )
+    try:
+        rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
+    except BatchError as error:
+        raise BatchError(f"{path} says how {source} is read, and is wrong: {error}") from error
+    return kept
 
 
 def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
@@ -146,7 +151,7 @@ def save_options(
         "media_root": [_beside(Path(root), campaign.parent) for root in roots],
     }
     filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
-    path = _options_path(campaign)
+    path = options_path(campaign)
     written = tomli_w.dumps(filled)  # tables last, as TOML wants them
     text = _HEAD.format(name=campaign.name) + written
     try:

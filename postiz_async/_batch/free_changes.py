@@ -33,7 +33,7 @@ __all__ = ["FreeChanges"]
 class FreeChanges:
     """Makes the changes of an update that cost nothing.
 
-    Each may be made again: who comes after a crash sees that a post is as it should be already.
+    Each may be made again: after a crash it is seen that a post is as it should be already.
 
     Args:
         postiz: an open client.

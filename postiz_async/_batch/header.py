@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from postiz_async._batch.read_options import Rules
     from postiz_async.errors import Problem
 
-__all__ = ["Columns", "MissingColumns", "read_header"]
+__all__ = ["AbsentColumn", "Columns", "MissingColumns", "read_header"]
 
 _SAMPLED = 50
 """Rows by whose cells columns are recognised."""
+
+
+class AbsentColumn(Exception):  # noqa: N818  (never leaves the package)
+    """A column that was mapped is not in the file; `column` is its name in small letters."""
+
+    def __init__(self, said: str, column: str) -> None:
+        super().__init__(said)
+        self.column = column
 
 
 class MissingColumns(Exception):  # noqa: N818  (never leaves the package)
@@ -88,10 +96,11 @@ class Columns(NamedTuple):
 
     def record(self, cells: Sequence[object]) -> dict[str, object] | str:
         """The cells by column, or what is wrong; spreadsheets add columns without name and text."""
-        if any(cell_text(cell).strip() for cell in cells[self.width :]):
-            return f"has {len(cells)} cells, the header has {self.width}"
         count = len(cells)
-        if any(cell_text(cells[place]).strip() for place in self.unnamed if place < count):
+        if count > self.width and any(cell_text(cell).strip() for cell in cells[self.width :]):
+            return f"has {count} cells, the header has {self.width}"
+        unnamed = self.unnamed
+        if unnamed and any(cell_text(cells[place]).strip() for place in unnamed if place < count):
             return "has text in a column without a name"
         return {
             name: cell if isinstance(cell, str) else self._value(cell, name)
@@ -116,7 +125,8 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
         rules: by which it is read.
 
     Raises:
-        BatchError: there is no header, or it names columns twice or lacks some that were mapped.
+        BatchError: there is no header, or it names columns twice.
+        AbsentColumn: it lacks one that was mapped.
         MissingColumns: it lacks channels or dates.
     """
     header = _first(lines, name)
@@ -127,9 +137,10 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     if absent:
         close = get_close_matches(absent[0], names, 1)
         meant = f" Do you mean {written[names.index(close[0])]!r}?" if close else ""
-        raise BatchError(
+        raise AbsentColumn(
             f"{name} has no column {absent[0]!r}, which was mapped (row {number}).{meant} {has}"
-            f"{_header_below(lines, rules)[0]}"
+            f"{_header_below(lines, rules)[0]}",
+            absent[0],
         )
     targets = [rules.columns.get(each, each) for each in names]
     doubles = [to for to, count in Counter(targets).items() if to and count > 1]

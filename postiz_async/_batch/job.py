@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
+from postiz_async._delivery.journal import RowState
 from postiz_async.errors import PostizError
+from postiz_async.models._base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.plan import PlannedRequest
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.client import BatchClient
-    from postiz_async._delivery.journal import Journal, RowRecord, RowState
+    from postiz_async._delivery.journal import Journal, RowRecord
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
     from postiz_async._uploads import FileFacts
@@ -86,8 +88,7 @@ class Job:
     """By ref, the posts that become what the rows say; None: new ones are made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value, frozen=True):
     """What became of one row. `post_id` is set when it is stored, `note` when it is not.
 
     `link` is the address of a post that is published.

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from unicodedata import normalize
 
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 
-__all__ = ["MediaFolders", "MediaRoot"]
+__all__ = ["MediaFolders", "MediaRoot", "other_spelling", "spellings"]
 
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
-"""A folder, or several, from which a campaign may take media beside its own."""
+"""A folder, or several, from which a campaign may take media besides its own."""
 
 _HOME = re.compile(r"~[^/\\]*[/\\]")
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
@@ -86,6 +88,41 @@ class MediaFolders:
             f"{name} {where} outside of the campaign's folder ({home})",
             "copy the file there, or allow its folder: --media-root DIR, in Python media_root=",
         )
+
+
+def other_spelling(missing: Path, names: Callable[[Path], Mapping[str, list[str]]]) -> Path | None:
+    """The file that was probably meant: its name differs in capitals, or in how accents are stored.
+
+    On macOS and Windows, where the campaign may have been made, both are one name. Blocking.
+
+    Args:
+        missing: the real path at which nothing is.
+        names: `spellings`, or what remembers them.
+    """
+    found = Path(missing.anchor)
+    for part in missing.parts[1:]:
+        if not (found / part).exists():
+            alike = [name for name in names(found).get(_folded(part), ()) if name != part]
+            if len(alike) != 1 or (found / alike[0]).is_symlink():  # which may lead anywhere
+                return None
+            part = alike[0]  # noqa: PLW2901
+        found /= part
+    return found
+
+
+def spellings(folder: Path) -> Mapping[str, list[str]]:
+    """The names in a folder by what they have in common with those that differ in spelling only."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    try:
+        for path in folder.iterdir():
+            found[_folded(path.name)].append(path.name)
+    except OSError:  # no folder, or not ours to read: there is nothing to propose
+        return {}
+    return found
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", normalize("NFD", name).casefold())
 
 
 def _real(path: Path) -> Path:

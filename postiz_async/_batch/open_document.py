@@ -35,18 +35,21 @@ def ods_rows(path: Path, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]
         with packed.open("content.xml") as file:
             chosen = choose(_sheets(file))
         with packed.open("content.xml") as file:
-            number, table = 1, None
-            for event, node in ET.iterparse(file, ("start", "end")):  # noqa: S314
-                if node.tag == f"{_TABLE}table":
-                    is_it = event == "start" and node.get(f"{_TABLE}name") == chosen
-                    table = node if is_it else None
-                elif event == "end" and table is not None and node.tag == f"{_TABLE}table-row":
-                    times = int(node.get(f"{_TABLE}number-rows-repeated", "1"))
-                    cells = _cells(node)
-                    for place in range(times if cells else 0):
-                        yield number + place, list(cells)
-                    number += times
-                    node.clear()
+            yield from _rows(file, chosen)
+
+
+def _rows(file: IO[bytes], sheet: str) -> Iterator[tuple[int, list[Cell]]]:
+    number, is_in_sheet = 1, False
+    for event, node in ET.iterparse(file, ("start", "end")):  # noqa: S314
+        if node.tag == f"{_TABLE}table":
+            is_in_sheet = event == "start" and node.get(f"{_TABLE}name") == sheet
+        elif event == "end" and node.tag == f"{_TABLE}table-row":
+            if is_in_sheet:
+                cells, times = _cells(node), int(node.get(f"{_TABLE}number-rows-repeated", "1"))
+                for place in range(times if cells else 0):
+                    yield number + place, list(cells)
+                number += times
+            node.clear()  # also of other sheets: what was read is not kept
 
 
 def _sheets(file: IO[bytes]) -> list[tuple[str, bool]]:

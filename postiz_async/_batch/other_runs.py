@@ -6,8 +6,8 @@ the date that it is for. Lists cost no quota since v2.19.0; where they do, only 
 at.
 
 Hosts that begin at the same moment, or wait for the same window of the quota, see nothing of each
-other before their next posts are stored. So after the first answer of a burst a run looks back.
-Whose post is the later one (the higher id) gives way: before each request it waits for the other
+other before their next posts are stored. So after the first answer of a burst a run looks back. The
+run whose post came later (the higher id) gives way: before each request it waits for the other
 run, takes over what that stores, and goes on by itself when the other is quiet. What was doubled
 until then, the sweep at the end removes.
 """
@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -82,10 +81,10 @@ class OtherRuns:
         postiz: an open client.
         outage: of the job; a look that fails begins one.
         options: of the user.
-        past: what the journal accounts for.
+        past: what the journal accounts for, whatever is listed.
         client_refs: of the campaign.
         path: of the journal, for messages.
-        here: refs of all rows of the campaign.
+        here: refs of all rows of the campaign; None where the journal has no others.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class OtherRuns:
         past: Past,
         client_refs: ClientRefs,
         path: Path,
-        here: Collection[str],
+        here: Collection[str] | None,
     ) -> None:
         self._client_refs = client_refs
         self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = _nobody
@@ -106,7 +105,7 @@ class OtherRuns:
         self._options = options
         self._past = past
         self._path = path
-        self._here = here
+        self.here = here
         self._journal: Journal | None = None
         self._copies: list[Copy] = []
         self._taken: list[Taken] = []
@@ -131,6 +130,7 @@ class OtherRuns:
         self,
         rows: Sequence[Row],
         calendar: Calendar,
+        journal: Journal | None,
         *,
         known: Collection[str],
         to_send: Collection[str],
@@ -140,20 +140,21 @@ class OtherRuns:
         Args:
             rows: of the campaign.
             calendar: of the job.
+            journal: that is open; None where there is none yet.
             known: refs of the rows that the journal knows.
             to_send: refs of the rows that are to be sent.
 
         Raises:
             BatchError: some are in Postiz, and nobody said what to do with them.
         """
-        slacks = [(row.date, may_move(row, self._options.align)) for row in rows]
+        slacks = ((row.date, may_move(row, self._options.align)) for row in rows)
         await calendar.look(date + by * slack for date, slack in slacks for by in (-1, 0, 1))
         if any(row.type == "now" and row.ref in known for row in rows):
             now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
             await calendar.span(now - _NOW_WAS, now)
         posts = list(calendar.posts.values())
-        self._decide(rows, posts, self._past, known=known, to_send=to_send)
-        self._past = replace(self._past, sent=())  # which is much, and asked for again if needed
+        past = await self._past_of(posts, journal)
+        self._decide(rows, posts, past, known=known, to_send=to_send)
 
     async def write_down(self, journal: Journal) -> list[RowRecord]:
         """Tell the journal what was found; the rows that are taken over."""
@@ -180,6 +181,8 @@ class OtherRuns:
         to_send: Collection[str],
     ) -> None:
         """Decide what is to be done with rows that are in Postiz."""
+        if not posts:
+            return
         found = self._find(rows, posts, past)
         decision = decide(found, self._options.existing, known=known, to_send=to_send)
         if decision.ask:
@@ -231,7 +234,7 @@ class OtherRuns:
     async def _look_back(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         posts = await self._listed(request.rows)
         asked = [row.at(row.asked_for) for row in request.rows]
-        found = self._find(asked, posts, await self._past_by_now())
+        found = self._find(asked, posts, await self._past_of(posts, self._journal))
         others = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
         if any(post.id < ids[ref] for ref, post in others):
             self._another_is_at_work()
@@ -278,7 +281,8 @@ class OtherRuns:
         asked = [row.at(row.asked_for) for row in rows]
         if self._find(asked, posts, self._past).is_something:
             refs = {row.ref for row in rows}
-            self._decide(asked, posts, await self._past_by_now(), known=refs, to_send=refs)
+            past = await self._past_of(posts, self._journal)
+            self._decide(asked, posts, past, known=refs, to_send=refs)
             if self._taken:
                 self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):
@@ -286,9 +290,9 @@ class OtherRuns:
                 self._unreported += taken  # not before: others may have reported those meanwhile
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
-    async def _past_by_now(self) -> Past:
-        """What the journal accounts for, with what became of our own requests since."""
-        return await past_of(self._journal, self._past.campaign, self._here)
+    async def _past_of(self, posts: Collection[Post], journal: Journal | None) -> Past:
+        """What the journal accounts for of these posts by now."""
+        return await past_of(journal, self._past.campaign, posts, self.here)
 
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
         """What is listed where rows may be, as far as the server says it in time."""

@@ -9,8 +9,11 @@ these rules.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import defaultdict
+from array import array
+from bisect import bisect_left
+from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -20,12 +23,15 @@ import msgspec
 
 from postiz_async import _quota as quota
 from postiz_async._batch.align import Span, arrange, bound, date_all, tightened
+from postiz_async._batch.grouping import row_ranges
 from postiz_async._batch.packing import Limits, fewest, pack
 from postiz_async._batch.rows import Row
 from postiz_async._quota import Ledger, Window
+from postiz_async.models._base import Value
+from postiz_async.models._html_table import date_cell, html_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from postiz_async.models.integrations import Integration
 
@@ -63,8 +69,7 @@ class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
         return math.inf if first.type == "draft" else first.date.timestamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Value, frozen=True):
     """What a plan costs, if nobody else uses the key.
 
     `windows` counts the server's windows, the current one included. `finish` is when the last
@@ -83,9 +88,25 @@ class Forecast:
     estimates: tuple[Estimate, ...] = ()
     """With dates as they are written and moved, at the usual limit and at that of the key."""
 
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        source = "" if self.limit_known else ", as long as no other is known"
+        late = f"{len(self.late):,}"
+        if self.late:
+            late += f" (rows {row_ranges(row.number for row in self.late)})"
+        rows = [
+            ("Posts", f"{self.posts:,}"),
+            ("Create requests", f"{self.requests:,}"),
+            ("Limit", f"{self.limit:,} in each window{source}"),
+            ("Windows", f"{self.windows:,}"),
+            ("Last request leaves", date_cell(self.finish)),
+            ("Dates that move", f"{self.moved:,}"),
+            ("Too late", late),
+        ]
+        return html_table("Plan", rows)
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+
+class Estimate(Value, frozen=True):
     """What a plan would cost: `align` is how far dates may move, None if they stay as written.
 
     With 0 they move by what rows say themselves. `late` is the number of posts whose request
@@ -150,10 +171,17 @@ def plan(
     if leeway is not None:
         requests = _aligned(list(rows), size_of, limits, leeway)
     else:
-        for group in _groups(rows, _request_key):
+        for group in _at_each_date(rows):
+            if len(group) == 1:  # as nearly always
+                requests.append(PlannedRequest((*group,)))
+                continue
             places = pack([size_of(row) for row in group], limits_for(limits, group[0]))
             requests += [PlannedRequest(tuple(group[n] for n in request)) for request in places]
-    return sorted(requests, key=lambda r: (r.deadline, r.rows[0].date, r.rows[0].number))
+    # one key after the other: tuples of them would take more memory than the requests
+    requests.sort(key=lambda request: request.rows[0].number)
+    requests.sort(key=lambda request: request.rows[0].date)
+    requests.sort(key=lambda request: request.rows[0].type == "draft")
+    return requests
 
 
 def lower_bound(
@@ -166,12 +194,20 @@ def lower_bound(
     if leeway is None:
         return sum(
             fewest([size_of(row) for row in group], limits_for(limits, group[0]))
-            for group in _groups(rows, _request_key)
+            for group in _at_each_date(rows)
         )
     return sum(
-        bound(_spans(group, range(len(group)), size_of, leeway), limits_for(limits, group[0]))
+        bound(_spans(group, size_of, leeway), limits_for(limits, group[0]))
         for group in _groups(rows, _request_key_but_date)
     )
+
+
+def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows that may share a request as they are written, date by date."""
+    date = attrgetter("date")
+    for _, same in itertools.groupby(sorted(rows, key=date), date):
+        here = list(same)
+        yield from [here] if len(here) == 1 else _groups(here, _request_key_but_date)
 
 
 def _groups(rows: Iterable[Row], key: Callable[[Row], _Key]) -> list[list[Row]]:
@@ -186,35 +222,36 @@ def _aligned(
     rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits, leeway: Leeway
 ) -> list[PlannedRequest]:
     """Requests in which rows share dates that they may move to."""
-    requests: list[list[Span]] = []
-    ordered: list[Row] = []
-    for group in _groups(rows, _request_key_but_date):
-        places = range(len(ordered), len(ordered) + len(group))
-        ordered += group
-        spans = _spans(group, places, size_of, leeway)
-        requests += arrange(spans, limits_for(limits, group[0]))
+    requests = [
+        request
+        for group in _groups(rows, _request_key_but_date)
+        for request in arrange(_spans(group, size_of, leeway), limits_for(limits, group[0]))
+    ]
+    dates = date_all(requests)
+    numbers_of = [array("I", sorted(span.number for span in spans)) for spans in requests]
+    del requests  # of many rows its spans are large
+    number = attrgetter("number")
+    ordered = sorted(rows, key=number)  # a dict of all would be large, too
     return [
-        PlannedRequest(tuple(_moved(ordered[place], date) for place in sorted(s.place for s in r)))
-        for r, date in zip(requests, date_all(requests), strict=True)
+        PlannedRequest(
+            _moved((ordered[bisect_left(ordered, n, key=number)] for n in numbers), date)
+        )
+        for numbers, date in zip(numbers_of, dates, strict=True)
     ]
 
 
-def _spans(
-    rows: Iterable[Row], places: Iterable[int], size_of: Callable[[Row], int], leeway: Leeway
-) -> list[Span]:
-    """The spans of rows whose places among all are given."""
+def _spans(rows: Iterable[Row], size_of: Callable[[Row], int], leeway: Leeway) -> list[Span]:
     spans: list[Span] = []
-    for row, place in zip(rows, places, strict=True):
+    for row in rows:
         first, date, last = leeway.span(row)
-        spans.append(Span(last, date, place, first, size_of(row), leeway.channel_of(row)))
+        spans.append(Span(last, date, row.number, first, size_of(row), leeway.channel_of(row)))
     return tightened(spans)
 
 
-def _moved(row: Row, date: int) -> Row:
-    """A row at another date; as it is if that is its own."""
-    if date == int(row.date.timestamp()):
-        return row
-    return row.at(datetime.fromtimestamp(date, UTC))
+def _moved(rows: Iterable[Row], date: int) -> tuple[Row, ...]:
+    """Rows at one date, those as they are whose own it is."""
+    moment = datetime.fromtimestamp(date, UTC)
+    return tuple(row if date == int(row.date.timestamp()) else row.at(moment) for row in rows)
 
 
 def limits_for(limits: Limits, row: Row) -> Limits:
@@ -225,13 +262,8 @@ def limits_for(limits: Limits, row: Row) -> Limits:
     return replace(limits, body=limits.body - tags)
 
 
-def _request_key(row: Row) -> _Key:
-    """What all posts of a request have in common."""
-    return (row.date, *_request_key_but_date(row))
-
-
 def _request_key_but_date(row: Row) -> _Key:
-    """What they have in common beside their date."""
+    """What all posts of a request have in common besides their date."""
     tags = frozenset(row.tags) if row.tags else None
     return (row.type, row.short_link, tags, row.repeat_days)
 
@@ -300,11 +332,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Requests, the most urgent first, the leeway that their dates had, and those without it."""
+    """Requests, the most urgent first, the leeway that their dates had, and the cost without it."""
 
-    requests: list[PlannedRequest]
+    requests: deque[PlannedRequest]
+    """A run takes them out as it sends them."""
     leeway: Leeway | None = None
-    written: list[PlannedRequest] | None = None
+    as_written: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,21 +360,25 @@ class Planner:
 
     def arrange(self, rows: Sequence[Row], align: timedelta) -> Arrangement:
         """The fewest requests, dates moving by `align` or by what a row says itself."""
-        written = Arrangement(plan(rows, self.size_of, self.limits))
+        written = plan(rows, self.size_of, self.limits)
         if not align and not any(row.tolerance for row in rows):
-            return written
-        late = self._late(written.requests)
+            return Arrangement(deque(written))
+        late = self._late(written)
+        cost, as_written = (len(late), len(written)), tuple(self._estimates(written, None))
+        del written  # of many rows it is large
         held: frozenset[str] = frozenset()
-        moved = written
+        moved = Arrangement(deque())
         for _ in range(_REPLANS):
             leeway = self._leeway(align, held)
             requests = plan(rows, self.size_of, self.limits, leeway)
-            moved = Arrangement(requests, leeway, written.requests)
+            moved = Arrangement(deque(requests), leeway, as_written)
             worse = self._late(requests) - late
             if not worse:
                 return moved
             held |= worse
-        return min(written, moved, key=lambda a: (len(self._late(a.requests)), len(a.requests)))
+        if cost <= (len(self._late(moved.requests)), len(moved.requests)):
+            return Arrangement(deque(plan(rows, self.size_of, self.limits)))
+        return moved
 
     def lower_bound(self, rows: Sequence[Row], arrangement: Arrangement) -> int:
         """The number of requests below which no plan with the same leeway can get."""
@@ -349,21 +386,22 @@ class Planner:
 
     def forecast(self, rows: Sequence[Row], chosen: Arrangement, align: timedelta) -> Forecast:
         """What a plan costs, and what moving dates gains."""
-        if chosen.written is not None:
-            ways = [(Arrangement(chosen.written), None), (chosen, align)]
-        elif align or len(rows) > SUGGESTED_UP_TO:
-            ways = [(chosen, None)]
-        else:
-            ways = [(chosen, None), (self.arrange(rows, SUGGESTED), SUGGESTED)]
         own = self.moment.forecast(chosen.requests)
-        limits = sorted({USUAL_LIMIT, own.limit})
-        estimates: list[Estimate] = []
-        for arrangement, by in ways:
-            for limit in limits:
-                is_own = arrangement is chosen and limit == own.limit
-                said = own if is_own else self.moment.forecast(arrangement.requests, limit)
-                estimates.append(_estimate(said, by, limit))
-        return replace(own, estimates=tuple(estimates))
+        by = align if chosen.as_written else None
+        estimates = [*chosen.as_written, *self._estimates(chosen.requests, by, own)]
+        if not chosen.as_written and not align and len(rows) <= SUGGESTED_UP_TO:
+            suggested = self.arrange(rows, SUGGESTED).requests
+            estimates += self._estimates(suggested, SUGGESTED)
+        return msgspec.structs.replace(own, estimates=tuple(estimates))
+
+    def _estimates(
+        self, requests: Sequence[PlannedRequest], by: timedelta | None, own: Forecast | None = None
+    ) -> Iterator[Estimate]:
+        """What requests cost at the usual limit and at that of the key; `own` if it is known."""
+        limit_of_key = self.moment.ledger.window.limit
+        for limit in sorted({USUAL_LIMIT, limit_of_key}):
+            said = own if limit == limit_of_key else None
+            yield _estimate(said or self.moment.forecast(requests, limit), by, limit)
 
     def _leeway(self, align: timedelta, held: frozenset[str]) -> Leeway:
         return Leeway(

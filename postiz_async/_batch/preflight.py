@@ -20,29 +20,33 @@ from msgspec import structs
 from postiz_async._batch.advice import advice
 from postiz_async._batch.check import (
     Checked,
-    Resolver,
     channels_by_row,
     check_dates,
     doubles,
     inspect_media,
     stand_in,
+    together,
     too_large,
 )
 from postiz_async._batch.edits import recognise
-from postiz_async._batch.header import MissingColumns
+from postiz_async._batch.file_formats import CAMPAIGNS_ARE, readable
+from postiz_async._batch.file_options import options_path
+from postiz_async._batch.header import AbsentColumn, MissingColumns
 from postiz_async._batch.media_files import MediaFolders
 from postiz_async._batch.read_options import Advice, ReadOptions
 from postiz_async._batch.resume import recorded, refuse_foreign
 from postiz_async._batch.row_state import is_done
 from postiz_async._batch.source import read_source
 from postiz_async._concurrency import in_thread
+from postiz_async._resources.channel_names import Resolver
 from postiz_async._resources.create_body import build_body, foreign_settings
 from postiz_async._validation import MediaFacts
-from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError
+from postiz_async.errors import BatchError, ConfigurationError, InvalidPostError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from postiz_async._batch.file_options import FileOptions
     from postiz_async._batch.media_files import MediaRoot
     from postiz_async._batch.options import BatchOptions
     from postiz_async._batch.rows import Row
@@ -66,8 +70,8 @@ __all__ = [
 _PATH = re.compile(r"posts\.(\d+)\.(?:(value)\.(\d+)(?:\.(\w+))?|(\w+))(.*)", re.DOTALL)
 _POST = re.compile(r"posts\.(\d+)\.")
 
-_JUDGED_AT_ONCE = 200
-"""Rows that are judged together, at most."""
+_JUDGED_AT_ONCE = 64
+"""Rows that are judged together, at most; more outlive a round of the garbage collector."""
 
 _ROOM = 60_000
 """Bytes that they may take as they are sent; a request of 102,400 is refused for its size."""
@@ -94,7 +98,7 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
         except InvalidPostError as error:
             found += [replace(problem, row=row.number) for problem in error.problems]
             continue
-        size = checked.sizes[row.ref]
+        size = checked.size_of(row)
         wrong = too_large(row, size)
         if wrong is not None:
             found.append(wrong)
@@ -108,6 +112,13 @@ async def verdicts(rows: Iterable[Row], checked: Checked, preflight: Preflight) 
     for group in groups.values():
         found += await group.judge(checked, preflight)
     return found
+
+
+def _hint(problem: Problem, where: str, provider: str) -> str:
+    """What to do; about settings and media also where it stands what a network takes."""
+    if not where.startswith(("settings", "media")) or problem.severity == "warning":
+        return problem.hint
+    return "; ".join(filter(None, (problem.hint, f"see postiz-async providers {provider}")))
 
 
 class _Group:
@@ -144,7 +155,9 @@ class _Group:
             post = _POST.match(problem.where)
             whose = [self.rows[int(post[1])]] if post else self.rows
             where = column_of(problem.where)
-            found += [replace(problem, where=where, row=row.number) for row in whose]
+            for row in whose:
+                hint = _hint(problem, where, checked.channels[row.ref].provider)
+                found.append(replace(problem, where=where, row=row.number, hint=hint))
         return found
 
 
@@ -174,6 +187,8 @@ class Origin:
     is_named: bool = False
     """Whether the user gave the campaign that name."""
     media_root: MediaRoot = ()
+    mapped: frozenset[str] = frozenset()
+    """Columns that are mapped by what is kept beside the file, in small letters."""
 
     @classmethod
     def of(
@@ -190,7 +205,7 @@ class Origin:
             BatchError: the campaign or its journal can be no file, or they are the same.
         """
         if campaign is not None and not campaign.strip():
-            raise ConfigurationError("The campaign's name is empty. Say which, or leave it away.")
+            raise ConfigurationError("The campaign's name is empty. Give one, or leave it out.")
         is_named = campaign is not None
         roots = media_root if isinstance(media_root, str | Path) else tuple(media_root)
         if isinstance(source, str | Path):
@@ -201,25 +216,26 @@ class Origin:
                     f"{path} is named as a journal. Give the campaign that it belongs to; if it "
                     "is the campaign, rename it to .csv or .jsonl."
                 )
-            said = campaign or path.name
+            said = readable(campaign or path.name)
             return cls(path, path, place, path.parent, said, is_named, roots)
         if journal is None:
-            raise ConfigurationError(
+            raise UsageError(
                 "Rows that come from no file need a journal= (a path): it is where a run that was "
                 "killed finds out which posts are stored, so that none is lost or stored twice."
             )
         place = _named(journal)
         name = place.with_suffix("")
-        said = campaign or name.name
+        said = readable(campaign or name.name)
         return cls(source, name, place, Path(), said, is_named, roots)
 
-    def with_kept(self, campaign: str | None, media_root: tuple[str, ...]) -> Origin:
+    def with_kept(self, kept: FileOptions) -> Origin:
         """With a name and folders of media that are kept beside the file, if none were said."""
-        changed = self
-        if campaign is not None and not self.is_named:
-            changed = replace(changed, campaign=campaign, is_named=True)
-        if media_root and not self.media_root:
-            changed = replace(changed, media_root=media_root)
+        mapped = frozenset(name.strip().lower() for name in kept.columns)
+        changed = replace(self, mapped=mapped)
+        if kept.campaign is not None and not self.is_named:
+            changed = replace(changed, campaign=kept.campaign, is_named=True)
+        if kept.media_root and not self.media_root:
+            changed = replace(changed, media_root=kept.media_root)
         return changed
 
 
@@ -230,7 +246,7 @@ def journal_path(campaign: Path) -> Path:
         BatchError: the campaign can be no file.
     """
     if not campaign.name:
-        raise BatchError(f"{campaign} is a directory; a campaign is a CSV or JSONL file.")
+        raise BatchError(f"{campaign} is a directory; {CAMPAIGNS_ARE}")
     return campaign.with_suffix(".journal")
 
 
@@ -265,6 +281,9 @@ async def check_campaign(
     """
     try:
         campaign = await read_source(origin.source, origin.name, reading=reading)
+    except AbsentColumn as absent:
+        by = f" {options_path(origin.name)} maps it." if absent.column in origin.mapped else ""
+        raise BatchError(f"{absent}{by}") from None
     except MissingColumns as missing:
         names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
@@ -301,18 +320,18 @@ async def check_rows(
     facts, wrong_media = await inspect_media(rows, folders)
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now)
-    checked = replace(
-        checked, channels={**checked.channels, **channels}, facts={**checked.facts, **facts}
-    )
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
+    if checked.channels:  # of many rows it is large: no copy of it is made for nothing
+        channels = {**checked.channels, **channels}
+    checked = replace(checked, channels=channels, facts={**checked.facts, **facts})
     judged = await verdicts(usable, checked, postiz.preflight)
     problems = [*wrong_channels, *wrong_dates, *wrong_media]
     seen = {(problem.row, problem.where) for problem in (*checked.campaign.problems, *problems)}
     problems += [p for p in judged if p.severity == "error" and (p.row, p.where) not in seen]
     warnings = [problem for problem in judged if problem.severity == "warning"]
-    if "doubles" not in ignore:
-        warnings += doubles(usable, channels)
-    warnings += await advice(postiz, usable, channels, ignore)
+    same_moment = [] if "doubles" in ignore else together(usable, channels)
+    warnings += doubles(same_moment)
+    warnings += await advice(postiz, usable, same_moment, channels, ignore)
     labels = checked.campaign.labels
     return replace(
         checked,

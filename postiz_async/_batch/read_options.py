@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from postiz_async._batch.rows import COLUMNS, is_column
-from postiz_async._batch.values import check_date_format, find_zone, says_hour
+from postiz_async._batch.values import check_date_format, find_zone, no_such_zone, says_hour
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Rules:
 
     def zone_of(self, integration: str) -> ZoneInfo | None:
         """The zone of dates of this channel that have none."""
+        if not self.zones:
+            return self.zone
         return self.zones.get(integration.strip().casefold(), self.zone)
 
 
@@ -95,8 +97,7 @@ def rules_of(reading: ReadOptions) -> Rules:
         raise BatchError(f"Two columns of the file are to be {doubles[0]!r}.")
     defaults = {_column(name): text for name, text in reading.defaults.items()}
     if reading.date_format is not None:
-        has_times = "time" in columns.values() or "time" in defaults
-        check_date_format(reading.date_format, has_times=has_times)
+        check_date_format(reading.date_format)
     return Rules(
         columns=columns,
         defaults=defaults,
@@ -140,5 +141,5 @@ def _encoding(name: str) -> str:
 def _zone(name: str) -> ZoneInfo:
     zone = find_zone(name)
     if zone is None:
-        raise BatchError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+        raise BatchError(no_such_zone(name))
     return zone

@@ -7,33 +7,51 @@ without its publishing job gets one. Of a post that was stored twice by us the d
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.findings import with_findings
 from postiz_async._delivery.journal import Journal, RowState, read_summary
-from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.journal_file import read_rows
+from postiz_async._delivery.journal_requests import (
+    dates_of_rows,
+    each_request,
+    near_posts,
+    owners_of,
+    rows_of,
+    rows_sent_in,
+    sent_between,
+)
+from postiz_async._delivery.matching import listed_ref
 from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.repair import Repair, delete_whole
+from postiz_async._delivery.sift import Outline, Sift, brought_in, day_of
 from postiz_async._delivery.sweep import SweepState, intents, lacking_tags, suspects, sweep
+from postiz_async._resources.chunks import TICK, Chunks
 from postiz_async._resources.listing import SEARCHED
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire import parse_date
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import RowRecord, SentRequest
-    from postiz_async._delivery.sweep import Intent, Suspect, SweepResult
+    from postiz_async._delivery.sweep import Suspect, SweepResult
     from postiz_async.models.posts import Post
 
 __all__ = ["Reconciled", "open_existing", "reconcile", "sweep_journal"]
 
 log = logging.getLogger("postiz_async.batch")
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +132,8 @@ async def sweep_journal(
     if deletable:  # another host may delete too, so a single look is not enough
         look = await _look(postiz, journal, with_open=with_open)
         deletable &= look.deletable
-    rows, listed = look.rows, look.listed.posts
-    found = suspects(look.results, look.requests, rows, listed.values())
-    unsure = await _repair_adopted(postiz, found)
+    rows = look.rows
+    unsure = await _repair_adopted(postiz, await _suspects(postiz, journal, look))
     left = {r for each in look.in_doubt if not unsure.isdisjoint(each.refs) for r in each.refs}
     results = [each for each in look.keeping_own(unsure) if each.ref not in left]
     doubles = {
@@ -126,19 +143,26 @@ async def sweep_journal(
     }
     removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
     await journal.found(with_findings(rows, results, removed=removed, unsure=unsure))
-    summed = _summed(results, rows, lacking_tags(results, intents(look.requests)))
+    lacking = lacking_tags(results, intents(look.requests))
+    for tags in look.sift.lacking.values():
+        lacking += tags
+    summed = _summed(results, rows, lacking, sum(look.sift.fine.values()))
     return replace(summed, doubles=len(doubles.keys() - removed))
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """What a journal says, what the server lists, and what is to be said of both."""
+    """What a journal says, what the server lists, and what is to be said of both.
+
+    Of what is fine `sift` has only the number. `apart` are the rows that nothing is said of.
+    """
 
     rows: Mapping[str, RowRecord]
     in_doubt: Sequence[SentRequest]
     requests: Sequence[SentRequest]
-    listed: Calendar
+    sift: Sift
     results: Sequence[SweepResult]
+    apart: Collection[str]
 
     @property
     def deletable(self) -> set[str]:
@@ -157,7 +181,7 @@ class _Comparison:
     def _keeping_own(
         self, result: SweepResult, firsts: Mapping[str, Post | None], unsure: Collection[str]
     ) -> SweepResult:
-        own = self.listed.posts.get(self.rows[result.ref].post_id or "")
+        own = self.sift.posts.get(self.rows[result.ref].post_id or "")
         if own is None or result.ref not in unsure or result.ref not in firsts:
             return result
         if result.state is SweepState.ADOPTED:
@@ -167,52 +191,146 @@ class _Comparison:
         return result
 
 
-_WITHDRAWN = {RowState.WITHDRAWING, RowState.WITHDRAWN}
+_IS_WITHDRAWN = f"WHERE state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}')"
 """Rows whose posts are not there on purpose; whoever deletes them looks at them."""
 
 
 async def _look(postiz: BatchClient, journal: Journal, *, with_open: bool) -> _Comparison:
-    rows, in_doubt = await journal.rows(), await journal.open_requests()
-    if not with_open:
-        held = {ref for request in in_doubt for ref in request.refs}
-        rows = {ref: row for ref, row in rows.items() if ref not in held}
+    channels = frozenset(channel.id for channel in await postiz.integrations.list())
+    in_doubt = await journal.open_requests()
+    held = {ref for request in in_doubt for ref in request.refs if not with_open}
     changing = {ref for request in await journal.open_changes() for ref in request.refs}
-    apart = {ref: row for ref, row in rows.items() if row.state in _WITHDRAWN or ref in changing}
-    rows = {ref: row for ref, row in rows.items() if ref not in apart}
-    requests = await journal.requests()
-    sent = intents(requests)
-    channels = {channel.id for channel in await postiz.integrations.list()}
-    listed = await _listed(postiz, rows, sent, channels)
+    apart = await journal.read(lambda c: [*read_rows(c, _IS_WITHDRAWN), *rows_of(c, changing)])
+    copies = {copy.post_id for copy in await journal.copies()}
+    copies |= {row.post_id for row in apart if row.post_id is not None}
+    left_out = held | {row.ref for row in apart}
+    look = _Survey(postiz, journal, channels, copies, left_out)
+    requests = await look.requests()
+    refs = {ref for sent in requests for ref in sent.refs}
+    rows = await look.rows(partial(rows_of, refs=refs))
     results = sweep(
         rows.values(),
-        sent,
-        listed.posts.values(),
+        intents(requests),
+        look.sift.posts.values(),
         channels=channels,
         now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
-        copies={copy.post_id for copy in await journal.copies()}
-        | {row.post_id for row in apart.values() if row.post_id is not None},
+        copies=copies,
     )
-    return _Comparison(rows, in_doubt, requests, listed, results)
+    return _Comparison(rows, in_doubt, requests, look.sift, results, left_out)
 
 
-async def _listed(
-    postiz: BatchClient,
-    rows: Mapping[str, RowRecord],
-    sent: Sequence[Intent],
-    channels: set[str],
-) -> Calendar:
-    """The days on which something was put, and where else what is missing there may be."""
-    calendar = Calendar(postiz.posts.list)
-    ours = [intent for intent in sent if intent.item.integration.id in channels]
-    moments = [intent.moment for intent in ours]
-    here = [rows[intent.ref] for intent in ours if intent.ref in rows]
-    dates = {row.date for row in here} | {row.moved_from for row in here} - {None}
-    moved = [datetime.fromtimestamp(date, UTC) for date in dates if date is not None]
-    await calendar.look([*moments, *moved])
-    ids = [row.post_id for row in here if row.post_id is not None]
-    if ids:
-        await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
-    return calendar
+class _Survey:
+    """One look at all that a journal has put: the list is read window by window.
+
+    Args:
+        postiz: the client.
+        journal: that is open.
+        channels: ids of those that exist.
+        copies: ids of posts that nothing is to be said of.
+        apart: refs of rows that nothing is to be said of.
+    """
+
+    def __init__(
+        self,
+        postiz: BatchClient,
+        journal: Journal,
+        channels: Collection[str],
+        copies: Collection[str],
+        apart: Collection[str],
+    ) -> None:
+        self.sift = Sift(channels, copies)
+        self._postiz = postiz
+        self._journal = journal
+        self._channels = channels
+        self._copies = copies
+        self._apart = apart
+        self._outline = Outline(channels)
+        self._chunks = Chunks(first=_DAY)
+
+    async def rows(
+        self, query: Callable[[sqlite3.Connection], Iterable[RowRecord]]
+    ) -> dict[str, RowRecord]:
+        """Rows of the journal that something may be said of."""
+        found = await self._journal.read(query)
+        return {row.ref: row for row in found if row.ref not in self._apart}
+
+    async def requests(self) -> list[SentRequest]:
+        """The requests that `sweep` has to look at; `sift.posts` has the posts for them."""
+        await self._journal.read(self._outlined)
+        self.sift.unclear |= self._outline.hidden
+        for day in sorted(self._outline.days):
+            await self._look_at(day)
+        await self._search()
+        found: dict[int, SentRequest] = {}
+        if self.sift.unclear or self.sift.posts:
+            found = await self._journal.read(self._brought_in)
+        after_all = [sent for sent in found.values() if self.sift.forget(sent.id)]
+        for moment in sorted({parse_date(sent.body.date) for sent in after_all}):
+            await self._keep(await self._postiz.posts.list(start=moment, end=moment))
+        return [found[number] for number in sorted(found)]
+
+    def _outlined(self, connection: sqlite3.Connection) -> None:
+        for sent in each_request(connection):
+            self._outline.add(sent)
+        for date in dates_of_rows(connection, self._channels):
+            self._outline.days.add(day_of(datetime.fromtimestamp(date, UTC)))
+
+    def _brought_in(self, connection: sqlite3.Connection) -> dict[int, SentRequest]:
+        found: dict[int, SentRequest] = {}
+        while more := brought_in(each_request(connection), found, self.sift):
+            found |= more
+        return found
+
+    async def _look_at(self, day: datetime) -> None:
+        """A day on which something was put, or where it may be by now."""
+        listing = self._chunks.lists(self._postiz.posts.list, day, day + _DAY - TICK)
+        async for (start, end), listed in listing:
+            sent = await self._journal.read(partial(sent_between, first=start, last=end))
+            rows = await self.rows(partial(rows_sent_in, requests=[each.id for each in sent]))
+            strays = self.sift.window(sent, rows, listed)
+            elsewhere = self._outline.days - {day}  # repetitions are seen where they are stored
+            await self._keep(p for p in strays if day_of(stored_at(p)) not in elsewhere)
+
+    async def _keep(self, strays: Iterable[Post]) -> None:
+        """Keep posts that have, or may have, to do with what was put and is not fine."""
+        posts = [post for post in strays if post.id not in self._copies]
+        asked = [(post.id, stored_at(post)) for post in posts]
+        near = await self._journal.read(partial(near_posts, posts=asked))
+        for post, (own, there) in zip(posts, near, strict=True):
+            if own and all(map(self.sift.is_fine, own)):
+                continue
+            touched = there | own
+            if touched or listed_ref(post.settings) in self._outline.marks:
+                self.sift.keep(post, touched)
+
+    async def _search(self) -> None:
+        """Look far and wide for posts that are not where they were put."""
+        missing = self.sift.missing - self.sift.posts.keys()
+        if not missing or self._outline.span is None:
+            return
+        first, last = self._outline.span
+        listing = self._chunks.lists(self._postiz.posts.list, first - SEARCHED, last + SEARCHED)
+        async for _, listed in listing:
+            missing -= {post.id for post in listed}
+            await self._keep(listed)
+            if not missing:
+                return
+
+
+async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) -> Sequence[Suspect]:
+    """Posts that may be half made. Whatever else is at their instants shows that some are not."""
+    listed = look.sift.posts
+    found = suspects(look.results, look.requests, look.rows, listed.values())
+    beside: dict[str, Post] = {}
+    for moment in sorted({stored_at(each.post) for each in found}):
+        there = await postiz.posts.list(start=moment, end=moment)
+        beside |= {post.id: post for post in there if post.id not in listed}
+    owners = await journal.read(partial(owners_of, post_ids=beside.keys()))
+    ours = {each for each, rows in owners.items() if any(ref not in look.apart for ref, _ in rows)}
+    others = [post for post_id, post in beside.items() if post_id not in ours]
+    if not others:
+        return found
+    return suspects(look.results, look.requests, look.rows, [*listed.values(), *others])
 
 
 async def _repair_adopted(postiz: BatchClient, found: Iterable[Suspect]) -> set[str]:
@@ -249,12 +367,12 @@ async def _remove(postiz: BatchClient, doubles: Iterable[Post]) -> set[str]:
 
 
 def _summed(
-    results: Sequence[SweepResult], rows: Mapping[str, RowRecord], lacking: Mapping[str, int]
+    results: Sequence[SweepResult],
+    rows: Mapping[str, RowRecord],
+    lacking: Mapping[str, int],
+    fine: int,
 ) -> Reconciled:
-    counts = {
-        state.value: number
-        for state in SweepState
-        if (number := sum(result.state is state for result in results))
-    }
+    numbers = Counter(result.state for result in results) + Counter({SweepState.FINE: fine})
+    counts = {state.value: numbers[state] for state in SweepState if numbers[state]}
     hidden = {rows[result.ref].channel for result in results if result.state is SweepState.HIDDEN}
     return Reconciled(counts, tuple(sorted(hidden)), lacking)

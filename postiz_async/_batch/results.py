@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.wait_published import Waited
     from postiz_async._delivery.client import BatchClient
     from postiz_async._delivery.journal import Journal
+    from postiz_async.errors import Problem
 
 __all__ = ["RunResults"]
 
@@ -46,6 +47,11 @@ class RunResults(ABC):
     def rows(self) -> tuple[Row, ...]:
         """The rows that could be read."""
 
+    @property
+    @abstractmethod
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the campaign."""
+
     async def report(self) -> Report:
         """What became of each row, as the journal knows it.
 
@@ -53,7 +59,7 @@ class RunResults(ABC):
             BatchError: the campaign was never run.
         """
         summary = await in_thread(partial(read_summary, self.journal_path))
-        return make_report(summary.rows, summary.requests)
+        return make_report(summary.rows, summary.requests, self.problems)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
         """What became of the campaign as a page that needs nothing beside itself.
@@ -69,6 +75,7 @@ class RunResults(ABC):
             self.journal_path,
             made_at=self._postiz.clock.time(),
             rows=self.rows,
+            problems=self.problems,
             zone=zone,
             remarks=tuple(self.remarks),
         )
@@ -119,7 +126,7 @@ class RunResults(ABC):
         Raises:
             BatchError: the campaign was never run, or another process works on it.
             ConfigurationError: there is no such channel, or its name is not that of one.
-            PostizError: the server could not be asked; the same again goes on.
+            PostizError: the server could not be asked; call it again to go on.
         """
         undoing = partial(
             undo_journal,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -15,11 +16,13 @@ from postiz_async._batch.row_state import new_records, with_changes
 from postiz_async._batch.source import read_campaign
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal_requests import owners_of, sent_between
 from postiz_async._delivery.sweep import intents
+from postiz_async._resources.matching import stored_at
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -30,8 +33,17 @@ if TYPE_CHECKING:
     from postiz_async._batch.source import Campaign
     from postiz_async._delivery.journal import Journal, RowRecord
     from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
 
-__all__ = ["FileNow", "file_now", "past_of", "recorded", "refuse_foreign", "write_rows"]
+__all__ = [
+    "FileNow",
+    "RecordsOnDemand",
+    "file_now",
+    "past_of",
+    "recorded",
+    "refuse_foreign",
+    "write_rows",
+]
 
 
 async def recorded(
@@ -106,23 +118,61 @@ def refuse_foreign(
         )
 
 
-async def past_of(journal: Journal | None, campaign: str, refs: Collection[str]) -> Past:
-    """What a journal accounts for; nothing, where there is none yet.
+class RecordsOnDemand(Mapping[str, "RowRecord"]):
+    """The rows of a journal by ref, read when they are asked for: after most runs nobody does.
+
+    Of many rows that takes a while: an event loop lets a thread ask first.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    @cached_property
+    def _rows(self) -> Mapping[str, RowRecord]:
+        return {record.ref: record for record in read_summary(self._journal).rows}
+
+    def __getitem__(self, ref: str) -> RowRecord:
+        return self._rows[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+async def past_of(
+    journal: Journal | None,
+    campaign: str,
+    posts: Collection[Post] = (),
+    refs: Collection[str] | None = None,
+) -> Past:
+    """What a journal accounts for of some posts; nothing, where there is none yet.
 
     Args:
         journal: that is open.
         campaign: its name where there is none.
+        posts: that are listed. It is asked for these only, for all of it is very much.
         refs: of the rows of the campaign; what is gone from it may be in it under another ref.
+            None where all rows of the journal are in the campaign.
     """
     if journal is None:
         return Past(campaign, campaign)
-    rows, sent = await journal.rows(), intents(await journal.requests(adopted=False))
+    owners = await journal.read(partial(owners_of, post_ids={post.id for post in posts}))
+    moments = sorted({stored_at(post) for post in posts})
+    sent = await journal.read(
+        lambda c: [each for at in moments for each in sent_between(c, at, at, adopted=False)]
+    )
     return Past(
         journal.campaign,
         journal.campaign_id,
-        frozenset(r.post_id for ref, r in rows.items() if r.post_id is not None and ref in refs),
+        frozenset(
+            each
+            for each, rows in owners.items()
+            if refs is None or any(ref in refs for ref, _ in rows)
+        ),
         tuple(await journal.copies()),
-        tuple(intent for intent in sent if intent.ref in refs),
+        tuple(intent for intent in intents(sent) if refs is None or intent.ref in refs),
     )
 
 
@@ -161,6 +211,10 @@ def file_now(
     return FileNow(found.rows, edits)
 
 
+_NOT_STORED = {RowState.PLANNED, RowState.REFUSED, RowState.LATE}
+"""States of rows of which nothing is in Postiz, so that those that are gone are forgotten."""
+
+
 async def write_rows(
     journal: Journal, checked: Checked, unsent: Sequence[Row], changed: Collection[str]
 ) -> None:
@@ -175,10 +229,12 @@ async def write_rows(
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
     await journal.put(record for record in fresh if records.get(record.ref) != record)
+    if not records:
+        return
     here = {row.ref: row.number for row in rows}
     await journal.renumber(
         {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
     )
-    gone = [ref for ref, r in records.items() if ref not in here and r.state is RowState.PLANNED]
+    gone = [ref for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
     await journal.mark(gone, RowState.SKIPPED, "not in the campaign file any more")
     await journal.found(with_changes(rows, records, changed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async._delivery.journal_file import Finding, RowRecord, RowState
+from postiz_async._delivery.journal_file import UNSTORED, Finding, RowRecord, RowState
 from postiz_async._wire import parse_date
 
 if TYPE_CHECKING:
@@ -57,14 +57,7 @@ def is_there(record: RowRecord) -> bool:
 
 def is_unstored(record: RowRecord | None) -> bool:
     """Whether a row is known, is not stored, and is in no request with an open outcome."""
-    unstored = {
-        RowState.PLANNED,
-        RowState.SKIPPED,
-        RowState.LATE,
-        RowState.REFUSED,
-        RowState.UNDECIDED,
-    }
-    return record is not None and record.state in unstored
+    return record is not None and record.state in UNSTORED
 
 
 def new_records(rows: Iterable[Row], channels: Mapping[str, Integration]) -> Iterator[RowRecord]:
@@ -95,7 +88,7 @@ def as_sent(
 def with_changes(
     rows: Iterable[Row], records: Mapping[str, RowRecord], changed: Collection[str]
 ) -> list[RowRecord]:
-    """The records of which it is new that the file differs from them, or does so no more.
+    """The records from which the file differs since now, or no longer does.
 
     Args:
         rows: of the campaign.

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from postiz_async.errors import Problem
+from postiz_async.models._base import Value
 from postiz_async.models.posts import Html, Markdown, PostType
 from postiz_async.models.settings import ProviderSettings
 
@@ -50,7 +51,7 @@ COLUMNS = {
     "type": "schedule (default), draft or now",
     "thread": "further parts as a JSON list of texts; or thread 2, thread 3, ... with one each",
     "short_link": "true or false (default)",
-    "repeat_days": "repeat every so many days, for ever",
+    "repeat_days": "repeat after this many days, for ever",
     "tolerance": "by how much the date may move to share a request, like 15m, 1h or 0",
     "ref": "a name of your own for the row; made from its content if absent",
     "needs_media": "yes while media and thread of an exported post are not filled in",
@@ -94,7 +95,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
             anywhere; a text stays below that directory or a `media_root` of the batch.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order.
-        repeat_days: repeat every so many days, for ever.
+        repeat_days: repeat after this many days, for ever.
         tolerance: by how much the date may move to share a request; as the batch says if None.
         ref: a name of your own for the row; made from its content if empty.
     """
@@ -115,7 +116,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     ref: str = ""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Row(Value, frozen=True, kw_only=True, gc=False):
     """One post of a campaign. `number` counts like a spreadsheet; `date` is in UTC."""
 
     number: int
@@ -224,6 +225,8 @@ def _hash(*parts: object) -> str:
 def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
     """Give rows without a ref one that their content makes; equal rows are counted."""
     counts: Counter[str] = Counter()
+    refs = sorted(row.ref for row in rows if row.ref)
+    twice = {ref for ref, other in itertools.pairwise(refs) if ref == other}
     owners: dict[str, int] = {}
     result: list[Row] = []
     for row in rows:
@@ -232,7 +235,8 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
                 message = f"{row.ref!r} is the ref of row {owners[row.ref]} already"
                 problems.append(Problem("ref", message, row.number))
                 continue
-            owners[row.ref] = row.number
+            if row.ref in twice:  # of all refs it would be large
+                owners[row.ref] = row.number
             result.append(row)
             continue
         base = _hash(row.integration, row.date.isoformat(), row.content, row.thread, row.media)

@@ -27,7 +27,8 @@ from postiz_async._wire import parse_date
 from postiz_async.errors import APIConnectionError, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections import deque
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -65,11 +66,16 @@ class Runner:
 
     async def run(
         self,
-        requests: Sequence[PlannedRequest],
+        requests: deque[PlannedRequest],
         lost: Sequence[SentRequest],
         rows: Mapping[str, Row],
     ) -> None:
         """Send what is planned and look up what was lost.
+
+        Args:
+            requests: what is planned; taken out as it is sent, for of many rows it is large.
+            lost: requests of earlier runs whose outcome is not known.
+            rows: by ref, those of the lost requests.
 
         Raises:
             PostizError: the job has to stop; the journal says how far it came.
@@ -85,11 +91,12 @@ class Runner:
                     group.start_soon(self._media.run)
                     for sent in lost:
                         group.start_soon(self._look_up_and_go_on, sent, rows)
-                    for request in requests:
+                    while requests:
                         await self._senders.acquire()
-                        group.start_soon(self._deliver, request, expect)
+                        group.start_soon(self._deliver, requests.popleft(), expect)
             except BaseExceptionGroup as errors:
                 raise first_error(errors) from errors
+        self._look_up.taken.clear()  # of many rows it is large, and nothing is looked up any more
 
     @property
     def uploads_done(self) -> int:
@@ -336,7 +343,7 @@ class Runner:
     # -------------------------------------------------------------- writing down
 
     async def _learn_marks(
-        self, requests: Sequence[PlannedRequest], lost: Sequence[SentRequest]
+        self, requests: Iterable[PlannedRequest], lost: Sequence[SentRequest]
     ) -> None:
         """See which moments are in use on the days of the campaign; a free list each."""
         calendar = self.job.calendar

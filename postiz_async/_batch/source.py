@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-import anyio
 import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._batch.cells import NO_TIME, RowReader, shown
+from postiz_async._batch.cells import NO_CLOCK, NO_TIME, RowReader, shown
 from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
     Line,
@@ -23,7 +22,7 @@ from postiz_async._batch.file_formats import (
     open_campaign,
     without_escape,
 )
-from postiz_async._batch.header import MissingColumns, read_header
+from postiz_async._batch.header import AbsentColumn, MissingColumns, read_header
 from postiz_async._batch.read_options import ReadOptions, off_switch, rules_of
 from postiz_async._batch.rows import (
     COLUMNS,
@@ -103,6 +102,8 @@ def read_campaign(
     """
     try:
         return _read_file(path, _rules(timezone, reading))
+    except AbsentColumn as absent:
+        raise BatchError(str(absent)) from None
     except MissingColumns as missing:
         raise missing.error() from None
 
@@ -146,6 +147,7 @@ async def read_source(
 
     Raises:
         BatchError: the file or a row cannot be read at all.
+        AbsentColumn: a column that was mapped is not there.
         MissingColumns: the file has no column of channels or dates by that name.
     """
     rules = _rules(None, reading)
@@ -255,33 +257,41 @@ class _Collector:
             message = f"is neither a CampaignRow nor a mapping but {shown(given)}"
             self.problems.append(Problem("row", message, number))
 
-    def take(self, number: int, values: Mapping[str, object]) -> None:
-        """A record as it stands in the file, by the names that the file gives."""
+    def take(self, number: int, values: dict[str, object]) -> None:
+        """A record as it stands in the file, by the names that the file gives; it may change."""
         self.taken += 1
         if self.taken > MAX_ROWS:
             raise BatchError(
                 f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
                 "may have. Split it: each part is a campaign of its own, and they share the quota."
             )
-        record: dict[str, object] = {}
-        fields: dict[str, object] = {}
-        for name, value in values.items():
-            target = self.target(name) if self.rules.columns else name
-            if target in record:
-                message = f"is given twice, the second time as {shown(name)!r}"
-                self.problems.append(Problem(target, message, number))
-            if is_column(target) or (target and not self.rules.template):
-                record[target] = value
-            if self.rules.template:
-                fields[name.strip().lower()] = value
-        if self.rules.template:
-            fields = {**record, **fields}
-        self._read(RowReader(number, record, self.rules, fields))
+        self._read(RowReader(number, *self._renamed(number, values), self.rules))
         if len(self.problems) > TOO_MANY_PROBLEMS:
             raise BatchError(
                 f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
                 f"{self.problems[0]}. Are its columns what they should be?"
             )
+
+    def _renamed(
+        self, number: int, values: dict[str, object]
+    ) -> tuple[dict[str, object], Mapping[str, object]]:
+        """A record by the campaign's names of columns, and the fields of a template."""
+        columns, template = self.rules.columns, self.rules.template
+        if not columns and not template:
+            values.pop("", None)
+            return values, {}
+        record: dict[str, object] = {}
+        fields: dict[str, object] = {}
+        for name, value in values.items():
+            target = self.target(name) if columns else name
+            if target in record:
+                message = f"is given twice, the second time as {shown(name)!r}"
+                self.problems.append(Problem(target, message, number))
+            if is_column(target) or (target and not template):
+                record[target] = value
+            if template:
+                fields[name.strip().lower()] = value
+        return record, {**record, **fields} if template else fields
 
     def _read(self, reader: RowReader) -> None:
         row = reader.read()
@@ -338,7 +348,8 @@ class _Collector:
             self.rows = [row for row in self.rows if row.number not in days]
             wrong = Problem("date", NO_TIME.message, hint=NO_TIME.hint)
             if self.clocked:
-                wrong = Problem("time", "is empty", hint="fill it in, or say --default time=09:00")
+                message, hint = NO_CLOCK
+                wrong = Problem("time", message, hint=hint)
             self.problems += [replace(wrong, row=number) for number in self.days]
 
     def _refuse_unused(self) -> None:

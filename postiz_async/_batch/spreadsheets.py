@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 from postiz_async._batch.open_document import ods_rows
+from postiz_async._extras import extra_needed
 from postiz_async.errors import BatchError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from postiz_async._batch.open_document import Cell, ChooseSheet
@@ -217,12 +218,17 @@ def _xlsx_rows(path: Path, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell
             for row, column in _merged(sheet.merged_cell_ranges or (), height):
                 errors[row].setdefault(column, Merged())
             for number, cells in enumerate(cast("Iterable[list[Cell]]", sheet.iter_rows()), 1):
-                for column, error in errors.get(number, {}).items():
-                    if 0 <= column - left < len(cells):
-                        cells[column - left] = error
+                _mark(cells, errors.get(number, {}), left)
                 yield number, cells
     except CalamineError as error:
         raise _broken(path, error) from error
+
+
+def _mark(cells: list[Cell], marks: Mapping[int, Cell], left: int) -> None:
+    """Put marks, by column, in the place of what a row from column `left` on has there."""
+    for column, mark in marks.items():
+        if 0 <= column - left < len(cells):
+            cells[column - left] = mark
 
 
 def _merged(
@@ -327,9 +333,7 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _extra_missing() -> ConfigurationError:
-    return ConfigurationError(
-        "Files that end in .xlsx need the xlsx extra: python -m pip install 'postiz-async[xlsx]'"
-    )
+    return ConfigurationError(extra_needed("Files that end in .xlsx need", "xlsx"))
 
 
 # ------------------------------------------------------------------ errors

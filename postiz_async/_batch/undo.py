@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.check import Resolver
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.stored_posts import StoredPosts
 from postiz_async._batch.withdraw import DUE_NOW, Withdrawal, look_up_lost
 from postiz_async._delivery.conditions import PostCondition, may_change
 from postiz_async._delivery.journal import RowState
 from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.channel_names import Resolver
 from postiz_async.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from postiz_async._batch.job import Outcome
@@ -56,6 +56,26 @@ class Selection:
         number = self._number(record)
         return record if number is None else replace(record, number=number)
 
+    def unknown(self, records: Iterable[RowRecord]) -> tuple[int, ...]:
+        """Numbers of rows that were asked for and do not exist.
+
+        Raises:
+            ConfigurationError: there is none of them.
+        """
+        there = (
+            {record.number for record in records}
+            if self.numbers is None
+            else {*self.numbers.values()}
+        )
+        missing = sorted(set(self.rows or ()) - there)
+        if self.rows and len(missing) == len(set(self.rows)):
+            known = f"it has {these_rows(there)}" if there else "it has none"
+            verb = "is" if len(missing) == 1 else "are"
+            raise ConfigurationError(
+                f"--rows: {these_rows(missing)} {verb} not in this campaign: {known}."
+            )
+        return tuple(missing)
+
     def _number(self, record: RowRecord) -> int | None:
         return record.number if self.numbers is None else self.numbers.get(record.ref)
 
@@ -66,12 +86,14 @@ class Undone:
 
     `left` has the rows by why their posts are left: `published`, `failed`, `edited` in Postiz,
     `due` within a minute, `shared` (another post has the same group), `hidden` (the channel is
-    gone). `unsent` is the number of rows that are not sent yet: a run would send them.
+    gone). `unsent` is the number of rows that are not sent yet: a run would send them. `unknown`
+    are numbers of rows that were asked for and do not exist.
     """
 
     rows: tuple[RowRecord, ...]
     left: Mapping[str, tuple[RowRecord, ...]]
     unsent: int = 0
+    unknown: tuple[int, ...] = ()
 
 
 async def undo_journal(
@@ -94,12 +116,15 @@ async def undo_journal(
         on_outcome: called with the `Outcome` of each row whose post is deleted.
 
     Raises:
-        ConfigurationError: there is no such channel, or it is not certain which rows are meant.
-        PostizError: the job had to stop; the same again goes on.
+        ConfigurationError: there is no such channel or row, or it is not certain which rows are
+            meant.
+        PostizError: the job had to stop; call it again to go on.
     """
     outage = Outage.of(postiz)
+    records = (await journal.rows()).values()
+    unknown = selection.unknown(records)
     channel = await _channel(postiz, journal, selection.channel)
-    chosen = [r for r in (await journal.rows()).values() if selection.holds(r, channel)]
+    chosen = [record for record in records if selection.holds(record, channel)]
     if selection.rows is not None and selection.numbers is None:
         _refuse_same_numbers(chosen)
     refs = {record.ref for record in chosen}
@@ -114,13 +139,14 @@ async def undo_journal(
         looked = await stored.look(there)
         rows = [each.record for each in looked if _is_undone(each, edited=edited)]
         left = [each for each in looked if not _is_undone(each, edited=edited)]
-        return _undone(rows, left, meant, unsent)
+        return replace(_undone(rows, left, meant, unsent), unknown=unknown)
     withdrawal = Withdrawal(
         postiz, journal, outage, stored, edited=edited, on_outcome=on_outcome or _nobody
     )
     left = await withdrawal.delete(there)
     kept = {each.record.ref for each in left}
-    return _undone([r for r in there if r.ref not in kept], left, meant, unsent)
+    undone = _undone([r for r in there if r.ref not in kept], left, meant, unsent)
+    return replace(undone, unknown=unknown)
 
 
 _THERE = {RowState.STORED, RowState.WITHDRAWING}

@@ -15,6 +15,7 @@ posts are looked at once more: what people changed meanwhile is left, unless tha
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -127,7 +128,7 @@ class Update:
             coming: tells when what is to be sent anew would leave.
 
         Raises:
-            PostizError: the job has to stop; the same again goes on.
+            PostizError: the job has to stop; call it again to go on.
         """
         stored = await self._stored(NEAR)
         records = list(new_records(_rows(plan), plan.checked.channels))
@@ -169,7 +170,7 @@ class Update:
             media=await view.uploads(),
             targets=plan.targets,
         )
-        await Runner(job, saw).run(requests, (), {})
+        await Runner(job, saw).run(deque(requests), (), {})
 
     async def _delete(self, plan: UpdatePlan) -> None:
         stored = await self._stored(DUE_NOW)
@@ -195,7 +196,7 @@ class Update:
 
     async def _client_refs(self, plan: UpdatePlan) -> ClientRefs:
         rows, channels = plan.checked.campaign.rows, plan.checked.channels
-        past = await past_of(self._journal, self._journal.campaign, {row.ref for row in rows})
+        past = await past_of(self._journal, self._journal.campaign)
         return ClientRefs(past, rows, channels)
 
     def _now(self) -> datetime:

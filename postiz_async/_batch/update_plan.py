@@ -142,7 +142,7 @@ class UpdatePlan:
         rows = [row for row, _ in self.replaced.values()]
         planner = replace(planner, size_of=self.size_of)
         arranged = planner.arrange(rows, align)
-        return arranged.requests, planner.lower_bound(rows, arranged)
+        return list(arranged.requests), planner.lower_bound(rows, arranged)
 
     def size_of(self, row: Row) -> int:
         """Bytes that a row adds to a body in which it names its post."""

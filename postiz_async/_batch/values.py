@@ -1,26 +1,34 @@
-"""What a campaign says of a date, as a moment, and texts with `{name}` fields. PURE."""
+"""What a campaign says of a date, as a moment; JSON; texts with `{name}` fields. PURE."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
+from postiz_async._wire import POST_YEARS
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import tzinfo
 
 __all__ = [
+    "NO_JSON",
     "DateProblem",
     "Template",
     "check_date_format",
     "describe_drift",
     "find_zone",
+    "no_such_zone",
     "read_day",
+    "read_json",
+    "read_shared_json",
     "read_time",
     "read_wall",
     "says_hour",
@@ -29,8 +37,14 @@ __all__ = [
 
 
 _DATE = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.0+)?\s?(Z|[+-]\d{2}:?\d{2})?"
+    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s?(Z|[+-]\d{2}:?\d{2})?"
 )
+
+MAX_DEPTH = 60
+"""Levels of lists and objects in a cell."""
+
+NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading a JSON text may raise."""
 
 
 class DateProblem(NamedTuple):
@@ -38,6 +52,30 @@ class DateProblem(NamedTuple):
 
     message: str
     hint: str
+
+
+def read_json(text: str) -> object:
+    """A JSON text as a value. Raises one of `NO_JSON`."""
+    value: object = msgspec.json.decode(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value, MAX_DEPTH):
+        raise ValueError("it is nested too deeply")
+    return value
+
+
+@lru_cache(maxsize=1000)
+def read_shared_json(text: str) -> object:
+    """As `read_json`, but equal texts are one value: of many rows it is large. Only to be read."""
+    return read_json(text)
+
+
+def _is_deep(value: object, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than `levels` deep."""
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return levels < 0 or any(_is_deep(item, levels - 1) for item in inner)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -48,19 +86,25 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def check_date_format(form: str, *, has_times: bool = False) -> None:
-    """Refuse a format that does not say year, month, day and hour.
+def no_such_zone(name: str) -> str:
+    """What an error says about a name that `find_zone` does not know."""
+    return f"There is no time zone {name!r}. Write it like Europe/Berlin."
+
+
+def check_date_format(form: str) -> None:
+    """Refuse a format that does not say year, month and day, or a time but not the hour.
+
+    One of days alone is for files that have the time in a column of its own.
 
     Args:
         form: as `strptime` takes it.
-        has_times: whether the hour may stand in a column of its own.
 
     Raises:
         BatchError: it does not, or it is not a format.
     """
     written = _SAMPLE.strftime(form)
     vague = [word for word, other in _OTHERS.items() if other.strftime(form) == written]
-    if has_times and vague == ["hour"]:
+    if vague == ["hour"] and _SAMPLE.replace(hour=10, minute=30).strftime(form) == written:
         vague = []
     if vague:
         raise BatchError(
@@ -98,7 +142,9 @@ def read_wall(raw: str, form: str | None) -> datetime | None:
         if form is not None:
             return datetime.strptime(raw, form)  # noqa: DTZ007
         match = _DATE.fullmatch(raw)
-        day, time, offset = match.groups() if match else ("", "", "")
+        if match is None:
+            return None
+        day, time, offset = match.groups()
         return datetime.fromisoformat(f"{day}T{time}{offset or ''}")
     except ValueError:
         return None
@@ -138,15 +184,12 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
     """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
-    try:
-        if wall.tzinfo is not None:
-            return wall.astimezone(UTC)
-    except OverflowError:
-        return _TOO_FAR
-    if zone is None:
+    if wall.tzinfo is None and zone is None:
         return DateProblem("has no time zone", "add an offset, a timezone column, or --timezone")
-    if not 1 < wall.year < 9999:
+    if wall.year not in POST_YEARS:
         return _TOO_FAR
+    if wall.tzinfo is not None:
+        return wall.astimezone(UTC)
     first, second = wall.replace(tzinfo=zone, fold=0), wall.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
@@ -154,7 +197,7 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
     what = "exists twice" if back == wall else "does not exist"
     return DateProblem(
         f"{what} in {zone}, because the clocks change",
-        "write it with an offset, like 2027-03-28T01:30:00+01:00",
+        "choose another time, or write it in UTC, with UTC in a timezone column",
     )
 
 

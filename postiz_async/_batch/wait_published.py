@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 from postiz_async._batch.job import Outcome
 from postiz_async._batch.reconcile import sweep_journal
 from postiz_async._delivery.journal_file import Finding, RowState
+from postiz_async._delivery.journal_requests import each_request
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.pauses import Outage
-from postiz_async._resources.listing import FIRST_POLL, next_pause
+from postiz_async._resources.listing import FIRST_POLL, LOOK_SHARE, next_pause
 from postiz_async._resources.watch import publish_events
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import describe_seconds
@@ -43,9 +44,6 @@ PATIENCE = timedelta(minutes=15)
 
 _BATCHED = 60.0
 """Seconds after the last date of the first look at a server that counts looks."""
-
-_SHARE = 5
-"""So many times as long as it took to look nothing is asked after it."""
 
 _GONE = {Finding.DELETED, Finding.HIDDEN}
 
@@ -121,8 +119,11 @@ class _Wait:
     async def begin(self) -> None:
         """Find out what there is to wait for."""
         rows = await self._journal.rows()
-        requests = await self._journal.requests()
-        drafts = {ref for sent in requests if sent.body.type == "draft" for ref in sent.refs}
+        drafts = await self._journal.read(
+            lambda c: {
+                ref for sent in each_request(c) if sent.body.type == "draft" for ref in sent.refs
+            }
+        )
         for ref, row in rows.items():
             if row.state is RowState.PUBLISHED:
                 self._ended["published"] += 1
@@ -175,7 +176,7 @@ class _Wait:
         await self._find([row for row in due if row.post_id not in listed])
         lasted = self._postiz.clock.monotonic() - began
         pause = FIRST_POLL if outcomes else next_pause(self._pause)
-        self._pause = max(pause, FIRST_POLL, _SHARE * lasted)
+        self._pause = max(pause, FIRST_POLL, LOOK_SHARE * lasted)
         return outcomes
 
     async def _list_days(self, due: Sequence[RowRecord]) -> None:

@@ -4,7 +4,7 @@
 |----------|----------------------------------------------------------|------------------------|
 | look     | the post is listed as it was put, and still to come      | stored                 |
 | intent   | it is about to be deleted                                | withdrawing, on disk   |
-| delete   | by its group. Who saves a post in Postiz gives it another|                        |
+| delete   | by its group. Saving a post in Postiz gives it another   |                        |
 |          | group, so what was edited since the look is not deleted  |                        |
 | look     | it is listed nowhere, whoever deleted it: that proves it | withdrawn              |
 |          | it is still there: deleted once more, or left if edited  | stored                 |

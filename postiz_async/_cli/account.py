@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
-from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, clock_time, moment
-from postiz_async._cli.profiles import profiles_path, read_profiles
+from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._quota.explanation import explain as explained
 from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
@@ -92,6 +93,8 @@ def profiles(*, json: Json = False) -> int:
     """List the profiles: names, addresses and time zones, never keys."""
     output = Output(as_json=json, says_results=True)
     path, in_use = profiles_path(), os.environ.get("POSTIZ_PROFILE")
+    read = read_profiles()
+    faulty = {name: str(each) for name, each in read.items() if not isinstance(each, Profile)}
     found: list[ProfileObject] = [
         {
             "name": each.name,
@@ -100,10 +103,16 @@ def profiles(*, json: Json = False) -> int:
             "key_from": each.key_from,
             "in_use": each.name == in_use,
         }
-        for each in read_profiles().values()
+        for each in read.values()
+        if isinstance(each, Profile)
     ]
     if json:
-        said: ProfilesDocument = {"version": VERSION, "path": str(path), "profiles": found}
+        said: ProfilesDocument = {
+            "version": VERSION,
+            "path": str(path),
+            "profiles": found,
+            "faulty": faulty,
+        }
         output.json(said)
     elif found:
         output.say(str(path))
@@ -114,11 +123,14 @@ def profiles(*, json: Json = False) -> int:
                 for p in found
             ],
         )
-    else:
+    elif not faulty:
         output.say(
             f"There are no profiles. They are tables of {path}, which you alone may read "
             '(chmod 600): [work], url = "...", key = "..." or key_command = "...", zone = "..."'
         )
+    if not json:
+        for why in faulty.values():
+            output.say(f"cannot be used: {why}", "yellow")
     return 0
 
 

@@ -15,22 +15,16 @@ from rich.text import Text
 
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.preflight import journal_path
-from postiz_async._batch.report import make_report
+from postiz_async._batch.report import LEFT_OUT, make_report
 from postiz_async._batch.report.data import read_facts
 from postiz_async._batch.report.figures import number
 from postiz_async._batch.report.html import html_report
+from postiz_async._batch.report.labels import KINDS
 from postiz_async._batch.source import read_campaign
-from postiz_async._batch.values import find_zone
 from postiz_async._cli.campaign_documents import ReportDocument, RowObject
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import (
-    Connection,
-    Json,
-    ReadAs,
-    find_reading,
-    find_target,
-    open_client,
-)
+from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures
@@ -44,6 +38,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.report import Report
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal import RowRecord
+    from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 
 __all__ = [
@@ -60,6 +55,8 @@ __all__ = [
 
 MAX_TROUBLES = 30
 """Kinds of trouble that are told with their rows."""
+_SINGLY = 5
+"""Rows of which it is told one by one what was found in Postiz."""
 _FIGURES = 4
 """Figures that a table shows; JSON and the result CSV have all."""
 _ORDER = {state.value: place for place, state in enumerate(RowState)}
@@ -77,24 +74,43 @@ def show_report(
         report: what became of the rows.
         zone: of the dates; None for the machine's.
     """
-    troubles: dict[tuple[str, ...], list[RowRecord]] = {}
-    for row in report.troubles():
-        why = "; ".join(text for text in (row.note, row.remark) if text)
-        troubles.setdefault((row.state.value, row.finding.value, why), []).append(row)
-    for rows in [*troubles.values()][:MAX_TROUBLES]:
-        print_hanging(output.notes, _trouble(rows, zone))
-    if more := sum(map(len, [*troubles.values()][MAX_TROUBLES:])):
+    troubles = _troubles(report)
+    for why, rows in troubles[:MAX_TROUBLES]:
+        print_hanging(output.notes, _trouble(rows, why, zone))
+    if more := sum(len(rows) for _, rows in troubles[MAX_TROUBLES:]):
         output.result(f"... and {count(more, 'row')} more (--json has all)")
+    states = dict.fromkeys(rows[0].state.value for _, rows in troubles)
+    for advice in filter(None, (KINDS[state].advice for state in states)):
+        output.say(advice, "yellow")
     moved = report.moved()
     if moved:
         furthest = max(abs(row.date - (row.moved_from or row.date)) for row in moved)
         by = describe_seconds(furthest)
         output.say(f"{count(len(moved), 'post')} moved to share requests, by {by} at most.")
-    style = "bold green" if report.complete else "bold yellow"
+    style = "bold green" if report.complete and not report.left_out else "bold yellow"
     output.result(f"{standing(report)}; {count(report.requests, 'create request')} spent.", style)
 
 
-def _trouble(rows: Sequence[RowRecord], zone: tzinfo | None) -> Text:
+def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
+    """The rows that somebody has to look at, by what is to be said of them.
+
+    What was found in Postiz is another thing for each post, such as the id of its double. Of many
+    rows it is told in general.
+    """
+    by_reason: dict[tuple[str, ...], list[RowRecord]] = {}
+    for row in report.troubles():
+        why = "; ".join(text for text in (row.note, row.remark) if text)
+        by_reason.setdefault((row.state.value, row.finding.value, why), []).append(row)
+    reasons = Counter((state, finding) for state, finding, _ in by_reason)
+    told: dict[tuple[str, ...], list[RowRecord]] = {}
+    for (state, finding, why), rows in by_reason.items():
+        is_general = finding and reasons[state, finding] > _SINGLY
+        general = f"{KINDS[finding].advice} (--json has each)" if is_general else why
+        told.setdefault((state, finding, general), []).extend(rows)
+    return [(why, rows) for (_, _, why), rows in told.items()]
+
+
+def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo | None) -> Text:
     """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
     first, last = rows[0], max(rows, key=lambda row: row.date)
     fate = f"{first.state.value}, {first.finding.value}" if first.finding else first.state.value
@@ -107,20 +123,22 @@ def _trouble(rows: Sequence[RowRecord], zone: tzinfo | None) -> Text:
         earliest = min(row.date for row in rows)
         when = date_range(_utc(earliest), _utc(last.date), zone)
     line.append(printable(f"{these_rows(row.number for row in rows)}, {where}, {when}"))
-    why = "; ".join(text for text in (first.note, first.remark) if text)
     line.append(printable(f": {why}" if why else ""))
     return line
 
 
 def standing(report: Report) -> str:
-    """`220 stored, 3 refused, 2 planned of 225 rows`."""
+    """`220 stored, 3 refused, 2 planned of 225 rows, and 3 rows left out`."""
     states = sorted(report.counts, key=lambda state: _ORDER.get(state, len(_ORDER)))
     stored = RowState.STORED.value
-    states = [stored, *(state for state in states if state != stored)]
+    if stored in states or RowState.PUBLISHED.value not in states:
+        states = [stored, *(state for state in states if state != stored)]
     counts = ", ".join(f"{report.counts.get(state, 0):,} {state}" for state in states)
     found = Counter(row.finding.value for row in report.rows if row.finding)
     findings = "".join(f"; {number:,} {finding}" for finding, number in sorted(found.items()))
-    return f"{counts} of {count(len(report.rows), 'row')}{findings}"
+    wrong = len({problem.row for problem in report.left_out})
+    left_out = f", and {count(wrong, 'row')} {LEFT_OUT}" if wrong else ""
+    return f"{counts} of {count(len(report.rows), 'row')}{left_out}{findings}"
 
 
 def report_object(report: Report, figures: Figures | None = None) -> ReportDocument:
@@ -183,14 +201,15 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
 
 def write_result(
     output: Output, path: Path, report: Report, figures: Figures | None = None
-) -> None:
-    """Write what became of each row beside the campaign."""
+) -> bool:
+    """Write what became of each row beside the campaign; whether that went well."""
     try:
         replace_file(path, report.to_csv(figures))
     except OSError as error:
-        output.say(f"The result could not be written to {path}: {error.strerror}.", "yellow")
-    else:
-        output.say(f"What became of each row: {path}")
+        output.result(f"The result could not be written to {path}: {error.strerror}.", "yellow")
+        return False
+    output.say(f"What became of each row: {path}")
+    return True
 
 
 HtmlOption = Annotated[
@@ -227,20 +246,19 @@ async def report(
     summary = await anyio.to_thread.run_sync(read_summary, path)
     found = make_report(summary.rows, summary.requests)
     reading = await find_reading(file, read_as, connection)
-    zone = _zone(reading.timezone)
-    rows = await anyio.to_thread.run_sync(_rows, file, reading)
+    zone = zone_named(reading.timezone)
+    rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
-    await write_html(output, path, rows, to, zone, figures=figures)
-    if csv is not None:
-        write_result(output, csv, found, figures)
+    await write_html(output, path, rows, problems, to, zone, figures=figures)
+    is_written = csv is None or write_result(output, csv, found, figures)
     if json:
         output.json(report_object(found, figures))
     else:
         if figures is not None:
             _show_figures(output, found, figures)
         output.result(standing(found))
-    return 0
+    return 0 if is_written else 2
 
 
 async def _ask_figures(connection: Connection, server: str, report: Report) -> Figures:
@@ -286,24 +304,11 @@ def _cells(figures: Figures, row: RowRecord, names: Sequence[str]) -> list[str]:
     return [number(found[name]) if name in found else "-" for name in names]
 
 
-def _zone(name: str | None) -> tzinfo | None:
-    """The zone in which dates are shown; None for the machine's.
-
-    Raises:
-        ConfigurationError: there is no such zone.
-    """
-    if name is None:
-        return None
-    zone = find_zone(name)
-    if zone is None:
-        raise ConfigurationError(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
-    return zone
-
-
 async def write_html(
     output: Output,
     journal: Path,
     rows: Sequence[Row],
+    problems: Sequence[Problem],
     to: Path,
     zone: tzinfo | None,
     *,
@@ -317,6 +322,7 @@ async def write_html(
         output: where it is said.
         journal: of the campaign.
         rows: of the campaign, for names and texts.
+        problems: of the campaign, for rows that cannot be read.
         to: where the page goes.
         zone: of the dates; None for the machine's.
         made_at: now, in seconds since the epoch, if it is not what the machine says.
@@ -332,6 +338,7 @@ async def write_html(
             journal,
             made_at=made_at or time.time(),
             rows=rows,
+            problems=problems,
             zone=zone,
             remarks=remarks,
             figures=figures,
@@ -345,9 +352,10 @@ async def write_html(
     output.say(f"The report for the browser: {to}")
 
 
-def _rows(file: Path, reading: ReadOptions) -> tuple[Row, ...]:
-    """The rows of the campaign; none if the file is gone or is the journal."""
+def _said(file: Path, reading: ReadOptions) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    """Rows and problems of the campaign; none if the file is gone or is the journal."""
     try:
-        return read_campaign(file, reading=reading).rows
+        campaign = read_campaign(file, reading=reading)
     except BatchError:
-        return ()
+        return (), ()
+    return campaign.rows, campaign.problems

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import re
 import sys
 from contextlib import suppress
+from datetime import date, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import (
     App,
+    CoercionError,
     CycloptsError,
     Group,
     Parameter,
@@ -38,15 +43,16 @@ from postiz_async._cli import (
     update,
     validate,
 )
-from postiz_async._cli.output import IS_QUIET, Output
+from postiz_async._cli.options import DATES
+from postiz_async._cli.output import IS_QUIET, Output, exit_code_of
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async.errors import PostizError, QuotaError
+from postiz_async.errors import PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["run"]
+__all__ = ["GLOBAL_OPTION", "run"]
 
 _INTERRUPT = 2
 """The number of SIGINT."""
@@ -90,6 +96,7 @@ for part in (channels.app, posts.app, media.app, insights.app, account.app):
 outbox.app.group = _local
 app.command(outbox.app)
 app.command(insights.notifications, group=_api)
+app.command(insights.users, group=_api)
 app.command(account.quota, group=_help)
 app.command(account.profiles, group=_help)
 app.command(doctor.doctor, group=_help)
@@ -109,6 +116,9 @@ def completion(
     print(app.generate_completion(shell=shell))
     return 0
 
+
+GLOBAL_OPTION = re.compile(r"-[^-]*[qh]|--(no-)?(quiet|help|version)?(=|$)")
+"""What may be an option of all commands, alone or among others of one letter."""
 
 app.meta.suppress_keyboard_interrupt = False
 
@@ -134,11 +144,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Returns:
-        Its exit code: 0 all done, 1 not all, 2 wrong input or settings, 130 interrupted.
+        Its exit code: 0 all done, 1 not all or not now, 2 wrong input or settings, 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if logging.lastResort is not None:  # what nobody configured writes to stderr
+        logging.lastResort.setFormatter(logging.Formatter("warning: %(message)s"))
+        logging.lastResort.addFilter(_is_wanted)
     output = Output(as_json="--json" in arguments)
     try:
         return _run(arguments, output)
@@ -146,24 +159,35 @@ def run(arguments: Sequence[str]) -> int:
         return _cannot_write(output, error)
 
 
+def _is_wanted(_record: logging.LogRecord) -> bool:
+    """A filter of what the library logs: `--quiet` drops it."""
+    return not IS_QUIET.get()
+
+
 def _run(arguments: Sequence[str], output: Output) -> int:
     try:
-        code = app.meta(as_meant(arguments), exit_on_error=False, print_error=False)
+        words = as_meant(arguments)
+        is_plain = bool(words) and not any(map(GLOBAL_OPTION.match, words))
+        called = app if is_plain else app.meta  # which has all options parsed twice
+        code = called(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        output.failure("UsageError", _usage(error), 2)
+        output.failure("UsageError", _usage(error, arguments), 2)
         return 2
     except KeyboardInterrupt:
         code = SIGNAL_EXIT + _INTERRUPT
         output.failure("Interrupted", "Stopped.", code, text="Stopped.")
         return code
     except PostizError as error:
-        code = 1 if isinstance(error, QuotaError) else 2
+        code = exit_code_of(error)
         output.error(error, code)
         return code
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: CycloptsError) -> str:
+_MOMENTS = (datetime, date | datetime | None)
+
+
+def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
     """What is wrong with a command line, and what to type instead."""
     error.verbose = False
     chain, rest = list(error.command_chain or ()), error.unused_tokens or [""]
@@ -171,6 +195,9 @@ def _usage(error: CycloptsError) -> str:
     see = f"See: {called} --help"
     if isinstance(error, UnknownOptionError):
         return f"{error} {instead_of_option(error.token.keyword or '') or see}"
+    if isinstance(error, CoercionError) and error.target_type in _MOMENTS and error.token:
+        typed, option = error.token.value, error.token.keyword
+        return f"{option}: {typed!r} is no date. Write it like {DATES}. {see}"
     if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
         return f"{error} {see}"
     names = list(_names(app))
@@ -181,8 +208,16 @@ def _usage(error: CycloptsError) -> str:
     if meant:
         return f"There is no command {' '.join([*chain, rest[0]])!r}. {meant}"
     if isinstance(error, UnusedCliTokensError):
-        return f"{called} does not take {rest[0]!r}. {see}"
+        return f"{_stray(rest[0], called, arguments)} {see}"
     return f"{error} {see}"
+
+
+def _stray(word: str, called: str, arguments: Sequence[str]) -> str:
+    """Of a word that belongs nowhere; it may be a secret that lacks its quotes or its option."""
+    for option, header in pairwise(arguments):
+        if option == "--header" and header.endswith(":"):
+            return f"--header {header} has no value: put both in quotes, 'Name: value'."
+    return f"{called} does not take {'that address' if '://' in word else repr(word)}."
 
 
 def _names(of: App, before: str = "") -> Iterator[str]:

@@ -23,8 +23,11 @@ __all__ = [
     "ReportDocument",
     "RowObject",
     "RunDocument",
+    "SandboxChannel",
     "SandboxDocument",
+    "SandboxOrganization",
     "SandboxSeen",
+    "SandboxStarted",
     "StatusDocument",
     "UndoDocument",
     "UpdateDocument",
@@ -172,7 +175,8 @@ class UpdateDocument(Document):
     `free` are those of `changed` that cost no create request, `unclear` rows in requests without an
     answer, which are looked up, `left` rows by why they stay as they are. `requests` are all create
     requests, `requests_that_change` those that change posts; no plan needs fewer of these than
-    `lower_bound`.
+    `lower_bound`. A command that was stopped says what it would do, and of which rows that is
+    `finished`.
     """
 
     done: bool
@@ -188,18 +192,21 @@ class UpdateDocument(Document):
     lower_bound: int
     finish: Moment | None
     edits: EditsObject
+    finished: NotRequired[list[int]]
 
 
 class UndoDocument(Document):
     """What was deleted, or would be; `left` are posts by why they stay.
 
-    `unsent` is the number of rows that were not sent yet.
+    `unsent` is the number of rows that were not sent yet, `unknown` are numbers of rows that there
+    are not. A command that was stopped has both: what it deleted, and what is still to be deleted.
     """
 
     deleted: NotRequired[list[PostOfRow]]
     would_delete: NotRequired[list[PostOfRow]]
     left: Mapping[str, list[PostOfRow]]
     unsent: int
+    unknown: list[int]
 
 
 class QuotaSeen(TypedDict):
@@ -244,3 +251,29 @@ class SandboxDocument(ReportDocument):
     """What became of the sample campaign."""
 
     sandbox: SandboxSeen
+
+
+class SandboxChannel(TypedDict):
+    """A channel of a sandbox."""
+
+    id: str
+    name: str
+    provider: str
+
+
+class SandboxOrganization(TypedDict):
+    """An organisation of a sandbox; a client finds it by the variables of `environment`."""
+
+    name: str
+    environment: Mapping[str, str]
+    channels: list[SandboxChannel]
+
+
+class SandboxStarted(Document):
+    """A sandbox that is ready. Its clock showed `now` then; `limit` is of creates an hour."""
+
+    url: str
+    now: Moment
+    speed: float
+    limit: int
+    organizations: list[SandboxOrganization]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import anyio.to_thread
 from cyclopts import Parameter
@@ -21,6 +21,7 @@ from postiz_async._cli.after_run import (
     write_result,
 )
 from postiz_async._cli.campaign_documents import RefusedDocument, RunDocument
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.forecasts import (
@@ -29,15 +30,7 @@ from postiz_async._cli.forecasts import (
     say_warnings,
     show_plan,
 )
-from postiz_async._cli.options import (
-    Connection,
-    Json,
-    ReadAs,
-    Save,
-    find_reading,
-    find_target,
-    open_client,
-)
+from postiz_async._cli.options import Json, ReadAs, Save, find_reading, zone_named
 from postiz_async._cli.output import Output
 from postiz_async._cli.progress import wait_until_published
 from postiz_async._cli.publishing import PublishLines
@@ -50,22 +43,21 @@ from postiz_async.errors import (
 from postiz_async.stores._files import replace_file
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from postiz_async._batch.batch import Batch
     from postiz_async._client import Postiz
 
 __all__ = [
-    "Align",
-    "AsNew",
+    "BatchFlags",
     "CampaignFile",
     "JournalOption",
     "MediaRoots",
-    "Name",
-    "SkipInvalid",
+    "open_batch",
     "plan",
     "refuse",
     "run",
     "save_options",
-    "zone_named",
 ]
 
 CampaignFile = Annotated[
@@ -85,7 +77,7 @@ MediaRoots = Annotated[
     list[Path] | None,
     Parameter(
         name="--media-root",
-        help="A folder from which media may be taken beside the campaign's own; may be repeated.",
+        help="A folder from which media may be taken besides the campaign's own; may be repeated.",
     ),
 ]
 Name = Annotated[
@@ -105,16 +97,58 @@ AsNew = Annotated[
 SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BatchFlags:
+    """What commands that plan say of a campaign, besides how it is read."""
+
+    journal: JournalOption = None
+    campaign: Name = None
+    media_root: MediaRoots = None
+    align: Align = None
+    skip_invalid: SkipInvalid = False
+    as_new: AsNew = False
+
+
+class _SendingFlags(TypedDict, total=False):
+    late: Late
+    on_doubt: OnDoubt
+    existing: Existing
+    exact_seconds: bool
+
+
+@asynccontextmanager
+async def open_batch(
+    file: Path,
+    flags: BatchFlags,
+    read_as: ReadAs,
+    connection: Connection,
+    **sending: Unpack[_SendingFlags],
+) -> AsyncGenerator[tuple[Postiz, Batch]]:
+    """The client and the checked campaign that a command is about."""
+    reading = await find_reading(file, read_as, connection)
+    async with (
+        open_client(find_target(connection)) as postiz,
+        postiz.batch(
+            file,
+            journal=flags.journal,
+            campaign=flags.campaign,
+            reading=reading,
+            media_root=flags.media_root or (),
+            align=flags.align,
+            skip_invalid=flags.skip_invalid,
+            as_new=flags.as_new,
+            **sending,
+        ) as batch,
+    ):
+        yield postiz, batch
+
+
 async def plan(
     file: CampaignFile,
     /,
     *,
-    journal: JournalOption = None,
-    campaign: Name = None,
-    media_root: MediaRoots = None,
-    align: Align = None,
-    skip_invalid: SkipInvalid = False,
-    as_new: AsNew = False,
+    flags: BatchFlags = BatchFlags(),
     ics: Annotated[
         Path | None,
         Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
@@ -126,23 +160,10 @@ async def plan(
 ) -> int:
     """Check a campaign and say what it costs and when it is done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
-    reading = await find_reading(file, read_as, connection)
-    async with (
-        open_client(find_target(connection)) as postiz,
-        postiz.batch(
-            file,
-            journal=journal,
-            campaign=campaign,
-            reading=reading,
-            media_root=media_root or (),
-            align=align,
-            skip_invalid=skip_invalid,
-            as_new=as_new,
-        ) as batch,
-    ):
+    async with open_batch(file, flags, read_as, connection) as (postiz, batch):
         if save:
             await save_options(output, batch)
-        if batch.problems and not skip_invalid:
+        if batch.problems and not flags.skip_invalid:
             return refuse(output, batch)
         forecast = await batch.plan()
         if json:
@@ -185,17 +206,15 @@ def refuse(output: Output, batch: Batch) -> int:
     else:
         say_warnings(output, batch)
     output.error(InvalidPostError(list(batch.problems)), 2)
+    wrong = {problem.row for problem in batch.problems}
+    if not output.as_json and None not in wrong and any(r.number not in wrong for r in batch.rows):
+        output.err.print("Put them right, or leave these rows out: --skip-invalid")
     return 2
-
-
-def zone_named(name: str | None) -> tzinfo | None:
-    """The zone in which dates are shown; None for the machine's."""
-    return ZoneInfo(name) if name is not None else None
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class CampaignOptions:
+class CampaignOptions(BatchFlags):
     """What is to be done with rows that are not plain."""
 
     late: Annotated[
@@ -228,18 +247,12 @@ class CampaignOptions:
             "answer an equal post of somebody else may then be taken for yours."
         ),
     ] = False
-    skip_invalid: SkipInvalid = False
-    as_new: AsNew = False
 
 
 async def run(
     file: CampaignFile,
     /,
     *,
-    journal: JournalOption = None,
-    campaign: Name = None,
-    media_root: MediaRoots = None,
-    align: Align = None,
     choices: CampaignOptions = CampaignOptions(),
     wait_published: Annotated[
         bool,
@@ -264,24 +277,13 @@ async def run(
     """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
     output = Output(as_json=json)
     late = read_late(choices.late)
-    reading = await find_reading(file, read_as, connection)
-    async with (
-        open_client(find_target(connection)) as postiz,
-        postiz.batch(
-            file,
-            journal=journal,
-            campaign=campaign,
-            reading=reading,
-            media_root=media_root or (),
-            align=align,
-            late=late,
-            skip_invalid=choices.skip_invalid,
-            on_doubt=choices.on_doubt,
-            existing=_existing(adopt=choices.adopt, again=choices.again),
-            exact_seconds=choices.exact_seconds,
-            as_new=choices.as_new,
-        ) as batch,
-    ):
+    sending: _SendingFlags = {
+        "late": late,
+        "on_doubt": choices.on_doubt,
+        "existing": _existing(adopt=choices.adopt, again=choices.again),
+        "exact_seconds": choices.exact_seconds,
+    }
+    async with open_batch(file, choices, read_as, connection, **sending) as (postiz, batch):
         if save:
             await save_options(output, batch)
         if batch.problems and not choices.skip_invalid:
@@ -305,9 +307,15 @@ async def run(
         _say_remarks(output, batch, told)
         write_result(output, file.with_suffix(".result.csv"), report)
     if html is not None and report.rows:
-        now, remarks = postiz.clock.time(), batch.remarks
         await write_html(
-            output, batch.journal_path, batch.rows, html, zone, made_at=now, remarks=remarks
+            output,
+            batch.journal_path,
+            batch.rows,
+            batch.problems,
+            html,
+            zone,
+            made_at=postiz.clock.time(),
+            remarks=batch.remarks,
         )
     if code:
         return code
@@ -339,7 +347,8 @@ async def _send(
     """
     say_left_out(output, batch)
     say_warnings(output, batch)
-    say_edits(output, batch.edits, batch.path, zone)
+    if batch.is_resumed:
+        say_edits(output, batch.edits, batch.path, zone)
     _say_remarks(output, batch)
     if lines is None:
         code = await run_if_open(output, postiz, batch, zone, late)
@@ -352,6 +361,6 @@ async def _send(
 
 
 def _say_remarks(output: Output, batch: Batch, told: int = 0) -> None:
-    """What is to be said of the run as a whole, beside what was told before."""
+    """What is to be said of the run as a whole, besides what was said before."""
     for remark in batch.remarks[told:]:
         output.say(remark, "yellow")

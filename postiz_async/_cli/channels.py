@@ -8,8 +8,9 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION, ConnectedDocument, SlotDocument
-from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, confirm, short_moment
 from postiz_async.errors import InvalidPostError, Problem
 
@@ -17,7 +18,9 @@ __all__ = ["app"]
 
 app = App(name=("integrations", "channels"), help="List, inspect, connect and delete channels.")
 
-ChannelId = Annotated[str, Parameter(help="The id of a channel.")]
+Channel = Annotated[
+    str, Parameter(help="A channel: its id, its name, or its provider if it is the only one.")
+]
 
 
 @app.default
@@ -86,7 +89,7 @@ async def groups(
 
 @app.command
 async def settings(
-    channel: ChannelId,
+    channel: Channel,
     /,
     *,
     json: Json = False,
@@ -113,7 +116,7 @@ async def settings(
 
 @app.command
 async def tool(
-    channel: ChannelId,
+    channel: Channel,
     name: Annotated[str, Parameter(help="The name of a tool, see settings.")],
     data: Annotated[list[str] | None, Parameter(help="What it takes, as key=value.")] = None,
     /,
@@ -153,7 +156,7 @@ async def connect(
 
 @app.command
 async def delete(
-    channel: ChannelId,
+    channel: Annotated[str, Parameter(help="The id of a channel; no name is taken.")],
     /,
     *,
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
@@ -169,7 +172,7 @@ async def delete(
 
 @app.command
 async def slot(
-    channel: ChannelId,
+    channel: Channel,
     /,
     *,
     json: Json = False,

@@ -14,11 +14,15 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async import _wire as wire
-from postiz_async._cli.options import Connection, Json, find_target, open_client
+from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, print_hanging
-from postiz_async._transport import AiohttpTransport
+from postiz_async._transport.faults import DOCTOR
+from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import endpoints
 from postiz_async._wire.endpoints import Call, Endpoint
+from postiz_async._wire.gateways import demand_of
+from postiz_async._wire.proxies import Proxies
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
@@ -28,11 +32,14 @@ from postiz_async.errors import (
     NotFoundError,
     PostizError,
     UnexpectedAnswerError,
+    describe_seconds,
 )
 
 if TYPE_CHECKING:
+    from postiz_async._cli.connection import Target
     from postiz_async._transport import Transport
     from postiz_async._wire import WireResponse
+    from postiz_async._wire.headers import Headers
     from postiz_async.clock import Clock
 
 __all__ = [
@@ -80,13 +87,13 @@ class _Patient:
     clock: Clock
     root: str
     key: Secret
+    headers: Headers
 
     async def ask(self, endpoint: Endpoint[T], **params: str) -> WireResponse:
         request = wire.encode(
             Call(endpoint, params=params),
             root=self.root,
-            key=self.key,
-            user_agent="postiz-async doctor",
+            headers=wire.own_headers(self.key, "postiz-async doctor") + self.headers,
             timeout=10.0,
         )
         return await self.transport.send(request)
@@ -104,7 +111,12 @@ def candidates(base_url: str) -> list[str]:
 
 
 async def examine(
-    transport: Transport, clock: Clock, *, api_key: str | Secret, base_url: str
+    transport: Transport,
+    clock: Clock,
+    *,
+    api_key: str | Secret,
+    base_url: str,
+    headers: Headers = (),
 ) -> list[CheckResult]:
     """Look at everything that usually goes wrong.
 
@@ -113,6 +125,7 @@ async def examine(
         clock: our clock.
         api_key: the key as it was given, with its mistakes.
         base_url: the base URL as it was given.
+        headers: what the server at `base_url` is sent besides; another server is not.
 
     Raises:
         ConfigurationError: there is no key at all, or the URL is no web address.
@@ -120,17 +133,26 @@ async def examine(
     api_key = Secret.of(api_key)
     key = wire.clean_key(api_key)
     findings = [_key_form(api_key, key)]
-    patients = [_Patient(transport, clock, root, key) for root in candidates(base_url)]
+    origin = wire.origin_of(wire.api_root(base_url))
     here: _Patient | None = None
-    for number, patient in enumerate(patients):
+    unreached = ""
+    for number, root in enumerate(candidates(base_url)):
+        there = wire.origin_of(root)
+        if there == unreached:
+            continue  # it fails for the same reason
+        patient = _Patient(transport, clock, root, key, headers if there == origin else ())
         finding, is_api, response = await _address(patient, is_given=number == 0)
+        unreached = "" if response is not None or finding.status is CheckStatus.FINE else there
         findings.append(finding)
         if is_api and response is not None:
             here = patient
             findings.extend([_key_accepted(response), _skew(response, clock)])
             break
+    if here is None and unreached:
+        return findings  # why is said, and it is no question of the address
     if here is None:
-        advice = "Open the address in a browser: it has to be your Postiz."
+        is_told = any(each.advice for each in findings if each.subject.startswith("address"))
+        advice = "" if is_told else "Open the address in a browser: it has to be your Postiz."
         findings.append(
             CheckResult("API", CheckStatus.WRONG, "found at none of these addresses", advice)
         )
@@ -160,32 +182,46 @@ async def _address(
     subject = f"address {patient.root}"
 
     def wrong(text: str, advice: str = "") -> tuple[CheckResult, bool, WireResponse | None]:
-        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, None
+        return CheckResult(subject, CheckStatus.WRONG, text, advice), False, response
 
+    response: WireResponse | None = None
     try:
         response = await patient.ask(endpoints.IS_CONNECTED)
     except APIConnectionError as broken:
-        return wrong(broken.message)
+        return wrong(broken.message, "" if broken.hint == DOCTOR else broken.hint)
+    text, advice = _trouble(response)
+    if text:
+        return wrong(text, advice)
+    if is_given:
+        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
+    advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
+    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
+
+
+def _trouble(response: WireResponse) -> tuple[str, str]:
+    """Why an answer is not the API's, and what to do about it; empty: it is."""
+    wanted = demand_of(response)
+    if wanted is not None and wanted.what:
+        return f"{response.status}: {wanted.what}", wanted.advice
     try:
         wire.decode(endpoints.IS_CONNECTED, response)
     except AuthenticationError:
         pass  # it is the API that says so
     except ConfigurationError as error:
         what, _, advice = str(error).partition(". ")
-        return wrong(f"{what}.", advice if response.status == 304 else "")
+        if response.status == 304:
+            return f"{what}.", advice
+        return f"{what}.", "" if wanted is None else wanted.advice
     except UnexpectedAnswerError:
-        return wrong("answers, but not as Postiz does", "Is Postiz at this address and port?")
+        return "answers, but not as Postiz does", "Is Postiz at this address and port?"
     except NotFoundError as error:
         since = endpoints.IS_CONNECTED.since
-        return wrong(f"404: {error.text} (wrong path, or a server older than {since})")
+        return f"404: {error.text} (wrong path, or a server older than {since})", ""
     except APIStatusError as error:
-        return wrong(f"{error.status_code}: {error.text}", error.hint)
+        return f"{error.status_code}: {error.text}", error.hint
     except PostizError as error:
-        return wrong(str(error))
-    if is_given:
-        return CheckResult(subject, CheckStatus.FINE, "answers as the API"), True, response
-    advice = f"Set POSTIZ_API_URL={patient.root.removesuffix('/public/v1')}"
-    return CheckResult(subject, CheckStatus.WARNING, "here is the API", advice), True, response
+        return str(error), ""
+    return "", ""
 
 
 def _key_accepted(response: WireResponse) -> CheckResult:
@@ -207,7 +243,8 @@ def _skew(response: WireResponse, clock: Clock) -> CheckResult:
         return CheckResult(
             "clock", CheckStatus.FINE, f"within {max(1, round(abs(skew)))} s of the server's"
         )
-    text = f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} yours"
+    how = "ahead of" if skew > 0 else "behind"
+    text = f"the server's clock is {describe_seconds(abs(skew))} {how} yours"
     return CheckResult(
         "clock", CheckStatus.WARNING, text, "Let both set their clocks from the network."
     )
@@ -267,16 +304,18 @@ async def doctor(
     """Find out why the connection does not work: address, key, clock, age of the server."""
     output = Output(as_json=json)
     target = find_target(connection)
-    transport = AiohttpTransport()
+    transport = AiohttpTransport(target.connection)
     try:
         findings = await examine(
-            transport, target.clock, api_key=target.given, base_url=target.root
+            transport,
+            target.clock,
+            api_key=target.given,
+            base_url=target.root,
+            headers=target.headers,
         )
     finally:
         await transport.aclose()
-    findings.insert(
-        0, CheckResult("settings", CheckStatus.FINE, f"the key comes from {target.source}")
-    )
+    findings.insert(0, CheckResult("settings", CheckStatus.FINE, _settings(target)))
     is_well = all(finding.status is not CheckStatus.WRONG for finding in findings)
     if spend_one and is_well:
         async with open_client(target) as postiz:
@@ -292,6 +331,18 @@ async def doctor(
     else:
         _show(output, findings)
     return 0 if is_well or _found(findings) else 2
+
+
+def _settings(target: Target) -> str:
+    """Where the key comes from and what is on the way to the server, without secrets."""
+    said = [f"the key comes from {target.source}"]
+    if target.headers:
+        said.append(f"sends {', '.join(name for name, _ in target.headers)}")
+    proxies = target.connection.proxies
+    proxy = (Proxies() if proxies is None else proxies).on_the_way_to(target.root)
+    if proxy is not None:
+        said.append(f"goes by the proxy {proxy.url} ({proxy.source})")
+    return "; ".join(said)
 
 
 def _found(findings: list[CheckResult]) -> bool:

@@ -215,10 +215,11 @@ class ProfileObject(TypedDict):
 
 
 class ProfilesDocument(Document):
-    """The profiles of a file, and whether POSTIZ_PROFILE names them."""
+    """The profiles of a file, and whether POSTIZ_PROFILE names them; `faulty` says why by name."""
 
     path: str
     profiles: list[ProfileObject]
+    faulty: Mapping[str, str]
 
 
 class OutboxObject(TypedDict):

@@ -86,7 +86,7 @@ def _changed(changed: Sequence[Changed], zone: tzinfo | None) -> Iterable[str]:
 
 def _kind(change: FieldChange) -> tuple[str, ...]:
     """What is told on one line: dates that move by as much, and what changes likewise."""
-    name = change.field.replace("_", " ")
+    name = change.name
     if isinstance(change.before, datetime) and isinstance(change.after, datetime):
         return name, str(change.after - change.before)
     return name, *_pair(change, None)
@@ -151,7 +151,7 @@ def edits_object(edits: Edits) -> EditsObject:
                 "post_id": each.record.post_id,
                 "sure": each.sure,
                 "fields": [
-                    {"field": c.field, "before": c.before, "after": c.after} for c in each.fields
+                    {"field": c.name, "before": c.before, "after": c.after} for c in each.fields
                 ],
             }
             for each in edits.changed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.grouping import group_problems
+from postiz_async._batch.grouping import group_problems, row_ranges
 from postiz_async._cli.campaign_documents import PlanDocument
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.output import Output, count, date_range, moment, near_moment
+from postiz_async._cli.output import MAX_SHOWN, Output, count, date_range, moment, near_moment
 from postiz_async.errors import describe_seconds
 from postiz_async.models._durations import write_duration
 
@@ -73,7 +73,8 @@ def show_plan(
     """What a campaign costs and when it is done."""
     say_left_out(output, batch)
     say_warnings(output, batch)
-    say_edits(output, batch.edits, batch.path, zone)
+    if batch.is_resumed:
+        say_edits(output, batch.edits, batch.path, zone)
     if not forecast.requests:
         output.say("Nothing is left to send.")
         return
@@ -122,8 +123,11 @@ def say_left_out(output: Output, batch: Batch) -> None:
     if batch.problems:
         rows = len({problem.row for problem in batch.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        for line in group_problems(batch.problems):
+        lines = group_problems(batch.problems)
+        for line in lines[:MAX_SHOWN]:
             output.say(f"  {line}")
+        if len(lines) > MAX_SHOWN:
+            output.say(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)")
 
 
 def say_warnings(output: Output, batch: Batch) -> None:
@@ -156,9 +160,8 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     """Which posts the quota has no slot for before their date, and what becomes of them."""
     if not forecast.late:
         return
-    rows = ", ".join(str(row.number) for row in forecast.late[:12])
-    more = " ..." if len(forecast.late) > 12 else ""
-    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}{more}): the quota has"
+    rows = row_ranges(row.number for row in forecast.late)
+    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}): the quota has"
     fate = "They are sent anyway." if late == "send" else "They get a later date."
     if late == "skip":
         fate = "Move them, or run with --late send or --late shift=15m."

@@ -1,18 +1,20 @@
-"""`analytics`, `notifications`: what the networks and Postiz say."""
+"""`analytics`, `notifications`, `users`: what the networks and Postiz say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
-from postiz_async._cli.options import Connection, Json, find_target, open_client
-from postiz_async._cli.output import Output, short_moment
+from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.options import Json
+from postiz_async._cli.output import Output, count, short_moment
 
 if TYPE_CHECKING:
     from postiz_async.models.insights import Metric, Notification
 
-__all__ = ["app", "notifications"]
+__all__ = ["app", "notifications", "users"]
 
 app = App(name="analytics", help="Figures of channels and posts.")
 
@@ -25,7 +27,9 @@ _WIDTH = 60
 
 @app.command
 async def channel(
-    channel: Annotated[str, Parameter(help="The id of a channel.")],
+    channel: Annotated[
+        str, Parameter(help="A channel: its id, its name, or its provider if it is the only one.")
+    ],
     /,
     *,
     days: Days = 30,
@@ -90,7 +94,7 @@ def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
 
 async def notifications(
     *,
-    most: Annotated[int, Parameter(help="How many at most.")] = 20,
+    most: Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))] = 20,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -109,4 +113,30 @@ async def notifications(
         ["date (UTC)", "message", "link"],
         [(short_moment(n.created_at), n.content, n.link or "") for n in found],
     )
+    return 0
+
+
+async def users(
+    text: Annotated[
+        str | None, Parameter(help="A part of a name, an e-mail address or an id; anybody's.")
+    ] = None,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = Connection(),
+) -> int:
+    """Show at most ten users of the instance; for keys of its super-admins alone."""
+    output = Output(as_json=json)
+    async with open_client(find_target(connection)) as postiz:
+        found = await postiz.users.search(text)
+    if json:
+        output.json(found)
+        return 0
+    output.table(
+        ["organisation", "role", "name", "e-mail", "user"],
+        [(m.organization.name, m.role, m.user.name or "", m.user.email, m.user.id) for m in found],
+        whole={"e-mail", "user"},
+        below=True,
+    )
+    output.say(count(len(found), "user"))
     return 0

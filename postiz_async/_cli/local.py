@@ -9,17 +9,27 @@ import shutil
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.resources import as_file, files
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.text import Text
 
 from postiz_async._cli.after_run import report_object, show_report
-from postiz_async._cli.campaign_documents import SandboxDocument, SandboxSeen
+from postiz_async._cli.campaign_documents import (
+    SandboxDocument,
+    SandboxOrganization,
+    SandboxSeen,
+    SandboxStarted,
+)
+from postiz_async._cli.connection import without_warnings_of_haste
+from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
@@ -31,7 +41,7 @@ from postiz_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from postiz_async._sandbox import Fault, Sandbox
+    from postiz_async._sandbox import Fault, Organization, Sandbox
     from postiz_async._sandbox.http import Served
 
 __all__ = ["demo", "sandbox"]
@@ -54,11 +64,12 @@ async def _sample_sandbox(
     clock: AcceleratedClock,
     *,
     limit: int,
-    api_key: str,
+    api_key: str | None,
     port: int,
     release: str = "HEAD",
     faults: Sequence[Fault] = (),
     seed: int = 0,
+    organizations: Sequence[str] = (),
 ) -> AsyncGenerator[tuple[Sandbox, Served]]:
     """A sandbox with the channels and tags of the sample campaign, served on loopback."""
     from postiz_async._sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
@@ -70,19 +81,36 @@ async def _sample_sandbox(
     async with AsyncExitStack() as stack:
         box = await stack.enter_async_context(
             Sandbox(
-                api_key=api_key, clock=clock, limit=limit, tags=tags, release=release, seed=seed
+                api_key=api_key,
+                clock=clock,
+                limit=limit,
+                release=release,
+                seed=seed,
+                organizations=organizations,
             )
         )
         for fault in faults:
             box.faults.add(fault)
-        for channel in channels:
-            box.add_integration(channel.provider, id=channel.id, name=channel.name)
+        for organization in box.organizations:
+            _fill(box, organization, channels, tags)
         try:
             served = await stack.enter_async_context(serve(box, port=port))
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
             raise ConfigurationError(f"Port {port} {why}. Take another --port.") from error
         yield box, served
+
+
+def _fill(
+    box: Sandbox, owner: Organization, channels: Sequence[_Channel], tags: Sequence[str]
+) -> None:
+    """Give an organisation the channels and tags of the sample; their ids are always the same."""
+    for channel in channels:
+        mark = sha256(f"{owner.name} {channel.id}".encode()).hexdigest()[:8]
+        its_id = channel.id if owner is box.organization else f"{channel.id[:-8]}{mark}"
+        box.add_integration(channel.provider, id=its_id, name=channel.name, organization=owner)
+    for tag in tags:
+        box.add_tag(tag, organization=owner)
 
 
 Speed = Annotated[
@@ -100,12 +128,23 @@ async def sandbox(
     limit: Annotated[int, Parameter(help="Create requests an hour.", validator=Number(gte=1))] = (
         DEMO_LIMIT
     ),
-    api_key: Annotated[str, Parameter(help="The key that it accepts.")] = "sandbox",
+    organization: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Name of an organisation with channels, quota and a key of its own, which is "
+            "printed; as often as you like."
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        Parameter(help="The key that it accepts without --organization: `sandbox` unless you say."),
+    ] = None,
     sample: Annotated[
         Path | None, Parameter(help="Also copy the sample campaign into this folder.")
     ] = None,
     start: Annotated[
-        datetime | None, Parameter(help="What its clock shows at the start (UTC).")
+        datetime | None,
+        Parameter(help="What its clock shows at the start, like 2027-01-15T09:00 (UTC)."),
     ] = None,
     release: Annotated[str, Parameter(help="The release that it imitates, like v2.23.0.")] = "HEAD",
     fault: Annotated[
@@ -118,10 +157,16 @@ async def sandbox(
         ),
     ] = None,
     seed: Annotated[int, Parameter(help="Makes ids and chances the same again.")] = 0,
+    json: Json = False,
 ) -> int:
-    """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it."""
-    output = Output()
+    """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it.
+
+    With --json, one document says where it is as soon as it is ready.
+    """
+    output = Output(as_json=json)
     _check_release(release)
+    names = organization or []
+    _check_organizations(names, api_key)
     faults = [_read_fault(text) for text in fault or ()]
     if sample is not None:
         _copy_sample(sample)
@@ -135,30 +180,90 @@ async def sandbox(
         release=release,
         faults=faults,
         seed=seed,
+        organizations=names,
     ) as (box, served):
-        output.say(
-            f"A Postiz sandbox with {len(box.organization.integrations)} channels and {limit} "
-            f"creates an hour. Its clock shows {moment(clock.time())}, {speed:g} times as fast."
-        )
-        output.result(
-            f"export POSTIZ_API_URL={served.url} POSTIZ_API_KEY={api_key} POSTIZ_SANDBOX_CLOCK=1",
-            "bold",
-        )
+        started: SandboxStarted = {
+            "version": VERSION,
+            "url": served.url,
+            "now": datetime.fromtimestamp(clock.time(), UTC),
+            "speed": speed,
+            "limit": limit,
+            "organizations": [_described(each, served.url) for each in box.organizations],
+        }
+        if json:
+            output.json(started)
+        else:
+            _show_started(output, started, named=bool(names))
         await asyncio.Event().wait()
     return 0
 
 
+def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> None:
+    organizations, speed = started["organizations"], started["speed"]
+    of = f"{len(organizations)} organisations, each with " if len(organizations) > 1 else ""
+    fast = "" if speed == 1 else f", {speed:g} times as fast"
+    output.say(
+        f"A Postiz sandbox with {of}{len(organizations[0]['channels'])} channels and "
+        f"{started['limit']} creates an hour. Its clock shows "
+        f"{moment(started['now'].timestamp())}{fast}."
+    )
+    if speed != 1 or abs(started["now"].timestamp() - time.time()) > 60:
+        output.say(
+            "Commands go by this clock. For programs, which go by the machine's, start one without "
+            "--speed and --start."
+        )
+    _show_keys(output, organizations, named=named)
+
+
+def _described(organization: Organization, url: str) -> SandboxOrganization:
+    return {
+        "name": organization.name,
+        "environment": {
+            "POSTIZ_API_URL": url,
+            "POSTIZ_API_KEY": organization.api_key,
+            "POSTIZ_SANDBOX_CLOCK": "1",
+        },
+        "channels": [
+            {"id": each.id, "name": each.name, "provider": each.provider}
+            for each in organization.live_integrations()
+        ],
+    }
+
+
+def _show_keys(output: Output, organizations: list[SandboxOrganization], *, named: bool) -> None:
+    """What to paste into a shell, a line for each organisation."""
+    for each in organizations:
+        if named:
+            output.result(f"# {each['name']}")
+        said = " ".join(f"{name}={quote(value)}" for name, value in each["environment"].items())
+        output.show(Text(f"export {said}", style="bold"))
+
+
+def _check_organizations(names: Sequence[str], api_key: str | None) -> None:
+    if names and api_key is not None:
+        raise ConfigurationError(
+            "--api-key is for a sandbox without --organization: each of these has a key of its own."
+        )
+    if not all(map(str.strip, names)):
+        raise ConfigurationError("--organization: an organisation needs a name.")
+    from postiz_async._sandbox import Sandbox  # noqa: PLC0415  (the other commands need none)
+
+    try:
+        Sandbox(organizations=names)
+    except ValueError as error:
+        raise ConfigurationError(f"--organization: {error}.") from error
+
+
 def _read_fault(text: str) -> Fault:
     from postiz_async._sandbox.faults import read_fault  # noqa: PLC0415
-    from postiz_async._sandbox.router import ROUTES  # noqa: PLC0415
+    from postiz_async._sandbox.router import ROUTE_NAMES  # noqa: PLC0415
 
     try:
         fault = read_fault(text)
     except ValueError as error:
         raise ConfigurationError(f"--fault {text}: {error}.") from error
-    names = [route.name for route in ROUTES]
-    if fault.route is not None and fault.route not in names:
-        raise ConfigurationError(f"--fault {text}: the routes are {', '.join(names)}.")
+    if fault.route is not None and fault.route not in ROUTE_NAMES:
+        raise ConfigurationError(f"--fault {text}: the routes are {', '.join(ROUTE_NAMES)}.")
     return fault
 
 
@@ -194,6 +299,7 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         "bold",
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(without_warnings_of_haste(clock))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
         _copy_sample(folder)
         box, served = await stack.enter_async_context(

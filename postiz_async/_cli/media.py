@@ -16,8 +16,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import UploadFailure, error_object
-from postiz_async._cli.options import Connection, Json, find_target, json_object, open_client
+from postiz_async._cli.options import Json, json_object
 from postiz_async._cli.output import Output, confirm, printable
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.errors import InvalidPostError, PostizError
@@ -115,7 +116,8 @@ def _say_errors(
 ) -> None:
     for source, result in zip(sources, results, strict=True):
         if isinstance(result, Exception):
-            output.fault(f"{_name(source)}: {_words(result)}")
+            name, words = _name(source), _words(result)
+            output.fault(words if words.startswith(name) else f"{name}: {words}")
 
 
 def _document(source: str, result: Media | Exception) -> Media | UploadFailure:

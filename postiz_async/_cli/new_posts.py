@@ -1,17 +1,18 @@
-"""What `posts create` and `posts replace` are told: channels, posts, their moment."""
+"""What `posts create` and `posts replace` are given: channels, posts, their moment."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.check import Resolver
-from postiz_async._cli.options import aware, json_object
+from postiz_async._cli.options import aware
 from postiz_async._cli.output import Output, moment
+from postiz_async._resources.channel_names import Resolver
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from postiz_async._client import Postiz
@@ -47,16 +48,17 @@ def new_posts(
     channels: list[Integration],
     content: str,
     media: list[Media],
-    settings: str | None,
+    settings: Mapping[str, object] | None,
     thread: list[str] | None,
 ) -> list[NewPost]:
-    values = json_object("--settings", settings) if settings else None
-    return [NewPost(channel, content, media, values, tuple(thread or ())) for channel in channels]
+    """The same post on each channel."""
+    parts = tuple(thread or ())
+    return [NewPost(channel, content, media, settings, parts) for channel in channels]
 
 
 def meant_moment(output: Output, at: datetime, zone: ZoneInfo | None) -> datetime:
-    """The moment that is meant; it is said which zone was taken if the date has none."""
-    when = aware(at, zone)
+    """The moment that is meant; if the date has no zone, it is said which one was taken."""
+    when = aware(at, "--at", zone)
     if at.tzinfo is None:
         there, here = moment(when, zone or UTC), moment(when, None)
         also = "" if here == there else f", here {here}"

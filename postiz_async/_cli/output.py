@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from contextvars import ContextVar
@@ -16,9 +17,17 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
+from postiz_async._batch.file_formats import readable
 from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.documents import VERSION, error_object
-from postiz_async.errors import ConfigurationError, InvalidPostError
+from postiz_async.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    DeliveryUnknownError,
+    InvalidPostError,
+    QuotaError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -28,12 +37,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IS_QUIET",
+    "MAX_SHOWN",
+    "PASSING",
     "Output",
     "ask",
     "clock_time",
     "confirm",
     "count",
     "date_range",
+    "exit_code_of",
     "moment",
     "near_moment",
     "print_hanging",
@@ -42,6 +54,9 @@ __all__ = [
 ]
 
 MAX_SHOWN = 50
+"""Problems that are named, equal ones of several rows as one."""
+PASSING = (APIConnectionError, DeliveryUnknownError, QuotaError, ServerError)
+"""Errors that need not mean that anything is wrong with the input or the settings."""
 IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
 _ROOMY = 110
@@ -76,7 +91,7 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
-        text = msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2)
+        text = msgspec.json.format(_encoded(value), indent=2)
         _write_utf8(sys.stdout, text + b"\n")
 
     def say(self, text: str, style: str = "") -> None:
@@ -85,16 +100,22 @@ class Output:
             self.result(text, style)
 
     def result(self, text: str, style: str = "") -> None:
-        """What came of the command, in words."""
+        """What came of the command, in words; beside a document `--quiet` drops them."""
+        if self.as_json and self._quiet:
+            return
         print_hanging(self.notes, Text(printable(text), style=style))
 
     def show(self, line: Text) -> None:
         """A result in one line, however long; its parts have styles of their own."""
         self.notes.print(line, soft_wrap=True)
 
+    def file(self, content: str) -> None:
+        """Print what might as well be a file, in UTF-8 as files are."""
+        _write_utf8(sys.stdout, content.encode())
+
     def json_line(self, value: object) -> None:
         """Print a value as one line of JSON, where a result has no end."""
-        _write_utf8(sys.stdout, msgspec.json.encode(value, order="sorted") + b"\n")
+        _write_utf8(sys.stdout, _encoded(value) + b"\n")
 
     def table(
         self,
@@ -162,14 +183,18 @@ class Output:
             self.out.print(Text(line))
 
     def problems(self, problems: Sequence[Problem]) -> None:
-        """Say what is wrong with the input."""
+        """Say what is wrong with the input: of a campaign, of posts, or of the command alone."""
+        first = problems[0]
+        if len(problems) == 1 and first.row is None and "." not in first.where:
+            self.fault(str(first))
+            return
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
         lines = group_problems(problems)
         for line in lines[:MAX_SHOWN]:
             print_hanging(self.err, Text(printable(f"  {line}")))
         if len(lines) > MAX_SHOWN:
-            self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN} more (--json has all)"))
+            self.err.print(Text(f"  ... and {len(lines) - MAX_SHOWN:,} more (--json has all)"))
 
     def error(self, error: PostizError, exit_code: int) -> None:
         """Say on stderr what went wrong; with `--json` in one line of JSON."""
@@ -179,9 +204,13 @@ class Output:
             self.problems(error.problems)
         else:
             self.fault(str(error))
+            if isinstance(error, DeliveryUnknownError):
+                day = error.marks.date.date()
+                look = f"  On the command line: postiz-async posts list --start {day} --end {day}"
+                print_hanging(self.err, Text(look, style="red"))
 
     def failure(self, kind: str, message: str, exit_code: int, *, text: str = "") -> None:
-        """The same for what is no error of the library; `text` is what people read instead."""
+        """The same for what is not an error of the library; `text` is what people read instead."""
         if self.as_json:
             self._json_error({"type": kind, "message": message, "exit_code": exit_code})
         elif text:
@@ -195,7 +224,20 @@ class Output:
 
     def _json_error(self, error: ErrorObject) -> None:
         said: ErrorDocument = {"version": VERSION, "error": error}
-        _write_utf8(sys.stderr, msgspec.json.encode(said, order="sorted") + b"\n")
+        _write_utf8(sys.stderr, _encoded(said) + b"\n")
+
+
+def exit_code_of(error: PostizError) -> int:
+    """2 for what the user has to put right, 1 for what may go well later."""
+    return 1 if isinstance(error, PASSING) else 2
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except UnicodeEncodeError:  # it names a file, and the bytes of the name are no text here
+        plain = msgspec.to_builtins(value, order="sorted")
+        return readable(json.dumps(plain, ensure_ascii=False)).encode()
 
 
 def _write_utf8(stream: TextIO, text: bytes) -> None:
@@ -248,11 +290,16 @@ def print_hanging(console: Console, text: Text, hang: int | None = None) -> None
             console.print(before + part, soft_wrap=True)
 
 
+_OPTION = r"""--(?:column|default|zone) (?:'[^']*'|"[^"]*"|[^\s'"])+"""
+_WORD = re.compile(rf"(?:{_OPTION}(?: {_OPTION})*|\S+)\s*")
+"""What stays on one line: options that are to be pasted do so together."""
+
+
 def _wrapped(text: Text, width: int) -> list[Text]:
-    """Lines of so many characters; a word that is longer, such as a path, stays whole."""
+    """Lines of at most `width` characters; a longer word, such as a path, stays whole."""
     breaks: list[int] = []
     used = 0
-    for word in re.finditer(r"\S+\s*", text.plain):
+    for word in _WORD.finditer(text.plain):
         if used and used + cell_len(word[0].rstrip()) > width:
             breaks.append(word.start())
             used = 0
@@ -265,7 +312,7 @@ def _wrapped(text: Text, width: int) -> list[Text]:
 
 def printable(text: str) -> str:
     """A text of unknown origin without the characters that steer a terminal."""
-    return text.translate(_UNPRINTABLE)
+    return readable(text).translate(_UNPRINTABLE)
 
 
 def _cell(value: str | Text) -> Text:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from postiz_async._cli.connection import Connection, find_target, open_client, state_folder, zone_of
 from postiz_async._cli.documents import VERSION, DeletedDocument, PublishLine, StateDocument
 from postiz_async._cli.new_posts import find_channels, meant_moment, new_posts
 from postiz_async._cli.options import (
-    Connection,
     EndOption,
     Json,
+    OnlyChannel,
     Start,
     StateOption,
     aware,
     day_range,
-    find_target,
     json_object,
-    open_client,
-    state_folder,
-    zone_of,
 )
-from postiz_async._cli.output import Output, confirm, count, short_moment
+from postiz_async._cli.output import Output, confirm, count, moment, short_moment
 from postiz_async._cli.publishing import event_line
 from postiz_async._cli.reconcile import export
 from postiz_async._cli.waiting import waiting_shown
@@ -49,6 +46,7 @@ app.command(export)
 _SHOWN = 76
 """Characters of a text in a list of posts, so that it fits on a line of a usual terminal."""
 
+_WHEN = "When, like 2027-01-15T09:00+01:00; without an offset in the profile's zone, else UTC."
 PostId = Annotated[str, Parameter(help="The id of a post.")]
 Thread = Annotated[
     list[str] | None,
@@ -66,7 +64,7 @@ async def list_posts(
     start: Start = None,
     end: EndOption = None,
     state: StateOption = None,
-    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    integration: OnlyChannel = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,
     json: Json = False,
@@ -152,7 +150,8 @@ async def create(
         Parameter(help="A channel: its id, name, or provider if it has one; once for each."),
     ],
     at: Annotated[
-        datetime | None, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
+        datetime | None,
+        Parameter(help=_WHEN),
     ] = None,
     thread: Thread = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
@@ -179,16 +178,17 @@ async def create(
     if now and draft:
         raise InvalidPostError([Problem("--draft", "a draft is not published: leave --now out")])
     if idempotency_key is not None:
-        check_key(idempotency_key)
+        check_key(idempotency_key, "--idempotency-key")
+    values = json_object("--settings", settings) if settings else None
+    when = None if at is None else meant_moment(output, at, zone_of(connection))
     async with open_client(find_target(connection)) as postiz:
         meant = await find_channels(postiz, channel)
         # the medium of a file has to be the same the next time
         cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
         stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
-        posts = new_posts(meant, content, stored, settings, thread)
+        posts = new_posts(meant, content, stored, values, thread)
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
-        if at is not None:
-            when = meant_moment(output, at, zone_of(connection))
+        if when is not None:
             make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
         async with waiting_shown(output, postiz, max_wait):
             created = await make(
@@ -208,7 +208,8 @@ async def replace(
         str, Parameter(help="The channel that the post is on: its id, name, or provider.")
     ],
     at: Annotated[
-        datetime, Parameter(help="When; with an offset, or in the profile's zone, else UTC.")
+        datetime,
+        Parameter(help=_WHEN),
     ],
     thread: Thread = None,
     media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
@@ -222,14 +223,16 @@ async def replace(
     """Put a new content in the place of a post. What is not given is removed. Costs one create."""
     output = Output(as_json=json)
     check_seconds("--max-wait", max_wait, zero=True, none=True)
+    values = json_object("--settings", settings) if settings else None
+    when = meant_moment(output, at, zone_of(connection))
     confirm(f"Replace all of the post {post_id}, its media and thread too?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         meant = await find_channels(postiz, [channel])
         stored = [await postiz.media.upload(path) for path in media or []]
-        (new,) = new_posts(meant, content, stored, settings, thread)
+        (new,) = new_posts(meant, content, stored, values, thread)
         async with waiting_shown(output, postiz, max_wait):
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
-                post_id, new, at=meant_moment(output, at, zone_of(connection)), tags=tag or ()
+                post_id, new, at=when, tags=tag or ()
             )
     _show_created(output, [created])
     return 0
@@ -393,9 +396,12 @@ async def watch(
     *,
     since: Annotated[
         datetime | None,
-        Parameter(help="Also what became of posts from this moment on (UTC unless it has a zone)."),
+        Parameter(
+            help="Also what became of posts from this moment on, like 2027-01-15T09:00 (UTC unless "
+            "it has a zone)."
+        ),
     ] = None,
-    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    integration: OnlyChannel = None,
     json: Annotated[
         bool, Parameter(name="--json", help="Print JSON for programs, an object a line.")
     ] = False,
@@ -404,7 +410,11 @@ async def watch(
     """Say of posts that they are published, or why they failed, as it happens. Ctrl-C ends it."""
     output, zone = Output(as_json=json), zone_of(connection)
     async with open_client(find_target(connection)) as postiz:
-        start = None if since is None else aware(since, zone)
+        start = None if since is None else aware(since, "--since", zone)
+        if start is not None and start.timestamp() > postiz.clock.time():
+            hint = "leave it out for what becomes of posts from now on"
+            told = f"{moment(start, zone or UTC)} is still to come"
+            raise InvalidPostError([Problem("--since", told, hint=hint)])
         watching = postiz.posts.watch(since=start, integration=integration)
         async with aclosing(watching) as events:
             async for event in events:

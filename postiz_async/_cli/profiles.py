@@ -8,16 +8,19 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from postiz_async._batch.values import find_zone
+from postiz_async._cli.server_access import ServerAccess
+from postiz_async._wire.headers import HiddenText, checked_headers
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
 __all__ = ["Profile", "find_profile", "profiles_path", "read_profiles"]
@@ -25,7 +28,8 @@ __all__ = ["Profile", "find_profile", "profiles_path", "read_profiles"]
 KEY_TIMEOUT = 60.0
 """Seconds that a command may take to say the key; a person may have to type a passphrase."""
 
-_SETTINGS = ("url", "key", "key_command", "zone")
+_OF_WAY = ("headers", "ca_file", "client_cert", "client_key", "proxy")
+_SETTINGS = ("url", "key", "key_command", "zone", *_OF_WAY)
 _OTHERS = 0o077
 """The bits of a mode that are not the owner's."""
 
@@ -39,6 +43,7 @@ class Profile:
     key: Secret | None = None
     key_command: Secret | None = None
     zone: ZoneInfo | None = None
+    access: ServerAccess = field(default_factory=ServerAccess)
 
     @property
     def key_from(self) -> str:
@@ -73,7 +78,7 @@ def find_profile(name: str) -> Profile:
     """The profile of this name.
 
     Raises:
-        ConfigurationError: there is none, or the file cannot be used.
+        ConfigurationError: there is none, it says what it cannot say, or the file cannot be used.
     """
     profiles = read_profiles()
     if name not in profiles:
@@ -81,20 +86,26 @@ def find_profile(name: str) -> Profile:
         raise ConfigurationError(
             f"There is no profile {name!r}{_meant(name, profiles)}. {profiles_path()} {has}."
         )
-    return profiles[name]
+    found = profiles[name]
+    if isinstance(found, ConfigurationError):
+        raise found
+    return found
 
 
-def read_profiles() -> dict[str, Profile]:
-    """All profiles by name; none when there is no file.
+def read_profiles() -> dict[str, Profile | ConfigurationError]:
+    """All profiles by name, or what is wrong with them; none when there is no file.
 
     Raises:
-        ConfigurationError: the file may be read by others, or says what it cannot say.
+        ConfigurationError: the file may be read by others, or is no TOML.
     """
     path = profiles_path()
-    return {
-        name: _profile(name, table, f"{path}, profile {name!r}")
-        for name, table in _tables(path).items()
-    }
+    found: dict[str, Profile | ConfigurationError] = {}
+    for name, table in _tables(path).items():
+        try:
+            found[name] = _profile(name, table, f"{path}, profile {name!r}")
+        except ConfigurationError as error:
+            found[name] = error
+    return found
 
 
 def _tables(path: Path) -> dict[str, object]:
@@ -129,8 +140,18 @@ def _parsed(content: Secret) -> tuple[dict[str, object], str]:
         if isinstance(table, dict):
             said = cast("dict[str, object]", table)
             for name, value in said.items():
-                said[name] = Secret(value) if isinstance(value, str) else value
+                said[name] = _hidden(value)
     return tables, ""
+
+
+def _hidden(value: object) -> object:
+    """The same with each text as a secret, in a table of headers too."""
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, dict):
+        headers = cast("dict[str, object]", value)
+        return {name: HiddenText(v) if isinstance(v, str) else v for name, v in headers.items()}
+    return value
 
 
 def _profile(name: str, table: object, where: str) -> Profile:
@@ -143,7 +164,9 @@ def _profile(name: str, table: object, where: str) -> Profile:
             raise ConfigurationError(
                 f"{where}: {setting!r} is unknown{_meant(setting, _SETTINGS) or f': {known}'}."
             )
-        if not isinstance(value, Secret) or not value.reveal().strip():
+        if setting == "headers":
+            continue
+        if not isinstance(value, Secret) or not (value.reveal().strip() or setting == "proxy"):
             raise ConfigurationError(
                 f'{where}: {setting} is no text; write it like {setting} = "...".'
             )
@@ -162,6 +185,39 @@ def _profile(name: str, table: object, where: str) -> Profile:
         key=settings.get("key"),
         key_command=settings.get("key_command"),
         zone=found,
+        access=_access(settings, where),
+    )
+
+
+def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
+    """How the profile's server is reached.
+
+    Raises:
+        ConfigurationError: it has no server, or a header that cannot be sent.
+    """
+    said = [setting for setting in _OF_WAY if setting in settings]
+    if said and "url" not in settings:
+        raise ConfigurationError(f"{where} has {said[0]} but no url, for whose server that is.")
+    if "client_key" in settings and "client_cert" not in settings:
+        raise ConfigurationError(f"{where} has client_key but no client_cert, whose key that is.")
+    given: object = settings.get("headers", {})
+    hint = 'Write it like headers = { "X-Name" = "value" }.'
+    if isinstance(given, Secret):
+        raise ConfigurationError(f"{where}: headers is a text. {hint}")
+    try:
+        headers = dict(checked_headers(given))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error} {hint}") from None
+
+    def path(setting: str) -> Path | None:
+        return Path(settings[setting].reveal()).expanduser() if setting in settings else None
+
+    return ServerAccess(
+        headers=headers,
+        ca_file=path("ca_file"),
+        client_cert=path("client_cert"),
+        client_key=path("client_key"),
+        proxy=settings.get("proxy"),
     )
 
 

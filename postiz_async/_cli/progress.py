@@ -49,9 +49,11 @@ _REFRESH, _LOOK = 0.1, 0.25
 LINE_EVERY = 10.0
 """Real seconds between two lines where no terminal shows bars, while something happens."""
 RARER = 30
-"""So many times as rare are lines while only the quota is waited for."""
+"""While only the quota is waited for, lines are this many times as rare."""
 _LABEL = 8
 _BAR = 20
+_ROOM_FOR_BARS = 80
+"""Characters of a line that has room for bars and for what stands beside them."""
 
 
 class RunDisplay:
@@ -83,7 +85,7 @@ class RunDisplay:
         self._zone = zone
         self._states: Counter[RowState] = Counter()
         requests = batch.requests
-        self._requests = len(requests)
+        self._requests, self._requests_done = len(requests), 0
         self._media = batch.media_files
         self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
         self._left = Counter(self._open.values())
@@ -124,16 +126,13 @@ class RunDisplay:
         request = self._open.pop(outcome.ref, None)
         if request is not None:
             self._left[request] -= 1
+            self._requests_done += not self._left[request]
 
     def stopping(self) -> None:
         """Say that the requests in flight are waited for."""
         self._stopping = True
         if self._live is None:
             self._output.say(_STOPPING)
-
-    @property
-    def _requests_done(self) -> int:
-        return self._requests - sum(1 for left in self._left.values() if left > 0)
 
     async def _tick(self) -> None:
         if self._live is not None:
@@ -180,19 +179,24 @@ class RunDisplay:
 
     async def _picture(self) -> Table:
         quota = await seen_quota(self._postiz)
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="bold", width=_LABEL)
-        grid.add_column(width=_BAR)
-        grid.add_column(no_wrap=True, overflow="ellipsis")
-        uploads = self._batch.uploads_done
-        grid.add_row("uploads", _bar(uploads, self._media), f"{uploads}/{self._media} files")
-        done = self._requests_done
+        done, uploads = self._requests_done, self._batch.uploads_done
         requests = Text(f"{done}/{self._requests}").append(f"   {self._finish()}", style="dim")
-        grid.add_row("requests", _bar(done, self._requests), requests)
-        grid.add_row("posts", _bar(self._states.total(), self._rows), self._posts_text())
-        grid.add_row("quota", _gauge(quota), _quota_text(quota))
+        lines: list[tuple[str, ProgressBar | str, Text]] = [
+            ("uploads", _bar(uploads, self._media), Text(f"{uploads}/{self._media} files")),
+            ("requests", _bar(done, self._requests), requests),
+            ("posts", _bar(self._states.total(), self._rows), self._posts_text()),
+            ("quota", _gauge(quota), Text(_quota_text(quota))),
+        ]
         if held := _held(quota):
-            grid.add_row("", "", Text(held, "dim"))
+            lines.append(("", "", Text(held, "dim")))
+        has_bars = self._output.notes.width >= _ROOM_FOR_BARS
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="bold", width=_LABEL, no_wrap=True)
+        if has_bars:
+            grid.add_column(width=_BAR)
+        grid.add_column(no_wrap=has_bars, overflow="ellipsis" if has_bars else "fold")
+        for name, bar, text in lines:
+            grid.add_row(name, *([bar] if has_bars else []), text)
         whole = Table.grid()
         whole.add_row(grid)
         if self._trouble:
@@ -265,7 +269,7 @@ def _quota_text(quota: Quota) -> str:
 
 
 def _held(quota: Quota) -> str:
-    """For whom slots are held back that bulk work waits for; empty if it does not."""
+    """For whom the slots are held that bulk work waits for; empty if it does not wait."""
     if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
         return ""
     until = clock_time(quota.bulk_in)
@@ -390,7 +394,8 @@ class CountDisplay:
     """
 
     def __init__(self, output: Output, what: str, total: int) -> None:
-        self.done = 0
+        self.outcomes: list[Outcome] = []
+        """What became of those that are done."""
         self._output = output
         self._what = what
         self._total = total
@@ -413,9 +418,14 @@ class CountDisplay:
         if self._live is not None:
             self._live.stop()
 
-    async def saw(self, _: Outcome) -> None:
+    @property
+    def done(self) -> int:
+        """Their number."""
+        return len(self.outcomes)
+
+    async def saw(self, outcome: Outcome) -> None:
         """Count one."""
-        self.done += 1
+        self.outcomes.append(outcome)
         if self._live is not None:
             self._live.update(self._picture(), refresh=True)
         elif time.monotonic() - self._said_at >= LINE_EVERY:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,15 +16,17 @@ from postiz_async._batch.reconcile import reconcile as reconcile_journal
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import report_object, show_report
 from postiz_async._cli.campaign_documents import ReconcileDocument
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.options import (
-    Connection,
     EndOption,
     Json,
+    OnlyChannel,
+    ReadAs,
     Start,
     StateOption,
     day_range,
-    find_target,
-    open_client,
+    find_reading,
+    zone_named,
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async._delivery.journal import read_summary
@@ -59,6 +60,8 @@ async def reconcile(
     """
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
+    reading = await find_reading(file, ReadAs(), connection)
+    zone = zone_named(reading.timezone)
     async with open_client(find_target(connection)) as postiz:
         found = await reconcile_journal(opened(postiz), path, delete_doubles=yes)
         if found.doubles and not yes:
@@ -80,7 +83,7 @@ async def reconcile(
         }
         output.json(said)
     else:
-        show_report(output, report)
+        show_report(output, report, zone)
         for remark in found.remarks:
             output.result(remark, "yellow")
         if found.hidden:
@@ -102,7 +105,7 @@ async def export(
     start: Start = None,
     end: EndOption = None,
     state: StateOption = None,
-    integration: Annotated[str | None, Parameter(help="Only this channel, by id.")] = None,
+    integration: OnlyChannel = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     channels: Annotated[
         Naming, Parameter(help="What the file calls the channels; names are read elsewhere too.")
@@ -151,8 +154,9 @@ async def export(
             done = await export_posts(opened(postiz), to, overwrite=force, excel=excel, **which)
         else:
             form: Form = "excel" if excel else format or "csv"
-            done, content = (await gathered(opened(postiz), form, **which))()
-            sys.stdout.write(str(content))
+            posts = await gathered(opened(postiz), form, **which)
+            output.file(str(posts.content()))
+            done = posts.exported
     output.say(f"{count(done.posts, 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     for note in done.notes if done.posts else ():
         output.say(note, "yellow")

@@ -18,6 +18,7 @@ from postiz_async.models.insights import Metric, Notification
 from postiz_async.models.integrations import ChannelSettings, Customer, Integration
 from postiz_async.models.media import Media
 from postiz_async.models.posts import Created, MissingRelease, Post
+from postiz_async.models.users import Membership
 from postiz_async.models.video import Voice
 
 __all__ = ["ERRORS", "OUTPUTS", "schema", "schema_of"]
@@ -73,11 +74,13 @@ OUTPUTS = {
     "analytics channel": _list(Metric),
     "analytics post": _list(Metric),
     "notifications": _list(Notification),
+    "users": _list(Membership),
     "profiles": _one(documents.ProfilesDocument),
     "quota": _one(documents.QuotaDocument),
     "doctor": _list(CheckResult),
     "providers": Printed((documents.ProviderObject,), "either"),
     "outbox status": _one(documents.OutboxDocument),
+    "sandbox": _one(campaign_documents.SandboxStarted),
     "demo": _one(campaign_documents.SandboxDocument),
     ERRORS: _one(documents.ErrorDocument),
 }

@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 
 from postiz_async._cli.after_run import standing
 from postiz_async._cli.forecasts import say_headline, say_late
-from postiz_async._cli.output import Output, count
+from postiz_async._cli.output import PASSING, Output, count, exit_code_of
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
-from postiz_async.errors import (
-    APIConnectionError,
-    BatchError,
-    PostizError,
-    QuotaError,
-    ServerError,
-)
+from postiz_async.errors import BatchError, PostizError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -30,9 +24,6 @@ if TYPE_CHECKING:
     from postiz_async._client import Postiz
 
 __all__ = ["run_batch", "run_if_open", "say_withdrawn"]
-
-_PASSING = (APIConnectionError, ServerError, QuotaError)
-"""Errors that stop a run without anything being wrong with its input or settings."""
 
 
 async def run_if_open(
@@ -81,7 +72,7 @@ async def run_if_open(
     except PostizError as error:
         if isinstance(error, BatchError):
             raise
-        code = 1 if isinstance(error, _PASSING) else 2
+        code = exit_code_of(error)
         output.error(error, code)
     else:
         if signal is None:
@@ -95,7 +86,7 @@ async def run_if_open(
 
 
 def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
-    """Rows of the file whose posts `undo` deleted are sent when that is said only."""
+    """Rows of the file whose posts `undo` deleted; they are sent only with --again."""
     here = {row.ref for row in batch.rows}
     back = sum(row.state is RowState.WITHDRAWN and row.ref in here for row in report.rows)
     if back:
@@ -104,7 +95,7 @@ def say_withdrawn(output: Output, batch: Batch, report: Report) -> None:
 
 async def _looked_again(batch: Batch) -> Report:
     """The report of a batch that has nothing to send, after a look at what others did since."""
-    with suppress(*_PASSING):  # what was known before is told then
+    with suppress(*PASSING):  # what was known before is told then
         await batch.run_all()
     return await batch.report()
 

@@ -37,8 +37,11 @@ async def run_until_stopped(
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     received: list[int] = []
+    is_over = False
 
     def stop() -> None:
+        if is_over:  # the signal came in the last moment, and what follows is not meant
+            return
         notice()
         if task is not None:
             task.cancel()
@@ -58,6 +61,8 @@ async def run_until_stopped(
             if task is not None:
                 task.uncancel()
             return received[0]
+        finally:
+            is_over = True
     return None
 
 

@@ -12,9 +12,10 @@ from postiz_async._batch.report import make_report
 from postiz_async._batch.resume import file_now
 from postiz_async._cli.after_run import channel_table, report_object, show_report
 from postiz_async._cli.campaign_documents import QuotaSeen, StatusDocument
-from postiz_async._cli.campaigns import CampaignFile, JournalOption, zone_named
+from postiz_async._cli.campaigns import CampaignFile, JournalOption
+from postiz_async._cli.connection import Connection
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.options import Connection, Json, ReadAs, find_reading
+from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
 from postiz_async._cli.output import Output, moment
 from postiz_async._delivery.journal import read_summary
 from postiz_async.errors import BatchError
@@ -49,6 +50,7 @@ async def status(
     report = make_report(summary.rows, summary.requests)
     code = 0 if report.complete and not report.doubled else 1
     reading = await find_reading(file, read_as, connection)
+    zone = zone_named(reading.timezone)
     edits = await anyio.to_thread.run_sync(_edits, file, summary, reading)
     if json:
         said: StatusDocument = {
@@ -60,12 +62,11 @@ async def status(
         }
         output.json(said)
         return code
-    zone = zone_named(reading.timezone)
     output.say(f"{summary.campaign} at {summary.base_url.removesuffix('/public/v1')}")
     if report.rows:
         channel_table(output, report.rows)
         output.say("")
-    show_report(output, report)
+    show_report(output, report, zone)
     if isinstance(edits, str):
         output.say(edits, "yellow")
     else:

@@ -1,4 +1,4 @@
-"""Commands that people type and that there are not: what is meant by them. PURE."""
+"""Commands that people type and that do not exist: what is meant by them. PURE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["as_meant", "instead_of", "instead_of_option"]
 
-_REDUNDANT = {"notifications list", "providers list", "profiles list", "quota show"}
+_REDUNDANT = {
+    "notifications list",
+    "providers list",
+    "profiles list",
+    "quota show",
+    "users list",
+    "users search",
+}
 """Their second word says what the first one does anyway."""
 
 _QUIET = {"--quiet", "-q"}
@@ -86,12 +93,12 @@ def as_meant(arguments: Sequence[str]) -> list[str]:
 
 
 def instead_of_option(option: str) -> str:
-    """What to do instead of an option that there is not; empty where nothing comes to mind."""
+    """What to do instead of an option that does not exist; empty where nothing comes to mind."""
     return _OF_OPTIONS.get(option, "")
 
 
 def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
-    """What to do instead of a command that there is not; empty where nothing comes to mind.
+    """What to do instead of a command that does not exist; empty where nothing comes to mind.
 
     Args:
         typed: the words, also as the official command line has them (`posts:list`).

@@ -18,22 +18,14 @@ from postiz_async._batch.reconcile import open_existing
 from postiz_async._batch.resume import file_now
 from postiz_async._batch.source import MAX_ROWS
 from postiz_async._batch.undo import Selection, undo_journal
-from postiz_async._cli.campaigns import zone_named
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION
-from postiz_async._cli.options import (
-    Connection,
-    Json,
-    ReadAs,
-    aware,
-    find_reading,
-    find_target,
-    open_client,
-)
-from postiz_async._cli.output import Output, ask, count, near_moment
+from postiz_async._cli.options import Json, ReadAs, aware, find_reading, zone_named
+from postiz_async._cli.output import Output, ask, count, exit_code_of, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._resources.api import opened
-from postiz_async.errors import BatchError, ConfigurationError, PostizError, QuotaError
+from postiz_async.errors import BatchError, ConfigurationError, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -72,8 +64,8 @@ async def undo(
     after: Annotated[
         datetime | None,
         Parameter(
-            help="Only posts of this moment and later; with an offset, or in the zone that is kept "
-            "beside the campaign or in the profile, else UTC."
+            help="Only posts of this moment and later, like 2027-01-15T09:00+01:00; without an "
+            "offset in the zone that is kept beside the campaign or in the profile, else UTC."
         ),
     ] = None,
     channel: Annotated[
@@ -104,7 +96,7 @@ async def undo(
     numbers = None if rows is None else read_rows(rows)
     reading = await find_reading(file, read_as, connection)
     zone = zone_named(reading.timezone) or UTC
-    start = None if after is None else aware(after, zone)
+    start = None if after is None else aware(after, "--after", zone)
     is_counted = file != path and await anyio.Path(file).exists()
     async with (
         open_client(find_target(connection)) as postiz,
@@ -168,28 +160,41 @@ async def _delete(
             await undo_journal(postiz, journal, selection, edited=edited, on_outcome=display.saw)
         )
 
+    stopped: int | None = None
     try:
         with display:
             signal = await run_until_stopped(work(), display.stopping)
+        stopped = None if signal is None else SIGNAL_EXIT + signal
     except PostizError as error:
-        if isinstance(error, BatchError | ConfigurationError):
+        if isinstance(error, BatchError | ConfigurationError) and not display.outcomes:
             raise
-        output.fault(str(error))
+        stopped = exit_code_of(error)
+        output.error(error, stopped)
+    if stopped is None:
+        return _done(output, results[0], is_done=True)
+    if not output.as_json:
         output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
-        return 1 if isinstance(error, QuotaError) else 2
-    if signal is not None:
-        output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
-        return SIGNAL_EXIT + signal
-    return _done(output, results[0], is_done=True)
+    else:
+        deleted = {each.ref for each in display.outcomes}
+        said = _document(would)
+        said["deleted"] = [_object(row) for row in would.rows if row.ref in deleted]
+        said["would_delete"] = [_object(row) for row in would.rows if row.ref not in deleted]
+        output.json(said)
+    return stopped
+
+
+def _document(undone: Undone) -> UndoDocument:
+    return {
+        "version": VERSION,
+        "left": {why: [_object(row) for row in left] for why, left in undone.left.items()},
+        "unsent": undone.unsent,
+        "unknown": list(undone.unknown),
+    }
 
 
 def _done(output: Output, undone: Undone, *, is_done: bool) -> int:
     if output.as_json:
-        said: UndoDocument = {
-            "version": VERSION,
-            "left": {why: [_object(r) for r in left] for why, left in undone.left.items()},
-            "unsent": undone.unsent,
-        }
+        said = _document(undone)
         said["deleted" if is_done else "would_delete"] = [_object(row) for row in undone.rows]
         output.json(said)
     elif is_done and not (undone.rows or undone.left or undone.unsent):
@@ -227,6 +232,8 @@ def _show(output: Output, would: Undone, zone: tzinfo) -> None:
             numbers=["posts"],
         )
     say_left(output, _numbers(would.left), "--edited")
+    if would.unknown:
+        output.say(f"not in this campaign: {these_rows(would.unknown)}", "yellow")
 
 
 def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:

@@ -9,31 +9,20 @@ from cyclopts import Parameter
 from postiz_async._batch.grouping import these_rows
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
-    Align,
-    AsNew,
+    BatchFlags,
     CampaignFile,
-    JournalOption,
-    MediaRoots,
-    Name,
-    SkipInvalid,
+    open_batch,
     refuse,
-    zone_named,
 )
+from postiz_async._cli.connection import Connection
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.options import (
-    Connection,
-    Json,
-    ReadAs,
-    find_reading,
-    find_target,
-    open_client,
-)
-from postiz_async._cli.output import Output, ask, count, near_moment
+from postiz_async._cli.options import Json, ReadAs, zone_named
+from postiz_async._cli.output import Output, ask, count, exit_code_of, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.undo import say_left
-from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaError
+from postiz_async.errors import BatchError, InvalidPostError, PostizError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -60,12 +49,7 @@ async def update(
         ),
     ] = False,
     yes: Annotated[bool, Parameter(help="Do it without asking.")] = False,
-    journal: JournalOption = None,
-    campaign: Name = None,
-    media_root: MediaRoots = None,
-    align: Align = None,
-    skip_invalid: SkipInvalid = False,
-    as_new: AsNew = False,
+    flags: BatchFlags = BatchFlags(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
@@ -76,21 +60,8 @@ async def update(
     command goes on.
     """
     output = Output(as_json=json)
-    reading = await find_reading(file, read_as, connection)
-    async with (
-        open_client(find_target(connection)) as postiz,
-        postiz.batch(
-            file,
-            journal=journal,
-            campaign=campaign,
-            reading=reading,
-            media_root=media_root or (),
-            align=align,
-            skip_invalid=skip_invalid,
-            as_new=as_new,
-        ) as batch,
-    ):
-        if batch.problems and not skip_invalid:
+    async with open_batch(file, flags, read_as, connection) as (_, batch):
+        if batch.problems and not flags.skip_invalid:
             return refuse(output, batch)
         try:
             would = await batch.update(prune=prune, force=force, dry_run=True)
@@ -98,12 +69,12 @@ async def update(
             return refuse(output, batch)
         zone = zone_named(batch.timezone)
         if not json:
-            _show(output, batch, would, zone, prune=prune)
+            _show(output, batch, would, zone, prune=prune, asks=not yes)
         if not would.is_something:
             return await _nothing_to_do(output, batch, would)
         if not (yes or (not json and ask("Do it?"))):
             return _not_done(output, batch, would)
-        return await _do(output, batch, would, zone, prune=prune, force=force)
+        return await _do(output, batch, would, prune=prune, force=force)
 
 
 async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
@@ -127,9 +98,7 @@ def _not_done(output: Output, batch: Batch, would: Updated) -> int:
     return 1 if would.left else 0
 
 
-async def _do(
-    output: Output, batch: Batch, would: Updated, zone: tzinfo | None, *, prune: bool, force: bool
-) -> int:
+async def _do(output: Output, batch: Batch, would: Updated, *, prune: bool, force: bool) -> int:
     parts = (would.changed, would.moved, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
     display = CountDisplay(output, "done", total)
@@ -144,15 +113,17 @@ async def _do(
             signal = await run_until_stopped(work(), display.stopping)
         stopped = None if signal is None else SIGNAL_EXIT + signal
     except PostizError as error:
-        if isinstance(error, BatchError | InvalidPostError):
+        if isinstance(error, BatchError | InvalidPostError) and not display.outcomes:
             raise
-        output.fault(str(error))
-        stopped = 1 if isinstance(error, QuotaError) else 2
+        stopped = exit_code_of(error)
+        output.error(error, stopped)
     if stopped is not None:
-        output.say(
-            f"Stopped: {display.done:,} of {total:,} done. The same command goes on.",
-            "bold yellow",
-        )
+        if output.as_json:
+            finished = sorted({outcome.row for outcome in display.outcomes})
+            output.json({**_object(batch, would, done=False), "finished": finished})
+        else:
+            told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
+            output.say(told, "bold yellow")
         return stopped
     (done,) = results
     report = await batch.report()
@@ -160,7 +131,7 @@ async def _do(
         output.json(_object(batch, done, done=True))
     else:
         say_left(output, done.left, "--force")
-        show_report(output, report, zone)
+        show_report(output, report, zone_named(batch.timezone))
         write_result(output, batch.path.with_suffix(".result.csv"), report)
     return 0 if report.complete and not done.left else 1
 
@@ -186,7 +157,13 @@ def _object(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:
 
 
 def _show(
-    output: Output, batch: Batch, would: Updated, zone: tzinfo | None, *, prune: bool
+    output: Output,
+    batch: Batch,
+    would: Updated,
+    zone: tzinfo | None,
+    *,
+    prune: bool,
+    asks: bool,
 ) -> None:
     """What an update would do, and what it costs."""
     say_edits(output, batch.edits, batch.path, zone, is_update=True)
@@ -209,7 +186,7 @@ def _show(
                 f"{count(would.forecast.requests, 'create request')}, done about "
                 f"{near_moment(would.forecast.finish.timestamp(), zone)}"
             )
-        output.say(f"It would {named}: {cost}", "bold")
+        output.say(f"It {'would' if asks else 'will'} {named}: {cost}", "bold")
     if batch.edits.gone and not prune:
         one = len(batch.edits.gone) == 1
         stay, them = ("stays", "it") if one else ("stay", "them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
@@ -14,16 +15,9 @@ from rich.text import Text
 from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.campaign_documents import ValidateDocument
 from postiz_async._cli.campaigns import CampaignFile, MediaRoots, save_options
+from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION, problem_objects
-from postiz_async._cli.options import (
-    Connection,
-    Json,
-    ReadAs,
-    Save,
-    find_reading,
-    find_target,
-    open_client,
-)
+from postiz_async._cli.options import Json, ReadAs, Save, find_reading
 from postiz_async._cli.output import Output, count, print_hanging, printable
 from postiz_async.errors import InvalidPostError
 
@@ -98,12 +92,17 @@ def _show(
         line.append(printable(str(group)))
         texts = {_offending(group.problem, by_number.get(number), columns) for number in group.rows}
         text = texts.pop() if len(texts) == 1 else ""
-        if text and text.removesuffix("...") not in str(group):
+        if text and not _is_said(text.removesuffix("..."), str(group)):
             before = f"\n{'':{_HANG}}" if output.out.is_terminal else "  "
             line.append(before).append(text, "dim")
         print_hanging(output.out, line, hang=_HANG)
     if len(groups) > (shown or len(groups)):
         output.say(f"... and {len(groups) - (shown or 0)} more (--all, or --json)")
+
+
+def _is_said(text: str, problem: str) -> bool:
+    """Whether a problem quotes the text, and not only has its letters in a word."""
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", problem) is not None
 
 
 def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) -> str:

@@ -44,10 +44,10 @@ async def waiting_shown(
     try:
         yield
     except QuotaWaitError as error:
+        wait = describe_seconds(max(1.0, error.retry_after))
         raise QuotaWaitError(
-            f"The quota has no slot for {describe_seconds(error.retry_after)}, and --max-wait "
-            f"allows {describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait "
-            "longer.",
+            f"The quota has no slot for {wait}, and --max-wait allows "
+            f"{describe_seconds(max_wait or 0)}. Nothing was sent: try again then, or wait longer.",
             retry_after=error.retry_after,
         ) from error
     finally:

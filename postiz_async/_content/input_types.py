@@ -1,7 +1,7 @@
 """What is wrong with the values of a new post before any network's rules are asked. PURE.
 
-Type checkers find a wrong type before it runs. Who has none gets a problem with a path, not an
-error from inside, and not a thread of letters for a `str` where a list belongs.
+Type checkers find a wrong type before the program runs. Without one there is a problem with a path,
+not an error from inside, and not a thread of letters for a `str` where a list belongs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CHANNELS = (str, Integration)
 _SETTINGS = (ProviderSettings, RawSettings, Mapping)
 _LONGEST = 40
 _CONTENTS = "a str, Text, Markdown or Html is wanted"
-_UPLOAD = "upload it first: await postiz.media.upload(...)"
+_UPLOAD = "upload it first, with postiz.media.upload(...)"
 
 
 class InputTypeProblem(NamedTuple):
@@ -49,7 +49,8 @@ class InputTypeProblem(NamedTuple):
 def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     """What is wrong with a post, in the order of its fields."""
     if not isinstance(post, NewPost):
-        yield _type_problem("", post, "a NewPost is wanted")
+        is_list = isinstance(post, list | tuple)
+        yield _type_problem("", post, f"a NewPost is wanted{'; put a * before a list' * is_list}")
         return
     yield from _one(".channel", post.channel, _CHANNELS, "an Integration or its id is wanted")
     if not isinstance(post.content, str):

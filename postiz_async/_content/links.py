@@ -298,7 +298,7 @@ def _latin_parts(domain: str) -> Iterator[tuple[int, int]]:
 
 
 def _with_more(text: str, start: int, end: int, units: int) -> Link:
-    """A link that takes so many UTF-16 units more of what is behind it."""
+    """A link that takes `units` more UTF-16 units of the text behind it."""
     while units > 0:
         units -= 2 if text[end] > "\uffff" else 1
         end += 1

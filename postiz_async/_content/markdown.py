@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from postiz_async._content.html import MAX_HTML, escape, escape_value, is_kept_link, mention_span
+from postiz_async._extras import extra_needed
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 from postiz_async.models.posts import Mention
 
@@ -47,9 +48,7 @@ def parser() -> MarkdownIt:
     try:
         from markdown_it import MarkdownIt  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ConfigurationError(
-            "Markdown needs a parser: pip install 'postiz-async[markdown]'"
-        ) from None
+        raise ConfigurationError(extra_needed("Markdown needs", "markdown")) from None
     return MarkdownIt("commonmark", {"html": False})
 
 

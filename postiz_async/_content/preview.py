@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postiz_async._content.html import parsed, sanitise
-from postiz_async._content.length import counted_text, length, unescaped
+from postiz_async._content.length import counted_text, length
 from postiz_async._content.render import Editor, render
+from postiz_async.models._plain_text import unescaped
 
 if TYPE_CHECKING:
     from postiz_async._content.length import Counts

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from postiz_async._content.length import Counts
     from postiz_async.models.posts import Content, Mention
 
-__all__ = ["REWRITTEN", "Editor", "render"]
+__all__ = ["Editor", "may_change", "render"]
 
 
 _COSTLY = re.compile(r"[&>\xa0]")
 """What counts more than once unless it stands in paragraphs."""
-REWRITTEN = re.compile(r"[<&>\xa0]")
-"""What a plain text has that is ever sent otherwise than it is written; most texts have none."""
+
+
+def may_change(text: str) -> bool:
+    """Whether a plain text is ever sent otherwise than it is written; most are not."""
+    return "<" in text or "&" in text or ">" in text or "\xa0" in text
 
 
 def render(

@@ -20,7 +20,6 @@ import msgspec
 
 from postiz_async._content.html import MAX_HTML
 from postiz_async._content.length import length
-from postiz_async._content.links import find_links
 from postiz_async._content.render import render
 from postiz_async.errors import InvalidPostError, Problem
 from postiz_async.models.posts import Markdown, Text
@@ -233,6 +232,8 @@ class _Cutter:
         self._limit = limit
         self._reached = 0
         """Characters of the last part, before it was cut back to a sentence; 0 is unknown."""
+        from postiz_async._content.links import find_links  # noqa: PLC0415 - slow, seldom needed
+
         links = [(start, end) for start, end, _ in find_links(source)]
         self._kept = _merged([*_found(_kept_in(content), source), *links])
         self._kept_starts = [start for start, _ in self._kept]

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
+    from postiz_async._resources.channel_list import Channels
     from postiz_async._resources.channels import Integrations
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.media import MediaResource
     from postiz_async._resources.posts import Posts
     from postiz_async._resources.preflight import Preflight
+    from postiz_async._scheduler.calls import CallOptions
     from postiz_async._scheduler.limits import ConcurrencyLimit
     from postiz_async.clock import Clock
+    from postiz_async.models.integrations import Integration
     from postiz_async.stores._persistence import SnapshotStore
 
 __all__ = ["BatchClient", "Client", "JobScheduler", "KeyClient", "KeyScheduler", "OutboxClient"]
@@ -143,6 +146,19 @@ class OutboxClient(Client, Protocol):
         ...
 
     @property
+    def channels(self) -> Channels:
+        """Its channels, as last listed."""
+        ...
+
+    async def channel_id(self, channel: Integration | str, where: str) -> str:
+        """The id of a channel that is given by id, name or provider.
+
+        Raises:
+            InvalidPostError: at `where`, no channel, or several, have this name or provider.
+        """
+        ...
+
+    @property
     def quota_name(self) -> str:
         """The name of the quota that its creates spend."""
         ...
@@ -167,6 +183,10 @@ class KeyScheduler(JobScheduler, Protocol):
 
 class KeyClient(OutboxClient, Protocol):
     """What it takes to see to idempotency keys."""
+
+    def viewed(self, options: CallOptions) -> KeyClient:
+        """The same client, whose requests have these headers, time-out and retries."""
+        ...
 
     @property
     def scheduler(self) -> KeyScheduler:

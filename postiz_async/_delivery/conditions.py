@@ -130,14 +130,14 @@ def _is_as_sent(post: Post, sent: SentPost) -> bool:
     """
     intent = sent.intent
     at, mark = stored_at(post), intent.item.settings.get(CLIENT_REF)
-    is_anothers = (  # stored by another host, with milliseconds of its own
+    by_another_host = (  # stored by another host, with milliseconds of its own
         at.microsecond > 0
         and mark is not None
         and mark == listed_ref(post.settings)
         and at.replace(microsecond=0) == intent.moment.replace(microsecond=0)
     )
     return (
-        (at == intent.moment or is_anothers)
+        (at == intent.moment or by_another_host)
         and intent.equals(post)
         and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
         and {tag.tag.name for tag in post.tags} <= set(intent.tags)

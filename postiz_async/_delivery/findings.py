@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal_file import RowRecord
     from postiz_async._delivery.sweep import SweepResult
 
-__all__ = ["FOUND_UNSURE", "day_and_time", "with_findings"]
+__all__ = ["FOUND_UNSURE", "SWEPT", "day_and_time", "with_findings"]
 
 _FINDINGS = {
     SweepState.DOUBLED: Finding.DOUBLED,
@@ -26,8 +26,8 @@ _FINDINGS = {
     SweepState.MOVED: Finding.MOVED,
     SweepState.HIDDEN: Finding.HIDDEN,
 }
-_WEIGHT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
-"""The weightiest first."""
+SWEPT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
+"""What a sweep finds, and takes back; the weightiest first."""
 
 
 def with_findings(
@@ -63,9 +63,9 @@ def _row(
     for result in results:
         row = _adopted(row, result, note)
     if findings:
-        weightiest = min(findings, key=_WEIGHT.index)
+        weightiest = min(findings, key=SWEPT.index)
         return replace(row, finding=weightiest, remark="; ".join(texts))
-    if row.finding in _WEIGHT:
+    if row.finding in SWEPT:
         return replace(row, finding=Finding.NOTHING, remark="")
     return row
 

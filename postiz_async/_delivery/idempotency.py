@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import anyio
 
-from postiz_async._delivery.key_call import KeyedCall, known_in
+from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall, known_in
 from postiz_async._delivery.key_handle import KeyHandle
 from postiz_async._delivery.key_lookup import look_up_key
 from postiz_async._delivery.key_sending import FIRST_RECORD_LOOK, LAST_RECORD_LOOK, KeyedSending
@@ -58,6 +58,7 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
     StoreError,
+    UsageError,
     describe_seconds,
 )
 from postiz_async.stores._local_ledger import records_of_process
@@ -91,17 +92,24 @@ def keyed_creator(
         transport: the way to the server that the client was given; see `ledgers_of_process`.
 
     Raises:
-        ConfigurationError: the store keeps no records.
+        UsageError: the store keeps no records.
     """
     kept: object = store
     if kept is None:
         kept = records_of_process(client.clock, transport)
     if not _keeps_records(kept):
-        raise ConfigurationError(
+        raise UsageError(
             f"{type(kept).__name__} keeps no records of idempotency keys: it has to have read_key "
             "and swap_key, as postiz_async.stores.IdempotencyStore says. Nothing was sent."
         )
-    return KeyedCreator(client, kept, keep=keep, is_shared=not isinstance(kept, LocalRecords))
+    if isinstance(kept, LocalRecords) and not kept.are_told_of:
+        kept.are_told_of = True
+        log.warning(
+            "idempotency keys are kept in the memory of this process: another one, or the next, "
+            "does not know them. Give the client a store that lasts: quota=SqliteStore(...) or "
+            "RedisStore(...)"
+        )
+    return KeyedCreator(client, kept, keep=keep)
 
 
 def _keeps_records(store: object) -> TypeGuard[IdempotencyStore]:
@@ -123,31 +131,23 @@ class KeyedCreator:
         client: the client.
         store: has the records.
         keep: how long it has them, from their last change on.
-        is_shared: whether other processes, and the next one, know them.
     """
 
-    def __init__(
-        self, client: KeyClient, store: IdempotencyStore, *, keep: timedelta, is_shared: bool
-    ) -> None:
+    def __init__(self, client: KeyClient, store: IdempotencyStore, *, keep: timedelta) -> None:
         self._client = client
         self._clock = client.clock
         self._store = store
         self._keep = keep.total_seconds()
         self._fence = Fence(client, Outage.of(client, log=log, waits_for=lambda _: False))
         self._turns: dict[str, _KeyTurn] = {}
-        if not is_shared:
-            log.warning(
-                "idempotency keys are kept in the memory of this process: another one, or the "
-                "next, does not know them. Give the client a store that lasts: "
-                "quota=SqliteStore(...) or RedisStore(...)"
-            )
 
     async def create(self, keyed: KeyedCreate) -> list[Created]:
         """See `resources.keyed.KeyedCreates`."""
         handle = KeyHandle(self._store, self._client.quota_name, keyed.key, self._keep, self._clock)
-        call = KeyedCall(client=self._client, fence=self._fence, keyed=keyed, handle=handle)
+        client = self._client.viewed(keyed.call.bound.options)
+        call = KeyedCall(client=client, fence=self._fence, keyed=keyed, handle=handle)
         if not self._client.is_open:
-            raise ConfigurationError("This client is closed or closing; nothing was sent.")
+            raise UsageError("This client is closed or closing; nothing was sent.")
         self._client.scheduler.call_began()
         try:
             return await self._answer(call)
@@ -194,7 +194,7 @@ class KeyedCreator:
             if not seen.record.stored:
                 raise
             ids = ", ".join(seen.record.stored.values())
-            why = f"a part of it is stored ({ids}), and the rest can not be sent any more: {error}"
+            why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
             raise call.unknown(seen.record, why, retry_after=None) from error
         if call.keyed.kind == "now" and not self._client.scheduler.knows_server_time():
             await self._client.integrations.is_connected()  # whose answer has the time
@@ -215,7 +215,7 @@ class KeyedCreator:
                 break
             if not call.wait.left:
                 raise self._busy(call, record)
-            await call.wait.sleep(min(pause, ends, call.wait.left))
+            await call.wait.sleep(min(pause, max(ends, LEAST_WAIT), call.wait.left))
             pause = min(2 * pause, LAST_RECORD_LOOK)
             seen = await call.handle.read()
         return None

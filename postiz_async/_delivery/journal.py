@@ -24,6 +24,7 @@ import msgspec
 
 from postiz_async._concurrency import in_thread, run_to_completion
 from postiz_async._delivery.journal_file import (
+    UNSTORED,
     Account,
     Copy,
     Finding,
@@ -34,10 +35,10 @@ from postiz_async._delivery.journal_file import (
     connect,
     read_kept,
     read_meta,
-    read_requests,
     read_rows,
     read_summary,
 )
+from postiz_async._delivery.journal_requests import each_request, read_requests
 from postiz_async._delivery.lock import FileLock
 from postiz_async._wire import parse_date
 from postiz_async.errors import BatchError
@@ -151,6 +152,10 @@ class Journal:
             ) from error
         raise AssertionError("a shielded block is never left by cancellation")
 
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """What a query of `journal_requests` finds."""
+        return await self._do(query)
+
     # -------------------------------------------------------------- rows
 
     async def rows(self) -> dict[str, RowRecord]:
@@ -160,22 +165,7 @@ class Journal:
     async def put(self, rows: Iterable[RowRecord]) -> None:
         """Add rows, or replace what is known of rows that were not sent; others stay."""
         values = ((*_head(r), r.state.value, r.note) for r in rows)
-        await self._do(
-            lambda c: c.executemany(
-                "INSERT INTO rows (ref, number, fingerprint, channel, date, name, said, "
-                "state, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
-                "number = excluded.number, fingerprint = excluded.fingerprint, "
-                "channel = excluded.channel, date = excluded.date, name = excluded.name, "
-                "said = excluded.said, "
-                "state = excluded.state, note = excluded.note, finding = '', remark = '', "
-                "moved_from = NULL, "
-                "post_id = NULL, link = '' "
-                "WHERE rows.state IN ('planned', 'refused', 'late', 'skipped', 'undecided', "
-                "'withdrawn')",
-                values,
-            ),
-            whole=True,
-        )
+        await self._do(lambda c: c.executemany(_PUT, values), whole=True)
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
         """Note where rows stand in the campaign file now, whatever their state."""
@@ -288,20 +278,19 @@ class Journal:
         return await self._do(partial(read_requests, only_open=False, adopted=adopted))
 
     async def account(self) -> Account:
-        """The posts and moments that this job accounts for, as `Accounts`."""
+        """The posts and moments that this job accounts for; see `lookup.Accounts`."""
 
         def work(c: sqlite3.Connection) -> Account:
             ids = c.execute("SELECT post_id FROM rows WHERE post_id IS NOT NULL")
-            sent = read_requests(c, only_open=False)
             return Account(
                 frozenset(post_id for (post_id,) in ids),
-                frozenset(parse_date(request.body.date) for request in sent),
+                frozenset(parse_date(request.body.date) for request in each_request(c)),
             )
 
         return await self._do(work)
 
     async def has_stored(self, post_id: str) -> bool:
-        """Whether a row is stored as this post, as `Accounts`."""
+        """Whether a row is stored as this post; see `lookup.Accounts`."""
         query = "SELECT 1 FROM rows WHERE post_id = ?"
         return await self._do(lambda c: c.execute(query, (post_id,)).fetchone() is not None)
 
@@ -316,7 +305,7 @@ class Journal:
         def work(c: sqlite3.Connection) -> None:
             for row, body in zip(rows, bodies, strict=True):
                 known = c.execute("SELECT state FROM rows WHERE ref = ?", (row.ref,)).fetchone()
-                if known is not None and known[0] not in _UNSENT:
+                if known is not None and known[0] not in UNSTORED:
                     continue
                 c.execute("DELETE FROM rows WHERE post_id = ? OR ref = ?", (row.post_id, row.ref))
                 values = (msgspec.json.encode(body), msgspec.json.encode((row.ref,)), row.date)
@@ -391,17 +380,27 @@ class Journal:
         )
 
     async def load(self) -> Snapshot | None:
-        """The quota's state, as a `Keeper`."""
+        """The state of the quota, as a `SnapshotStore`."""
         return await self._do(read_kept)
 
     async def save(self, kept: Snapshot) -> None:
-        """Keep the quota's state, as a `Keeper`."""
+        """Keep the state of the quota, as a `SnapshotStore`."""
         value = msgspec.json.encode(kept)
         await self._do(lambda c: c.execute("INSERT OR REPLACE INTO quota VALUES (1, ?)", (value,)))
 
 
-_UNSENT = {"planned", "refused", "late", "skipped", "undecided"}
-"""States of rows that are in no request, as far as is known."""
+_REPLACED = ", ".join(f"'{state}'" for state in sorted((*UNSTORED, RowState.WITHDRAWN)))
+"""States of rows that a plan may replace."""
+
+_PUT = (
+    "INSERT INTO rows (ref, number, fingerprint, channel, date, name, said, state, note) "  # noqa: S608
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET "
+    "number = excluded.number, fingerprint = excluded.fingerprint, "
+    "channel = excluded.channel, date = excluded.date, name = excluded.name, "
+    "said = excluded.said, state = excluded.state, note = excluded.note, "
+    "finding = '', remark = '', moved_from = NULL, post_id = NULL, link = '' "
+    f"WHERE rows.state IN ({_REPLACED})"
+)
 
 _MOVE = (
     "UPDATE rows SET moved_from = nullif(coalesce(moved_from, date), :date), date = :date "

@@ -25,19 +25,23 @@ from postiz_async._delivery.migrations import (
 )
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import BatchError
-from postiz_async.models.posts import CreatePost
 from postiz_async.stores import _files as private_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
     from typing import Any
+
+    from postiz_async.models.posts import CreatePost
 
 __all__ = [
     "ADOPTED",
     "ADOPTED_UNSURE",
     "FOUND",
     "FOUND_UNSURE",
+    "SENT_DATE",
+    "UNSTORED",
     "UNSURE",
     "Account",
     "Copy",
@@ -47,10 +51,10 @@ __all__ = [
     "SentRequest",
     "Summary",
     "connect",
+    "no_journal",
     "open_reader",
     "read_kept",
     "read_meta",
-    "read_requests",
     "read_rows",
     "read_summary",
 ]
@@ -90,6 +94,16 @@ CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) S
 """
 
 
+SENT_DATE = 'substr(body, instr(body, CAST(\'"date":"\' AS BLOB)) + 8, 24)'
+"""The date of a request, which stands in its body before all that is anybody's text."""
+
+_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS rows_by_post ON rows (post_id)",
+    f"CREATE INDEX IF NOT EXISTS requests_by_date ON requests ({SENT_DATE})",
+)
+"""By which a run finds a few of very many; versions that know nothing of them keep them, too."""
+
+
 class RowState(StrEnum):
     """What became of a row."""
 
@@ -119,8 +133,14 @@ class RowState(StrEnum):
     """Stored, and deleted again because somebody asked for it; not sent unless asked for again."""
 
 
+UNSTORED = frozenset(
+    {RowState.PLANNED, RowState.REFUSED, RowState.LATE, RowState.SKIPPED, RowState.UNDECIDED}
+)
+"""States of rows that are not stored and in no request without an outcome, as far as is known."""
+
+
 class Finding(StrEnum):
-    """What is to be said of a row beside its state; changed by people, or by the clock."""
+    """What is to be said of a row besides its state; changed by people, or by the clock."""
 
     NOTHING = ""
     SHIFTED = "shifted"
@@ -243,12 +263,22 @@ def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection)
+            for index in _INDEXES:
+                connection.execute(index)
         except BaseException:
             connection.close()
             raise
     except _FAULTS as error:
         raise _damaged(path, error) from error
     return connection
+
+
+def no_journal(path: Path) -> BatchError:
+    """What is said of a campaign whose journal is not there."""
+    return BatchError(
+        f"There is no journal {path}: this campaign has not been run, or its journal lies "
+        "elsewhere (--journal, in Python journal=)."
+    )
 
 
 def read_summary(path: Path) -> Summary:
@@ -260,7 +290,7 @@ def read_summary(path: Path) -> Summary:
     if path.is_dir():
         raise BatchError(f"{path} is a directory, not a journal.")
     if not path.is_file():
-        raise BatchError(f"There is no journal {path}: this campaign has not been run.")
+        raise no_journal(path)
     try:
         _check(path)
         with closing(_up_to_date(open_reader(path))) as reader:
@@ -286,13 +316,18 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     return {key: meta[key] for key in ("campaign", "campaign_id", "base_url")}
 
 
-def read_rows(connection: sqlite3.Connection) -> list[RowRecord]:
-    """All rows, in the order of the campaign."""
-    cursor = connection.execute(
-        "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
-        "remark, link, name, moved_from, said FROM rows ORDER BY number"
-    )
-    return [_row(*values) for values in cursor]
+_ROWS = (
+    "SELECT ref, number, fingerprint, channel, date, state, request, post_id, note, finding, "
+    "remark, link, name, moved_from, said FROM rows"
+)
+
+
+def read_rows(
+    connection: sqlite3.Connection, where: str = "", *values: object
+) -> Iterator[RowRecord]:
+    """Rows, in the order of the campaign: all, or those of a condition with its values."""
+    cursor = connection.execute(f"{_ROWS} {where} ORDER BY number", values)
+    return (_row(*each) for each in cursor)
 
 
 def _row(*values: Any) -> RowRecord:
@@ -300,30 +335,6 @@ def _row(*values: Any) -> RowRecord:
     named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
     named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
     return RowRecord(**named)
-
-
-def read_requests(
-    connection: sqlite3.Connection,
-    *,
-    only_open: bool,
-    adopted: bool = True,
-    open_as: str = "open",
-) -> list[SentRequest]:
-    """The requests, oldest first: all, those that were sent, or those whose outcome is open."""
-    where = "" if adopted else "WHERE state != 'adopted' "
-    where = f"WHERE state = '{open_as}' " if only_open else where
-    cursor = connection.execute(
-        f"SELECT id, body, refs, sent_at FROM requests {where}ORDER BY id"  # noqa: S608
-    )
-    return [
-        SentRequest(
-            number,
-            msgspec.json.decode(body, type=CreatePost),
-            msgspec.json.decode(refs, type=tuple[str, ...]),
-            sent_at,
-        )
-        for number, body, refs, sent_at in cursor
-    ]
 
 
 def read_kept(connection: sqlite3.Connection) -> Snapshot | None:
@@ -373,8 +384,8 @@ def _check(path: Path) -> None:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, also while a run is working on the journal.
 
-    SQLite lays two files beside a journal at rest to read it. Only who may write removes them,
-    and where nobody may write it has to be told to do without.
+    SQLite lays two files beside a journal at rest to read it. Only those who may write
+    remove them, and where nobody may write SQLite has to be told to do without.
     """
     place = path.resolve()
     if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed
@@ -382,12 +393,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         return _read_only(path, "mode=rw")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         return _read_only(path, "mode=ro&immutable=1")
-
-
-_NOT_WRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
 
 def _read_only(path: Path, how: str = "mode=ro") -> sqlite3.Connection:

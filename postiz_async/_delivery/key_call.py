@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from postiz_async.errors import PostizError
     from postiz_async.models.posts import CreatePost
 
-__all__ = ["AllowedWait", "KeyedCall", "WaitOverError", "known_in"]
+__all__ = ["LEAST_WAIT", "AllowedWait", "KeyedCall", "WaitOverError", "known_in"]
+
+LEAST_WAIT = 0.001
+"""Seconds below which nobody waits: what rounding leaves of a wait moves no clock on."""
 
 
 class WaitOverError(Exception):
-    """A caller may not wait so many seconds more. Never leaves `delivery`."""
+    """A caller may not wait this many seconds more. Never leaves `delivery`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -55,9 +58,10 @@ class AllowedWait:
 
     @property
     def left(self) -> float:
-        """Seconds, 0 or more."""
+        """Seconds: 0, or `LEAST_WAIT` and more."""
         until_deadline = self._deadline - self._clock.monotonic()
-        return max(0.0, min(self._most - self._time.waited, until_deadline))
+        left = min(self._most - self._time.waited, until_deadline)
+        return left if left >= LEAST_WAIT else 0.0
 
     async def sleep(self, seconds: float) -> None:
         """Wait.
@@ -140,7 +144,7 @@ class KeyedCall:
         Args:
             record: of the request.
             why: the end of a sentence.
-            retry_after: seconds until it is worth while to look; None: a person has to.
+            retry_after: seconds until a look is worthwhile; None: a person has to look.
             sent: the request, where it was built.
         """
         advice = "Look with posts.find(error.marks) before sending with another key."
@@ -170,7 +174,7 @@ class KeyedCall:
 
 
 def known_in(age: float) -> float:
-    """Seconds until a look at a lost request is worth while, so long after it was sent.
+    """Seconds until a look at a request is worthwhile that was sent `age` seconds ago and lost.
 
     What is stored is listed after the first pause, and what is not can be known when it settled.
     """

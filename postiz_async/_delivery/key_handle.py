@@ -96,8 +96,8 @@ class ClaimLostError(Exception):
 class Claim:
     """The right to look a lost request up, which one caller has at a time.
 
-    It is renewed before each pause and before anything is mended. Who is dead does not renew it,
-    and who was only slow notices that somebody else has it, because the record has changed.
+    It is renewed before each pause and before anything is mended. A dead caller does not renew it,
+    and a slow one notices that somebody else has it, because the record has changed.
 
     Args:
         handle: of the key.
@@ -121,7 +121,7 @@ class Claim:
         return self._seen.record
 
     async def renew(self, seconds: float = 0.0) -> None:
-        """Have it for so many seconds, and some more.
+        """Have it for this many seconds, and some more.
 
         Raises:
             ClaimLostError: somebody else changed the record.

@@ -146,7 +146,7 @@ class _KeyLookUp:
         return max(0.0, self._call.handle.now() - self._claim.record.sent_at)
 
     def _worth_in(self, error: WaitOverError) -> float:
-        """Seconds until a look is worth while: those of the pause, or until it has settled."""
+        """Seconds until a look is worthwhile: those of the pause, or until it has settled."""
         return max(error.seconds, known_in(self._age) if self._pauses else 0.0)
 
     def _unknown(self, why: str, *, retry_after: float | None) -> PostizError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from dataclasses import replace as with_fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import anyio
 from msgspec.structs import replace
 
 from postiz_async._delivery.key_record import FREE, KeyRecord, Refusal, marked
-from postiz_async._scheduler.calls import CallTime, time_out
+from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, CallTime, time_out
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
@@ -77,7 +76,10 @@ class KeyedSending:
         self._has_left = False
         """Whether the record says that it leaves; it is not cancelled then."""
         self._is_unwanted = False
-        self._is_bounded = self._time.timeout is not None
+        self._timeout = self._time.timeout
+        self._is_bounded = self._timeout is not None
+        self._kept_back = 0.0
+        """Seconds of the call that this attempt does not get, whose key would be taken as long."""
 
     async def run(self) -> list[Created] | None:
         """The answer; None: the record has to be looked at again.
@@ -127,7 +129,7 @@ class KeyedSending:
     # -------------------------------------------------------------- in the task
 
     async def _sent(self) -> list[Created] | None:
-        call = with_fields(
+        call = replace(
             self._call.keyed.call,
             finish=False,  # this task does
             prepare=self._prepare,
@@ -187,11 +189,16 @@ class KeyedSending:
             unbounded = CallTime(self._clock, None)
             seconds = time_out(Call(CREATE_POST, posts=len(body.posts)), unbounded) or 0.0
             self._time.timeout, self._time.until = seconds, self._clock.monotonic() + seconds
+        elif self._time.left > LONGEST_JOB_CREATE:
+            surplus = self._time.left - LONGEST_JOB_CREATE
+            self._kept_back += surplus
+            self._time.timeout, self._time.until = LONGEST_JOB_CREATE, self._time.until - surplus
         return max(0.0, self._time.left)
 
     def _unbound(self) -> None:
-        if not self._is_bounded:
-            self._time.timeout, self._time.until = None, math.inf
+        self._time.timeout = self._timeout
+        self._time.until += self._kept_back if self._is_bounded else math.inf
+        self._kept_back = 0.0
 
     def _moment(self) -> datetime:
         """When the posts are due; what is published at once is due as it leaves."""

@@ -62,7 +62,7 @@ def _acquired(path: Path) -> int | None:
     """A descriptor that holds the lock; None when somebody else holds it."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, PRIVATE)
-        tighten(path)  # who may read it could hold the lock
+        tighten(path)  # others who may read it could hold the lock
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and path.is_symlink():
             raise BatchError(

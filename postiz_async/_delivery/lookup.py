@@ -87,7 +87,7 @@ class Fence:
 
         Args:
             moment: monotonic.
-            sleep: waits for a slot, for so many seconds; None: the clock does.
+            sleep: waits the seconds until there is a slot; None: the clock does.
         """
         if self._answered > moment or self.coming:
             return self._answered > moment
@@ -126,7 +126,7 @@ class Looks:
     """What is known of a lost request from earlier looks.
 
     Args:
-        lost_for: seconds since when it can not be sent any more; negative: from when on.
+        lost_for: seconds since it can no longer be sent; negative: until then.
         seen: place to post id, as the last look showed it that was settled and behind the fence;
             None: there was none so far.
         seen_at: when that was (monotonic).
@@ -204,7 +204,7 @@ class LookUp:
             age: seconds since it was sent, if this process sent it.
             is_broken: the server said that it failed, so its last post is suspect in any case.
             looks: what is known of it from earlier looks; what is seen now is written there.
-            sleep: waits for so many seconds, or raises; None: the clock does.
+            sleep: waits for some seconds, or raises; None: the clock does.
         """
         if age is None:
             age = self._postiz.scheduler.server_time() - sent.sent_at

@@ -39,7 +39,15 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import Client
     from postiz_async.clock import Clock
 
-__all__ = ["PAUSES", "Departure", "Outage", "PausedError", "is_away", "pause_after"]
+__all__ = [
+    "PAUSES",
+    "Departure",
+    "Outage",
+    "PausedError",
+    "is_away",
+    "pause_after",
+    "trouble_of",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +58,10 @@ PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
 LONGEST_PAUSE = 3_600.0
 """Seconds between attempts where somebody has to do something first."""
 
-_PASSING = (APIConnectionError, ServerError, StoreError, QuotaError)
+REFUSED_PAUSE = 60.0
+"""Seconds at least between attempts that are refused because they are too many."""
+
+_PASSING = (APIConnectionError, ServerError, StoreError)
 
 
 def is_away(error: PostizError) -> bool:
@@ -61,9 +72,21 @@ def is_away(error: PostizError) -> bool:
 def pause_after(error: PostizError, failures: int) -> float:
     """Seconds to wait after this many failures in a row: longer if the trouble does not pass."""
     place = min(failures, len(PAUSES)) - 1
+    if isinstance(error, QuotaError):
+        return max(REFUSED_PAUSE, error.retry_after)
     if isinstance(error, _PASSING):
         return PAUSES[place]
     return min(LONGEST_PAUSE, PAUSES[-1] * 2.0**place)
+
+
+def trouble_of(error: PostizError) -> str:
+    """An error in one line; with what to do about it, where it does not pass by itself."""
+    return str(error).partition("\n")[0] if isinstance(error, _PASSING) else _in_one_line(error)
+
+
+def _in_one_line(error: PostizError) -> str:
+    sentences = (line.strip() for line in str(error).splitlines())
+    return " ".join(s if s.endswith((".", ":", "?")) else f"{s}." for s in sentences)
 
 
 class PausedError(Exception):
@@ -95,7 +118,7 @@ class Departure:
             raise PausedError
 
     def leave(self) -> None:
-        """Say that its first byte is next; raises what `check` raises."""
+        """Say that its first byte leaves now; raises what `check` raises."""
         self.check()
         self.turn = self._outage.turn
         self.has_left = True
@@ -148,7 +171,7 @@ class Outage:
         waits_for: Callable[[PostizError], bool] = is_away,
         gives_up: bool = True,
     ) -> Outage:
-        """One that asks Postiz by the cheapest route that looks up the key, once each time."""
+        """The pause of a client: it asks Postiz by the cheapest route that looks up the key."""
         return cls(
             postiz.clock,
             lambda: postiz.integrations.is_connected(retry=False),
@@ -160,7 +183,7 @@ class Outage:
     @property
     def trouble(self) -> str:
         """Why it pauses, in one line; empty while it does not."""
-        return "" if self.error is None else str(self.error).partition("\n")[0]
+        return "" if self.error is None else trouble_of(self.error)
 
     @property
     def pauses_for(self) -> float:
@@ -310,11 +333,15 @@ class Outage:
         self._failures += 1
         self._until = now + pause_after(error, self._failures)
         self.error = error
+        left = describe_seconds(self._until - now)
         if self._state is _PauseState.UP:
             self._began, self._first_turn = now, self.turn + 1
-            self._log.warning("paused until Postiz is back: %s", self.trouble)
+            said = _in_one_line(error)  # with its hint
+            if is_away(error):
+                self._log.warning("paused until Postiz is back: %s", said)
+            else:
+                self._log.warning("paused: %s Next look in %s.", said, left)
         else:
-            left = describe_seconds(self._until - now)
             self._log.info("not back yet, next look in %s: %s", left, self.trouble)
         self._change(_PauseState.DOWN)
 

@@ -1,11 +1,10 @@
 """The last post of a request whose outcome was unknown: repaired, removed or reported.
 
-A server that fails in the middle of a request leaves a prefix of it, and who did not get its answer
-cannot know. So the last post that is found may lack its publishing job, or parts of its thread. A
-post without a thread gets its job anew. A thread is deleted, to be sent again whole, when it is
-certain that the server is not at work on it any more, or, if it was changed, changed once more.
-What people changed is left as it is, and
-what is due soon is only reported.
+A server that fails in the middle of a request leaves a prefix of it, and a client that did not get
+its answer cannot know. So the last post that is found may lack its publishing job, or parts of its
+thread. A post without a thread gets its job anew. A thread is deleted, to be sent again whole, once
+it is certain that the server is not at work on it any more; a post that the request was to change
+is changed once more. What people changed is left as it is, and what is due soon is only reported.
 """
 
 from __future__ import annotations

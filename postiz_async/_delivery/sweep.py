@@ -307,8 +307,8 @@ class _Look:
         """
         tries, at = self.tries[row.ref], stored_at(post)
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
-        is_anothers = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
-        if at == put or (is_anothers and _second(at) == _second(put)):
+        by_another_host = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
+        if at == put or (by_another_host and _second(at) == _second(put)):
             return SweepResult(SweepState.FINE, row.ref, post)
         return SweepResult(SweepState.MOVED, row.ref, post, put_at=put)
 

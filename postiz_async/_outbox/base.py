@@ -1,4 +1,4 @@
-"""What every outbox is: a place for hand-overs, a task that sends, tickets to ask for."""
+"""What all outboxes have: a place for hand-overs, a task that sends, tickets to ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import anyio
 
 from postiz_async._concurrency import run_to_completion
 from postiz_async._outbox.tickets import OVER
-from postiz_async.errors import ConfigurationError, NotFoundError
+from postiz_async._wire import check_id
+from postiz_async.errors import NotFoundError, StoreError, UsageError
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ log = logging.getLogger("postiz_async.outbox")
 FIRST_TICKET_LOOK, LAST_TICKET_LOOK = 0.25, 8.0
 """Seconds between two looks at a ticket that another process works on; doubled each time."""
 
+_BROKE_OFF = "sending broke off, and the log says why; what waits is sent after the next start"
+
 
 class OutboxBase(ABC):
-    """Its life, and its tickets.
+    """An outbox: its opening and closing, and its tickets.
 
     Args:
         clock: of its clients.
-        waiters: who waits for which ticket, where several outboxes share it.
+        waiters: the events of those who wait, by ticket, where several outboxes share them.
     """
 
     _asked: Asked
@@ -70,6 +73,8 @@ class OutboxBase(ABC):
                 await self._backend.run()
             except Exception:
                 log.exception("the outbox stopped; what it holds is sent after the next start")
+                for ticket_id in [*self._waiters]:
+                    self.notify(ticket_id)
                 raise
 
     async def aclose(self, *, drain: float = 0.0) -> None:
@@ -97,7 +102,7 @@ class OutboxBase(ABC):
 
     def _refuse_closed(self) -> None:
         if self._is_closing:
-            raise ConfigurationError("The outbox is closed or closing; nothing was stored.")
+            raise UsageError("The outbox is closed or closing; nothing was stored.")
 
     async def _ended(self) -> None:
         if self._task is not None:
@@ -126,9 +131,11 @@ class OutboxBase(ABC):
 
         Raises:
             NotFoundError: there is no such ticket.
-            ConfigurationError: `timeout` is not a number of seconds.
+            StoreError: this process was to send it, and its sending broke off.
+            UsageError: `timeout` is not a number of seconds, or `ticket_id` is no id.
         """
         check_seconds("timeout", timeout, zero=True, none=True)
+        check_id("ticket_id", ticket_id)
         give_up = math.inf if timeout is None else self._clock.monotonic() + timeout
         look = FIRST_TICKET_LOOK
         while True:
@@ -140,6 +147,8 @@ class OutboxBase(ABC):
                 if entry.state in OVER or left <= 0:
                     return await self._told(entry)
                 is_mine = entry.owner == self._asked.worker
+                if is_mine and self._broke_off:
+                    raise StoreError(f"ticket {ticket_id} is {entry.state}: {_BROKE_OFF}")
                 with self._clock.move_on_after(left if is_mine else min(left, look)):
                     await changed.wait()
                 look = min(2 * look, LAST_TICKET_LOOK)
@@ -167,7 +176,11 @@ class OutboxBase(ABC):
     @property
     def trouble(self) -> str:
         """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
-        return self._backend.trouble
+        return _BROKE_OFF if self._broke_off else self._backend.trouble
+
+    @property
+    def _broke_off(self) -> bool:
+        return self._task is not None and self._task.done() and not self._is_closing
 
     @abstractmethod
     async def _told(self, entry: OutboxEntry) -> Ticket:
@@ -175,6 +188,7 @@ class OutboxBase(ABC):
         ...
 
     async def _entry(self, ticket_id: str) -> OutboxEntry:
+        check_id("ticket_id", ticket_id)
         entry = await self._asked.get(ticket_id)
         if entry is None:
             raise NotFoundError(f"there is no ticket {ticket_id!r} in this outbox", status_code=404)

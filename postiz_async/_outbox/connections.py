@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from postiz_async.clock import unseen_work
-from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ async def write_through(
         values: one fewer than the parts.
 
     Raises:
-        ConfigurationError: it is something else, in no transaction, or in one that failed.
+        UsageError: it is something else, in no transaction, or in one that failed.
         StoreError: the statement failed, and with it the transaction.
     """
     writers = {"psycopg": _psycopg, "asyncpg": _asyncpg, "sqlalchemy": _sqlalchemy}
@@ -52,11 +52,11 @@ async def write_through(
     try:
         with unseen_work():
             return await writer(connection, parts, values)
-    except ConfigurationError:
+    except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  (of three libraries)
         if _has_failed(error):
-            raise ConfigurationError(_FAILED) from None
+            raise UsageError(_FAILED) from None
         raise StoreError(
             f"The hand-over could not be written in your transaction: {_words(error)}\n"
             "  Nothing was handed over; roll the transaction back. Is the connection one to the "
@@ -64,10 +64,10 @@ async def write_through(
         ) from None
 
 
-def _is_no_connection(given: object) -> ConfigurationError:
+def _is_no_connection(given: object) -> UsageError:
     kind = type(given)
     name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}".removeprefix("builtins.")
-    return ConfigurationError(f"{name} is no asynchronous connection. {_WANTED}")
+    return UsageError(f"{name} is no asynchronous connection. {_WANTED}")
 
 
 def _has_failed(error: Exception) -> bool:
@@ -93,9 +93,9 @@ async def _psycopg(
         raise _is_no_connection(connection)
     status = connection.info.transaction_status
     if status is TransactionStatus.INERROR:
-        raise ConfigurationError(_FAILED)
+        raise UsageError(_FAILED)
     if connection.autocommit and status is not TransactionStatus.INTRANS:
-        raise ConfigurationError(_AUTOCOMMIT)
+        raise UsageError(_AUTOCOMMIT)
     async with AsyncCursor(connection, row_factory=tuple_row) as cursor:
         await cursor.execute("%s".join(parts).encode(), values)
         return cast("Sequence[Any]", await cursor.fetchone())
@@ -107,7 +107,7 @@ async def _asyncpg(
     if not hasattr(connection, "is_in_transaction"):
         raise _is_no_connection(connection)
     if not connection.is_in_transaction():
-        raise ConfigurationError(_AUTOCOMMIT)
+        raise UsageError(_AUTOCOMMIT)
     text = parts[0] + "".join(f"${n}{part}" for n, part in enumerate(parts[1:], 1))
     return cast("Sequence[Any]", tuple((await connection.fetchrow(text, *values)).values()))
 
@@ -128,7 +128,7 @@ async def _sqlalchemy(
         raise _is_no_connection(connection)
     raw: Any = (await connection.get_raw_connection()).dbapi_connection
     if raw.autocommit:
-        raise ConfigurationError(_AUTOCOMMIT)
+        raise UsageError(_AUTOCOMMIT)
     said = parts[0] + "".join(f":p{n}{part}" for n, part in enumerate(parts[1:]))
     named = {f"p{n}": value for n, value in enumerate(values)}
     return (await connection.execute(text(said), named)).one()

@@ -1,13 +1,14 @@
 """The file of an outbox: hand-overs of any number of workers, each with exactly one owner.
 
-A worker owns what it took in, and holds an operating-system lock for as long as it lives. Who
-finds the lock of another free knows that it is dead, and takes its hand-overs over; those that
-had an intent are looked up, never just sent. There is no lease that could run out under a worker
-that is merely slow.
+A worker owns what it took in, and holds an operating-system lock for as long as it lives. A
+worker that finds the lock of another free knows that it is dead, and takes over its hand-overs;
+those that had an intent are looked up, never just sent. There is no lease that could run out under
+a worker that is merely slow.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,8 +21,8 @@ from postiz_async._delivery.matching import MillisecondMarks
 from postiz_async._outbox.tickets import OutboxEntry, from_column, read_entry, to_column
 from postiz_async._outbox.workers import Workers
 from postiz_async._wire import format_date
-from postiz_async.errors import BatchError, ConfigurationError, StoreError
-from postiz_async.stores.sqlite import explain, open_shared
+from postiz_async.errors import BatchError, StoreError, UsageError
+from postiz_async.stores._sqlite_files import explain, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -95,6 +96,7 @@ class OutboxFile:
         self._workers = Workers(path)
         self._lock: FileLock | None = None
         self._turn = anyio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, forget_before: float) -> int:
         """Open or make the file; forget what was over before that wall time.
@@ -102,6 +104,7 @@ class OutboxFile:
         Returns:
             How many hand-overs of other quotas have nobody who would send them.
         """
+        self._loop = asyncio.get_running_loop()
         forget = "DELETE FROM entries WHERE ended_at < ?"
 
         def work() -> int:
@@ -140,6 +143,11 @@ class OutboxFile:
 
     async def _run(self, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
         """Run `work` in a thread, one at a time and to its end."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError(
+                "This outbox was opened in another event loop, which sends what is in it. Use it "
+                "there, or open a client here: they may share the file. Nothing was stored."
+            )
         try:
             with anyio.CancelScope(shield=True):
                 async with self._turn:
@@ -173,7 +181,7 @@ class OutboxFile:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_shared(
-                self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA, durable=True
+                self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA
             )
         return self._connection
 
@@ -195,7 +203,7 @@ class OutboxFile:
         connection: object = None,
     ) -> tuple[OutboxEntry, int]:
         if connection is not None:
-            raise ConfigurationError(
+            raise UsageError(
                 "An outbox in a file has no part in a transaction of your database; nothing was "
                 "stored. Leave connection= out, or give the outbox that PostgreSQL."
             )
@@ -204,6 +212,8 @@ class OutboxFile:
         values = ticket, self._quota, owner, due, dated
 
         def work(c: sqlite3.Connection) -> tuple[OutboxEntry, int]:
+            for known in self._select("WHERE id = ? AND quota = ?", (ticket, self._quota)):
+                return known, self._ahead(known)
             made = c.execute(
                 "INSERT INTO entries (id, quota, owner, state, due, dated, body, post_ids) "
                 "VALUES (?, ?, ?, 'planned', ?, ?, ?, ?)",

@@ -15,8 +15,11 @@ from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._outbox.base import OutboxBase
 from postiz_async._outbox.file_backend import FileBackend
+from postiz_async._outbox.keys import KeyedHandOver
 from postiz_async._outbox.tickets import ticket_of
-from postiz_async._resources.create_body import encode_create
+from postiz_async._resources.builder import NewCreate
+from postiz_async._resources.create_body import encode_create, refuse_wrong_types
+from postiz_async._resources.keyed import check_key
 from postiz_async._validation import validate
 from postiz_async.errors import (
     APIConnectionError,
@@ -49,7 +52,7 @@ class Outbox(OutboxBase):
         postiz: the client.
         made: what keeps and what sends; given what is to be called with each ticket whose state
             changed.
-        waiters: who waits for which ticket, where several outboxes share it.
+        waiters: the events of those who wait, by ticket, where several outboxes share them.
     """
 
     def __init__(
@@ -71,38 +74,55 @@ class Outbox(OutboxBase):
         at: datetime | None = None,
         tags: Sequence[str] = (),
         short_link: bool = False,
+        idempotency_key: str | None = None,
         connection: object = None,
     ) -> Ticket:
         """Hand posts over, to be sent in one request as soon as the quota allows.
 
         When it returns, they are on the disk: a crash of this process or a loss of power does
         not lose them. They are sent as `posts.schedule` sends, after interactive calls. When it is
-        cancelled, they are withdrawn, unless they are on their way by then.
+        cancelled, they are withdrawn, unless they are on their way by then or have a key.
 
         Args:
             posts: what to post, each on its channel.
             at: when to publish, with a time zone; None: as soon as they are sent.
             tags: names of tags that exist in Postiz.
             short_link: shorten links where the server has a shortener.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                same call again returns the ticket of the first, as it then stands, for as long as
+                that is kept (`OutboxOptions(keep=...)`).
             connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
                 it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy
                 (connection or session) to the database of the outbox.
 
         Costs one of the hourly create requests, later. Sends nothing but a look at the channels
-        (as for `posts.validate`), which is done without while Postiz cannot be reached, if all
-        channels are given as `Integration`.
+        (as for `posts.validate`). While Postiz cannot be reached that is done without, if all
+        channels are given as `Integration` or were listed by this client before.
 
         Raises:
             InvalidPostError: the server would refuse them; nothing was stored.
+            IdempotencyError: the key was used with other arguments; nothing was stored.
             StoreError: it cannot be written down; nothing was stored. When PostgreSQL went away in
                 that moment, it says that it may have been, and as which ticket.
-            ConfigurationError: the connection is in no transaction, or in one that failed.
-            APIConnectionError: the channels are given by id, and Postiz cannot be reached.
+            UsageError: the connection is in no transaction, or in one that failed.
+            APIConnectionError: Postiz cannot be reached, and a channel is given by an id, a name
+                or a provider that this client has not seen in a list yet.
         """
         self._refuse_closed()
-        ticket = uuid.uuid4().hex
+        keyed = None
+        if idempotency_key is not None:
+            keyed = await self._keyed(idempotency_key, posts, at, tags, short_link=short_link)
+            known = await self._hand_overs.get(keyed.ticket)
+            if known is not None:
+                keyed.check(known)
+                return await self._told(known)
         body = await self._built(posts, at, tags, short_link=short_link)
-        body = _marked(body, ticket)
+        if keyed is None:
+            ticket = uuid.uuid4().hex
+            refs = [client_ref(ticket, str(place)) for place in range(len(posts))]
+        else:
+            ticket, refs = keyed.ticket, keyed.refs()
+        body = _marked(body, refs)
         encode_create(body)  # raises when it is too large
         due = self._postiz.scheduler.server_time() if at is None else at.timestamp()
         dated, owned = at is not None, self._backend.sends
@@ -111,19 +131,49 @@ class Outbox(OutboxBase):
                 ticket, body, due, dated=dated, owned=owned, connection=connection
             )
         except asyncio.CancelledError:  # nobody gets the ticket
-            if connection is None:
+            if connection is None and keyed is None:
                 with anyio.CancelScope(shield=True):
                     await self._take_back(ticket)
             raise
+        if keyed is not None:
+            keyed.check(entry)  # a call at the same moment may have been first
         if connection is None:
             self._backend.wake()
-        return ticket_of(entry, self._leaves_in(before), self.trouble)
+        return ticket_of(entry, self._leaves_in(entry, before), self.trouble)
 
     async def _take_back(self, ticket: str) -> None:
         try:
             await self._hand_overs.withdraw(ticket, self._clock.time())
         except StoreError as error:
             log.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)
+
+    async def _keyed(
+        self,
+        key: str,
+        posts: tuple[NewPost, ...],
+        at: datetime | None,
+        tags: Sequence[str],
+        *,
+        short_link: bool,
+    ) -> KeyedHandOver:
+        """What is asked for, without a look at Postiz where the channels are known."""
+        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        kind: PostType = "now" if at is None else "schedule"
+        moment = now if at is None else at
+        refuse_wrong_types(moment, tags, posts)
+        check_key(key)
+        posts = tuple(
+            [
+                replace(post, channel=await self._channel_id(post.channel, f"posts.{n}.channel"))
+                for n, post in enumerate(posts)
+            ]
+        )
+        new = NewCreate(kind, posts, moment, tags, short_link, None)
+        return KeyedHandOver(key, self._postiz.quota_name, new)
+
+    async def _channel_id(self, channel: Integration | str, where: str) -> str:
+        known = self._postiz.channels.remembered(channel)
+        return await self._postiz.channel_id(channel, where) if known is None else known.id
 
     async def _built(
         self,
@@ -142,10 +192,9 @@ class Outbox(OutboxBase):
             body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link
             )
-        except (APIConnectionError, ServerError):
+        except (APIConnectionError, ServerError) as error:
+            posts = tuple([self._remembered(post, error) for post in posts])
             known = {p.channel.id: p.channel for p in posts if isinstance(p.channel, Integration)}
-            if {post.channel_id for post in posts} - known.keys():
-                raise
             body = await creating.build(
                 *posts, kind=kind, at=moment, tags=tags, short_link=short_link, validate=False
             )
@@ -155,18 +204,37 @@ class Outbox(OutboxBase):
                 raise InvalidPostError(errors) from None
         return replace(body, type="schedule")
 
+    def _remembered(self, post: NewPost, away: APIConnectionError | ServerError) -> NewPost:
+        """A post with its channel as last listed; raises `away` where nobody knows it."""
+        channel = self._postiz.channels.remembered(post.channel)
+        if channel is not None:
+            return replace(post, channel=channel)
+        if isinstance(away, ServerError):
+            raise away
+        hint = (
+            f"Nothing was handed over: which channel {post.channel!r} is can only be told by "
+            "Postiz. An Integration is handed over without it."
+        )
+        raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
+
     async def _told(self, entry: OutboxEntry) -> Ticket:
         if entry.state is not RowState.PLANNED:
             return ticket_of(entry, 0.0, "")
         before = await self._hand_overs.ahead(entry)
         wait, why = await self._hand_overs.held_up(entry)
-        return ticket_of(entry, max(wait, self._leaves_in(before)), self.trouble or why)
+        return ticket_of(entry, max(wait, self._leaves_in(entry, before)), self.trouble or why)
 
-    def _leaves_in(self, before: int) -> float:
-        """By the quota's forecast, behind interactive calls and hand-overs that are due before."""
+    def _leaves_in(self, entry: OutboxEntry, before: int) -> float:
+        """By the quota's forecast, behind interactive calls and hand-overs that are due before.
+
+        What has time until the next window waits for what is held back for others, too.
+        """
         scheduler = self._postiz.scheduler
-        place = before + scheduler.view().queued.interactive + 1
-        return max(scheduler.leaves_in(place), self._backend.pauses_for)
+        view = scheduler.view()
+        place = before + view.queued.interactive + 1
+        has_time = entry.due - scheduler.server_time() > (view.resets_in or 0.0)
+        held = (view.bulk_in or 0.0) if has_time else 0.0
+        return max(scheduler.leaves_in(place), held, self._backend.pauses_for)
 
 
 def backend_of(
@@ -184,10 +252,10 @@ def backend_of(
     return backend_for(postiz, options, open_database(options.database, options), on_step)
 
 
-def _marked(body: CreatePost, ticket: str) -> CreatePost:
-    """The request with the mark of its ticket in each post."""
+def _marked(body: CreatePost, refs: Sequence[str]) -> CreatePost:
+    """The request with a mark in each post."""
     posts = [
-        replace(item, settings={CLIENT_REF: client_ref(ticket, str(place)), **item.settings})
-        for place, item in enumerate(body.posts)
+        replace(item, settings={**item.settings, CLIENT_REF: ref})
+        for item, ref in zip(body.posts, refs, strict=True)
     ]
     return replace(body, posts=posts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._outbox.tickets import OutboxOptions
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
     from postiz_async.stores import QuotaStore
@@ -26,16 +26,16 @@ def options_of_many(
     """How the outbox of a pool works.
 
     Raises:
-        ConfigurationError: one of the two is missing, or it is a file.
+        UsageError: one of the two is missing, or it is a file.
     """
     if outbox is None or credentials is None:
-        raise ConfigurationError(
+        raise UsageError(
             "The outbox of a pool needs both: outbox='postgresql://...' and credentials=..., an "
             "asynchronous function from an organisation's name to its key."
         )
     options = options_of(outbox)
     if options.database is None:
-        raise ConfigurationError(
+        raise UsageError(
             "The outbox of a pool is in PostgreSQL (outbox='postgresql://...'); a file holds the "
             "posts of the organisation of one client, Postiz(outbox=...)."
         )

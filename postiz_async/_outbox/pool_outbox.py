@@ -18,7 +18,7 @@ from postiz_async._outbox.postgres_tickets import AllTickets, HandOverTable
 from postiz_async._outbox.tickets import ticket_of
 from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.stores import ledger_name
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions, Ticket
     from postiz_async._outbox.turns import Turn
-    from postiz_async._resources.api import Api, OpenClient
+    from postiz_async._resources.api import OpenClient, Resources
     from postiz_async.clock import Clock
     from postiz_async.models.posts import NewPost
     from postiz_async.stores._postgres import Database
@@ -49,7 +49,7 @@ class ClientPool(Protocol):
 
     async def client(
         self, api_key: str | Secret, *, organization: str | None = None, base_url: str | None = None
-    ) -> Api:
+    ) -> Resources:
         """The open client of a key."""
         ...
 
@@ -122,12 +122,12 @@ class PoolOutbox(OutboxBase):
         _check_name(organization)
         key = await self._key_of(organization)
         client = opened(await self._pool.client(key, organization=organization, base_url=base_url))
-        client.users += 1
+        client.needed_by += 1
         try:
             await self._see_that_the_key_is_its_own(client)
             yield client
         finally:
-            client.users -= 1
+            client.needed_by -= 1
 
     async def _see_that_the_key_is_its_own(self, client: OpenClient) -> None:
         name, quota, turns = client.organization, client.quota_name, self._sender.turns
@@ -153,11 +153,11 @@ class PoolOutbox(OutboxBase):
             client: with the name of its organisation.
 
         Raises:
-            ConfigurationError: it has no such name, by which its key could be asked for.
+            UsageError: it has no such name, by which its key could be asked for.
         """
         _check_name(client.organization or "-")
         if not client.organization:
-            raise ConfigurationError(
+            raise UsageError(
                 "This client of the pool has no organization=, by which the outbox could ask for "
                 "its key later: pool.client(key, organization='...')."
             )
@@ -193,6 +193,7 @@ class PoolOutbox(OutboxBase):
         at: datetime | None = None,
         tags: Sequence[str] = (),
         short_link: bool = False,
+        idempotency_key: str | None = None,
         connection: object = None,
     ) -> Ticket:
         """Hand posts of an organisation over; as `Outbox.put`.
@@ -203,6 +204,7 @@ class PoolOutbox(OutboxBase):
             at: when to publish, with a time zone; None: as soon as they are sent.
             tags: names of tags that exist in Postiz.
             short_link: shorten links where the server has a shortener.
+            idempotency_key: the same call of this organisation again returns the same ticket.
             connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
                 it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy
                 (connection or session) to the database of the outbox.
@@ -212,7 +214,12 @@ class PoolOutbox(OutboxBase):
         self._refuse_closed()
         async with self._client(organization) as client:
             return await self.of(client).put(
-                *posts, at=at, tags=tags, short_link=short_link, connection=connection
+                *posts,
+                at=at,
+                tags=tags,
+                short_link=short_link,
+                idempotency_key=idempotency_key,
+                connection=connection,
             )
 
     async def troubles(self) -> Mapping[str, str]:
@@ -230,12 +237,12 @@ def _check_name(organization: object) -> None:
     """Refuse what cannot be the name of an organisation in a table.
 
     Raises:
-        ConfigurationError: it cannot.
+        UsageError: it cannot.
     """
     is_name = isinstance(organization, str) and 1 <= len(organization) <= _LONGEST_NAME
     if is_name and not re.search("[\0\ud800-\udfff]", str(organization)):
         return
-    raise ConfigurationError(
+    raise UsageError(
         f"The name of an organisation has 1 to {_LONGEST_NAME} characters, none of them NUL or a "
         f"lone surrogate; this one is {reprlib.repr(organization)}."
     )

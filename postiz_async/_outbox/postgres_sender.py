@@ -1,4 +1,4 @@
-"""Sends the tickets of many organisations from a PostgreSQL outbox, each organisation in turns.
+"""Sends the tickets of many organisations from a PostgreSQL outbox, organisation by organisation.
 
 A turn sends what can leave at once, and ends when nothing is left, when the window of the quota is
 used up, when Postiz is away or refuses the key, or when it has had its share. What is looked up is
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio
 
-from postiz_async._delivery.pauses import pause_after
+from postiz_async._delivery.pauses import pause_after, trouble_of
 from postiz_async._outbox.postgres_tickets import channel_of
 from postiz_async._outbox.sender import OutboxSender, ask
 from postiz_async._outbox.turn_tickets import TurnTickets
@@ -124,7 +124,7 @@ class PostgresSender:
                 running.wake()
 
     async def until_idle(self) -> None:
-        """Wait until nothing is left that is in no other sender's turn."""
+        """Wait until nothing is left but what is in another sender's turn."""
         self._is_idle = anyio.Event()
         self.wake()
         await self._is_idle.wait()
@@ -188,7 +188,7 @@ class PostgresSender:
         return WATCH if left else min(max(next_in, 0.05), LONGEST_LOOK)
 
     async def _look_if_idle(self, *, at_work: bool) -> None:
-        """Tell who waits for it when nothing is left that is in no other sender's turn."""
+        """Tell `until_idle` when nothing is left but what is in another sender's turn."""
         if self._is_idle is None or at_work or self._running:
             return
         if not await self.turns.is_anybody_waiting():
@@ -211,14 +211,18 @@ class PostgresSender:
         """Look for work when somebody handed something over; without NOTIFY the looks suffice."""
         while True:
             try:
-                async with self._database.listening(channel_of(self._database.schema)) as quotas:
-                    self.wake()  # what was told before was not heard
-                    async for quota in quotas:
-                        if self._only in {None, quota}:
-                            self.wake(quota)
+                await self._hear()
             except StoreError as error:
                 log.debug("no NOTIFY is heard: %s", error)
             await self._clock.sleep(LONGEST_LOOK)
+
+    async def _hear(self) -> None:
+        """Look for what is told, until the connection ends."""
+        async with self._database.listening(channel_of(self._database.schema)) as quotas:
+            self.wake()  # what was told before was not heard
+            async for quota in quotas:
+                if self._only in {None, quota}:
+                    self.wake(quota)
 
     async def _renew(self, scope: anyio.CancelScope) -> None:
         """Keep the leases."""
@@ -331,8 +335,9 @@ class PostgresSender:
         done: anyio.Event,
     ) -> _End:
         """Wait until a turn is over."""
+        watch = WATCH if self._only is None else LONGEST_LOOK  # alone, none waits for its turn
         while True:
-            with self._clock.move_on_after(WATCH):
+            with self._clock.move_on_after(watch):
                 await done.wait()
             if done.is_set() and not tickets.is_used_up:
                 return _End.idle(tickets)
@@ -423,6 +428,6 @@ class _End:
 
     @classmethod
     def in_trouble(cls, error: PostizError, failures: int) -> _End:
-        """An error that met it, after so many other turns that it met."""
+        """It met an error, as the `failures` turns before it did."""
         wait = pause_after(error, failures + 1)
-        return cls(again_in=wait, failures=failures + 1, trouble=str(error).partition("\n")[0])
+        return cls(again_in=wait, failures=failures + 1, trouble=trouble_of(error))

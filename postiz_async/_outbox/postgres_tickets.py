@@ -1,21 +1,21 @@
-"""The tickets of an outbox in PostgreSQL, as who hands over and asks sees them."""
+"""The tickets of an outbox in PostgreSQL, as those see them who hand over and ask."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 import msgspec
 
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._outbox.connections import write_through
-from postiz_async._outbox.tickets import OutboxEntry, read_entry
+from postiz_async._outbox.tickets import read_entry
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from postiz_async._outbox.tickets import EntryRow
+    from postiz_async._outbox.tickets import EntryRow, OutboxEntry
     from postiz_async._outbox.turns import Turns
     from postiz_async.models.posts import CreatePost
     from postiz_async.stores._postgres import Database
@@ -40,15 +40,14 @@ TICKET_COLUMNS: LiteralString = (
 """Of `tickets t`, as `read_ticket` reads them."""
 
 _PUT: LiteralString = (
-    "INSERT INTO {schema}.tickets (id, quota, due, dated, body, post_ids) "
+    "INSERT INTO {schema}.tickets AS t (id, quota, due, dated, body, post_ids) "
     "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id "
-    "RETURNING number, "
+    "RETURNING pg_notify(%s, t.quota), "
     "CASE current_setting('transaction_isolation') WHEN 'serializable' THEN 0 ELSE"
-    " (SELECT count(*) FROM (SELECT FROM {schema}.tickets p WHERE p.quota = tickets.quota"
-    " AND p.state = 'planned' AND p.due < tickets.due LIMIT 1000) before) END, "
-    "pg_notify(%s, tickets.quota)"
+    " (SELECT count(*) FROM (SELECT FROM {schema}.tickets p WHERE p.quota = t.quota"
+    " AND p.state = 'planned' AND p.due < t.due LIMIT 1000) before) END, " + TICKET_COLUMNS
 )
-"""Carried out again, when the answer was lost, it comes to the same.
+"""Carried out again, when the answer was lost or the ticket is there, it comes to the same.
 
 In a transaction that must not have read what others write, what leaves before is not counted.
 """
@@ -63,7 +62,7 @@ def channel_of(schema: str) -> str:
 
 
 class HandOverTable:
-    """The hand-overs of one quota, as who hands over sees them; as `HandOvers`.
+    """The hand-overs of one quota, as those see them who hand over; as `HandOvers`.
 
     Args:
         database: has the tickets.
@@ -106,10 +105,7 @@ class HandOverTable:
             row = await self._written(values)
         else:
             row = await write_through(connection, self._put_parts, values)
-        entry = OutboxEntry(
-            row[0], ticket, "", RowState.PLANNED, due, dated, body, ids, None, None, ""
-        )
-        return entry, int(row[1])
+        return read_ticket(self._database, cast("EntryRow", tuple(row[2:]))), int(row[1])
 
     async def _written(self, values: tuple[object, ...]) -> Sequence[Any]:
         try:
@@ -173,7 +169,7 @@ class HandOverTable:
 
 
 class AllTickets:
-    """The hand-overs of all organisations, as who asks for them sees them; as `Asked`.
+    """The hand-overs of all organisations, as those see them who ask; as `Asked`.
 
     Args:
         database: has the tickets.

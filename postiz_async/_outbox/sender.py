@@ -96,9 +96,11 @@ class OutboxSender:
         self._work.set()
 
     def waits_for(self, error: PostizError) -> bool:
-        """Whether an error is waited out, as it has nothing to do with one hand-over."""
-        is_closing = isinstance(error, ConfigurationError) and not self._postiz.is_open
-        return not is_closing and not isinstance(error, (*_OF_THE_POST, QuotaError))
+        """Whether a call that fails so is made again later: the fault is not in one hand-over."""
+        return not (self._is_closed(error) or isinstance(error, (*_OF_THE_POST, QuotaError)))
+
+    def _is_closed(self, error: PostizError) -> bool:
+        return isinstance(error, ConfigurationError) and not self._postiz.is_open
 
     async def until_idle(self) -> None:
         """Wait until everything that this worker owns is over."""
@@ -136,8 +138,8 @@ class OutboxSender:
                 await self._send(entry)
             else:
                 await self._find_out_of_another(entry)
-        except PostizError as error:
-            if self.waits_for(error):
+        except PostizError as error:  # of a look: what a create meets is an outcome
+            if not self._is_closed(error):
                 self.outage.failed(error)
         finally:
             self._active.discard(entry.number)

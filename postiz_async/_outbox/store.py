@@ -1,4 +1,4 @@
-"""What keeps hand-overs, from both sides: who hands over and asks, and who sends.
+"""What keeps hand-overs, from both sides: that of handing over and asking, and that of sending.
 
 `OutboxFile` is both for the processes of one host. In PostgreSQL the first is `HandOverTable` and
 the second `TurnTickets`: a sender has an organisation's tickets for as long as its turn lasts.
@@ -20,7 +20,7 @@ __all__ = ["Asked", "Backend", "HandOvers", "Tickets"]
 
 
 class Asked(Protocol):
-    """Hand-overs, as who asks for them sees them.
+    """Hand-overs, as those see them who ask.
 
     Each method raises `StoreError` when what keeps them cannot be used.
     """
@@ -44,7 +44,7 @@ class Asked(Protocol):
 
 
 class HandOvers(Asked, Protocol):
-    """The hand-overs of one quota, as who hands over sees them."""
+    """The hand-overs of one quota, as those see them who hand over."""
 
     async def put(
         self,
@@ -59,7 +59,7 @@ class HandOvers(Asked, Protocol):
         """Write a hand-over down; when this returns it would survive a loss of power.
 
         Args:
-            ticket: its id, which no other has.
+            ticket: its id. Where there is one with it, that is left as it is.
             body: the request, marked.
             due: in seconds since the epoch.
             dated: whether that is its date, and not the moment of the hand-over.
@@ -67,7 +67,7 @@ class HandOvers(Asked, Protocol):
             connection: the caller's, in whose transaction it is written; None: in its own.
 
         Returns:
-            The hand-over, and how many leave before it.
+            The hand-over with this id, and how many leave before it.
         """
         ...
 
@@ -85,7 +85,7 @@ class HandOvers(Asked, Protocol):
 
 
 class Tickets(Protocol):
-    """The hand-overs of one quota, as who sends them sees them.
+    """The hand-overs of one quota, as a sender sees them.
 
     Each method raises `StoreError` when what keeps them cannot be used; what it was to write is
     then not certain, and is found by the next `take_stock`.

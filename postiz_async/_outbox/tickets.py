@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from postiz_async._delivery.journal_file import RowState
 from postiz_async._delivery.options import checked_late
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
+from postiz_async.models._base import Value
 from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class OutboxOptions:
         path: its SQLite file, on a local disk, which the processes of one host may share; or the
             address of a PostgreSQL, `postgresql://...`, for any number of hosts.
         late: what is done with posts whose date passes before they can leave: `skip` them,
-            `send` them (they are published at once), or move them to so long after that moment.
+            `send` them (they are published at once), or move them to that long after a slot is
+            free.
         on_doubt: what is done with posts whose answer was lost and whose date comes before it
             is proved that they are not stored: `skip` ends them undecided, `send` risks a double.
         keep: for how long tickets that are over are remembered.
@@ -54,7 +56,7 @@ class OutboxOptions:
         schema: of the tables in PostgreSQL.
 
     Raises:
-        ConfigurationError: one of them makes no sense.
+        UsageError: one of them makes no sense.
     """
 
     path: Path | Secret | str
@@ -71,7 +73,7 @@ class OutboxOptions:
             object.__setattr__(self, "path", where)
         checked_late(self.late)
         if self.keep < timedelta(0):
-            raise ConfigurationError(f"An outbox cannot keep tickets for {self.keep}.")
+            raise UsageError(f"An outbox cannot keep tickets for {self.keep}.")
 
     @property
     def database(self) -> Secret | None:
@@ -84,8 +86,7 @@ def is_postgres(where: Secret) -> bool:
     return where.reveal().startswith(("postgresql://", "postgres://"))
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Value, frozen=True):
     """One hand-over as it stands at the moment of asking.
 
     `state` is `planned` (waits for the quota), `sending`, `unknown` (the answer was lost and is

@@ -1,4 +1,4 @@
-"""The tickets of an organisation, as the sender sees them that has its turn.
+"""The tickets of an organisation, as the sender sees them whose turn it is.
 
 A sender that was only slow, or stopped, may find that its turn went to another one. So all that it
 writes holds against the fencing number of its turn, `intend` just before the first byte too, and
@@ -274,7 +274,7 @@ class TurnTickets:
         conditions: tuple[object, ...] = (),
         free: datetime | None = None,
     ) -> tuple[bool, bool]:
-        """Change a ticket, in this turn only, and renew its lease; who is cancelled does it first.
+        """Change a ticket, in this turn only, and renew its lease. A cancellation waits for it.
 
         Args:
             entry: the ticket.
@@ -290,7 +290,7 @@ class TurnTickets:
         Raises:
             StoreError: the turn went to another sender, or may have while this process stood still.
         """
-        # of NOT EXISTS the planner hopes that the first rows of the table answer it
+        # with NOT EXISTS the planner would bet on finding a row among the first of the table
         statement = self._database.statement(
             "WITH mine AS (UPDATE {schema}.organizations "
             "SET ready_at = statement_timestamp() + make_interval(secs => %s) "

@@ -4,7 +4,7 @@
 |------------|------------------------------------------------------------------------------------|
 | `ready_at` | from when on a sender may take it; `infinity` while it has nothing to be sent      |
 | `holder`   | the sender whose turn it is; `ready_at` is then the end of its lease               |
-| `fence`    | counts the turns. Who was stopped for longer than its lease finds another number   |
+| `fence`    | counts the turns: a sender that slept through its lease finds another number       |
 | `wakes`    | counts new tickets, so that a turn never ends idle beside one it has not seen      |
 | `failures` | turns in a row that ended in trouble; the pauses between them grow                 |
 
@@ -156,7 +156,7 @@ class Turns:
     async def count_new(self) -> tuple[int, int]:
         """Put organisations with new tickets into the line.
 
-        It waits for nobody: who changes a ticket in a turn holds the organisation's row too.
+        It waits for nobody: a sender that changes a ticket holds the row of its organisation too.
 
         Returns:
             How many tickets were counted, and how many were left for the next look.
@@ -217,7 +217,7 @@ class Turns:
         return max(0.0, float(found[0][0]) * self.speed) if found else math.inf
 
     async def count_abandoned(self) -> int:
-        """How many organisations without a name have waited for long that are not `only`.
+        """How many organisations without a name, other than `only`, have waited for long.
 
         Their keys are known to the clients alone that handed over with them.
         """
@@ -284,7 +284,7 @@ class Turns:
             trouble: what it was.
 
         Returns:
-            False when it has nothing to be sent no more, because a ticket came meanwhile.
+            False: the turn goes on, because a ticket came meanwhile.
         """
         mine = (turn.quota, self.sender, turn.fence)
         if again_in is None:

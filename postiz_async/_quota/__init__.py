@@ -29,14 +29,14 @@ A window of the server, beside others::
      one call reads                         one call reads,    release one slot stays,
      the counter                            90 s before     one by one where others are
 
-    To hold costs nothing in a window, for what is held is let go before it closes: 8 seconds
+    Holding costs nothing in a window, for what is held is let go before it closes: 8 seconds
     before the end beside others, so that they have had their time; 12 where interactive calls
     come; 38 alone, where it is worth knowing what became of a call that was lost.
 
 Without a window to go by (a sliding log, or answers without headers)
     Slots come back one by one, an hour after each call, so a slot that is held is lost. Bulk
-    holds nothing unless interactive calls or others were seen. Then it goes when the slots that
-    will have come back keep up with those who may come, at the very moment from which on they do.
+    holds nothing unless interactive calls or others were seen. Then it goes from the very moment on
+    at which the slots that come back keep up with those who may come.
 
 What bulk holds
     *Reserved* for interactive calls is what ``reserve=`` says, in every mode, 0 as well; if it
@@ -47,7 +47,7 @@ What bulk holds
 What is learnt
     - How often others come: hits between our readings, over the hours in which they would have
       been seen; older windows count less. Beside others a call reads before the next reading
-      could be the call too many, for who does not read learns nothing and expects the worst.
+      could be the call too many: a client that does not read learns nothing and expects the worst.
     - That many come at once: a window that was used before we looked, a jump between two
       readings, a lock-out by others. It is forgotten if a lower limit explains the lock-out.
     - That somebody bursts as we do, such as a process of ours that shares no store.

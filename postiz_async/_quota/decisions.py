@@ -60,7 +60,7 @@ IN_TIME = 0.9
 """The share of a time that may not be missed after which one acts."""
 
 LOCK_OUT = 10.0
-"""A lock-out costs as much as so many windows."""
+"""A lock-out costs as much as this many windows."""
 
 
 class WaitReason(Enum):
@@ -188,8 +188,8 @@ def _settled_at(ledger: Ledger, now: float) -> float:
 class Held(NamedTuple):
     """Slots of a window that bulk does not take before it closes.
 
-    `reserved` for interactive calls, `left` to other clients who send so many a second, `others`;
-    of these the `last` one is not taken when the window closes either.
+    `reserved` for interactive calls, and `left` to other clients, who send `others` calls a second.
+    The `last` of those that are left is not taken when the window closes either.
     """
 
     reserved: int
@@ -199,7 +199,7 @@ class Held(NamedTuple):
 
 
 def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> Held:
-    """What bulk holds at `now`, with so many calls still to come; None: unknown."""
+    """What bulk holds at `now`, with `backlog` calls still to come; None: unknown."""
     room = ledger.free + len(ledger.flights.unseen)
     return _held(ledger, now, fits=backlog is not None and backlog <= room)
 
@@ -207,9 +207,9 @@ def held_of_window(ledger: Ledger, now: float, backlog: int | None = None) -> He
 def _held(ledger: Ledger, now: float, *, fits: bool) -> Held:
     """What bulk holds until the window closes.
 
-    To hold much costs little, for what is held is let go before the window closes: until others
-    were looked out for long enough they are taken to be there, and who came in numbers once may
-    come again. When all that is still to come fits, only what others are likely to use is left.
+    Holding much costs little, for what is held is let go before the window closes. So others are
+    taken to be there until they were watched for long enough, and those who came in numbers once
+    may come again. When all that is still to come fits, only what others are likely to use is left.
     """
     window, hits, hours = ledger.window, ledger.neighbours, _hours(ledger)
     last = 1 if hits.are_there or (now < hits.heir_until and not fits) else 0
@@ -242,7 +242,7 @@ def _hours(ledger: Ledger) -> float:
 
 @lru_cache(maxsize=64)
 def _likely(limit: int) -> Poisson:
-    """What is not exceeded, so surely that one slot more is not worth the lock-out."""
+    """What others do not exceed, so surely that one slot more is not worth a lock-out."""
     return Poisson(1.0 - 1.0 / (LOCK_OUT * limit))
 
 
@@ -253,8 +253,8 @@ def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -
     closing = window.ends_after - _release(ledger, now, held)
     reader = closing - READER
     if held.others and free > held.last + 1:  # else it would take what is left to others
-        # later others may have taken so much that the next reading is the call too many: who
-        # waits for that reads nothing, learns nothing, and goes on to expect the worst
+        # later, others may have taken so much that the next reading is the call too many: a client
+        # that waits until then reads nothing, learns nothing, and goes on expecting the worst
         readable = likely.bearable(free - 1) / held.others
         reader = min(reader, window.read_at + IN_TIME * readable)
     for moment in (reader, closing):
@@ -295,7 +295,7 @@ def _release(ledger: Ledger, now: float, held: Held) -> float:
 
 
 def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) -> Grant | Wait:
-    """Slots come back one by one; what is held is lost, so only what experience asks for is."""
+    """Slots come back one by one, and a held one is lost: only what experience asks for is held."""
     window, free = ledger.window, ledger.free_slots(now)
     moments = ledger.log.returns(now, window.length)
     first = next(moments, math.inf)
@@ -354,9 +354,10 @@ def _enough_at(
 ) -> float:
     """From when on the slots that come back keep up with calls at this rate, if one goes then.
 
-    Before slot number j + 1 comes back, free - 1 + j calls may come, and are likely to be all. That
-    holds from the moment on at which the time until then is short enough. The slot of the call
-    that goes comes back last, after a whole window; infinity: those before it do not last so long.
+    Before slot number j + 1 comes back, free - 1 + j calls may come, and most likely no more do.
+    That holds from the moment on at which the time until then is short enough. The slot of the call
+    that goes comes back last, after a whole window. Infinity: the slots before it do not last that
+    long.
 
     Args:
         window: of the server.

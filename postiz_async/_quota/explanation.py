@@ -85,7 +85,7 @@ def _by_window(ledger: Ledger, now: float, backlog: int | None) -> Iterator[str]
     reserved = min(held.reserved, free - left)
     if free:
         yield _number(reserved, f"of them reserved for interactive calls{_why_reserved(ledger)}")
-        surge = "; so many may come at once again" if left and hits.surge_at(now) else ""
+        surge = "; that many may come at once again" if left and hits.surge_at(now) else ""
         yield _number(left, f"of them left to other clients: {_seen(held.others)}{surge}")
     if hits.rivals:
         yield _number(hits.rivals, "other clients seem to send as fast as this one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -18,13 +19,13 @@ SETTLE = 30.0
 """Seconds for which a request can still be on its way when its sender gave up or died."""
 
 LEAST_PATIENCE, PATIENCE_LATENCIES = 5.0, 8.0
-"""Nobody waits for an answer for longer than so many seconds and so many times the usual."""
+"""How long an answer is waited for: these seconds, or this many times the usual if that is more."""
 
 SILENT = 720.0
 """The same for a request that met nothing but silence: a proxy may hold it for minutes."""
 
 
-class Flight(msgspec.Struct, frozen=True):
+class Flight(msgspec.Struct, frozen=True, gc=False):
     """A call between reservation and outcome. `alone`: no other call overlapped so far."""
 
     token: int
@@ -34,7 +35,10 @@ class Flight(msgspec.Struct, frozen=True):
     """When a holder that was not heard of again is taken for dead."""
 
 
-class Flights(msgspec.Struct, frozen=True, kw_only=True):
+_expires = attrgetter("expires")
+
+
+class Flights(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Calls in flight. Times are monotonic seconds."""
 
     open: tuple[Flight, ...] = ()
@@ -71,14 +75,21 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
     def answer_by(self, now: float) -> float:
         """When the next answer is given up, unless it comes before; infinity: none is awaited."""
         patience = self.patience
-        ends = (flight.sent + patience for flight in self.open)
-        return min((end for end in ends if end > now), default=math.inf)
+        for flight in self.open:
+            if flight.sent + patience > now:
+                return flight.sent + patience
+        return math.inf
+
+    @property
+    def first_expiry(self) -> float:
+        """When the next holder is taken for dead, unless it is heard of; infinity: none is."""
+        return min(map(_expires, self.open), default=math.inf)
 
     def acquired(self, now: float, expires: float) -> Flights:
         """One more call leaves; its token is the present `tokens`."""
-        others = tuple(
-            replace(flight, alone=False) if flight.alone else flight for flight in self.open
-        )
+        others = self.open
+        if others and others[0].alone:  # then there is no other
+            others = (replace(others[0], alone=False),)
         fresh = Flight(self.tokens, now, alone=not others, expires=expires)
         cap = 1 if now - self.answered_at > BURST_PAUSE and not others else self.cap
         return replace(self, open=(*others, fresh), tokens=self.tokens + 1, cap=cap)
@@ -89,9 +100,9 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             LookupError: it is not open.
         """
-        for flight in self.open:
+        for place, flight in enumerate(self.open):
             if flight.token == token:
-                rest = tuple(other for other in self.open if other.token != token)
+                rest = self.open[:place] + self.open[place + 1 :]
                 return replace(self, open=rest), flight
         raise LookupError(f"reservation {token} is not open")
 
@@ -102,6 +113,8 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
 
     def read(self, sent: float) -> Flights:
         """A call that was sent then brought a reading."""
+        if not self.unseen:
+            return self
         return replace(self, unseen=tuple(moment for moment in self.unseen if moment > sent))
 
     def ended_unread(self, until: float, now: float, window: float) -> Flights:

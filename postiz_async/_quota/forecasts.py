@@ -56,7 +56,7 @@ def forecast(ledger: Ledger, now: float, ahead: int) -> float:
 
 
 def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
-    """When calls can leave that have so many others before them, if nobody else uses the key.
+    """When each of some calls can leave, by how many are before it, if nobody else uses the key.
 
     Monotonic seconds, `now` if at once. Counts whole windows; the slots that are held back
     are taken as used within their window.
@@ -86,5 +86,6 @@ def forecasts(ledger: Ledger, now: float, ahead: Sequence[int]) -> list[float]:
             moment = max(seen.start, returns[place] + rounds * length)
         else:
             moment = ends + MARGIN + beyond // window.limit * length
-        moments.append(moment)
+        same = bool(moments) and moments[-1] == moment  # of many calls, one number takes less
+        moments.append(moments[-1] if same else moment)
     return moments

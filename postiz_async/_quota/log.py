@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Log", "LoggedCall"]
 
 
-class LoggedCall(msgspec.Struct, frozen=True, array_like=True):
+class LoggedCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One of our calls, counted between `sent` and `until`; if not `sure`, perhaps."""
 
     sent: float
@@ -31,7 +31,7 @@ def _until(call: LoggedCall) -> float:
     return call.until
 
 
-class Log(msgspec.Struct, frozen=True, kw_only=True):
+class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Our calls of the last window length, and whether slots come back by them."""
 
     sliding: bool = False
@@ -50,6 +50,8 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
     def gone(self, now: float, window: float) -> int:
         """How many calls at the head of `calls` occupy no slot any more."""
+        if not self.calls or self.calls[0].until + window + MARGIN > now:  # as nearly always
+            return 0
         return bisect_right(self.calls, now, key=lambda call: call.until + window + MARGIN)
 
     def live(self, now: float, window: float) -> tuple[LoggedCall, ...]:
@@ -68,15 +70,18 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     def with_call(self, call: LoggedCall, now: float, window: float) -> Log:
         """One more call."""
         # a sliding log needs those that came back, until a reading knows of it
-        calls = self.calls if self.sliding else self.live(now, window)
+        calls = self.calls if self.sliding else self.calls[self.gone(now, window) :]
+        if not calls or calls[-1].until <= call.until:  # as nearly always
+            return replace(self, calls=(*calls, call))
         place = bisect_right(calls, call.until, key=_until)
         return replace(self, calls=(*calls[:place], call, *calls[place:]))
 
     def opened(self, found: int, now: float, window: float, *, began: bool) -> Log:
         """A window opens with `found` hits before the first one; `began` by it for certain.
 
-        Those of ours that outlive a window show a sliding log. That they are gone shows none only
-        when it happens twice in a row: a server that was started again has lost them once.
+        Calls of ours that outlive a window show a sliding log. That they are gone shows that there
+        is none only when it happens twice in a row: a server that was started again has lost them
+        once.
         """
         ours = sum(call.sure and call.sent + window > now for call in self.calls)
         if found < ours:

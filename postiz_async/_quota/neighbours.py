@@ -15,10 +15,10 @@ MEMORY = 0.9
 """What one window's experience of other clients is worth in the next."""
 
 PRIOR, PRIOR_HOURS = 1.0, 0.5
-"""Calls of others in so many hours, as good as seen before anything was."""
+"""Calls of others, and hours, that count as seen before anything was."""
 
 ASKED_HOURS = 6.0
-"""How long an interactive call is remembered: after so many hours it counts 1/e."""
+"""How long an interactive call is remembered: after this many hours it counts as 1/e."""
 
 SURGE = 0.4
 """The share of the limit that may come at once where somebody came, and how many is not known."""
@@ -30,13 +30,13 @@ SURGE_SECONDS = 48 * HOUR
 """How long it is remembered that many calls came at once."""
 
 HEIR_SECONDS = HOUR
-"""How long who found a used window may be the heir of a process that was killed."""
+"""How long a client that found a used window may be the heir of a killed process."""
 
 MOST_RIVALS = 4
 """Clients that burst beside us: more are not reckoned with."""
 
 
-class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
+class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Hits in the window that runs, and what was learnt before. Times are monotonic seconds."""
 
     accounted: bool = False
@@ -44,7 +44,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
     own: int = 0
     foreign: int = 0
     ignored: int = 0
-    """Hits in this window: ours, of others, and of others but no sign of steady traffic."""
+    """Hits in this window: ours, those of others, and of these what shows no steady traffic."""
     burst: int = 0
     """Those of others that came while we were bursting."""
     past_rivals: int = 0
@@ -94,7 +94,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
     # -------------------------------------------------------------- what to reckon with
 
     def rate(self, hours: float, *, prior: bool = False) -> float:
-        """Hits of others a second to count on, after so many hours of this window were seen.
+        """Hits of others a second to count on, by what was seen of this window and of earlier ones.
 
         Args:
             hours: observed since the window began.
@@ -150,11 +150,11 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         return replace(surge, heir_until=now + HEIR_SECONDS)
 
     def opened(self, own: int, found: int, ignored: int) -> Neighbours:
-        """A window opens with so many hits of ours, and `found` of somebody before us."""
+        """A window opens with `own` hits of ours, and `found` that others made before them."""
         return replace(self, own=own, foreign=found, ignored=ignored, accounted=True)
 
     def read(self, foreign: int, now: float, limit: int, *, bursting: bool) -> Neighbours:
-        """A further reading of this window, by a call of ours, that found so many of others."""
+        """A call of ours read this window again, and found `foreign` hits of others."""
         jump = foreign - self.foreign
         more = max(0, jump) if bursting else 0  # others burst with us: no steady traffic
         read = replace(
@@ -167,7 +167,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         return read.with_surge(jump + 2, now) if jump - more >= max(4, JUMP * limit) else read
 
     def with_surge(self, size: int, now: float) -> Neighbours:
-        """So many may come at once again."""
+        """As many as `size` may come at once again."""
         return replace(self, surge=max(size, self.surge_at(now)), surge_until=now + SURGE_SECONDS)
 
     def went_over(self, now: float, limit: int) -> Neighbours:
@@ -190,7 +190,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, past_foreign=past, surge=0, surge_until=-math.inf)
 
     def closed(self, hours: float) -> Neighbours:
-        """The window is over after so many hours in which others could be seen."""
+        """The window is over; in `hours` of it others could be seen."""
         return replace(
             self,
             past_foreign=self.past_foreign * MEMORY + self.steady,

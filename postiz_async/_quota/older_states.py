@@ -18,7 +18,7 @@ def decode_ledger(value: bytes) -> Ledger:
     """A ledger of schema 3. The next burst starts with one call.
 
     Raises:
-        msgspec.DecodeError: it is none.
+        msgspec.DecodeError: it is something else.
     """
     old = msgspec.msgpack.decode(value, type=dict[str, object])
     fields = {_NOW_CALLED.get(name, name): kept for name, kept in old.items() if name != "cap"}

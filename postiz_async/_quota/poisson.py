@@ -1,4 +1,4 @@
-"""How many calls to reckon with where they come at random, so many on average. PURE."""
+"""How many calls to expect where they come at random, given their average. PURE."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def decode(name: str, value: bytes) -> SharedState:
     """A state from a store.
 
     Raises:
-        StoreError: it is none, or one of another version.
+        StoreError: it is not a state, or one of another version.
     """
     try:
         schema = _versions.decode(value).schema
@@ -108,7 +108,7 @@ def decode(name: str, value: bytes) -> SharedState:
 
 
 def _upgraded(value: bytes) -> SharedState:
-    """A state of schema 3; who writes next writes it anew."""
+    """A state of schema 3; the next write brings it up to date."""
     old = _unread.decode(value)
     return SharedState(
         ledger=older_states.decode_ledger(bytes(old.ledger)),

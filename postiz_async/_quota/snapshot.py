@@ -114,7 +114,7 @@ def take_snapshot(ledger: Ledger, now: float, wall: float) -> Snapshot:
 
 
 def _pending(ledger: Ledger, now: float, until: float) -> tuple[int, ...]:
-    """The calls that a reading may not include yet; who reads a new window has seen the rest."""
+    """The calls that a reading may not include yet; the first reading of a window has the rest."""
     moments = (*ledger.flights.unseen, *(until for _ in ledger.flights.open))
     seconds = sorted(max(0, math.ceil(moment - now)) for moment in moments)
     if ledger.window.is_over(now):
@@ -143,11 +143,11 @@ def restore_snapshot(
 ) -> Ledger:
     """A ledger from what an earlier process wrote down.
 
-    A window end or lock-out much further ahead than one window is nonsense and taken as unknown, as
-    is what is no number; one a little further, as restarts in a row make it, is a window ahead. The
+    A window end or lock-out much further ahead than one window is nonsense and taken as unknown,
+    like NaN; one a little further, as restarts in a row make it, is taken as a window ahead. The
     wall clock may have been set meanwhile, so each moment is moved to the careful side; a clock
-    that was set back to before the keeping is taken to stand there. No logged call is sure any
-    more: that its slot came back, the next reading tells.
+    that was set back to before the state was kept is taken to stand at that moment. No logged call
+    is sure any more: that its slot came back, the next reading tells.
     """
     as_of = kept.as_of if math.isfinite(kept.as_of) else wall
     wall = max(wall, as_of)
@@ -217,7 +217,7 @@ def _neighbours(kept: Snapshot, as_of: float, early: float) -> Neighbours:
         past_foreign=_count(kept.past_foreign),
         past_hours=hours,
         past_rivals=min(max(0, kept.past_rivals), MOST_RIVALS),
-        asked=_count(kept.asked or kept.past_urgent),
+        asked=_count(kept.asked or kept.past_urgent) if asked_at > -math.inf else 0.0,
         asked_since=min(asked_at, then(kept.asked_since, as_of - hours * 3600.0)),
         asked_at=asked_at,
         surge=min(max(0, kept.surge), MOST_SLOTS),

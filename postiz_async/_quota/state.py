@@ -14,7 +14,7 @@ from postiz_async._quota.window import Window
 __all__ = ["Ledger"]
 
 
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one (server, key, route)."""
 
     window: Window = Window()
@@ -34,8 +34,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Slots that neither answers nor calls in flight account for.
 
         Never less than what a later reading leaves beside them, while all of them arrive. A reading
-        of `remaining` may include calls in flight, so less those pending it says less than there
-        is.
+        of `remaining` may include calls in flight already, so `remaining` less the pending calls
+        may be too small.
         """
         hits = self.neighbours
         accounted = hits.own + hits.foreign + len(self.flights.open)

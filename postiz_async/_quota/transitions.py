@@ -42,14 +42,15 @@ def acquired(
 
 def released(ledger: Ledger, token: int) -> Ledger:
     """The call was proved not sent, or not counted (401, 404, 413): its slot is free again."""
-    return _ended(ledger, token)[0]
+    return replace(ledger, flights=ledger.flights.ended(token)[0])
 
 
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """A counted answer with rate headers came back, whatever its status."""
     ledger, flight = _came_back(ledger, token, now)
     window, reading = ledger.window.agreed(flight.sent, now, reading)
-    ledger = replace(ledger, window=window)
+    if window is not ledger.window:
+        ledger = replace(ledger, window=window)
     lo, hi = window.end_told(flight.sent, now, reading)
     place = ledger.window.place(lo, hi)
     if place is Place.PAST and lo > now:  # that window still runs, so it is ours
@@ -57,15 +58,16 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
         place = ledger.window.place(lo, hi)
     if place is Place.PAST:
         return _landed(ledger, flight, now)
-    if place is Place.NEW:
+    is_new = place is Place.NEW
+    if is_new:
         ledger, remaining = _open_window(ledger, flight, now, reading), reading.remaining
     else:
         ledger, remaining = _read_again(ledger, flight, now, reading)
     ledger = replace(
         ledger,
-        window=ledger.window.read(lo, hi, flight.sent, reading, remaining),
+        window=ledger.window.read(lo, hi, flight.sent, reading, remaining, is_new=is_new),
         flights=ledger.flights.read(flight.sent),
-        log=replace(ledger.log, headerless=False),
+        log=replace(ledger.log, headerless=False) if ledger.log.headerless else ledger.log,
     )
     return _landed(ledger, flight, now)
 
@@ -126,6 +128,8 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
 
 def expire(ledger: Ledger, now: float) -> Ledger:
     """Calls whose holder died without a word count as spent."""
+    if ledger.flights.first_expiry > now:  # as nearly always
+        return ledger
     for flight in ledger.flights.open:
         if flight.expires <= now:
             ledger = lost(ledger, flight.token, now)
@@ -152,14 +156,10 @@ def set_back(ledger: Ledger, now: float) -> Ledger:
     )
 
 
-def _ended(ledger: Ledger, token: int) -> tuple[Ledger, Flight]:
-    flights, flight = ledger.flights.ended(token)
-    return replace(ledger, flights=flights), flight
-
-
 def _came_back(ledger: Ledger, token: int, now: float) -> tuple[Ledger, Flight]:
-    """As `_ended`; where that is before it was sent, the clock was set back meanwhile."""
-    ledger, flight = _ended(ledger, token)
+    """What ended; where that is before it was sent, the clock was set back meanwhile."""
+    flights, flight = ledger.flights.ended(token)
+    ledger = replace(ledger, flights=flights)
     if flight.sent <= now:
         return ledger, flight
     return set_back(ledger, now), replace(flight, sent=now)

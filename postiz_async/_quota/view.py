@@ -6,9 +6,9 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from postiz_async._quota import Wait, WaitReason, decide
+from postiz_async.models._base import Value
+from postiz_async.models._html_table import date_cell, html_table, span_cell
 
 if TYPE_CHECKING:
     from postiz_async._quota import Ledger
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["Queued", "Quota", "show"]
 
 
-class Queued(msgspec.Struct, frozen=True):
+class Queued(Value, frozen=True):
     """Calls that wait for a slot, by priority."""
 
     interactive: int = 0
     bulk: int = 0
 
 
-class Quota(msgspec.Struct, frozen=True, kw_only=True):
+class Quota(Value, frozen=True, kw_only=True):
     """The quota of create requests as the client knows it at one moment.
 
     `limit`, `remaining` and `resets_in` (seconds) are None until a create was answered: reads
-    carry no rate headers, so there is no free look. `remaining` is less the calls in flight.
+    carry no rate headers, so there is no free look. Calls in flight are not part of `remaining`.
     `next_in` is the time in seconds after which a new interactive call could leave, 0 if at once.
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
     the wall time (seconds since the epoch) of the last change, None if there was none.
@@ -62,6 +62,24 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
         blocked = f"{_seconds(self.blocked_for)} s" if self.blocked else "no"
         parts += [f"blocked={blocked}", f"as_of={_moment(self.as_of)}"]
         return f"Quota({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        known = self.limit is not None
+        rows = [
+            ("Free", f"{self.remaining} of {self.limit}" if known else "not known"),
+            ("Window ends in", span_cell(self.resets_in)),
+            ("Next call", span_cell(self.next_in)),
+            ("In flight", str(self.in_flight)),
+            ("Waiting", f"{self.queued.interactive} interactive, {self.queued.bulk} bulk"),
+        ]
+        if self.bulk_waits_for is not None:
+            until = "" if self.bulk_in is None else f", {span_cell(self.bulk_in)}"
+            rows.append(("Bulk waits for", f"{self.bulk_waits_for}{until}"))
+        if self.blocked:
+            rows.append(("Locked out", span_cell(self.blocked_for)))
+        rows.append(("As of", date_cell(self.as_of) or "no answer yet"))
+        return html_table("Quota of create requests", rows)
 
     def says_the_same_as(self, other: Quota) -> bool:
         """Whether nothing happened between the two but time.

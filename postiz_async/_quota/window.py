@@ -19,11 +19,11 @@ WINDOW = 3600.0
 MARGIN = 2.0
 """Seconds added to each deadline: drift of two clocks over an hour, and the exact edge."""
 
-LOCK_GUESS, LOCK_GUESS_MAX = 30.0, 900.0
-"""Pause after a 429 without Retry-After: not the throttler's; doubled each time, bounded."""
+LOCK_GUESSES = (30.0, 60.0, 120.0, 240.0, 480.0, 900.0)
+"""Pauses after 429s without Retry-After in a row, which are not the throttler's; then the last."""
 
 
-class RateHeaders(msgspec.Struct, frozen=True):
+class RateHeaders(msgspec.Struct, frozen=True, gc=False):
     """What a counted answer says: calls per window, calls left, seconds to its end."""
 
     limit: int
@@ -39,7 +39,7 @@ class Place(Enum):
     NEW = "one that we knew nothing of"
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
+class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was read of the window that runs. Times are monotonic seconds."""
 
     length: float = WINDOW
@@ -72,7 +72,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return self.ends_before + MARGIN
 
     def is_over(self, now: float) -> bool:
-        return now >= self.reopens
+        return now >= self.ends_before + MARGIN
 
     def agreed(self, sent: float, now: float, reading: RateHeaders) -> tuple[Window, RateHeaders]:
         """Keep to the lower of two limits that answers name in turn, and read them all by it.
@@ -106,10 +106,17 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return Place.SAME
 
     def read(
-        self, lo: float, hi: float, sent: float, reading: RateHeaders, remaining: int
+        self,
+        lo: float,
+        hi: float,
+        sent: float,
+        reading: RateHeaders,
+        remaining: int,
+        *,
+        is_new: bool,
     ) -> Window:
         """A reading of a window that ends between two moments, with what it leaves to us."""
-        fresh = self.from_snapshot or self.place(lo, hi) is Place.NEW
+        fresh = self.from_snapshot or is_new
         both = max(lo, self.ends_after), min(hi, self.ends_before)
         if not fresh and both[0] <= both[1]:  # else the newest wins the conflict
             lo, hi = both
@@ -138,7 +145,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     def paused(self, now: float, retry_after: float | None) -> Window:
         """A 429 that is not the throttler's: what is known of the window stays."""
-        guess = min(LOCK_GUESS_MAX, LOCK_GUESS * 2.0**self.guesses)
+        guess = LOCK_GUESSES[min(self.guesses, len(LOCK_GUESSES) - 1)]
         pause = guess if retry_after is None else retry_after
         return replace(
             self,

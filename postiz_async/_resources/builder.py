@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from postiz_async._resources.create_body import (
     at_post,
@@ -19,22 +22,19 @@ from postiz_async._resources.create_body import (
 )
 from postiz_async._resources.preflight import Preflight
 from postiz_async.errors import InvalidPostError, Problem
+from postiz_async.models.posts import NewPost, PostType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channel_list import Channels
     from postiz_async._scheduler.bound import BoundScheduler
-    from postiz_async.models.integrations import Integration
-    from postiz_async.models.posts import CreatePost, NewPost, PostItem, PostType
+    from postiz_async.models.posts import CreatePost, PostItem
 
 __all__ = ["Builder", "NewCreate"]
 
 log = logging.getLogger("postiz_async")
 
 
-@dataclass(frozen=True, slots=True)
-class NewCreate:
+class NewCreate(msgspec.Struct, frozen=True):
     """The arguments of `schedule`, `publish_now`, `draft` and `build`."""
 
     kind: PostType
@@ -73,8 +73,13 @@ class Builder:
         return body
 
     async def rebuild(self, bound: BoundScheduler, new: NewCreate) -> CreatePost:
-        """The request as it was, to be looked for, whatever became of its channels meanwhile."""
-        channels = [await self._channel_of(bound, post) for post in new.posts]
+        """The request as it was, to look for its posts, whatever became of its channels since."""
+        channels = [
+            await self._channels.find(bound, post.channel)
+            if isinstance(post.channel, str)
+            else post.channel
+            for post in new.posts
+        ]
         items = [item_to_find(*each) for each in zip(new.posts, channels, strict=True)]
         return build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
 
@@ -91,11 +96,11 @@ class Builder:
             if wrong is not None:
                 problems.append(wrong)
                 continue
-            known = await self._channel_of(bound, post)
-            wrong = wrong_with(post, known, place)
+            known = await self._channels.meant(bound, post.channel, f"posts.{place}.channel")
+            wrong = known if isinstance(known, Problem) else wrong_with(post, known, place)
             if wrong is not None:
                 problems.append(wrong)
-            elif known is not None:
+            elif not isinstance(known, Problem):
                 try:
                     items.append(build_item(post, known))
                 except InvalidPostError as error:
@@ -104,10 +109,21 @@ class Builder:
             raise InvalidPostError(problems)
         return items
 
-    async def _channel_of(self, bound: BoundScheduler, post: NewPost) -> Integration | None:
-        if isinstance(post.channel, str):
-            return await self._channels.find(bound, post.channel)
-        return post.channel
+    async def identified(
+        self, bound: BoundScheduler, posts: tuple[NewPost, ...]
+    ) -> tuple[NewPost, ...]:
+        """The posts, each with its channel or the id of it in place of a name or a provider.
+
+        Raises:
+            InvalidPostError: no channel, or several, have it.
+        """
+        named: list[NewPost] = []
+        for place, post in enumerate(posts):
+            known = post.channel
+            if isinstance(known, str):
+                known = await self._channels.id_of(bound, known, f"posts.{place}.channel")
+            named.append(replace(post, channel=known))
+        return tuple(named)
 
     async def check(
         self,

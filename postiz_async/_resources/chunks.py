@@ -8,13 +8,13 @@ nor the time that it takes gets less by splitting when repetitions or the networ
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from postiz_async._resources.matching import stored_at
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
     from datetime import datetime
 
     from postiz_async.models.posts import Post
@@ -67,9 +67,12 @@ class Chunks:
             listed = await list_posts(start=chunk.start, end=chunk.end)
             self.read(chunk, listed)
             yield chunk, listed
+            del listed  # before there is a next one: a year of posts is much
 
     def of(self, start: datetime, end: datetime) -> Iterator[Chunk]:
         """The chunks of a range in order of date, without gaps or overlaps."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)  # elsewhere an hour comes twice
+        start -= timedelta(microseconds=start.microsecond % 1_000)  # which no stored date has
         while start <= end:
             until = end if end - start < self._length else start + self._length - TICK
             yield Chunk(start, until)
@@ -77,11 +80,13 @@ class Chunks:
                 return
             start = until + TICK
 
-    def read(self, chunk: Chunk, listed: Iterable[Post]) -> None:
+    def read(self, chunk: Chunk, listed: Sequence[Post]) -> None:
         """Let the answer to a chunk decide how long the next one is."""
-        inside = {post.id for post in listed if chunk.start <= stored_at(post) <= chunk.end}
+        repeated = [post for post in listed if post.actual_date is not None]
+        stored = {post.id for post in repeated if chunk.start <= stored_at(post) <= chunk.end}
+        inside = len(listed) - len(repeated) + len(stored)
         length = chunk.end - chunk.start + TICK
-        if len(inside) > MANY:
+        if inside > MANY:
             self._length = max(SHORTEST_CHUNK, length / 2)
-        elif len(inside) < FEW:
+        elif inside < FEW:
             self._length = max(self._length, min(LONGEST_CHUNK, 2 * length))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from postiz_async._resources.builder import Builder, NewCreate
 from postiz_async._resources.create_body import (
@@ -26,20 +25,24 @@ from postiz_async._resources.keyed import (
     said_of_body,
     well_formed,
 )
+from postiz_async._resources.listing import group_of, list_posts
 from postiz_async._resources.preflight import Preflight
-from postiz_async._wire.endpoints import CREATE_POST, Call
-from postiz_async.errors import BadRequestError, ConfigurationError, Problem
+from postiz_async._wire import format_date
+from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
+from postiz_async.errors import BadRequestError, InvalidPostError, Problem, UsageError
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from postiz_async._resources.channels import Channels
+    from msgspec import UnsetType
+
+    from postiz_async._resources.channel_list import Channels
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._validation import MediaFacts
-    from postiz_async.models.posts import Created, CreatePost, NewPost, PostType
+    from postiz_async.models.posts import Created, CreatePost, NewPost, Post, PostType
 
 __all__ = ["PostCreation"]
 
@@ -100,7 +103,7 @@ class PostCreation:
             QuotaWaitError: the wait would be longer than `max_wait`; nothing was sent.
             DeliveryUnknownError: the answer was lost; do not send again blindly.
             BadRequestError: the server refused it; that cost one request.
-            ConfigurationError: `max_wait` is not a number of seconds.
+            UsageError: `max_wait` is not a number of seconds.
         """
         call = self._begun(max_wait, priority, due=at)
         new = NewCreate("schedule", posts, at, tags, short_link, validate)
@@ -177,7 +180,7 @@ class PostCreation:
 
     async def replace(
         self,
-        post_id: str,
+        post: Post | str,
         new: NewPost,
         *,
         at: datetime,
@@ -193,8 +196,13 @@ class PostCreation:
         list returns neither media nor thread parts, so nothing can fill in what you leave out,
         and only `update_settings` edits a part of it. Nothing is published by it.
 
+        The post is looked for in the list first: the server removes the old parts of its thread
+        only with its group, and makes a new post of an id that it does not know. Where another
+        post has the same group, which only the web page does, the old parts stay, and the log
+        says so; so it is at servers before v2.19.0, where looking costs quota.
+
         Args:
-            post_id: the post to replace.
+            post: the post to replace, or its id. With a `Post` as listed the look is one request.
             new: all of its new content, on the channel it has.
             at: its new moment, with a time zone.
             tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
@@ -207,13 +215,24 @@ class PostCreation:
                 it accepts and you would regret; None for what the client says, which is True.
 
         Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v2.13.0. Raises what `schedule` raises.
+        Since v2.13.0. Raises what `schedule` raises, and:
+
+        Raises:
+            InvalidPostError: also when the post is on another channel than `new`.
+            NotFoundError: no such post is listed from a year before to a year after today or `at`.
         """
         call = self._begun(max_wait, priority)
         refuse_type_problems(at, tags)
         item = (await self._builder.items(call.bound, (new,)))[0]
-        first = msgspec.structs.replace(item.value[0], id=post_id)
-        item = msgspec.structs.replace(item, value=[first, *item.value[1:]])
+        format_date(at, "at")  # refuses one without a zone, before anything is asked
+        first = msgspec.structs.replace(
+            item.value[0], id=post if isinstance(post, str) else post.id
+        )
+        item = msgspec.structs.replace(
+            item,
+            value=[first, *item.value[1:]],
+            group=await _group_of(call.bound, post, at, item.integration.id),
+        )
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
         await self._builder.check(call.bound, body, validate, (new,))
         return (await call.send(body))[0]
@@ -267,6 +286,9 @@ class PostCreation:
             return await call.send(await self._builder.build(call.bound, new))
         refuse_wrong_types(new.at, new.tags, new.posts)
         check_key(key)
+        new = msgspec.structs.replace(
+            new, posts=await self._builder.identified(call.bound, new.posts)
+        )
         keyed = KeyedCreate(
             key=key,
             call=call,
@@ -340,21 +362,22 @@ class PostCreation:
         Costs one of the hourly create requests. Retried: only when proved not carried out.
         Since v1.11.1. Raises what `schedule` raises.
         """
-        call = replace(
+        call = msgspec.structs.replace(
             self._begun(max_wait, priority, due=due),
             finish=finish,
             prepare=prepare,
             set_aside=set_aside,
             retry=retry,
         )
+        key = self._key_of(idempotency_key)
+        if key is None:
+            await self._builder.check(call.bound, body, validate)
+            return await call.send(body)
 
         async def checked() -> CreatePost:
             await self._builder.check(call.bound, body, validate)
             return body
 
-        key = self._key_of(idempotency_key)
-        if key is None:
-            return await call.send(await checked())
         return await self._keyed().create(_keyed_body(key, call, body, checked))
 
     async def probe(self, *, retry: bool = True) -> None:
@@ -374,6 +397,27 @@ class PostCreation:
             await self._bound.call(call, options)
 
 
+async def _group_of(
+    bound: BoundScheduler, post: Post | str, at: datetime, channel: str
+) -> str | UnsetType:
+    """The group with which the old thread of a post is removed.
+
+    Raises:
+        InvalidPostError: the post is on another channel, from which the server would take it.
+    """
+    if bound.scheduler.is_counted(LIST_POSTS.name):
+        return UNSET
+    found = await group_of(partial(list_posts, bound), post, at, bound.scheduler.clock.time())
+    of_post = found.post.integration
+    if of_post is not None and of_post.id != channel:
+        message = f"the post {found.post.id} is on the channel {of_post.name!r}"
+        hint = "name that; for another channel make a new post"
+        raise InvalidPostError([Problem("posts.0.integration.id", message, hint=hint)])
+    if found.is_shared:
+        log.warning("parts of its old thread stay at a post whose group another post has, too")
+    return UNSET if found.is_shared or found.group is None else found.group
+
+
 def _keyed_body(
     key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
 ) -> KeyedCreate:
@@ -381,7 +425,7 @@ def _keyed_body(
     read = well_formed(body)
     check_key(key)
     if call.prepare is not None:
-        raise ConfigurationError("Give either idempotency_key or prepare: both make the body.")
+        raise UsageError("Give either idempotency_key or prepare: both make the body.")
 
     async def rebuild() -> CreatePost:
         return read

@@ -16,7 +16,7 @@ from postiz_async._content import (
     request_type_problems,
 )
 from postiz_async._validation import MediaFacts
-from postiz_async._wire import encode_body, format_date, parse_date
+from postiz_async._wire import POST_YEARS, encode_body, format_date, parse_date
 from postiz_async.errors import InvalidPostError, Marks, Problem, UnexpectedAnswerError
 from postiz_async.models.posts import (
     MAX_BODY,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
-    from postiz_async.models.posts import NewPost, PostType
+    from postiz_async.models.posts import Content, NewPost, PostType
 
 __all__ = [
     "at_post",
@@ -77,7 +77,7 @@ def build_body(
     """
     return CreatePost(
         type=kind,
-        date=format_date(at),
+        date=format_date(at, "at"),
         posts=items,
         short_link=short_link,
         tags=[TagRef(value=tag, label=tag) for tag in tags],
@@ -103,7 +103,7 @@ def refuse_other_body(body: object) -> None:
         InvalidPostError: it is not one.
     """
     if not isinstance(body, CreatePost):
-        hint = "a CreatePost is wanted; msgspec.convert(body, CreatePost) makes one of a dict"
+        hint = "a CreatePost is wanted; CreatePost.from_dict(body) makes one of a dict"
         raise InvalidPostError([Problem("body", f"is {described(body)}", hint=hint)])
 
 
@@ -134,10 +134,8 @@ def at_post(place: int, problem: Problem) -> Problem:
     return replace(problem, where=f"posts.{place}.{problem.where}")
 
 
-def wrong_with(post: NewPost, channel: Integration | None, place: int) -> Problem | None:
+def wrong_with(post: NewPost, channel: Integration, place: int) -> Problem | None:
     """What is known to be wrong with a new post for a channel, or None."""
-    if channel is None:
-        return Problem(f"posts.{place}.channel", f"there is no channel {post.channel_id!r}")
     if channel.disabled:
         return Problem(f"posts.{place}.channel", f"{channel.name!r} is disabled in Postiz")
     foreign = None if post.settings is None else foreign_settings(post.settings, channel)
@@ -179,15 +177,12 @@ def build_item(
         InvalidPostError: the settings hold what JSON has no word for.
     """
     provider, said = channel.provider, post.settings
-    parts = [part if isinstance(part, ThreadPart) else ThreadPart(part) for part in post.thread]
-    value = [
-        ContentItem(
-            content=render(part.content, provider),
-            image=[_media(item) for item in part.media],
-            delay=part.delay or UNSET,
-        )
-        for part in (ThreadPart(post.content, tuple(post.media)), *parts)
-    ]
+    value = [_part(provider, post.content, post.media)]
+    for part in post.thread:
+        if isinstance(part, ThreadPart):
+            value.append(_part(provider, part.content, part.media, part.delay))
+        else:
+            value.append(_part(provider, part))
     if said is None:
         settings = _unsaid(provider)
     elif isinstance(said, ProviderSettings | RawSettings):
@@ -198,6 +193,16 @@ def build_item(
         integration=IntegrationRef(id=channel.id),
         value=value,
         settings={**settings, **dict(extra_settings), "__type": provider},
+    )
+
+
+def _part(
+    provider: str, content: Content, media: Sequence[Media] = (), delay: int = 0
+) -> ContentItem:
+    return ContentItem(
+        content=render(content, provider),
+        image=[_media(item) for item in media],
+        delay=delay or UNSET,
     )
 
 
@@ -216,7 +221,7 @@ def item_to_find(post: NewPost, channel: Integration | None) -> PostItem:
 
 @cache
 def _unsaid(provider: str) -> Mapping[str, object]:
-    """What is sent when nothing is said."""
+    """The settings that are sent where none are given."""
     said = default_settings(provider)
     return required_defaults(provider) if said is None else write_settings(said)
 
@@ -234,17 +239,20 @@ def encode_create(body: CreatePost) -> Raw:
     """The bytes of a create request.
 
     Raises:
-        InvalidPostError: the server would not read so many, or the date is none.
+        InvalidPostError: they are more than the server reads, or the date is not one of a post.
     """
     refuse_other_body(body)
     try:
-        parse_date(body.date)
+        moment = parse_date(body.date)
     except UnexpectedAnswerError:
         problem = Problem("date", f"{body.date[:40]!r} is not a date", hint="2027-01-15T09:00:00Z")
         raise InvalidPostError([problem]) from None
+    if moment.year not in POST_YEARS:
+        raise InvalidPostError([Problem("date", f"{body.date} is too far away")])
     raw = encode_body(body)
-    if len(bytes(raw)) > MAX_BODY:
-        problem = Problem("body", f"has {len(bytes(raw)):,} bytes; the server reads {MAX_BODY:,}")
+    size = len(memoryview(raw))
+    if size > MAX_BODY:
+        problem = Problem("body", f"has {size:,} bytes; the server reads {MAX_BODY:,}")
         raise InvalidPostError([problem])
     return raw
 

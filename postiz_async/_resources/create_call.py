@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from postiz_async._resources.create_body import encode_create, marks_of
+from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -16,22 +18,18 @@ from postiz_async.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
+from postiz_async.models.posts import CreatePost
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import datetime
-
     from msgspec import Raw
 
-    from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._scheduler.calls import CallOptions
-    from postiz_async.models.posts import Created, CreatePost
+    from postiz_async.models.posts import Created
 
 __all__ = ["CreateCall"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateCall:
+class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """A begun call that creates posts, and how it is to be sent.
 
     What is None is as the options of the client say. `due`, `finish`, `prepare`, `set_aside` and
@@ -69,9 +67,11 @@ class CreateCall:
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise
+            number = len(sent.posts)
             text = (
-                f"The answer to a create of {len(sent.posts)} posts was lost ({error}). They may "
-                "be stored. Look with posts.find(error.marks) before sending again."
+                f"The answer to a create of {number} post{'' if number == 1 else 's'} was lost "
+                f"({error}). {'It' if number == 1 else 'They'} may be stored. Look with "
+                "posts.find(error.marks) before sending again."
             )
             raise self._lost(text, sent) from error
         if len(created) != len(sent.posts):

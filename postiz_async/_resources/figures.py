@@ -9,7 +9,6 @@ found out is told with its reason.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -86,7 +85,7 @@ class _Gathering:
         self.found: dict[str, dict[str, float]] = {}
         self.missing: dict[str, str] = {}
         self.error: PostizError | None = None
-        """What makes each further look senseless."""
+        """What makes further looks pointless."""
         self._stopped = ""
         self._failures = 0
         self._telling: set[str] = set()
@@ -135,7 +134,7 @@ class _Gathering:
 def _figure(metric: Metric) -> tuple[str, float] | None:
     """The name of a metric and its newest number, if it has one."""
     values = [value for point in metric.data if (value := point.value) is not None]
-    if not values or not math.isfinite(values[-1]):
+    if not values:
         return None
     newest = values[-1]
     return metric.label, int(newest) if newest.is_integer() else newest

@@ -15,6 +15,7 @@ from postiz_async.models.insights import Metric, Missing, PostAnalytics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from postiz_async._resources.channel_list import Channels
     from postiz_async.models.insights import Figures, Notification, NotificationPage
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
@@ -31,8 +32,9 @@ class Analytics:
     Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
     """
 
-    def __init__(self, bound: BoundScheduler) -> None:
+    def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
         self._bound = bound
+        self._channels = channels
 
     async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
         """Figures of a channel over the last `days` (7, 30 or 90).
@@ -41,15 +43,17 @@ class Analytics:
         an hour. Retried: yes. Since v2.18.0.
 
         Args:
-            channel: the channel or its id.
+            channel: the channel, its id, name or provider.
             days: how many days back the figures reach.
 
         Raises:
-            ServerError: also for an unknown channel.
+            InvalidPostError: no channel, or several, have this name or provider.
+            ServerError: also for an unknown id.
         """
-        channel_id = channel if isinstance(channel, str) else channel.id
+        bound = self._bound.begun()
+        channel_id = await self._channels.id_of(bound, channel)
         call = Call(CHANNEL_ANALYTICS, params={"id": channel_id}, query=(("date", str(days)),))
-        return await self._bound.call(call)
+        return await bound.call(call)
 
     async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
         """Figures of a published post. `missing` when its id on the network is not known.
@@ -81,7 +85,7 @@ class Analytics:
             AuthenticationError: the key is not accepted.
         """
         options = msgspec.structs.replace(self._bound.options, max_wait=0.0)
-        impatient = Analytics(BoundScheduler(self._bound.scheduler, options))
+        impatient = Analytics(BoundScheduler(self._bound.scheduler, options), self._channels)
         asked = [
             PostOfChannel(each.id, each.integration.id if each.integration else "")
             for each in posts

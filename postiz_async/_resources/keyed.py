@@ -1,4 +1,4 @@
-"""A create with an idempotency key: what was asked for, and who sees to it that it is done once.
+"""A create with an idempotency key: what was asked for, and what sees that it is done once.
 
 What a key does is in `delivery.idempotency`, above this package, which knows it by `KeyedCreates`.
 """
@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from postiz_async._resources.create_body import at_post, encode_create, refuse_other_body
 from postiz_async._wire import format_date
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import InvalidPostError, Problem, UsageError
 from postiz_async.models.posts import CreatePost, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._registry import write_settings
@@ -90,33 +90,36 @@ class KeyedCreates(Protocol):
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def check_key(key: object) -> None:
+def check_key(key: object, where: str = "idempotency_key") -> None:
     """Refuse what cannot be an idempotency key.
 
+    Args:
+        key: what was given.
+        where: what the caller calls it.
+
     Raises:
-        ConfigurationError: it is not a text of 1 to 255 characters, or has some that no store
-            keeps.
+        UsageError: it is not a text.
+        InvalidPostError: it does not have 1 to 255 characters, or has some that no store keeps;
+            often it comes from whoever calls the program.
     """
     if not isinstance(key, str):
-        raise ConfigurationError(f"An idempotency key is a text, not {type(key).__name__}.")
+        raise UsageError(f"An idempotency key is a text, not {type(key).__name__}.")
     if not 0 < len(key) <= LONGEST_KEY:
-        raise ConfigurationError(
-            f"An idempotency key has 1 to {LONGEST_KEY} characters; this one has {len(key):,}."
-        )
+        message = f"has {len(key):,} characters; a key has 1 to {LONGEST_KEY}"
+        raise InvalidPostError([Problem(where, message)])
     if "\0" in key or _SURROGATE.search(key):
-        raise ConfigurationError(
-            f"The idempotency key {key!a} has characters that are no text: NUL, or half a pair."
-        )
+        message = f"{key!a} has characters that are no text: NUL, or half a pair"
+        raise InvalidPostError([Problem(where, message)])
 
 
 def check_keep(keep: object) -> timedelta:
     """For how long the records of keys are kept.
 
     Raises:
-        ConfigurationError: it is no time that makes sense.
+        UsageError: it is no time that makes sense.
     """
     if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
-        raise ConfigurationError(
+        raise UsageError(
             f"idempotency_keep is a timedelta from an hour to ten years, not {keep!r}."
         )
     return keep
@@ -133,7 +136,7 @@ def said_of(new: NewCreate) -> Said:
     """
     request: dict[str, object] = {"kind": new.kind}
     if new.kind != "now":
-        request["at"] = format_date(new.at)
+        request["at"] = format_date(new.at, "at")
     request |= {"tags": list(new.tags), "short_link": new.short_link}
     return Said(request, [_post(place, post) for place, post in enumerate(new.posts)])
 
@@ -198,7 +201,7 @@ def well_formed(body: CreatePost) -> CreatePost:
 
     Raises:
         InvalidPostError: they are not.
-        ConfigurationError: it changes a post.
+        UsageError: it changes a post.
     """
     refuse_other_body(body)
     try:
@@ -206,7 +209,7 @@ def well_formed(body: CreatePost) -> CreatePost:
     except msgspec.ValidationError as error:
         raise InvalidPostError([Problem("body", f"is not a request: {error}")]) from error
     if read.type == "update" or any(p.id is not UNSET for post in read.posts for p in post.value):
-        raise ConfigurationError(
+        raise UsageError(
             "An idempotency key is for new posts. What changes a post can be repeated as it is: "
             "leave idempotency_key out."
         )

@@ -9,17 +9,24 @@ which names the channel or its network in words, but not the post.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from postiz_async._resources.chunks import Chunks
+from postiz_async._resources.matching import stored_at
+from postiz_async._wire import check_id, format_date
+from postiz_async._wire.endpoints import LIST_POSTS, Call
 from postiz_async.errors import APITimeoutError, NotFoundError, PublishError, describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
     from postiz_async._resources.chunks import ListPosts
+    from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._scheduler.calls import CallTime
     from postiz_async.clock import Clock
     from postiz_async.models.insights import Notification
@@ -28,21 +35,29 @@ if TYPE_CHECKING:
 __all__ = [
     "FIRST_POLL",
     "LONGEST_POLL",
+    "LOOK_SHARE",
     "SEARCHED",
     "PublishWatcher",
     "WakeSignal",
     "around",
     "find_post",
+    "first_occurrences",
+    "group_of",
+    "list_posts",
+    "list_query",
     "messages_since",
     "next_pause",
+    "pieces",
     "reason",
     "sleep_or_wake",
-    "walk",
 ]
 
 
 FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 """Seconds between looks at posts that are about to be published; doubled while nothing happens."""
+
+_DATE = attrgetter("publish_date")
+_BY_DATE = attrgetter("publish_date", "id")
 
 _BEFORE = timedelta(minutes=1)
 """How much earlier than a post's date its message may be written; clocks differ."""
@@ -99,6 +114,28 @@ def _is_refusal(message: Notification, names: Iterable[str]) -> bool:
     return "has been published" not in text and any(name in text for name in names)
 
 
+def list_query(
+    start: datetime, end: datetime, customer: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """The query of `GET /posts`."""
+    query = (("startDate", format_date(start, "start")), ("endDate", format_date(end, "end")))
+    return query if customer is None else (*query, ("customer", customer))
+
+
+async def list_posts(bound: BoundScheduler, *, start: datetime, end: datetime) -> list[Post]:
+    """The posts of a range, both ends included."""
+    return (await bound.call(Call(LIST_POSTS, query=list_query(start, end)))).posts
+
+
+class GroupOf(NamedTuple):
+    """The group of a post, None: the server does not tell it, and the post as it is listed."""
+
+    group: str | None
+    post: Post
+    is_shared: bool
+    """Whether another post of the same date is in it."""
+
+
 FIRST_CHUNK = timedelta(days=7)
 """The length of the first list; the others adapt to the answers."""
 
@@ -109,25 +146,46 @@ SEARCHED = timedelta(days=366)
 SHORTEST_POLL = 1.0
 """Seconds between looks, however many signals come."""
 
+LOOK_SHARE = 5
+"""After a look nothing is asked for this many times as long as the look took."""
 
-async def walk(
+
+async def pieces(
     list_posts: ListPosts,
     start: datetime,
     end: datetime,
     *,
-    accepts: Callable[[Post], bool],
-    collapse_repeats: bool,
-) -> AsyncIterator[Post]:
-    """The posts of a range in order of date, asked for in chunks of a size that fits."""
-    repeated: set[str] = set()
+    accepts: Callable[[Post], bool] | None,
+) -> AsyncGenerator[list[Post]]:
+    """The posts of a range in order of date, asked for in chunks of a size that fits.
+
+    A list for each chunk; a reader that lets one go before the next never has two in memory.
+    """
+    list_query(start, end)  # refuses what is no moment
     async for chunk, listed in Chunks(first=FIRST_CHUNK).lists(list_posts, start, end):
-        inside = [p for p in listed if chunk.start <= p.publish_date <= chunk.end and accepts(p)]
-        for post in sorted(inside, key=lambda post: (post.publish_date, post.id)):
-            if collapse_repeats and post.interval_in_days is not None:
-                if post.id in repeated:
-                    continue
-                repeated.add(post.id)
-            yield post
+        listed.sort(key=_BY_DATE)
+        first = bisect_left(listed, chunk.start, key=_DATE)
+        posts = listed[first : bisect_right(listed, chunk.end, lo=first, key=_DATE)]
+        if accepts is not None:
+            posts = [post for post in posts if accepts(post)]
+        del listed
+        yield posts
+        del posts
+
+
+def first_occurrences(posts: Iterable[Post], seen: set[str]) -> Iterator[Post]:
+    """The posts without repetitions.
+
+    Args:
+        posts: in order of date.
+        seen: ids of repeated posts that came before; new ones are added.
+    """
+    for post in posts:
+        if post.interval_in_days is not None:
+            if post.id in seen:
+                continue
+            seen.add(post.id)
+        yield post
 
 
 async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: datetime) -> Post:
@@ -135,17 +193,42 @@ async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: d
 
     Raises:
         NotFoundError: it is not listed in the range.
+        UsageError: `post_id` is not a text.
     """
-    posts = walk(
-        list_posts, start, end, accepts=lambda post: post.id == post_id, collapse_repeats=True
-    )
-    async for post in posts:
-        return post
+    check_id("post_id", post_id)
+    found = pieces(list_posts, start, end, accepts=lambda post: post.id == post_id)
+    async for posts in found:
+        if posts:
+            return posts[0]
     raise NotFoundError(
         f"no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
         status_code=404,
         hint="The list shows neither deleted posts nor parts of threads nor deleted channels.",
     )
+
+
+async def group_of(list_posts: ListPosts, post: Post | str, at: datetime, now: float) -> GroupOf:
+    """The group of a post as it is listed now.
+
+    Args:
+        list_posts: lists.
+        post: the post, or its id.
+        at: where an id is looked for first; then a year before and after, and around today.
+        now: the time.
+
+    Raises:
+        NotFoundError: it is not listed there.
+    """
+    post_id, moment = (post, at) if isinstance(post, str) else (post.id, stored_at(post))
+    listed = await list_posts(start=moment, end=moment)
+    found = next((each for each in listed if each.id == post_id), None)
+    if found is None:
+        first, last = around(now)
+        start, end = min(first, moment - SEARCHED), max(last, moment + SEARCHED)
+        found = await find_post(list_posts, post_id, start, end)
+        listed = await list_posts(start=stored_at(found), end=stored_at(found))
+    others = {each.id for each in listed if each.group == found.group} - {post_id}
+    return GroupOf(found.group, found, is_shared=bool(others))
 
 
 def around(moment: float) -> tuple[datetime, datetime]:
@@ -155,7 +238,7 @@ def around(moment: float) -> tuple[datetime, datetime]:
 
 
 class WakeSignal:
-    """Wakes everybody who waits for a publication."""
+    """Wakes all that wait for a publication."""
 
     def __init__(self) -> None:
         self._news: asyncio.Event | None = None
@@ -182,11 +265,12 @@ class PublishWatcher:
     clock: Clock
     wake: WakeSignal
 
-    async def until_published(self, post_id: str, at: datetime, time: CallTime) -> Post:
+    async def until_published(self, post_id: str, at: datetime | None, time: CallTime) -> Post:
         """The post once it is published; raises what `posts.wait_published` raises."""
         clock, pause = self.clock, FIRST_POLL
         while True:
-            post = await find_post(self.list_posts, post_id, at, at)
+            post = await self._found(post_id, at)
+            at = post.publish_date
             if post.state == "PUBLISHED":
                 return post
             if post.state == "ERROR":
@@ -200,9 +284,21 @@ class PublishWatcher:
             await sleep_or_wake(clock, self.wake, clock.monotonic() + seconds)
             pause = next_pause(pause)
 
+    async def _found(self, post_id: str, at: datetime | None) -> Post:
+        """The post in this second, where its mark may be anywhere; else wherever it is now."""
+        first, last = around(self.clock.time())
+        if at is not None:
+            second = at.astimezone(UTC).replace(microsecond=0)
+            with suppress(NotFoundError):
+                return await find_post(
+                    self.list_posts, post_id, second, second + timedelta(milliseconds=999)
+                )
+            first, last = min(first, at - SEARCHED), max(last, at + SEARCHED)
+        return await find_post(self.list_posts, post_id, first, last)
+
 
 async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
-    """Sleep until a moment, or until there is a signal; never shorter than it must be."""
+    """Sleep until a moment or a signal, but for `SHORTEST_POLL` at least."""
     earliest = clock.monotonic() + SHORTEST_POLL
     with clock.move_on_after(until - clock.monotonic()):
         await wake.wait()

@@ -1,6 +1,6 @@
 """Which of the posts that were sent is which of those that are listed. PURE.
 
-The server returns a text as its filter left it, and a shortened link in the place of ours.
+The server returns a text as its filter left it, and a shortened link in place of ours.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def same_text(sent: str, listed: str, *, short_link: bool = False) -> bool:
 def _kept(sent: str) -> str:
     try:
         return sanitise(sent)
-    except InvalidPostError:  # no server ever read so much
+    except InvalidPostError:  # it is longer than anything a server reads
         return sent
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
+from postiz_async._scheduler.hooks import check_hook
 from postiz_async._uploads import (
     AT_ONCE,
     STALL_TIMEOUT,
@@ -94,8 +95,9 @@ class MediaResource:
             InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
             UploadError: the source failed or changed on its way, or the URL could not be
                 fetched, or not fast enough (1 KiB a second); nothing was stored.
-            ConfigurationError: `stall_timeout` is not a number of seconds.
+            UsageError: `stall_timeout` is not a number of seconds.
         """
+        check_hook("progress", progress)
         options = UploadOptions(
             progress=progress,
             reuse=reuse,
@@ -170,6 +172,7 @@ class MediaResource:
                 names its source.
         """
         check_seconds("stall_timeout", stall_timeout)
+        check_hook("progress", progress)
         options = UploadOptions(
             reuse=reuse,
             cache=Path(cache) if cache is not None else None,

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
-from postiz_async._resources.listing import PublishWatcher, around, find_post, walk
-from postiz_async._resources.matching import find_posts, span_of
+from postiz_async._resources.listing import (
+    PublishWatcher,
+    around,
+    find_post,
+    first_occurrences,
+    list_posts,
+    list_query,
+    pieces,
+)
+from postiz_async._resources.matching import find_posts, is_on, span_of
 from postiz_async._resources.watch import PostSource, watch
+from postiz_async._scheduler.calls import CallTime
 from postiz_async._wire import encode_body, format_date, parse_date
 from postiz_async._wire.endpoints import (
     DELETE_POST,
@@ -24,7 +34,14 @@ from postiz_async._wire.endpoints import (
     UPDATE_SETTINGS,
     Call,
 )
-from postiz_async.errors import InvalidPostError, NotFoundError, Problem, ServerError
+from postiz_async.errors import (
+    InvalidPostError,
+    Marks,
+    NotFoundError,
+    Problem,
+    ServerError,
+    UsageError,
+)
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -32,11 +49,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from datetime import datetime
 
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channel_list import Channels
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._resources.listing import WakeSignal
     from postiz_async._scheduler.bound import BoundScheduler
-    from postiz_async.errors import Marks
+    from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import MissingRelease, Post, PublishEvent
 
 __all__ = ["Posts"]
@@ -88,17 +105,19 @@ class Posts(PostCreation):
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
         """
-        options = msgspec.structs.replace(self._bound.options, retry=retry)
-        query = _range(start, end, customer)
+        options = self._bound.options
+        if options.retry is not retry:
+            options = msgspec.structs.replace(options, retry=retry)
+        query = list_query(start, end, customer)
         return (await self._bound.call(Call(LIST_POSTS, query=query), options)).posts
 
-    def iter(
+    async def iter(
         self,
         *,
         start: datetime,
         end: datetime,
         state: str | None = None,
-        integration: str | None = None,
+        integration: Integration | str | None = None,
         tag: str | None = None,
         collapse_repeats: bool = False,
     ) -> AsyncIterator[Post]:
@@ -108,22 +127,38 @@ class Posts(PostCreation):
             start: the first moment, with a time zone.
             end: the last moment.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            integration: only this channel, by id.
+            integration: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
+
+        Raises:
+            InvalidPostError: no channel, or several, have this name or provider.
         """
+        wanted = await self._wanted(integration)
 
         def accepts(post: Post) -> bool:
-            channel = post.integration.id if post.integration is not None else None
             return (
                 (state is None or post.state == state)
-                and (integration is None or channel == integration)
+                and (wanted is None or is_on(wanted, post))
                 and (tag is None or any(each.tag.name == tag for each in post.tags))
             )
 
-        return walk(self.list, start, end, accepts=accepts, collapse_repeats=collapse_repeats)
+        takes_all = state is None and wanted is None and tag is None
+        repeated: set[str] = set()
+        found = pieces(self.list, start, end, accepts=None if takes_all else accepts)
+        async with aclosing(found):
+            async for posts in found:
+                for post in first_occurrences(posts, repeated) if collapse_repeats else posts:
+                    yield post
+                del posts
+
+    async def _wanted(self, integration: Integration | str | None) -> str | None:
+        """The id of the only channel that is asked for."""
+        if integration is None:
+            return None
+        return await self._channels.id_of(self._bound, integration, "integration")
 
     async def get(
         self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
@@ -164,38 +199,54 @@ class Posts(PostCreation):
             A post for each post of the request, in request order; None for what is not there.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
+
+        Raises:
+            UsageError: `marks` are none, but the error itself, for example.
         """
+        if not isinstance(cast("object", marks), Marks):
+            raise UsageError(
+                f"posts.find takes the marks of an error, `error.marks`, not a "
+                f"{type(marks).__name__}."
+            )
         start, end = span_of(marks)
         return find_posts(marks, await self.list(start=start, end=end))
 
     async def wait_published(
-        self, post_id: str, *, at: datetime, timeout: float | None = None
+        self, post_id: str, *, at: datetime | None = None, timeout: float | None = None
     ) -> Post:
-        """Wait until a post is published on its network.
+        """Wait until a post is published on its network, also when it is moved meanwhile.
 
         Args:
             post_id: the post.
-            at: the moment it is scheduled for, exactly as it was sent.
-            timeout: seconds to wait, looks included; None for what the client's options say,
-                which is as long as it takes.
+            at: the moment it is scheduled for, where it is looked for first; None, or where it is
+                not there: from a year before today, and that moment, to a year after.
+            timeout: seconds to wait, looks included; None for what `with_options` said, else as
+                long as it takes. The `timeout` of the client itself is for each look.
 
         Costs no quota since v2.19.0.
 
         Raises:
             PublishError: the network refused it; with the reason, as far as a notification of
                 that time tells it.
-            NotFoundError: it was deleted or moved.
+            NotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
-            ConfigurationError: `timeout` is not a number of seconds.
+            InvalidPostError: `at` has no time zone.
+            UsageError: `timeout` is not a number of seconds.
         """
         check_seconds("timeout", timeout, none=True)
-        bound = self._bound.begun(timeout=timeout)
+        if at is not None:
+            format_date(at, "at")  # refuses one without a zone
+        bound, clock = self._bound, self._bound.scheduler.clock
+        seconds = bound.options.wait_timeout if timeout is None else timeout
+        if seconds is not None:
+            bound = bound.begun(timeout=seconds)
+        time = bound.shared_time or CallTime.from_now(clock, None)
         messages = Notifications(bound).iter
-        watch = PublishWatcher(partial(_list, bound), messages, bound.scheduler.clock, self._wake)
-        return await watch.until_published(post_id, at, bound.time)
+        watch = PublishWatcher(partial(list_posts, bound), messages, clock, self._wake)
+        return await watch.until_published(post_id, at, time)
 
     def watch(
-        self, *, since: datetime | None = None, integration: str | None = None
+        self, *, since: datetime | None = None, integration: Integration | str | None = None
     ) -> AsyncGenerator[PublishEvent]:
         """What becomes of posts as it happens: published, or refused by their network.
 
@@ -209,32 +260,40 @@ class Posts(PostCreation):
 
         Args:
             since: also what became of posts from this moment on; None: from now on.
-            integration: only this channel, by id.
+            integration: only this channel: its id, name or provider.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
             AuthenticationError: the key is not accepted any more.
             APIConnectionError: Postiz is away at the first look; so does a `ServerError`.
-            InvalidPostError: `since` has no time zone.
+            InvalidPostError: `since` has no time zone; or no channel, or several, have this name
+                or provider.
         """
         bound = self._bound
         if since is not None:
-            format_date(since)  # refuses one without a zone
-
-        def accepts(post: Post) -> bool:
-            channel = post.integration.id if post.integration is not None else None
-            return integration is None or channel == integration
-
+            format_date(since, "since")  # refuses one without a zone
         source = PostSource(
-            list_posts=partial(_list, bound),
+            list_posts=partial(list_posts, bound),
             notifications=Notifications(bound).iter,
             clock=bound.scheduler.clock,
             now=bound.scheduler.server_time,
             is_counted=lambda: bound.scheduler.is_counted(LIST_POSTS.name),
             wake=self._wake,
         )
-        return watch(source, accepts=accepts, since=since)
+        return self._watch(source, since, integration)
+
+    async def _watch(
+        self, source: PostSource, since: datetime | None, integration: Integration | str | None
+    ) -> AsyncGenerator[PublishEvent]:
+        wanted = await self._wanted(integration)
+
+        def accepts(post: Post) -> bool:
+            return wanted is None or is_on(wanted, post)
+
+        async with aclosing(watch(source, accepts=accepts, since=since)) as events:
+            async for event in events:
+                yield event
 
     def look_again(self) -> None:
         """Let each `wait_published` and `watch` look now: something was published, perhaps.
@@ -350,20 +409,9 @@ class Posts(PostCreation):
         await self._bound.call(Call(DELETE_POST_GROUP, params={"group": group}))
 
 
-def _range(
-    start: datetime, end: datetime, customer: str | None = None
-) -> tuple[tuple[str, str], ...]:
-    query = (("startDate", format_date(start)), ("endDate", format_date(end)))
-    return query if customer is None else (*query, ("customer", customer))
-
-
-async def _list(bound: BoundScheduler, *, start: datetime, end: datetime) -> list[Post]:
-    return (await bound.call(Call(LIST_POSTS, query=_range(start, end)))).posts
-
-
 async def _find(
     bound: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
 ) -> Post:
     """The post with this id; raises what `Posts.get` raises."""
     first, last = around(bound.scheduler.clock.time())
-    return await find_post(partial(_list, bound), post_id, start or first, end or last)
+    return await find_post(partial(list_posts, bound), post_id, start or first, end or last)

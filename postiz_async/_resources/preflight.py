@@ -18,7 +18,7 @@ from postiz_async.providers import PROVIDERS
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from postiz_async._resources.channels import Channels
+    from postiz_async._resources.channel_list import Channels
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._validation import MediaFacts
     from postiz_async.errors import Problem
@@ -101,7 +101,8 @@ def _worth_asking(
             continue
         known = PROVIDERS.get(channel.provider)
         if known is None or (
-            any(limit.verified for limit in known.limits)
+            found
+            and any(limit.verified for limit in known.limits)
             and any(p.where.startswith(f"posts.{place}.value.") for p in found)
         ):
             asked[channel.id] = None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from postiz_async._resources.chunks import Chunks
 from postiz_async._resources.listing import (
     FIRST_POLL,
+    LOOK_SHARE,
     messages_since,
     next_pause,
     reason,
@@ -48,16 +49,13 @@ IDLE_POLL, COUNTED_POLL = 60.0, 600.0
 """Seconds between looks while nothing is due, and at a server that counts looks."""
 
 FIRST_OUTAGE, LONGEST_OUTAGE = 5.0, 300.0
-"""Seconds between looks while Postiz is away; doubled each time."""
+"""Seconds between looks while Postiz is away: doubled after each, up to the longest."""
 
 _BACK, _AHEAD = timedelta(minutes=15), timedelta(minutes=10)
 """What a look covers before the one before it, and after now: to know when the next post is due."""
 
 _FORGET = timedelta(days=1)
 """How long a post that is due is waited for, and one that was told is remembered."""
-
-_SHARE = 5
-"""So many times as long as it took to look nothing is asked after it."""
 
 _AWAY = (APIConnectionError, ServerError, UnexpectedAnswerError, QuotaError, StoreError)
 
@@ -100,23 +98,22 @@ async def watch(
         accepts: which posts are meant.
         since: also what became of posts from this moment on; None: from now on.
     """
-    watching, failures = _Watch(source, accepts, since), 0
+    watching, outage = _Watch(source, accepts, since), FIRST_OUTAGE
     while True:
         began = source.clock.monotonic()
         try:
             events = await watching.look()
         except _AWAY as error:
-            if watching.is_first:  # whoever begins learns that the address is wrong
+            if watching.is_first:  # whoever begins with a wrong address learns it
                 raise
-            pause = min(LONGEST_OUTAGE, FIRST_OUTAGE * 2**failures)
-            failures += 1
-            _log.info("nothing is seen of posts, next look in %g s: %s", pause, error)
-            await source.clock.sleep(pause)
+            _log.info("nothing is seen of posts, next look in %g s: %s", outage, error)
+            await source.clock.sleep(outage)
+            outage = min(LONGEST_OUTAGE, 2 * outage)
             continue
-        failures, lasted = 0, source.clock.monotonic() - began
+        outage, lasted = FIRST_OUTAGE, source.clock.monotonic() - began
         for event in events:
             yield event
-        pause = max(watching.pause(news=bool(events)), _SHARE * lasted)
+        pause = max(watching.pause(news=bool(events)), LOOK_SHARE * lasted)
         await sleep_or_wake(source.clock, source.wake, source.clock.monotonic() + pause)
 
 

@@ -13,7 +13,7 @@ In memory, without a network:
 client it imports only the clock, so that the two cannot share a mistake.
 """
 
-from postiz_async._sandbox.faults import Fault, FaultKind
+from postiz_async._sandbox.faults import Fault, FaultKind, Faults
 from postiz_async._sandbox.messages import (
     ConnectionLost,
     FormError,
@@ -21,9 +21,15 @@ from postiz_async._sandbox.messages import (
     Response,
     UploadedFile,
 )
-from postiz_async._sandbox.rows import CustomerRow, IntegrationRow, MediaRow
+from postiz_async._sandbox.rows import (
+    CustomerRow,
+    IntegrationRow,
+    MediaRow,
+    NotificationRow,
+    TagRow,
+)
 from postiz_async._sandbox.server import Sandbox
-from postiz_async._sandbox.state import Organization
+from postiz_async._sandbox.state import OAuthApp, Organization
 from postiz_async._sandbox.views import CreateRecord, StoredPost, ThreadRow
 
 __all__ = [
@@ -32,14 +38,18 @@ __all__ = [
     "CustomerRow",
     "Fault",
     "FaultKind",
+    "Faults",
     "FormError",
     "HttpRequest",
     "IntegrationRow",
     "MediaRow",
+    "NotificationRow",
+    "OAuthApp",
     "Organization",
     "Response",
     "Sandbox",
     "StoredPost",
+    "TagRow",
     "ThreadRow",
     "UploadedFile",
 ]

@@ -40,6 +40,7 @@ from postiz_async._sandbox.messages import (
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Collection
 
     from postiz_async.clock import Clock
 
@@ -88,7 +89,7 @@ class Fault(_Options):
     """One kind of fault and when it strikes.
 
     Attributes:
-        kind: What happens; see the table of this module.
+        kind: What happens: one of the kinds in the table of [Testing](testing.md).
         route: Name of the operation, as `create_post`; None for all.
         times: How often it strikes before it is used up; None for ever.
         probability: Chance to strike at a request that fits.
@@ -99,6 +100,18 @@ class Fault(_Options):
     """
 
     kind: FaultKind
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(
+                f"there is no kind {self.kind!r}; say {', '.join(get_args(FaultKind))}"
+            )
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times is at least 1, or None for ever, not {self.times}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability is between 0 and 1, not {self.probability}")
+        if not self.delay >= 0:
+            raise ValueError(f"delay is at least 0 seconds, not {self.delay}")
 
 
 def read_fault(text: str) -> Fault:
@@ -149,14 +162,26 @@ class Faults:
         struck: How often each kind struck.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, routes: Collection[str]) -> None:
+        self._routes = routes
         self.struck: Counter[str] = Counter()
         self._rng = rng
         self._left: dict[int, tuple[Fault, int | None]] = {}
         self._count = 0
 
     def add(self, fault: Fault) -> None:
-        """Set up a fault, behind those that are set up already."""
+        """Set up a fault, after those that are set up already.
+
+        Args:
+            fault: What goes wrong, and when.
+
+        Raises:
+            ValueError: There is no such route.
+        """
+        if fault.route is not None and fault.route not in self._routes:
+            raise ValueError(
+                f"there is no route {fault.route!r}; the routes are {', '.join(self._routes)}"
+            )
         self._left[self._count] = (fault, fault.times)
         self._count += 1
 
@@ -170,7 +195,13 @@ class Faults:
         return tuple(fault for fault, _ in self._left.values())
 
     def draw(self, route: str) -> Fault | None:
-        """The fault that strikes a request to this route."""
+        """The fault that strikes a request to this route.
+
+        It is for other parts of this package.
+
+        Args:
+            route: Name of the operation.
+        """
         for number, (fault, left) in self._left.items():
             if fault.route not in {None, route} or self._rng.random() >= fault.probability:
                 continue

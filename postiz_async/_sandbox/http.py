@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aiohttp import BodyPartReader, StreamReader
 
     from postiz_async._sandbox.server import Sandbox
+    from postiz_async._sandbox.state import WebhookDelivery
 
 __all__ = [
     "Served",
@@ -183,11 +184,15 @@ async def _call_webhooks(sandbox: Sandbox) -> None:
     async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session:
         while True:
             for delivery in sandbox.take_deliveries():
-                headers = {"Content-Type": "application/json"}
-                with suppress(ClientError, TimeoutError):
-                    async with session.post(delivery.url, data=delivery.body, headers=headers):
-                        pass
+                await _call(session, delivery)
             await sandbox.wait_for_publication()
+
+
+async def _call(session: ClientSession, delivery: WebhookDelivery) -> None:
+    headers = {"Content-Type": "application/json"}
+    with suppress(ClientError, TimeoutError):
+        async with session.post(delivery.url, data=delivery.body, headers=headers):
+            pass
 
 
 def _application(sandbox: Sandbox) -> web.Application:

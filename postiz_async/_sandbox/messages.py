@@ -37,6 +37,7 @@ __all__ = [
     "plan_limit",
     "post_refused",
     "preflight",
+    "redirect_to_login",
     "status_only",
     "unknown_route",
     "wrap",
@@ -153,6 +154,15 @@ def preflight(request: HttpRequest) -> Response:
     if asked is not None:
         allowed.append(("Access-Control-Allow-Headers", asked))
     return empty_response(204, *allowed, ("Content-Length", "0"))
+
+
+_SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>/auth</body></html>"
+
+
+def redirect_to_login() -> Response:
+    """What the front end says to anybody without a session."""
+    headers = (("Location", "/auth"), ("Content-Type", "text/html; charset=utf-8"))
+    return Response(307, headers, _SIGN_IN)
 
 
 def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:

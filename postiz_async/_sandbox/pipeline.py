@@ -123,6 +123,10 @@ class Tally:
     creates: list[CreateRecord] = field(default_factory=list[CreateRecord])
 
 
+def _counter(route: str, organization: Organization) -> str:
+    return f"{route}-{organization.id}"
+
+
 class Pipeline:
     """Answers requests, one after another or many at a time."""
 
@@ -200,7 +204,15 @@ class Pipeline:
             return None
         # the monotonic clock: the counter of a real server knows nothing of our wall clock
         now = self._state.clock.monotonic()
-        return self._throttle.hit(f"{route.name}-{organization.id}", now)
+        return self._throttle.hit(_counter(route.name, organization), now)
+
+    def lock_out(self, organization: Organization, seconds: float | None) -> None:
+        """Refuse the creates of an organisation, for a whole block or what is left of one."""
+        left = self._throttle.window if seconds is None else seconds
+        if not 0 < left <= self._throttle.window:
+            raise ValueError(f"a lock lasts up to {self._throttle.window:g} s, not {left:g} s")
+        counter = _counter("create_post", organization)
+        self._throttle.block(counter, self._state.clock.monotonic(), left)
 
     def _refuse(self, route: Route, decision: ThrottleDecision) -> Response:
         self.tally.refusals += 1

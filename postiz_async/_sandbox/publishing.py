@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import IntegrationRow, PostRow
     from postiz_async._sandbox.state import Organization, SandboxState
 
-__all__ = ["catch_up", "store_post"]
+__all__ = ["catch_up", "publish_waiting", "store_post"]
 
 _SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
 
@@ -43,9 +43,30 @@ def catch_up(state: SandboxState) -> None:
         _publish(state, organization, post)
 
 
+def publish_waiting(state: SandboxState, post_id: str | None) -> set[str]:
+    """Publish what waits for its date, one post or all; returns the ids.
+
+    Raises:
+        LookupError: There is no such post.
+    """
+    catch_up(state)
+    if post_id is not None and not any(each.posts.get(post_id) for each in state.organizations):
+        raise LookupError(f"no post {post_id!r}")
+    done: set[str] = set()
+    for organization in state.organizations:
+        for post in organization.posts.live_roots():
+            if post.has_job and post_id in {None, post.id}:
+                _publish(state, organization, post)
+                done.add(post.id)
+    return done
+
+
 def _publish(state: SandboxState, organization: Organization, post: PostRow) -> None:
     integration = organization.integrations[post.integration_id]
-    reason = _obstacle(integration)
+    parts = (post, *organization.posts.comments_of(post))
+    reason = _obstacle(integration) or state.failing_texts.why_refused(
+        part.content for part in parts
+    )
     if reason is not None:
         changes: dict[str, object] = {"state": "ERROR", "error": reason}
         content, link = f"Your post could not be published on {integration.name}: {reason}", None

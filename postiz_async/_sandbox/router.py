@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
+from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts, users
 from postiz_async._sandbox.messages import bad_request
 from postiz_async._sandbox.rows import UNRELEASED
 
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from postiz_async._sandbox.rows import Release, Version
     from postiz_async._sandbox.state import ReceivedCall, SandboxState
 
-__all__ = ["OPEN_ROUTES", "ROUTES", "Handler", "OpenHandler", "OpenRoute", "Route", "find_route"]
+__all__ = [
+    "OPEN_ROUTES",
+    "ROUTES",
+    "ROUTE_NAMES",
+    "Handler",
+    "OpenHandler",
+    "OpenRoute",
+    "Route",
+    "find_route",
+]
 
 Handler = Callable[["SandboxState", "ReceivedCall"], Awaitable["Response"]]
 OpenHandler = Callable[["SandboxState", "HttpRequest", object], Awaitable["Response"]]
@@ -37,7 +46,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class OpenRoute:
-    """An operation beside the API, which asks for no key."""
+    """An operation outside the API, which asks for no key."""
 
     name: str
     method: str
@@ -95,6 +104,7 @@ ROUTES = (
         insights.get_post_analytics,
     ),
     Route("list_notifications", "GET", "/notifications", (2, 18, 0), insights.list_notifications),
+    Route("search_users", "GET", "/users", UNRELEASED, users.search_users),
     Route("find_slot", "GET", "/find-slot/{id}", (2, 7, 0), channels.find_slot),
 )
 
@@ -104,6 +114,9 @@ OPEN_ROUTES = (
     OpenRoute("oauth_token", "POST", "/oauth/token", (2, 20, 0), oauth.exchange_token),
     OpenRoute("oauth_register", "POST", "/oauth/register", UNRELEASED, oauth.register),
 )
+
+ROUTE_NAMES = tuple(dict.fromkeys(each.name for each in (*ROUTES, *OPEN_ROUTES)))
+"""What a fault may be bound to."""
 
 _PREFIX = "/public/v1"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

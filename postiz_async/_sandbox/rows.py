@@ -22,6 +22,7 @@ __all__ = [
     "IdSource",
     "IntegrationRow",
     "MediaRow",
+    "MemberRow",
     "NotificationRow",
     "PostRow",
     "Release",
@@ -35,6 +36,17 @@ class CustomerRow(msgspec.Struct, frozen=True):
 
     id: str
     name: str
+
+
+class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A user in an organisation; a super-admin is one of the whole instance."""
+
+    id: str
+    user_id: str
+    email: str
+    name: str | None = None
+    role: str = "USER"
+    is_super_admin: bool = False
 
 
 class TagRow(msgspec.Struct, frozen=True):

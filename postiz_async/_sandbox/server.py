@@ -12,13 +12,22 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from postiz_async._sandbox import fixtures
+from postiz_async._sandbox.contents import SandboxContents
 from postiz_async._sandbox.faults import Faults
-from postiz_async._sandbox.messages import ConnectionLost, HttpRequest, Response, preflight, wrap
+from postiz_async._sandbox.messages import (
+    ConnectionLost,
+    HttpRequest,
+    Response,
+    preflight,
+    redirect_to_login,
+    wrap,
+)
 from postiz_async._sandbox.pipeline import Pipeline
-from postiz_async._sandbox.publishing import catch_up
+from postiz_async._sandbox.publishing import catch_up, publish_waiting
+from postiz_async._sandbox.router import ROUTE_NAMES
 from postiz_async._sandbox.rows import IdSource, Release
-from postiz_async._sandbox.state import SandboxSettings, SandboxState, Webhook
+from postiz_async._sandbox.state import SandboxSettings, SandboxState
+from postiz_async._sandbox.text_rules import TextRule
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
 from postiz_async._sandbox.views import CreateRecord, StoredPost, stored_posts
 from postiz_async.clock import Clock, SystemClock
@@ -28,32 +37,23 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._sandbox.rows import IntegrationRow, MediaRow, NotificationRow, TagRow
-    from postiz_async._sandbox.state import OAuthApp, Organization, WebhookDelivery
+    from postiz_async._sandbox.rows import (
+        MediaRow,
+    )
+    from postiz_async._sandbox.state import Organization, WebhookDelivery
 
-__all__ = [
-    "Sandbox",
-    "redirect_to_login",
-]
-
-
-_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>/auth</body></html>"
+__all__ = ["Sandbox"]
 
 
-def redirect_to_login() -> Response:
-    """What the front end says to anybody without a session."""
-    headers = (("Location", "/auth"), ("Content-Type", "text/html; charset=utf-8"))
-    return Response(307, headers, _PAGE)
-
-
-class Sandbox:
+class Sandbox(SandboxContents):
     """A local model of a Postiz server.
 
     Use it as an async context manager; leaving it ends what still hangs.
 
     Args:
-        api_key: Key of the first organisation.
-        clock: Tells the time and waits.
+        api_key: Key of the first organisation; None for `sandbox`, or for one that is made of its
+            name where `organizations` has one.
+        clock: Tells the time and waits; None for the real one.
         limit: Create calls in a window; None for the default of the release.
         window: Length of the window and of a block, in seconds.
         release: Release of the server to imitate, as `v2.19.0`, or `HEAD`.
@@ -67,6 +67,8 @@ class Sandbox:
         upload_domain: Text that each media path must contain.
         video_types: Generators of videos that are switched on.
         seed: Makes ids and chances the same again.
+        organizations: Names of the organisations, each of which has a key of its own, as
+            `sandbox-acme` for `acme`; without any there is one.
 
     Attributes:
         clock: Tells the time and waits.
@@ -78,7 +80,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        api_key: str = "sandbox",
+        api_key: str | None = None,
         clock: Clock | None = None,
         limit: float | None = None,
         window: float = 3600.0,
@@ -91,11 +93,12 @@ class Sandbox:
         upload_domain: str | None = None,
         video_types: tuple[str, ...] = ("image-text-slides", "veo3"),
         seed: int = 0,
+        organizations: Iterable[str] = (),
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.base = base
         parsed = Release.parse(release)
-        self.faults: Faults = Faults(random.Random(seed))
+        self.faults: Faults = Faults(random.Random(seed), ROUTE_NAMES)
         self._state = SandboxState(
             clock=self.clock,
             ids=IdSource(random.Random(seed)),
@@ -107,7 +110,12 @@ class Sandbox:
         self._pipeline = Pipeline(self._state, throttle, self.faults)
         self._tasks: set[asyncio.Task[Response]] = set()
         self._failures: list[BaseException] = []
-        self.organization: Organization = self.add_organization(api_key)
+        names = list(organizations)
+        first = names[0] if names else None
+        key = api_key or (None if names else "sandbox")
+        self.organization: Organization = self.add_organization(first, api_key=key)
+        for name in names[1:]:
+            self.add_organization(name)
         for name in tags:
             self.add_tag(name)
 
@@ -129,6 +137,11 @@ class Sandbox:
 
     async def handle(self, request: HttpRequest) -> Response:
         """Answer a request. Cancelling the call stops the waiting, not the work.
+
+        It is for other parts of this package, which bring a client's requests.
+
+        Args:
+            request: What a client sent.
 
         Raises:
             ConnectionLost: A fault made the answer disappear.
@@ -196,7 +209,10 @@ class Sandbox:
         self._state.settings = replace(self._state.settings, host=url)
 
     async def wait_for_publication(self) -> None:
-        """Wait until a post is due, or a webhook has to be called."""
+        """Wait until a post is due, or a webhook has to be called.
+
+        It is for other parts of this package, which call webhooks.
+        """
         jobs = self._state.jobs
         if jobs.deliveries:
             return
@@ -207,78 +223,66 @@ class Sandbox:
             await jobs.changed.wait()
 
     def take_deliveries(self) -> list[WebhookDelivery]:
-        """Publish what is due and take the calls of webhooks that have to be made."""
+        """Publish what is due and take the calls of webhooks that have to be made.
+
+        It is for other parts of this package, which make them.
+        """
         catch_up(self._state)
         taken, self._state.jobs.deliveries = self._state.jobs.deliveries, []
         return taken
 
-    def add_organization(self, api_key: str, *, name: str | None = None) -> Organization:
-        """Add an organisation with a key of its own."""
-        return fixtures.add_organization(self._state, api_key, name)
+    def lock_out(
+        self, organization: Organization | str | None = None, *, seconds: float | None = None
+    ) -> None:
+        """Lock an organisation out, as when others sent one create too many with its key.
 
-    def add_integration(
-        self,
-        provider: str,
-        *,
-        organization: Organization | None = None,
-        id: str | None = None,  # noqa: A002 - the name of the API
-        name: str | None = None,
-        disabled: bool = False,
-        customer: str | None = None,
-    ) -> IntegrationRow:
-        """Add a channel, to the first organisation unless another is given.
+        Creates are answered with 429 and `Retry-After` until the lock ends.
 
         Args:
-            provider: Identifier of the network, as `x` or `mastodon`.
-            organization: Its owner.
-            id: Its id; None for a new one that looks like the real ones.
-            name: Its display name.
-            disabled: Whether it is switched off.
-            customer: Name of the group that it belongs to, which is added when it is new.
+            organization: Whose creates, itself or its name; None for the first organisation.
+            seconds: How long the lock still lasts; None for a whole window, which is an hour.
+
+        Raises:
+            ValueError: The sandbox has no limit, or no lock of it lasts so long.
         """
-        return fixtures.add_integration(
-            self._state,
-            organization or self.organization,
-            provider,
-            integration_id=id,
-            name=name,
-            disabled=disabled,
-            customer=customer,
-        )
+        self._pipeline.lock_out(self.find_organization(organization), seconds)
 
-    def change_integration(self, integration_id: str, **changes: object) -> IntegrationRow:
-        """Change a channel, for example `failure="..."` so that publishing on it fails."""
-        return fixtures.change_integration(self._state, integration_id, changes)
+    def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
+        """Publish now what waits for its date, which it keeps.
 
-    def change_post(self, post_id: str, **changes: object) -> None:
-        """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`."""
-        fixtures.change_post(self._state, post_id, changes)
+        Args:
+            post_id: One post; None for all of all organisations.
 
-    def add_tag(self, name: str, *, organization: Organization | None = None) -> TagRow:
-        """Add a tag, to the first organisation unless another is given."""
-        return fixtures.add_tag(self._state, organization or self.organization, name)
+        Returns:
+            What was published, and what failed: the state says which.
 
-    def add_notification(
-        self, content: str, *, link: str | None = None, organization: Organization | None = None
-    ) -> NotificationRow:
-        """Add a notification, to the first organisation unless another is given."""
-        owner = organization or self.organization
-        return fixtures.add_notification(self._state, owner, content, link)
-
-    def add_remote_file(self, url: str, data: bytes) -> None:
-        """Put a file on the internet that the sandbox can fetch; its host is public then.
-
-        There is no other internet: each picture of a Dribbble post, and those of a pin that has
-        several, are fetched to be measured, and one that is neither uploaded nor put here refuses
-        the post.
+        Raises:
+            LookupError: There is no such post.
         """
-        fixtures.add_remote_file(self._state, url, data)
+        done = publish_waiting(self._state, post_id)
+        return tuple(post for post in self.posts if post.id in done)
 
-    def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:
-        """Add an application that asks users for access."""
-        return fixtures.add_oauth_app(self._state, name, redirect_url)
+    def fail_next_publication(self, because: str) -> None:
+        """Let the next post that is published fail: its state is ERROR, a notification says why.
 
-    def add_webhook(self, url: str, *integration_ids: str) -> None:
-        """Call an address on loopback for each published post of the first organisation."""
-        fixtures.check_loopback(url)
-        self.organization.webhooks.append(Webhook(url, frozenset(integration_ids)))
+        Args:
+            because: The reason, in the words of the network.
+        """
+        self._state.failing_texts.add(TextRule("", because, is_once=True))
+
+    def refuse(
+        self, words: str, *, because: str, when: Literal["created", "published"] = "created"
+    ) -> None:
+        """Refuse each post in whose text these words stand.
+
+        When it is created, the request is answered with 400 and nothing of it is stored; drafts
+        are not looked at, as with all rules of networks. When it is published, it fails.
+
+        Args:
+            words: What stands in the text, in letters of either case.
+            because: The reason that is told.
+            when: When it is refused: by the server as soon as it is `created`, or by the network
+                when it is `published`.
+        """
+        rules = self._state.refused_texts if when == "created" else self._state.failing_texts
+        rules.add(TextRule(words, because))

@@ -17,6 +17,7 @@ import msgspec
 
 from postiz_async._sandbox.messages import status_only
 from postiz_async._sandbox.rules.files import pixels_of
+from postiz_async._sandbox.text_rules import TextRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         IdSource,
         IntegrationRow,
         MediaRow,
+        MemberRow,
         NotificationRow,
         PostRow,
         Release,
@@ -52,11 +54,12 @@ __all__ = [
 
 
 class PostTable:
-    """The posts, found by id, group and date."""
+    """The posts, found by id, group, parent and date."""
 
     def __init__(self) -> None:
         self._rows: dict[str, PostRow] = {}
         self._by_group: dict[str, dict[str, None]] = {}
+        self._by_parent: dict[str, dict[str, None]] = {}
         self._by_date: dict[int, dict[str, None]] = {}
         self._repeated: dict[str, None] = {}
 
@@ -74,8 +77,12 @@ class PostTable:
             del self._by_group[former.group][post.id]
             del self._by_date[former.date][post.id]
             self._repeated.pop(post.id, None)
+            if former.parent_id is not None:
+                del self._by_parent[former.parent_id][post.id]
         self._rows[post.id] = post
         self._by_group.setdefault(post.group, {})[post.id] = None
+        if post.parent_id is not None:
+            self._by_parent.setdefault(post.parent_id, {})[post.id] = None
         self._by_date.setdefault(post.date, {})[post.id] = None
         if post.interval is not None:
             self._repeated[post.id] = None
@@ -107,8 +114,8 @@ class PostTable:
 
     def comments_of(self, post: PostRow) -> list[PostRow]:
         """The live further entries of a post, in order."""
-        rows = self.live_in_group(post.group)
-        return sorted((row for row in rows if row.parent_id), key=lambda row: row.id)
+        rows = (self._rows[row_id] for row_id in self._by_parent.get(post.id, ()))
+        return sorted((row for row in rows if row.deleted_at is None), key=lambda row: row.id)
 
     def _is_root(self, post_id: str) -> bool:
         return _is_live_root(self._rows[post_id])
@@ -120,21 +127,29 @@ def _is_live_root(post: PostRow) -> bool:
 
 @dataclass(slots=True)
 class Organization:
-    """One organisation with its key and its rows."""
+    """One organisation with its key and its rows.
+
+    What its plan allows can be set at any time.
+
+    Attributes:
+        id: Its id.
+        name: What it is called.
+        api_key: Its key.
+        posts_per_month: What the plan allows; None without billing.
+        subscribed: False where billing is on and nobody pays: the key is then refused.
+        channels_allowed: What the plan allows; None without billing.
+        video_credits: Videos that can still be made; None without billing.
+        session: What the `auth` header of a signed-in user holds.
+    """
 
     id: str
     name: str
     api_key: str
     posts_per_month: int | None = None
-    """What the plan allows; None without billing."""
     subscribed: bool = True
-    """False where billing is on and nobody pays: the key is then refused."""
     channels_allowed: int | None = None
-    """What the plan allows; None without billing."""
     video_credits: int | None = None
-    """Videos that can still be made; None without billing."""
     session: str = ""
-    """What the `auth` header of a signed-in user holds."""
     posts: PostTable = field(default_factory=PostTable)
     integrations: dict[str, IntegrationRow] = field(default_factory=dict[str, "IntegrationRow"])
     customers: dict[str, CustomerRow] = field(default_factory=dict[str, "CustomerRow"])
@@ -142,13 +157,18 @@ class Organization:
     media: dict[str, MediaRow] = field(default_factory=dict[str, "MediaRow"])
     webhooks: list[Webhook] = field(default_factory=list["Webhook"])
     notifications: list[NotificationRow] = field(default_factory=list["NotificationRow"])
+    members: list[MemberRow] = field(default_factory=list["MemberRow"])
 
     def live_integrations(self) -> list[IntegrationRow]:
-        """Channels that are not deleted."""
+        """Channels that are not deleted. For other parts of this package."""
         return [each for each in self.integrations.values() if each.deleted_at is None]
 
     def live_integration(self, integration_id: str) -> IntegrationRow | None:
-        """A channel that is not deleted."""
+        """A channel that is not deleted. For other parts of this package.
+
+        Args:
+            integration_id: Its id.
+        """
         found = self.integrations.get(integration_id)
         return found if found is not None and found.deleted_at is None else None
 
@@ -182,6 +202,11 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
     def redirect_url(self, asked: object) -> str:
         """Where the user comes back; only public clients choose among several.
 
+        It is for other parts of this package.
+
+        Args:
+            asked: Where an app wants them.
+
         Raises:
             HttpError: A public client asked for another place.
         """
@@ -193,6 +218,11 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
 
     def check_challenge(self, challenge: object) -> None:
         """Refuse a public client that has nothing to prove itself with later.
+
+        It is for other parts of this package.
+
+        Args:
+            challenge: What it sent for that.
 
         Raises:
             HttpError: It has not.
@@ -308,6 +338,10 @@ class SandboxState:
     delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
     jobs: PublishingJobs = field(default_factory=PublishingJobs)
     oauth: OAuthState = field(default_factory=OAuthState)
+    refused_texts: TextRules = field(default_factory=TextRules)
+    """What the server refuses to create."""
+    failing_texts: TextRules = field(default_factory=TextRules)
+    """What networks refuse to publish."""
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, "UploadedFile"])
     """The internet, by URL."""
     pictures: dict[str, tuple[int, int] | None] = field(
@@ -325,7 +359,7 @@ class SandboxState:
         return int(self.clock.time() * 1000)
 
     def new_row_id(self) -> str:
-        """An id that sorts behind all former ones."""
+        """An id that sorts after all earlier ones."""
         return self.ids.row(self.clock.time())
 
 

@@ -57,6 +57,26 @@ class Throttle(ABC):
     def hit(self, key: str, now: float) -> ThrottleDecision:
         """Count one request and decide whether it is allowed."""
 
+    @abstractmethod
+    def block(self, key: str, now: float, seconds: float) -> None:
+        """Count as if all requests that led to a block had come at once, a while ago.
+
+        Args:
+            key: Whose requests.
+            now: The time.
+            seconds: How long the block still lasts.
+        """
+
+    def _too_many(self) -> int:
+        """The first number of hits that is refused.
+
+        Raises:
+            ValueError: There is no limit that could be exceeded.
+        """
+        if not math.isfinite(self.limit):
+            raise ValueError("nobody is locked out where there is no limit")
+        return math.floor(self.limit) + 1
+
     def _admitted(self, hits: int, left: int) -> ThrottleDecision:
         remaining = self.limit if math.isnan(self.limit) else max(0, self.limit - hits)
         names = ("Limit", "Remaining", "Reset")
@@ -115,6 +135,10 @@ class RedisThrottle(Throttle):
             return _refused(window.block_ends - at)
         return self._admitted(window.hits, window.ends - at)
 
+    def block(self, key: str, now: float, seconds: float) -> None:
+        ends = _milliseconds(now + seconds)
+        self._windows[key] = _Window(self._too_many(), ends, ends)
+
 
 def _expire(window: _Window, at: int) -> None:
     if window.ends is not None and window.ends < at:
@@ -154,6 +178,10 @@ class MemoryThrottle(Throttle):
         if log.block_ends is not None:
             return _refused(log.block_ends - at)
         return self._admitted(len(log.expiries) + log.frozen, log.marker - at)
+
+    def block(self, key: str, now: float, seconds: float) -> None:
+        ends = _milliseconds(now + seconds)
+        self._logs[key] = _Log(ends, [ends] * self._too_many(), block_ends=ends)
 
     def _restart(self, log: _Log, at: int) -> None:
         """Start a key again after its block, with the defect that hits of all others stay."""

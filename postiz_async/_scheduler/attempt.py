@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import math
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING, TypeVar
 from postiz_async import _wire as wire
 from postiz_async._scheduler.calls import time_out
 from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
-from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
+from postiz_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    Delivery,
+)
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
+    from postiz_async.errors import PostizError
 
 __all__ = ["Attempts", "Identity", "user_agent"]
 
@@ -41,11 +48,19 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls, and where: the API root, the key, the user agent."""
+    """Who calls, and where: the API root, the key, the user agent, the organisation's name."""
 
     root: str
     key: Secret
     user_agent: str
+    organization: str = ""
+
+
+_CANCELLED = (
+    "request %d, a create of %d posts, was cancelled on its way: they may be stored, so look "
+    "before you repeat it. With an idempotency key it may be repeated; with_options(timeout=...), "
+    "in place of a time-out around the call, says what to look for."
+)
 
 
 class Attempts:
@@ -54,7 +69,7 @@ class Attempts:
     Args:
         transport: moves the bytes.
         clock: tells the time.
-        identity: root URL, key, user agent.
+        identity: root URL, key, user agent, the organisation's name.
         hook: sees every attempt.
     """
 
@@ -67,11 +82,14 @@ class Attempts:
     ) -> None:
         self._transport = transport
         self._clock = clock
-        self._identity = identity
+        self._root = identity.root
+        self._organization = identity.organization
+        self._own = wire.own_headers(identity.key, identity.user_agent)
         self._hook = hook
         self._numbers = itertools.count(1)
         self._server_offset: float | None = None
         """Seconds by which the server's clock is ahead of ours, from its last answer."""
+        self._key_refusal = ""
 
     def server_time(self) -> float:
         """The server's wall clock, as far as its last answer tells it."""
@@ -81,6 +99,10 @@ class Attempts:
         """Whether an answer has told the server's time."""
         return self._server_offset is not None
 
+    def key_refusal(self) -> str:
+        """In what words the server refuses the key; empty: it accepts it, as far as is known."""
+        return self._key_refusal
+
     async def send(
         self,
         call: Call[T],
@@ -89,7 +111,7 @@ class Attempts:
         *,
         expires: float = math.inf,
     ) -> tuple[WireResponse, Observation]:
-        """Send a call once; what is said of the quota beside the answer.
+        """Send a call once; the answer, and what it says of the quota.
 
         Args:
             call: what to send.
@@ -100,10 +122,11 @@ class Attempts:
         Raises:
             APIConnectionError: there was no answer.
         """
-        timeout = time_out(call, time)
+        timeout = time_out(call, time, options.longer)
         if timeout is not None and timeout <= 0:
             raise time.over("it could be sent")
-        if self._clock.monotonic() >= expires:
+        time.sent_at = self._clock.monotonic()
+        if time.sent_at >= expires:
             raise APITimeoutError(
                 "This process stood still, or was very busy, when a create was about to leave, "
                 "and others may have taken it over since. It was not sent.",
@@ -112,29 +135,40 @@ class Attempts:
         expires = min(time.until, expires)
         request = wire.encode(
             call,
-            root=self._identity.root,
-            key=self._identity.key,
-            user_agent=self._identity.user_agent,
+            root=self._root,
+            headers=self._own + options.headers,
             timeout=timeout,
-            headers=options.headers,
             expires=None if expires == math.inf else expires,
         )
         number = next(self._numbers)
-        time.sent_at = self._clock.monotonic()
         try:
             response = await self._transport.send(request)
-        except APIConnectionError as error:
+        except (APIConnectionError, asyncio.CancelledError) as error:
             self._report(number, call, options, time, None, error)
             if isinstance(error, APITimeoutError):
                 _say_how_much_was_left(error, timeout, time)
+            if isinstance(error, asyncio.CancelledError) and call.posts:
+                log.warning(_CANCELLED, number, call.posts)
             raise
         now = self._clock.time()
         seen = wire.observe(response, now=now)
         if seen.server_time is not None:
             self._server_offset = seen.server_time - now
+        if response.status == 401 or (self._key_refusal and response.status < 300):
+            self._look_at_key(wire.failure(response))
         if self._hook is not None or log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen
+
+    def _look_at_key(self, error: PostizError | None) -> None:
+        """Note whether an answer accepts or refuses the key; a fault of the server says neither."""
+        if isinstance(error, AuthenticationError):
+            if not self._key_refusal and self._organization:  # else there is nobody to name
+                said = self._root, self._organization, error.text
+                log.warning("Postiz at %s refuses the key of %r: %s", *said)
+            self._key_refusal = error.text
+        elif error is None:
+            self._key_refusal = ""
 
     def _report(
         self,
@@ -143,7 +177,7 @@ class Attempts:
         options: CallOptions,
         time: CallTime,
         response: WireResponse | None,
-        error: Exception | None,
+        error: BaseException | None,
         reading: RateHeaders | None = None,
     ) -> None:
         """Tell the log and the hook of an attempt."""

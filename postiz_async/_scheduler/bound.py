@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from postiz_async._scheduler.calls import CallOptions, CallTime
+from postiz_async._scheduler.calls import CallOptions, CallTime, answers
 from postiz_async._scheduler.scheduler import Scheduler
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Coroutine, Mapping
 
     from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import Call
 
-__all__ = ["BoundScheduler", "RawAnswer", "with_raw_answers"]
+__all__ = ["BoundScheduler", "RawAnswer", "wants_answer", "with_raw_answers"]
 
 T = TypeVar("T")
 
@@ -31,9 +31,6 @@ class RawAnswer(Generic[T]):
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-
-
-_answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answers", default=None)
 
 
 class BoundScheduler(msgspec.Struct):
@@ -64,32 +61,40 @@ class BoundScheduler(msgspec.Struct):
         time = CallTime.from_now(self.scheduler.clock, seconds)
         return BoundScheduler(self.scheduler, self.options, time)
 
-    async def call(self, call: Call[T], options: CallOptions | None = None) -> T:
+    def call(self, call: Call[T], options: CallOptions | None = None) -> Coroutine[object, None, T]:
         """Make a call, with other options than the client's if given."""
-        time = self.shared_time or self.time
-        value, answer = await self.scheduler.call(call, options or self.options, time)
-        answers = _answers.get()
-        if answers is not None:
-            answers.append(answer)
-        return value
+        time = self.shared_time or CallTime.from_now(self.scheduler.clock, self.options.timeout)
+        return self.scheduler.call(call, options or self.options, time)
+
+
+def wants_answer() -> bool:
+    """Whether the answers of this call are kept, so that it needs its own."""
+    return answers.get() is not None
 
 
 async def with_raw_answers(call: Awaitable[T]) -> RawAnswer[T]:
-    """Await `call` and keep its last answer beside its value.
+    """Await `call` and return its value together with its last answer.
 
     Raises:
-        ConfigurationError: it was carried out, but there was no answer to keep.
+        UsageError: it was carried out, but there was no answer to keep.
     """
-    answers: list[WireResponse] = []
-    token = _answers.set(answers)
+    if not isawaitable(call):
+        raise UsageError(
+            "Give `raw` the call of a method, not yet awaited: "
+            "`await postiz.raw(postiz.integrations.list())`."
+        )
+    kept: list[WireResponse] = []
+    token = answers.set(kept)
     try:
         value = await call
     finally:
-        _answers.reset(token)
-    if not answers:
-        raise ConfigurationError(
+        answers.reset(token)
+    if not kept:
+        raise UsageError(
             "There is no answer to show: what was asked for was known already, or the call is a "
             "task that was begun before. Give `raw` the call itself."
         )
-    last = answers[-1]
-    return RawAnswer(value, last.status, last.headers, last.body)
+    last = kept[-1]
+    first_last = reversed(list(last.headers.items()))  # the first of a name counts, as everywhere
+    headers = {name.lower(): text for name, text in first_last}
+    return RawAnswer(value, last.status, headers, last.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,11 +12,19 @@ import msgspec
 from msgspec import Raw
 
 from postiz_async._scheduler.hooks import Trace
+from postiz_async._wire.headers import Headers
 from postiz_async.clock import Clock
-from postiz_async.errors import APITimeoutError, Delivery, describe_seconds
+from postiz_async.errors import (
+    APITimeoutError,
+    Delivery,
+    QuotaWaitError,
+    UsageError,
+    describe_seconds,
+)
 from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
+    from postiz_async._wire import WireResponse
     from postiz_async._wire.endpoints import Call
 
 __all__ = [
@@ -24,6 +33,9 @@ __all__ = [
     "CallTime",
     "Priority",
     "SlotRequest",
+    "answers",
+    "check_priority",
+    "check_retries",
     "time_out",
 ]
 
@@ -39,7 +51,7 @@ class Priority(IntEnum):
     BULK = 10
 
 
-class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
+class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A create that asks for a slot. Moments are of the clock's `monotonic()`.
 
     Within a priority the earliest `due` goes first. It is refused when it cannot leave within
@@ -66,16 +78,65 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True):
         """How long it may wait, for people."""
         patience = self.give_up_at - self.since
         if self.max_wait is not None and self.max_wait <= patience:
-            return f"you allowed {describe_seconds(self.max_wait)}"
+            return f"you allowed {_told(self.max_wait)}"
         if patience < 0:
             return "your deadline has passed"
         return f"your deadline was {describe_seconds(patience)} away"
 
+    def refused(
+        self, wait: float, state: str, answer: str = "", *, ahead: int, behind: int
+    ) -> QuotaWaitError:
+        """The error of one that cannot wait so long.
+
+        Args:
+            wait: seconds until it could leave.
+            state: the quota, in short.
+            answer: why the answer of another call has to come first; empty: no slot is free.
+            ahead: calls that wait before it.
+            behind: bulk calls that wait behind it.
+        """
+        waiting = f"; {ahead} {_calls(ahead)} before yours" if ahead else ""
+        if behind:
+            waiting += f"; {behind} bulk {_calls(behind)} behind yours"
+        why = f"the next create-post slot is free in {_told(wait)}, {self.allowance}"
+        if answer:
+            why = f"a create-post slot is free, but {answer}; {self.allowance}"
+        seconds = in_seconds(wait) if wait < _EXACT else f"{wait:.0f} s"
+        return QuotaWaitError(
+            f"{why}.\n"
+            f"  {state}{waiting}.\n"
+            f"  Wait longer (max_wait=None), or try again after retry_after={seconds}.",
+            retry_after=wait,
+        )
+
+
+_EXACT = 10.0
+"""Seconds below which a duration is told with its fractions."""
+
+
+def _told(seconds: float) -> str:
+    return in_seconds(seconds) if 0 <= seconds < _EXACT else describe_seconds(seconds)
+
+
+def _calls(count: int) -> str:
+    return "call waits" if count == 1 else "calls wait"
+
 
 T = TypeVar("T")
 
+answers: ContextVar[list[WireResponse] | None] = ContextVar("postiz_async_answers", default=None)
+"""Where the answers of the calls of this context are kept; None: they are not."""
+
 CREATE_SECONDS, SECONDS_A_POST = 30.0, 0.2
 """The read time-out of a create: a base and a share for each post."""
+
+LONGEST_JOB_CREATE = 300.0
+"""Seconds of a create of a job or with an idempotency key at most, whatever the user allows:
+begun within `PREPARED_SECONDS`, it is over before others may believe that it did not arrive."""
+
+USUAL_RETRIES = 3
+MOST_RETRIES = 100
+"""Attempts after the first: as a rule, and at most."""
 
 PREPARED_SECONDS = 240.0
 """For how long a create may be begun that was prepared. A process may be stopped in between, and
@@ -86,20 +147,22 @@ request that was begun at the last moment has had minutes to arrive."""
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How one call is treated. Seconds everywhere.
 
-    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time
-    of its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and
-    `deadline` are moments of the clock's `monotonic()`: by the first calls of one priority are
-    ordered, and who cannot leave before the second is refused. With `finish` a call whose first
-    byte is out is not cancelled: it ends with its answer or its time-out. `prepare` runs after
-    the slot is taken and before the first byte, and returns the body to send; when it raises,
-    the slot is given back and nothing is sent, and so when `PREPARED_SECONDS` are over. `set_aside`
-    runs when what was prepared was not carried out, before the call queues or pauses to send it
-    again; when it raises, the call ends. Without `retry` there is one attempt, for callers that
-    have pauses of their own.
+    `timeout` is for the whole call but its wait for the quota; None gives each attempt the time of
+    its route. `max_wait` bounds that wait; None waits as long as it takes. `due` and `deadline` are
+    moments of the clock's `monotonic()`: by the first calls of one priority are ordered, and one
+    that cannot leave before the second is refused. With `finish` a call whose first byte is out is
+    not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot is taken
+    and before the first byte, and returns the body to send; when it raises, the slot is given back
+    and nothing is sent, and so when `PREPARED_SECONDS` are over. `set_aside` runs when what was
+    prepared was not carried out, before the call queues or pauses to send it again; when it raises,
+    the call ends. Without `retry` there is one attempt, for callers that have pauses of their own;
+    else there are `retries` after the first, as far as that is safe. `wait_timeout` is for a call
+    that waits for something to happen in Postiz: the `timeout` of the client itself is not for
+    that. `longer` allows each attempt more than the time of its route, for jobs; see `time_out`.
     """
 
     timeout: float | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     max_wait: float | None = None
     priority: int = Priority.INTERACTIVE
     due: float | None = None
@@ -109,13 +172,16 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: Callable[[], Awaitable[None]] | None = None
     trace: Trace | None = None
     retry: bool = True
+    retries: int = USUAL_RETRIES
+    wait_timeout: float | None = None
+    longer: float | None = None
 
 
-class CallTime(msgspec.Struct):
+class CallTime(msgspec.Struct, gc=False):
     """What one call of a user has used of its time, and what is left of it.
 
-    `timeout` is in seconds and for all that the call does, beside its wait for the quota; None: no
-    bound. Moments are of the clock's `monotonic()`.
+    `timeout` is in seconds and for all that the call does, apart from its wait for the quota; None:
+    no bound. Moments are of the clock's `monotonic()`.
     """
 
     clock: Clock
@@ -163,10 +229,45 @@ class CallTime(msgspec.Struct):
         )
 
 
-def time_out(call: Call[T], time: CallTime) -> float | None:
-    """Seconds from sending to the whole answer; None: only a stalled transfer ends it."""
+def time_out(call: Call[T], time: CallTime, longer: float | None = None) -> float | None:
+    """Seconds from sending to the whole answer; None: only a stalled transfer ends it.
+
+    Args:
+        call: what is sent.
+        time: what is left for it, if that is bounded.
+        longer: what it may have instead of the time of its route, where that is more.
+    """
     if time.timeout is not None:
         return time.left
+    seconds = call.endpoint.timeout
     if call.endpoint.quota:
-        return CREATE_SECONDS + SECONDS_A_POST * call.posts
-    return call.endpoint.timeout
+        seconds = CREATE_SECONDS + SECONDS_A_POST * call.posts
+        longer = None if longer is None else min(longer, LONGEST_JOB_CREATE)
+    return seconds if seconds is None or longer is None else max(seconds, longer)
+
+
+def check_retries(value: object) -> None:
+    """Refuse what is not a number of attempts after the first.
+
+    Raises:
+        UsageError: it is something else, or more than helps anybody.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_RETRIES:
+        return
+    raise UsageError(
+        f"retries is {value!r}. Give a whole number from 0, for one attempt only, to "
+        f"{MOST_RETRIES}."
+    )
+
+
+def check_priority(value: object) -> None:
+    """Refuse what is no priority.
+
+    Raises:
+        UsageError: it is no whole number.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(
+            f"priority is {value!r}. Give a `Priority` or another whole number; the smallest goes "
+            "first."
+        )

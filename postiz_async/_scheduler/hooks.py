@@ -9,7 +9,10 @@ import logging
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -25,6 +28,7 @@ __all__ = [
     "CallHook",
     "CallStarted",
     "Trace",
+    "check_hook",
     "tell_attempt",
     "traced",
 ]
@@ -108,6 +112,24 @@ class CallHook(Protocol):
     def __call__(self, event: CallStarted | CallEnded, /) -> object:
         """Look at a call. What it returns is ignored, what it raises is logged."""
         ...
+
+
+def check_hook(name: str, hook: object) -> None:
+    """Refuse what cannot be called without `await`, and None is nothing to call.
+
+    Raises:
+        UsageError: it is no function, or an `async def` one, which nobody would await.
+    """
+    if hook is None:
+        return
+    if not callable(hook):
+        raise UsageError(f"{name} is a function, not {hook!r}.")
+    call: object = getattr(hook, "__call__", None)  # noqa: B004  (of an object that has one)
+    if iscoroutinefunction(hook) or iscoroutinefunction(call):
+        raise UsageError(
+            f"{name} is an `async def` function, but it is called without `await`. Give a plain "
+            "one, which starts a task or fills a queue if there is something to wait for."
+        )
 
 
 log = logging.getLogger("postiz_async")

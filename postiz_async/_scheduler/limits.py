@@ -112,7 +112,7 @@ class Pacer:
 
 
 def politeness_limiter(politeness: float | None, speed: float) -> AsyncLimiter | None:
-    """Lets so many calls go in a second of a clock; those of one second at once."""
+    """Lets `politeness` calls go in a second of a clock, those of one second all at once."""
     if politeness is None or not math.isfinite(speed):
         return None
     burst = max(1.0, politeness)

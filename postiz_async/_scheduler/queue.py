@@ -29,7 +29,7 @@ from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, Quota, show
 from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.limits import ConcurrencyLimit
-from postiz_async.errors import ConfigurationError, QuotaWaitError, describe_seconds
+from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -113,7 +113,7 @@ class AdmissionQueue:
             self.announcers -= 1
 
     def bulk_left(self, posts: int) -> None:
-        """A bulk create with so many posts was sent."""
+        """A bulk create with this many posts was sent."""
         self.budget = self.budget.started(posts)
 
     def bulk_ended(self, posts: int, seconds: float | None) -> None:
@@ -133,14 +133,20 @@ class AdmissionQueue:
         """Calls that wait for a slot."""
         return len(self._queue)
 
+    @property
+    def queued(self) -> Queued:
+        """The same by priority."""
+        urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
+        return Queued(interactive=urgent, bulk=len(self._queue) - urgent)
+
     def view(self) -> Quota:
         """The quota as users see it."""
-        urgent = self._before((float(Priority.BULK), -math.inf, 0.0))
+        queued = self.queued
         return show(
             self.handle.ledger,
             self.handle.now(),
-            queued=Queued(interactive=urgent, bulk=len(self._queue) - urgent),
-            next_in=self.leaves_in(urgent + 1),
+            queued=queued,
+            next_in=self.leaves_in(queued.interactive + 1),
             backlog=self._backlog(),
             as_of=self.handle.changed_at,
         )
@@ -175,8 +181,7 @@ class AdmissionQueue:
         """Sleep until the state changes, time alone changes the view, or it is time to look."""
         now = self._clock.monotonic()
         ends = (view.resets_in, view.blocked_for, view.bulk_in)
-        moments = [moment for moment in ends if moment]
-        until = now + min(moments, default=math.inf)
+        until = now + min(filter(None, ends), default=math.inf)
         look = math.inf if poll is None else now + poll
         timer = None
         if min(until, look) < math.inf:
@@ -203,6 +208,17 @@ class AdmissionQueue:
             ConfigurationError: the client was closed meanwhile.
             QueueReleasedError: the route is not counted any more.
         """
+        token = None
+        if request.priority < Priority.BULK and not (
+            self._queue or self._pacer or self._is_open or self._is_closed
+        ):
+            # mostly there is nobody before it and a slot is free
+            token = self.handle.take_at_once(_decide_urgent, lifetime=request.lifetime, urgent=True)
+        if isinstance(token, int):
+            self._shift, self._overtakes = self._shift + 1, 0
+            if self._watchers:
+                self._tell_watchers()
+            return token
         due = math.inf if request.due is None else request.due
         order = (int(request.priority), due, next(self._arrivals))
         is_bulk = request.priority >= Priority.BULK
@@ -210,7 +226,7 @@ class AdmissionQueue:
         self._queue.add(ticket)
         if is_bulk:
             self._quiet_from = math.inf
-        if self._queue[-1] is not ticket:
+        if len(self._queue) > 1 and self._queue[-1] is not ticket:
             self._shift -= 1
         if ticket.give_up_at < math.inf:
             self._impatient.add(ticket)
@@ -319,9 +335,7 @@ class AdmissionQueue:
         if now < self._quiet_from:
             until = min(until, self._quiet_from)
         ticket.wake = asyncio.get_running_loop().create_future()
-        timer = None
-        if until < math.inf:
-            timer = self._clock.call_at(until, partial(_wake, ticket))
+        timer = self._clock.call_at(until, partial(_wake, ticket)) if until < math.inf else None
         try:
             await ticket.wake
         finally:
@@ -338,7 +352,7 @@ class AdmissionQueue:
             _wake(ticket)
 
     def close(self) -> None:
-        """Let everybody who waits fail."""
+        """Let all calls fail that wait."""
         self._is_closed = True
         for ticket in self._queue:
             _wake(ticket)
@@ -361,13 +375,13 @@ class AdmissionQueue:
         latest = self._leaves_at(len(self._queue) - 1)
         early = takewhile(lambda ticket: ticket.give_up_at < latest, self._impatient)
         late = [t for t in early if self._leaves_at(self._before(t.key)) > t.give_up_at]
-        for ticket in sorted(late, key=_key):  # who comes later does not wait for who gives up too
+        for ticket in sorted(late, key=_key):  # if one gives up, those behind may be in time
             _wake(ticket)
 
     def _outlook(self) -> tuple[float, ...]:
-        """While no part of it grows, nobody who waits is forecast to leave later.
+        """While no part of it grows, no call that waits is forecast to leave later.
 
-        Who moves up by one has one free slot less before him, so mostly none does.
+        A call that moves up by one has one free slot less before it, so mostly no part grows.
         """
         ledger, now = self.handle.ledger, self.handle.now()
         seen = quota.outlook(ledger, now)
@@ -376,12 +390,12 @@ class AdmissionQueue:
         return (now if one_by_one else seen.ends, -ledger.window.limit, *moved)
 
     def _promise(self) -> None:
-        """Somebody joins who is refused by what is forecast now."""
+        """A call joins that is refused when the forecast gets worse than it is now."""
         seen = self._outlook()
         self._promised = tuple(map(min, self._promised or seen, seen))
 
     def _is_later(self) -> bool:
-        """Whether anybody may leave later than was forecast for him."""
+        """Whether a call may leave later than was forecast for it."""
         promised, self._promised = self._promised, self._outlook()
         return any(map(operator.gt, self._promised, promised))
 
@@ -392,7 +406,7 @@ class AdmissionQueue:
     # -------------------------------------------------------------- refusing
 
     def _leaves_at(self, ahead: int) -> float:
-        """When a call with so many before it can leave, as far as is known, on our clock."""
+        """When a call with `ahead` others before it can leave, as far as is known, on our clock."""
         now = self.handle.now()
         wait = quota.forecast(self.handle.ledger, now, ahead) - now
         if self._pacer is not None:
@@ -407,35 +421,24 @@ class AdmissionQueue:
         """Raise at once when the ticket cannot leave before it would give up."""
         if ticket.give_up_at == math.inf:
             return
-        now = self._clock.monotonic()
         expected = self._leaves_at(self._before(ticket.key))
+        now = self._clock.monotonic()  # not before: what is free at once is not free later
         is_answer = decision.why in (WaitReason.IN_FLIGHT, WaitReason.PROBE)  # may come before
         if self._head() is ticket and decision.until < math.inf and not is_answer:
             expected = max(expected, decision.until - self.handle.now() + now)
         if expected <= ticket.give_up_at and now < ticket.give_up_at:
             return
-        latency = self.handle.ledger.flights.latency if expected <= now else 0.0
-        retry_after = max(expected - now, latency)
-        raise QuotaWaitError(self._long_wait_message(ticket, retry_after), retry_after=retry_after)
-
-    def _long_wait_message(self, ticket: _Ticket, wait: float) -> str:
+        retry_after, answer = expected - now, ""
+        if expected <= now:  # a slot is free
+            retry_after, answer = self.handle.ledger.flights.latency, decision.why.value
+        ahead = self._before(ticket.key)
+        behind = min(self.queued.bulk, len(self._queue) - 1 - ahead)
         state = in_short(self.handle.ledger, self.handle.now())
-        waiting, ahead = "", self._before(ticket.key)
-        bulk = len(self._queue) - self._before((float(Priority.BULK), -math.inf, 0.0))
-        behind = min(bulk, len(self._queue) - 1 - ahead)
-        if ahead:
-            waiting += f"; {ahead} calls wait before yours"
-        if behind:
-            waiting += f"; {behind} bulk calls wait behind yours"
-        return (
-            f"the next create-post slot is free in {describe_seconds(wait)}, "
-            f"{ticket.request.allowance}.\n"
-            f"  {state}{waiting}.\n"
-            f"  Wait longer (max_wait=None), or try again after retry_after={wait:.0f} s."
-        )
+        raise ticket.request.refused(retry_after, state, answer, ahead=ahead, behind=behind)
 
 
 _key = operator.attrgetter("key")
+_decide_urgent = partial(quota.decide, urgent=True)
 
 
 def _end_of(ticket: _Ticket) -> tuple[float, float]:

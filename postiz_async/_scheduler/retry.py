@@ -7,25 +7,25 @@ minute belongs to the scheduler or to the caller.
 
 from __future__ import annotations
 
+from postiz_async._scheduler.calls import USUAL_RETRIES
 from postiz_async._wire.endpoints import Replay
 from postiz_async._wire.responses import FailureKind
 
-__all__ = ["MAX_ATTEMPTS", "next_wait"]
-
-MAX_ATTEMPTS = 4
-"""Attempts at one call, the first included."""
+__all__ = ["next_wait"]
 
 _BASE, _CAP = 0.5, 20.0
 """Seconds of the first pause at most, and of any pause."""
 
 _LONGEST = 60.0
-"""A server that asks for a longer pause is not waited for here."""
+"""A server that asks for a longer pause is not waited for here. One that asks for a shorter one
+than ours, or none, has it a few times only: it may say so for ever."""
 
 
 def next_wait(
     outcome: FailureKind,
     *,
     attempt: int,
+    retries: int,
     replay: Replay,
     jitter: float,
     retry_after: float | None = None,
@@ -35,16 +35,20 @@ def next_wait(
     Args:
         outcome: how the attempt failed.
         attempt: its number, from 1.
+        retries: how many may come after the first.
         replay: what a repetition would do.
         jitter: a random number from 0 to 1.
         retry_after: seconds that the server asked for.
     """
-    if attempt >= MAX_ATTEMPTS or not _may_repeat(outcome, replay, attempt):
+    if attempt > retries or not _may_repeat(outcome, replay, attempt):
         return None
-    if retry_after is not None:
-        return retry_after if retry_after <= _LONGEST else None
     ceiling = min(_CAP, _BASE * 2.0 ** (attempt - 1))
-    return ceiling * (0.5 + 0.5 * jitter)
+    pause = ceiling * (0.5 + 0.5 * jitter)
+    if retry_after is None:
+        return pause
+    if retry_after > _LONGEST:
+        return None
+    return retry_after if attempt <= USUAL_RETRIES else max(pause, retry_after)
 
 
 def _may_repeat(outcome: FailureKind, replay: Replay, attempt: int) -> bool:

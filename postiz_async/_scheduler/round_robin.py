@@ -24,7 +24,7 @@ __all__ = ["FairTransport", "RoundRobin"]
 
 
 class RoundRobin:
-    """So many turns at once, given to waiting owners in rotation.
+    """Turns, a certain number at a time, given to waiting owners in rotation.
 
     Args:
         capacity: turns that can be held at once, at least 1; a quarter is out of reach of any

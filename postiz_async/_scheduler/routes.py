@@ -38,23 +38,21 @@ class RouteState:
     def __init__(self) -> None:
         self.queue: AdmissionQueue | None = None
         """Its calls pass here; None while it seems to be free."""
-        self._loose = 0
-        self._all_back = asyncio.Event()
-
-    def call_started(self) -> None:
-        """A call leaves that no ledger knows of."""
-        self._loose += 1
-        self._all_back.clear()
+        self.loose = 0
+        """Calls under way that no ledger knows of; each ends with `call_ended`."""
+        self._all_back: asyncio.Event | None = None
 
     def call_ended(self) -> None:
-        """Such a call ended."""
-        self._loose -= 1
-        if not self._loose:
+        """A call ended that no ledger knew of."""
+        self.loose -= 1
+        if self._all_back is not None and not self.loose:
             self._all_back.set()
 
     async def settled(self) -> AdmissionQueue | None:
         """The queue, once all calls are back that left before it was found."""
-        while self.queue is not None and self._loose:
+        self._all_back = self._all_back or asyncio.Event()
+        while self.queue is not None and self.loose:
+            self._all_back.clear()
             await self._all_back.wait()
         return self.queue
 

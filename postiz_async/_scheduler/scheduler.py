@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import math
 import random
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -17,7 +15,13 @@ from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
-from postiz_async._scheduler.calls import PREPARED_SECONDS, Priority, SlotRequest, time_out
+from postiz_async._scheduler.calls import (
+    PREPARED_SECONDS,
+    Priority,
+    SlotRequest,
+    answers,
+    time_out,
+)
 from postiz_async._scheduler.hooks import traced
 from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
@@ -28,21 +32,20 @@ from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
-    ConfigurationError,
     Delivery,
+    UsageError,
     describe_seconds,
 )
 from postiz_async.stores._persistence import Persistence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Coroutine, Generator
 
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
     from postiz_async._scheduler.attempt import Identity
     from postiz_async._scheduler.calls import CallOptions, CallTime
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook, Trace
+    from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._scheduler.limits import ConcurrencyLimit
     from postiz_async._scheduler.queue import AdmissionQueue
     from postiz_async._transport import Transport
@@ -51,13 +54,9 @@ if TYPE_CHECKING:
     from postiz_async.clock import Clock
     from postiz_async.stores._persistence import SnapshotStore
 
-__all__ = [
-    "Scheduler",
-]
-
+__all__ = ["Scheduler"]
 
 log = logging.getLogger("postiz_async")
-
 T = TypeVar("T")
 
 PREPARE_SECONDS = 30.0
@@ -98,9 +97,10 @@ class Scheduler:
         self._attempts = Attempts(transport, clock, identity, on_attempt)
         self.server_time: Callable[[], float] = self._attempts.server_time
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
+        self.key_refusal: Callable[[], str] = self._attempts.key_refusal
         self._on_call = on_call
         self._polite = politeness_limiter(politeness, clock.speed)
-        self._loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._under_way = 0
         self.is_closing: bool = False
         self._is_idle = asyncio.Event()
@@ -149,8 +149,7 @@ class Scheduler:
 
     def is_counted(self, route: str) -> bool:
         """Whether the server counts the calls of a route of this name, as far as it was seen."""
-        known = self._routes.get(route)
-        return known is not None and known.queue is not None
+        return route in self._routes and self._routes[route].queue is not None
 
     @property
     def under_way(self) -> int:
@@ -179,10 +178,10 @@ class Scheduler:
 
     # -------------------------------------------------------------- calls
 
-    async def call(
+    def call(
         self, call: Call[T], options: CallOptions, time: CallTime
-    ) -> tuple[T, WireResponse]:
-        """Send a call, again where that is safe, and return its value and the raw answer.
+    ) -> Coroutine[object, None, T]:
+        """Send a call, again where that is safe.
 
         Args:
             call: what to send.
@@ -192,33 +191,49 @@ class Scheduler:
         Raises:
             PostizError: one of the tree's errors.
         """
-        if self.is_closing or asyncio.get_running_loop() is not self._loop:
+        if self.is_closing or asyncio.get_running_loop() is not self.loop:
             raise self._unusable()
-        self.call_began()
+        if self._on_call is None:
+            return self._answered(call, options, time)
+        return self._told_of(self._on_call, call, options, time)
+
+    async def _told_of(
+        self, hook: CallHook, call: Call[T], options: CallOptions, time: CallTime
+    ) -> T:
+        root, queue = self.identity.root, self.queue
+        told = traced(hook, call, root=root, clock=self.clock, queued=lambda: queue.waiting)
+        with told as trace:
+            options = msgspec.structs.replace(options, trace=trace)
+            return await self._answered(call, options, time)
+
+    async def _answered(self, call: Call[T], options: CallOptions, time: CallTime) -> T:
+        attempt = 0
+        cause: Exception
+        self._under_way += 1
         try:
-            hook = self._on_call
-            with nullcontext() if hook is None else self._traced(hook, call) as trace:
-                if trace is not None:
-                    options = msgspec.structs.replace(options, trace=trace)
-                for attempt in itertools.count(1):
-                    try:
-                        if call.endpoint.quota:
-                            response = await self._send_counted(self.queue, call, options, time)
-                        else:
-                            response = await self._send_uncounted(call, options, time)
-                    except APIConnectionError as error:
-                        failed, retry_after = _kind_of(error), None
-                        cause: Exception = error
+            while True:
+                attempt += 1
+                try:
+                    if call.endpoint.quota:
+                        response = await self._send_counted(self.queue, call, options, time)
                     else:
-                        trouble = wire.transient(response, call.endpoint.meanings)
-                        if trouble is None:
-                            return wire.decode(call.endpoint, response), response
-                        failed, cause = trouble
-                        retry_after = wire.observe(response, now=self.clock.time()).retry_after
-                    await self._pause(call, options, time, failed, cause, attempt, retry_after)
+                        response = await self._send_uncounted(call, options, time)
+                except APIConnectionError as error:
+                    never_sent = error.delivery is Delivery.NOT_SENT
+                    failed = FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER
+                    cause, retry_after = error, None
+                else:
+                    trouble = wire.transient(response, call.endpoint.meanings)
+                    if trouble is None:
+                        value = wire.decode(call.endpoint, response)
+                        if (kept := answers.get()) is not None:
+                            kept.append(response)
+                        return value
+                    failed, cause = trouble
+                    retry_after = wire.observe(response, now=self.clock.time()).retry_after
+                await self._pause(call, options, time, failed, cause, attempt, retry_after)
         finally:
             self.call_ended()
-        raise AssertionError("itertools.count ended")
 
     def call_began(self) -> None:
         """Count a call as under way, until `call_ended`."""
@@ -227,26 +242,15 @@ class Scheduler:
     def call_ended(self) -> None:
         """A call that began is over."""
         self._under_way -= 1
-        if not self._under_way:
+        if not self._under_way and self.is_closing:
             self._is_idle.set()
 
-    def _unusable(self) -> ConfigurationError:
+    def _unusable(self) -> UsageError:
         if self.is_closing:
-            return ConfigurationError("This client is closed or closing; nothing was sent.")
-        return ConfigurationError(
-            "This client was opened in another event loop, where its connections live. Open "
-            "it in the loop that uses it: one `async with Postiz()` inside of one "
-            "`asyncio.run`."
-        )
-
-    def _traced(self, hook: CallHook, call: Call[T]) -> AbstractContextManager[Trace | None]:
-        queue = self.queue
-        return traced(
-            hook,
-            call,
-            root=self.identity.root,
-            clock=self.clock,
-            queued=lambda: queue.waiting,
+            return UsageError("This client is closed or closing; nothing was sent.")
+        return UsageError(
+            "This client was opened in another event loop, where its connections live. Open it in "
+            "the loop that uses it: one `async with Postiz()` inside of one `asyncio.run`."
         )
 
     async def _pause(
@@ -263,6 +267,7 @@ class Scheduler:
         wait = next_wait(
             failed,
             attempt=attempt,
+            retries=options.retries,
             replay=call.endpoint.replay,
             jitter=random.random(),  # noqa: S311
             retry_after=retry_after,
@@ -280,7 +285,8 @@ class Scheduler:
         self, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
         """Send a call of a route that costs no quota, as far as is known."""
-        route = self._routes.setdefault(call.endpoint.name, RouteState())
+        name = call.endpoint.name
+        route = self._routes.get(name) or self._routes.setdefault(name, RouteState())
         while route.queue is not None:
             queue = await time.bounded(route.settled(), "other calls of its route had come back")
             if queue is None:
@@ -291,8 +297,8 @@ class Scheduler:
                 continue
         if self._polite is not None:
             await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
-        sent = self.clock.monotonic()
-        route.call_started()
+        route.loose += 1
+        sent = self.clock.monotonic()  # not `time.sent_at`: several calls may share a time
         try:
             response, seen = await self._attempts.send(call, options, time)
             if seen.reading is not None:
@@ -324,7 +330,7 @@ class Scheduler:
                 max_wait=options.max_wait,
                 due=options.due,
                 deadline=options.deadline,
-                lifetime=PREPARE_SECONDS + (time_out(call, time) or SILENT),
+                lifetime=PREPARE_SECONDS + (time_out(call, time, options.longer) or SILENT),
             )
             try:
                 token = await queue.admit(request)
@@ -390,7 +396,7 @@ class Scheduler:
             if options.prepare is not None:
                 expires = self.clock.monotonic() + PREPARED_SECONDS
                 body = await time.bounded(options.prepare(), "its body was prepared")
-                call = replace(call, body=body)
+                call = msgspec.structs.replace(call, body=body)
             sent = True
             response, seen = await self._attempts.send(call, options, time, expires=expires)
         except APIConnectionError as error:
@@ -434,7 +440,7 @@ class Scheduler:
 
 
 def _warn_of_others(ledger: Ledger) -> None:
-    """Somebody else spends this quota, whom sharing a store would help."""
+    """Others spend this quota; sharing a store with them would help."""
     log.warning(
         "others spend the create requests of this organisation: %d in this window beside our "
         "%d. Processes of yours should share one quota store (quota=SqliteStore(...) or "
@@ -442,8 +448,3 @@ def _warn_of_others(ledger: Ledger) -> None:
         ledger.neighbours.foreign,
         ledger.neighbours.own,
     )
-
-
-def _kind_of(error: APIConnectionError) -> FailureKind:
-    never_sent = error.delivery is Delivery.NOT_SENT
-    return FailureKind.NOT_SENT if never_sent else FailureKind.NO_ANSWER

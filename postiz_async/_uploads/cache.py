@@ -65,7 +65,7 @@ class UploadCache:
 
     @asynccontextmanager
     async def turn(self, sha256: str) -> AsyncGenerator[None]:
-        """One upload of a content at a time: who comes second finds what the first one made."""
+        """One upload of a content at a time: the second finds what the first has made."""
         lock, waiting = self._turns.get(sha256, (anyio.Lock(), 0))
         self._turns[sha256] = (lock, waiting + 1)
         try:
@@ -151,7 +151,7 @@ def put(path: Path, owner: str, sha256: str, medium: Media, now: float, *, oldes
 
 
 def _with_file(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
-    import sqlite3  # noqa: PLC0415  (only who keeps a cache needs it)
+    import sqlite3  # noqa: PLC0415  (only a cache needs it)
 
     try:
         make_folder(path.parent)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from postiz_async._transport import fetch
+from postiz_async._transport.fetch import fetch
 from postiz_async._uploads.inspect import refuse
 from postiz_async._uploads.sources import HEAD, Source
 from postiz_async._uploads.urls import is_public, shown
@@ -26,7 +26,7 @@ from postiz_async.models._durations import in_seconds
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection
 
-    from postiz_async._transport import Fetched
+    from postiz_async._transport.fetch import Fetched
     from postiz_async._uploads.sources import Sink
     from postiz_async.clock import Clock
 
@@ -146,7 +146,7 @@ class Remote(Source):
         )
 
     async def _followed(self) -> Fetched:
-        """Follow the URL to an answer that is none of redirection."""
+        """Follow the URL and its redirects to an answer."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             await self.aclose()

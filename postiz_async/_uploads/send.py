@@ -24,13 +24,13 @@ from postiz_async._wire.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, Fil
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
-    ConfigurationError,
     Delivery,
     NotFoundError,
     PermissionDeniedError,
     PostizError,
     ServerError,
     UploadError,
+    UsageError,
 )
 from postiz_async.models._durations import check_seconds
 
@@ -334,10 +334,10 @@ async def upload_all(
         concurrency: how many at a time.
 
     Raises:
-        ConfigurationError: that is less than one.
+        UsageError: that is less than one.
     """
     if concurrency < 1:
-        raise ConfigurationError(f"concurrency is 1 or more, not {concurrency}.")
+        raise UsageError(f"concurrency is 1 or more, not {concurrency}.")
     results: dict[int, Media | Exception] = {}
     waiting = iter(enumerate(sources))
 

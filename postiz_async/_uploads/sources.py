@@ -76,7 +76,7 @@ UploadSource: TypeAlias = (
 
 
 class Sink(Protocol):
-    """What wants to see the bytes too, such as a hash."""
+    """What also gets the bytes, such as a hash."""
 
     def update(self, data: bytes, /) -> None:
         """Take more bytes."""
@@ -84,10 +84,10 @@ class Sink(Protocol):
 
 
 class NullSink:
-    """A sink for bytes that nobody wants to see."""
+    """Where no hash is wanted."""
 
     def update(self, data: bytes, /) -> None:
-        """Forget them."""
+        """Do nothing."""
 
 
 class Source(ABC):
@@ -140,7 +140,8 @@ async def open_local(
         opening = partial(_Path.open, Path(value), is_resolved=is_resolved)
         return await in_thread(opening, undo=_Path.close)
     if isinstance(value, bytes | bytearray | memoryview):
-        return _Bytes(memoryview(value).cast("B"))
+        view = memoryview(value)
+        return _Bytes(view.cast("B") if view.c_contiguous else memoryview(view.tobytes()))
     if hasattr(value, "read"):
         return await _open_file(cast("BinaryFile | AsyncFile", value), stall_timeout)
     if isinstance(value, AsyncIterable):
@@ -191,8 +192,8 @@ class _Bytes(Source):
 async def _call(file: object, name: str, *arguments: object, may_hang: bool = False) -> object:
     """Call a method of a file that may block or be a coroutine.
 
-    A cancelled caller waits for its thread, which would else move a file that others use by
-    then; except for a read of a pipe, which `may_hang` for ever.
+    A cancelled caller waits for its thread, which could otherwise move a file that others use by
+    then; but not for a read of a pipe, which `may_hang` for ever.
     """
     method = getattr(file, name)
     if inspect.iscoroutinefunction(method):
@@ -383,7 +384,7 @@ class _Stream(Source):
             yield chunk
 
     async def _next(self) -> bytes:
-        """The next bytes that are some; none at the end."""
+        """The next bytes, without empty pieces; none at the end."""
         try:
             with anyio.move_on_after(self._stall_timeout):
                 while not (chunk := _checked(await anext(self._iterator), self.name)):

@@ -1,4 +1,4 @@
-"""URLs and addresses: what is one, what of it may be shown, who may be asked. PURE."""
+"""URLs: what is one, and what of it may be shown; and which addresses are public. PURE."""
 
 from __future__ import annotations
 

@@ -58,6 +58,9 @@ Passes: TypeAlias = "Callable[[object, Mapping[str, object]], bool]"
 
 _SPACE = re.compile(r"\s")
 
+_PLAIN_PARAGRAPH = re.compile(r"<p>([^<>&\0]*)</p>")
+"""Of its text the server removes nothing."""
+
 
 class Constraint(NamedTuple):
     """One constraint of a field.
@@ -217,6 +220,11 @@ def pattern(expression: str, name: str) -> Constraint:
 
 def _says_something(content: object, entry: Mapping[str, object]) -> bool:
     text = content if isinstance(content, str) else ""
+    if text[:1].isalnum():  # as nearly always
+        return True
+    first = _PLAIN_PARAGRAPH.match(text)
+    if first is not None and not is_blank(first[1]):
+        return True
     if not is_blank(text.partition("<")[0]) or as_list(entry.get("image")):
         return True
     try:

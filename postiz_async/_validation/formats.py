@@ -27,8 +27,9 @@ _LOOSE_URL = re.compile(
     r"(?:[A-Za-z0-9]+|[A-Za-z0-9][A-Za-z0-9-]+[A-Za-z0-9])\.\S{2,}"
 )
 _NOT_IN_URL = re.compile(r"[\s<>]")
-_LABEL = re.compile(r"[a-z0-9\u00a1-\uffff-]{1,63}", re.IGNORECASE)
-_TOP = re.compile(r"[a-z\u00a1-\ud7ff\uf900-\uffef]{2,}|xn[a-z0-9-]{2,}", re.IGNORECASE)
+# Compiled when first used, for wide ranges take a millisecond or two.
+_LABEL = r"[A-Za-z0-9\u00a1-\uffff-]{1,63}"
+_TOP = r"[A-Za-z\u00a1-\ud7ff\uf900-\uffef]{2,}|[Xx][Nn][A-Za-z0-9-]{2,}"
 _WIDE = re.compile(r"[\uff01-\uff5e]")
 
 _DATE = r"""
@@ -108,14 +109,14 @@ def _is_domain(host: str) -> bool:
     labels = host.split(".")
     return (
         len(labels) > 1
-        and _TOP.fullmatch(labels[-1]) is not None
+        and re.fullmatch(_TOP, labels[-1]) is not None
         and all(_is_label(label) for label in labels)
     )
 
 
 def _is_label(label: str) -> bool:
     return (
-        _LABEL.fullmatch(label) is not None
+        re.fullmatch(_LABEL, label) is not None
         and not _WIDE.search(label)
         and not label.startswith("-")
         and not label.endswith("-")

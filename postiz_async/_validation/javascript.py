@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 from msgspec import UNSET
 
@@ -76,12 +76,12 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 def as_object(value: object) -> dict[str, object]:
     """An object; an empty one for anything else."""
-    return cast("dict[str, object]", value) if type(value) is dict else {}
+    return value if type(value) is dict else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def as_list(value: object) -> list[object]:
     """A list; an empty one for anything else."""
-    return cast("list[object]", value) if type(value) is list else []
+    return value if type(value) is list else []  # pyright: ignore[reportUnknownVariableType]
 
 
 def is_blank(text: str) -> bool:
@@ -165,8 +165,8 @@ def _parsed(text: str) -> float:
 
 def holds(condition: Condition, values: Mapping[str, object]) -> bool:
     """Whether a condition holds for an object; an absent value is null."""
-    steps = _steps(condition.field)
-    found = list(_at(values, steps)) if len(steps) > 1 else [values.get(condition.field)]
+    field = condition.field
+    found = list(_at(values, _steps(field))) if "." in field else [values.get(field)]
     value = found[0] if found else None
     match condition.op:
         case "eq":

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from postiz_async._validation.javascript import as_list, as_object, holds
+from postiz_async.models._base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from postiz_async.providers._schema import MediaRule
 
-__all__ = ["Entries", "MediaFacts", "PostMedia", "broken_rules", "media_of"]
+__all__ = ["Entries", "MediaFacts", "PostMedia", "applying", "broken_rule", "media_of"]
 
 
-class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
+class MediaFacts(Value, frozen=True, kw_only=True):
     """What is known of an uploaded file: pixels of a picture, size in bytes. 0 is unknown."""
 
     width: int = 0
@@ -24,7 +25,7 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
-class PostMedia(NamedTuple):
+class PostMedia(msgspec.Struct, frozen=True, gc=False):
     """One medium of an entry."""
 
     path: str
@@ -57,43 +58,47 @@ def _medium(image: Mapping[str, object], known: Mapping[str, MediaFacts]) -> Pos
     return PostMedia(path, image.get("thumbnail"), facts)
 
 
-def broken_rules(
-    rules: Sequence[MediaRule], entries: Entries, settings: Mapping[str, object]
-) -> Iterator[tuple[MediaRule, int]]:
-    """The rules that a post breaks, in order, each with the number of the entry."""
+def applying(rules: Sequence[MediaRule], settings: Mapping[str, object]) -> Iterator[MediaRule]:
+    """The rules that a post with such settings may break."""
     for rule in rules:
-        if rule.when and not all(holds(condition, settings) for condition in rule.when):
+        if rule.kind == "requires_setting" and (
+            rule.setting is None or holds(rule.setting, settings)
+        ):
             continue
-        place = _breaking_entry(rule, entries, settings)
+        if all(holds(condition, settings) for condition in rule.when):
+            yield rule
+
+
+def broken_rule(rules: Sequence[MediaRule], entries: Entries) -> tuple[MediaRule, int] | None:
+    """The first of the rules that apply and a post breaks, with the number of the entry."""
+    for rule in rules:
+        place = _breaking_entry(rule, entries)
         if place is not None:
-            yield rule, place
+            return rule, place
+    return None
 
 
-def _breaking_entry(
-    rule: MediaRule, entries: Entries, settings: Mapping[str, object]
-) -> int | None:
+def _breaking_entry(rule: MediaRule, entries: Entries) -> int | None:
     if rule.kind == "requires_setting":
-        return None if rule.setting is None or holds(rule.setting, settings) else 0
+        return 0
     if rule.kind == "no_comments":
         return 1 if len(entries) > 1 else None
     breaks = _BREAKS[rule.kind]
-    first = 1 if rule.scope == "comments" else 0
-    last = 1 if rule.scope == "first" else len(entries)
-    for place in range(first, last):
-        if _is_meant(rule, entries[place]) and breaks(rule, entries[place]):
+    for place, media in enumerate(entries[:1] if rule.scope == "first" else entries):
+        if rule.scope == "comments" and place == 0:
+            continue
+        if (rule.media == "any" or _is_meant(rule, media)) and breaks(rule, media):
             return place
     return None
 
 
 def _is_meant(rule: MediaRule, media: Sequence[PostMedia]) -> bool:
-    if rule.media == "any":
-        return True
     has_video = _videos(rule, media) > 0
     return has_video if rule.media == "has_video" else not has_video
 
 
 def _videos(rule: MediaRule, media: Sequence[PostMedia]) -> int:
-    return sum(medium.is_video(rule.is_video) for medium in media)
+    return sum(medium.is_video(rule.is_video) for medium in media) if media else 0
 
 
 def _only_other_than_video(rule: MediaRule, media: Sequence[PostMedia]) -> bool:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from postiz_async._content.length import utf16_length
 from postiz_async._validation.javascript import ABSENT, NotANumber, is_list, is_object
+from postiz_async.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from postiz_async.errors import Problem
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "MISSING",
     "closest",
     "hint_for",
+    "read_as_true",
     "server_message",
     "shown",
+    "warning",
 ]
 
 
@@ -26,6 +27,7 @@ MISSING = "is missing"
 """The hint about a value that is not there."""
 _LONGEST = 40
 _UPLOADED_ONLY = frozenset({"avif", "bmp", "tif", "tiff"})
+_NO_WORDS = frozenset({"false", "no", "off", "0", "none", "null"})
 
 
 def shown(value: object) -> str:
@@ -87,3 +89,14 @@ def server_message(problem: Problem) -> str:
         return f"{problem.where} {problem.message}"
     parent = problem.where.rpartition(".")[0]
     return f"{parent}.{problem.message}" if parent else problem.message
+
+
+def warning(where: str, message: str, hint: str = "") -> Problem:
+    """Advice."""
+    return Problem(where, message, hint=hint, severity="warning")
+
+
+def read_as_true(value: object, where: str) -> Iterator[Problem]:
+    """Texts that say no and that the server reads as true."""
+    if isinstance(value, str) and value.strip().casefold() in _NO_WORDS:
+        yield warning(where, f"{shown(value)} is a text, which the server reads as true")

@@ -36,13 +36,15 @@ _decoder = msgspec.json.Decoder()
 
 def read(request: object) -> tuple[object, list[Problem]]:
     """The request as it arrives, in plain JSON types, or why it cannot arrive."""
+    if isinstance(request, Mapping):  # of which the encoder takes a dict only
+        request = dict(cast("Mapping[object, object]", request))
     try:
         raw = _encoder.encode(request)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        if len(raw) > MAX_BODY:
+            return None, [_too_large(request, len(raw))]
+        return _decoder.decode(raw), []  # fails if a `msgspec.Raw` in it is not JSON
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
         return None, list(_unsendable(request)) or [_not_json(error)]
-    if len(raw) > MAX_BODY:
-        return None, [_too_large(request, len(raw))]
-    return _decoder.decode(raw), []
 
 
 def _not_json(error: Exception) -> Problem:

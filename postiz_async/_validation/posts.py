@@ -9,36 +9,35 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async._content import length, utf16_length
-from postiz_async._validation.javascript import holds
-from postiz_async._validation.media import broken_rules
+from postiz_async._content import Counts, length, may_change, utf16_length
+from postiz_async._validation.media import broken_rule
 from postiz_async._validation.messages import server_message
 from postiz_async._validation.request import settings_problems
 from postiz_async.errors import InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from postiz_async._validation.request import JudgedPost
     from postiz_async.providers._schema import MediaRule, Provider
 
-__all__ = ["post_problems"]
+__all__ = ["LINK_WEIGHT", "post_problems"]
 
 _PARAGRAPHS = re.compile(r"(?:<p>[^<]*</p>)+")
-_MARKUP = ("<", ">", "&", "\xa0", "\r", "\0")
+LINK_WEIGHT = 23
+"""Of X, as in `_content.links`, which takes long to import."""
 _TOO_LONG = "post is too long, please fix it"
 
 
 def post_problems(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Problem]:
     """What is wrong with a post that the request classes accept."""
     provider = post.provider
-    if provider is not None:
-        if provider.defect or post.given.get("type") == "draft":
-            yield from _settings_again(post, provider)
-        broken = broken_rules(provider.rules, post.media, post.settings) if provider.rules else ()
-        for rule, place in broken:
-            yield _broken(post, rule, place)
-            break
+    if provider is not None and (provider.defect or post.given.get("type") == "draft"):
+        yield from _settings_again(post, provider)
+    if post.verdict is not None and post.verdict.rules:
+        broken = broken_rule(post.verdict.rules, post.media)
+        if broken is not None:
+            yield _broken(post, *broken)
     yield from _too_long(post, max_lengths)
 
 
@@ -67,43 +66,46 @@ def _broken(post: JudgedPost, rule: MediaRule, place: int) -> Problem:
 # ------------------------------------------------------------------ length
 
 
-def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Iterator[Problem]:
+def _too_long(post: JudgedPost, max_lengths: Mapping[str, int]) -> Sequence[Problem]:
     most = _limit(post, max_lengths)
     if most is None:
-        return
+        return ()
+    found: list[Problem] = []
     counts = post.provider.counts if post.provider else "plain"
     for place, entry in enumerate(post.entries):
         content = str(entry["content"])
-        if counts == "plain" and _is_surely_short(content, most):
+        if _is_surely_short(content, most, counts):
             continue
         where = f"{post.path}value.{place}.content"
         try:
             size = length(content, counts)
         except InvalidPostError as error:
-            yield from (replace(problem, where=where) for problem in error.problems)
+            found += [replace(problem, where=where) for problem in error.problems]
             continue
         if size > most:
             hint = _length_hint(post, size, most, max_lengths)
-            yield Problem(where, _TOO_LONG, hint=hint, stage="post")
+            found.append(Problem(where, _TOO_LONG, hint=hint, stage="post"))
+    return found
 
 
-def _is_surely_short(content: str, most: int) -> bool:
+def _is_surely_short(content: str, most: int, counts: Counts) -> bool:
     """Whether a text is counted as at most what it has, and that is not too much."""
+    if counts != "plain":
+        if "&" in content or not content.isascii():
+            return False
+        most -= LINK_WEIGHT * content.count(".")  # which each link has
     if 2 * len(content) > most and utf16_length(content) > most:
         return False
-    has_markup = any(map(content.__contains__, _MARKUP))
+    has_markup = may_change(content) or "\r" in content or "\0" in content
     return not has_markup or _PARAGRAPHS.fullmatch(content) is not None
 
 
 def _limit(post: JudgedPost, max_lengths: Mapping[str, int]) -> int | None:
     told = max_lengths.get(post.channel.id)
-    for limit in post.provider.limits if post.provider else ():
-        if limit.when is not None:
-            if holds(limit.when, post.settings):
-                return limit.characters
-        elif not limit.verified:
-            return told or limit.characters
-    return told
+    limit = post.verdict.limit if post.verdict else None
+    if limit is None:
+        return told
+    return limit.characters if limit.when is not None else told or limit.characters
 
 
 def _length_hint(post: JudgedPost, size: int, most: int, max_lengths: Mapping[str, int]) -> str:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from postiz_async._validation.constraints import NOT_EMPTY
 from postiz_async._validation.javascript import as_list, as_object, is_list, is_object, is_truthy
-from postiz_async._validation.media import media_of
+from postiz_async._validation.media import Entries, media_of
 from postiz_async._validation.messages import shown
-from postiz_async._validation.schema import POST, ROOT, check, converted, judged
+from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
 from postiz_async._validation.settings import shape_of
+from postiz_async._validation.settings_verdict import SettingsVerdict, verdict_of
 from postiz_async.errors import Problem
+from postiz_async.models.integrations import Integration
 from postiz_async.providers._registry import PROVIDERS
+from postiz_async.providers._schema import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-    from postiz_async._validation.media import Entries, MediaFacts
-    from postiz_async.models.integrations import Integration
-    from postiz_async.providers._schema import Provider
+    from postiz_async._validation.media import MediaFacts
 
 __all__ = ["Body", "JudgedPost", "judge", "settings_problems"]
 
 
-class JudgedPost(NamedTuple):
+class JudgedPost(msgspec.Struct, frozen=True, gc=False):
     """A post whose channel is known, with its values in their declared types.
 
     `given` is the post as it came. `entries` and their `media` are empty unless the request
-    classes accept the post.
+    classes accept the post. `verdict` is that of settings of a known provider.
     """
 
     path: str
@@ -35,11 +39,12 @@ class JudgedPost(NamedTuple):
     provider: Provider | None
     given: Mapping[str, object]
     settings: Mapping[str, object]
+    verdict: SettingsVerdict | None
     entries: Sequence[Mapping[str, object]]
     media: Entries
 
 
-class Body(NamedTuple):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """A request that was held against the request classes."""
 
     given: Mapping[str, object]
@@ -116,20 +121,29 @@ def _post(
 ) -> JudgedPost:
     path = f"posts.{place}."
     before = len(problems)
-    values = judged(POST, given, path, problems)
+    is_plain = is_good(POST, given)
+    values = given if is_plain else judged(POST, given, path, problems)
     provider = PROVIDERS.get(channel.provider)
     settings: Mapping[str, object] = as_object(given.get("settings"))
+    verdict = None
     if provider is not None:
-        shape = shape_of(provider.settings)
-        if given.get("type") == "draft":
+        verdict = verdict_of(provider, settings)
+        if not verdict.is_good:
+            shape = shape_of(provider.settings)
             settings = converted(shape, settings)
-        else:
-            settings = judged(shape, settings, f"{path}settings.", problems)
-    entries = list(_entries(values, path, problems)) if len(problems) == before else []
+            if given.get("type") != "draft":
+                check(shape, settings, f"{path}settings.", problems)
+    entries: Sequence[Mapping[str, object]] = ()
+    if len(problems) == before:
+        entries = (
+            cast("list[Mapping[str, object]]", values["value"])
+            if is_plain
+            else list(_entries(values, path, problems))
+        )
     if len(problems) > before:
-        entries.clear()
+        entries = ()
     of_each = [media_of(entry, media) if entry["image"] else [] for entry in entries]
-    return JudgedPost(path, channel, provider, given, settings, entries, of_each)
+    return JudgedPost(path, channel, provider, given, settings, verdict, entries, of_each)
 
 
 def _entries(

@@ -2,7 +2,7 @@
 
 `converted` turns values into their declared types; `check` tests them. Both follow the server's
 order: what is wrong inside of a field comes before what is wrong with it. Most objects are as they
-should be, which `judged` sees in one go: each rule stands once, in a `Field`, and `Shape` compiles
+should be, which `is_good` sees in one go: each rule stands once, in a `Field`, and `Shape` compiles
 the quick form from it.
 """
 
@@ -27,6 +27,7 @@ from postiz_async._validation.constraints import (
 )
 from postiz_async._validation.javascript import (
     ABSENT,
+    as_list,
     is_list,
     is_object,
     is_truthy,
@@ -39,7 +40,7 @@ from postiz_async._validation.messages import hint_for
 from postiz_async.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from postiz_async._validation.constraints import Constraint, Passes
 
@@ -56,6 +57,7 @@ __all__ = [
     "Shape",
     "check",
     "converted",
+    "is_good",
     "judged",
 ]
 
@@ -92,24 +94,13 @@ class Field(NamedTuple):
 
 
 class Shape:
-    """The fields of an object, in the server's order; `quick` is what `_is_good` asks of each."""
+    """The fields of an object, in the server's order, and what `is_good` asks of each."""
 
     __slots__ = ("conversions", "fields", "quick")
 
     def __init__(self, *fields: Field) -> None:
         self.fields = fields
-        self.quick = tuple(
-            (
-                field.name,
-                *_safe(field),
-                tuple(constraint.passes for constraint in field.constraints),
-                None if field.type is None else field.type.plain,
-                field.inside,
-                field.optional,
-                field.skips,
-            )
-            for field in fields
-        )
+        self.quick = tuple((field.name, field.optional, _tests(field)) for field in fields)
         self.conversions = {
             field.name: (field.type, field.inside)
             for field in fields
@@ -125,52 +116,51 @@ _PASSED = {
 """The kinds of constraints that every value of a Python type passes."""
 
 
-def _safe(field: Field) -> tuple[type | None, tuple[Passes, ...]]:
-    """A Python type that needs no conversion, and the constraints that it may still fail."""
+def _tests(field: Field) -> dict[type, list[Passes]]:
+    """By the Python types that need no conversion, what their values may still fail."""
+    inside = [] if field.inside is None else [_each_is_good(field.inside)]
     plain = {list} if field.type is None else field.type.plain
-    safe = next((python for python in _PASSED if python in plain), None)
-    passed = set[str]() if safe is None else _PASSED[safe]
-    return safe, tuple(each.passes for each in field.constraints if each.kind not in passed)
+    return {
+        python: _left(field.constraints, _PASSED.get(python, set())) + inside for python in plain
+    }
+
+
+def _left(constraints: Iterable[Constraint], passed: set[str]) -> list[Passes]:
+    return [each.passes for each in constraints if each.kind not in passed]
 
 
 def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
     """The object as `converted` has it, after `check` has added what is wrong with it."""
-    if _is_good(shape, given):
+    if is_good(shape, given):
         return given
     values = converted(shape, given)
     check(shape, values, path, found)
     return values
 
 
-def _is_good(shape: Shape, values: Values) -> bool:
+def is_good(shape: Shape, values: Values) -> bool:
     """Whether an object needs no conversion and passes; in doubt it does not."""
-    for name, safe, rest, every, plain, inside, optional, skips in shape.quick:
+    for name, optional, by_type in shape.quick:
         value = values.get(name, ABSENT)
         if value is ABSENT and optional:
             continue
-        if inside is not None and value != [] and not _is_good_inside(inside, value):
+        tests = by_type.get(type(value))
+        if tests is None:
             return False
-        constraints = every
-        if type(value) is safe:
-            constraints = rest
-        elif not (plain is None or type(value) in plain or value is None or value is ABSENT):
-            return False
-        if not constraints or (skips is not None and skips(value, values)):
-            continue
-        for passes in constraints:
+        for passes in tests:
             if not passes(value, values):
                 return False
     return True
 
 
-def _is_good_inside(shape: Shape, value: object) -> bool:
-    if is_object(value):
-        return _is_good(shape, value)
-    if is_list(value):
-        for each in value:
-            if not (is_object(each) and _is_good(shape, each)):
+def _each_is_good(shape: Shape) -> Passes:
+    def passes(items: object, _: object) -> bool:
+        for each in as_list(items):  # noqa: SIM110 - much quicker
+            if not is_object(each) or not is_good(shape, each):
                 return False
-    return True
+        return True
+
+    return passes
 
 
 def converted(shape: Shape, given: Values) -> Values:

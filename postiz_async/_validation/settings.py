@@ -11,22 +11,32 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from postiz_async._validation import constraints
-from postiz_async._validation.javascript import ABSENT, holds, is_truthy
+from postiz_async._validation.javascript import (
+    ABSENT,
+    as_list,
+    as_object,
+    holds,
+    is_list,
+    is_object,
+    is_truthy,
+)
+from postiz_async._validation.messages import closest, read_as_true, shown, warning
 from postiz_async._validation.schema import AS_BOOLEAN, AS_NUMBER, AS_TEXT, MEDIA, Field, Shape
-from postiz_async.errors import Problem
 from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from postiz_async._validation.constraints import Constraint
+    from postiz_async.errors import Problem
     from postiz_async.models.settings import ProviderSettings
-    from postiz_async.providers._schema import Check, SettingsField
+    from postiz_async.providers._schema import Check, Provider, SettingsField
 
     Skips = Callable[[object, Mapping[str, object]], bool]
 
 __all__ = [
     "schema_problems",
+    "settings_warnings",
     "shape_of",
 ]
 
@@ -128,6 +138,72 @@ def _is_skipped(field: SettingsField, value: object, values: Mapping[str, object
     return field.skip_reference and isinstance(value, str) and "(post:" in value
 
 
+# ------------------------------------------------------------------ advice
+
+_OWN_SETTINGS = frozenset({"__type", "client_ref"})
+
+
+def settings_warnings(
+    provider: Provider, given: Mapping[str, object], path: str
+) -> Iterator[Problem]:
+    """Advice about settings as they came. `path` ends with a dot."""
+    told = given.get("__type")
+    if told is not None and told != provider.identifier:
+        message = f"{shown(told)} is ignored: the channel is one of {provider.identifier}"
+        yield warning(f"{path}__type", message)
+    names = _names(provider.settings)
+    for name in given:
+        if name not in names and not name.startswith("plug-"):
+            message = f"is no setting of {provider.name}: ignored"
+            yield warning(f"{path}{name}", message, closest(name, names - _OWN_SETTINGS))
+    telling = _telling(provider.settings)
+    if telling:
+        yield from _fields(telling, given, path)
+
+
+@cache
+def _telling(settings: type[ProviderSettings]) -> tuple[SettingsField, ...]:
+    """The fields about which `_fields` may have something to say."""
+    return tuple(
+        field
+        for field in fields_of(settings)
+        if field.advised_when is not None or field.kind == "boolean" or field.known or field.fields
+    )
+
+
+@cache
+def _names(settings: type[ProviderSettings]) -> frozenset[str]:
+    return _OWN_SETTINGS | {field.name for field in fields_of(settings)}
+
+
+def _fields(
+    fields: Iterable[SettingsField], given: Mapping[str, object], path: str
+) -> Iterator[Problem]:
+    for field in fields:
+        value = given.get(field.name)
+        advised = field.advised_when
+        if advised is not None and not is_truthy(value) and holds(advised, given):
+            yield warning(f"{path}{field.name}", "is missing: accepted, but it cannot work")
+        if value is None:
+            continue
+        if field.kind == "boolean" and isinstance(value, str):
+            yield from read_as_true(value, f"{path}{field.name}")
+        if field.known and value not in field.known:
+            hint = closest(value, field.known)
+            yield warning(f"{path}{field.name}", f"{shown(value)} is not known", hint)
+        if field.fields:
+            yield from _inside(field, value, f"{path}{field.name}")
+
+
+def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]:
+    if is_object(value):
+        yield from _fields(field.fields, value, f"{path}.")
+    for place, each in enumerate(as_list(value)):
+        if is_list(each):
+            yield warning(f"{path}.{place}", "is a list where an object belongs")
+        yield from _fields(field.fields, as_object(each), f"{path}.{place}.")
+
+
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -182,4 +258,4 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def _advice(path: str, name: str, message: str) -> Problem:
-    return Problem(f"{path}.{name}", message, severity="warning")
+    return warning(f"{path}.{name}", message)

@@ -4,53 +4,42 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
-from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async._validation.formats import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async._validation.javascript import (
     as_list,
     as_object,
-    holds,
     is_list,
     is_number,
     is_object,
-    is_truthy,
 )
-from postiz_async._validation.messages import closest, shown
+from postiz_async._validation.messages import closest, read_as_true, shown, warning
+from postiz_async._validation.settings import settings_warnings
 from postiz_async.errors import Problem
-from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from postiz_async._validation.media import PostMedia
     from postiz_async._validation.request import Body, JudgedPost
-    from postiz_async.models.settings import ProviderSettings
-    from postiz_async.providers._schema import Provider, SettingsField
+    from postiz_async.providers._schema import Provider
 
 __all__ = [
     "content_warnings",
-    "read_as_true",
     "request_warnings",
     "unknown_key_warnings",
     "unknown_keys",
-    "warning",
 ]
 
 
 _POST_KEYS = frozenset({"integration", "value", "group", "settings", "type"})
 _ENTRY_KEYS = frozenset({"content", "image", "delay", "id"})
-_OWN_SETTINGS = frozenset({"__type", "client_ref"})
-_NO_WORDS = frozenset({"false", "no", "off", "0", "none", "null"})
+_PLAIN_POST = frozenset({"integration", "value", "settings"})
+_PLAIN_ENTRY = frozenset({"content", "image"})
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-
-
-def warning(where: str, message: str, hint: str = "") -> Problem:
-    """Advice."""
-    return Problem(where, message, hint=hint, severity="warning")
 
 
 def unknown_keys(
@@ -66,31 +55,39 @@ def unknown_keys(
             )
 
 
-def read_as_true(value: object, where: str) -> Iterator[Problem]:
-    """Texts that say no and that the server reads as true."""
-    if isinstance(value, str) and value.strip().casefold() in _NO_WORDS:
-        yield warning(where, f"{shown(value)} is a text, which the server reads as true")
-
-
 def unknown_key_warnings(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
     """Advice about the keys and the settings of a post."""
-    path = post.path
-    if not post.given.keys() <= _POST_KEYS:
-        yield from unknown_keys(post.given, _POST_KEYS, path, "a post")
-    if post.given.get("group") is not None:
+    given = post.given
+    if not _PLAIN_POST.issuperset(given):
+        yield from _post_keys(given, post.path, is_update=is_update)
+    yield from _entries(post, is_update=is_update)
+    settings = given.get("settings")
+    if not is_object(settings):
+        if settings is not None:
+            message = f"{shown(settings)} is not an object: the server takes it for none"
+            yield warning(f"{post.path}settings", message)
+    elif post.provider is not None and post.verdict is not None and not post.verdict.is_quiet:
+        yield from settings_warnings(post.provider, settings, f"{post.path}settings.")
+
+
+def _post_keys(given: Mapping[str, object], path: str, *, is_update: bool) -> Iterator[Problem]:
+    yield from unknown_keys(given, _POST_KEYS, path, "a post")
+    if given.get("group") is not None and not is_update:
         message = "names a group of posts, which are deleted when this one is stored"
         yield warning(f"{path}group", message, "leave it out; copied from a listed post?")
-    if post.given.get("type") is not None:
+    if given.get("type") is not None:
         yield warning(f"{path}type", "belongs to the request, not to a post")
-    yield from _entries(post, is_update=is_update)
-    yield from _settings(post)
 
 
 def _entries(post: JudgedPost, *, is_update: bool) -> Iterator[Problem]:
     given = as_list(post.given.get("value"))
     for place, entry in enumerate(post.entries):
+        if entry is given[place] and _PLAIN_ENTRY.issuperset(entry):
+            content = entry["content"]
+            if isinstance(content, str) and content.isascii():
+                continue  # as nearly always
         where = f"{post.path}value.{place}"
-        if not entry.keys() <= _ENTRY_KEYS:
+        if not _ENTRY_KEYS.issuperset(entry):
             yield from unknown_keys(entry, _ENTRY_KEYS, f"{where}.", "a part")
         if entry.get("id") and not is_update:
             message = "is the id of a stored post, which this one replaces"
@@ -118,61 +115,7 @@ def _delay(delay: object, where: str, *, is_first: bool) -> Iterator[Problem]:
         yield warning(where, "is not a number of whole minutes")
 
 
-# ------------------------------------------------------------------ settings
-
-
-def _settings(post: JudgedPost) -> Iterator[Problem]:
-    given, path = post.given.get("settings"), f"{post.path}settings"
-    if not is_object(given):
-        if given is not None:
-            yield warning(path, f"{shown(given)} is not an object: the server takes it for none")
-        return
-    if post.provider is None:
-        return
-    told = given.get("__type")
-    if told is not None and told != post.channel.provider:
-        message = f"{shown(told)} is ignored: the channel is one of {post.channel.provider}"
-        yield warning(f"{path}.__type", message)
-    names = _names(post.provider.settings)
-    for name in given.keys() - names if not given.keys() <= names else ():
-        if not name.startswith("plug-"):
-            message = f"is no setting of {post.provider.name}: ignored"
-            yield warning(f"{path}.{name}", message, closest(name, names - _OWN_SETTINGS))
-    yield from _fields(fields_of(post.provider.settings), given, f"{path}.")
-
-
-@cache
-def _names(settings: type[ProviderSettings]) -> frozenset[str]:
-    return _OWN_SETTINGS | {field.name for field in fields_of(settings)}
-
-
-def _fields(
-    fields: Iterable[SettingsField], given: Mapping[str, object], path: str
-) -> Iterator[Problem]:
-    for field in fields:
-        value = given.get(field.name)
-        advised = field.advised_when
-        if advised is not None and not is_truthy(value) and holds(advised, given):
-            yield warning(f"{path}{field.name}", "is missing: accepted, but it cannot work")
-        if value is None:
-            continue
-        if field.kind == "boolean" and isinstance(value, str):
-            yield from read_as_true(value, f"{path}{field.name}")
-        if field.known and value not in field.known:
-            hint = closest(value, field.known)
-            yield warning(f"{path}{field.name}", f"{shown(value)} is not known", hint)
-        if field.fields:
-            yield from _inside(field, value, f"{path}{field.name}")
-
-
-def _inside(field: SettingsField, value: object, path: str) -> Iterator[Problem]:
-    if is_object(value):
-        yield from _fields(field.fields, value, f"{path}.")
-    for place, each in enumerate(as_list(value)):
-        if is_list(each):
-            yield warning(f"{path}.{place}", "is a list where an object belongs")
-        yield from _fields(field.fields, as_object(each), f"{path}.{place}.")
-
+# ------------------------------------------------------------------ networks
 
 _MOST_MEDIA = {"x": 4, "instagram-standalone": 10, "tiktok": 35}
 """Media of a part that the network takes, where the server does not look."""
@@ -198,7 +141,8 @@ def content_warnings(post: JudgedPost) -> Iterator[Problem]:
         if items:
             where = f"{post.path}value.{place}.image"
             yield from _media(post.provider, post.settings, items, where)
-    yield from _own(post)
+    if not _OWN_SETTINGS.isdisjoint(post.settings):
+        yield from _own(post)
 
 
 def _parts(
@@ -219,29 +163,36 @@ def _parts(
 def _media(
     provider: Provider, settings: Mapping[str, object], items: Sequence[PostMedia], where: str
 ) -> Iterator[Problem]:
-    videos = sum(item.path.partition("?")[0].endswith(".mp4") for item in items)
     most = _MOST_MEDIA.get(provider.identifier)
     if provider.identifier in _TEXT_ONLY:
         yield warning(where, f"{provider.name} publishes no media")
     elif most is not None and len(items) > most and settings.get("post_type") != "article":
         yield warning(where, f"has {len(items)} media, of which {provider.name} takes {most}")
-    elif provider.identifier == "x" and videos and len(items) > 1:
+    elif provider.identifier == "x" and len(items) > 1 and any(map(_is_video, items)):
         yield warning(where, "X takes one video or up to 4 pictures")
-    elif provider.identifier == "mewe" and videos:
+    elif provider.identifier == "mewe" and any(map(_is_video, items)):
         yield warning(where, "MeWe publishes no videos")
     elif provider.identifier == "lemmy" and len(items) > 1:
         yield warning(where, "Lemmy publishes only the first picture")
     for place, item in enumerate(items):
-        yield from _file(item, f"{where}.{place}.path")
+        if item.facts or "mp4" in item.path:
+            yield from _file(item, f"{where}.{place}.path")
+
+
+def _is_video(item: PostMedia) -> bool:
+    return item.path.partition("?")[0].endswith(".mp4")
 
 
 def _file(item: PostMedia, where: str) -> Iterator[Problem]:
-    is_video = item.path.partition("?")[0].endswith(".mp4")
+    is_video = _is_video(item)
     if not is_video and "mp4" in item.path:
         yield warning(where, "has `mp4` in it: the server takes this picture for a video")
     most = _LARGEST_VIDEO if is_video else _LARGEST_IMAGE
     if item.facts and item.facts.size > most:
         yield warning(where, f"has {item.facts.size:,} bytes; Postiz takes {most:,}")
+
+
+_OWN_SETTINGS = frozenset({"content_posting_method", "text_format_preset_id"})
 
 
 def _own(post: JudgedPost) -> Iterator[Problem]:
@@ -271,15 +222,15 @@ def request_warnings(
 ) -> Iterator[Problem]:
     """Advice about a request and each of its posts."""
     given = body.given
-    if not given.keys() <= _KEYS:
+    if not _KEYS.issuperset(given):
         yield from unknown_keys(given, _KEYS, "", "a request")
     kind = given.get("type")
     if given and kind not in _TYPES:
         yield from _type(given)
     yield from _date(body, now, past)
-    for name in ("shortLink", "republish"):
-        if isinstance(given.get(name), str):
-            yield from read_as_true(given[name], name)
+    if body.values is not given:  # a text was converted
+        yield from read_as_true(given.get("shortLink"), "shortLink")
+        yield from read_as_true(given.get("republish"), "republish")
     if "inter" in given:
         yield from _repeat(body.values["inter"])
     if given.get("tags"):

@@ -3,20 +3,31 @@
 The only place that knows the API's JSON and header names.
 """
 
-from postiz_async._wire.address import CLOUD_URL, api_root, clean_key
+from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
 from postiz_async._wire.rate_headers import Observation, QuotaEffect, observe
-from postiz_async._wire.requests import WireRequest, WireResponse, encode, encode_body, format_date
+from postiz_async._wire.requests import (
+    POST_YEARS,
+    WireRequest,
+    WireResponse,
+    check_id,
+    encode,
+    encode_body,
+    format_date,
+    own_headers,
+)
 from postiz_async._wire.responses import decode, failure, lacks_route, parse_date, transient
 from postiz_async._wire.secrets import Secret
 
 __all__ = [
     "CLOUD_URL",
+    "POST_YEARS",
     "Observation",
     "QuotaEffect",
     "Secret",
     "WireRequest",
     "WireResponse",
     "api_root",
+    "check_id",
     "clean_key",
     "decode",
     "encode",
@@ -25,6 +36,8 @@ __all__ = [
     "format_date",
     "lacks_route",
     "observe",
+    "origin_of",
+    "own_headers",
     "parse_date",
     "transient",
 ]

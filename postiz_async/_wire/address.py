@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["CLOUD_URL", "api_root", "clean_key"]
+__all__ = ["CLOUD_URL", "api_root", "clean_key", "origin_of"]
 
 CLOUD_URL = "https://api.postiz.com"
 """The base URL of the hosted service."""
@@ -51,8 +51,19 @@ def api_root(base_url: str) -> str:
     return f"{parts.scheme}://{host}{port}{path}{_PREFIX}"
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a web address: what headers for a server may be sent to.
+
+    The usual port is left out.
+    """
+    parts = urlsplit(url)
+    host = _ascii_host(parts).lower()
+    is_usual = parts.port in {None, 443 if parts.scheme == "https" else 80}
+    return f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{parts.port}"
+
+
 def _split_url(text: str) -> SplitResult | None:
-    """The parts of a web address, or None when it is none."""
+    """The parts of a web address, or None if it is not one."""
     try:
         text.encode()
         parts = urlsplit(text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import NoneType
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import msgspec
 
 from postiz_async.models.insights import Metric, Missing, NotificationPage
 from postiz_async.models.integrations import (
@@ -28,11 +31,10 @@ from postiz_async.models.posts import (
     StoredRelease,
     UpdatedSettings,
 )
+from postiz_async.models.users import Membership
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
-
-    import msgspec
+    from collections.abc import AsyncGenerator, Callable
 
 __all__ = ["ENDPOINTS", "Call", "Endpoint", "FilePart", "KnownRefusal", "Replay"]
 
@@ -59,7 +61,7 @@ class Replay(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KnownRefusal:
-    """What a refusal of a route means whose words do not tell it.
+    """What a refusal of a route means where its words do not say so.
 
     `words` are the server's, of the whole text.
     """
@@ -117,12 +119,11 @@ class FilePart:
     stall_timeout: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(msgspec.Struct, Generic[T], frozen=True):
     """An endpoint with its arguments."""
 
     endpoint: Endpoint[T]
-    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    params: Mapping[str, str] = {}
     query: tuple[tuple[str, str], ...] = ()
     body: msgspec.Raw | None = None
     file: FilePart | None = None
@@ -336,6 +337,22 @@ LIST_NOTIFICATIONS = Endpoint(
     Replay.SAFE,
     "v2.18.0",
     max_body=8 * MIB,
+)
+SEARCH_USERS: Endpoint[list[Membership]] = Endpoint(
+    "search_users",
+    "GET",
+    "/users",
+    list[Membership],
+    Replay.SAFE,
+    "a release after v2.23.0",
+    meanings=(
+        KnownRefusal(
+            403,
+            "Unauthorized",
+            "Postiz tells its users only to the keys of organisations with a super-admin of the "
+            "instance. Whoever runs it makes somebody one; the key is fine for everything else.",
+        ),
+    ),
 )
 OAUTH_TOKEN = Endpoint(
     "oauth_token",

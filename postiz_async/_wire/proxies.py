@@ -1,4 +1,4 @@
-"""The proxies of the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY."""
+"""Proxies: the one that a user gives, or those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ __all__ = ["Proxies", "Proxy"]
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy: its URL without user and password, and what tells it who asks.
+    """A proxy: its URL without user and password, and the header that identifies the client.
 
-    `secrets` are what it is told, in the forms in which it may repeat it.
+    `source` is who named it, `secrets` are what it is told, in the forms in which it may repeat it.
     """
 
     url: str
+    source: str
     authorization: Secret | None = None
     secrets: tuple[Secret, ...] = ()
+
+    @property
+    def obeys_no_proxy(self) -> bool:
+        """Whether NO_PROXY is asked before it is used."""
+        return _obeys_no_proxy(self.source)
 
     def headers(self) -> dict[str, str]:
         """The header for it."""
@@ -37,14 +43,28 @@ class Proxy:
 
 
 class Proxies:
-    """The proxies as the environment names them now.
+    """The proxy that is given, for each request, or those that the environment names now.
+
+    Args:
+        given: the URL of the only proxy, whatever NO_PROXY says; empty: there is none; None: those
+            of the environment.
+        source: where it was given.
 
     Raises:
         ConfigurationError: one of them cannot be used.
     """
 
-    def __init__(self) -> None:
-        self._by_scheme = _given()
+    def __init__(self, given: Secret | None = None, source: str = "") -> None:
+        self._by_scheme: Mapping[str, Proxy]
+        self._obeys_no_proxy = given is None
+        if given is None:
+            self._by_scheme = _of_environment()
+        elif not given.reveal().strip():
+            self._by_scheme = {}
+        else:
+            only = _read(source, given)
+            self._by_scheme = {"http": only, "https": only}
+        self.any: bool = bool(self._by_scheme)
         self._routes: dict[tuple[str, str], Proxy | None] = {}
 
     def on_the_way_to(self, url: str) -> Proxy | None:
@@ -54,27 +74,34 @@ class Proxies:
         parts = urlsplit(url)
         server = (parts.scheme, parts.netloc)
         if server not in self._routes:
-            direct = proxy_bypass(parts.netloc)
+            direct = self._obeys_no_proxy and proxy_bypass(parts.netloc)
             self._routes[server] = None if direct else self._by_scheme.get(parts.scheme)
         return self._routes[server]
 
 
-def _given() -> Mapping[str, Proxy]:
+def _obeys_no_proxy(source: str) -> bool:
+    return source in {"HTTP_PROXY", "HTTPS_PROXY"}
+
+
+def _of_environment() -> Mapping[str, Proxy]:
     found = {scheme: Secret(url) for scheme, url in getproxies().items() if url}
-    return {scheme: _read(scheme, found[scheme]) for scheme in ("http", "https") if scheme in found}
+    return {
+        scheme: _read(f"{scheme.upper()}_PROXY", found[scheme])
+        for scheme in ("http", "https")
+        if scheme in found
+    }
 
 
-def _read(scheme: str, given: Secret) -> Proxy:
+def _read(name: str, given: Secret) -> Proxy:
     url = given if "://" in given.reveal() else Secret(f"http://{given.reveal()}")
     kind = url.reveal().partition("://")[0].lower()
-    name = f"{scheme.upper()}_PROXY"
     if kind not in {"http", "https"}:
         raise ConfigurationError(
-            f"The proxy in {name} is a {kind} proxy; only http proxies can be used. Change it, or "
-            "add the server to NO_PROXY."
+            f"The proxy in {name} is a {kind} proxy; only http proxies can be used."
+            + (" Change it, or add the server to NO_PROXY." if _obeys_no_proxy(name) else "")
         )
     with suppress(ValueError):
-        return _parsed(url)
+        return _parsed(url, name)
     raise ConfigurationError(
         f"The proxy in {name} is not a web address. Write it like "
         "http://user:password@proxy.example.com:3128; in user and password all but letters, "
@@ -82,7 +109,7 @@ def _read(scheme: str, given: Secret) -> Proxy:
     )
 
 
-def _parsed(url: Secret) -> Proxy:
+def _parsed(url: Secret, source: str) -> Proxy:
     """Raises a ValueError, in whose text and frames a part of the password may be."""
     parts = urlsplit(url.reveal())
     if not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
@@ -91,9 +118,9 @@ def _parsed(url: Secret) -> Proxy:
     port = "" if parts.port is None else f":{parts.port}"
     address = f"{parts.scheme}://{host}{port}"
     if parts.username is None:
-        return Proxy(address)
+        return Proxy(address, source)
     user, password = unquote(parts.username), unquote(parts.password or "")
     pair = f"{user}:{password}"
     token = b64encode(pair.encode("utf-8", "surrogatepass")).decode()
     told = (pair, token, password or user)
-    return Proxy(address, Secret(f"Basic {token}"), tuple(Secret(text) for text in told))
+    return Proxy(address, source, Secret(f"Basic {token}"), tuple(Secret(text) for text in told))

@@ -57,7 +57,7 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     """
     headers = response.headers
     server_time = _http_date(headers.get("date", ""))
-    reading = _reading(headers, now)
+    reading = _reading(headers, now) if "x-ratelimit-limit" in headers else None
     retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
     if response.status == 429:
         if retry_after is None:

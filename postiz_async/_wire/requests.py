@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from postiz_async._wire.endpoints import MIB, FilePart
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import ConfigurationError, InvalidPostError, Problem, describe_json_error
+from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
 
 if TYPE_CHECKING:
     from postiz_async._wire.endpoints import Call
 
 __all__ = [
+    "POST_YEARS",
     "WireRequest",
     "WireResponse",
+    "check_id",
     "encode",
     "encode_body",
     "format_date",
     "is_web_page",
+    "own_headers",
 ]
 
 
@@ -47,20 +49,16 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     secrets: tuple[Secret, ...] = ()
     """What is secret in its body."""
 
-    def carried(self) -> list[Secret]:
-        """The secrets in it, which an answer must not repeat to anybody."""
-        in_headers = (value for _, value in self.headers if isinstance(value, Secret))
-        return [*in_headers, *self.secrets]
-
     def __repr__(self) -> str:
         return f"WireRequest({self.method} {self.url})"
 
 
 class WireResponse(msgspec.Struct, frozen=True, gc=False):
-    """An HTTP response as data. Header names are lower case."""
+    """An HTTP response as data."""
 
     status: int
     headers: Mapping[str, str]
+    """They are looked up by their names in lower case."""
     body: bytes
     is_cut: bool = False
     """Whether the body was longer than `max_body`, and only its beginning was read."""
@@ -71,17 +69,16 @@ class WireResponse(msgspec.Struct, frozen=True, gc=False):
 
 def is_web_page(response: WireResponse) -> bool:
     """Whether a web server or a proxy answered, and not the API."""
-    kind = response.headers.get("content-type", "").lower()
+    kind = response.headers.get("content-type", "")
+    if kind.startswith("application/json"):  # as the API nearly always answers
+        return False
+    kind = kind.lower()
     if "html" in kind:
         return True
     return "json" not in kind and response.body[:200].lstrip()[:1] == b"<"
 
 
 T = TypeVar("T")
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 _encoder = msgspec.json.Encoder()
 
@@ -95,59 +92,43 @@ def encode_body(body: msgspec.Struct) -> msgspec.Raw:
         raise InvalidPostError([problem]) from error
 
 
+Fields: TypeAlias = "tuple[tuple[str, str | Secret], ...]"
+"""Headers as they are sent."""
+
+_ACCEPT = ("Accept", "application/json")
+_IN_JSON = ("Content-Type", "application/json")
+
+
+def own_headers(key: Secret | None, user_agent: str) -> Fields:
+    """The headers of each request beside those of users: key, user agent, accepted answer."""
+    own: Fields = (("User-Agent", user_agent), _ACCEPT)
+    return own if key is None else (("Authorization", key), *own)
+
+
 def encode(
     call: Call[T],
     *,
     root: str,
-    key: Secret | None,
-    user_agent: str,
+    headers: Fields,
     timeout: float | None,
-    headers: tuple[tuple[str, str], ...] = (),
     expires: float | None = None,
 ) -> WireRequest:
-    """The HTTP request of a call. `headers` are added to our own and cannot replace them.
+    """The HTTP request of a call, with headers that are those of `own_headers` and the user's.
 
     Raises:
+        UsageError: a path parameter is not a text.
         InvalidPostError: a path parameter is empty, a dot segment or has control characters.
-        ConfigurationError: a header that was added cannot be sent.
     """
     path = call.endpoint.path
     for name, value in call.params.items():
         path = path.replace("{" + name + "}", _segment(name, value))
-    url = f"{root}{path}"
-    if call.query:
-        url += "?" + "&".join(f"{_quoted(key)}={_value(key, value)}" for key, value in call.query)
-    own: list[tuple[str, str | Secret]] = [("Authorization", key)] if key is not None else []
-    own += [("User-Agent", user_agent), ("Accept", "application/json")]
+    url = f"{root}{path}{_in_url(call.query)}" if call.query else f"{root}{path}"
     body: bytes | FilePart | None = call.file
     if call.body is not None:
         body = bytes(call.body)
-        own.append(("Content-Type", "application/json"))
-    sent = (*own, *_added(headers)) if headers else tuple(own)
+        headers = (*headers, _IN_JSON)
     end = call.endpoint
-    return WireRequest(end.method, url, sent, body, timeout, end.max_body, expires)
-
-
-_OUR_HEADERS = {
-    "accept",
-    "authorization",
-    "content-length",
-    "content-type",
-    "host",
-    "transfer-encoding",
-    "user-agent",
-}
-
-
-def _added(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """The headers of a caller without those that are ours."""
-    for name, value in headers:
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ConfigurationError(
-                f"The header {name!r} cannot be sent: its name or its value has characters that "
-                "no header can carry."
-            )
-    return [(name, value) for name, value in headers if name.lower() not in _OUR_HEADERS]
+    return WireRequest(end.method, url, headers, body, timeout, end.max_body, expires)
 
 
 @lru_cache(maxsize=1024)
@@ -155,15 +136,21 @@ def _quoted(text: str) -> str:
     return quote(text, safe=":")
 
 
-def _value(name: str, value: str) -> str:
-    try:
-        return _quoted(value)
-    except UnicodeEncodeError:
-        raise InvalidPostError([Problem(name, f"{value!r} is not valid Unicode text")]) from None
+def _in_url(query: tuple[tuple[str, str], ...]) -> str:
+    """A query as it stands in an address. Its names are the API's, which need no quotes."""
+    text = ""
+    for name, value in query:
+        try:
+            text = f"{text}&{name}={_quoted(value)}" if text else f"?{name}={_quoted(value)}"
+        except UnicodeEncodeError:
+            problem = Problem(name, f"{value!r} is not valid Unicode text")
+            raise InvalidPostError([problem]) from None
+    return text
 
 
 def _segment(name: str, value: str) -> str:
     """A path parameter as exactly one segment."""
+    check_id(name, value)
     if value in {"", ".", ".."} or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
         raise InvalidPostError(
             [
@@ -178,17 +165,36 @@ def _segment(name: str, value: str) -> str:
         raise InvalidPostError([Problem(name, f"{value!r} is not valid Unicode text")]) from None
 
 
-def format_date(moment: datetime) -> str:
-    """A date as it is sent: UTC with milliseconds and `Z`.
+def check_id(name: str, value: object) -> None:
+    """Refuse what is no id, such as the post itself.
 
     Raises:
-        InvalidPostError: it has no zone, so nobody can know which moment is meant.
+        UsageError: it is not a text.
     """
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is a text, not {type(value).__name__}. Give the id itself.")
+
+
+POST_YEARS = range(1_000, 9_000)
+"""Years in which posts may be dated: before and after each there is room to look for them."""
+
+
+def format_date(moment: datetime, name: str = "date") -> str:
+    """A date as it is sent: UTC with milliseconds and `Z`. `name` is what its caller calls it.
+
+    Raises:
+        InvalidPostError: it is no datetime, or has no zone, so nobody can know which moment is
+            meant.
+    """
+    if type(moment) is datetime and moment.tzinfo is UTC:  # as mostly
+        text: str = msgspec.to_builtins(moment)  # takes a tenth of what `isoformat` takes
+        return f"{text[:23]}Z" if moment.microsecond else f"{text[:19]}.000Z"
+    _check_moment(name, moment)
     if moment.utcoffset() is None:
         raise InvalidPostError(
             [
                 Problem(
-                    "date",
+                    name,
                     f"{moment.isoformat(sep=' ')} has no time zone",
                     hint="for example datetime.now(UTC) + timedelta(hours=1)",
                 )
@@ -197,5 +203,11 @@ def format_date(moment: datetime) -> str:
     try:
         utc = moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidPostError([Problem("date", f"{moment} is out of range")]) from None
+        raise InvalidPostError([Problem(name, f"{moment} is out of range")]) from None
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _check_moment(name: str, value: object) -> None:
+    if not isinstance(value, datetime):
+        hint = "a datetime with a time zone is wanted"
+        raise InvalidPostError([Problem(name, f"is of type {type(value).__name__}", hint=hint)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType
-from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire.endpoints import Endpoint, KnownRefusal
 
+from postiz_async._wire.gateways import demand_of, title_of
 from postiz_async._wire.rate_headers import read_retry_after
 from postiz_async._wire.requests import WireResponse, is_web_page
 
@@ -38,7 +39,7 @@ __all__ = ["FailureKind", "decode", "failure", "lacks_route", "parse_date", "tra
 
 T = TypeVar("T")
 
-_decoders: dict[object, msgspec.json.Decoder[object]] = {}
+_decoders: dict[object, msgspec.json.Decoder[Any]] = {}
 
 
 def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
@@ -47,17 +48,8 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
     Raises:
         PostizError: one of the tree's errors, see `failure`.
     """
-    error = failure(response, endpoint.meanings)
-    if error is not None:
-        if not lacks_route(error):
-            raise error
-        raise NotFoundError(
-            error.text,
-            status_code=error.status_code,
-            body=error.body,
-            hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
-            "base URL is wrong.",
-        )
+    if not 200 <= response.status < 300 or is_web_page(response):
+        raise _failed(endpoint, response)
     if endpoint.reply is NoneType:
         return cast("T", None)
     if response.is_cut:
@@ -68,16 +60,31 @@ def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
         )
     try:
         decoder = _decoders.get(endpoint.reply) or _new_decoder(endpoint.reply)
-        return cast("T", decoder.decode(response.body))
+        value: T = decoder.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise UnexpectedAnswerError(
             f"{endpoint.method} {endpoint.path} was answered with {response.status}, but the body "
             f"is not what the API promises: {cause}. "
             "Is there something between you and Postiz that changes answers?"
         ) from cause
+    return value
 
 
-def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[object]:
+def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
+    error = failure(response, endpoint.meanings)
+    assert error is not None  # noqa: S101  (it is no success)
+    if not lacks_route(error):
+        return error
+    return NotFoundError(
+        error.text,
+        status_code=error.status_code,
+        body=error.body,
+        hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
+        "base URL is wrong.",
+    )
+
+
+def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
     decoder = _decoders[reply] = msgspec.json.Decoder(reply)
     return decoder
 
@@ -103,8 +110,8 @@ def failure(response: WireResponse, meanings: Iterable[KnownRefusal] = ()) -> Po
         seconds = wait if wait is not None else 0.0
         until = f" for {describe_seconds(seconds)}" if wait is not None else ""
         return RateLimitError(
-            f"429: every create of the organisation is refused{until}. Something went over the "
-            "quota: this key, another key of the organisation, or another program.",
+            f"429: no more of these requests are taken{until}. They cost no create requests: a "
+            "gateway before Postiz limits them, or a Postiz before v2.19.0 counts them too.",
             retry_after=seconds,
         )
     error, hint = _status_error(status, said, response)
@@ -133,15 +140,22 @@ def _status_error(
     if status == 403:
         return PermissionDeniedError, (
             "Postiz itself answers none of these calls with 403. Ask whoever runs the firewall or "
-            "proxy in front of it: it may block your address, or words in the request."
+            "proxy in front of it: it may want a header of its own (--header, POSTIZ_HEADERS, "
+            "headers=), or block your address, or words in the request."
         )
     if status == 404:
-        return NotFoundError, ""
+        return NotFoundError, _FOREIGN if said.text.startswith("{") else ""
     if status == 413:
         return PayloadTooLargeError, "A create request may have 102,400 bytes."
     if status >= 500:
         return ServerError, ""
     return BadRequestError, ""
+
+
+_FOREIGN = (
+    "Postiz answers in other words. Another program seems to be at the base URL: "
+    "`postiz-async doctor` tries the usual ones."
+)
 
 
 def _about_the_key(text: str) -> str:
@@ -175,16 +189,26 @@ def _wrong_place(response: WireResponse) -> ConfigurationError:
     what = "a redirect" if 300 <= response.status < 400 else "a web page"
     target = response.headers.get("location", "")[:200].encode("ascii", "backslashreplace")
     to = f" to {target.decode()}" if target else ""
-    hint = (
-        "Use the address that it points to as base URL."
-        if b"/public/v1" in target
-        else "Your base URL probably lacks /api: the official container serves the API at "
-        "https://your-host/api, the cloud at https://api.postiz.com."
-    )
+    title = title_of(response)
+    named = f": {title}" if title and not target else ""
     return ConfigurationError(
-        f"The server answers with {what}{to} ({response.status}), not with the API. {hint} "
-        "`postiz-async doctor` tries the usual ones."
+        f"The server answers with {what}{to} ({response.status}{named}), not with the API. "
+        f"{_way_to_the_api(response, target)} `postiz-async doctor` tries the usual ones."
     )
+
+
+def _way_to_the_api(response: WireResponse, target: bytes) -> str:
+    if b"/public/v1" in target:
+        return "Use the address that it points to as base URL."
+    demand = demand_of(response)
+    if demand is not None and demand.what:
+        return f"{demand.what[0].upper()}{demand.what[1:]}. {demand.advice}"
+    base = "Your base URL probably lacks" if demand is None else "Or your base URL lacks"
+    address = (
+        f"{base} /api: the official container serves the API at https://your-host/api, the cloud "
+        "at https://api.postiz.com."
+    )
+    return address if demand is None else f"{demand.advice} {address}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +222,10 @@ class _Said:
 
     @classmethod
     def of(cls, response: WireResponse) -> _Said:
-        fallback = response.body[:300].decode("utf-8", "replace").strip()
-        fallback = fallback if not is_web_page(response) else ""
+        if is_web_page(response):
+            fallback = title_of(response)
+        else:
+            fallback = response.body[:300].decode("utf-8", "replace").strip()
         fallback = fallback or f"(HTTP {response.status} without a text)"
         try:
             body = msgspec.json.decode(response.body, type=dict[str, object])

@@ -1,7 +1,7 @@
 """FastAPI: a client for the life of the application, and its errors as HTTP answers.
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with postiz_lifespan(app, quota="quota.sqlite"):
             yield
 
@@ -20,16 +20,15 @@ Needs the extra `fastapi`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
-
-from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from typing import TYPE_CHECKING, Annotated, cast
 
 from postiz_async._client import Postiz
+from postiz_async._extras import importing
 from postiz_async._pool import PostizPool
+from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.contrib.web import (
     MAX_WAIT,
@@ -40,12 +39,20 @@ from postiz_async.contrib.web import (
     health,
     open_store,
 )
-from postiz_async.errors import ConfigurationError, PostizError, UnexpectedAnswerError
+from postiz_async.errors import (
+    ConfigurationError,
+    PostizError,
+    UnexpectedAnswerError,
+    UsageError,
+)
 from postiz_async.models._durations import check_seconds
 from postiz_async.webhooks import parse
 
+with importing("fastapi", __name__):
+    from fastapi import APIRouter, Depends, FastAPI, Request
+    from fastapi.responses import JSONResponse, Response
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from postiz_async._outbox.tickets import OutboxOptions
@@ -57,6 +64,7 @@ __all__ = [
     "PostizDep",
     "RequestClient",
     "add_error_handlers",
+    "postiz_client",
     "postiz_for",
     "postiz_lifespan",
     "postiz_router",
@@ -64,17 +72,14 @@ __all__ = [
 
 _log = logging.getLogger("postiz_async.web")
 
-Budget: TypeAlias = float | Callable[[Request], float | None] | None
-"""Seconds that a request may wait for the quota, or a function that tells them; None: no bound."""
-
-LONGEST_DELIVERY = 1_000_000
+_LONGEST_DELIVERY = 1_000_000
 """Bytes of a webhook delivery that are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _AppState:
     client: Postiz | PostizPool
-    max_wait: Budget
+    max_wait: float | Callable[[Request], float | None] | None
 
     def budget(self, request: Request) -> float | None:
         return self.max_wait(request) if callable(self.max_wait) else self.max_wait
@@ -87,7 +92,7 @@ async def postiz_lifespan(
     *,
     quota: QuotaStore | Path | Secret | str | None = None,
     outbox: OutboxOptions | Path | Secret | str | None = None,
-    max_wait: Budget = MAX_WAIT,
+    max_wait: float | Callable[[Request], float | None] | None = MAX_WAIT,
     drain: float = 0.0,
 ) -> AsyncGenerator[Postiz | PostizPool]:
     """Open a client (or a pool) for as long as the application lives; enter it in its lifespan.
@@ -104,14 +109,14 @@ async def postiz_lifespan(
         drain: seconds that the end of the application waits for calls and outbox.
 
     Raises:
-        ConfigurationError: `quota` and `outbox` are given beside a client, which has its own; or
+        UsageError: `quota` and `outbox` are given beside a client, which has its own; or
             `max_wait` or `drain` is not a number of seconds.
     """
     if not callable(max_wait):
         check_seconds("max_wait", max_wait, zero=True, none=True)
     check_seconds("drain", drain, zero=True, endless=True)
     if client is not None and (quota is not None or outbox is not None):
-        raise ConfigurationError("Give quota and outbox to the client, or let it be made here.")
+        raise UsageError("Give quota and outbox to the client, or let it be made here.")
     if isinstance(quota, str):
         quota = Secret(quota)  # for all of the application's life in this frame
     if isinstance(outbox, str):
@@ -133,29 +138,39 @@ async def postiz_lifespan(
 def _state(request: Request) -> _AppState:
     found = getattr(request.app.state, "postiz_async", None)
     if not isinstance(found, _AppState):
-        raise ConfigurationError(
+        raise UsageError(
             "The application has no Postiz client: enter postiz_lifespan(app) in its lifespan."
         )
     return found
 
 
-async def _the_client(request: Request) -> RequestClient:
+async def postiz_client(request: Request) -> RequestClient:
+    """The dependency behind `PostizDep`; a test puts a client of its own in its place.
+
+        app.dependency_overrides[postiz_client] = lambda: RequestClient(postiz)
+
+    Args:
+        request: the request whose client it is.
+
+    Raises:
+        UsageError: the application has no client, or a pool of many organisations.
+    """
     state = _state(request)
     if isinstance(state.client, PostizPool):
-        raise ConfigurationError(
+        raise UsageError(
             "The application has a pool of many organisations: say whose client a request uses "
             "with Depends(postiz_for(...)) in the place of PostizDep."
         )
     return RequestClient(state.client, state.budget(request))
 
 
-PostizDep = Annotated[RequestClient, Depends(_the_client)]
+PostizDep = Annotated[RequestClient, Depends(postiz_client)]
 """The application's client, as this request may use it."""
 
 
 def postiz_for(
     credentials: Callable[..., Credentials | Awaitable[Credentials]],
-) -> Callable[..., Awaitable[RequestClient]]:
+) -> Callable[..., AsyncGenerator[RequestClient]]:
     """A dependency that gives each request the client of its own organisation.
 
         async def whose(user: CurrentUser) -> Credentials:
@@ -164,31 +179,45 @@ def postiz_for(
         TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
 
     Clients come from the application's `PostizPool`, by key: what one organisation's requests
-    see and spend is never another's.
+    see and spend is never another's. The pool keeps a client open for the length of a request.
+    What it returns is what a test overrides, so give it a name.
 
     Args:
         credentials: a dependency like any other, which tells key or token of a request.
     """
 
-    async def dependency(request: Request, found: Credentials) -> RequestClient:
+    async def dependency(request: Request, found: object) -> AsyncGenerator[RequestClient]:
         state = _state(request)
         if not isinstance(state.client, PostizPool):
-            raise ConfigurationError("postiz_for needs postiz_lifespan(app, PostizPool(...)).")
+            raise UsageError("postiz_for needs postiz_lifespan(app, PostizPool(...)).")
+        if not isinstance(found, Credentials):
+            raise UsageError(
+                "The function that postiz_for was given tells no Credentials but "
+                f"{type(found).__name__}. Let it return `Credentials(key, organization=...)`."
+            )
         client = await state.client.client(
             found.api_key, organization=found.organization, base_url=found.base_url
         )
-        return RequestClient(client, state.budget(request))
+        used = opened(client)
+        used.needed_by += 1
+        try:
+            yield RequestClient(client, state.budget(request))
+        finally:
+            used.needed_by -= 1
 
     dependency.__annotations__ |= {
         "request": Request,
         "found": Annotated[Credentials, Depends(credentials)],
-        "return": RequestClient,
+        "return": AsyncGenerator[RequestClient],
     }
     return dependency
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer with what `postiz_async.contrib.web.answer_to` says of the library's errors.
+
+    A `UsageError` is a bug of the application, such as an outbox that was not given to the client:
+    it goes on as it came, to be logged with its traceback and answered 500.
 
     Args:
         app: the application whose handlers may raise errors of this library.
@@ -197,6 +226,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, UsageError):
+        raise error  # as any bug of the application: logged with its traceback, and 500
     answer = answer_to(cast("PostizError", error))
     if answer.status in {502, 504} or isinstance(error, ConfigurationError):
         _log.warning("%s %s: %s", request.method, request.url.path, error)
@@ -214,7 +245,8 @@ def postiz_router(
 
     Args:
         webhook: where Postiz delivers; None: nowhere.
-        health_path: where the state of quota and outbox is shown; None: nowhere.
+        health_path: where the state of quota and outbox is shown, as `contrib.web.health` has it,
+            with 503 while it is not ready; None: nowhere.
     """
     router = APIRouter()
     if webhook is not None:
@@ -230,7 +262,7 @@ async def _delivered(request: Request) -> Response:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST_DELIVERY:
+        if len(body) > _LONGEST_DELIVERY:
             return Response(status_code=413)
     try:
         _log.info("a webhook was delivered with %d posts", len(parse(bytes(body))) if body else 0)
@@ -243,4 +275,5 @@ async def _delivered(request: Request) -> Response:
 
 
 async def _healthy(request: Request) -> JSONResponse:
-    return JSONResponse(await health(_state(request).client))
+    said = await health(_state(request).client)
+    return JSONResponse(said, 200 if said["ready"] else 503)

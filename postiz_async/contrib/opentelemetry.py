@@ -18,6 +18,16 @@
 | `postiz.quota.refusals`        | {refusal} | 429s of the server, and waits that were too long |
 | `postiz.upload.size`           | By        | bytes uploaded                                   |
 
+`Telemetry.observe(pool)` shows the organisations of a pool whenever metrics are collected:
+
+| metric                   | unit           | is                                                |
+|--------------------------|----------------|---------------------------------------------------|
+| `postiz.quota.queued`    | {call}         | creates that wait, by `postiz.priority`           |
+| `postiz.quota.remaining` | {request}      | create requests left in the window                |
+| `postiz.quota.blocked`   | s              | until the lock-out ends; 0: there is none         |
+| `postiz.calls.active`    | {call}         | calls under way, those that wait among them       |
+| `postiz.organizations`   | {organization} | by `postiz.state`: `ok`, `blocked` or `refused`   |
+
 Names of HTTP follow the semantic conventions. No attribute has a key, a content or a query. Needs
 the extra `otel`; where spans and metrics go is the application's choice, by the SDK.
 """
@@ -25,18 +35,28 @@ the extra `otel`; where spans and metrics go is the application's choice, by the
 from __future__ import annotations
 
 import time
+import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from opentelemetry import metrics, trace
-
+from postiz_async._extras import importing
 from postiz_async._scheduler.hooks import CallStarted
 from postiz_async._wire.endpoints import ENDPOINTS
+from postiz_async.errors import UsageError
+
+with importing("otel", __name__):
+    from opentelemetry import metrics, trace
+    from opentelemetry.metrics import Observation
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from collections.abc import Iterable
+
+    from opentelemetry.metrics import CallbackOptions, MeterProvider, _Gauge
     from opentelemetry.trace import Span, TracerProvider
 
+    from postiz_async._pool import PostizPool
+    from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
     from postiz_async._scheduler.hooks import Attempt, CallEnded
 
 __all__ = ["Telemetry"]
@@ -45,14 +65,26 @@ _ROUTES = {endpoint.name: (endpoint.method, endpoint.path) for endpoint in ENDPO
 _COUNTED = {endpoint.name for endpoint in ENDPOINTS if endpoint.quota}
 _SCOPE = "postiz_async"
 
-Attributes = dict[str, str | int | float]
+_QUEUED = "postiz.quota.queued", "{call}", "Creates that wait for the quota."
+_REMAINING = "postiz.quota.remaining", "{request}", "Create requests left in the window."
+
+_OTHER = "_OTHER"
+"""The organisations that are not shown by name; the semantic conventions call others so."""
+
+_Attributes = dict[str, str | int | float]
 
 
-_UNKNOWN: tuple[None, Attributes] = (None, {})
+_UNKNOWN: tuple[None, _Attributes] = (None, {})
 
 
 class Telemetry:
-    """Hooks of a client or a pool; of a pool the two gauges show the client that was used last.
+    """Hooks of a client or a pool.
+
+        telemetry = Telemetry()
+        pool = PostizPool(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt)
+        telemetry.observe(pool)
+
+    Without `observe`, the two gauges of a pool show the client that was used last.
 
     Args:
         tracer_provider: where spans go; None: the global one.
@@ -67,23 +99,58 @@ class Telemetry:
     ) -> None:
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
         meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)
-        self._calls: dict[int, tuple[Span, Attributes]] = {}
+        self._calls: dict[int, tuple[Span, _Attributes]] = {}
         self._duration = meter.create_histogram(
             "http.client.request.duration", "s", "Duration of requests to Postiz."
         )
         self._wait = meter.create_histogram(
             "postiz.quota.wait", "s", "Time that creates waited for the quota."
         )
-        self._queued = meter.create_gauge(
-            "postiz.quota.queued", "{call}", "Creates that wait for the quota."
-        )
-        self._remaining = meter.create_gauge(
-            "postiz.quota.remaining", "{request}", "Create requests left in the window."
-        )
+        self._meter = meter
+        self._instruments: _PoolInstruments | None = None
         self._refusals = meter.create_counter(
             "postiz.quota.refusals", "{refusal}", "Answers 429, and waits that were too long."
         )
         self._uploaded = meter.create_counter("postiz.upload.size", "By", "Bytes uploaded.")
+
+    @cached_property
+    def _queued(self) -> _Gauge:
+        return self._meter.create_gauge(*_QUEUED)
+
+    @cached_property
+    def _remaining(self) -> _Gauge:
+        return self._meter.create_gauge(*_REMAINING)
+
+    def observe(self, pool: PostizPool, *, most: int = 100) -> None:
+        """Show the organisations of a pool, as they stand whenever metrics are collected.
+
+        The attribute `postiz.organization` is the name that `pool.client(organization=...)` was
+        given. Those in trouble and those with the most calls are shown by name; the others, and
+        those without a name, are summed as `_OTHER`. What is closed is shown no longer, and nothing
+        is kept.
+
+        Args:
+            pool: before its first call; it may be closed and opened again.
+            most: organisations that are shown by name.
+
+        Raises:
+            UsageError: it shows a pool already; each has a `Telemetry` of its own.
+        """
+        if self._instruments is not None:
+            raise UsageError("This Telemetry shows a pool already. Make one for each pool.")
+        self._instruments = instruments = _PoolInstruments(pool, most)
+        meter = self._meter
+        meter.create_observable_gauge(_QUEUED[0], [instruments.queued], *_QUEUED[1:])
+        meter.create_observable_gauge(_REMAINING[0], [instruments.remaining], *_REMAINING[1:])
+        meter.create_observable_gauge(
+            "postiz.quota.blocked", [instruments.blocked], "s", "Time until a lock-out ends."
+        )
+        meter.create_observable_up_down_counter(
+            "postiz.calls.active", [instruments.active], "{call}", "Calls under way."
+        )
+        meter.create_observable_up_down_counter(
+            "postiz.organizations", [instruments.organizations], "{organization}", "Organisations."
+        )
 
     def on_call(self, event: CallStarted | CallEnded) -> None:
         """For `Postiz(on_call=...)`.
@@ -98,7 +165,7 @@ class Telemetry:
 
     def _started(self, event: CallStarted) -> None:
         server = _address(event.server)
-        attributes: Attributes = {"postiz.endpoint": event.endpoint, **server}
+        attributes: _Attributes = {"postiz.endpoint": event.endpoint, **server}
         if event.posts:
             attributes["postiz.posts"] = event.posts
         span = self._tracer.start_span(f"postiz.{event.endpoint}", attributes=attributes)
@@ -106,7 +173,8 @@ class Telemetry:
 
     def _ended(self, event: CallEnded) -> None:
         span, server = self._calls.pop(event.call)
-        self._queued.set(event.queued, server)
+        if self._instruments is None:
+            self._queued.set(event.queued, server)
         if event.endpoint in _COUNTED:
             self._wait.record(event.waited, server)
         if event.error == "QuotaWaitError":
@@ -126,7 +194,7 @@ class Telemetry:
         method, route = _ROUTES[attempt.endpoint]
         parent, server = self._calls.get(attempt.call, _UNKNOWN)
         error = attempt.error or (str(attempt.status) if (attempt.status or 0) >= 400 else None)
-        attributes: Attributes = {
+        attributes: _Attributes = {
             "http.request.method": method,
             "url.template": route,
             **server,
@@ -138,7 +206,11 @@ class Telemetry:
         self._duration.record(attempt.seconds, attributes)
         if attempt.status == 429:
             self._refusals.add(1, {**server, "error.type": "429"})
-        if attempt.reading is not None and attempt.endpoint in _COUNTED:
+        if (
+            attempt.reading is not None
+            and attempt.endpoint in _COUNTED
+            and self._instruments is None
+        ):
             self._remaining.set(attempt.reading.remaining, server)
         ended = time.time_ns()
         span = self._tracer.start_span(
@@ -152,13 +224,89 @@ class Telemetry:
         span.end(ended)
 
 
+class _PoolInstruments:
+    """What the instruments of a pool show; all that are collected together show one look at it.
+
+    Args:
+        pool: is not kept alive.
+        most: organisations that are shown by name.
+    """
+
+    def __init__(self, pool: PostizPool, most: int) -> None:
+        self._pool = weakref.ref(pool)
+        self._most = most
+        self._look: PoolHealth | None = None
+        self._shown: set[str] | None = None
+        """The instruments that have shown this look; the first that comes again looks anew."""
+
+    def queued(self, options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        if (health := self._seen("queued")) is None:
+            return
+        named = self._named(health)
+        for priority in ("interactive", "bulk"):
+            of_it: _Attributes = {"postiz.priority": priority}
+            counts = [getattr(each.quota.queued, priority) for each in named]
+            for each, count in zip(named, counts, strict=True):
+                yield Observation(count, _attributes(each) | of_it)
+            if health.total > len(named):
+                rest = getattr(health.queued, priority) - sum(counts)
+                yield Observation(rest, {"postiz.organization": _OTHER, **of_it})
+
+    def active(self, options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        if (health := self._seen("active")) is None:
+            return
+        named = self._named(health)
+        for each in named:
+            yield Observation(each.calls, _attributes(each))
+        if health.total > len(named):
+            rest = health.calls - sum(each.calls for each in named)
+            yield Observation(rest, {"postiz.organization": _OTHER})
+
+    def remaining(self, options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        for each in self._named(self._seen("remaining")):
+            if each.quota.remaining is not None:
+                yield Observation(each.quota.remaining, _attributes(each))
+
+    def blocked(self, options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        for each in self._named(self._seen("blocked")):
+            yield Observation(each.quota.blocked_for, _attributes(each))
+
+    def organizations(self, options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        if (health := self._seen("organizations")) is None:
+            return
+        counts = {"blocked": health.blocked, "refused": health.refused}
+        counts["ok"] = health.total - sum(counts.values())
+        for state, count in counts.items():
+            yield Observation(count, {"postiz.state": state})
+
+    def _seen(self, instrument: str) -> PoolHealth | None:
+        if self._shown is None or instrument in self._shown:
+            pool, self._shown = self._pool(), set()
+            self._look = None if pool is None else pool.seen(most=self._most)
+        self._shown.add(instrument)
+        return self._look
+
+    def _named(self, health: PoolHealth | None) -> list[OrganizationHealth]:
+        """Those that have a name; nothing else of them may be an attribute."""
+        return [each for each in health.organizations if each.organization] if health else []
+
+
+def _attributes(organization: OrganizationHealth) -> _Attributes:
+    return {"postiz.organization": organization.organization, **_address(organization.base_url)}
+
+
 def _mark(span: Span, error: str | None) -> None:
     if error is not None:
         span.set_attribute("error.type", error)
         span.set_status(trace.StatusCode.ERROR)
 
 
-def _address(root: str) -> Attributes:
+def _address(root: str) -> _Attributes:
     parts = urlsplit(root)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return {"server.address": parts.hostname or "", "server.port": port}

@@ -30,34 +30,36 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
-
-from taskiq import (
-    Context,
-    ScheduledTask,
-    ScheduleSource,
-    TaskiqDepends,
-    TaskiqEvents,
-    TaskiqMiddleware,
-)
-from taskiq.exceptions import NoResultError
+from typing import TYPE_CHECKING, Annotated, cast
 
 from postiz_async._client import Postiz
+from postiz_async._extras import importing
 from postiz_async._pool import PostizPool
-from postiz_async._resources.api import opened
+from postiz_async._resources.api import opened, options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._scheduler.bound import BoundScheduler
-from postiz_async._scheduler.calls import CallOptions, Priority
+from postiz_async._scheduler.calls import Priority
 from postiz_async._wire.secrets import Secret
 from postiz_async.contrib.queues import retry_in
 from postiz_async.contrib.web import open_store
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import check_seconds
+
+with importing("taskiq", __name__):
+    from taskiq import (
+        Context,
+        ScheduledTask,
+        ScheduleSource,
+        TaskiqDepends,
+        TaskiqEvents,
+        TaskiqMiddleware,
+    )
+    from taskiq.exceptions import NoResultError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +68,13 @@ if TYPE_CHECKING:
 
     from taskiq import AsyncBroker, TaskiqMessage, TaskiqResult, TaskiqState
 
+    from postiz_async._outbox.pool_outbox import CredentialsOf
     from postiz_async._resources.api import OpenClient
     from postiz_async._resources.channels import Integrations
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async._resources.media import MediaResource
+    from postiz_async._scheduler.calls import CallOptions
     from postiz_async.models.posts import Created
     from postiz_async.stores import QuotaStore
 
@@ -78,32 +82,27 @@ __all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
 
 _log = logging.getLogger("postiz_async.taskiq")
 
-WORKER_WAIT, PAUSE = 2.0, 60.0
+_WORKER_WAIT, _PAUSE = 2.0, 60.0
 
-LONGEST_PUT_BACK = 86_400.0
+_LONGEST_PUT_BACK = 86_400.0
 """Seconds after which a task looks again, whatever it was told."""
 
-LARGEST_SPREAD = 30.0
+_LARGEST_SPREAD = 30.0
 """Seconds at most by which tasks that wait for one moment come back apart."""
 
-LONGEST_ID = 200
+_LONGEST_ID = 200
 """Characters of a task's id that a key can begin with; of a longer one it has the hash."""
-
-CredentialsOf: TypeAlias = Callable[[str], Awaitable[str | Secret]]
-"""From the name of an organisation to its key or token."""
-
-Client: TypeAlias = Postiz | PostizPool
 
 
 def install(
     broker: AsyncBroker,
     source: ScheduleSource,
-    client: Client | Callable[[], Client] | None = None,
+    client: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None = None,
     *,
     credentials: CredentialsOf | None = None,
     quota: QuotaStore | Path | Secret | str | None = None,
-    max_wait: float = WORKER_WAIT,
-    pause: float = PAUSE,
+    max_wait: float = _WORKER_WAIT,
+    pause: float = _PAUSE,
 ) -> None:
     """Give a broker's tasks a client, for as long as a worker lives, and put them back.
 
@@ -125,21 +124,21 @@ def install(
         pause: seconds after which a task comes back while Postiz or the store is away.
 
     Raises:
-        ConfigurationError: these do not go together, or nothing can be added to the source.
+        UsageError: these do not go together, or nothing can be added to the source.
     """
     check_seconds("max_wait", max_wait, zero=True)
     check_seconds("pause", pause)
     if client is not None and quota is not None:
-        raise ConfigurationError("Give quota to the client, or let it be made here.")
+        raise UsageError("Give quota to the client, or let it be made here.")
     if isinstance(client, Postiz | PostizPool):
         _check_pair(client, credentials)
     if type(source).add_schedule is ScheduleSource.add_schedule:
-        raise ConfigurationError(
+        raise UsageError(
             f"Nothing can be added to a {type(source).__name__}, so no task can be put back. Take "
             "a source that keeps schedules, such as ListRedisScheduleSource."
         )
     if "postiz_async" in broker.state:
-        raise ConfigurationError("This broker has a Postiz client already.")
+        raise UsageError("This broker has a Postiz client already.")
     if isinstance(quota, str):
         quota = Secret(quota)  # for all of the worker's life in this state
     broker.state.postiz_async = tasks = _Tasks(
@@ -155,13 +154,13 @@ def install(
     broker.add_middlewares(_PutBack(tasks))
 
 
-def _check_pair(client: Client, credentials: CredentialsOf | None) -> None:
+def _check_pair(client: Postiz | PostizPool, credentials: CredentialsOf | None) -> None:
     if isinstance(client, PostizPool) and credentials is None:
-        raise ConfigurationError(
+        raise UsageError(
             "A pool needs credentials=: an asynchronous function from organisation to key."
         )
     if isinstance(client, Postiz) and credentials is not None:
-        raise ConfigurationError("credentials= is for a PostizPool; this client has its own key.")
+        raise UsageError("credentials= is for a PostizPool; this client has its own key.")
 
 
 # ------------------------------------------------------------------ the client of a worker
@@ -171,14 +170,14 @@ def _check_pair(client: Client, credentials: CredentialsOf | None) -> None:
 class _Tasks:
     """What the tasks of a broker share, in its state: the arguments of `install`, the client."""
 
-    given: Client | Callable[[], Client] | None
+    given: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None
     credentials: CredentialsOf | None
     quota: QuotaStore | Path | Secret | None
     source: ScheduleSource
     max_wait: float
     pause: float
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _client: Client | None = None
+    _client: Postiz | PostizPool | None = None
 
     async def open(self, _: TaskiqState) -> None:
         """When a worker starts."""
@@ -190,7 +189,7 @@ class _Tasks:
             self._client = await stack.enter_async_context(client)
             self._stack = stack.pop_all()
 
-    def _made(self, stack: AsyncExitStack) -> Client:
+    def _made(self, stack: AsyncExitStack) -> Postiz | PostizPool:
         if self.given is not None:
             return self.given() if callable(self.given) else self.given
         store = None if self.quota is None else open_store(self.quota)
@@ -204,9 +203,9 @@ class _Tasks:
         await self._stack.aclose()
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Postiz | PostizPool:
         if self._client is None:
-            raise ConfigurationError(
+            raise UsageError(
                 "The client of this broker is not open. It is while a worker runs: in a test, "
                 "between broker.startup() and broker.shutdown() of an InMemoryBroker."
             )
@@ -215,7 +214,7 @@ class _Tasks:
     async def client_of(self, organization: str) -> Postiz:
         client = self.client
         if isinstance(client, Postiz) or self.credentials is None:
-            raise ConfigurationError(
+            raise UsageError(
                 "This broker has a client of one organisation: use TaskPostiz in the place of "
                 "TaskPostizPool, or install a PostizPool with credentials=."
             )
@@ -226,7 +225,7 @@ class _Tasks:
 def _tasks_of(context: Context) -> _Tasks:
     found = context.state.get("postiz_async")
     if not isinstance(found, _Tasks):
-        raise ConfigurationError(
+        raise UsageError(
             "This broker has no Postiz client: call install(broker, source) where it is made."
         )
     return found
@@ -235,7 +234,7 @@ def _tasks_of(context: Context) -> _Tasks:
 def _the_client(context: Annotated[Context, TaskiqDepends()]) -> Postiz:
     client = _tasks_of(context).client
     if isinstance(client, PostizPool):
-        raise ConfigurationError(
+        raise UsageError(
             "This broker has a pool of many organisations: use TaskPostizPool in the place of "
             "TaskPostiz, and say whose client a task uses with `await pool.client(organization)`."
         )
@@ -253,7 +252,7 @@ class _TaskKeys:
     count: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        if len(self.task_id) > LONGEST_ID:
+        if len(self.task_id) > _LONGEST_ID:
             self.task_id = hashlib.sha256(self.task_id.encode()).hexdigest()
 
     def next(self) -> str:
@@ -288,7 +287,7 @@ class TaskPostiz:
         self._keys = _TaskKeys(context.message.task_id)
         self.client = client
         self.task_id: str = context.message.task_id
-        self.posts: Posts = _TaskPosts(opened(client), tasks, self._keys)
+        self.posts: Posts = _TaskPosts(opened(client), options_of(api), tasks, self._keys)
         self.media: MediaResource = api.media
         self.integrations: Integrations = api.integrations
         self.analytics: Analytics = api.analytics
@@ -328,7 +327,8 @@ class TaskPostizPool:
             organization: your name for it. Its creates are counted for themselves.
 
         Raises:
-            ConfigurationError: the broker has no pool, or the key cannot be used.
+            UsageError: the broker has no pool.
+            ConfigurationError: the key cannot be used.
         """
         client = await _tasks_of(self._context).client_of(organization)
         return self._clients.setdefault(organization, TaskPostiz(self._context, client))
@@ -337,8 +337,9 @@ class TaskPostizPool:
 class _TaskPosts(Posts):
     """Posts whose creates have the keys of a task, and say quietly that it has to come back."""
 
-    def __init__(self, client: OpenClient, tasks: _Tasks, keys: _TaskKeys) -> None:
-        options = CallOptions(max_wait=tasks.max_wait, priority=Priority.BULK)
+    def __init__(
+        self, client: OpenClient, options: CallOptions, tasks: _Tasks, keys: _TaskKeys
+    ) -> None:
         super().__init__(
             BoundScheduler(client.scheduler, options),
             client.channels,
@@ -430,8 +431,8 @@ class _PutBack(TaskiqMiddleware):
 
     async def _put_back(self, message: TaskiqMessage, seconds: float, error: BaseException) -> None:
         """Schedule a task for later; if that fails it is not acknowledged, and delivered again."""
-        wait = min(max(0.0, seconds), LONGEST_PUT_BACK)
-        wait += random.uniform(0.0, min(LARGEST_SPREAD, wait / 10))  # noqa: S311  (no secret)
+        wait = min(max(0.0, seconds), _LONGEST_PUT_BACK)
+        wait += random.uniform(0.0, min(_LARGEST_SPREAD, wait / 10))  # noqa: S311  (no secret)
         labels = {name: value for name, value in message.labels.items() if name != "schedule_id"}
         await self._tasks.source.add_schedule(
             ScheduledTask(

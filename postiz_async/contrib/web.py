@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 import msgspec
 
+from postiz_async._api import Api
 from postiz_async._pool import PostizPool
+from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import (
     APIConnectionError,
@@ -33,17 +35,14 @@ from postiz_async.errors import (
     QuotaError,
     StoreError,
     UploadError,
+    UsageError,
 )
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from postiz_async._client import Postiz
     from postiz_async._outbox.outbox import Outbox
-    from postiz_async._quota.view import Quota
-    from postiz_async._resources.channels import Integrations
-    from postiz_async._resources.insights import Analytics, Notifications
-    from postiz_async._resources.media import MediaResource
-    from postiz_async._resources.posts import Posts
+    from postiz_async._resources.api import OpenClient
     from postiz_async.stores import QuotaStore
 
 __all__ = [
@@ -62,7 +61,7 @@ _log = logging.getLogger("postiz_async.web")
 MAX_WAIT = 5.0
 """Seconds that a request waits for the quota when nobody says something else."""
 
-STORE_RETRY = 5
+_STORE_RETRY = 5
 """Seconds after which to try again while the store of the quota is away."""
 
 
@@ -78,8 +77,10 @@ class Credentials:
         object.__setattr__(self, "api_key", Secret.of(self.api_key))
 
 
-class RequestClient:
+class RequestClient(Api):
     """A client as one request uses it: in the interactive priority, waiting no longer than it may.
+
+    Campaigns, exports and the outbox are those of the client, without that bound.
 
     Args:
         client: the open client.
@@ -88,23 +89,21 @@ class RequestClient:
     """
 
     def __init__(self, client: Postiz, max_wait: float | None = MAX_WAIT) -> None:
-        api = client.with_options(max_wait=max_wait)
+        view = client.with_options(max_wait=max_wait)
+        super().__init__(view._client, view._bound, client)  # noqa: SLF001
         self.client = client
         self.max_wait = max_wait
-        self.posts: Posts = api.posts
-        self.media: MediaResource = api.media
-        self.integrations: Integrations = api.integrations
-        self.analytics: Analytics = api.analytics
-        self.notifications: Notifications = api.notifications
+
+    def __repr__(self) -> str:
+        return f"<RequestClient {self.base_url}, waiting at most {self.max_wait} s>"
 
     @property
     def outbox(self) -> Outbox:
         """Durable hand-over: posts that are stored here and sent in the background."""
         return self.client.outbox
 
-    async def quota(self) -> Quota:
-        """The quota of create requests as the client knows it. Sends nothing."""
-        return await self.client.quota()
+    def _for_jobs(self, what: str) -> OpenClient:
+        return self.client._for_jobs(what)  # noqa: SLF001
 
 
 def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
@@ -170,6 +169,7 @@ def answer_to(error: PostizError) -> Answer:
     | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
     | the same of a call with an idempotency key    | 502, `Retry-After`: do repeat it     |
     | `StoreError`                                  | 503, `Retry-After`                   |
+    | `UsageError`: a bug of the application        | 500 without details; it is logged    |
     | `ConfigurationError` (also: closing)          | 503 without details                  |
     | others: our key, our plan, a broken server    | 502 without details                  |
 
@@ -179,7 +179,7 @@ def answer_to(error: PostizError) -> Answer:
     match error:
         case QuotaError():
             seconds = max(1, math.ceil(error.retry_after))
-            return Answer(503, "The hourly quota of posts is used up for now.", seconds)
+            return Answer(503, "The hourly quota of posts has no slot for now.", seconds)
         case InvalidPostError():
             return Answer(422, [_problem(p.where, p.message, p.hint) for p in error.problems])
         case BadRequestError():
@@ -191,8 +191,10 @@ def answer_to(error: PostizError) -> Answer:
         case PayloadTooLargeError() | NotFoundError():
             return Answer(error.status_code, error.text)
         case StoreError():
-            return Answer(503, "The state of the quota cannot be reached.", STORE_RETRY)
+            return Answer(503, "The state of the quota cannot be reached.", _STORE_RETRY)
         case _:
+            if isinstance(error, UsageError):
+                _log.error("a bug of the application", exc_info=error)
             return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
 
 
@@ -207,7 +209,11 @@ _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
         DeliveryUnknownError,
         Answer(502, "Postiz' answer was lost: the post may be stored. Look before repeating."),
     ),
-    (ConfigurationError, Answer(503, "The connection to Postiz is not available.")),
+    (UsageError, Answer(500, "The application has an error; Postiz is not the cause.")),
+    (
+        ConfigurationError,
+        Answer(503, "This application is closing, or its settings for Postiz have to be mended."),
+    ),
     (PostizError, Answer(502, "Postiz does not carry this out at the moment.")),
 )
 
@@ -229,15 +235,29 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
         client: the client or the pool of the application.
 
     Returns:
-        `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the outbox
-        cannot send), `quota` and `outbox` where there are any; of a pool `troubles`, what holds
-        single organisations up, by their names. JSON values.
+        `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the key is
+        refused, the outbox cannot send, or the store of the quota is away), `ready` (False while
+        the store is away, so that nothing can be taken on), `quota` and `outbox` where there are
+        any; of a pool the numbers of all its organisations, and `troubles`: what holds single ones
+        up, by their names. JSON values.
     """
-    if isinstance(client, PostizPool):
-        return await _health_of_pool(client)
+    try:
+        return await (_of_pool(client) if isinstance(client, PostizPool) else _of_client(client))
+    except StoreError as error:
+        return _away(str(error))
+
+
+def _away(reason: str) -> dict[str, object]:
+    """The reason is for the log: it may name hosts that are nobody's business."""
+    _log.warning("not ready: %s", reason)
+    return {"status": "trouble", "ready": False}
+
+
+async def _of_client(client: Postiz) -> dict[str, object]:
     quota = await client.quota()
     said: dict[str, object] = {
         "status": "blocked" if quota.blocked else "ok",
+        "ready": True,
         "quota": msgspec.to_builtins(quota),
     }
     if client.has_outbox:
@@ -245,17 +265,27 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
         trouble = client.outbox.trouble
         said["outbox"] = {state.value: count for state, count in counts.items()}
         said["status"] = "trouble" if trouble else said["status"]
+    if opened(client).scheduler.key_refusal():
+        said["status"] = "trouble"
     return said
 
 
-async def _health_of_pool(pool: PostizPool) -> dict[str, object]:
-    said: dict[str, object] = {"status": "ok", "clients": len(pool)}
-    if pool.has_outbox:
-        counts = await pool.outbox.counts()
-        said["outbox"] = {state.value: count for state, count in counts.items()}
-        said["troubles"] = dict(await pool.outbox.troubles())
-        said["status"] = "trouble" if pool.outbox.trouble else "ok"
-    return said
+async def _of_pool(pool: PostizPool) -> dict[str, object]:
+    found = await pool.health()
+    said: dict[str, object] = {"status": "ok", "ready": True}
+    if not found.is_ready:
+        said = _away(found.trouble)
+    said |= {
+        "organizations": found.total,
+        "clients": found.clients,
+        "calls": found.calls,
+        "queued": msgspec.to_builtins(found.queued),
+        "in_flight": found.in_flight,
+        "refused": found.refused,
+        "blocked": found.blocked,
+        "troubles": found.troubles,
+    }
+    return said if found.outbox is None else said | {"outbox": found.outbox}
 
 
 # ------------------------------------------------------------------ clients that are gone
@@ -287,22 +317,22 @@ class CancelWhenGone:
             await self._app(scope, receive, send)
             return
         with anyio.CancelScope() as running:
-            ear = _Ear(receive, running)
+            listener = _DisconnectListener(receive, running)
 
             async def send_on(message: _Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
-                    await ear.close()  # what runs after the answer is nobody's to cancel
+                    await listener.close()  # what runs after the answer is nobody's to cancel
                 await send(message)
 
             try:
-                await self._app(scope, ear.receive, send_on)
+                await self._app(scope, listener.receive, send_on)
             finally:
-                await ear.close()
+                await listener.close()
         if running.cancelled_caught:
             _log.info("a client is gone, its handler was cancelled")
 
 
-class _Ear:
+class _DisconnectListener:
     """Listens for the end of a connection, and hands the request's body on.
 
     It reads ahead by at most one message, so a large body is not gathered here.

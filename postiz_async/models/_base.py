@@ -1,11 +1,198 @@
-"""What all values of the API have in common."""
+"""What all values have in common: they are frozen, and go to JSON and back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal, Self, TypeAlias, cast
+
 import msgspec
+from msgspec import UNSET, inspect
 
-__all__ = ["Model"]
+from postiz_async.errors import InvalidPostError, Problem, UsageError, describe_json_error
+
+__all__ = ["Model", "Names", "Value"]
+
+Names: TypeAlias = Literal["api", "python"]
+"""Whose names the keys of a dict are: those of the API (`publishDate`) or Python's."""
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A frozen value. Unknown fields of an answer are ignored, absent ones take their default."""
+class Value(msgspec.Struct, frozen=True):
+    """A frozen value, which pydantic and FastAPI take as a type too."""
+
+    def to_dict(self, *, names: Names = "api") -> dict[str, object]:
+        """The value as a dict of what JSON has words for; `json.dumps` takes it.
+
+        Dates become text in ISO 8601, tuples become lists, and what is unset is left out.
+
+        Args:
+            names: of the keys: "api" for those of the API (`publishDate`), or "python" for those
+                of the attributes (`publish_date`).
+
+        Raises:
+            UsageError: there are no such names.
+            InvalidPostError: it holds what JSON has no word for.
+        """
+        decoded: dict[str, object] = msgspec.json.decode(self._encoded(names))
+        return decoded
+
+    def to_json(self, *, names: Names = "api") -> str:
+        """The value as JSON, in one line.
+
+        Args:
+            names: of the keys: "api" for those of the API (`publishDate`), or "python" for those
+                of the attributes (`publish_date`).
+
+        Raises:
+            UsageError: there are no such names.
+            InvalidPostError: it holds what JSON has no word for.
+        """
+        return self._encoded(names).decode()
+
+    def _encoded(self, names: Names) -> bytes:
+        if names not in {"api", "python"}:
+            raise UsageError(f'names is {names!r}. Give "api" or "python".')
+        value = self._for_json()
+        try:
+            return msgspec.json.encode(
+                _by_attribute(value) if names == "python" else value, enc_hook=_as_dict
+            )
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            message = f"cannot be written as JSON: {describe_json_error(error)}"
+            raise InvalidPostError([Problem(type(self).__name__, message)]) from error
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Self:
+        """The value that a dict describes, such as `to_dict` makes.
+
+        Args:
+            data: by the API's names or by Python's, at each level; what is unknown is ignored.
+
+        Raises:
+            InvalidPostError: it describes no such value; the problem has the path.
+        """
+        try:
+            return msgspec.convert(_by_api_names(data, _shape(cls)), cls)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise InvalidPostError([_problem(cls, error)]) from error
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The value that a JSON object describes.
+
+        Args:
+            text: by the API's names or by Python's, at each level; what is unknown is ignored.
+
+        Raises:
+            InvalidPostError: it is not JSON, or describes no such value.
+        """
+        try:
+            data = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            problem = Problem(cls.__name__, f"is not JSON: {describe_json_error(error)}")
+            raise InvalidPostError([problem]) from error
+        return cls.from_dict(data)
+
+    def _for_json(self) -> Value:
+        """The value as its dict should show it."""
+        return self
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> object:
+        from postiz_async.models._pydantic import core_schema_of  # noqa: PLC0415 - costs pydantic
+
+        return core_schema_of(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: object, handler: object) -> object:
+        from postiz_async.models._pydantic import json_schema_of  # noqa: PLC0415 - costs pydantic
+
+        return json_schema_of(cls, handler)
+
+
+class Model(Value, frozen=True, kw_only=True, rename="camel"):
+    """A value of the API. Unknown fields of an answer are ignored, absent ones have a default."""
+
+
+def _as_dict(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    raise TypeError(f"JSON has no word for a {type(value).__name__}")
+
+
+def _by_attribute(value: object) -> object:
+    """Structs as dicts by the names of their attributes, whatever they are in."""
+    if isinstance(value, msgspec.Struct):
+        config = value.__struct_config__
+        tag = {} if config.tag is None else {config.tag_field: config.tag}
+        pairs = {name: getattr(value, name) for name in value.__struct_fields__}
+        return tag | {
+            name: _by_attribute(each) for name, each in pairs.items() if each is not UNSET
+        }
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[object, object]", value)
+        return {key: _by_attribute(each) for key, each in mapping.items()}
+    if isinstance(value, list | tuple):
+        return [_by_attribute(each) for each in cast("list[object]", value)]
+    return value
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, inspect.Field]:
+    """The fields of a struct by all names that they have."""
+    fields = cast("inspect.StructType", _shape(kind)).fields
+    return {field.name: field for field in fields} | {field.encode_name: field for field in fields}
+
+
+@cache
+def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _by_api_names(data: object, shape: inspect.Type) -> object:
+    """Data of this shape with the API's names, where it has those of attributes."""
+    if isinstance(data, Mapping):
+        mapping = cast("Mapping[str, object]", data)
+        struct = _struct_for(mapping, shape)
+        if struct is None:
+            return mapping
+        fields = _fields(struct.cls)
+        known = {key: fields[key] for key in mapping if key in fields}
+        named = {
+            field.encode_name: _by_api_names(mapping[key], field.type)
+            for key, field in known.items()
+        }
+        return {key: each for key, each in mapping.items() if key not in known} | named
+    if isinstance(data, list | tuple):
+        items = _items_of(shape)
+        listed = cast("list[object]", data)
+        return listed if items is None else [_by_api_names(each, items) for each in listed]
+    return data
+
+
+def _struct_for(data: Mapping[str, object], shape: inspect.Type) -> inspect.StructType | None:
+    """The struct that data is of, where the shape has one; of several the one with its tag."""
+    found = [each for each in _alternatives(shape) if isinstance(each, inspect.StructType)]
+    tagged = [each for each in found if each.tag_field and data.get(each.tag_field) == each.tag]
+    return next(iter(tagged or found), None)
+
+
+def _items_of(shape: inspect.Type) -> inspect.Type | None:
+    """What a list of this shape has in it."""
+    for each in _alternatives(shape):
+        if isinstance(each, inspect.ListType | inspect.VarTupleType):
+            return each.item_type
+    return None
+
+
+def _alternatives(shape: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(shape, inspect.Metadata):
+        return _alternatives(shape.type)
+    return shape.types if isinstance(shape, inspect.UnionType) else (shape,)
+
+
+def _problem(kind: type[msgspec.Struct], error: Exception) -> Problem:
+    """What msgspec says, with its path as `posts.0.content`."""
+    message, _, path = describe_json_error(error).partition(" - at `$")
+    where = path.rstrip("`").replace("[", ".").replace("]", "").removeprefix(".")
+    return Problem(where or kind.__name__, f"{message[:1].lower()}{message[1:]}")

@@ -6,7 +6,7 @@ import math
 import re
 from datetime import timedelta
 
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import UsageError
 
 __all__ = ["check_seconds", "in_seconds", "read_duration", "write_duration"]
 
@@ -27,7 +27,7 @@ def check_seconds(
         none: whether None does.
 
     Raises:
-        ConfigurationError: it is not a number, NaN, negative, or 0, infinite or None where that
+        UsageError: it is not a number, NaN, negative, or 0, infinite or None where that
             means nothing. The text has name and value.
     """
     if value is None and none:
@@ -39,7 +39,7 @@ def check_seconds(
     least = "0 or more" if zero else "more than 0"
     further = [text for text, fits in (("math.inf", endless), ("None", none)) if fits]
     also = f", or {' or '.join(further)}" if further else ""
-    raise ConfigurationError(
+    raise UsageError(
         f"{name} is {value!r}, which is not a time to wait. Give a finite number of seconds, "
         f"{least}{also}."
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from postiz_async.models._base import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from postiz_async.models._base import Model, Value
 
 __all__ = [
     "Figures",
@@ -30,11 +27,12 @@ class MetricPoint(Model, frozen=True, kw_only=True):
 
     @property
     def value(self) -> float | None:
-        """`total` as a number, or None where the network sent something else."""
+        """`total` as a finite number, or None where the network sent something else."""
         try:
-            return float(self.total)
-        except ValueError:
+            number = float(self.total)
+        except (ValueError, OverflowError):
             return None
+        return number if math.isfinite(number) else None
 
 
 class Metric(Model, frozen=True, kw_only=True):
@@ -62,15 +60,14 @@ class PostAnalytics(Model, frozen=True, kw_only=True):
 _NOTHING: Mapping[str, float] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Value, frozen=True):
     """The newest figures of several posts, by post id: the network's names, and a number each.
 
     `missing` says of the others, by post id, why nothing is known of them.
     """
 
     by_post: Mapping[str, Mapping[str, float]]
-    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    missing: Mapping[str, str] = {}
 
     def of(self, post_id: str | None) -> Mapping[str, float]:
         """The figures of a post; empty if there are none.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
 
-import msgspec
 from msgspec import UNSET, UnsetType, field
+from msgspec.structs import replace
 
-from postiz_async.models._base import Model
+from postiz_async.models._base import Model, Value
+from postiz_async.models._plain_text import plain_text_of
 from postiz_async.models.integrations import Integration
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings, RawSettings
@@ -47,7 +47,7 @@ PostType = Literal["draft", "schedule", "now", "update"]
 """What the server does with a post: keep it, publish it at its date, at once, or edit it."""
 
 
-class Mention(msgspec.Struct, frozen=True):
+class Mention(Value, frozen=True, forbid_unknown_fields=True):
     """Somebody on the network.
 
     Becomes a real mention on x, linkedin, linkedin-page, bluesky and discord, and the name
@@ -60,7 +60,7 @@ class Mention(msgspec.Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """What a reader sees: the name behind an `@`."""
+        """What a reader sees: the name after an `@`."""
         return f"@{self.name}"
 
     def __str__(self) -> str:
@@ -68,14 +68,14 @@ class Mention(msgspec.Struct, frozen=True):
         return f"[{name}](mention:{quote(self.id, safe=':')})"
 
 
-class Text(msgspec.Struct, frozen=True):
+class Text(Value, frozen=True, tag_field="type", tag="text", forbid_unknown_fields=True):
     """Plain text, as a `str` is, in which each `@name` of a mention becomes that mention."""
 
     source: str
     mentions: tuple[Mention, ...] = ()
 
 
-class Markdown(msgspec.Struct, frozen=True):
+class Markdown(Value, frozen=True, tag_field="type", tag="markdown", forbid_unknown_fields=True):
     """CommonMark, as far as the server keeps it.
 
     Paragraphs, hard line breaks, headings, links, bold text and mentions are kept. Emphasis and
@@ -86,7 +86,7 @@ class Markdown(msgspec.Struct, frozen=True):
     source: str
 
 
-class Html(msgspec.Struct, frozen=True):
+class Html(Value, frozen=True, tag_field="type", tag="html", forbid_unknown_fields=True):
     """Content that is HTML already; a plain `str` is plain text."""
 
     source: str
@@ -96,7 +96,7 @@ Content: TypeAlias = str | Text | Markdown | Html
 """What people write; a `str` is plain text."""
 
 
-class ThreadPart(msgspec.Struct, frozen=True):
+class ThreadPart(Value, frozen=True, tag_field="type", tag="part", forbid_unknown_fields=True):
     """A further part of a thread, or a comment below the post.
 
     `delay` is in minutes after the part before.
@@ -107,11 +107,26 @@ class ThreadPart(msgspec.Struct, frozen=True):
     delay: int = 0
 
 
-class NewPost(msgspec.Struct, frozen=True):
+if TYPE_CHECKING:
+    MediaList: TypeAlias = Sequence[Media]
+    Thread: TypeAlias = Sequence[Content | ThreadPart]
+    Settings: TypeAlias = ProviderSettings | RawSettings | Mapping[str, object] | None
+else:  # as they are read from JSON, which does not tell such kinds apart
+    MediaList = tuple[Media, ...]
+    Thread = tuple[Content | ThreadPart, ...]
+    Settings = Mapping[str, object] | None
+
+
+class NewPost(Value, frozen=True, forbid_unknown_fields=True):
     """A post to create: one channel, one text, its media and its thread.
 
+    In JSON, a text is plain text, others say what they are: `{"type": "markdown", "source": ...}`,
+    and so does a part of the thread that has more than a text, with `"type": "part"`. Settings are
+    as the API names them.
+
     Args:
-        channel: an `Integration`, or its id.
+        channel: an `Integration`, or its id, or its name or provider where no other channel has
+            the same. An id is meant before a name, and a name before a provider.
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         media: uploaded media, in order.
         settings: a struct of `postiz_async.providers`, or the settings as the API names them;
@@ -121,14 +136,20 @@ class NewPost(msgspec.Struct, frozen=True):
 
     channel: Integration | str
     content: Content = ""
-    media: tuple[Media, ...] | list[Media] = field(default=(), name="media")
-    settings: ProviderSettings | RawSettings | Mapping[str, object] | None = None
-    thread: tuple[Content | ThreadPart, ...] | list[Content | ThreadPart] = ()
+    media: MediaList = ()
+    settings: Settings = None
+    thread: Thread = ()
 
     @property
     def channel_id(self) -> str:
-        """The id of the channel."""
+        """The id of the channel; the word itself where it is given by name or provider."""
         return self.channel if isinstance(self.channel, str) else self.channel.id
+
+    def _for_json(self) -> NewPost:
+        said = self.settings
+        if not isinstance(said, RawSettings):
+            return self
+        return replace(self, settings={**said.values, "__type": said.provider})
 
 
 # ------------------------------------------------------------------ the body of POST /posts
@@ -146,7 +167,7 @@ class MediaRef(Model, frozen=True, kw_only=True):
     thumbnail: str | UnsetType = UNSET
 
 
-class ContentItem(Model, frozen=True, kw_only=True):
+class ContentItem(Model, frozen=True, kw_only=True, gc=False):
     """One part of a post. `image` has to be present, even when empty."""
 
     content: str
@@ -163,7 +184,7 @@ class IntegrationRef(Model, frozen=True, kw_only=True):
     id: str
 
 
-class PostItem(Model, frozen=True, kw_only=True):
+class PostItem(Model, frozen=True, kw_only=True, gc=False):
     """One post of a create request. The first `value` is the post, the others its thread."""
 
     integration: IntegrationRef
@@ -190,7 +211,7 @@ class CreatePost(Model, frozen=True, kw_only=True):
     short_link: bool = False
     tags: list[TagRef] = []
     inter: int | UnsetType = UNSET
-    """Repeat every so many days, for ever."""
+    """Repeat after this many days, for ever."""
 
 
 class Created(Model, frozen=True, kw_only=True):
@@ -246,9 +267,17 @@ class Post(Model, frozen=True, kw_only=True):
     """JSON text; servers up to 2.23.0 do not return it."""
     tags: list[PostTag] = []
 
+    @property
+    def text(self) -> str:
+        """The plain text of `content`, as a network that takes plain text publishes it.
 
-@dataclass(frozen=True, slots=True)
-class PublishEvent:
+        Paragraphs and list items are lines, a link is its address, a mention its `@name`; bold
+        and underlined letters are those of Unicode.
+        """
+        return plain_text_of(self.content)
+
+
+class PublishEvent(Value, frozen=True):
     """That a post was published, or refused by its network, as `posts.watch` tells it.
 
     `reason` says why it was refused, as far as a notification tells it; empty if it is published.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
+from postiz_async.models._base import Value
 
 __all__ = ["ProviderSettings", "RawSettings"]
 
 
-class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, tag_field="__type"):
+class ProviderSettings(Value, frozen=True, kw_only=True, tag_field="__type"):
     """The settings of one provider; the structs of `postiz_async.providers` derive from it."""
 
     @classmethod
@@ -18,7 +18,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, tag_field="__t
         return str(cls.__struct_config__.tag)
 
 
-class RawSettings(msgspec.Struct, frozen=True):
+class RawSettings(Value, frozen=True):
     """Settings as the API names them, for a provider that the library does not know yet."""
 
     provider: str

@@ -46,11 +46,8 @@ from postiz_async.providers._microblogs import (
 from postiz_async.providers._registry import (
     PROVIDERS,
     AnySettings,
-    default_settings,
-    missing_without_defaults,
     provider_of,
     read_settings,
-    write_settings,
 )
 from postiz_async.providers._schema import (
     Condition,
@@ -58,7 +55,6 @@ from postiz_async.providers._schema import (
     MediaRule,
     Provider,
     SettingsField,
-    fields_of,
 )
 from postiz_async.providers._social import (
     VK,
@@ -142,10 +138,6 @@ __all__ = [
     "X",
     "YouTube",
     "YouTubeTag",
-    "default_settings",
-    "fields_of",
-    "missing_without_defaults",
     "provider_of",
     "read_settings",
-    "write_settings",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
+from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
@@ -29,14 +29,14 @@ _LINK = Server(checks=("loose_url",), skip_empty=True)
 _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 
 
-class ArticleTag(msgspec.Struct, frozen=True):
+class ArticleTag(Value, frozen=True):
     """A tag of an article on Medium or Hashnode; the value is published."""
 
     value: Annotated[str, Meta(description="The tag as it is published."), _WORD]
     label: Annotated[str, Meta(description="The tag as the web page shows it."), _WORD]
 
 
-class DevToTag(msgspec.Struct, frozen=True):
+class DevToTag(Value, frozen=True):
     """A tag on Dev.to; the tool `tags` finds it, the label is published."""
 
     value: Annotated[int, Meta(description="Number of the tag."), Server(checks=("number",))]

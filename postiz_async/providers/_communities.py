@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Check, Condition, Limit, MediaRule, Provider, Server
 
@@ -33,14 +33,14 @@ _TYPE_FIRST: tuple[Check, ...] = ("defined", "string", "min_length")
 _WITH_FLAIR = Condition("is_flair_required", "truthy")
 
 
-class RedditFlair(msgspec.Struct, frozen=True):
+class RedditFlair(Value, frozen=True):
     """A flair of a subreddit; the tool `restrictions` lists them."""
 
     id: Annotated[str, Meta(description="Id of the flair.")]
     name: Annotated[str, Meta(description="Name of the flair.")]
 
 
-class RedditPost(msgspec.Struct, frozen=True, kw_only=True):
+class RedditPost(Value, frozen=True, kw_only=True):
     """A submission to one subreddit."""
 
     subreddit: Annotated[str, Meta(description="`name` or `/r/name`.", min_length=2)]
@@ -76,7 +76,7 @@ class RedditPost(msgspec.Struct, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class RedditTarget(msgspec.Struct, frozen=True):
+class RedditTarget(Value, frozen=True):
     """One of the subreddits that a post goes to."""
 
     value: Annotated[RedditPost, Meta(description="The submission.")]
@@ -100,7 +100,7 @@ class Reddit(ProviderSettings, frozen=True, kw_only=True, tag="reddit"):
         return cls(subreddit=[RedditTarget(post) for post in posts])
 
 
-class LemmyPost(msgspec.Struct, frozen=True, kw_only=True):
+class LemmyPost(Value, frozen=True, kw_only=True):
     """A post to one community."""
 
     subreddit: Annotated[str, Meta(description="Name of the community; shown only.", min_length=2)]
@@ -116,7 +116,7 @@ class LemmyPost(msgspec.Struct, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class LemmyTarget(msgspec.Struct, frozen=True):
+class LemmyTarget(Value, frozen=True):
     """One of the communities that a post goes to."""
 
     value: Annotated[LemmyPost, Meta(description="The post.")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
@@ -113,13 +113,13 @@ class Bluesky(ProviderSettings, frozen=True, kw_only=True, tag="bluesky"):
     """Bluesky: 300 characters, up to 4 pictures or 1 video a part; further parts are replies."""
 
 
-class FarcasterChannel(msgspec.Struct, frozen=True):
+class FarcasterChannel(Value, frozen=True):
     """A channel of Farcaster; the tool `subreddits` finds its id."""
 
     id: Annotated[str, Meta(description="Id of the channel."), Server(checks=("string",))]
 
 
-class FarcasterTarget(msgspec.Struct, frozen=True):
+class FarcasterTarget(Value, frozen=True):
     """Where a cast goes; without a value to the main feed."""
 
     value: (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from postiz_async.models._base import Value
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Condition, Limit, MediaRule, Provider, Server
 
@@ -65,13 +65,13 @@ class Facebook(ProviderSettings, frozen=True, kw_only=True, tag="facebook"):
     ) = UNSET
 
 
-class Collaborator(msgspec.Struct, frozen=True):
+class Collaborator(Value, frozen=True):
     """An account that is invited to share a post on Instagram."""
 
     label: Annotated[str, Meta(description="User name of the account.")]
 
 
-class InstagramAudio(msgspec.Struct, frozen=True, kw_only=True):
+class InstagramAudio(Value, frozen=True, kw_only=True):
     """Music of a reel; the tool `audioSearch` finds it. Volumes are 0 to 100."""
 
     id: Annotated[str, Meta(description="Id of the sound.")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
+from postiz_async.models._base import Value
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 from postiz_async.providers._schema import Limit, MediaRule, Provider, Server
@@ -28,7 +28,7 @@ __all__ = [
 _WORD = Server(checks=("string",))
 
 
-class YouTubeTag(msgspec.Struct, frozen=True):
+class YouTubeTag(Value, frozen=True):
     """A tag of a video; only the label is published."""
 
     value: Annotated[str, Meta(description="The tag as the web page keeps it."), _WORD]
@@ -61,7 +61,7 @@ class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename
     ) = UNSET
 
 
-class TikTokMusic(msgspec.Struct, frozen=True, kw_only=True):
+class TikTokMusic(Value, frozen=True, kw_only=True):
     """Music of a post; the tool `musicSearch` finds it. Volumes are 0 to 100."""
 
     id: Annotated[str, Meta(description="Id of the track.")]
@@ -76,7 +76,7 @@ class TikTokMusic(msgspec.Struct, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class TikTokLocation(msgspec.Struct, frozen=True, kw_only=True):
+class TikTokLocation(Value, frozen=True, kw_only=True):
     """A place; the tool `locationSearch` finds it."""
 
     id: Annotated[str, Meta(description="Id of the place.")]

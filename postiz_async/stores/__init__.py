@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple, Protocol
 
+from postiz_async.errors import UsageError
+
 __all__ = [
     "IdempotencyStore",
     "QuotaStore",
@@ -123,3 +125,17 @@ class IdempotencyStore(Protocol):
 def ledger_name(root: str, key: str) -> str:
     """A name for (server, key) that tells neither."""
     return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
+
+
+def check_store(quota: object) -> None:
+    """Refuse what keeps no quota, such as the path of a file.
+
+    Raises:
+        UsageError: it is neither a store nor None.
+    """
+    if quota is not None and not hasattr(quota, "swap"):
+        raise UsageError(
+            f"quota is a store, not {type(quota).__name__}. For a file, give it "
+            "`SqliteStore('quota.sqlite')` of `postiz_async.stores.sqlite`; `open_store(...)` of "
+            "`postiz_async.contrib.web` makes a store of any path or address."
+        )

@@ -74,6 +74,17 @@ class LedgerHandle(Protocol):
         """
         ...
 
+    def take_at_once(
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        /,
+        *,
+        lifetime: float,
+        urgent: bool = False,
+    ) -> int | Wait | None:
+        """As `take`, where that waits for nothing; None: it would."""
+        ...
+
     async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
         """End a reservation: change the state by `event`."""
         ...

@@ -4,7 +4,7 @@ Clients that are given no store have their ledgers here, in whatever thread or e
 a web handler that opens a client for each request must not forget the window with each of them.
 
 A change is made under a lock that is held for microseconds. Nothing waits, logs or calls another
-event loop meanwhile. Who waits for what another client does is woken afterwards; nobody polls.
+event loop meanwhile. Clients that wait for a change are woken after it; none polls.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ log = logging.getLogger("postiz_async.quota")
 
 
 class _Entry:
-    """The ledger of one route of one organisation, and who waits for its changes."""
+    """The ledger of one route of one organisation, and those who wait for its changes."""
 
     __slots__ = ("__weakref__", "changed_at", "key", "ledger", "listeners")
 
@@ -120,8 +120,7 @@ class LocalLedger:
 
     def look_again_in(self) -> float:
         """Until a call is taken for dead whose client never told its end."""
-        expires = (flight.expires for flight in self._entry.ledger.flights.open)
-        return max(0.0, min(expires, default=math.inf) - self.now())
+        return max(0.0, self._entry.ledger.flights.first_expiry - self.now())
 
     def listen(self, changed: Callable[[], object]) -> bool:
         if self in self._entry.listeners:
@@ -149,6 +148,15 @@ class LocalLedger:
         self._tell(others)
 
     async def take(
+        self,
+        ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
+    ) -> int | Wait:
+        return self.take_at_once(ask, lifetime=lifetime, urgent=urgent)
+
+    def take_at_once(
         self,
         ask: Callable[[Ledger, float], Grant | Wait],
         *,

@@ -34,6 +34,9 @@ class _Record(NamedTuple):
 class LocalRecords:
     """An `IdempotencyStore` in memory, by the wall clock of the host."""
 
+    are_told_of: bool = False
+    """Whether the log has said that no other process knows them."""
+
     def __init__(self) -> None:
         self._records: dict[tuple[str, str], _Record] = {}
         self._tidy_at = _FEW

@@ -18,7 +18,8 @@ from postiz_async._concurrency import run_to_completion
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import unseen_work
 from postiz_async.errors import StoreError
-from postiz_async.stores._postgres_pool import WAIT, Login, Pool, close
+from postiz_async.stores._connection_slots import WAIT
+from postiz_async.stores._postgres_pool import Login, Pool, close
 from postiz_async.stores._postgres_schema import TABLES_VERSION, check_name, ddl, quoted, tables
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Database:
         url: such as `postgresql://user:password@host:5432/database`; the password is in no
             representation.
         schema: the schema of the database that has the tables.
-        connections: at most, beside those that listen; who comes then waits.
+        connections: at most, beside those that listen; further callers wait.
         without: what an error says of a database that cannot be used.
 
     Raises:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import anyio
-
+from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import Secret, redact_text
 from postiz_async.clock import unseen_work
-from postiz_async.errors import ConfigurationError
+from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Login", "Pool", "close"]
 
-WAIT = 20.0
-"""Seconds to wait for a connection while all are in use, and for a new one at all addresses."""
+_NO_ROOM = re.compile("53300|too many c|connection slots|no more connections")
+"""How PostgreSQL, and poolers before it, say so."""
 
 IDLE = 600.0
 """Seconds after which a connection that nobody needs is closed."""
@@ -101,12 +102,12 @@ class _Idle(NamedTuple):
 class Pool:
     """Some connections for all who need one for a moment.
 
-    Nothing is done in the background. Who finds no idle connection makes one, and so is told why
-    there is none; when one is found broken, those that were idle with it are dropped.
+    Nothing is done in the background. A caller that finds no idle connection makes one, and so is
+    told why there is none; when one is found broken, those that were idle with it are dropped.
 
     Args:
         login: makes connections.
-        most: connections at the same time; who comes then waits.
+        most: connections at the same time; further callers wait.
         trouble: makes an error of a reason.
     """
 
@@ -117,22 +118,20 @@ class Pool:
         self._idle: deque[_Idle] = deque()
         self._generation = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._free: anyio.Semaphore | None = None
+        self._slots: ConnectionSlots | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """A connection for the length of the block; it is kept if no transaction is open then."""
-        free = self._settled_in_loop()
-        await self._one_of(free)
+        slots = self._settled_in_loop()
+        connection, generation = await self._one_of(slots)
         try:
-            generation = self._generation
-            connection = self._idle.pop().connection if self._idle else await self.fresh()
             try:
                 yield connection
             finally:
                 self._back(connection, generation)
         finally:
-            free.release()
+            slots.release()
 
     async def fresh(self) -> Connection:
         """A new connection, which is the caller's to close.
@@ -164,28 +163,50 @@ class Pool:
         if now - self._idle[0].since > IDLE:
             close(self._idle.popleft().connection)
 
-    async def _one_of(self, free: anyio.Semaphore) -> None:
-        """Wait for a connection while all are in use."""
-        with anyio.move_on_after(WAIT):
-            await free.acquire()
-            return
-        raise self._trouble(f"BusyError: none of its {self._most} connections within {WAIT:g} s")
+    async def _one_of(self, slots: ConnectionSlots) -> tuple[Connection, int]:
+        """A connection and its generation, first come, first served.
 
-    def _settled_in_loop(self) -> anyio.Semaphore:
-        """How many connections are free; they belong to the event loop that made them."""
+        Where the server has no room for one, calls share those that there are.
+
+        Raises:
+            StoreError: there is none.
+        """
+        began = time.monotonic()
+        while True:
+            if not await slots.acquire(began):
+                busy = f"BusyError: none of its {self._most} connections within {WAIT:g} s"
+                raise self._trouble(slots.refusal or busy)
+            made: Connection | str = ""
+            generation = self._generation
+            try:
+                made = self._idle.pop().connection if self._idle else await self._login.connect()
+            finally:
+                if isinstance(made, str) and _NO_ROOM.search(made):
+                    slots.release_refused()
+                elif isinstance(made, str):
+                    slots.release()
+            if not isinstance(made, str):
+                slots.refusal = ""
+                return made, generation
+            with unseen_work():
+                if not _NO_ROOM.search(made) or not await slots.wait_for_room(began, made):
+                    raise self._trouble(made)
+
+    def _settled_in_loop(self) -> ConnectionSlots:
+        """The slots of the connections, which belong to the event loop that made them."""
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
             if not self._loop.is_closed():
-                raise ConfigurationError(
+                raise UsageError(
                     "This PostgreSQL database is used in another event loop, where its connections "
                     "live. Make one store or outbox for each event loop."
                 )
             self.drop()
-            self._free = None
+            self._slots = None
         self._loop = loop
-        if self._free is None:
-            self._free = anyio.Semaphore(self._most, fast_acquire=True)
-        return self._free
+        if self._slots is None:
+            self._slots = ConnectionSlots(self._most)
+        return self._slots
 
 
 def close(connection: Connection) -> None:
@@ -219,9 +240,7 @@ def _parse(url: Secret) -> _Address:
     try:
         address = _taken_apart(url)
     except ImportError:
-        raise ConfigurationError(
-            "PostgreSQL needs the postgres extra: python -m pip install 'postiz-async[postgres]'"
-        ) from None
+        raise ConfigurationError(extra_needed("PostgreSQL needs", "postgres")) from None
     if address is None:  # raised here, where no variable has a part of the password
         raise ConfigurationError(
             "The address of PostgreSQL cannot be used. It looks like "

@@ -118,6 +118,15 @@ class SharedLedger:
 
     # -------------------------------------------------------------- taking and settling
 
+    def take_at_once(
+        self,
+        _ask: Callable[[Ledger, float], Grant | Wait],
+        *,
+        lifetime: float,
+        urgent: bool = False,
+    ) -> None:
+        """The store is somewhere else."""
+
     async def take(
         self,
         ask: Callable[[Ledger, float], Grant | Wait],

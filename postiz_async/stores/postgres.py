@@ -83,7 +83,7 @@ class PostgresStore:
         url: such as `postgresql://user:password@host:5432/database`; the password is in no
             representation.
         schema: the schema that has the tables.
-        connections: at most; of many calls at once, those wait that find all in use.
+        connections: at most; calls wait while all are in use.
 
     Raises:
         ConfigurationError: the extra is not installed, or the URL or the schema cannot be used.

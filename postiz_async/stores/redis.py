@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextlib import suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import anyio
-
+from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import Secret, redact_text
-from postiz_async.errors import ConfigurationError, StoreError
+from postiz_async.errors import ConfigurationError, StoreError, UsageError
 from postiz_async.stores import Versioned
+from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -21,24 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore"]
 
-PREFIX = "postiz-async:"
-TIMEOUT = 5.0
+_PREFIX = "postiz-async:"
+_TIMEOUT = 5.0
 """Seconds to connect and to wait for an answer."""
 
-CONNECTIONS = 32
+_CONNECTIONS = 32
 """Connections at most, if the address has no `max_connections`; Redis does one thing at a time."""
 
-WAIT = 20.0
-"""Seconds to wait for one of them while all are in use."""
-
-LIFETIME = 3 * 24 * 3600
+_LIFETIME = 3 * 24 * 3600
 """Seconds after which a state that nobody touches is forgotten; longer than any window."""
 
-RECORDS = "idempotency:"
-"""Begins the names of the records of idempotency keys, after `PREFIX`."""
+_RECORDS = "idempotency:"
+"""Begins the names of the records of idempotency keys, after `_PREFIX`."""
 
-RETRIES = 2
+_RETRIES = 2
 """Further attempts when a connection breaks; a change that was made twice is known by its value."""
+
+_NO_ROOM = "max number of clients"
+"""How Redis says that `maxclients` are connected."""
 
 _KNOWN = {
     "HELLO must be called|NOAUTH|Authentication required": "it wants a password. Put it into the "
@@ -53,9 +55,13 @@ _KNOWN = {
     "WRONGTYPE": "another program has a key of that name (WRONGTYPE). Use another database number.",
     "MovedError|AskError|Cluster|cluster mode": "it is a node of a Redis Cluster, which is not "
     "supported. Use a Redis that is none.",
+    _NO_ROOM: "it has no room for more clients (maxclients). Raise that, or let each process have "
+    f"fewer connections than {_CONNECTIONS}: ?max_connections=... at the end of the address.",
+    "Connection lost": "it closed the connection. It may have no room for more clients "
+    "(maxclients), of which redis-py tells from its version 8 on.",
     "BusyLoading|LOADING": "it is still loading its data. Try again in a moment.",
     "MISCONF": "it cannot save to its disk (MISCONF), so it refuses changes. See its log.",
-    "TimeoutError": f"no answer within {TIMEOUT:.0f} s. Is the network or the server overloaded?",
+    "TimeoutError": f"no answer within {_TIMEOUT:.0f} s. Is the network or the server overloaded?",
     "SSL|certificate": "no secure connection. rediss:// needs a server with TLS and a certificate "
     "that is trusted here.",
 }
@@ -98,7 +104,7 @@ class RedisStore:
         self._redis, self._login = _client(url)
         self._script = self._redis.register_script(_SCRIPT)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._free: anyio.Semaphore | None = None
+        self._slots: ConnectionSlots | None = None
         options = self._redis.connection_pool.connection_kwargs
         host, port = options.get("host", "localhost"), options.get("port", 6379)
         self._where = str(options.get("path") or f"{host}:{port}")
@@ -107,10 +113,10 @@ class RedisStore:
         return f"RedisStore({self._where!r})"
 
     async def read(self, name: str) -> Versioned:
-        return (await self._run(name, ["read", 0, b"", LIFETIME]))[1]
+        return (await self._run(name, ["read", 0, b"", _LIFETIME]))[1]
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._run(name, ["swap", version, value, LIFETIME])
+        return await self._run(name, ["swap", version, value, _LIFETIME])
 
     async def read_key(self, quota: str, key: str) -> Versioned:
         return (await self._run(_record(quota, key), ["read", 0, b"", 0]))[1]
@@ -128,27 +134,33 @@ class RedisStore:
     ) -> tuple[bool, Versioned]:
         from redis.exceptions import RedisError  # noqa: PLC0415  (an extra)
 
-        free = self._settled_in_loop()
-        await self._one_of(free)
-        try:
-            answer = await cast(
-                "Awaitable[list[Any]]", self._script(keys=[PREFIX + name], args=arguments)
-            )
-            done, version, value, seconds, micros = answer
-            time = int(seconds) + int(micros) / 1e6
-            return bool(done), Versioned(bytes(value) or None, int(version), time)
-        except (RedisError, OSError, ValueError, TypeError) as error:
-            reason = self._reason(error)
-        finally:
-            free.release()
-        raise self._trouble(reason)  # not above: there the cause, with the password, comes along
+        began = time.monotonic()
+        while True:
+            slots = self._settled_in_loop()
+            if not await slots.acquire(began):
+                raise self._trouble(slots.refusal or self._all_in_use())
+            is_refused = False
+            try:
+                answer = await cast(
+                    "Awaitable[list[Any]]", self._script(keys=[_PREFIX + name], args=arguments)
+                )
+                slots.refusal = ""
+                done, version, value, seconds, micros = answer
+                now = int(seconds) + int(micros) / 1e6
+                return bool(done), Versioned(bytes(value) or None, int(version), now)
+            except (RedisError, OSError, ValueError, TypeError) as error:
+                reason, is_refused = self._reason(error), _NO_ROOM in str(error)
+            finally:
+                if is_refused:
+                    _connected_ones_last(self._redis)
+                    slots.release_refused()
+                else:
+                    slots.release()
+            if not is_refused or not await slots.wait_for_room(began, reason):
+                raise self._trouble(reason)  # not above: the cause has the password
 
-    async def _one_of(self, free: anyio.Semaphore) -> None:
-        """Wait for a connection while all are in use."""
-        with anyio.move_on_after(WAIT):
-            await free.acquire()
-            return
-        raise self._trouble(
+    def _all_in_use(self) -> str:
+        return (
             f"none of its {self._most()} connections was free within {WAIT:g} s. Is the network or "
             "the server overloaded? max_connections=... at the end of the address allows more."
         )
@@ -162,22 +174,22 @@ class RedisStore:
     def _most(self) -> int:
         return self._redis.connection_pool.max_connections
 
-    def _settled_in_loop(self) -> anyio.Semaphore:
-        """How many connections are free; they belong to the event loop that made them."""
+    def _settled_in_loop(self) -> ConnectionSlots:
+        """The slots of the connections, which belong to the event loop that made them."""
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
             if not self._loop.is_closed():
-                raise ConfigurationError(
+                raise UsageError(
                     "This RedisStore is used in another event loop, where its connections live. "
                     "Make one store for each event loop."
                 )
             self._redis, self._login = _client(self._url)
             self._script = self._redis.register_script(_SCRIPT)
-            self._free = None
+            self._slots = None
         self._loop = loop
-        if self._free is None:
-            self._free = anyio.Semaphore(self._most())
-        return self._free
+        if self._slots is None:
+            self._slots = ConnectionSlots(self._most())
+        return self._slots
 
     def _reason(self, error: Exception) -> str:
         """What is wrong and what to do. Some servers answer with what they were sent."""
@@ -190,12 +202,18 @@ class RedisStore:
         return f"{text.rstrip('.')}. Is it running, and is the address right?"
 
 
+def _connected_ones_last(redis: Redis) -> None:
+    """The last idle connection is taken next, and one that was refused counts as idle."""
+    idle = cast("list[Any]", redis.connection_pool._available_connections)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    idle.sort(key=attrgetter("is_connected"))
+
+
 def _record(quota: str, key: str) -> str:
-    return f"{RECORDS}{quota}:{key}"
+    return f"{_RECORDS}{quota}:{key}"
 
 
 class _Login:
-    """Who is told to Redis: it asks when it connects, and so keeps no password."""
+    """User and password for Redis, whose client asks when it connects and so keeps neither."""
 
     def __init__(self, user: Secret, password: Secret) -> None:
         self.user = user
@@ -217,18 +235,16 @@ def _client(url: Secret) -> tuple[Redis, _Login]:
         from redis.asyncio.retry import Retry  # noqa: PLC0415  (an extra)
         from redis.backoff import ExponentialBackoff  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise ConfigurationError(
-            "A quota in Redis needs the redis extra: python -m pip install 'postiz-async[redis]'"
-        ) from None
+        raise ConfigurationError(extra_needed("A quota in Redis needs", "redis")) from None
     connect = cast("Callable[..., Redis]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
     with suppress(ValueError):  # its text may have a part of the password
         _check_address(url)
         client = connect(
             url.reveal(),
-            max_connections=CONNECTIONS,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),
+            max_connections=_CONNECTIONS,
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES),
         )
         return client, _take_login(client)
     raise ConfigurationError(

@@ -51,7 +51,7 @@ DAILY = [row(24 * n) for n in range(1, 9)]
 
 
 @pytest.mark.parametrize(
-    ("hours", "when"), [(48.5, "30 min 00 s after row 2"), (48, "when row 2"), (47.75, "15 min")]
+    ("hours", "when"), [(48.5, "30 min after row 2"), (48, "when row 2"), (47.75, "15 min")]
 )
 async def test_a_post_against_the_rhythm_of_its_channel(lab: Lab, hours: float, when: str) -> None:
     async with lab.sandbox:
@@ -59,7 +59,7 @@ async def test_a_post_against_the_rhythm_of_its_channel(lab: Lab, hours: float, 
         (warning,) = await warned(lab, rows)
         assert when in warning.message
         assert warning.row == (2 if hours < 48 else 9)
-        assert "on 'Our page', whose posts are mostly 1 d 0 h apart" in warning.message
+        assert "on 'Our page', whose posts are mostly 1 d apart" in warning.message
         assert warning.hint == "is the date right?; --ignore rhythm"
         assert await warned(lab, rows, "rhythm") == ()
 
@@ -125,6 +125,13 @@ async def test_tags_that_no_listed_post_has(lab: Lab) -> None:
         assert len({(warning.message, warning.hint) for warning in found}) == 1
         assert found[0].message.startswith("'cofee' is on no post of the last and next 60 days")
         assert await warned(lab, rows, "tags") == ()
+        new = [f"tag {number}" for number in range(30)]
+        (one, other) = await warned(lab, [row(24, tags=new[:20]), row(25, tags=new[10:])])
+        assert (one.row, other.row, one.message) == (1, 2, other.message)
+        assert one.message.startswith("these are on no post of the last and next 60 days: ")
+        assert one.message.endswith(
+            ": 'tag 0', " + ", ".join(map(repr, new[1:20])) + " and 10 more"
+        )
         assert await warned(lab, [row(24)]) == ()
         (request,) = lab.transport.sent  # without tags no posts are asked for
         assert request.url.endswith("/integrations")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from spread import spread
 
 from postiz_async._batch.date_formats import explain_dates, find_formats, looks_like_date
 from postiz_async._batch.read_options import ReadOptions
@@ -41,7 +42,7 @@ def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> Campa
     return read_campaign(path, reading=ReadOptions(**({"timezone": "UTC"} | options)))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", spread(FORMATS, every=3))
 @given(data=st.data())
 def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, data: Any) -> None:
     moments = data.draw(
@@ -159,14 +160,29 @@ def test_date_and_time_in_two_columns(
     [
         ("2026-12-13;soon", "time", "'soon' is not a time of day"),
         ("2026-12-13;25:00", "time", "'25:00' is not a time of day"),
-        ("2026-12-13;", "date", "it has no time"),
-        ("2026-12-13 09:00;10:00", "date", "is not a date this program reads"),
+        ("2026-12-13;", "time", "is empty"),
+        ("2027-03-28;2:30", "date", "2027-03-28 02:30 does not exist in Europe/Berlin"),
+        ("2026-12-13 09:00;10:00", "date", "'2026-12-13 09:00' is not a date this program reads"),
     ],
 )
 def test_times_that_are_wrong(tmp_path: Path, cells: str, where: str, words: str) -> None:
-    (problem,) = read(tmp_path, cells, head="date;time").problems
+    (problem,) = read(tmp_path, cells, head="date;time", timezone="Europe/Berlin").problems
     assert problem.where == where
     assert words in problem.message
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%d.%m.%Y %H:%M"])
+def test_a_cell_of_days_or_of_times_that_is_wrong_is_named(tmp_path: Path, form: str) -> None:
+    dates = ["13.12.2026;9:00", "14.12.2026;", "31.11.2026;9:00"]
+    campaign = read(tmp_path, *dates, head="date;time", date_format=form)
+    assert len(campaign.rows) == 1
+    whole = "31.11.2026 9:00" if "%H" in form else "31.11.2026"
+    assert [
+        f"{problem.row} {problem.where}: {problem.message}" for problem in campaign.problems
+    ] == [
+        "3 time: is empty",
+        f"4 date: '{whole}' is not a date this program reads",
+    ]
 
 
 def test_a_default_time_is_for_dates_that_have_none(tmp_path: Path) -> None:
@@ -175,8 +191,10 @@ def test_a_default_time_is_for_dates_that_have_none(tmp_path: Path) -> None:
 
 
 def test_a_format_without_the_hour_needs_a_column_of_times(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, "13.12.2026", date_format="%d.%m.%Y").problems
+    assert str(problem).startswith("row 2, date: has no time (")
     with pytest.raises(BatchError, match="does not say the hour"):
-        read(tmp_path, "13.12.2026", date_format="%d.%m.%Y")
+        read(tmp_path, "13.12.2026 09:00", date_format="%d.%m.%Y %I:%M")
 
 
 @given(st.times())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch_lab import Lab, at, rows
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -98,9 +98,14 @@ def test_what_changed_is_named_with_old_beside_new(
     assert (found.new, found.gone) == ((), ())
 
 
-def test_a_thread_is_part_of_the_text() -> None:
-    (changed,) = edited(row(), row(thread=("and more",))).changed
-    assert changed.names == {"text"}
+def test_each_part_of_a_thread_is_named_as_its_column() -> None:
+    (changed,) = edited(row(thread=("one", "two")), row(thread=("one", "new", "last"))).changed
+    assert changed.names == {"thread"}
+    told = [(each.name, each.before, each.after) for each in changed.fields]
+    assert told == [("thread 3", "two", "new"), ("thread 4", None, "last")]
+    (changed,) = edited(row(thread=("one",)), row(f"{HELLO}!")).changed
+    told = [(each.name, each.before, each.after) for each in changed.fields]
+    assert told == [("text", HELLO, f"{HELLO}!"), ("thread 2", "one", None)]
 
 
 def test_a_text_that_has_nothing_in_common_is_probably_an_edit_where_nothing_else_came() -> None:
@@ -217,7 +222,6 @@ def key(each: Row) -> tuple[object, ...]:
     return each.integration, each.date, each.content, each.media
 
 
-@settings(max_examples=300)
 @given(FILES, FILES)
 def test_each_row_is_in_one_class_and_each_post_has_one_row(
     before: list[Row], after: list[Row]
@@ -243,7 +247,6 @@ def test_each_row_is_in_one_class_and_each_post_has_one_row(
     assert found.unsure <= found.edited <= changed
 
 
-@settings(max_examples=300)
 @given(FILES, FILES, st.randoms())
 def test_the_order_of_the_file_changes_nothing(
     before: list[Row], after: list[Row], dice: random.Random
@@ -280,7 +283,7 @@ def test_many_rows_at_one_moment_are_not_held_against_each_other(
         return likeness(one, other)
 
     monkeypatch.setattr(module, "likeness", counted)
-    count = 600
+    count = 250
     before = numbered(row(f"number {n} of them") for n in range(count))
     after = numbered(row(f"number {n} of them all") for n in range(count))
     found = edits(after, journal(before))

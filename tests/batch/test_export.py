@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import pytest
 from batch_lab import START, Lab, at
+from processes import until
 from samples import PNG
 
 from postiz_async._batch.export import EXPORTED
@@ -206,10 +207,7 @@ async def test_a_cancelled_export_leaves_no_thread_that_still_writes(tmp_path: P
         async with lab.client() as postiz:
             exporting = asyncio.create_task(postiz.export(pipe, overwrite=True, **WHOLE))
             threads = anyio.to_thread.current_default_thread_limiter()
-            for _ in range(1_000):
-                await asyncio.sleep(0.001 if threads.borrowed_tokens == 0 else 0)
-                if lab.transport.sent and threads.borrowed_tokens:
-                    break
+            await until(lambda: lab.transport.sent and threads.borrowed_tokens)
             exporting.cancel()
             for _ in range(50):
                 await asyncio.sleep(0)

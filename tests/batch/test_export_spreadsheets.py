@@ -151,7 +151,7 @@ def test_a_text_that_no_cell_holds_is_refused() -> None:
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    with pytest.raises(ConfigurationError, match=r"postiz-async\[xlsx\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[xlsx\]"):
         workbook(["a"], [])
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postiz_async._batch.file_formats import readable
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.source import Campaign, read_campaign
 from postiz_async.errors import BatchError
@@ -77,6 +78,15 @@ def test_what_is_most_likely_something_else_is_refused_until_it_is_said(
     campaign = read(tmp_path, data, encoding=encoding)
     assert contents(campaign) == [text]
     assert campaign.warnings == ()
+
+
+def test_one_very_long_word_is_no_more_work_to_guess_by_than_many(tmp_path: Path) -> None:
+    word = "A" * 130_000  # that took minutes when each of its letters was tried as its beginning
+    assert (
+        contents(read(tmp_path, table(word, "Schöne Grüße").encode("cp1252")))[1] == "Schöne Grüße"
+    )
+    with pytest.raises(BatchError, match="nor most likely Windows-1252"):
+        read(tmp_path, table(word, "Привет").encode("cp1251"))
 
 
 def test_utf_8_with_few_letters_is_not_taken_for_anything_else(tmp_path: Path) -> None:
@@ -167,3 +177,16 @@ def test_a_broken_array_says_where(tmp_path: Path, text: str, row: int, words: s
     problem = read(tmp_path, text.encode(), "c.json").problems[-1]
     assert (problem.where, problem.row) == ("json", row)
     assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Grüße.csv", "Grüße.csv"),
+        ("Gr\udcc3\udcbc\udcc3\udc9fe.csv", "Grüße.csv"),  # where the locale is not UTF-8
+        ("Gr\udcfc\udcdfe.csv", "Gr\ufffd\ufffde.csv"),  # where the name is not
+        ("half \ud83d.csv", "half \ufffd.csv"),  # as Windows allows it
+    ],
+)
+def test_the_name_of_a_file_is_text_that_can_be_stored(name: str, text: str) -> None:
+    assert readable(name) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from msgspec import structs
 from samples import PNG
 
 from postiz_async._batch.file_options import FileOptions, kept_options, merged_reading, save_options
-from postiz_async._batch.read_options import ReadOptions
+from postiz_async._batch.read_options import ReadOptions, rules_of
 from postiz_async._batch.rows import COLUMNS, CampaignRow
 from postiz_async.errors import BatchError
 
@@ -89,6 +90,20 @@ async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> 
             (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
 
 
+@pytest.mark.parametrize("said_too", [False, True])
+async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
+    lab: Lab, *, said_too: bool
+) -> None:
+    save_options(lab.path, ReadOptions(**SAID), name=None, align=None, media_root=())
+    lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
+    reading = ReadOptions(**SAID) if said_too else None
+    async with lab.sandbox, lab.client() as postiz:
+        with pytest.raises(BatchError, match=r"no column 'text', .*Do you mean 'Test'") as caught:
+            async with postiz.batch(lab.path, reading=reading):
+                pass
+    assert f"{lab.folder / 'spring.toml'} maps it." in str(caught.value)
+
+
 async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
     rows = [CampaignRow(integration="c1", date=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
     async with (
@@ -107,6 +122,8 @@ async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
         ('zone = "UTC"\n', "has the unknown key 'zone'"),
         ('[tool.x]\na = "b"', "has the unknown key 'tool'. It may have: columns, defaults"),
         ("timezone = 5", "is wrong: Expected `str | null`, got `int` - at `$.timezone`"),
+        ('columns = {A = "contents"}', "'contents' is not a column of a campaign. Do you mean"),
+        ('timezone = "Europe/Berlni"', "There is no time zone 'Europe/Berlni'"),
         ("columns = []", "is wrong: Expected `object`"),
         ('timezone = "UTC', "is unreadable: "),
         ("a = \xff", "has the unknown key 'a'"),
@@ -142,6 +159,7 @@ def test_a_template_can_be_switched_off_again() -> None:
 
 
 _words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+_zones = st.sampled_from([None, "Europe/Berlin"])
 _tables = st.dictionaries(_words, _words, max_size=3)
 
 
@@ -149,18 +167,18 @@ _tables = st.dictionaries(_words, _words, max_size=3)
     name_of_file=st.sampled_from(["c.csv", "c.xlsx"]),
     reading=st.builds(
         ReadOptions,
-        columns=st.dictionaries(_words, st.sampled_from([*COLUMNS, ""]), max_size=4),
-        defaults=_tables,
+        columns=st.dictionaries(_words, st.sampled_from([*COLUMNS, ""]), max_size=2),
+        defaults=st.dictionaries(st.sampled_from([*COLUMNS]), _words, max_size=3) | _tables,
         date_format=st.none() | _words,
-        timezone=st.none() | _words,
-        timezones=_tables,
-        encoding=st.none() | _words,
+        timezone=_zones | _words,
+        timezones=st.dictionaries(_words, st.sampled_from(["UTC", "Asia/Tokyo"]), max_size=3),
+        encoding=st.sampled_from([None, "utf-8", "cp1252"]) | _words,
         sheet=st.none() | _words,
         template=st.none() | st.booleans(),
     ),
     name=st.none() | _words,
 )
-def test_whatever_is_saved_is_read_back(
+def test_whatever_is_saved_is_read_back_or_told_with_its_file(
     tmp_path_factory: pytest.TempPathFactory,
     name_of_file: str,
     reading: ReadOptions,
@@ -168,9 +186,17 @@ def test_whatever_is_saved_is_read_back(
 ) -> None:
     path = tmp_path_factory.mktemp("kept") / name_of_file
     save_options(path, reading, name=name, align=None, media_root=())
-    kept = kept_options(path)
     not_meant = {"encoding": None} if path.suffix == ".xlsx" else {"sheet": None}
-    assert merged_reading(ReadOptions(), kept) == structs.replace(reading, **not_meant)
+    meant = structs.replace(reading, **not_meant)
+    try:
+        rules_of(structs.replace(meant, date_format=None))
+    except BatchError as error:
+        told = f"{path.with_suffix('.toml')} says how {path} is read, and is wrong: {error}"
+        with pytest.raises(BatchError, match=f"^{re.escape(told)}$"):
+            kept_options(path)
+        return
+    kept = kept_options(path)
+    assert merged_reading(ReadOptions(), kept) == meant
     assert kept.campaign == name
 
 

@@ -129,6 +129,59 @@ async def test_links_and_dots_that_stay_inside_are_fine(lab: Lab) -> None:
     assert await problems_of(lab) == ()
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="the names are one there")
+@pytest.mark.parametrize(
+    ("written", "there"),
+    [
+        ("Latte.PNG", "latte.png"),
+        ("SUB/Latte.png", "sub/latte.png"),
+        ("caf\u00e9.png", "cafe\u0301.png"),
+        ("STRASSE.png", "stra\u00dfe.png"),
+        ("Pictures\\Latte.png", "pictures/latte.png"),
+    ],
+)
+async def test_a_name_that_is_another_one_only_here_is_proposed(
+    lab: Lab, written: str, there: str
+) -> None:
+    """A campaign made on macOS or Windows: the file is found there, and here it is not."""
+    (lab.folder / there).parent.mkdir(exist_ok=True)
+    (lab.folder / there).write_bytes(PNG)
+    write(lab, [written])
+    (problem,) = await problems_of(lab)
+    assert problem.message == f"{written} does not exist"
+    assert problem.hint.startswith(f"there is {there}; here names differ by capitals")
+
+
+@pytest.mark.parametrize("name", ["B.png", "LINKED/x.png", "Sub/nothing.png", "LINK.png"])
+async def test_what_may_mean_several_or_leads_away_is_not(lab: Lab, name: str) -> None:
+    if not (lab.folder / "b.PNG").exists():
+        (lab.folder / "b.PNG").write_bytes(PNG)
+        (lab.folder / "b.png").write_bytes(PNG)
+    write(lab, [name])
+    (problem,) = await problems_of(lab)
+    assert problem.hint == f"it is looked for in {lab.folder}"
+
+
+async def test_one_file_by_two_names_is_sent_once_and_two_files_are_two(lab: Lab) -> None:
+    """As on macOS, where `A.png` and `a.png` are one; a link shows the same here."""
+    (lab.folder / "A.png").hardlink_to(lab.folder / "a.png")
+    (lab.folder / "sub" / "B.png").write_bytes(PNG + b"another")
+    write(lab, ["a.png"], ["A.png"], ["sub/b.png"], ["sub/B.png"])
+    async with lab.sandbox, lab.client() as postiz, postiz.batch(lab.path) as batch:
+        assert (await batch.run_all()).complete
+        assert len(lab.sandbox.uploads) == 3
+        media = [post.media[0] for post in sorted(lab.sandbox.posts, key=lambda post: post.date)]
+    assert media[0] == media[1]
+    assert media[2] != media[3]
+
+
+async def test_wrong_files_of_a_row_are_told_in_its_order(lab: Lab) -> None:
+    names = [f"{letter}.png" for letter in "qwertzuiop"]
+    write(lab, names)
+    said = [problem.message for problem in await problems_of(lab)]
+    assert said == [f"{name} does not exist" for name in names]
+
+
 async def test_a_media_root_that_is_no_folder_is_named(lab: Lab) -> None:
     write(lab, ["a.png"])
     with pytest.raises(ConfigurationError, match=r"media root .*a\.png is not a folder"):

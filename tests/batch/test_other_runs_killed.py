@@ -14,6 +14,8 @@ from host_lab import one_round
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.exhaustive
+
 ROUNDS = int(os.environ.get("POSTIZ_HOST_ROUNDS", "20"))
 FIRST = int(os.environ.get("POSTIZ_HOST_SEED", "0"))
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+pytestmark = pytest.mark.exhaustive
+
 COUNT = 50
 TEXTS = [f"post {n}" for n in range(COUNT)]
 PATIENCE = 600.0
@@ -67,7 +69,7 @@ def write_campaign(path: Path, channels: list[str]) -> None:
         }
         for n, text in enumerate(TEXTS)
     ]
-    path.write_text("\n".join(json.dumps(record) for record in records))
+    path.write_text("\n".join(json.dumps(record) for record in records), encoding="utf-8")
 
 
 async def run(home: Path, url: str, key: str, *more: str) -> int:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from dataclasses import replace
+from datetime import UTC
 
-import pytest
+import msgspec
 
-from postiz_async._batch.check import Resolver
 from postiz_async._batch.report import make_report
-from postiz_async._batch.rows import Row
 from postiz_async._delivery.journal import RowRecord, RowState
 from postiz_async._wire import parse_date
 from postiz_async.errors import Problem
-from postiz_async.models.integrations import Integration
+from postiz_async.models.insights import Figures
 
 DATE = parse_date("2027-01-15T08:00:00.000Z")
 
@@ -37,6 +38,8 @@ def test_counts_troubles_and_what_a_further_run_would_do() -> None:
 def test_a_report_of_stored_rows_is_complete() -> None:
     report = make_report([record(2, RowState.STORED), record(3, RowState.STORED)], requests=1)
     assert (report.complete, report.open, report.troubles()) == (True, 0, [])
+    gone = record(4, RowState.SKIPPED)
+    assert make_report([*report.rows, gone], requests=1).complete
 
 
 def test_the_csv_can_be_read_back_whatever_the_server_said() -> None:
@@ -48,50 +51,44 @@ def test_the_csv_can_be_read_back_whatever_the_server_said() -> None:
     assert lines[1]["date"] == "2027-01-15T08:00:00+00:00"
 
 
-# ------------------------------------------------------------------ which channel is meant
-
-CHANNELS = [
-    Integration(id="cm1", name="Brewers", provider="mastodon"),
-    Integration(id="cm2", name="Roasters", provider="x"),
-    Integration(id="cm3", name="roasters", provider="telegram"),
-    Integration(id="cm4", name="x", provider="discord"),
-    Integration(id="cm5", name="Old", provider="bluesky", disabled=True),
-]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ("cm1", "cm1"),
-        ("Brewers", "cm1"),
-        ("BREWERS", "cm1"),
-        ("mastodon", "cm1"),
-        ("Mastodon", "cm1"),
-        ("cm3", "cm3"),
-        ("x", "cm4"),  # a name is meant before a provider
-        ("telegram", "cm3"),
-    ],
-)
-def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, found: str) -> None:
-    row = Row(number=2, ref="r", integration=wanted, date=DATE)
-    channel = Resolver(CHANNELS).resolve(row)
-    assert isinstance(channel, Integration)
-    assert channel.id == found
+def test_rows_that_were_left_out_have_their_problems_in_the_csv() -> None:
+    wrong = [Problem("date", "is missing", 4, "write one"), Problem("content", "is long", 4)]
+    report = make_report([record(2, RowState.STORED)], 1, [*wrong, Problem("media", "=gone", 9)])
+    figures = Figures({"cm1": {"Likes": 3.0}})
+    [stored, both, gone] = csv.DictReader(io.StringIO(report.to_csv(figures)))
+    assert stored["state"] == "stored"
+    assert {name: value for name, value in both.items() if value} == {
+        "row": "4",
+        "state": "left out",
+        "note": "date: is missing (write one); content: is long",
+    }
+    assert (gone["row"], gone["state"], gone["note"]) == ("9", "left out", "media: =gone")
+    assert report.complete
 
 
-@pytest.mark.parametrize(
-    ("wanted", "words"),
-    [
-        ("Roasters", "fits 2 channels ('Roasters' (cm2), 'roasters' (cm3))"),
-        ("Old", "the channel 'Old' is disabled"),
-        ("bluesky", "the channel 'Old' is disabled"),
-        ("Brewer", "there is no channel 'Brewer' (do you mean 'Brewers'?)"),
-        ("nothing like it", "postiz-async integrations lists them"),
-    ],
-)
-def test_a_channel_that_cannot_be_told_is_a_problem(wanted: str, words: str) -> None:
-    row = Row(number=7, ref="r", integration=wanted, date=DATE)
-    problem = Resolver(CHANNELS).resolve(row)
-    assert isinstance(problem, Problem)
-    assert (problem.row, problem.where) == (7, "integration")
-    assert words in str(problem)
+def test_records_are_flat_and_have_the_columns_of_the_csv() -> None:
+    shifted = record(3, RowState.STORED, post_id="cm1", link="https://x.com/1", name="Brewers")
+    rows = [record(2, RowState.REFUSED, note="no"), replace(shifted, moved_from=DATE.timestamp())]
+    figures = Figures({"cm1": {"Likes": 3.0}})
+    report = make_report(rows, requests=1)
+    records = report.to_records(figures)
+    assert records == [
+        {
+            "row": 2, "ref": "r2", "state": "refused", "post_id": None, "channel": "c1",
+            "date": DATE, "note": "no", "finding": "", "remark": "", "name": "",
+            "moved_from": None, "link": "", "figure Likes": None,
+        },
+        {
+            "row": 3, "ref": "r3", "state": "stored", "post_id": "cm1", "channel": "c1",
+            "date": DATE, "note": "", "finding": "", "remark": "", "name": "Brewers",
+            "moved_from": DATE, "link": "https://x.com/1", "figure Likes": 3.0,
+        },
+    ]  # fmt: skip
+    assert records[0]["date"].tzinfo is UTC  # type: ignore[attr-defined]
+    assert type(records[0]["state"]) is str
+    [first, _] = csv.DictReader(io.StringIO(report.to_csv(figures)))
+    assert list(first) == list(records[0])
+    assert list(report.to_records()[0]) == list(records[0])[:-1]
+    assert make_report([], requests=0).to_records() == []
+    said = json.loads(json.dumps(report, default=msgspec.to_builtins))
+    assert said["rows"][1]["post_id"] == "cm1"

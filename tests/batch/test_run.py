@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections import Counter
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from batch_lab import START, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import BatchError, InvalidPostError
+from postiz_async._batch import resume
 from postiz_async._batch.plan import Limits, lower_bound
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox import Fault
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._batch.report import Report
+    from postiz_async._delivery.journal import Summary
 
 
 @pytest.fixture
@@ -98,6 +101,27 @@ async def test_running_again_sends_nothing_neither_in_this_process_nor_in_the_ne
             assert batch.requests == []
     await lab.run()
     lab.assert_each_once(f"post {n}" for n in range(12))
+
+
+async def test_a_plan_after_a_run_reads_the_journal_beside_the_event_loop(
+    lab: Lab, channels: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def reading(path: Path) -> Summary:
+        readers.append(threading.current_thread())
+        return read_summary(path)
+
+    monkeypatch.setattr(resume, "read_summary", reading)
+    lab.write(rows(channels, 12))
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        assert (await batch.run_all()).complete
+        readers.clear()
+        assert (await batch.plan()).requests == 0
+        assert len(readers) == 1
+        assert threading.main_thread() not in readers
+        assert batch.is_resumed
+        assert len(readers) == 1
 
 
 async def test_a_run_between_our_look_and_ours_is_noticed(lab: Lab, channels: list[str]) -> None:
@@ -247,6 +271,7 @@ async def test_rows_with_problems_can_be_left_out_on_purpose(lab: Lab, channels:
     lab.write([*rows(channels, 3), {"integration": "nobody", "date": at(9), "content": "a"}])
     report = await lab.run(skip_invalid=True)
     assert states(report) == {"stored": 3}
+    assert [problem.row for problem in report.left_out] == [4]
     lab.assert_each_once(f"post {n}" for n in range(3))
 
 
@@ -475,7 +500,7 @@ async def test_a_journal_of_another_campaign_is_refused(lab: Lab, channels: list
 async def test_a_journal_of_another_organisation_is_refused(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 6))
     await lab.run()
-    other = lab.sandbox.add_organization("other")
+    other = lab.sandbox.add_organization(api_key="other")
     lab.sandbox.add_integration("mastodon", organization=other)
     lab.sandbox.organization = other
     with pytest.raises(BatchError, match="belongs to another organisation"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from batch_lab import Lab, Watched, rows
 from samples import PNG
+from spread import spread
 
 from postiz_async._sandbox import Fault
 
@@ -75,6 +76,7 @@ def seeds(first: int) -> list[int]:
     return list(range(first, first + int(os.environ.get("POSTIZ_KILL_SEEDS", "25"))))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", seeds(0))
 async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
     tmp_path: Path, seed: int
@@ -85,6 +87,7 @@ async def test_a_job_that_is_killed_again_and_again_stores_each_row_once(
         await survive(lab, rng, kills=rng.randint(1, 4))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", seeds(1_000))
 async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
     tmp_path: Path, seed: int
@@ -112,7 +115,7 @@ async def test_kills_and_lost_answers_together_neither_lose_nor_double_a_row(
         await survive(lab, rng, kills=rng.randint(0, 3))
 
 
-@pytest.mark.parametrize("seed", range(2_000, 2_010))
+@pytest.mark.parametrize("seed", spread(range(2_000, 2_010), every=2))
 async def test_a_job_that_is_cancelled_anywhere_goes_on_in_the_next(
     tmp_path: Path, seed: int
 ) -> None:

@@ -16,7 +16,7 @@ from kill_lab import many_kills
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("POSTIZ_KILLS", "20"))
+KILLS = int(os.environ.get("POSTIZ_KILLS", "5"))
 
 
 @pytest.mark.timeout(600 + 30 * KILLS)

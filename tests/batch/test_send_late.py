@@ -141,6 +141,26 @@ async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(
 # ------------------------------------------------------------------ late
 
 
+async def test_a_late_row_without_a_ref_is_forgotten_when_it_gets_another_date(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [
+        {"integration": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"}
+        for n in range(100)
+    ]
+    lab.write(records)
+    late = (await lab.run()).counts["late"]
+    again = [row | {"date": at(30 + n)} for n, row in enumerate(records[-late:])]
+    lab.write([*records[:-late], *again])
+    report = await lab.run()
+    assert report.counts == {"stored": 100, "skipped": late}
+    assert report.complete
+    assert all("not in the campaign file" in row.note for row in report.troubles())
+    lab.write(records[:-late])
+    assert (await lab.run()).counts == report.counts
+    lab.assert_each_once(f"{n}" for n in range(100))
+
+
 async def test_late_rows_move_to_a_later_date(lab: Lab, channels: list[str]) -> None:
     records = [
         {"integration": channels[0], "date": at(0.5 + n / 1000), "content": f"{n}"}

@@ -51,6 +51,7 @@ async def test_a_lost_answer_is_adopted_without_a_second_request(
     assert ids == {post.id for post in lab.sandbox.posts}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

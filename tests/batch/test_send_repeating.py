@@ -61,6 +61,7 @@ async def a_campaign(lab: Lab, postiz: Postiz) -> None:
         assert (await batch.run_all()).complete
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("work", [a_year, an_unknown_id, a_campaign])
 async def test_as_many_lists_with_repeating_posts_as_without(
     tmp_path: Path, work: Callable[[Lab, Postiz], Awaitable[object]]

@@ -60,6 +60,15 @@ def faults(campaign: Campaign) -> list[str]:
     return [str(problem) for problem in campaign.problems]
 
 
+def test_equal_settings_of_a_file_are_one_value(write: Write) -> None:
+    said = ['{"a":[1]}', '{"a":[1]}', '{"a":[2]}']
+    first, second, third = read_campaign(
+        write(as_csv(*(record(settings=text) for text in said)))
+    ).rows
+    assert first.settings is second.settings
+    assert (first.settings, third.settings) == ({"a": [1]}, {"a": [2]})
+
+
 # ------------------------------------------------------------------ files
 
 
@@ -101,6 +110,12 @@ def test_rows_in_another_encoding_are_named_with_byte_and_character(
     assert [row.content for row in campaign.rows] == ["Grüße"]
 
 
+def test_a_thread_in_another_encoding_is_a_problem_of_its_row(write: Write) -> None:
+    head, row = "integration,date,content,thread\n", f"x,{ZONED},Grüße,caf"
+    [fault] = faults(read_campaign(write(head.encode() + row.encode() + b"\xe9\n")))
+    assert fault.startswith("row 2, thread: is not UTF-8: byte 0xe9 ('é' in Windows-1252)")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -110,6 +125,7 @@ def test_rows_in_another_encoding_are_named_with_byte_and_character(
         ("date,content\n", "has no column 'integration' (row 1). It has: date, content"),
         ("integration,content\nx,y\n", "has no column 'date'"),
         ("integration,date,Date\nx,y,z\n", "has the column 'date' twice"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text; a campaign is a file of CSV, JSON, .xlsx"),
         (b"\xff\xfea", "is not UTF-16"),
         (b"\xff\xfe\x00\xd8\x61\x00", "is not UTF-16"),
     ],
@@ -123,7 +139,7 @@ def test_a_file_that_cannot_be_read_at_all(write: Write, text: str | bytes, word
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path / "no.csv", "There is no file"),
-        (tmp_path, "is a directory"),
+        (tmp_path, r"is a directory; a campaign is a file of CSV, JSON, \.xlsx or \.ods"),
         (Path("nul\0.csv"), "cannot be read"),
         (tmp_path / ("n" * 400), "cannot be read"),
     ):
@@ -245,6 +261,7 @@ def test_an_unknown_key_is_wrong_in_every_json_row(write: Write) -> None:
         ("2027-01-15T09:00:00Z", "Europe/Berlin", (2027, 1, 15, 9)),
         ("2027-01-15 09:00 Z", "", (2027, 1, 15, 9)),
         ("2027-01-15T09:00:00.000Z", "", (2027, 1, 15, 9)),
+        ("2027-01-15T09:00:00.123456+01:00", "", (2027, 1, 15, 8)),
         ("2027-03-28 03:00", "Europe/Berlin", (2027, 3, 28, 1)),
     ],
 )
@@ -263,13 +280,14 @@ def test_dates(write: Write, date: str, zone: str, utc: tuple[int, int, int, int
             "'15/01/2027 09:00' is not a date this program reads",
         ),
         ("2027-02-30 09:00", "Europe/Berlin", "is not a date this program reads"),
-        ("2027-01-15", "Europe/Berlin", "is not a date this program reads"),
+        ("2027-01-15", "Europe/Berlin", "has no time (write it behind the day"),
         ("2027-01-15 25:00", "Europe/Berlin", "is not a date this program reads"),
         ("2027-01-15T09:00:00+99:99", "", "is not a date this program reads"),
         ("0001-01-01T00:00:00+14:00", "", "is too far away"),
         ("٢٠٢٧-01-15 09:00", "Europe/Berlin", "is not a date this program reads"),
         ("0001-01-01 00:00", "Pacific/Kiritimati", "is too far away"),
         ("9999-12-31 23:59", "Pacific/Niue", "is too far away"),
+        ("9999-12-31T12:00:00Z", "", "is too far away"),
         ("2027-01-15 09:00", "", "has no time zone (add an offset"),
         ("2027-01-15 09:00", "Europe/Berln", "timezone: 'Europe/Berln' is not a time zone"),
         ("2027-01-15 09:00", "../../etc/passwd", "is not a time zone"),

@@ -161,7 +161,7 @@ def test_without_the_extra_an_xlsx_says_what_to_install(
     path = write_xlsx(tmp_path / "p.xlsx", [HEAD, ["x", WHEN, "a"]])
     open_document = write_ods(tmp_path / "p.ods", [HEAD, ["x", WHEN, "a"]])
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'postiz-async\[xlsx\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '.*\[xlsx\]'"):
         read_campaign(path)
     assert len(read_campaign(open_document, reading=BERLIN).rows) == 1
 
@@ -292,8 +292,8 @@ def test_days_without_times_say_what_to_do(tmp_path: Path) -> None:
     campaign = read_campaign(path, reading=BERLIN)
     assert campaign.rows == ()
     assert faults(campaign) == [
-        f"row {row}, date: has no time (write 2027-01-15 09:00, add a column of times, or say "
-        "--default time=09:00)"
+        f"row {row}, date: has no time (write it behind the day, add a column of times, or "
+        "say --default time=09:00)"
         for row in (2, 3, 4)
     ]
     reading = ReadOptions(timezone="UTC", defaults={"time": "09:00"})

@@ -16,6 +16,8 @@ from edits_lab import many_kills
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.exhaustive
+
 KILLS = int(os.environ.get("POSTIZ_KILLS", "5"))
 
 

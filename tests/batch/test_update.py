@@ -476,6 +476,7 @@ async def test_lost_answers(lab: Lab, channels: list[str], fault: Fault) -> None
     assert posts(lab).keys() == set(ids)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("before", [True, False])
 async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before: bool) -> None:  # noqa: FBT001
     """It dies before each odd one of its requests, and after each even one; foreign posts stay."""

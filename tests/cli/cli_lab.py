@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from postiz_async._cli.schemas import ERRORS, schema_of
+from postiz_async._sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["Cli", "Result", "misfits", "write_campaign"]
+    from postiz_async._sandbox import HttpRequest, Response
+
+__all__ = ["Cli", "Result", "Revoking", "misfits", "write_campaign"]
 
 
 def misfits(command: str, document: object) -> list[str]:
@@ -62,3 +66,23 @@ def write_campaign(path: Path, *rows: Sequence[str], columns: str = "") -> Path:
         writer.writerow((columns or "integration,date,content").split(","))
         writer.writerows(rows)
     return path
+
+
+class Revoking(Sandbox):
+    """A sandbox that takes its key no more after two requests of a method were answered."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(api_key="sandbox-key-5d1f0c77")
+        self._method = method
+        self._left = math.inf
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._left = 2
+
+    async def handle(self, request: HttpRequest) -> Response:
+        response = await super().handle(request)
+        self._left -= request.method == self._method
+        if self._left <= 0:
+            self.organization.api_key = "another"
+        return response

@@ -26,7 +26,7 @@ async def main(api_key: str) -> None:
         container = await stack.enter_async_context(Sandbox(api_key=api_key, base="container"))
         two = await stack.enter_async_context(Sandbox(api_key=api_key))
         two.add_integration("mastodon")
-        other = two.add_organization("the-key-of-somebody-else")
+        other = two.add_organization(api_key="the-key-of-somebody-else")
         two.add_integration("mastodon", organization=other)
         alike = await stack.enter_async_context(Sandbox(api_key=api_key))
         for name in ("One", "Two"):

@@ -77,6 +77,9 @@ def test_report_writes_the_page_beside_the_campaign(
     assert "Dates in Europe/Berlin" in page
     assert "Mon 20 Jan 2031 10:00" in page
     assert (tmp_path / "r.csv").read_text(encoding="utf-8").startswith("row,ref,state")
+    nowhere = cli("report", file, "--csv", tmp_path / "none" / "r.csv", "--quiet")
+    assert nowhere.code == 2
+    assert "r.csv: No such file or directory." in nowhere.out
     assert cli("report", file, "--json").document["counts"] == {"stored": 1}
     file.unlink()
     assert cli("report", tmp_path / "c.journal", "--html", tmp_path / "j.html").code == 0

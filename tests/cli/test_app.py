@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
+from spread import spread
+
+from postiz_async._cli.app import GLOBAL_OPTION, app
+from postiz_async._cli.output import IS_QUIET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +23,51 @@ if TYPE_CHECKING:
 LATER = "2027-01-20 09:00Z"
 
 
+def test_each_global_option_is_looked_for() -> None:
+    """A command line in which none may be is parsed once; one that is overlooked does nothing."""
+    own = app.meta.assemble_argument_collection(parse_docstring=False)
+    names = {name for argument in own for name in argument.names}
+    names |= {*app.help_flags, *app.version_flags}
+    assert names >= {"--quiet", "-q", "--help", "-h", "--version"}
+    for name in names - {"WORDS"}:
+        for word in (name, f"{name}=true") if name.startswith("--") else (name, f"-v{name[1:]}"):
+            assert GLOBAL_OPTION.match(word), word
+    assert not any(map(GLOBAL_OPTION.match, ("run", "--json", "--query", "c.csv", "-", "--hide")))
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_the_library_logs_is_a_warning(
+    cli: Cli,
+    capsys: pytest.CaptureFixture[str],
+    quiet: bool,  # noqa: FBT001
+) -> None:
+    cli("schema")
+    handler = logging.lastResort
+    assert handler is not None, "that of a process in which nobody set up logging"
+    token = IS_QUIET.set(quiet)
+    try:
+        handler.handle(logging.LogRecord("a", logging.WARNING, "", 0, "no %s", ("slot",), None))
+    finally:
+        IS_QUIET.reset(token)
+    assert capsys.readouterr().err == ("" if quiet else "warning: no slot\n")
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return write_campaign(tmp_path / "c.csv", ("mastodon", LATER, f"Hello {tmp_path}"))
+
+
+_SCRIPTS: dict[str, str] = {}
+"""What was printed for which shell: it is the same each time, and work."""
+
+
+def script_of(cli: Cli, shell: str) -> str:
+    """What is printed for a shell."""
+    if shell not in _SCRIPTS:
+        done = cli("completion", shell)
+        assert done.code == 0
+        _SCRIPTS[shell] = done.out
+    return _SCRIPTS[shell]
 
 
 def completed(cli: Cli, tmp_path: Path, *words: str) -> list[str]:
@@ -29,7 +76,7 @@ def completed(cli: Cli, tmp_path: Path, *words: str) -> list[str]:
     if bash is None:
         pytest.skip("bash is not on this machine")
     script = tmp_path / "completion.bash"
-    script.write_text(cli("completion", "bash").out)
+    script.write_text(script_of(cli, "bash"))
     asked = """
         source "$1"; shift
         COMP_WORDS=(postiz-async "$@") COMP_CWORD=$#
@@ -55,17 +102,16 @@ def test_bash_completes_the_files_of_a_campaign(cli: Cli, tmp_path: Path) -> Non
     assert completed(cli, tmp_path, "plan", f"{tmp_path}/spr") == [f"{tmp_path}/spring.csv"]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", spread(["bash", "zsh", "fish"], every=3))
 def test_a_shell_accepts_its_script(cli: Cli, tmp_path: Path, shell: str) -> None:
-    script = cli("completion", shell)
-    assert script.code == 0
-    assert "plan" in script.out
-    assert "quiet" in script.out
+    script = script_of(cli, shell)
+    assert "plan" in script
+    assert "quiet" in script
     found = shutil.which(shell)
     if found is None:
         pytest.skip(f"{shell} is not on this machine")
     path = tmp_path / "script"
-    path.write_text(script.out)
+    path.write_text(script)
     done = subprocess.run([found, "-n", str(path)], capture_output=True, check=False, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -84,6 +130,7 @@ def test_quiet_leaves_results_and_errors(cli: Cli, server: Server, file: Path) -
     assert "-q" in cli("run", "--help").out
     again = cli("-q", "run", file)
     assert again.out.startswith("Nothing is left to send: 1 stored of 1 row.")
+    assert cli("run", file, "-q", "--json").err == "", "the document says it"
     assert cli("status", file, "-q").out == cli("status", file).out
     failed = cli("run", file.with_name("none.csv"), "-q")
     assert (failed.code, failed.out) == (2, "")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from samples import PNG
 
-from postiz_async._cli.insights import sparkline
+from postiz_async._cli.insights import _show, sparkline
+from postiz_async._cli.output import Output
+from postiz_async.models.insights import Metric, MetricPoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +74,7 @@ def test_the_same_command_with_a_key_stores_nothing_more(
     assert "posts.0.content" in other.error["differs"]
     wrong = cli("posts", "create", "x", "--channel", channel, "--now", "--idempotency-key=")
     assert wrong.code == 2
-    assert "1 to 255" in wrong.err
+    assert "--idempotency-key: has 0 characters; a key has 1 to 255" in wrong.err
     assert server.state["creates"] == before + 1
 
 
@@ -129,6 +131,12 @@ def test_settings_are_an_object(cli: Cli, post: str) -> None:
         assert "is not a JSON object" in result.err
 
 
+def test_users(cli: Cli, server: Server) -> None:
+    refused = cli("users", "ada")
+    assert refused.code == 2
+    assert "super-admin" in " ".join(refused.err.split())
+
+
 def test_channels(cli: Cli, server: Server) -> None:
     channel = channel_of(cli, "mastodon")
     connected = cli("integrations", "connected", "--json").document
@@ -137,7 +145,12 @@ def test_channels(cli: Cli, server: Server) -> None:
     assert "date" in cli("integrations", "slot", channel, "--json").document
     assert cli("integrations", "groups", "--json").document == []
     assert cli("integrations", "connect", "linkedin").out.startswith("http")
+    assert "500 characters" in cli("integrations", "settings", "mastodon").out
+    assert cli("analytics", "channel", "mastodon").code == 0
     assert cli("integrations", "delete", channel).code == 2, "it has to be confirmed"
+    by_name = cli("integrations", "delete", "mastodon", "--yes")
+    assert by_name.code == 2
+    assert channel in by_name.err
     nothing = cli("integrations", "tool", channel, "nothing", "a=b")
     assert "Tool not found" in nothing.err
     assert cli("integrations", "tool", channel, "nothing", "novalue").code == 2
@@ -158,6 +171,15 @@ def test_insights(cli: Cli, server: Server) -> None:
     assert "figure" in cli("analytics", "channel", channel_of(cli, "x")).out
     assert cli("analytics", "post", "nope", "--json").document == []
     assert isinstance(cli("notifications", "--json").document, list)
+    assert cli("notifications", "--most", "0").code == 2
+
+
+def test_a_figure_that_is_no_number_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    totals = ["1", "NaN", "Infinity", 10**400, "2.5", "n/a"]
+    points = [MetricPoint(total=total, date="2027-01-01") for total in totals]
+    assert [point.value for point in points] == [1, None, None, None, 2.5, None]
+    _show(Output(), [Metric(label="Views", data=points)])
+    assert capsys.readouterr().out.split()[-3:] == ["Views", "▁█", "2.5"]
 
 
 def test_a_line_of_blocks() -> None:
@@ -171,11 +193,11 @@ def test_doctor(cli: Cli, server: Server) -> None:
     assert {each["status"] for each in found} == {"fine"}
 
 
-async def test_every_connection_error_offers_the_doctor() -> None:
+async def test_a_connection_error_says_what_to_do() -> None:
     from postiz_async import APIConnectionError, Postiz  # noqa: PLC0415
     from postiz_async.clock import AcceleratedClock  # noqa: PLC0415
 
     client = Postiz(api_key="k", base_url="http://127.0.0.1:9", clock=AcceleratedClock(1000))
     async with client as postiz:
-        with pytest.raises(APIConnectionError, match="`postiz-async doctor` looks for the cause"):
+        with pytest.raises(APIConnectionError, match="Is it up, and its port right"):
             await postiz.integrations.is_connected()

@@ -49,6 +49,33 @@ def test_columns_dates_zones_defaults_and_templates(
     assert cli("reconcile", foreign).code == 0
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_line_ends_of_windows_change_no_post(
+    cli: Cli, server: Server, tmp_path: Path, suffix: str
+) -> None:
+    """A campaign that went through git or an editor there is still the same campaign."""
+    path = tmp_path / f"c.{suffix}"
+    posts = {
+        f"{suffix}: one\n\nand two": "2027-01-21T09:00:00Z",
+        f"{suffix}: three": "2027-01-21T10:00:00Z",
+    }
+    rows = [{"integration": "mastodon", "date": at, "content": text} for text, at in posts.items()]
+    if suffix == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+    else:
+        path.write_bytes("".join(json.dumps(row) + "\n" for row in rows).encode())
+    assert cli("run", path).code == 0
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    before = server.posts
+    assert cli("run", path).code == 0
+    updated = cli("update", path, "--yes", "--json")
+    assert (updated.code, updated.document["requests"]) == (0, 0), "nothing was edited"
+    assert server.posts == before
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -101,7 +128,7 @@ def test_a_run_that_moves_dates_says_so(cli: Cli, server: Server, staggered: Pat
     assert "3 posts move so that they share requests." in planned.out
     ran = cli("run", staggered, "--align", "15m", "--timezone", "UTC")
     assert (ran.code, ran.err) == (0, "")
-    assert "3 posts moved to share requests, by 5 min 00 s at most." in ran.out
+    assert "3 posts moved to share requests, by 5 min at most." in ran.out
     assert "6 stored of 6 rows; 3 create requests spent." in ran.out
     with staggered.with_suffix(".result.csv").open(encoding="utf-8", newline="") as file:
         moved = [row["moved_from"] for row in csv.DictReader(file)]

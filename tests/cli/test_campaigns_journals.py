@@ -110,6 +110,7 @@ def damage(journal: Path, how: str) -> None:
         connection.close()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["garbage", "cut", "overwritten", "newer", "no journal"])
 @pytest.mark.parametrize("verb", ["plan", "run", "status"])
 def test_damaged(cli: Cli, server: Server, file: Path, how: str, verb: str) -> None:

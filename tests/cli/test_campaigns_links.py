@@ -35,7 +35,7 @@ def test_in_the_place_of_the_result(cli: Cli, server: Server, file: Path, victim
     result = file.with_suffix(".result.csv")
     result.symlink_to(victim)
     assert cli("run", file).code == 0
-    assert victim.read_text() == "precious"
+    assert victim.read_text(encoding="utf-8") == "precious"
     assert not result.is_symlink()
     assert ",stored," in result.read_text(encoding="utf-8")
 
@@ -46,7 +46,7 @@ def test_in_the_place_of_a_report(cli: Cli, server: Server, file: Path, victim: 
     for path in (page, table):
         path.symlink_to(victim)
     assert cli("report", file, "--csv", table).code == 0
-    assert victim.read_text() == "precious"
+    assert victim.read_text(encoding="utf-8") == "precious"
     assert page.read_text(encoding="utf-8").lower().startswith("<!doctype html>")
     assert ",stored," in table.read_text(encoding="utf-8")
 
@@ -71,7 +71,7 @@ def test_in_the_place_of_the_lock(
     assert (result.code, server.state["creates"]) == (2, before)
     assert f"{lock} is a symbolic link" in result.err
     assert "Remove it" in result.err
-    assert victim.read_text() == "precious"
+    assert victim.read_text(encoding="utf-8") == "precious"
     assert not victim.with_name("nowhere").exists()
     lock.unlink()
     assert cli("run", file).code == 0

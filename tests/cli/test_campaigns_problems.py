@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
+from spread import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ BAD_ROWS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_ROWS)
+@pytest.mark.parametrize("name", spread(BAD_ROWS, every=3))
 def test_a_bad_row(cli: Cli, tmp_path: Path, name: str) -> None:
     cells, column, text = BAD_ROWS[name]
     file = write_campaign(tmp_path / "c.csv", wide(), wide(**cells), columns=WIDE)
@@ -242,7 +243,7 @@ def test_a_folder_that_the_sample_cannot_be_copied_to(cli: Cli, tmp_path: Path) 
     assert "cannot be copied" in result.err
 
 
-@pytest.mark.parametrize("name", [".", "/", "./"])
+@pytest.mark.parametrize("name", spread([".", "/", "./"], every=3))
 @pytest.mark.parametrize(
     "verb", ["plan", "validate", "run", "status", "reconcile", "report", "run --journal"]
 )

@@ -35,7 +35,7 @@ row 15, Datum: '31.11.2031 15:30' is not a date this program reads (write it lik
 row 16, Folge: is no JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
 row 17, Uhrzeit: 'abends' is not a time of day (write it like 09:00)
 row 18, Text: has neither text nor media (fill it in, or delete the row)
-row 19, Datum: 2021-11-03 14:30 UTC has passed (the server would publish it at once; use type now \
+row 19, Datum: has passed (the server would publish it at once; use type now \
 if you want that)"""
 
 names = pytest.mark.parametrize("name", ["plan.csv", "plan.xlsx", "plan.ods"])
@@ -88,8 +88,9 @@ def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
     assert [line[:24] for line in lines_of(result.out)] == (
         ["warning: file: is not UT"] if name == "plan.csv" else []
     )
-    head, *found = lines_of(result.err)
+    head, *found, how = lines_of(result.err)
     assert head == "10 problems, nothing was sent:"
+    assert how == "Put them right, or leave these rows out: --skip-invalid"
     assert "\n".join(found) == MISTAKES.format(folder=tmp_path.resolve())
 
 

@@ -6,7 +6,7 @@ from postiz_async import ConfigurationError
 from postiz_async._cli.doctor import CheckResult, CheckStatus, candidates, examine
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
-from postiz_async._transport import AiohttpTransport
+from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.testing import SandboxTransport
@@ -86,7 +86,7 @@ async def test_a_clock_that_is_off() -> None:
             api_key="sandbox",
             base_url="http://sandbox.invalid",
         )
-    assert "ahead of yours" in by_subject(findings)["clock"].text
+    assert "1 h 06 min ahead of yours" in by_subject(findings)["clock"].text
 
 
 async def test_a_container_whose_api_lies_below_api() -> None:
@@ -124,6 +124,18 @@ async def test_what_answers_without_being_postiz_is_not_well(
     assert words in address.text
     assert found["API"].status is CheckStatus.WRONG
     assert "key" not in found
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "advice"), [(401, "text/html", ""), (200, "text/html", "in a browser")]
+)
+async def test_a_browser_is_advised_where_nothing_else_is(
+    status: int, kind: str, advice: str
+) -> None:
+    found = await answers(WireResponse(status, {"content-type": kind}, b"<title>Hello</title>"))
+    assert f"({status}: Hello)" in found["address http://odd.invalid/public/v1"].text
+    assert advice in found["API"].advice
+    assert bool(found["API"].advice) is bool(advice)
 
 
 async def test_a_server_that_is_not_connected_does_not_accept_the_key() -> None:

@@ -43,7 +43,7 @@ def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:
         lines = cli(command, edited).out.splitlines()
         start = lines.index("The file differs from what was sent: 1 new, 6 changed, 1 gone")
         assert lines[start + 1 : start + 4] == [
-            "  4 rows (2-5): date 1 h 00 min later",
+            "  4 rows (2-5): date 1 h later",
             '  row 6: text "…nine to five" -> "…nine to six"',
             '  row 7: channel "telegram" -> "threads"',
         ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
-from cli_lab import write_campaign
-from processes import PATIENCE, ended, sandbox_process, start
+from cli_lab import misfits, write_campaign
+from processes import PATIENCE, ended, read_line, sandbox_process, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
         ("--fault=reset:route=post", "--fault reset:route=post: the routes are create_post, "),
         ("--fault=reset:120%", "--fault reset:120%: 120% is not a probability"),
         ("--release=new", "--release new: a release is written v1.2.3 or HEAD"),
+        ("--organization=", "--organization: an organisation needs a name."),
+        ("--organization=a --organization=a", "--organization: there is an organisation 'a'"),
+        ("--organization=a --organization=A", "--organization: 'A' would have the key of 'a'."),
+        ("--organization=a --api-key=k", "--api-key is for a sandbox without --organization: "),
     ],
 )
 def test_what_cannot_be_is_refused(cli: Cli, option: str, told: str) -> None:
-    result = cli("sandbox", "--port", "0", option)
+    result = cli("sandbox", "--port", "0", *option.split(" "))
     assert result.code == 2
     assert result.err.startswith(f"error: {told}")
 
@@ -53,3 +58,50 @@ def test_time_outs_on_the_clock_of_the_sandbox(tmp_path: Path) -> None:
         assert "did not answer within" in err
         assert len(server.posts) <= 1
         assert server.struck == {"hang": 1}
+
+
+TWO = ("--port", "0", "--organization", "acme", "--organization", "Globex & Sons", "--limit", "1")
+
+
+def test_each_organisation_has_a_key_to_paste(tmp_path: Path) -> None:
+    with ended(start(["sandbox", *TWO], tmp_path, {})) as process:
+        read_line(process, lambda line: "2 organisations, each with 13 channels" in line)
+        lines = [read_line(process, lambda _: True).strip() for _ in range(4)]
+    assert [line for line in lines if line.startswith("#")] == ["# acme", "# Globex & Sons"]
+    exports = [line.split(" ") for line in lines if line.startswith("export ")]
+    assert [words[2] for words in exports] == [
+        "POSTIZ_API_KEY=sandbox-acme",
+        "POSTIZ_API_KEY=sandbox-globex-sons",
+    ]
+    assert {words[3] for words in exports} == {"POSTIZ_SANDBOX_CLOCK=1"}
+
+
+def test_each_organisation_has_channels_and_quota_of_its_own(tmp_path: Path) -> None:
+    with ended(start(["sandbox", *TWO, "--json"], tmp_path, {})) as process:
+        lines: list[str] = []
+        read_line(process, lambda line: lines.append(line) or line.startswith("}"))
+        said: dict[str, Any] = msgspec.json.decode("".join(lines))
+        assert misfits("sandbox", said) == []
+        found: set[str] = set()
+        for organization in said["organizations"]:
+            channels = {each["provider"]: each["id"] for each in organization["channels"]}
+            found |= set(channels.values())
+            how = ("--channel", channels["mastodon"], "--at", "2031-01-15T09:00Z")
+            command = ["posts", "create", "Hello", *how, "--max-wait", "1"]
+            with ended(start(command, tmp_path, organization["environment"])) as create:
+                _, err = create.communicate(timeout=PATIENCE)
+                assert create.returncode == 0, err
+    assert len(found) == 26
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--speed", "400"], 1), (["--start", "2027-01-15T09:00"], 1), ([], 0)],
+)
+def test_a_clock_of_its_own_is_told_to_those_who_write_programs(
+    tmp_path: Path, options: list[str], told: int
+) -> None:
+    lines: list[str] = []
+    with ended(start(["sandbox", "--port", "0", *options], tmp_path, {})) as process:
+        read_line(process, lambda line: lines.append(line) or line.startswith("export "))
+    assert "".join(lines).count("start one without") == told

@@ -79,7 +79,7 @@ def test_when_all_fail_the_code_says_so(cli: Cli, server: Server, files: Path) -
     assert one.error["type"] == one.document[0]["error"]["type"] == "InvalidPostError"
     two = cli("media", "upload", files / "page.png", files / "none.png")
     assert two.code == 2
-    assert "none.png does not exist" in two.err
+    assert f"error: {files / 'none.png'} does not exist" in two.err
     assert cli("media", "upload", files / "a.png", "--concurrency", "0").code == 2
 
 

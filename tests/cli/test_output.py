@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import math
 import re
 import shutil
 import time
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_lab import write_campaign
 from processes import until
+from spread import spread
 
 from postiz_async._batch.job import Outcome
+from postiz_async._cli import progress
 from postiz_async._cli.app import app
 from postiz_async._cli.output import Output, clock_time, count, date_range, moment
 from postiz_async._cli.progress import RunDisplay
@@ -62,7 +65,7 @@ def commands() -> list[list[str]]:
     return [[], *([name] for name in names), *deeper]
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", spread(commands(), every=4), ids=" ".join)
 def test_help(cli: Cli, words: list[str]) -> None:
     result = cli(*words, "--help")
     assert result.code == 0
@@ -230,6 +233,11 @@ def test_rows_that_are_left_out(cli: Cli, server: Server, tmp_path: Path) -> Non
     assert ran.code == 1
     assert ran.document["counts"] == {"stored": 1}
     assert [problem["row"] for problem in ran.document["problems"]] == [3]
+    again = cli("run", file, "--skip-invalid", "--html", tmp_path / "c.html")
+    assert again.code == 1
+    assert "Nothing is left to send: 1 stored of 1 row, and 1 row left out." in again.out
+    page = (tmp_path / "c.html").read_text()
+    assert "The file has 2 rows. 1 of them is not in this report" in page
 
 
 def test_rows_that_would_be_late(
@@ -301,8 +309,9 @@ def test_numbers_and_dates_for_people() -> None:
 
 
 async def test_lines_where_there_is_no_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(progress, "RARER", math.inf)
     file = write_campaign(
         tmp_path / "c.csv", *(("mastodon", f"2027-02-1{n} 09:00Z", "Hello") for n in range(9))
     )

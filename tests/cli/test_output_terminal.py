@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
+from postiz_async._batch.column_names import column_options
 from postiz_async._batch.report import make_report
-from postiz_async._cli.after_run import show_report
-from postiz_async._cli.output import IS_QUIET, Output, print_hanging
+from postiz_async._cli.after_run import show_report, standing
+from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, print_hanging
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._delivery.journal import Finding, RowRecord, RowState
+from postiz_async.errors import DeliveryUnknownError, Marks
 
 DATE = datetime(2027, 1, 20, 9, tzinfo=UTC).timestamp()
 PATH = "bilder/unterordner/eine-sehr-lange-datei-" + "des-marketings-" * 4 + "1.jpg"
@@ -62,6 +64,15 @@ def test_where_further_lines_begin(text: str, hang: int | None, indent: int) -> 
     lines = hanging(text, 40, hang)
     assert len(lines) > 1
     assert {len(line) - len(line.lstrip()) for line in lines[1:]} == {indent}
+
+
+def test_options_that_are_to_be_pasted_stay_on_one_line() -> None:
+    options = column_options({f"Spalte {n}": "content" for n in range(6)} | {"It's": "date"})
+    told = f"campaign.csv has no column 'integration' (row 1). Say what they are: {options}, please"
+    lines = hanging(told, 60)
+    assert sum(options in line for line in lines) == 1
+    assert len(lines) > 2
+    assert " ".join(line.strip() for line in lines) == told
 
 
 def test_what_has_several_lines_keeps_them() -> None:
@@ -128,14 +139,59 @@ def test_a_reason_is_said_once_with_its_rows() -> None:
         f"  {PATH}",
         "  is not there any more",
         "stored, deleted  row 5, c1, Wed 20 Jan 2027 09:05 UTC: deleted in Postiz",
+        "Postiz refused the post, in these words. Correct the row in the campaign file",
+        "  and run the campaign again; only what is not stored is sent.",
         "2 stored, 12 refused of 14 rows; 1 deleted; 3 create requests spent.",
     ]
 
 
+def test_after_a_lost_answer_the_command_that_looks_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    marks = Marks(datetime(2027, 1, 31, 23, 59, tzinfo=UTC), ("c1",))
+    lost = DeliveryUnknownError("The answer to a create of 1 post was lost.", marks=marks)
+    Output().error(lost, exit_code_of(lost))
+    assert exit_code_of(lost) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: The answer to a create of 1 post was lost.",
+        "  On the command line: postiz-async posts list --start 2027-01-31 --end 2027-01-31",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ((), "0 stored of 0 rows"),
+        ((RowState.PLANNED, RowState.STORED), "1 stored, 1 planned of 2 rows"),
+        ((RowState.REFUSED,), "0 stored, 1 refused of 1 row"),
+        ((RowState.PUBLISHED, RowState.STORED), "1 stored, 1 published of 2 rows"),
+        ((RowState.PUBLISHED, RowState.PUBLISHED), "2 published of 2 rows"),
+    ],
+)
+def test_what_is_stored_comes_first(states: tuple[RowState, ...], text: str) -> None:
+    assert standing(make_report(map(record, range(len(states)), states), 1)) == text
+
+
 def test_many_reasons_are_cut_and_counted() -> None:
     lines = told(*(record(n, RowState.REFUSED, note=f"reason {n // 2}") for n in range(2, 82)))
-    assert len(lines) == 32
-    assert lines[-2] == "... and 20 rows more (--json has all)"
+    assert len(lines) == 34
+    assert lines[-4] == "... and 20 rows more (--json has all)"
+
+
+def test_what_was_found_is_told_in_general_of_many_rows() -> None:
+    moved = [record(3, RowState.STORED, finding=Finding.MOVED, remark="moved to noon")]
+    equal = [
+        record(n, RowState.STORED, finding=Finding.EQUAL, remark=f"another is stored: p{n}")
+        for n in range(10, 10 + 200)
+    ]
+    lines = " ".join(line.strip() for line in told(*moved, *equal))
+    assert lines == (
+        "stored, moved  row 3, c1, Wed 20 Jan 2027 09:03 UTC: moved to noon "
+        "stored, equal  200 rows (10-209), c1, 20 Jan 09:10 to 20 Jan 2027 12:29 (UTC): Somebody "
+        "else stored the same text for the same moment. Delete one of the two in Postiz if that "
+        "was not meant. (--json has each) "
+        "201 stored of 201 rows; 200 equal; 1 moved; 3 create requests spent."
+    )
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import anyio.to_thread
 import pytest
 from processes import PATIENCE, ended, start
@@ -50,6 +49,51 @@ def test_a_list_shows_texts_and_not_html(cli: Cli, server: Server) -> None:
     assert "Öffnungszeiten & <mehr>" in cli("posts", "get", made[0]["postId"]).out
 
 
+def test_watching_from_a_moment_that_is_still_to_come_is_refused(cli: Cli, server: Server) -> None:
+    wrong = cli("posts", "watch", "--since", "2199-01-01")
+    assert wrong.code == 2
+    assert "1 Jan 2199 00:00 UTC is still to come" in wrong.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("posts", "create", "x", "--channel", "mastodon", "--at"),
+        ("posts", "watch", "--since"),
+        ("posts", "list", "--start"),
+        ("export", "--end"),
+        ("undo", "c.csv", "--after"),
+        ("sandbox", "--start"),
+    ],
+)
+def test_what_is_no_date_is_told_how_to_write_one(cli: Cli, words: tuple[str, ...]) -> None:
+    wrong = cli(*words, "gestern")
+    assert wrong.code == 2
+    assert f"{words[-1]}: 'gestern' is no date. Write it like 2027-01-15" in wrong.err
+    assert "2027-01-15T09:00+01:00" in wrong.err
+
+
+def test_a_last_day_is_meant_whole_and_a_last_moment_is_not(cli: Cli, server: Server) -> None:
+    at = ("--at", "2027-08-31T22:15Z")
+    cli("posts", "create", "On the last evening", "--channel", "telegram", *at)
+    for end, posts in (("2027-08-31", 1), ("2027-08-31T00:00", 0), ("2027-08-31 22:15", 1)):
+        listed = cli("posts", "list", "--start", "2027-08-31", "--end", end, "--json").document
+        assert len(listed) == posts, end
+
+
+def test_lists_are_of_one_channel_by_any_of_its_names(cli: Cli, server: Server) -> None:
+    made = cli("posts", "create", "Only here", "--channel", "telegram", *AT, "--json").document
+    for option in ("--channel", "--integration"):
+        listed = cli("posts", "list", *RANGE, option, "telegram", "--json").document
+        assert made[0]["postId"] in {post["id"] for post in listed}
+        assert {post["integration"]["id"] for post in listed} == {made[0]["integration"]}
+    written = cli("export", *RANGE, "--channel", "Telegram").out
+    assert "Only here" in written
+    wrong = cli("posts", "list", *RANGE, "--channel", "telegran")
+    assert wrong.code == 2
+    assert "do you mean 'telegram'?" in wrong.err
+
+
 async def test_a_thread_of_several_parts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Sandbox(api_key=KEY) as box, serve(box) as served:
         box.add_integration("mastodon")
@@ -77,6 +121,16 @@ def test_a_date_without_a_zone_says_which_one_was_taken(
     said = cli("posts", command, *target, *how, *yes, "--at", "2027-06-11T10:00", "--json")
     assert "--at has no zone, so UTC was taken: Fri 11 Jun 2027 10:00 UTC" in said.err
     assert said.document[0]["integration"]
+
+
+def test_nothing_is_uploaded_for_settings_that_cannot_be_read(
+    cli: Cli, server: Server, sample: Path
+) -> None:
+    picture = next(sample.glob("*.png"))
+    before = server.state["uploads"]
+    how = ("--channel", "mastodon", *AT, "--media", str(picture), "--settings", "{")
+    assert cli("posts", "create", "x", *how).code == 2
+    assert server.state["uploads"] == before
 
 
 def test_more_than_the_wait_that_is_allowed(cli: Cli, spent: Server) -> None:

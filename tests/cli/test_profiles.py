@@ -125,7 +125,9 @@ def test_arguments_come_first_then_a_named_profile_then_the_environment_then_its
     write(f"[good]\n{good}{key}[bad]\n{bad}[nothing]\n")
     monkeypatch.delenv("POSTIZ_SANDBOX_CLOCK")
     assert cli("integrations", "--profile", "nothing").code == 0, "the environment has both"
-    refused(cli("integrations", "--profile", "bad"), "127.0.0.1:9")
+    away = cli("integrations", "--profile", "bad")
+    assert (away.code, away.out) == (1, "")
+    assert "127.0.0.1:9" in away.err
     at = ("--profile", "bad", "--url", server.url)
     refused(cli("integrations", *at), "401")
     monkeypatch.setenv("POSTIZ_PROFILE", "bad")
@@ -184,6 +186,23 @@ def test_what_a_file_may_not_say(
     assert "sandbox-key" not in result.err
 
 
+def test_only_the_profile_that_is_used_has_to_be_right(
+    cli: Cli, alone: Server, write: Write
+) -> None:
+    good = f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n'
+    write(good + '[old]\nzone = "Europe/Berlni"\n[odd]\nurll = "x"\n')
+    assert cli("integrations", "--profile", "work").code == 0
+    refused(cli("integrations", "--profile", "old"), "there is no time zone 'Europe/Berlni'")
+    shown = cli("profiles")
+    assert shown.code == 0
+    assert alone.url in shown.out
+    assert "profile 'odd': 'urll' is unknown" in " ".join(shown.out.split())
+    told = cli("profiles", "--json").document
+    assert misfits("profiles", told) == []
+    assert [each["name"] for each in told["profiles"]] == ["work"]
+    assert set(told["faulty"]) == {"old", "odd"}
+
+
 def test_bytes_that_are_no_text(cli: Cli, write: Write) -> None:
     write("").write_bytes(b"\xff\xfe")
     refused(cli("profiles"), "is not text in UTF-8")
@@ -204,6 +223,24 @@ def test_the_zone_is_that_of_dates_without_one(
     how = ("--channel", "mastodon", "--at", "2027-06-01T09:00", "--json", "--profile", "tokyo")
     post = cli("posts", "create", "Hi", *how).document[0]["postId"]
     assert cli("posts", "get", post, "--json").document["publishDate"].startswith("2027-06-01T00:")
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2027-10-31T02:30", "2027-10-31 02:30 exists twice in Europe/Berlin"),
+        ("2027-03-28T02:30", "2027-03-28 02:30 does not exist in Europe/Berlin"),
+    ],
+)
+def test_a_moment_that_the_clocks_of_the_zone_skip_or_repeat_is_refused(
+    cli: Cli, server: Server, write: Write, at: str, said: str
+) -> None:
+    del server  # it is there
+    write('[berlin]\nzone = "Europe/Berlin"\n')
+    how = ("--channel", "mastodon", "--at", at, "--profile", "berlin")
+    result = cli("posts", "create", "Hi", *how)
+    assert (result.code, result.out) == (2, "")
+    assert f"--at: {said}, because the clocks change" in result.err
 
 
 def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(

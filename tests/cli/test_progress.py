@@ -128,3 +128,26 @@ async def test_a_terminal_shows_an_outage_while_it_lasts_and_tells_it_once(tmp_p
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
     assert len(re.findall(rf"Postiz was away for [\w ]+: {re.escape(TROUBLE)}", shown)) == 1
     assert AWAY not in shown[shown.rindex("uploads") :], "not when it is over"
+
+
+async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
+    output, shown = Output(), io.StringIO()
+    output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
+    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+        sandbox.add_integration("mastodon")
+        async with (
+            sandbox_client(sandbox) as postiz,
+            postiz.batch(file) as batch,
+            RunDisplay(output, postiz, batch, open_rows=1, zone=UTC) as display,
+        ):
+            await batch.run_all(display.saw)
+    end = shown.getvalue()[shown.getvalue().rindex("uploads") :]
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", end).splitlines()]
+    assert lines[:4] == [
+        "uploads   0/0 files",
+        "requests  1/1   all sent",
+        "posts     1 stored",
+        "quota     89 of 90 left, next window in",
+    ]
+    assert re.fullmatch(r" {10}[\d:]{5,7}", lines[4])

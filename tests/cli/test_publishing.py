@@ -47,7 +47,7 @@ def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Pa
         ["published", "row", "3,", "mastodon"],
     ]
     assert all(line[4].startswith("https://") for line in said)
-    assert "2 published of 2 rows" in ran.out
+    assert "\n2 published of 2 rows" in ran.out
     again = cli("run", file, "--watch", "--campaign", str(tmp_path))
     assert out_lines(again.out) == [], "nothing is said twice"
 

@@ -45,8 +45,10 @@ def stored(server: Server, file: Path) -> list[dict[str, object]]:
 def test_where_nobody_can_answer_it_deletes_nothing_and_says_so(
     cli: Cli, server: Server, file: Path
 ) -> None:
+    file.with_suffix(".toml").write_text('timezone = "Asia/Tokyo"', encoding="utf-8")
     result = cli("reconcile", file)
     assert result.code == 1
+    assert "Thu 20 Feb 2031 18:00 Asia/Tokyo" in result.out
     assert "1 post of this campaign was stored twice. Nothing was deleted" in result.out
     assert "--yes" in result.out
     assert len(stored(server, file)) == 2

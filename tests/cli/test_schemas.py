@@ -165,7 +165,7 @@ def test_a_schema_finds_what_is_wrong() -> None:
 
 
 def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
-    unknown = cli("integrations", "settings", "nope", "--json")
+    unknown = cli("integrations", "settings", "c" * 25, "--json")
     assert unknown.code == 2
     assert unknown.out == ""
     assert len(unknown.err.splitlines()) == 1

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from spread import spread
 
 from postiz_async._cli.app import app
 
@@ -67,7 +68,7 @@ GUESSES = {
 }
 
 
-@pytest.mark.parametrize("typed", GUESSES)
+@pytest.mark.parametrize("typed", spread(GUESSES, every=4))
 def test_a_command_that_there_is_not_is_answered_with_the_one_that_is_meant(
     cli: Cli, typed: str
 ) -> None:
@@ -132,7 +133,7 @@ def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, w
     ("words", "told"),
     [
         (["myspace"], "--channel: there is no channel 'myspace' (postiz-async integrations lists"),
-        (["mastodn"], "--channel: there is no channel 'mastodn' (do you mean 'mastodon'?)"),
+        (["mastodn"], "error: --channel: there is no channel 'mastodn' (do you mean 'mastodon'?)"),
         (["x", "Northwind on X"], "--channel: 'Northwind on X' is named twice: 'Northwind on X'"),
         (["x", "nope", "neither"], "2 problems, nothing was sent"),
     ],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Revoking, write_campaign
 
 from postiz_async._cli.undo import read_rows
+from postiz_async._sandbox.http import serve
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,9 +65,44 @@ def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path
     assert len(stored(server, file)) == 6
 
 
+def test_rows_that_there_are_not_are_said(cli: Cli, server: Server, file: Path) -> None:
+    for name in (file, file.with_suffix(".journal")):
+        none = cli("undo", name, "--rows", "99,120-121", "--yes")
+        assert none.code == 2
+        said = " ".join(none.err.split())
+        assert "--rows: 3 rows (99, 120, 121) are not in this campaign: it has 6 rows (2-7)" in said
+    some = cli("undo", file, "--rows", "7-9", "--yes")
+    assert (some.code, "1 post deleted." in some.out + some.err) == (0, True)
+    assert "not in this campaign: 2 rows (8, 9)" in some.out + some.err
+    assert len(stored(server, file)) == 5
+
+
+async def test_one_that_is_stopped_says_what_it_did(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("DELETE") as box, serve(box) as served:
+        box.add_integration("mastodon")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        days = (f"2099-04-{day:02} 09:00Z" for day in range(1, 7))
+        file = write_campaign(tmp_path / "c.csv", *(("mastodon", day, day) for day in days))
+        assert (await anyio.to_thread.run_sync(cli, "run", file)).code == 0
+        box.begin()
+        stopped = await anyio.to_thread.run_sync(cli, "undo", file, "--yes", "--json")
+        assert stopped.code == 2
+        assert stopped.error["status_code"] == 401
+        told = stopped.document
+        rows = [each["row"] for each in (*told["deleted"], *told["would_delete"])]
+        assert sorted(rows) == [2, 3, 4, 5, 6, 7]
+        there = {post.id for post in box.posts}
+        assert len(there) < 6, "the key was taken away on the way"
+        assert not there & {each["post_id"] for each in told["deleted"]}
+        assert there <= {each["post_id"] for each in told["would_delete"]}
+
+
 def test_rows_are_counted_as_the_file_has_them_now(cli: Cli, server: Server, file: Path) -> None:
-    lines = file.read_text().splitlines()
-    file.write_text("\n".join([lines[0].replace("content", "Text"), *lines[2:]]))
+    lines = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([lines[0].replace("content", "Text"), *lines[2:]]), encoding="utf-8")
     options = ("--rows", "2", "--column", "Text=content")
     told = cli("undo", file, *options, "--yes", "--json").document
     assert [each["row"] for each in told["deleted"]] == [2]
@@ -74,7 +111,10 @@ def test_rows_are_counted_as_the_file_has_them_now(cli: Cli, server: Server, fil
 
 
 def test_rows_that_cannot_be_read_are_not_guessed(cli: Cli, server: Server, file: Path) -> None:
-    file.write_text(file.read_text().replace("2031-04-01 09:00Z", "2031-04-01 09:00"))
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("2031-04-01 09:00Z", "2031-04-01 09:00"),
+        encoding="utf-8",
+    )
     refused = cli("undo", file, "--rows", "2", "--yes")
     assert refused.code == 2
     assert "--rows: row 2 of" in " ".join(refused.err.split())
@@ -112,6 +152,20 @@ def test_dates_are_those_of_the_zone_that_is_kept(cli: Cli, file: Path) -> None:
     assert line.split()[-4:] == ["Sun", "6", "Apr", "18:00"]
     assert "Nothing is left to delete." in cli("undo", file, "--after", "2031-04-06 18:01").out
     assert re.search(r"when last seen, .* Asia/Tokyo$", cli("status", file).out, re.MULTILINE)
+
+
+def test_all_dates_of_a_command_are_of_one_zone(cli: Cli, server: Server, file: Path) -> None:
+    file.with_suffix(".toml").write_text('timezone = "Asia/Tokyo"\n', encoding="utf-8")
+    lost = next(post["id"] for post in server.posts if str(file.parent) in post["content"])
+    cli("posts", "delete", lost, "--yes")
+    shown = [cli("reconcile", file).out, cli("status", file).out]
+    assert all("18:00 Asia/Tokyo" in text for text in shown), shown
+
+
+@pytest.mark.parametrize("command", ["undo", "status"])
+def test_a_time_zone_that_does_not_exist_is_refused(cli: Cli, file: Path, command: str) -> None:
+    result = cli(command, file, "--timezone", "Mars/X")
+    assert (result.code, "There is no time zone 'Mars/X'" in result.err) == (2, True)
 
 
 def test_a_command_that_is_shown_can_be_pasted(cli: Cli, server: Server, file: Path) -> None:

@@ -6,8 +6,11 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Revoking, write_campaign
+
+from postiz_async._sandbox.http import serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +73,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
 def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:
     result = cli("update", file, "--prune", "--yes")
     assert result.code == 0
+    assert "It will change 2, delete and send anew 1, delete 1, send 1: " in result.out
     assert stored(server, file) == AFTER
     assert "5 stored, 1 withdrawn of 6 rows" in result.out
     again = cli("update", file)
@@ -112,3 +116,24 @@ def test_bad_input_is_told(cli: Cli, server: Server, tmp_path: Path) -> None:
     path = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-05-01 09:00Z", "fine"))
     result = cli("update", path)
     assert (result.code, "has not been run" in result.err) == (2, True)
+
+
+async def test_one_that_is_stopped_says_what_it_did(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("POST") as box, serve(box) as served:
+        box.add_integration("mastodon")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        days = [f"2099-04-{day:02} 09:00Z" for day in range(1, 7)]
+        file = write_campaign(tmp_path / "c.csv", *(("mastodon", day, day) for day in days))
+        assert (await anyio.to_thread.run_sync(cli, "run", file)).code == 0
+        write_campaign(file, *(("mastodon", day, f"{day}!") for day in days))
+        box.begin()
+        stopped = await anyio.to_thread.run_sync(cli, "update", file, "--yes", "--json")
+        assert stopped.code == 2
+        assert stopped.error["status_code"] == 401
+        told = stopped.document
+        assert (told["done"], told["changed"]) == (False, [2, 3, 4, 5, 6, 7])
+        changed = sum(post.content.endswith("!") for post in box.posts)
+        assert 1 <= len(told["finished"]) <= changed < 6

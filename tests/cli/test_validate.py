@@ -70,6 +70,13 @@ def test_the_text_of_a_deep_setting(cli: Cli, server: Server, tmp_path: Path) ->
     assert line.endswith('{"__type":"x","who_can_reply_post":"e...')
 
 
+def test_a_missing_medium_names_the_network(cli: Cli, server: Server, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "bare.csv", ["instagram", WHEN, "Hello"])
+    (line, _) = cli("validate", file).out.splitlines()
+    assert "row 2, media: " in line
+    assert "(has 0 media; see postiz-async providers instagram)" in line
+
+
 def test_a_missing_setting_shows_no_text(cli: Cli, server: Server, tmp_path: Path) -> None:
     settings = '{"subreddit": [{"value": {"title": "Hello"}}]}'
     file = write_campaign(
@@ -79,7 +86,7 @@ def test_a_missing_setting_shows_no_text(cli: Cli, server: Server, tmp_path: Pat
     )
     shown = cli("validate", file).out.splitlines()
     (line,) = (each for each in shown if "settings.subreddit.0.value.type" in each)
-    assert line.endswith("(is missing)")
+    assert line.endswith("(is missing; see postiz-async providers reddit)")
 
 
 def test_what_is_wrong_with_many_rows_is_said_once(

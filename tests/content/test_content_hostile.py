@@ -60,12 +60,14 @@ def test_html_bombs(name: str) -> None:
     assert calls_of(work) < 10 * len(BOMBS[name])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("piece", MARKDOWN_BOMBS)
 def test_markdown_bombs(piece: str) -> None:
     assert outcome(Markdown(piece * (20_000 // len(piece)))) in {"content", "fits", "too long"}
     assert calls_of(lambda: outcome(Markdown(piece * (4_000 // len(piece))))) < 4_000 * 300
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", TEXTS)
 def test_long_texts(name: str) -> None:
     def work(text: str) -> None:

@@ -104,6 +104,9 @@ async def test_what_is_no_post() -> None:
         hello: Any = "Hello"
         with pytest.raises(InvalidPostError, match=r"posts\.0: is a text \('Hello'\)"):
             await postiz.posts.publish_now(hello)
+        posts: Any = [hello]
+        with pytest.raises(InvalidPostError, match=r"posts\.0: is a list .*put a \* before a list"):
+            await postiz.posts.publish_now(posts)
 
 
 def test_what_is_declared_is_no_problem() -> None:

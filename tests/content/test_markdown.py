@@ -87,7 +87,7 @@ def test_the_server_keeps_all_that_is_sent(source: str) -> None:
 def test_without_the_parser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     parser.cache_clear()
     monkeypatch.setitem(sys.modules, "markdown_it", None)
-    with pytest.raises(ConfigurationError, match=r"postiz-async\[markdown\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[markdown\]"):
         render(Markdown("a"))
 
 

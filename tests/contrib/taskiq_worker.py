@@ -19,6 +19,7 @@ from taskiq_redis import ListRedisScheduleSource, RedisAsyncResultBackend, Redis
 
 from postiz_async import NewPost, Postiz
 from postiz_async._client import make_transport
+from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.contrib.taskiq import TaskPostiz, install
 from postiz_async.stores.sqlite import SqliteStore
@@ -104,7 +105,7 @@ def client() -> Postiz:
     return Postiz(
         quota=SqliteStore(FOLDER / "quota.sqlite"),
         clock=clock,
-        transport=DyingTransport(make_transport(speed=clock.speed)),
+        transport=DyingTransport(make_transport(ConnectionSettings(speed=clock.speed))),
     )
 
 

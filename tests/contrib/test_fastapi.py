@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
+from httpx import ASGITransport, AsyncClient
 from processes import PATIENCE, until
 from web_lab import call, serving
 
@@ -27,7 +28,7 @@ from postiz_async.contrib.fastapi import (
     postiz_lifespan,
     postiz_router,
 )
-from postiz_async.testing import SandboxTransport
+from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
+URL = "http://sandbox.invalid"
 SECRET = "key-that-nobody-may-see-8f2c"
 
 
@@ -135,6 +137,13 @@ async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
         )
         assert status == 422
         assert body["detail"][0]["loc"] == ["body", "posts", 0, "content"]
+        for key in ("", "x" * 256):
+            status, body = await call(
+                session, "POST", "/orders", params={"text": "x"}, headers={"Idempotency-Key": key}
+            )
+            assert status == 422
+            assert body["detail"][0]["loc"] == ["body", "idempotency_key"]
+            assert body["detail"][0]["msg"].endswith("characters; a key has 1 to 255")
     assert len(sandbox.creates) == 1
 
 
@@ -220,8 +229,31 @@ async def test_a_delivery_is_a_hint_whatever_it_says(sandbox: Sandbox) -> None:
         await asyncio.wait([waiting])
 
 
+async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
+    """No pool, no lifespan and no credentials are needed then."""
+    local = LocalPostiz(organizations=["acme", "globex"], channels=["mastodon"])
+
+    def whose(x_key: Annotated[str, Header()]) -> Credentials:
+        return Credentials(x_key)
+
+    whose.__annotations__ = {"x_key": Annotated[str, Header()], "return": Credentials}
+    tenant = postiz_for(whose)
+    app = FastAPI()
+
+    async def channels(postiz: RequestClient) -> list[str]:
+        return [each.id for each in await postiz.integrations.list()]
+
+    channels.__annotations__["postiz"] = Annotated[RequestClient, Depends(tenant)]
+    app.add_api_route("/channels", channels)
+    http = AsyncClient(transport=ASGITransport(app), base_url="http://test")
+    async with local.client("globex") as postiz, http:
+        app.dependency_overrides[tenant] = lambda: RequestClient(postiz)
+        answer = await http.get("/channels")
+    assert answer.json() == [local.channel("mastodon", organization="globex").id]
+
+
 async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Sandbox) -> None:
-    other = sandbox.add_organization("another-key")
+    other = sandbox.add_organization(api_key="another-key")
     ours = sandbox.add_integration("mastodon").id
     theirs = sandbox.add_integration("mastodon", organization=other).id
 
@@ -259,6 +291,32 @@ async def test_every_request_has_the_client_of_its_own_organisation(sandbox: San
     assert SECRET not in repr(Credentials(SECRET))
 
 
+async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(sandbox: Sandbox) -> None:
+    sandbox.add_organization("other", api_key="other")
+    pool = PostizPool(base_url=URL, transport=SandboxTransport(sandbox), keep=1)
+    made, others_came = App(pool), asyncio.Event()
+
+    async def whose(x_key: Annotated[str, Header()]) -> Credentials:
+        return Credentials(x_key)
+
+    async def slow(postiz: RequestClient) -> int:
+        await others_came.wait()
+        return len(await postiz.integrations.list())
+
+    slow.__annotations__["postiz"] = Annotated[RequestClient, Depends(postiz_for(whose))]
+    made.app.add_api_route("/slow", slow)
+    async with serving(made.app) as session:
+        first = asyncio.create_task(call(session, "GET", "/slow", headers={"X-Key": SECRET}))
+        await until(lambda: len(pool) == 1)
+        for key in ("other", "another", "third"):
+            await pool.client(key)
+        others_came.set()
+        assert await first == (200, 0)
+        await pool.client("other")
+        await pool.client("another")
+        assert len(pool) <= 2, "it is let go when the request is over"
+
+
 async def test_the_budget_may_depend_on_the_request(sandbox: Sandbox) -> None:
     made = App(client_of(sandbox), max_wait=lambda request: float(request.headers["x-wait"]))
 
@@ -275,9 +333,72 @@ async def test_a_mistake_of_the_programmer_is_said_in_the_log(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = PostizPool(base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox))
-    async with serving(App(pool).schedules().app) as session:
-        assert (await post(session, "any"))[0] == 503
+    async with (
+        serving(App(pool).schedules().app) as session,
+        session.post("/schedule?channel=any&text=hello") as answer,
+    ):
+        assert (answer.status, await answer.text()) == (500, "Internal Server Error")
     assert "Depends(postiz_for(...))" in caplog.text
+
+
+@pytest.mark.parametrize("found", ["key-of-acme", None])
+async def test_a_dependency_that_tells_no_credentials_is_told_so(
+    found: object, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def whose() -> object:
+        return found
+
+    async def route(postiz: RequestClient) -> None:
+        await postiz.integrations.list()
+
+    made = App(PostizPool(transport=SandboxTransport(sandbox)))
+    tenant = postiz_for(whose)  # type: ignore[arg-type]
+    route.__annotations__["postiz"] = Annotated[RequestClient, Depends(tenant)]
+    made.app.add_api_route("/mistake", route)
+    async with serving(made.app) as session, session.get("/mistake") as answer:
+        assert (answer.status, await answer.text()) == (500, "Internal Server Error")
+    assert f"no Credentials but {type(found).__name__}" in caplog.text
+    assert "key-of-acme" not in caplog.text
+
+
+async def _no_outbox(postiz: RequestClient) -> None:
+    await postiz.outbox.put(NewPost("any", "hello"))
+
+
+async def _no_seconds(postiz: RequestClient) -> None:
+    postiz.client.with_options(max_wait=-1.0)
+
+
+async def _closed(postiz: RequestClient) -> None:
+    await postiz.client.aclose()
+    await postiz.integrations.list()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (_no_outbox, "has no open outbox"),
+        (_no_seconds, "max_wait is -1.0"),
+        (_closed, "closed or closing"),
+    ],
+)
+async def test_a_bug_of_the_application_is_not_said_to_be_one_of_the_connection(
+    mistake: Callable[[RequestClient], Awaitable[None]],
+    said: str,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = App(client_of(sandbox))
+
+    async def route(postiz: RequestClient) -> None:
+        await mistake(postiz)
+
+    route.__annotations__["postiz"] = PostizDep
+    made.app.add_api_route("/mistake", route)
+    async with serving(made.app) as session, session.get("/mistake") as answer:
+        assert (answer.status, await answer.text()) == (500, "Internal Server Error")
+    assert said in caplog.text
+    assert "in route" in caplog.text, "the traceback leads to the line"
 
 
 async def test_one_line_for_many_workers(

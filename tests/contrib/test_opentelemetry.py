@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,24 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from samples import PNG
+from test_pool import Servers, channel_of, pool_of, post
 
-from postiz_async import NewPost, Postiz, PostizError, QuotaWaitError
+from postiz_async import (
+    AuthenticationError,
+    NewPost,
+    Postiz,
+    PostizError,
+    PostizPool,
+    QuotaWaitError,
+    UsageError,
+)
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
 from postiz_async.contrib.opentelemetry import Telemetry
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
 SECRET = "key-that-nobody-may-see-8f2c"
 
@@ -116,6 +126,107 @@ async def test_the_metrics_of_the_quota(lab: Lab) -> None:
     assert 3_590 < seen["postiz.quota.wait"] < 3_610
     assert seen["postiz.upload.size"] == len(PNG)
     assert seen["http.client.request.duration"] == pytest.approx(2.5)
+
+
+def points(reader: InMemoryMetricReader, name: str) -> dict[tuple[object, ...], float]:
+    """What a metric of a pool shows, by organisation and whatever else tells its points apart."""
+    data = reader.get_metrics_data()
+    found = {}
+    for metric in _metrics(data):
+        for point in metric.data.data_points if metric.name == name else ():
+            said = dict(point.attributes)
+            if (server := said.pop("server.address", None)) is not None:
+                assert (server, said.pop("server.port")) == ("sandbox.invalid", 80)
+            found[tuple(said.values())] = point.value
+    return found
+
+
+def _metrics(data: Any) -> list[Any]:
+    if data is None:  # nothing was shown
+        return []
+    scopes = [scope for each in data.resource_metrics for scope in each.scope_metrics]
+    return [metric for scope in scopes for metric in scope.metrics]
+
+
+@asynccontextmanager
+async def pool_lab(*names: str, most: int) -> AsyncGenerator[tuple[Any, PostizPool, Servers]]:
+    """A pool that is shown, with a client for each name whose key is `key-of-` and the name."""
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader])
+    telemetry = Telemetry(meter_provider=meters)
+    servers = Servers(*(f"key-of-{name}" for name in names), limit=1)
+    async with pool_of(servers, on_call=telemetry.on_call, on_attempt=telemetry.on_attempt) as pool:
+        telemetry.observe(pool, most=most)
+        for name in names:
+            await pool.client(f"key-of-{name}", organization=name)
+        yield reader, pool, servers
+    meters.shutdown()
+
+
+async def test_the_organisations_of_a_pool_are_shown_by_name() -> None:
+    async with pool_lab("acme", "globex", "initech", most=2) as (reader, pool, servers):
+        globex = await pool.client("key-of-globex", organization="globex")
+        channel = channel_of(servers.sandboxes["key-of-globex"])
+        await post(globex, channel, "the only slot")
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(post(globex, channel, "waits"))
+            await servers.clock.sleep(1)
+            assert points(reader, "postiz.quota.queued") == {
+                ("globex", "interactive"): 1,
+                ("globex", "bulk"): 0,
+                ("acme", "interactive"): 0,
+                ("acme", "bulk"): 0,
+                ("_OTHER", "interactive"): 0,
+                ("_OTHER", "bulk"): 0,
+            }
+            assert points(reader, "postiz.calls.active") == {
+                ("globex",): 1,
+                ("acme",): 0,
+                ("_OTHER",): 0,
+            }
+            waiting.cancel()
+        shown_there = await asyncio.to_thread(points, reader, "postiz.quota.remaining")
+        assert shown_there == {("globex",): 0}, "exporters collect in a thread of their own"
+        assert points(reader, "postiz.quota.blocked") == {("acme",): 0, ("globex",): 0}
+        counts = {("ok",): 3, ("blocked",): 0, ("refused",): 0}
+        assert points(reader, "postiz.organizations") == counts
+        servers.sandboxes["key-of-acme"].organization.api_key = "renewed"
+        with pytest.raises(AuthenticationError):
+            await (await pool.client("key-of-acme", organization="acme")).notifications.page()
+        counts = {("ok",): 2, ("blocked",): 0, ("refused",): 1}
+        assert points(reader, "postiz.organizations") == counts
+        shown = reader.get_metrics_data()
+        assert shown is not None
+        assert "key-of" not in shown.to_json()
+
+
+async def test_what_waits_without_a_name_is_in_the_sum() -> None:
+    async with pool_lab("acme", most=9) as (reader, pool, servers):
+        nameless = await pool.client("key-of-acme")
+        channel = channel_of(servers.sandboxes["key-of-acme"])
+        await post(nameless, channel, "the only slot")
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(post(nameless, channel, "waits"))
+            await servers.clock.sleep(1)
+            assert points(reader, "postiz.calls.active") == {("acme",): 0, ("_OTHER",): 1}
+            waiting.cancel()
+
+
+async def test_organisations_that_are_gone_are_shown_no_longer() -> None:
+    async with pool_lab(*(f"n{number}" for number in range(9)), most=100) as (reader, pool, _):
+        assert len(points(reader, "postiz.calls.active")) == 9
+        await pool.aclose()
+        assert points(reader, "postiz.calls.active") == {}
+        await pool.open()
+        await pool.client("key-of-n1", organization="n1")
+        assert points(reader, "postiz.calls.active") == {("n1",): 0}
+
+
+async def test_a_telemetry_shows_one_pool() -> None:
+    telemetry = Telemetry(meter_provider=MeterProvider([]))
+    telemetry.observe(PostizPool())
+    with pytest.raises(UsageError, match="shows a pool already"):
+        telemetry.observe(PostizPool())
 
 
 async def test_no_attribute_has_a_secret_or_a_content(lab: Lab) -> None:

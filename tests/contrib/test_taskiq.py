@@ -240,6 +240,35 @@ async def test_tasks_have_the_priority_of_bulk_work() -> None:
     assert found == [Priority.BULK]
 
 
+async def test_tasks_have_the_options_of_their_client() -> None:
+    lab = Lab()
+    found: list[tuple[object, ...]] = []
+
+    @lab.broker.task("look")
+    async def look(postiz: TaskPostiz = TaskiqDepends()) -> None:
+        for resource in (postiz.posts, postiz.integrations):
+            options = resource._bound.options
+            found.append((options.timeout, dict(options.headers), options.retries))
+
+    def client() -> Postiz:
+        way = SandboxTransport(lab.sandbox)
+        headers = {"X-Gateway": "let me in"}
+        return Postiz(
+            api_key=SECRET,
+            base_url=URL,
+            quota=lab.store,
+            clock=lab.clock,
+            transport=way,
+            timeout=9,
+            headers=headers,
+            retries=1,
+        )
+
+    async with lab.worker(client):
+        await lab.deliver("order-1", task="look")
+    assert found == [(9, {"X-Gateway": "let me in"}, 1)] * 2
+
+
 # ------------------------------------------------------------------ what was lost, what is away
 
 
@@ -438,7 +467,7 @@ async def test_any_id_of_a_task_will_do(task_id: str) -> None:
 
 async def test_each_organisation_has_its_client_and_counts_for_itself() -> None:
     lab = Lab()
-    other = lab.sandbox.add_organization("key-of-b")
+    other = lab.sandbox.add_organization(api_key="key-of-b")
     channels = {
         "a": lab.channel,
         "b": lab.sandbox.add_integration("mastodon", organization=other).id,

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from postiz_async import errors
-from postiz_async.contrib.web import answer_to, open_store
+from postiz_async import Postiz, PostizPool, errors
+from postiz_async._sandbox import Sandbox
+from postiz_async.contrib.web import answer_to, health, open_store
 from postiz_async.errors import Marks, PostizError, Problem
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.testing import SandboxTransport
 
 KEY = "a-secret-key"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
@@ -34,6 +36,7 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.PublishError(KEY, post_id="1"), 502),
     (errors.StoreError(KEY), 503),
     (errors.ConfigurationError(KEY), 503),
+    (errors.UsageError(KEY), 500),
     (errors.BatchError(KEY), 502),
     (errors.UploadError(KEY), 422),
 ]
@@ -44,6 +47,30 @@ def test_each_error_has_its_answer(error: PostizError, status: int) -> None:
     answer = answer_to(error)
     assert answer.status == status
     assert KEY not in str(answer.body)
+
+
+def test_a_bug_of_the_application_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(errors.UsageError) as raised:
+        _ = PostizPool().outbox
+    assert answer_to(raised.value).status == 500
+    assert "This pool has no open outbox" in caplog.text
+    assert "_ = PostizPool().outbox" in caplog.text
+
+
+async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
+    async with (
+        Sandbox() as sandbox,
+        Postiz(
+            api_key="wrong", base_url="http://sandbox.invalid", transport=SandboxTransport(sandbox)
+        ) as postiz,
+    ):
+        assert (await health(postiz))["status"] == "ok"
+        with pytest.raises(errors.AuthenticationError):
+            await postiz.integrations.list()
+        said = await health(postiz)
+    assert (said["status"], said["ready"]) == ("trouble", True)
 
 
 def test_the_wait_is_rounded_up_and_never_nothing() -> None:

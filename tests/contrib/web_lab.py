@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, TCPConnector
 from processes import PATIENCE, child_environment
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import FastAPI
+
+
+def _session(port: int) -> ClientSession:
+    """Each request has its own connection: uvicorn closes idle ones after 5 s, which is also how
+    long a handler waits, so that a POST may meet one that is being closed."""
+    return ClientSession(f"http://127.0.0.1:{port}", connector=TCPConnector(force_close=True))
 
 
 @asynccontextmanager
@@ -34,7 +40,7 @@ async def serving(app: FastAPI) -> AsyncGenerator[ClientSession]:
             if task.done():
                 raise AssertionError("uvicorn did not start")
         port = sock.getsockname()[1]
-        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with _session(port) as session:
             yield session
     finally:
         server.should_exit = True
@@ -57,7 +63,7 @@ async def workers(
         start_new_session=True,
     )
     try:
-        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with _session(port) as session:
             await _until_up(session, process)
             yield session
         process.send_signal(signal.SIGTERM)

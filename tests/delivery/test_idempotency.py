@@ -172,7 +172,7 @@ async def test_a_key_is_no_other_key(lab: KeyLab) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10_000, "a\0b", "\ud83d"])
 async def test_what_is_no_key_is_refused_before_anything(lab: KeyLab, key: str) -> None:
     async with lab.sandbox, lab.process() as process:
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(InvalidPostError):
             await lab.schedule(process, key=key)
     assert (lab.sandbox.requests, process.steps) == (0, 0)
 
@@ -422,7 +422,7 @@ async def test_who_may_not_wait_is_told_when_to_come_back(
         first = asyncio.create_task(lab.schedule(one))
         await lab.clock.sleep(12)
         assert (await lab.record()).state == "sending"
-        for max_wait in (0, 1.5):
+        for max_wait in (0, 1e-9, 1.5):  # so short a sleep moves no clock on
             began = lab.clock.monotonic()
             with pytest.raises(DeliveryUnknownError) as caught:
                 await lab.schedule(two if is_other_process else one, max_wait=max_wait)
@@ -627,7 +627,7 @@ async def test_without_a_store_the_process_remembers_and_says_so_once(
         del keeper
     assert len(local.sandbox.creates) == 1
     said = [each for each in caplog.records if "memory of this process" in each.message]
-    assert len(said) == 2, "once for each client"
+    assert len(said) == 1, "however many clients there are"
 
 
 async def test_nothing_is_said_where_a_store_lasts(
@@ -645,7 +645,7 @@ async def test_nothing_is_said_where_a_store_lasts(
 async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
     lab = KeyLab()
     store = MemoryStore()
-    other = lab.sandbox.add_organization("other")
+    other = lab.sandbox.add_organization(api_key="other")
     theirs = lab.sandbox.add_integration("mastodon", organization=other).id
     async with (
         lab.sandbox,
@@ -677,7 +677,7 @@ async def test_clients_of_a_pool_share_the_keys_of_an_organisation() -> None:
 async def test_a_create_does_not_wait_for_a_connection_longer_than_its_record_says() -> None:
     """While others have all connections of a pool, nobody may take it for dead and send it too."""
     lab = KeyLab()
-    lab.sandbox.add_organization("other")
+    lab.sandbox.add_organization(api_key="other")
     way = SandboxTransport(lab.sandbox, latency=100.0)
     async with (
         lab.sandbox,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from postiz_async.models.posts import Created
 
+pytestmark = pytest.mark.exhaustive
+
 FAULTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "none": [],
     "answer lost": [("drop_answer", {})],

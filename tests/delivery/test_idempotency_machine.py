@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +182,4 @@ async def _waited(task: asyncio.Task[list[Created] | None]) -> list[Created] | N
 
 
 def test_a_key_ends_in_one_answer_and_its_posts_are_there_once() -> None:
-    examples = int(os.environ.get("KEY_EXAMPLES", "60"))
-    run_state_machine_as_test(
-        Keys, settings=settings(max_examples=examples, stateful_step_count=20)
-    )
+    run_state_machine_as_test(Keys, settings=settings(stateful_step_count=20))

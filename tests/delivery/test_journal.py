@@ -9,21 +9,33 @@ import struct
 import sys
 import tempfile
 from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from postiz_async._batch.report.data import read_history
+from postiz_async._batch.resume import past_of
 from postiz_async._delivery.journal import Copy, Journal, RowRecord, RowState, read_summary
+from postiz_async._delivery.journal_requests import (
+    owners_of,
+    rows_of,
+    rows_sent_in,
+    sent_between,
+)
 from postiz_async._quota.snapshot import Snapshot
+from postiz_async._wire import parse_date
 from postiz_async.errors import BatchError
 from postiz_async.models.media import Media
-from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, Post, PostItem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from datetime import datetime
 
 SERVER = "http://postiz.invalid/public/v1"
 BODY = CreatePost(
@@ -149,6 +161,59 @@ async def test_posts_that_stay_beside_rows_are_remembered(path: Path) -> None:
         await journal.leave(copies[:1])
     async with await open_journal(path) as journal:
         assert await journal.copies() == copies
+
+
+async def test_a_post_of_two_rows_is_that_of_both(journal: Journal) -> None:
+    await journal.put([row("gone"), row("here", 2)])
+    await journal.found([row("gone", post_id="p"), row("here", 2, post_id="p")])
+    post = Post(id="p", publish_date=parse_date(BODY.date), content="", state="QUEUE")
+    assert (await past_of(journal, "c", [post], {"here"})).post_ids == {"p"}
+
+
+async def test_requests_are_found_by_their_exact_date(journal: Journal) -> None:
+    await journal.put([row("a"), row("b", 3), row("c", 4)])
+    moment = parse_date(BODY.date)
+    later = replace(BODY, date="2027-01-15T09:00:00.002Z")
+    await journal.intend(BODY, ("a",), 5.0)
+    await journal.intend(later, ("b",), 6.0)
+    await journal.adopt([row("c", 4, post_id="p")], [BODY])
+    end = moment + timedelta(milliseconds=1)
+
+    def asked(first: datetime, last: datetime, *, adopted: bool) -> list[tuple[str, ...]]:
+        found = sent_between(journal._connection, first, last, adopted=adopted)
+        return [sent.refs for sent in found]
+
+    assert asked(moment, moment, adopted=False) == [("a",)]
+    assert asked(moment, end, adopted=True) == [("a",), ("b",), ("c",)]
+    assert asked(end, end + timedelta(days=9), adopted=True) == [("b",)]
+    assert asked(end + timedelta(milliseconds=1), end + timedelta(days=9), adopted=True) == []
+    owners = await journal.read(partial(owners_of, post_ids={"p", "of somebody else"}))
+    assert owners == {"p": [("c", 3)]}
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        lambda c: sent_between(c, parse_date(BODY.date), parse_date(BODY.date)),
+        lambda c: owners_of(c, {"p"}),
+        lambda c: rows_sent_in(c, [1]),
+        lambda c: rows_of(c, ["a"]),
+    ],
+)
+async def test_a_few_of_very_many_are_found_without_reading_all(
+    path: Path, asking: Callable[[sqlite3.Connection], object]
+) -> None:
+    steps: list[str] = []
+    async with await open_journal(path) as journal:
+        connection = journal._connection
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        asking(connection)
+        connection.set_trace_callback(None)
+        for query in (query for query in asked if query.startswith("SELECT")):
+            steps += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert steps
+    assert all(step.startswith(("SEARCH", "USE TEMP B-TREE")) for step in steps), steps
 
 
 async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
@@ -506,7 +571,7 @@ async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the
     path: Path, *, turns: int, is_busy: bool
 ) -> None:
     journal = await open_journal(path)
-    writing = asyncio.create_task(journal.put([row(f"r{n}", n) for n in range(5_000)]))
+    writing = asyncio.create_task(journal.put([row(f"r{n}", n) for n in range(1_000)]))
     await asyncio.sleep(0)
     if not is_busy:
         await writing
@@ -516,7 +581,7 @@ async def test_a_task_that_is_cancelled_while_it_closes_a_journal_lets_go_of_the
     closing.cancel()
     await asyncio.gather(closing, writing, return_exceptions=True)
     async with await open_journal(path) as again:
-        assert len(await again.rows()) == 5_000
+        assert len(await again.rows()) == 1_000
 
 
 def everything(folder: Path) -> list[Path]:

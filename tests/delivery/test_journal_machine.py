@@ -285,5 +285,5 @@ class JournalMachine(RuleBasedStateMachine):
 
 def test_any_order_of_steps() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        JournalMachine, settings=settings(max_examples=50, stateful_step_count=25, deadline=None)
+        JournalMachine, settings=settings(stateful_step_count=25)
     )

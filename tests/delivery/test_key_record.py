@@ -19,6 +19,7 @@ from postiz_async import (
     StoreError,
     Text,
     ThreadPart,
+    UsageError,
     providers,
 )
 from postiz_async._delivery.key_record import (
@@ -166,9 +167,16 @@ def test_a_body_of_other_types_is_refused(posts: object) -> None:
         well_formed(body)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10_000, "a\0b", "\ud83d", "a\udc00", 7, b"k"])
-def test_what_is_no_key(key: object) -> None:
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10_000, "a\0b", "\ud83d", "a\udc00"])
+def test_a_text_that_is_no_key_is_a_mistake_of_whoever_gave_it(key: str) -> None:
+    with pytest.raises(InvalidPostError, match="idempotency_key: ") as raised:
+        check_key(key)
+    assert str(raised.value).isascii()
+
+
+@pytest.mark.parametrize("key", [7, b"k"])
+def test_what_is_no_text_is_a_mistake_of_the_program(key: object) -> None:
+    with pytest.raises(UsageError):
         check_key(key)
 
 

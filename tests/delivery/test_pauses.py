@@ -117,6 +117,14 @@ async def test_one_asks_for_all_and_it_is_said_once(
     assert server.outage.trouble == ""
 
 
+async def test_the_log_says_what_to_do_and_a_status_is_one_line(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.outage.failed(APIConnectionError("Refused.\n  Start it.", delivery=Delivery.NOT_SENT))
+    assert caplog.messages == ["paused until Postiz is back: Refused. Start it."]
+    assert server.outage.trouble == "Refused."
+
+
 async def test_after_an_outage_one_create_goes_first(server: Server) -> None:
     server.fail(600)
     await many(server)

@@ -14,8 +14,10 @@ from postiz_async._delivery.journal import SentRequest
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
+from postiz_async._quota import SILENT
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
@@ -240,3 +242,8 @@ async def test_what_there_is_no_use_for_any_more_gives_its_slot_back(world: Worl
         assert isinstance(await sender.send(record), Unsent)
     assert record.steps == ["Unsent"]
     assert not world.sandbox.creates
+
+
+def test_a_create_is_over_minutes_before_others_believe_that_it_did_not_arrive() -> None:
+    """Begun at the last moment, and with the longest time-out that a user can give."""
+    assert PREPARED_SECONDS + LONGEST_JOB_CREATE + 120 <= SILENT

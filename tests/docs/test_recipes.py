@@ -1,4 +1,4 @@
-"""The recipes of `docs/web-backends.md`, each with its queue as far as that runs here.
+"""The recipes of two pages, each with its queue as far as that runs here.
 
 Each creates a post, is delivered twice, waits for a window, and fails where another try would fail.
 """
@@ -27,7 +27,10 @@ from postiz_async.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "web-backends.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join(
+    (DOCS / name).read_text(encoding="utf-8") for name in ("web-backends.md", "synchronous-code.md")
+)
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 AT = datetime.now(UTC) + timedelta(days=1)
 WINDOW = 2.0
@@ -108,6 +111,7 @@ async def test_celery(sandbox: Sandbox, channel: str, monkeypatch: pytest.Monkey
         first, again, second = await asyncio.to_thread(work)
     finally:
         setup_logging.disconnect(leave_logging_alone)
+        made.close()
     assert first == again != second
     assert contents(sandbox) == ["first", "second"]
     assert sandbox.refusals == 0

@@ -58,7 +58,7 @@ async def test_a_post_is_handed_over(
 async def test_a_request_has_its_organisation(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = sandbox.add_organization("token-of-globex")
+    other = sandbox.add_organization(api_key="token-of-globex")
     sandbox.add_integration("mastodon", name="ours")
     sandbox.add_integration("mastodon", name="theirs", organization=other)
     async with serving(application("PostizPool()", monkeypatch)) as session:
@@ -73,7 +73,7 @@ async def test_a_pool_sends_for_each_organisation(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTIZ_DATABASE_URL", fresh_database())
-    other = sandbox.add_organization("token-of-globex")
+    other = sandbox.add_organization(api_key="token-of-globex")
     channels = {
         "acme": sandbox.add_integration("mastodon").id,
         "globex": sandbox.add_integration("mastodon", organization=other).id,

@@ -34,6 +34,7 @@ async def test_two_workers_share_one_quota_and_one_outbox(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+@pytest.mark.exhaustive
 async def test_they_share_both_in_postgresql(tmp_path: Path) -> None:
     await _two_workers(tmp_path, {"POSTIZ_DATABASE_URL": fresh_database()})
     assert not [path for path in tmp_path.iterdir() if "sqlite" in path.name]  # noqa: ASYNC240

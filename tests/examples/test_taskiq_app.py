@@ -62,7 +62,7 @@ async def deliver_again(url: str) -> int:
 async def test_two_workers_send_for_two_organisations_without_sleeping(tmp_path: Path) -> None:
     with redis_server() as redis:
         sandbox = Sandbox(api_key="key-of-a", limit=LIMIT, window=WINDOW, work_per_post=0.0)
-        other = sandbox.add_organization("key-of-b")
+        other = sandbox.add_organization(api_key="key-of-b")
         channels = {
             "a": sandbox.add_integration("mastodon").id,
             "b": sandbox.add_integration("mastodon", organization=other).id,

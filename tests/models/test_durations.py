@@ -120,6 +120,16 @@ MADE: dict[str, tuple[str, str, Callable[[Postiz, object], object]]] = {
         "0 or more, or None",
         lambda it, n: RequestClient(it, max_wait=n),  # type: ignore[arg-type]
     ),
+    "client_timeout": (
+        "timeout",
+        "more than 0, or None",
+        lambda _, n: Postiz(api_key="key", timeout=n),  # type: ignore[arg-type]
+    ),
+    "pool_timeout": (
+        "timeout",
+        "more than 0, or None",
+        lambda _, n: PostizPool(timeout=n),  # type: ignore[arg-type]
+    ),
     "client_drain": (
         "drain",
         "0 or more, or math.inf",

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from postiz_async import NewPost, OutboxOptions, Postiz
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
     from postiz_async import Attempt, Ticket
     from postiz_async.stores.memory import MemoryStore
+
+FILE_FIRST = pytest.mark.parametrize(
+    "lab", ["file", pytest.param("postgres", marks=pytest.mark.exhaustive)], indirect=True
+)
+"""For what plays for hours and is decided above the place of the outbox."""
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

@@ -35,7 +35,7 @@ async def main(speed: float, seed: int, organizations: list[str], faults: list[s
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), START))
     async with Sandbox(clock=clock, limit=LIMIT, seed=seed) as box:
         for name in organizations:
-            organization = box.add_organization(key_of(name), name=name)
+            organization = box.add_organization(name, api_key=key_of(name))
             for provider in PROVIDERS:
                 box.add_integration(
                     provider, organization=organization, id=channel_of(name, provider), name=name

@@ -21,6 +21,7 @@ from pool_sandbox import key_of
 
 from postiz_async import PostizPool, StoreError
 from postiz_async._client import make_transport
+from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.stores.postgres import PostgresStore
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def main(database: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
     clock = clock_of(url)
     async with (
-        aclosing(make_transport(speed=clock.speed)) as transport,
+        aclosing(make_transport(ConnectionSettings(speed=clock.speed))) as transport,
         aclosing(Scaled(PostgresStore(database), clock)) as store,
     ):
         while not done.is_set():

@@ -132,13 +132,15 @@ class GoneSender:
                 async with self.lab.client(sends=False) as postiz:
                     with suppress(PostizError):
                         await postiz.posts.create(marked, validate=False)
+        self._lease("clock_timestamp() + interval '1 hour'")  # however slow the machine is
 
     async def die(self) -> None:
         await self.database.aclose()
 
     def expire(self) -> None:
         """Let the lease of its turn end."""
+        self._lease("clock_timestamp()")
+
+    def _lease(self, until: str) -> None:
         assert self.lab.database is not None
-        self.lab.database.run(
-            "UPDATE organizations SET ready_at = clock_timestamp() WHERE holder = 'gone'"
-        )
+        self.lab.database.run(f"UPDATE organizations SET ready_at = {until} WHERE holder = 'gone'")

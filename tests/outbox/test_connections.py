@@ -13,7 +13,7 @@ from outbox_lab import OutboxLab
 from postgres_server import why_no_postgres
 from processes import PATIENCE
 
-from postiz_async import ConfigurationError, NotFoundError, StoreError
+from postiz_async import ConfigurationError, IdempotencyError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -101,6 +101,34 @@ async def test_what_is_rolled_back_never_was(lab: CallersLab, name: str) -> None
             await postiz.outbox.get(ticket)
     assert lab.statuses == []
     assert lab.rows() == lab.rows("orders") == 0
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+async def test_a_key_is_one_ticket_in_a_transaction_and_after_it(
+    lab: CallersLab, name: str
+) -> None:
+    async with lab.client() as postiz, lab.caller(name) as caller:
+
+        async def put(text: int = 0) -> str:
+            ticket = await postiz.outbox.put(
+                lab.post(text), idempotency_key="k", connection=caller.connection
+            )
+            return ticket.id
+
+        await caller.begin()
+        await put(1)
+        await caller.rollback()  # and with it the use of the key
+        await caller.begin()
+        ticket = await put()
+        assert await put() == ticket
+        with pytest.raises(IdempotencyError, match=r"posts\.0"):
+            await put(2)
+        await caller.commit()
+        assert (await postiz.outbox.wait(ticket)).state == "stored"
+        await caller.begin()
+        assert await put() == ticket
+        await caller.commit()
+    lab.assert_each_once(range(1))
 
 
 @pytest.mark.parametrize("name", CALLERS)

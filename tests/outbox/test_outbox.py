@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import sqlite3
 from collections import Counter
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from cancelling import CancelledAt
+from outbox_lab import FILE_FIRST
 
 from postiz_async import (
     APIConnectionError,
     Attempt,
     ConfigurationError,
+    IdempotencyError,
     Integration,
     InvalidPostError,
     NewPost,
@@ -21,7 +28,11 @@ from postiz_async import (
     OutboxOptions,
     Postiz,
     StoreError,
+    Ticket,
+    UsageError,
 )
+from postiz_async._delivery.journal_file import RowState
+from postiz_async._outbox.file_backend import FileBackend
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
 from postiz_async.stores.memory import MemoryStore
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
 
     from outbox_lab import OutboxLab
 
-    from postiz_async import Ticket
     from postiz_async._wire import WireRequest
 
 
@@ -62,6 +72,7 @@ async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxL
     assert lab.sandbox.posts[0].date.microsecond
 
 
+@FILE_FIRST
 async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         first = await postiz.outbox.put(lab.post("first"), at=lab.at(24))
@@ -76,14 +87,34 @@ async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: Outbox
     lab.assert_each_once(["first", *range(35)])
 
 
+@FILE_FIRST
+async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
+    lab: OutboxLab,
+) -> None:
+    async with lab.client() as postiz:
+        for number in range(8):
+            await postiz.posts.schedule(lab.post(number), at=lab.at(24))
+        later = await postiz.outbox.put(lab.post("later"), at=lab.at(24))
+        assert later.leaves_in > 3_400
+        assert (await postiz.outbox.get(later.id)).leaves_in > 3_400
+        began = lab.clock.monotonic()
+        assert (await postiz.outbox.wait(later.id)).state == "stored"
+        assert lab.clock.monotonic() - began == pytest.approx(later.leaves_in, abs=60)
+        now = await postiz.outbox.put(lab.post("now"))
+        assert now.leaves_in == 0
+        assert (await postiz.outbox.wait(now.id, timeout=30)).state == "stored"
+    lab.assert_each_once([*range(8), "later", "now"])
+
+
+@FILE_FIRST
 async def test_who_waits_in_a_handler_goes_first(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
-        tickets = await lab.put(postiz, 60)
+        tickets = await lab.put(postiz, 40)
         await postiz.outbox.wait(tickets[29 - 3].id)
         await postiz.posts.schedule(lab.post("urgent"), at=lab.at(24))
         for ticket in tickets:
             await postiz.outbox.wait(ticket.id)
-    lab.assert_each_once(["urgent", *range(60)])
+    lab.assert_each_once(["urgent", *range(40)])
     place = [post.content for post in lab.sandbox.posts].index("post urgent")
     assert place < 32
 
@@ -110,6 +141,7 @@ async def test_a_refusal_ends_the_ticket_with_the_words_of_the_server(lab: Outbo
     assert lab.statuses == [400, 201]
 
 
+@FILE_FIRST
 async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         tickets = await lab.put(postiz, 35)
@@ -122,6 +154,7 @@ async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
     lab.assert_each_once(range(34))
 
 
+@FILE_FIRST
 async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: OutboxLab) -> None:
     """A request that was answered with 429 was not carried out, and waits like the others."""
     async with lab.client(quota=MemoryStore()) as other:
@@ -141,6 +174,87 @@ async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
         for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
             with pytest.raises(NotFoundError, match="no ticket 'x'"):
                 await ask("x")
+            with pytest.raises(UsageError, match=r"^ticket_id is a text, not Ticket\. Give the id"):
+                await ask(Ticket("x", RowState.PLANNED, None, 0.0))  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ idempotency keys
+
+
+async def test_the_same_call_with_a_key_has_the_same_ticket(lab: OutboxLab) -> None:
+    at = lab.at(1)
+
+    async def put(postiz: Postiz, channel: str = lab.channel) -> Ticket:
+        post = NewPost(channel, "post 1", settings={"client_ref": "of the user"})
+        return await postiz.outbox.put(post, at=at, tags=["a"], idempotency_key="order 1")
+
+    lab.sandbox.add_tag("a")
+    async with lab.client() as postiz:
+        first, *others = await asyncio.gather(*(put(postiz, "mastodon") for _ in range(5)))
+        assert {ticket.id for ticket in others} == {first.id}
+        stored = await postiz.outbox.wait(first.id)
+        assert stored.state == "stored"
+        assert await put(postiz) == stored
+    await lab.clock.sleep(3_600)  # its date has passed
+    lab.sandbox.faults.add(Fault("reset", times=None))
+    async with lab.client() as postiz:  # which has not listed the channels
+        assert await put(postiz) == stored
+        assert await postiz.outbox.counts() == {"stored": 1}
+    lab.assert_each_once([1])
+
+
+async def test_another_call_with_the_key_is_refused_and_says_what_differs(lab: OutboxLab) -> None:
+    async with lab.client() as postiz:
+        put = partial(postiz.outbox.put, idempotency_key="k")
+        ticket = await put(lab.post(1), lab.post(2), at=lab.at(24))
+        for posts, options, differs in (
+            ((1, 3), {"at": lab.at(24)}, ("posts.1",)),
+            ((1,), {"at": lab.at(24)}, ("posts.1",)),
+            ((1, 2), {"at": lab.at(25), "tags": ["a"]}, ("at", "tags")),
+            ((1, 2), {"short_link": True}, ("at", "short_link")),
+        ):
+            with pytest.raises(IdempotencyError) as caught:
+                await put(*map(lab.post, posts), **options)
+            assert caught.value.differs == differs
+        with pytest.raises(InvalidPostError, match="1 to 255"):
+            await postiz.outbox.put(lab.post(1), idempotency_key="")
+        now = await postiz.outbox.put(lab.post(3), idempotency_key="now")
+        await lab.clock.sleep(60)
+        assert (await postiz.outbox.put(lab.post(3), idempotency_key="now")).id == now.id
+        for each in (ticket, now):
+            assert (await postiz.outbox.wait(each.id)).state == "stored"
+    lab.assert_each_once([1, 2, 3])
+
+
+async def test_of_two_calls_at_once_that_differ_one_is_refused(lab: OutboxLab) -> None:
+    async with lab.client() as postiz, lab.client(sends=False) as other:
+        puts = [
+            each.outbox.put(each_post, at=lab.at(24), idempotency_key="k")
+            for each, each_post in ((postiz, lab.post(1)), (other, lab.post(2)))
+        ]
+        outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in outcomes) == ["IdempotencyError", "Ticket"]
+        (ticket,) = (each for each in outcomes if isinstance(each, Ticket))
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    assert len(lab.sandbox.posts) == 1
+
+
+async def test_a_repetition_that_is_cancelled_withdraws_nothing(lab: OutboxLab) -> None:
+    async with lab.client(sends=False) as postiz:
+        put = partial(postiz.outbox.put, lab.post(1), at=lab.at(24), idempotency_key="k")
+        ticket, stop = await put(), 0
+        while True:
+            stop += 1
+            work = CancelledAt(put(), stop)
+
+            async def run(work: CancelledAt = work) -> None:
+                await work
+
+            await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
+            assert (await postiz.outbox.get(ticket.id)).state == "planned"
+            if not work.reached:
+                break
+    assert stop > 1
 
 
 # ------------------------------------------------------------------ lost answers
@@ -214,17 +328,20 @@ async def late(lab: OutboxLab, postiz: Postiz) -> Ticket:
     return await postiz.outbox.wait(ticket.id)
 
 
+@FILE_FIRST
 async def test_what_is_late_is_kept_and_said(lab: OutboxLab) -> None:
     async with lab.client() as postiz:
         ended = await late(lab, postiz)
     assert (ended.state, ended.reason) == ("late", "its date passed before a slot was free")
 
 
+@FILE_FIRST
 async def test_what_is_late_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
     async with lab.client(late="send") as postiz:
         assert (await late(lab, postiz)).state == "stored"
 
 
+@FILE_FIRST
 async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) -> None:
     async with lab.client(late=timedelta(minutes=10)) as postiz:
         ended = await late(lab, postiz)
@@ -285,7 +402,7 @@ class Firewall(SandboxTransport):
 
 
 async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
-    lab: OutboxLab,
+    lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     async with Postiz(
@@ -297,9 +414,50 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
     ) as postiz:
         (ticket,) = await lab.put(postiz, 1)
         assert (await postiz.outbox.wait(ticket.id, timeout=200)).state == "planned"
-        assert "403" in postiz.outbox.trouble
+        said = postiz.outbox.trouble
+        assert said.startswith(
+            "403: Forbidden. Postiz itself answers none of these calls with 403."
+        )
+        assert f"paused: {said} Next look in 5 min." in caplog.messages
         firewall.is_up = False
         assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(1))
+
+
+class ListRefuser(SandboxTransport):
+    """Answers each look at the posts with a refusal, until a moment; but not for ever."""
+
+    refusal = WireResponse(429, {}, b"")
+    until = math.inf
+    looks = 0
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        is_look = request.method == "GET" and "/posts?" in request.url
+        if is_look and self._sandbox.clock.monotonic() < self.until and self.looks < 200:
+            self.looks += 1
+            return self.refusal
+        return await super().send(request)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "most"),
+    [
+        (WireResponse(429, {"retry-after": "120"}, b'{"message": "slow down"}'), 5),
+        (WireResponse(429, {}, b'{"message": "slow down"}'), 45),
+        (WireResponse(400, {}, b'{"message": "no"}'), 3),
+    ],
+)
+async def test_looks_that_are_refused_are_made_again_after_pauses(
+    lab: OutboxLab, refusal: WireResponse, most: int
+) -> None:
+    refuser = ListRefuser(lab.sandbox, latency=0.1)
+    refuser.refusal, refuser.until = refusal, lab.clock.monotonic() + 600
+    async with lab.client(transport=refuser) as postiz:
+        (ticket,) = await lab.put(postiz, 1)
+        assert (await postiz.outbox.wait(ticket.id, timeout=60)).state == "planned"
+        assert str(refusal.status) in postiz.outbox.trouble
+        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    assert refuser.looks <= most
     lab.assert_each_once(range(1))
 
 
@@ -318,6 +476,59 @@ async def test_a_file_that_is_something_else_is_left_alone(file_lab: OutboxLab) 
         async with file_lab.client():
             pass
     assert file_lab.path.read_bytes() == before
+
+
+async def test_a_date_around_which_nothing_could_be_looked_for_is_refused(lab: OutboxLab) -> None:
+    """When its answer was lost, the look-up ended the sending of all others, at each start anew."""
+    async with lab.client() as postiz:
+        with pytest.raises(InvalidPostError, match="is too far away"):
+            await postiz.outbox.put(lab.post(1), at=datetime(9999, 12, 31, 12, tzinfo=UTC))
+        assert sum((await postiz.outbox.counts()).values()) == 0
+
+
+async def test_an_outbox_whose_sending_broke_off_says_so(
+    file_lab: OutboxLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with file_lab.client(sends=False) as postiz:
+        await file_lab.put(postiz, 1)
+    with closing(sqlite3.connect(file_lab.path)) as file, file:
+        file.execute("UPDATE entries SET state = 'unknown'")  # and not what was sent
+    troubles: list[str] = []
+
+    async def look() -> None:
+        async with file_lab.client() as postiz:
+            await file_lab.clock.sleep(60)
+            troubles.append(postiz.outbox.trouble)
+
+    with pytest.raises(ExceptionGroup):
+        await look()
+    assert [trouble.partition(",")[0] for trouble in troubles] == ["sending broke off"]
+    assert "the outbox stopped" in caplog.text
+
+
+async def test_nobody_waits_for_a_ticket_when_its_sending_broke_off(
+    file_lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks = asyncio.Event()
+
+    async def run(_: FileBackend) -> None:
+        await breaks.wait()
+        raise RuntimeError("this is a bug")
+
+    monkeypatch.setattr(FileBackend, "run", run)
+
+    async def wait() -> None:
+        async with file_lab.client() as postiz:
+            (ticket,) = await file_lab.put(postiz, 1)
+            waiting = asyncio.create_task(postiz.outbox.wait(ticket.id))
+            await file_lab.clock.sleep(60)
+            breaks.set()
+            for each in (waiting, postiz.outbox.wait(ticket.id)):
+                with pytest.raises(StoreError, match="is planned: sending broke off"):
+                    await each
+
+    with pytest.raises(RuntimeError, match="this is a bug"):
+        await wait()
 
 
 async def test_a_folder_is_no_outbox(file_lab: OutboxLab) -> None:

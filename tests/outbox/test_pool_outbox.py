@@ -14,6 +14,7 @@ import pytest
 from pool_lab import PoolLab
 from postgres_server import why_no_postgres
 from processes import until
+from spread import spread
 
 from postiz_async import ConfigurationError, NotFoundError, OutboxOptions, Postiz, PostizPool
 from postiz_async._outbox.postgres_sender import SHARE
@@ -51,6 +52,18 @@ async def test_each_organisation_is_sent_for_with_its_own_key(lab: PoolLab) -> N
         assert await pool.outbox.troubles() == {}
     lab.assert_each_once(dict.fromkeys(lab.keys, 2))
     assert set(lab.asked) == set(lab.keys)
+
+
+async def test_an_idempotency_key_belongs_to_one_organisation(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        tickets = [
+            await pool.outbox.put(lab.post(name, 0), organization=name, idempotency_key="order")
+            for name in ("acme", "globex", "acme")
+        ]
+        assert tickets[0].id == tickets[2].id != tickets[1].id
+        for ticket in tickets:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once({"acme": 1, "globex": 1})
 
 
 async def test_keys_are_in_no_table(lab: PoolLab) -> None:
@@ -122,6 +135,10 @@ async def test_a_long_name_may_be_in_trouble(lab: PoolLab) -> None:
     async with lab.pool() as pool:
         while name not in await pool.outbox.troubles():
             await lab.clock.sleep(1)
+        health = await pool.health()
+        assert health.is_ready, "the others can be sent for"
+        assert health.troubles[name].startswith("credentials(")
+        assert health.outbox == {"planned": 1}
 
 
 async def test_a_pool_hands_over_in_a_transaction_too(lab: PoolLab) -> None:
@@ -283,7 +300,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("given", "words"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("given", "words"), spread(BROKEN.values(), every=3), ids=BROKEN)
 async def test_broken_credentials_hold_up_nobody_else_until_they_are_mended(
     lab: PoolLab, given: Any, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -497,6 +514,7 @@ def fill(lab: PoolLab, name: str, count: int) -> None:
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("at_once", [1, 4, 1_000])
 async def test_one_with_very_many_tickets_delays_the_others_by_one_claim(
     place: Place, monkeypatch: pytest.MonkeyPatch, at_once: int

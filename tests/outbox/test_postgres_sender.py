@@ -13,6 +13,7 @@ from outbox_lab import OutboxLab
 from postgres_lab import GoneSender, OtherClock, Place
 from postgres_server import why_no_postgres
 from processes import until
+from spread import spread
 
 from postiz_async import NotFoundError, StoreError
 from postiz_async._outbox import postgres_sender
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres(
 
 HOUR = 3_600.0
 WAITS_FOR_A_LOCK = (
-    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tickets (id%'"
+    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tickets AS t%'"
 )
 
 
@@ -346,7 +347,7 @@ async def test_a_schema_with_the_longest_name_is_told_of_tickets_too(
 # ------------------------------------------------------------------ hosts with other clocks
 
 
-@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+@pytest.mark.parametrize("ahead", spread([HOUR, -HOUR], every=2))
 async def test_a_successor_whose_clock_differs_doubles_nothing(
     lab: OutboxLab, ahead: float
 ) -> None:
@@ -364,7 +365,7 @@ async def test_a_successor_whose_clock_differs_doubles_nothing(
     lab.assert_each_once(["late"])
 
 
-@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+@pytest.mark.parametrize("ahead", spread([-HOUR, HOUR], every=2))
 async def test_what_a_sender_left_whose_clock_differed_is_not_doubled(
     lab: OutboxLab, ahead: float
 ) -> None:
@@ -461,7 +462,7 @@ NEWER = {
 }
 
 
-@pytest.mark.parametrize("change", NEWER.values(), ids=NEWER)
+@pytest.mark.parametrize("change", spread(NEWER.values(), every=len(NEWER)), ids=NEWER)
 async def test_a_ticket_of_another_version_is_left_as_it_is_and_holds_nobody_up(
     lab: OutboxLab, change: str
 ) -> None:
@@ -500,7 +501,7 @@ async def test_a_hand_over_whose_connection_breaks_is_stored_once(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The statement was carried out, and its answer lost."""
-    broken = break_after(monkeypatch, "tickets (id")
+    broken = break_after(monkeypatch, "tickets AS t (id")
     async with lab.client() as postiz:
         await postiz.integrations.list()
         broken.times = 1
@@ -535,7 +536,7 @@ async def test_what_a_sender_writes_may_be_written_twice(
 async def test_a_hand_over_of_which_nothing_is_known_tells_its_ticket(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = break_after(monkeypatch, "tickets (id")
+    broken = break_after(monkeypatch, "tickets AS t (id")
     async with lab.client(sends=False) as postiz:
         await postiz.integrations.list()
         broken.times, broken.stays = 1, True

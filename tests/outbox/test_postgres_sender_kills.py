@@ -13,7 +13,10 @@ from postiz_async._outbox.turns import LEASE
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres()),
+]
 
 SPEED = 100.0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import pytest
+from outbox_lab import FILE_FIRST
 from processes import PATIENCE
 
 from postiz_async import NewPost, Postiz, PostizError
@@ -21,8 +22,8 @@ from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.stores._sqlite_files import open_shared
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.sqlite import open_shared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,7 @@ async def test_closing_waits_for_what_is_under_way_and_no_longer(lab: OutboxLab)
         assert (await postiz.outbox.get(ticket.id)).state == "stored"
 
 
+@FILE_FIRST
 async def test_a_drain_sends_everything_first(lab: OutboxLab) -> None:
     async with lab.client(drain=math.inf) as postiz:
         await lab.put(postiz, 40)
@@ -200,6 +202,7 @@ async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence
     assert file_lab.statuses == []
 
 
+@FILE_FIRST
 async def test_the_quota_is_remembered_beside_the_outbox(lab: OutboxLab) -> None:
     async with lab.client(drain=math.inf) as postiz:
         await lab.put(postiz, 30)
@@ -255,7 +258,7 @@ async def test_a_hand_over_that_is_cancelled_is_not_sent(file_lab: OutboxLab) ->
         busy = sqlite3.connect(file_lab.path)  # a backup, say
         busy.execute("BEGIN IMMEDIATE")
         handing = asyncio.create_task(postiz.outbox.put(file_lab.post("gone"), at=file_lab.at(24)))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)  # until its thread waits for the backup, also on a busy machine
         handing.cancel()
         asyncio.get_running_loop().call_later(0.05, busy.close)
         with pytest.raises(asyncio.CancelledError):

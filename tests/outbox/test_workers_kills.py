@@ -94,6 +94,7 @@ class Worker:
         self.task.cancel()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_whatever_dies_whenever(seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)  # noqa: S311

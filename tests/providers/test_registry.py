@@ -16,9 +16,9 @@ from postiz_async.providers import (
     MediaRule,
     Provider,
     SettingsField,
-    fields_of,
-    missing_without_defaults,
 )
+from postiz_async.providers._registry import missing_without_defaults
+from postiz_async.providers._schema import fields_of
 
 CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "providers.json"
 KINDS = {"array": "list"}

@@ -17,12 +17,14 @@ from postiz_async.providers import (
     ProviderSettings,
     RawSettings,
     SettingsField,
-    default_settings,
-    fields_of,
-    missing_without_defaults,
     read_settings,
+)
+from postiz_async.providers._registry import (
+    default_settings,
+    missing_without_defaults,
     write_settings,
 )
+from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +68,7 @@ def value_of(field: SettingsField) -> st.SearchStrategy[Any]:
 
 
 @given(st.data())
-@settings(max_examples=25)
+@settings(max_examples=max(5, settings().max_examples // 3))
 @pytest.mark.parametrize("identifier", PROVIDERS)
 def test_what_is_stored_is_read_and_written_without_a_change(
     identifier: str, data: st.DataObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from ledgers import changed, ledger_of
 
@@ -61,7 +61,6 @@ def few_free(draw: st.DrawFn) -> Ledger:
     return changed(ledger, **asked(draw(st.floats(0.05, 20))))
 
 
-@settings(max_examples=200)
 @given(few_free())
 def test_bulk_waits_exactly_until_interactive_calls_are_likely_to_find_a_slot(
     ledger: Ledger,
@@ -81,7 +80,6 @@ def test_bulk_waits_exactly_until_interactive_calls_are_likely_to_find_a_slot(
         assert quota.decide(ledger, verdict.until + 1e-6) == Grant()
 
 
-@settings(max_examples=200)
 @given(few_free())
 def test_where_more_interactive_calls_come_than_slots_bulk_goes_when_all_came_back(
     ledger: Ledger,

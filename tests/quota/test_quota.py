@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from ledgers import changed, ledger_of
+from work import calls_of
 
 from postiz_async import _quota as quota
 from postiz_async._quota import (
@@ -1105,6 +1106,15 @@ def test_a_refusal_without_retry_after_pauses_longer_and_longer() -> None:
     assert ledger.window.guesses == 0
 
 
+def test_a_proxy_that_refuses_for_weeks_is_waited_for_as_on_the_first_day() -> None:
+    ledger, now = known(5), 100.0
+    for _ in range(1_100):
+        ledger, token = quota.acquired(ledger, now)
+        ledger = quota.refused(ledger, token, now, None)
+        pause, now = ledger.window.blocked_until - now, ledger.window.blocked_until
+    assert pause == 902
+
+
 def test_after_a_refusal_all_that_is_left_of_the_window_is_experience() -> None:
     ledger = known(
         5,
@@ -1501,3 +1511,24 @@ def test_nobody_is_forecast_to_overtake(ledger: Ledger) -> None:
 )
 def test_free_slots(ledger: Ledger, now: float, free: int) -> None:
     assert ledger.free_slots(now) == free
+
+
+# ------------------------------------------------------------------ the work it is
+
+
+def test_a_create_is_no_more_work_while_many_are_under_way() -> None:
+    def work(under_way: int) -> int:
+        ledger = known(900, limit=1_000, cap=1_000, open=flying(under_way), tokens=under_way)
+        reading = RateHeaders(1_000, 900, HOUR)
+
+        def create() -> None:
+            now = quota.expire(ledger, 1.0)
+            assert quota.decide(now, 1.0) == GRANT
+            taken, _ = quota.acquired(now, 1.0, expires=60.0)
+            assert taken.flights.answer_by(1.0) == 5.0
+            assert quota.answered(taken, 0, 1.0, reading).flights.pending == under_way
+
+        create()  # caches
+        return calls_of(create)
+
+    assert work(500) == work(5)

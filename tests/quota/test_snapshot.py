@@ -315,6 +315,7 @@ nonsense = st.builds(
 @example(Snapshot(as_of=WALL, limit=30, window=1e300, window_end=WALL + 1e9))
 @example(Snapshot(as_of=WALL, limit=30, asked=1.0, asked_at=WALL - 1e9, asked_since=WALL))
 @example(Snapshot(as_of=WALL, limit=30, headerless=True, gaps=(10**400,)))
+@example(Snapshot(as_of=WALL, limit=0, window_end=WALL + 60, remaining=1, asked=1e-300))
 @given(nonsense)
 def test_whatever_is_written_down_somebody_may_leave_in_an_hour(kept: Snapshot) -> None:
     ledger = restore_snapshot(kept, NOW, WALL)
@@ -336,6 +337,7 @@ def test_counts_that_no_machine_word_holds_are_bounded(field: str, value: int) -
     assert 0 <= ledger.window.remaining <= ledger.window.limit
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("limit", [30, 1])
 def test_of_a_million_stamps_no_more_than_the_limit_are_kept(limit: int) -> None:
     million = 1_000_000

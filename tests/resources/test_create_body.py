@@ -119,7 +119,7 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
                 at=local.in_an_hour(),
             )
     assert problems_of(caught) == [
-        "posts.1.channel: there is no channel 'nowhere'",
+        "posts.1.channel: there is no channel 'nowhere' (postiz-async integrations lists them)",
         "posts.2.channel: 'Old' is disabled in Postiz",
         "posts.3: has neither text nor media",
         "posts.4.thread.1: has neither text nor media",
@@ -181,7 +181,10 @@ def test_the_largest_body_is_what_the_server_reads(channel: Integration) -> None
         encode_create(body(MAX_BODY - frame + 1))
 
 
-@pytest.mark.parametrize("date", ["", "tomorrow", "2031-02-31T00:00:00Z", "0001-01-01T00:00+14:00"])
+@pytest.mark.parametrize(
+    "date",
+    ["", "tomorrow", "2031-02-31T00:00:00Z", "0001-01-01T00:00+14:00", "9999-12-31T12:00:00.000Z"],
+)
 async def test_a_raw_body_with_a_date_that_is_none_is_refused(
     local: LocalPostiz, channel: Integration, date: str
 ) -> None:

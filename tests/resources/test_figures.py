@@ -89,7 +89,7 @@ async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:
         raise RateLimitError("no", retry_after=1200)
 
     figures = await gather_figures(ask, [PostOfChannel(str(n), "c") for n in range(9)])
-    assert figures.reasons == {"not asked: the server takes no more looks for 20 min 00 s": 9}
+    assert figures.reasons == {"not asked: the server takes no more looks for 20 min": 9}
     assert len(asked) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from postiz_async._client import Postiz
 from postiz_async._resources.matching import same_text
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import DeliveryUnknownError, Marks
+from postiz_async.errors import DeliveryUnknownError, Marks, UsageError
 from postiz_async.models.posts import Html
 from postiz_async.testing import SandboxTransport
 
@@ -66,6 +66,9 @@ async def test_all_posts_of_a_lost_request_are_found_in_its_order(
     marks = await lost(postiz.posts.schedule(*posts, NewPost(channels[0], "a third"), at=LATER))
     found = await postiz.posts.find(marks)
     assert [post and post.id for post in found] == [post.id for post in sandbox.posts]
+    error: Any = DeliveryUnknownError("lost", marks=marks)
+    with pytest.raises(UsageError, match=r"`error\.marks`, not a DeliveryUnknownError\.$"):
+        await postiz.posts.find(error)
 
 
 async def test_what_was_not_stored_is_none(

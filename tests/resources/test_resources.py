@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,10 +19,12 @@ from postiz_async import (
     InvalidPostError,
     NewPost,
     NotFoundError,
+    PermissionDeniedError,
     Postiz,
     PublishError,
     ServerError,
     ThreadPart,
+    UsageError,
 )
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
@@ -28,6 +32,8 @@ from postiz_async.models.video import SlidesVideo
 from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from postiz_async.models.integrations import Integration
 
 PNG = bytes.fromhex(
@@ -100,8 +106,36 @@ async def test_get_finds_a_post_and_says_where_it_looked(
             await postiz.posts.get("nope")
 
 
+@pytest.mark.parametrize("moment", ["2031-01-15", datetime(2031, 1, 15), None])  # noqa: DTZ001
+async def test_what_is_no_moment_is_named_as_it_was_given(
+    local: LocalPostiz, channel: Integration, moment: Any
+) -> None:
+    now = datetime(2031, 1, 15, tzinfo=UTC)
+    async with local.client() as postiz:
+        for name, given in (("start", (moment, now)), ("end", (now, moment))):
+            with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
+                await postiz.posts.list(start=given[0], end=given[1])
+            with pytest.raises(InvalidPostError, match=f"  {name}: .* time zone"):
+                await anext(postiz.posts.iter(start=given[0], end=given[1]))
+        with pytest.raises(InvalidPostError, match=r"  at: .* time zone"):
+            await postiz.posts.schedule(NewPost(channel, "Hello"), at=moment)
+        if moment is not None:
+            with pytest.raises(UsageError, match=r"deadline is .* time zone"):
+                postiz.with_options(deadline=moment)
+
+
+async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Integration) -> None:
+    async with local.client() as postiz:
+        await postiz.posts.draft(NewPost(channel, "Hello"), at=local.in_an_hour())
+        post: Any = await postiz.posts.get(local.posts[0].id)
+        for call in (postiz.posts.get, postiz.posts.delete, postiz.posts.missing):
+            with pytest.raises(UsageError, match=r"id is a text, not Post\. Give the id"):
+                await call(post)
+    assert len(local.posts) == 1
+
+
 async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
-    local: LocalPostiz, channel: Integration
+    local: LocalPostiz, channel: Integration, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with local.client() as postiz:
         at = local.in_an_hour()
@@ -112,6 +146,64 @@ async def test_replace_keeps_id_and_state_and_drops_what_is_not_given(
         (stored,) = local.posts
     assert stored.id == created.post_id
     assert (stored.content, stored.state, stored.date) == ("new", "DRAFT", later)
+    assert not caplog.messages, "the group is its own, and nobody's mistake"
+
+
+async def test_replace_does_not_move_a_post_to_another_channel(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    other = local.add_channel("x")
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        created = (await postiz.posts.schedule(NewPost(channel, "old"), at=at))[0]
+        with pytest.raises(InvalidPostError, match=f"is on the channel '{channel.name}'"):
+            await postiz.posts.replace(created.post_id, NewPost(other, "new"), at=at)
+    assert [post.content for post in local.posts] == ["old"]
+
+
+@pytest.mark.parametrize("given", ["id", "post"])
+async def test_replace_takes_the_old_thread_away(
+    local: LocalPostiz, channel: Integration, given: str
+) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        new = NewPost(channel, "old", thread=["second", "third"])
+        created = (await postiz.posts.schedule(new, at=at))[0]
+        post = await postiz.posts.get(created.post_id)
+        later = at + timedelta(days=200)
+        for text, parts in (("new", ["other"]), ("newer", [])):
+            wanted = post if given == "post" else post.id
+            again = NewPost(channel, text, thread=parts)
+            await postiz.posts.replace(wanted, again, at=later)
+            (stored,) = local.posts
+            assert stored.id == created.post_id
+            assert [part.content for part in stored.thread] == parts
+            later = at
+
+
+async def test_replace_leaves_posts_that_share_its_group_and_says_what_stays(
+    local: LocalPostiz, channel: Integration, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The web page puts posts of several channels into one group, which is deleted as a whole."""
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        new = NewPost(channel, "old", thread=["second"])
+        ours = (await postiz.posts.schedule(new, at=at))[0].post_id
+        theirs = (await postiz.posts.schedule(NewPost(channel, "theirs"), at=at))[0].post_id
+        local.sandbox.change_post(theirs, group=(await postiz.posts.get(ours)).group)
+        await postiz.posts.replace(ours, NewPost(channel, "new"), at=at)
+        assert {post.content for post in local.posts} == {"new", "theirs"}
+    assert "parts of its old thread" in caplog.text
+
+
+async def test_replace_of_a_post_that_is_gone_makes_no_new_one(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    """The server ignores an id that it does not know, and stores another post."""
+    async with local.client() as postiz:
+        with pytest.raises(NotFoundError, match="no post 'nope'"):
+            await postiz.posts.replace("nope", NewPost(channel, "x"), at=local.in_an_hour())
+    assert not local.posts
 
 
 async def test_delete_twice_is_no_error(local: LocalPostiz, channel: Integration) -> None:
@@ -199,6 +291,42 @@ async def test_wait_published(local: LocalPostiz, channel: Integration) -> None:
         assert local.clock.time() >= at.timestamp()
 
 
+async def test_wait_published_finds_a_post_whatever_its_milliseconds(
+    local: LocalPostiz, channel: Integration, tmp_path: Path
+) -> None:
+    at = local.in_an_hour() + timedelta(microseconds=167_254)
+    post = NewPost(channel, "x")
+    async with local.client(outbox=tmp_path / "outbox.sqlite") as postiz:
+        schedule = partial(postiz.posts.schedule, post, at=at)
+        (plain,), (keyed,) = await schedule(), await schedule(idempotency_key="k")
+        ticket = await postiz.outbox.wait((await postiz.outbox.put(post, at=at)).id)
+        for post_id in (plain.post_id, keyed.post_id, *ticket.post_ids):
+            published = await postiz.posts.wait_published(post_id, at=at)
+            assert (published.id, published.state) == (post_id, "PUBLISHED")
+        (now,) = await postiz.posts.publish_now(post)
+        assert (await postiz.posts.wait_published(now.post_id)).id == now.post_id
+        assert {post.id async for post in postiz.posts.iter(start=at, end=at)} >= {plain.post_id}
+
+
+async def test_wait_published_follows_a_post_that_is_moved(
+    local: LocalPostiz, channel: Integration
+) -> None:
+    async with local.client() as postiz:
+        at = local.in_an_hour()
+        (created,) = await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+        waiting = asyncio.create_task(postiz.posts.wait_published(created.post_id, at=at))
+        await local.clock.sleep(60)
+        later = at + timedelta(days=2)
+        await postiz.posts.replace(created.post_id, NewPost(channel, "y"), at=later)
+        assert (await waiting).publish_date == later
+        assert local.clock.time() >= later.timestamp()
+        await postiz.posts.delete(created.post_id)
+        with pytest.raises(NotFoundError, match="no post"):
+            await postiz.posts.wait_published(created.post_id, at=at)
+        with pytest.raises(InvalidPostError, match=r"at: .* has no time zone"):
+            await postiz.posts.wait_published("x", at=at.replace(tzinfo=None))
+
+
 async def test_wait_published_says_why_a_network_refused(
     local: LocalPostiz, channel: Integration
 ) -> None:
@@ -253,7 +381,7 @@ async def test_raw_says_when_there_is_no_answer(local: LocalPostiz) -> None:
 
 async def test_find_slot_of_an_unknown_channel_asks_the_list_only(local: LocalPostiz) -> None:
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match="'nope' does not exist"):
+        with pytest.raises(InvalidPostError, match="there is no channel 'nope'"):
             await postiz.integrations.find_slot("nope")
         assert local.sandbox.requests == 1
 
@@ -313,7 +441,36 @@ async def test_analytics(local: LocalPostiz) -> None:
         assert metrics[0].data[0].value is not None
         assert (await postiz.analytics.post("nope")).metrics == []
         with pytest.raises(ServerError):
-            await postiz.analytics.integration("nope")
+            await postiz.analytics.integration("c" + "0" * 24)
+
+
+async def test_users_are_told_to_super_admins_only(local: LocalPostiz) -> None:
+    other = local.sandbox.add_organization("Tea", api_key="other")
+    local.sandbox.add_member("ada@example.com", name="Ada", role="ADMIN")
+    async with local.client() as postiz:
+        with pytest.raises(PermissionDeniedError, match="only to the keys of organisations with a"):
+            await postiz.users.search()
+        local.sandbox.add_member("root@example.com", is_super_admin=True)
+        for number in range(12):
+            local.sandbox.add_member(
+                f"tea{number}@example.com", organization=other if number else "Tea"
+            )
+        (ada,) = await postiz.users.search("Ada")
+        assert (ada.user.email, ada.role) == ("ada@example.com", "ADMIN")
+        assert ada.organization.id == local.sandbox.organization.id
+        assert [each.user.id for each in await postiz.users.search(ada.user.id)] == [ada.user.id]
+        tea = await postiz.users.search("tea")
+        assert len(tea) == 10
+        assert {each.organization.name for each in tea} == {"Tea"}
+        assert tea[0].user.name is None
+        assert await postiz.users.search("nobody") == []
+
+
+async def test_a_server_without_the_search_for_users_says_so() -> None:
+    local = LocalPostiz(release="v2.23.0")
+    async with local.client() as postiz:
+        with pytest.raises(NotFoundError, match=r"needs Postiz a release after v2\.23\.0"):
+            await postiz.users.search()
 
 
 async def test_notifications_come_once_each(local: LocalPostiz, channel: Integration) -> None:
@@ -330,7 +487,7 @@ async def test_notifications_come_once_each(local: LocalPostiz, channel: Integra
 # ------------------------------------------------------------------ options
 
 
-async def test_with_options_adds_headers_but_never_replaces_ours(local: LocalPostiz) -> None:
+async def test_with_options_adds_headers_and_refuses_ours(local: LocalPostiz) -> None:
     seen: list[dict[str, str]] = []
 
     class Watching(SandboxTransport):
@@ -346,7 +503,9 @@ async def test_with_options_adds_headers_but_never_replaces_ours(local: LocalPos
             transport=Watching(local.sandbox),
         )
         async with client as postiz:
-            view = postiz.with_options(headers={"X-Trace": "7", "authorization": "no"})
+            with pytest.raises(ConfigurationError, match="authorization is the client's own"):
+                postiz.with_options(headers={"X-Trace": "7", "authorization": "no"})
+            view = postiz.with_options(headers={"X-Trace": "7"})
             assert await view.integrations.is_connected()
     assert seen[0]["X-Trace"] == "7"
     assert seen[0]["Authorization"] == "sandbox"

@@ -16,12 +16,21 @@ from postiz_async import (
     Postiz,
     ServerError,
 )
-from postiz_async._resources.watch import COUNTED_POLL, IDLE_POLL
+from postiz_async._resources.listing import WakeSignal
+from postiz_async._resources.watch import (
+    COUNTED_POLL,
+    IDLE_POLL,
+    LONGEST_OUTAGE,
+    PostSource,
+    watch,
+)
+from postiz_async.models.posts import Post
 from postiz_async.testing import Fault, LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
+    from postiz_async.models.insights import Notification
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import PublishEvent
 
@@ -154,6 +163,31 @@ async def test_an_outage_loses_and_doubles_nothing(local: LocalPostiz) -> None:
         told = await gather(local, postiz.posts.watch(), 30_000)
         await away
     assert [event.post.id for _, event in told] == ids
+
+
+async def test_an_outage_of_days_is_waited_out(local: LocalPostiz) -> None:
+    """More looks than a float can be doubled."""
+    began = local.clock.time()
+    back = began + 4 * 86_400
+
+    async def look(*, start: datetime, end: datetime) -> list[Post]:
+        if began < local.clock.time() < back:
+            raise ServerError("away", status_code=503)
+        post = Post(id="p", state="PUBLISHED", publish_date=start + (end - start) / 2)
+        return [post] if local.clock.time() > began else []
+
+    async def no_notifications() -> AsyncIterator[Notification]:
+        nothing: list[Notification] = []
+        for each in nothing:
+            yield each
+
+    source = PostSource(
+        look, no_notifications, local.clock, local.clock.time, lambda: False, WakeSignal()
+    )
+    async with aclosing(watch(source, accepts=lambda _: True, since=None)) as events:
+        event = await anext(events)
+    assert event.post.id == "p"
+    assert 0 <= local.clock.time() - back <= LONGEST_OUTAGE
 
 
 async def test_looks_are_few_while_nothing_happens(local: LocalPostiz) -> None:

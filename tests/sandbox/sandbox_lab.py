@@ -15,7 +15,13 @@ from aiohttp.base_protocol import BaseProtocol
 
 from postiz_async._sandbox import FormError, Organization, Sandbox, UploadedFile
 from postiz_async._sandbox.http import read_form
-from postiz_async._sandbox.rows import CustomerRow, IntegrationRow, NotificationRow, TagRow
+from postiz_async._sandbox.rows import (
+    CustomerRow,
+    IntegrationRow,
+    MemberRow,
+    NotificationRow,
+    TagRow,
+)
 from postiz_async._sandbox.throttle import RedisThrottle
 from postiz_async.clock import JumpingClock
 
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 
 ORGANIZATIONS = {
-    "API_KEY": ("11111111-1111-4111-8111-111111111111", "Northwind"),
+    "API_KEY": ("11111111-1111-4111-8111-111111111111", "Northwind Coffee"),
     "API_KEY_OTHER_ORG": ("22222222-2222-4222-8222-222222222222", "Other Org"),
     "API_KEY_THROTTLE_LAB": ("33333333-3333-4333-8333-333333333333", "Throttle Lab"),
     "API_KEY_BULK_LAB": ("44444444-4444-4444-8444-444444444444", "Bulk Lab"),
@@ -88,7 +94,7 @@ class Lab:
             if key == "API_KEY":
                 organization = self.sandbox.organization
             else:
-                organization = self.sandbox.add_organization(key)
+                organization = self.sandbox.add_organization(api_key=key)
             organization.id, organization.name = organization_id, name
             organizations[key] = organization
             for provider in _LAB_CHANNELS.get(key, ()):
@@ -110,6 +116,22 @@ class Lab:
             tag_id = f"dddddddd-0000-4000-8000-{number:012d}"
             own.tags[tag_id] = TagRow(tag_id, name, "#ff0000", _BEGUN)
         self._add_notifications(own, listed)
+        found = ("users with super admin", "users with super admin, by email")
+        for entry in (entry for name in found for entry in listed[name]):
+            organization = next(
+                o for o in organizations.values() if o.id == entry["organization"]["id"]
+            )
+            user = entry["user"]
+            organization.members.append(
+                MemberRow(
+                    id=entry["id"],
+                    user_id=user["id"],
+                    email=user["email"],
+                    name=user["name"],
+                    role=entry["role"],
+                    is_super_admin=user["email"].startswith("root@"),
+                )
+            )
         return organizations
 
     def _add_channel(self, organization: Organization, entry: dict[str, Any]) -> None:

@@ -199,7 +199,7 @@ async def test_over_the_limit(sandbox: Sandbox, clock: JumpingClock, send: Send)
 
 
 async def test_organisations_share_nothing(sandbox: Sandbox, send: Send) -> None:
-    other = sandbox.add_organization("other")
+    other = sandbox.add_organization(api_key="other")
     channel = sandbox.add_integration("x", organization=other)
     body = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
     assert (await send("POST", "/posts", body)).json() == bad(
@@ -310,7 +310,10 @@ async def test_updating_in_place(sandbox: Sandbox, send: Send) -> None:
     assert after.date.isoformat() == "2030-02-01T00:00:00+00:00"
     assert after.group != before.group
     assert after.interval is None
-    assert [part.content for part in after.thread] == ["b"]
+    assert [part.content for part in after.thread] == ["a", "b"], "the old ones stay its parts"
+    changed = item("newer", first={"id": before.id}, thread=["c"], group=after.group)
+    await send("POST", "/posts", create(changed, type="update", date="2030-02-01"))
+    assert [part.content for part in sandbox.posts[0].thread] == ["a", "c"]
 
 
 async def test_a_group_names_what_is_replaced(sandbox: Sandbox, send: Send) -> None:

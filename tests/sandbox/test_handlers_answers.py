@@ -239,7 +239,7 @@ async def test_bare_500s_that_mean_not_found(
 ) -> None:
     wanted = "unknown"
     if is_foreign:
-        other = sandbox.add_organization("other")
+        other = sandbox.add_organization(api_key="other")
         channel = sandbox.add_integration("x", organization=other)
         made = create(item(to=channel.id, settings={"who_can_reply_post": "everyone"}))
         response = await sandbox.handle(request("POST", "/posts", made, key="other"))

@@ -14,9 +14,11 @@ import pytest
 from aiohttp import web
 from processes import PATIENCE, until
 from sandbox_calls import create, item
+from sandbox_lab import read_pieces
 
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import Served, serve
+from postiz_async._sandbox.messages import UploadedFile
 from postiz_async.clock import AcceleratedClock
 
 if TYPE_CHECKING:
@@ -228,3 +230,13 @@ async def test_head_and_preflight(server: Served, http: aiohttp.ClientSession) -
         assert response.headers["Access-Control-Allow-Origin"] == server.url
     async with http.get(url) as response:
         assert response.status == 200, "the connection goes on"
+
+
+async def test_a_form_that_comes_in_small_and_large_pieces_is_read() -> None:
+    """Warnings are errors here, and aiohttp reads it with what it has deprecated itself."""
+    file = b"x" * 100_000
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    pieces = (head, file[:1], file[1:5], file[5:], b"\r\n--b--\r\n")
+    read = await read_pieces("multipart/form-data; boundary=b", pieces)
+    assert isinstance(read, UploadedFile)
+    assert read.size == len(file)

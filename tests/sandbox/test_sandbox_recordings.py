@@ -28,9 +28,6 @@ OUTSIDE = {
     ("oauth", "dashboard: create an OAuth app"): "a route of the dashboard",
     ("protocol", "GET /integrations with Accept-Encoding: br"): BROTLI,
     ("protocol", "GET /integrations with Accept-Encoding: gzip, br"): BROTLI,
-    ("reads", "users without super admin"): "search_users is not modelled",
-    ("reads", "users with super admin"): "search_users is not modelled",
-    ("reads", "users with super admin, by email"): "search_users is not modelled",
     ("social-connect", "social: x"): KEYLESS,
 }
 

@@ -104,6 +104,7 @@ def test_addresses_are_in_order_and_in_the_text(pieces: list[str]) -> None:
     assert not spots or (spots[0] >= 0 and spots[-1] <= len(text))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "text",
     ["\u00e9" * 50_000, "\u65e5" * 33_000, "a." * 50_000, "a-" * 50_000, "http://" * 14_000,

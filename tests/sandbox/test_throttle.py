@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
 
@@ -96,3 +98,25 @@ def test_a_malformed_limit_switches_the_limit_off(kind: type[Throttle]) -> None:
         verdict = throttle.hit("org", 0)
     assert verdict.allowed
     assert [value for _, value in verdict.headers] == ["NaN", "NaN", "3600"]
+
+
+@pytest.mark.parametrize("kind", [RedisThrottle, MemoryThrottle])
+@given(
+    limit=st.integers(1, 4),
+    left=st.floats(1, 3600).map(lambda seconds: round(seconds, 3)),
+    later=st.lists(st.floats(0, 9000).map(lambda seconds: round(seconds, 3)), max_size=12),
+)
+def test_a_block_on_demand_is_one_that_a_burst_of_others_led_to(
+    kind: type[Throttle], limit: int, left: float, later: list[float]
+) -> None:
+    others, demanded = kind(limit), kind(limit)
+    hits(others, *[10_000 + left - 3600] * (limit + 1))
+    demanded.block("org", 10_000, left)
+    times = [10_000 + after for after in sorted(later)]
+    assert hits(demanded, *times) == hits(others, *times)
+
+
+@pytest.mark.parametrize("limit", [math.nan, math.inf])
+def test_without_a_limit_nobody_is_locked_out(limit: float) -> None:
+    with pytest.raises(ValueError, match="there is no limit"):
+        RedisThrottle(limit).block("org", 0, 1)

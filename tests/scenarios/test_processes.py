@@ -120,6 +120,7 @@ async def fleet(store: str, folder: Path, *, speed: float, window: float) -> Asy
         yield Fleet(sandbox, job, folder)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 @pytest.mark.parametrize(("kind", "processes"), [("sqlite", 4), ("redis", 8), ("postgres", 8)])
 async def test_processes_that_share_and_one_is_killed_in_flight(

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from spread import spread
 from world import (
     HOUR,
     Mortal,
@@ -49,7 +50,7 @@ LATE = 1.005
 # ------------------------------------------------------------------ alone
 
 
-@pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
+@pytest.mark.parametrize("priority", spread([BULK, INTERACTIVE], every=2))
 @pytest.mark.parametrize("workers", [1, 50])
 @pytest.mark.parametrize(("creates", "limit"), [(30, 30), (100, 30), (200, 90)])
 async def test_alone(creates: int, limit: int, workers: int, priority: Priority) -> None:
@@ -61,6 +62,7 @@ async def test_alone(creates: int, limit: int, workers: int, priority: Priority)
         assert it.elapsed <= best + 0.005 * max(best, HOUR)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("creates", [300, 1000])
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 async def test_alone_on_a_server_that_counts_in_memory(priority: Priority, creates: int) -> None:
@@ -73,7 +75,7 @@ async def test_alone_on_a_server_that_counts_in_memory(priority: Priority, creat
         assert it.elapsed <= optimum(creates, 30) * LATE + spill
 
 
-@pytest.mark.parametrize("storage", ["redis", "memory"])
+@pytest.mark.parametrize("storage", spread(["redis", "memory"], every=2))
 @pytest.mark.parametrize(("used", "refusals"), [(20, 0), (29, 0), (30, 1)])
 async def test_a_window_that_somebody_else_began(
     storage: Storage, used: int, refusals: int
@@ -120,7 +122,7 @@ async def test_beside_a_client_that_nobody_sees(workers: int, seeds: Sequence[in
     assert refused <= 0.05 * sum(it.others_sent for it in scenes)
 
 
-@pytest.mark.parametrize("workers", [1, 5, 15])
+@pytest.mark.parametrize("workers", spread([5, 1, 15], every=3))
 async def test_few_workers_that_announce_nothing_beside_a_client_that_nobody_sees(
     workers: int,
 ) -> None:
@@ -192,6 +194,7 @@ KILLS = (0.5, 1000.0, 3602.7, 7300.0)
 """In a burst, in a window that is used up, in the next burst, and once more."""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("storage", ["redis", "memory"])
 @pytest.mark.parametrize(
     ("memory", "priority", "kills"),
@@ -271,6 +274,7 @@ async def sharing(
         yield opened
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
 @pytest.mark.parametrize(("kind", "clients"), [("memory", 4), ("sqlite", 4), ("redis", 8)])
 async def test_clients_that_share_a_store(
@@ -291,7 +295,7 @@ async def test_clients_that_share_a_store(
 # ------------------------------------------------------------------ lost answers
 
 
-@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize("seed", spread([1, 7], every=2))
 async def test_2_percent_lost(seed: int) -> None:
     async with world(300, seed=seed) as it, it.client() as postiz:
         it.fault("drop_answer", probability=0.01)
@@ -303,7 +307,7 @@ async def test_2_percent_lost(seed: int) -> None:
         assert it.elapsed <= optimum(300, 30) / 0.895
 
 
-@pytest.mark.parametrize("kind", ["drop_answer", "reset"])
+@pytest.mark.parametrize("kind", spread(["drop_answer", "reset"], every=2))
 async def test_2_percent_lost_by_processes_that_share(kind: FaultKind, tmp_path: Path) -> None:
     async with world(130) as it, sharing(it, "sqlite", 4, tmp_path) as clients:
         it.fault(kind, probability=0.02)
@@ -431,6 +435,7 @@ async def waits_of(kind: str, seed: int) -> list[float]:
     return waits
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["window", "memory", "stripped"])
 async def test_interactive_calls_find_a_slot_at_once(kind: str) -> None:
     waits = [wait for seed in (1, 2, 3, 4) for wait in await waits_of(kind, seed)]
@@ -441,7 +446,7 @@ async def test_interactive_calls_find_a_slot_at_once(kind: str) -> None:
 # ------------------------------------------------------------------ the server is restarted
 
 
-@pytest.mark.parametrize("after", ["memory", "redis"])
+@pytest.mark.parametrize("after", spread(["memory", "redis"], every=2))
 @pytest.mark.parametrize("moment", [0.6, 1800.0, 3601.0, 3602.5])
 async def test_a_counter_that_is_emptied(moment: float, after: Storage) -> None:
     """A server that counts in memory is started again, or updated to one that does not."""
@@ -467,7 +472,7 @@ async def test_a_server_that_is_away_and_keeps_its_counter(moment: float) -> Non
 # ------------------------------------------------------------------ the wall clock is set
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("step", spread([-HOUR, HOUR], every=2))
 @pytest.mark.parametrize("memory", ["none", "sqlite", "journal"])
 async def test_the_wall_clock_is_set_by_an_hour(
     step: float, memory: Memory, tmp_path: Path
@@ -483,7 +488,7 @@ async def test_the_wall_clock_is_set_by_an_hour(
         assert it.elapsed <= optimum(100, 30) * LATE
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("step", spread([HOUR, -HOUR], every=2))
 async def test_the_wall_clock_is_set_while_a_shared_file_keeps_the_state(
     step: float, tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ from postiz_async.testing import SandboxTransport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from postiz_async._resources.api import Api
+    from postiz_async import Api
     from postiz_async._wire import WireRequest
     from postiz_async.models.posts import Created
 

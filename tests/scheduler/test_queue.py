@@ -65,7 +65,7 @@ async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
         await it.create(0)
         now = datetime.fromtimestamp(it.clock.time(), UTC)
         soon = it.postiz.with_options(deadline=now + timedelta(minutes=10))
-        with pytest.raises(QuotaWaitError, match="your deadline was 10 min 00 s away") as caught:
+        with pytest.raises(QuotaWaitError, match="your deadline was 10 min away") as caught:
             await soon.posts.create(it.body(1))
         assert it.clock.monotonic() < 5
         assert caught.value.retry_after == pytest.approx(3600, abs=5)
@@ -73,7 +73,7 @@ async def test_a_deadline_that_cannot_be_met_fails_at_once() -> None:
         await later.posts.create(it.body(1))
         with pytest.raises(QuotaWaitError, match="your deadline has passed"):
             await soon.posts.create(it.body(2))
-        with pytest.raises(ConfigurationError, match="no time zone"):
+        with pytest.raises(ConfigurationError, match="with a time zone"):
             it.postiz.with_options(deadline=datetime(2030, 1, 1))  # noqa: DTZ001
 
 
@@ -203,6 +203,7 @@ async def test_an_own_call_whose_answer_was_lost_is_nobody_else(
     async with lab(limit=30, latency=5.0) as it:
         with it.clock.move_on_after(7.0):
             await it.create(0)
+        caplog.clear()
         for number in range(1, 4):
             await it.create(number)
         assert it.minutes == [0, 1, 2, 3]

@@ -15,6 +15,7 @@ from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._scheduler.scheduler import PREPARED_SECONDS, Priority
+from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -163,6 +164,42 @@ async def test_what_the_error_says() -> None:
         for call in bulk:
             call.cancel()
         await asyncio.gather(*bulk, return_exceptions=True)
+
+
+class WorkingClock(JumpingClock):
+    """A microsecond passes between two looks at it, as on a machine that has something to do."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return super().monotonic() + self.looks * 1e-6
+
+
+async def test_who_does_not_wait_for_an_answer_is_told_so_and_when_to_come_back() -> None:
+    async with lab(latency=4.0, clock=WorkingClock()) as it:
+        first = it.start(0)
+        await it.clock.sleep(1)
+        with pytest.raises(QuotaWaitError) as caught:
+            await it.create(1, max_wait=0)
+        assert str(caught.value) == (
+            "a create-post slot is free, but the first call of the window has not been answered "
+            "yet; you allowed 0 s.\n"
+            "  1 of 30 used in this window (believed, nothing was read yet).\n"
+            "  Wait longer (max_wait=None), or try again after retry_after=0.5 s."
+        )
+        assert caught.value.retry_after == 0.5
+        await first
+        await it.create(1, max_wait=0)
+        others = [it.start(number) for number in (2, 3, 6)]
+        await it.clock.sleep(1)
+        behind = it.start(4, priority=BULK)
+        await it.clock.sleep(0)
+        with pytest.raises(QuotaWaitError, match=r"but enough calls are in flight") as caught:
+            await it.create(5, max_wait=0)
+        assert "5 of 30 used in this window; 1 bulk call waits behind yours." in str(caught.value)
+        assert caught.value.retry_after > 0.5
+        await asyncio.gather(*others, behind)
 
 
 async def test_those_who_wait_already_are_told_when_the_window_turns_out_used_up() -> None:

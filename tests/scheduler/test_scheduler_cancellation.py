@@ -105,6 +105,31 @@ async def test_the_place_of_a_waiting_call_goes_to_the_next() -> None:
         assert (await it.postiz.quota()).queued.interactive == 0
 
 
+async def test_a_create_that_is_cancelled_on_its_way_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with lab(limit=2) as it:
+        await it.create(0)
+        with caplog.at_level("INFO", "postiz_async"):
+            sent = it.start(1)
+            it.fault("late_answer", times=1, delay=50.0)
+            await it.clock.sleep(10)
+            sent.cancel()
+            await asyncio.wait([sent])
+            waits = it.start(2)
+            await it.clock.sleep(10)
+            waits.cancel()
+            await asyncio.wait([waits])
+        seen = [
+            (record.levelname, record.getMessage().partition(":")[0]) for record in caplog.records
+        ]
+        assert seen == [
+            ("INFO", "request 2 create_post posts=1 CancelledError remaining=-"),
+            ("WARNING", "request 2, a create of 1 posts, was cancelled on its way"),
+        ]
+        assert len(it.sandbox.posts) == 2, "it is stored, though nobody has its answer"
+
+
 async def test_an_interactive_call_that_is_cancelled_lets_bulk_go_on() -> None:
     async with lab(limit=1) as it:
         await it.create(0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from postiz_async.stores import IdempotencyStore, QuotaStore
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import PREFIX, RECORDS, RedisStore
+from postiz_async.stores.redis import _PREFIX, _RECORDS, RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def new_postgres_store(server: PostgresServer, **options: Any) -> Postgres
 async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the store's clock go on, for what records are kept."""
     if isinstance(store, RedisStore):
-        for name in [each async for each in store._redis.scan_iter(PREFIX + RECORDS + "*")]:
+        for name in [each async for each in store._redis.scan_iter(_PREFIX + _RECORDS + "*")]:
             left = await store._redis.pttl(name)
             await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
     elif isinstance(store, PostgresStore):
@@ -56,7 +56,7 @@ def _later(clock: Callable[[], float], seconds: float) -> Callable[[], float]:
 async def count_records(store: Store) -> int:
     """How many records take up room, those whose time is over as well."""
     if isinstance(store, RedisStore):
-        return len([each async for each in store._redis.scan_iter(PREFIX + RECORDS + "*")])
+        return len([each async for each in store._redis.scan_iter(_PREFIX + _RECORDS + "*")])
     if isinstance(store, SqliteStore):
         assert store._connection is not None
         return int(store._connection.execute("SELECT count(*) FROM idempotency").fetchone()[0])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
-    from postiz_async.pytest_plugin import ServedPostiz
+    from postiz_async.testing import ServedPostiz
 
 FOR_EVER = 300.0
 """Seconds after which a thread is taken to hang."""
@@ -88,14 +88,14 @@ def handle(server: ServedPostiz, channel: str, number: int) -> str:
 def test_a_handler_that_opens_a_client_for_each_request_remembers_the_window(
     postiz_server: ServedPostiz,
 ) -> None:
-    channel = postiz_server.sandbox.add_integration("telegram").id
+    channel = postiz_server.add_channel("telegram").id
     said = [handle(postiz_server, channel, number) for number in range(36)]
     assert said == ["stored"] * 30 + ["told to wait"] * 6
-    assert postiz_server.sandbox.refusals == 0
+    assert postiz_server.refusals == 0
 
 
 def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPostiz) -> None:
-    channel = postiz_server.sandbox.add_integration("telegram").id
+    channel = postiz_server.add_channel("telegram").id
 
     async def patient(number: int) -> None:
         async with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url) as postiz:
@@ -108,8 +108,8 @@ def test_handlers_in_many_threads_never_go_over_together(postiz_server: ServedPo
             call.result(FOR_EVER)
         late = [threads.submit(handle, postiz_server, channel, n) for n in range(30, 38)]
         assert {call.result(FOR_EVER) for call in late} == {"told to wait"}
-    assert len(postiz_server.sandbox.posts) == 30
-    assert postiz_server.sandbox.refusals == 0
+    assert len(postiz_server.posts) == 30
+    assert postiz_server.refusals == 0
 
 
 # ------------------------------------------------------------------ who shares with whom

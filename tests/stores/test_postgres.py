@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from postgres_proxy import proxy
-from postgres_server import PostgresServer, postgres_server, shared_server, why_no_postgres
+from postgres_server import (
+    PostgresServer,
+    locked_folder,
+    postgres_server,
+    shared_server,
+    why_no_postgres,
+)
 from processes import PATIENCE
 from stores_lab import new_postgres_store
 
@@ -26,6 +33,7 @@ from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -61,6 +69,21 @@ async def add_all(database: Database, *added: str) -> None:
     async with database.transaction() as connection:
         for each in added:
             await add(database, connection, each)
+
+
+# ------------------------------------------------------------------ what tests leave behind
+
+
+def test_what_killed_tests_left_is_removed_and_what_others_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with locked_folder() as ours:
+        left = ours.with_name(f"{ours.name}-left")
+        (left / "data").mkdir(parents=True)
+        with locked_folder() as next_one:
+            assert set(tmp_path.iterdir()) == {ours, next_one}
+    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------ the schema

@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,13 +16,14 @@ from leak_lab import leaks
 from postgres_proxy import proxy
 from postgres_server import PostgresServer, postgres_server, shared_server, why_no_postgres
 from processes import PATIENCE
+from spread import spread
 from stores_lab import new_postgres_store
 
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError, StoreError
-from postiz_async.stores import _postgres, _postgres_pool, ledger_name
+from postiz_async.stores import _connection_slots, _postgres, _postgres_pool, ledger_name
 from postiz_async.stores._postgres import Database
-from postiz_async.stores.postgres import PostgresStore
+from postiz_async.stores.postgres import PostgresStore, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -248,7 +249,7 @@ async def test_a_server_that_is_away_goes_and_comes_back() -> None:
 
 
 @needs_postgres
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", spread(["immediate", "fast"], every=2))
 async def test_a_server_that_is_started_again_is_used_without_an_error(mode: str) -> None:
     """All that was idle is broken then, and is thrown away at the first sign of it."""
     with postgres_server() as server:
@@ -411,14 +412,20 @@ async def test_a_network_that_swallows_everything(
 
 
 @needs_postgres
-@pytest.mark.parametrize("most", [1, 3])
-async def test_many_calls_at_once_wait_for_a_connection(server: PostgresServer, most: int) -> None:
+@pytest.mark.parametrize(("most", "count"), [(1, 320), (10, 800)])
+async def test_many_calls_at_once_wait_for_a_connection(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch, most: int, count: int
+) -> None:
+    monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(_postgres_pool, "WAIT", PATIENCE)
+    monkeypatch.setattr(_connection_slots, "WAIT", PATIENCE)
+    monkeypatch.setitem(_postgres_pool.OPTIONS, "connect_timeout", f"{PATIENCE:.0f}")
     schema = await made(server)
     async with proxy(server.port) as way:
         store = PostgresStore(
             f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema, connections=most
         )
-        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(320)))
+        swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(count)))
         assert all(done for done, _ in swaps)
         assert way.connections == most
         await store.aclose()
@@ -429,7 +436,7 @@ async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.Monkey
         store = PostgresStore(f"postgresql://me@127.0.0.1:{port}/d", connections=1)
         first = asyncio.create_task(store.read("first"))
         await asyncio.sleep(0)  # it has the only connection now
-        monkeypatch.setattr(_postgres_pool, "WAIT", 0.05)
+        monkeypatch.setattr(_connection_slots, "WAIT", 0.05)
         with pytest.raises(StoreError, match="none of its connections was free within"):
             await store.swap("name", 0, b"state")
         first.cancel()
@@ -458,13 +465,33 @@ async def test_changes_that_run_into_each_other_are_tried_again(
 
 
 @needs_postgres
-async def test_a_server_whose_connections_are_all_in_use() -> None:
+async def test_a_server_whose_connections_are_all_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     with postgres_server(max_connections="4", superuser_reserved_connections="0") as server:
-        others = [psycopg.connect(server.url) for _ in range(4)]
+        server.run(ddl())
+        others = [psycopg.connect(server.url) for _ in range(3)]
+        store = PostgresStore(server.url)
+        calls = (store.swap(f"{n:032x}", 0, b"state") for n in range(60))
+        assert all(done for done, _ in await asyncio.gather(*calls)), "they share the one there is"
+        await store.aclose()
+        others.append(connected_when_there_is_room(server.url))
+        waits = asyncio.create_task(store.read("0" * 32))
+        await asyncio.sleep(0.1)
+        others.pop().close()
+        assert (await waits).version == 1, "there is room again"
+        await store.aclose()
+        others.append(connected_when_there_is_room(server.url))
+        monkeypatch.setattr(_connection_slots, "NO_ROOM_FOR", 0.1)
         said = await refusal(PostgresStore(server.url))
         assert "all its connections are in use. Raise its max_connections" in said
         for each in others:
             each.close()
+
+
+def connected_when_there_is_room(url: str) -> psycopg.Connection[Any]:
+    """The server takes a moment to notice that a connection is closed."""
+    while True:
+        with suppress(psycopg.OperationalError):
+            return psycopg.connect(url)
 
 
 @needs_postgres
@@ -685,7 +712,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     for name in [each for each in sys.modules if each.partition(".")[0] == "psycopg"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigurationError, match=r"postiz-async\[postgres\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[postgres\]"):
         PostgresStore("postgresql://host/d")
 
 

@@ -58,6 +58,7 @@ async def send(sandbox: Sandbox, channel: str, store: QuotaStore, posts: int) ->
             g.create_task(postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("clients", [1, 4, 8])
 async def test_clients_that_share_never_go_over(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,48 @@ async def test_a_swap_needs_the_newest_version(store: Store) -> None:
     assert (await store.read("b"))[:2] == (None, 0)
 
 
+async def test_a_change_of_a_file_is_flushed_to_the_disk(tmp_path: Path) -> None:
+    """Else a loss of power would take what was written down before a create left."""
+    store = SqliteStore(tmp_path / "quota.sqlite")
+    await store.swap("a", 0, b"one")
+    assert store._connection is not None
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    await store.aclose()
+
+
 async def test_of_many_swaps_from_one_version_one_wins(store: Store) -> None:
     await store.swap("a", 0, b"start")
     results = await asyncio.gather(*(store.swap("a", 1, b"%d" % n) for n in range(20)))
     assert sum(done for done, _ in results) == 1
     assert (await store.read("a")).version == 2
+
+
+def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "quota.sqlite")
+    ended: list[int] = []
+
+    async def count() -> None:
+        for _ in range(5):
+            done = False
+            while not done:
+                kept = await store.read("a")
+                value = b"%d" % (int(kept.value or b"0") + 1)
+                done, _ = await store.swap("a", kept.version, value)
+
+    async def count_at_once() -> None:
+        await asyncio.gather(count(), count())
+        ended.append(1)
+
+    threads = [
+        threading.Thread(target=asyncio.run, args=[count_at_once()], daemon=True) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(ended) == 3
+    assert asyncio.run(store.read("a")).value == b"30"
+    asyncio.run(store.aclose())
 
 
 async def test_a_clock_is_the_one_of_the_store_or_none(store: Store) -> None:

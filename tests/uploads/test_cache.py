@@ -22,7 +22,7 @@ KEY = "sandbox-key-5d1f0c77"
 
 @pytest.fixture
 def sandbox_in_memory(sandbox_in_memory: Sandbox) -> Sandbox:
-    sandbox_in_memory.add_organization(KEY)
+    sandbox_in_memory.add_organization(api_key=KEY)
     return sandbox_in_memory
 
 

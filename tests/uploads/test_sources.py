@@ -57,6 +57,7 @@ SHAPES: dict[str, Callable[[Path], object]] = {
     "UploadFile": lambda _: WebUpload(DATA),
     "iterator": lambda _: stream_of(PIECES),
     "bytearrays": lambda _: stream_of(map(bytearray, PIECES)),  # type: ignore[arg-type]
+    "every other byte": lambda _: memoryview(bytes(b for byte in DATA for b in (byte, 0)))[::2],
     "StreamReader": lambda _: filled_reader(),
     "pipe": lambda _: filled_pipe(),
 }

@@ -10,7 +10,13 @@ from samples import GIF, JPEG, MP4, PNG, WEBP
 from upload_lab import endless, sha, stream_of, stuck_after
 
 from postiz_async._sandbox import Fault, Sandbox
-from postiz_async.errors import BadRequestError, ConfigurationError, InvalidPostError, UploadError
+from postiz_async.errors import (
+    BadRequestError,
+    ConfigurationError,
+    InvalidPostError,
+    UploadError,
+    UsageError,
+)
 from postiz_async.models.media import Media
 
 if TYPE_CHECKING:
@@ -107,6 +113,15 @@ async def test_the_second_of_two_equal_contents_tries_when_the_first_fails(
     results = await local.media.upload_many([PNG, PNG, PNG], return_exceptions=True)
     assert sorted(isinstance(each, Media) for each in results) == [False, True, True]
     assert len(sandbox_in_memory.uploads) == 1
+
+
+async def test_a_progress_that_nobody_would_await_is_refused(local: Postiz) -> None:
+    async def tell(*_: object) -> None: ...
+
+    with pytest.raises(UsageError, match=r"^progress is an `async def`"):
+        await local.media.upload(b"", progress=tell)
+    with pytest.raises(UsageError, match=r"^progress is an `async def`"):
+        await local.media.upload_many([b""], progress=tell)
 
 
 async def test_progress_names_the_place(local: Postiz) -> None:

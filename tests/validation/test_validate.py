@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, size
 
@@ -403,6 +405,18 @@ def test_a_problem_says_what_was_given_and_what_to_do() -> None:
     )
     assert problem.where == "posts.0.settings.who_can_reply_post"
     assert problem.hint == "'folowing' was given; did you mean 'following'?"
+
+
+def test_a_request_is_any_mapping() -> None:
+    body = MappingProxyType(request(post()))
+    assert validate(body, channels=[channel("mastodon")]) == []
+
+
+@pytest.mark.parametrize("raw", [b"{", b"1" * 5000])
+def test_raw_json_that_is_invalid_is_a_problem(raw: bytes) -> None:
+    body = request(post()) | {"date": msgspec.Raw(raw)}
+    (problem,) = validate(body, channels=[channel("x")])
+    assert problem.message.startswith("cannot be written as JSON: ")
 
 
 def test_a_typed_request_is_validated_as_it_is_sent() -> None:

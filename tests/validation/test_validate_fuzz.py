@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
 
-from postiz_async._content import length, utf16_length
+from postiz_async._content import length, links, utf16_length
 from postiz_async._validation import server_message, validate
+from postiz_async._validation.posts import LINK_WEIGHT
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import shape_of
+from postiz_async._validation.settings_verdict import forget_settings
 from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, MediaRef, PostItem
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of
@@ -103,6 +105,20 @@ def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any])
         assert quick == long
 
 
+@given(st.sampled_from(NAMES), VALUES, st.data())
+def test_what_is_remembered_of_settings_is_what_a_first_look_finds(
+    provider: str, value: object, data: st.DataObject
+) -> None:
+    fields = fields_of(PROVIDERS[provider].settings)
+    name = data.draw(st.sampled_from([*(field.name for field in fields), "other"]))
+    others = data.draw(st.lists(st.sampled_from([1, 1.0, True, "1", 0, False, None]), max_size=3))
+    for each in (value, *others, value):  # of which some are equal, and not the same in JSON
+        body = request(post(entry("hello", PICTURE), entry(), settings={name: each}))
+        known = validate(body, channels=[channel(provider)])
+        forget_settings()
+        assert repr(validate(body, channels=[channel(provider)])) == repr(known)
+
+
 @given(
     st.lists(
         st.sampled_from(
@@ -130,6 +146,29 @@ def test_a_text_of_paragraphs_is_never_counted_longer_than_it_is(text: str) -> N
         assert too_long == (length(content) > 500)
     within = text.replace("<p>", "").replace("</p>", "")
     assert length(f"<p>{within}</p>") <= utf16_length(f"<p>{within}</p>")
+
+
+@given(
+    st.lists(st.sampled_from(["<p>", "</p>", "a.co ", "x.com/a", ".", "b", "&#46;", "\u4e00"])),
+    st.integers(0, 40),
+)
+def test_x_counts_what_is_not_looked_at_closely_as_it_always_does(
+    parts: list[str], spare: int
+) -> None:
+    text = "".join(parts)
+    for content in (text, f"<p>{text.replace('<p>', '').replace('</p>', '')}</p>"):
+        most = max(1, len(content) + spare)
+        found = validate(
+            request(post(entry(content, PICTURE), settings={"who_can_reply_post": "everyone"})),
+            channels=[channel("x")],
+            max_lengths={"i1": most},
+        )
+        too_long = any("too long" in each.message for each in found)
+        assert too_long == (length(content, "x-weighted") > most)
+
+
+def test_the_weight_of_a_link_is_that_of_the_one_who_finds_them() -> None:
+    assert LINK_WEIGHT == links.LINK_WEIGHT
 
 
 @pytest.mark.parametrize(

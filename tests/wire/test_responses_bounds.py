@@ -30,8 +30,8 @@ def test_every_success_is_one(status: int) -> None:
 def test_a_refusal_says_for_how_long_where_it_is_known() -> None:
     error = wire.failure(answer(429, retry_after="1200"))
     assert isinstance(error, RateLimitError)
-    assert "is refused for 20 min 00 s." in str(error)
-    assert "is refused." in str(wire.failure(answer(429)))
+    assert "are taken for 20 min." in str(error)
+    assert "are taken." in str(wire.failure(answer(429)))
 
 
 def test_of_a_redirect_no_more_is_repeated_than_a_person_reads() -> None:

@@ -156,8 +156,8 @@ async def local() -> AsyncIterator[Postiz]:
 
 CALLS: dict[str, Callable[[Postiz], Awaitable[object]]] = {
     "release id": lambda postiz: postiz.posts.set_release_id("nope", "7"),
-    "analytics": lambda postiz: postiz.analytics.integration("nope"),
-    "delete": lambda postiz: postiz.integrations.delete("nope"),
+    "analytics": lambda postiz: postiz.analytics.integration("c" * 25),
+    "delete": lambda postiz: postiz.integrations.delete("c" * 25),
 }
 
 
@@ -195,3 +195,50 @@ async def test_https_on_a_port_without_tls_suggests_http() -> None:
     finally:
         await runner.cleanup()
     assert f"If that is intended, use http://{host}" in str(caught.value)
+
+
+CONTAINER = "Your base URL probably lacks /api"
+NGINX = "<html><head><title>400 {0}</title></head><center>{0}</center><hr>nginx</html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (400, {}, NGINX.format("No required SSL certificate was sent"), "--client-cert"),
+        (400, {}, NGINX.format("The SSL certificate error"), "does not accept the client cert"),
+        (400, {}, NGINX.format("The plain HTTP request was sent to HTTPS port"), "Use https://"),
+        (401, {"www-authenticate": "Basic"}, "<title>401 Authorization</title>", "--header"),
+        (302, {"location": "https://acme.example.com/cdn-cgi/access/login"}, "", "--header"),
+    ],
+)
+def test_what_a_gateway_wants_is_said_in_place_of_a_base_url_that_is_wrong(
+    status: int, headers: dict[str, str], body: str, said: str
+) -> None:
+    response = WireResponse(status, {"content-type": "text/html", **headers}, body.encode())
+    error = wire.failure(response)
+    assert isinstance(error, postiz_async.ConfigurationError)
+    assert said in str(error)
+    assert CONTAINER not in str(error)
+    own = WireResponse(302, {"location": "https://postiz.example.com/auth"}, b"")
+    assert CONTAINER in str(wire.failure(own)), "so Postiz itself sends people to log in"
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (
+            b"<html><TITLE lang=en>\n Access\tdenied &amp; logged\n</TITLE>",
+            "Access denied & logged",
+        ),
+        (b"<title>\x1b[31mOops\xff</title>", "[31mOops\ufffd"),
+        (b"<title>" + b"a" * 500 + b"</title>", "a" * 100),
+        (b"<title>  </title>", "(HTTP 403 without a text)"),
+    ],
+)
+def test_the_title_of_a_page_is_what_it_says(page: bytes, said: str) -> None:
+    error = wire.failure(WireResponse(403, {"content-type": "text/html"}, page))
+    assert isinstance(error, APIStatusError)
+    assert error.text == said
+    assert "--header" in error.hint
+    wrong = wire.failure(WireResponse(404, {"content-type": "text/html"}, page))
+    assert "a web page (404" in str(wrong)

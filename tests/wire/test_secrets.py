@@ -8,14 +8,16 @@ import json
 import pickle
 import traceback
 from base64 import b64encode, urlsafe_b64encode
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postiz_async import Secret
+from postiz_async import Secret, UsageError
 from postiz_async._wire.secrets import ForeignError, bare, redact, redact_text, stripped
+from postiz_async.contrib.web import Credentials
 
 HEX = "4f9c02e7d1b8a3650f4c1e97b2d8a6035e71c94f2a08d6b3"
 ODD = 'pos_7x/Q+"9&<z%=~!k#5'
@@ -32,6 +34,13 @@ def test_a_secret_shows_itself_to_nobody_who_only_looks() -> None:
     assert not hasattr(secret, "__dict__")
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         pickle.dumps(secret)
+
+
+@pytest.mark.parametrize("key", [None, b"key", 5])
+def test_what_is_no_text_is_no_secret(key: Any) -> None:
+    for make in (Secret, Credentials):
+        with pytest.raises(UsageError, match=r"is a text, not (NoneType|bytes|int)\.$"):
+            make(key)
 
 
 def test_secrets_are_equal_when_their_texts_are() -> None:

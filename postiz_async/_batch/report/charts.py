@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import combining
 
 from postiz_async._batch.report.labels import KINDS
 
@@ -47,7 +48,7 @@ _WIDE, _NARROW = 560, 260
 """Pixels for bars on a usual screen and on a telephone, at least."""
 
 _LETTER, _SPACE, _MARGIN = 6.6, 10, 42
-"""Pixels of a letter of the labels, between two labels, and beside the bars."""
+"""Pixels of a letter of the labels, between two labels, and beside the bars at least."""
 
 _SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
 
@@ -75,11 +76,13 @@ def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) ->
     if line:
         y = base - room * line / top
         parts.append(f'<line class="limit" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{line:,}</text>')
+        parts.append(_scale(line, y))
     labels, values = [bar.label for bar in bars], [f"{bar.requests:,}" for bar in bars]
     named, named_narrow = _every(labels, _WIDE), _every(labels, _NARROW)
     named_narrow = named * -(-named_narrow // named)  # those that stay are some of the others
     counted, counted_narrow = _every(values, _WIDE) == 1, _every(values, _NARROW) == 1
+    if not (line or counted_narrow):
+        parts.append(_scale(top, _TOP, "tight" if counted else ""))
     for number, (bar, label, value) in enumerate(zip(bars, labels, values, strict=True)):
         height, x = room * bar.requests / top, step * (number + 0.5)
         parts.append(
@@ -92,9 +95,10 @@ def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) ->
         parts.append("</g>")
         if number % named == 0:
             parts.append(_middle(label, x, _HEIGHT - 7, "roomy" if number % named_narrow else ""))
+    margin = max(_MARGIN, int(len(f"{top:,}") * _LETTER) + _SPACE)
     return (
         f'<svg class="chart" role="img" height="{_HEIGHT}" '
-        f'style="max-width:{_OF_A_BAR * len(bars) + 2 * _MARGIN}px;padding:0 {_MARGIN}px" '
+        f'style="max-width:{_OF_A_BAR * len(bars) + 2 * margin}px;padding:0 {margin}px" '
         f'aria-label="Create requests by {per}">{"".join(parts)}</svg>'
     )
 
@@ -103,6 +107,12 @@ def _every(texts: Sequence[str], room: int) -> int:
     """Every which text is shown, so that none touches the next one."""
     widest = max(map(len, texts)) * _LETTER + _SPACE
     return -(-len(texts) // max(1, int(room // widest)))
+
+
+def _scale(value: int, y: float, kind: str = "") -> str:
+    """What a height beside the bars stands for."""
+    kind = f' class="{kind}"' if kind else ""
+    return f'<text{kind} x="-6" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>'
 
 
 def _middle(text: str, x: float, y: float, kind: str) -> str:
@@ -154,13 +164,36 @@ def safe(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """The same for an element, on one line of at most so many characters.
+    """The same for an element, on one line of at most `length` characters.
 
     What the text does to the direction of writing ends with it.
     """
+    line = _short(text, length)
+    return f"<bdi>{line}</bdi>" if line else ""
+
+
+def _short(text: str, length: int) -> str:
     line = " ".join(text.split())
-    line = line if len(line) <= length else line[: length - 1].rstrip() + "…"
-    return f"<bdi>{safe(line)}</bdi>" if line else ""
+    return safe(line if len(line) <= length else line[: _end(line, length - 1)].rstrip() + "…")
+
+
+_JOINER = "\u200d"
+_CONTINUES = re.compile(f"[{_JOINER}\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_LETTERS_OF_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+_LONGEST_SIGN = 30
+"""Characters of an emoji at most; what goes on for longer is cut anywhere."""
+
+
+def _end(line: str, most: int) -> int:
+    """Where to cut a line: not within an emoji, a flag, or a letter and its accents."""
+    end = most
+    while most - end < _LONGEST_SIGN and (
+        _CONTINUES.match(line, end) or combining(line[end]) or line[end - 1] == _JOINER
+    ):
+        end -= 1
+    letters = _LETTERS_OF_FLAGS.search(line[:end])  # each two of which are a flag
+    is_half = letters and len(letters[0]) % 2 and _LETTERS_OF_FLAGS.match(line[end])
+    return end - 1 if is_half else end
 
 
 MOST_LINES = 100
@@ -210,14 +243,20 @@ def calendar(entries: Sequence[CalendarEntry], *, anchors: bool) -> str:
     many = " many" if len(columns) > _MANY else " some" if len(columns) > _FEW else ""
     many += " cut" if others else ""
     head = "".join(
-        f'<th scope="col" title="{safe(name)}"><span>{cut(name, _NAME)}</span></th>'
+        f'<th scope="col" title="{safe(name)}"><span dir="auto">{_short(name, _NAME)}</span></th>'
         for name in columns
     )
     lines = "".join(_lines(cells, columns, unit, anchors))
     return (
-        f'<div class="wide"><table class="cal{many}"><thead><tr><th scope="col">{unit}</th>{head}'
+        f'<div class="wide"{_scrolls(columns)}><table class="cal{many}" '
+        f'aria-label="Posts by {unit} and channel"><thead><tr><th scope="col">{unit}</th>{head}'
         f"</tr></thead><tbody>{lines}</tbody></table></div>"
     )
+
+
+def _scrolls(columns: Sequence[str]) -> str:
+    """What lets a keyboard scroll it sideways, where that may be wanted."""
+    return ' role="region" aria-label="Calendar" tabindex="0"' if len(columns) > _FEW else ""
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
@@ -298,16 +337,18 @@ def _chips(counts: Mapping[str, int] | None) -> str:
 
 
 def _chip(kind: RowLabel, number: int) -> str:
-    """`✓ 3` in the colour of the kind."""
+    """`✓ 3` in the colour of the kind; its name for those who do not see it."""
     what = f"{number:,} {kind.name}"
-    return f'<span class="chip {kind.tone}" title="{what}">{kind.sign}&#8239;{number:,}</span>'
+    said = f"{kind.sign}&#8239;{number:,}<i> {kind.name}</i>"
+    return f'<span class="chip {kind.tone}" title="{what}">{said}</span>'
 
 
 def legend(names: Iterable[str]) -> str:
     """The signs that are used and what they mean."""
     used = set(names)
     signs = "".join(
-        f'<span><span class="chip {kind.tone}">{kind.sign}</span> {kind.name}</span>'
+        f'<span><span class="chip {kind.tone}" aria-hidden="true">{kind.sign}</span> '
+        f"{kind.name}</span>"
         for name, kind in KINDS.items()
         if name in used
     )

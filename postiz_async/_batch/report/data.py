@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from postiz_async._batch.rows import Row
     from postiz_async._delivery.journal_file import RowRecord
+    from postiz_async.errors import Problem
     from postiz_async.models.insights import Figures
 
 __all__ = [
@@ -109,6 +110,8 @@ class Facts:
     zone: tzinfo | None = None
     figures: Figures | None = None
     """Of published posts, where they were asked for."""
+    unread: int = 0
+    """Rows of the campaign that cannot be read, so that they have no name."""
 
     def at(self, moment: float) -> datetime:
         """A moment in the zone of the report."""
@@ -128,7 +131,8 @@ def read_facts(
     journal: Path,
     *,
     made_at: float,
-    rows: Iterable[Row] = (),
+    rows: Sequence[Row] = (),
+    problems: Iterable[Problem] = (),
     zone: tzinfo | None = None,
     remarks: Sequence[str] = (),
     figures: Figures | None = None,
@@ -139,6 +143,7 @@ def read_facts(
         journal: its file.
         made_at: now, in seconds since the epoch.
         rows: of the campaign, for names and texts.
+        problems: of the campaign, for rows that cannot be read.
         zone: of the dates; None for the machine's.
         remarks: of the run as a whole.
         figures: of published posts, where they were asked for.
@@ -149,6 +154,7 @@ def read_facts(
     summary = read_summary(journal)
     known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
     kept = summary.kept
+    wrong = {problem.row for problem in problems if problem.row is not None}
     return Facts(
         campaign=summary.campaign,
         server=summary.base_url.removesuffix("/public/v1"),
@@ -162,6 +168,7 @@ def read_facts(
         remarks=remarks,
         zone=zone,
         figures=figures,
+        unread=len(wrong - {row.number for row in rows}),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postiz_async._batch.report.charts import cut, safe
+from postiz_async._batch.report.charts import cut
+from postiz_async._batch.report.tables import Column, cards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +47,9 @@ def number(value: float) -> str:
 
 
 def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Sequence[str]) -> str:
-    columns = [("row", "n"), ("channel", ""), ("text", "t"), *((name, "n") for name in names)]
-    heads = "".join(
-        f'<th scope="col" role="columnheader" class="{kind}">{safe(name)}</th>'
-        for name, kind in columns
-    )
-    lines: list[str] = []
+    columns = [Column("row", "n"), Column("channel", "c"), Column("text", "t")]
+    columns += [Column(name, "n f") for name in names]
+    lines: list[tuple[str, list[str]]] = []
     for row in rows:
         found = figures.of(row.post_id)
         cells = [
@@ -60,12 +58,5 @@ def _table(facts: Facts, figures: Figures, rows: Sequence[RowRecord], names: Seq
             cut(facts.texts.get(row.ref, ""), _TEXT),
             *(number(found[name]) if name in found else "" for name in names),
         ]
-        line = "".join(
-            f'<td role="cell" data-label="{safe(name)}" class="{kind}">{cell}</td>'
-            for (name, kind), cell in zip(columns, cells, strict=True)
-        )
-        lines.append(f'<tr role="row">{line}</tr>')
-    return (
-        '<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
-        f'{heads}</tr></thead><tbody role="rowgroup">{"".join(lines)}</tbody></table>'
-    )
+        lines.append(("", cells))
+    return cards("Figures", columns, lines)

@@ -30,11 +30,12 @@ from postiz_async._batch.report.charts import (
 from postiz_async._batch.report.data import windows
 from postiz_async._batch.report.figures import figures_section
 from postiz_async._batch.report.labels import KINDS, findings, kind_of, title_of
+from postiz_async._batch.report.tables import Column, cards
 from postiz_async._delivery.journal_file import Finding, RowState
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from postiz_async._batch.report.data import Facts, WindowUse
     from postiz_async._batch.report.labels import RowLabel
@@ -78,8 +79,8 @@ def html_report(facts: Facts) -> str:
     return _page().substitute(
         title=safe(f"{facts.campaign}: campaign report"),
         style=_style(),
-        campaign=safe(facts.campaign),
-        server=safe(facts.server),
+        campaign=_apart(facts.campaign),
+        server=_apart(facts.server),
         range=_range(facts, min(dates), max(dates)) if dates else "no posts",
         made=facts.moment(facts.made_at),
         zone=safe(_zone_name(facts)),
@@ -99,6 +100,11 @@ def _style() -> str:
 
 
 # ------------------------------------------------------------------ texts
+
+
+def _apart(text: str) -> str:
+    """A name or an address; what it does to the direction of writing ends with it."""
+    return f'<bdi dir="ltr">{safe(text)}</bdi>'
 
 
 def _count(number: int, noun: str) -> str:
@@ -133,7 +139,7 @@ def _overview(facts: Facts) -> str:
     )
     tiles = "".join(_tiles(facts, kinds))
     notes = [*_not_here(facts), *_moved(facts), *facts.remarks]
-    remarks = "".join(f'<p class="note">{safe(note)}</p>' for note in notes)
+    remarks = "".join(f'<p class="note"><bdi>{safe(note)}</bdi></p>' for note in notes)
     return (
         f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, kinds, states)}</p>'
         f'<div class="share" aria-hidden="true">{share}</div>'
@@ -147,10 +153,11 @@ def _not_here(facts: Facts) -> Iterator[str]:
     known = here & facts.names.keys()
     if not known:  # no file, or one that is read in another way than it was run
         return
-    if new := len(facts.names) - len(known):
+    rows = len(facts.names) + facts.unread
+    if new := rows - len(known):
         are = "is" if new == 1 else "are"
         yield (
-            f"The file has {_count(len(facts.names), 'row')}. {new:,} of them {are} not in this "
+            f"The file has {_count(rows, 'row')}. {new:,} of them {are} not in this "
             "report: added or edited since the last run, or left out because of problems."
         )
     if gone := len(here) - len(known):
@@ -199,14 +206,16 @@ def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
         waits = name == RowState.STORED and kinds.get(RowState.PUBLISHED)
         if number or name in _ALWAYS:
             what = "stored, not out yet" if waits else name
-            yield _tile(kind.tone, number, f"{kind.sign} {what}")
+            leads_to = kind.name if number and kind.advice else ""
+            yield _tile(kind.tone, number, f"{kind.sign} {what}", leads_to)
     if facts.sent:
         yield _tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
 
 
-def _tile(tone: str, number: int, what: str) -> str:
+def _tile(tone: str, number: int, what: str, leads_to: str = "") -> str:
     tone = tone if number else "zero"
-    return f'<div class="tile {tone}"><b>{number:,}</b><span>{what}</span></div>'
+    inner = f'class="tile {tone}"><b>{number:,}</b> <span>{what}</span>'
+    return f'<a href="#{leads_to}" {inner}</a>' if leads_to else f"<div {inner}</div>"
 
 
 # ------------------------------------------------------------------ what to do
@@ -235,39 +244,40 @@ def _trouble(facts: Facts, kind: RowLabel, rows: Sequence[RowRecord]) -> str:
     told, room = shared[:_REASONS], TROUBLES
     blocks: list[str] = []
     for why in told:
-        blocks.append(_shared(facts, why, reasons[why], room))
+        blocks.append(_shared(facts, kind, why, reasons[why], room))
         room = max(0, room - len(reasons[why]))
     alone = [row for row in rows if _why(kind, row) not in told]
     if alone:
         blocks += ['<p class="why">Other reasons:</p>'] if told else []
-        blocks.append(_folded(facts, alone, room, kind))
+        blocks.append(_folded(facts, kind, alone, room, with_why=True))
     return (
-        f'<div class="trouble {kind.tone}"><h3><span class="chip {kind.tone}">{kind.sign}</span> '
+        f'<div class="trouble {kind.tone}"><h3 id="{kind.name}">'
+        f'<span class="chip {kind.tone}" aria-hidden="true">{kind.sign}</span> '
         f"{title_of(kind, len(rows))}</h3><p>{html.escape(kind.advice)}</p>{''.join(blocks)}</div>"
     )
 
 
-def _shared(facts: Facts, why: str, rows: Sequence[RowRecord], room: int) -> str:
+def _shared(facts: Facts, kind: RowLabel, why: str, rows: Sequence[RowRecord], room: int) -> str:
     """A reason that several rows have."""
     which = these_rows(row.number for row in rows)
     said = f"{which}: {cut(why, _WHY)}" if why else f"{which}."
-    return f'<p class="why">{said}</p>{_folded(facts, rows, room)}'
+    return f'<p class="why">{said}</p>{_folded(facts, kind, rows, room)}'
 
 
 def _folded(
-    facts: Facts, rows: Sequence[RowRecord], room: int, kind: RowLabel | None = None
+    facts: Facts, kind: RowLabel, rows: Sequence[RowRecord], room: int, *, with_why: bool = False
 ) -> str:
-    """Rows as a table, folded up if they are many; with what is said of each if a kind is given."""
+    """Rows as a table, folded up if they are many; perhaps with what is said of each."""
     shown = rows[:room]
     if not shown:
         return ""
-    columns = [("row", "n"), ("date", "d"), ("channel", ""), ("text", "t")]
+    columns = [Column("row", "n"), Column("date", "d"), Column("channel", "c"), Column("text", "t")]
     lines = [[str(row.number), facts.moment(row.date), *_says(facts, row)] for row in shown]
-    if kind is not None:
-        columns.append(("why", "t"))
+    if with_why:
+        columns.append(Column("why", "t"))
         for row, line in zip(shown, lines, strict=True):
             line.append(cut(_why(kind, row), _WHY))
-    table = _cards(columns, (("", line) for line in lines))
+    table = cards(title_of(kind, len(rows)), columns, (("", line) for line in lines))
     if len(rows) <= min(_FEW, room):
         return table
     name = f"The {len(rows)} posts" if len(rows) == len(shown) else f"The first {len(shown)} posts"
@@ -278,37 +288,6 @@ def _folded(
 def _says(facts: Facts, row: RowRecord) -> tuple[str, str]:
     """Channel and text of a row."""
     return cut(facts.channel(row), _TEXT), cut(facts.texts.get(row.ref, ""), _TEXT)
-
-
-def _cards(columns: Sequence[tuple[str, str]], lines: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """A table whose rows become cards on a narrow screen.
-
-    The roles keep it a table for screen readers, as which some browsers do not tell it otherwise
-    once its cells are blocks.
-
-    Args:
-        columns: names and classes.
-        lines: attributes of each row, and its cells.
-    """
-    classes = [f' class="{kind}"' if kind else "" for _, kind in columns]
-    heads = "".join(
-        f'<th scope="col" role="columnheader"{kind}>{name}</th>'
-        for (name, _), kind in zip(columns, classes, strict=True)
-    )
-    starts = [
-        f'<td role="cell" data-label="{name}"{kind}>'
-        for (name, _), kind in zip(columns, classes, strict=True)
-    ]
-    body = "".join(
-        f'<tr role="row"{attributes}>'
-        + "".join(f"{start}{cell}</td>" for start, cell in zip(starts, cells, strict=True))
-        + "</tr>"
-        for attributes, cells in lines
-    )
-    return (
-        '<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
-        f'{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
-    )
 
 
 def _why(kind: RowLabel, row: RowRecord) -> str:
@@ -361,18 +340,18 @@ def _other_count(facts: Facts, posts: int) -> str:
 
 
 def _numbers(facts: Facts, found: Sequence[WindowUse]) -> str:
-    """The numbers behind the bars, for who cannot see them; the newest if there are many."""
+    """The numbers behind the bars, for people who cannot see them; the newest if there are many."""
     shown = found[-TROUBLES:]
     lines = "".join(
-        f'<tr><td class="d">{facts.moment(window.start)}</td>'
+        f'<tr><th scope="row" class="d">{facts.moment(window.start)}</th>'
         f'<td class="n">{window.requests:,}</td><td class="n">{window.rows:,}</td></tr>'
         for window in shown
     )
     name = "The numbers" if len(shown) == len(found) else f"The newest {len(shown)} windows"
     return (
-        f'<details><summary>{name}</summary><table><thead><tr><th scope="col">window '
-        'from</th><th scope="col" class="n">requests</th><th scope="col" class="n">posts</th></tr>'
-        f"</thead><tbody>{lines}</tbody></table></details>"
+        f'<details><summary>{name}</summary><table aria-label="Requests by window">'
+        '<thead><tr><th scope="col">window from</th><th scope="col" class="n">requests</th>'
+        f'<th scope="col" class="n">posts</th></tr></thead><tbody>{lines}</tbody></table></details>'
     )
 
 
@@ -385,10 +364,12 @@ def _posts(facts: Facts) -> str:
         before = day
         cells = [facts.moment(row.date), *_says(facts, row), _state(row), str(row.number)]
         lines.append((anchor, cells))
-    columns = [("date", "d"), ("channel", ""), ("text", "t"), ("state", "s"), ("row", "n")]
+    columns = [Column("date", "d"), Column("channel", "c"), Column("text", "t")]
+    columns += [Column("state", "s"), Column("row", "n")]
+    table = cards("All posts by date", columns, lines)
     return (
-        "<section><details><summary>All posts by date</summary>"
-        f"{_cards(columns, lines)}</details></section>"
+        "<section><details><summary><h2>All posts by date</h2></summary>"
+        f"{table}</details></section>"
     )
 
 
@@ -397,5 +378,7 @@ def _state(row: RowRecord) -> str:
     state = f'<span class="chip {kind.tone}">{kind.sign} {kind.name}</span>'
     link = row.link.partition(",")[0].strip()
     if link.startswith(("https://", "http://")):
-        state += f' <a href="{safe(link)}" rel="noopener noreferrer">open</a>'
+        state += (
+            f' <a href="{safe(link)}" rel="noopener noreferrer">open<i> row {row.number}</i></a>'
+        )
     return state

@@ -56,8 +56,8 @@ _STATES = (
         RowState.REFUSED,
         "\N{MULTIPLICATION SIGN}",
         "bad",
-        "Postiz refused the post, with the words below. Correct the row in the campaign file and "
-        "run the campaign again; only what is not stored is sent.",
+        "Postiz refused the post, in these words. Correct the row in the campaign file and run the "
+        "campaign again; only what is not stored is sent.",
         "was refused by Postiz",
         "were refused by Postiz",
     ),
@@ -65,8 +65,8 @@ _STATES = (
         RowState.FAILED,
         "!",
         "bad",
-        "The network refused the post when it was due. Put right what it says below, then publish "
-        "the post in Postiz, or give its row a new ref and a later date and run again.",
+        "The network refused the post when it was due. Put right what it says, then publish the "
+        "post in Postiz, or give its row a new ref and a later date and run again.",
         "was refused by its network",
         "were refused by their networks",
     ),
@@ -122,8 +122,8 @@ _FINDINGS = (
         Finding.DOUBLED,
         "‖",
         "bad",
-        "The post was stored more than once. Where it still is, delete the one named below in "
-        "Postiz.",
+        "The post was stored more than once. Where it still is, delete the other one, which is "
+        "named with its row, in Postiz.",
         "was stored more than once",
         "were stored more than once",
     ),
@@ -200,6 +200,6 @@ def findings(row: RowRecord) -> list[RowLabel]:
 
 
 def title_of(kind: RowLabel, number: int) -> str:
-    """So many rows of a kind in words: `30 posts were refused by Postiz`."""
+    """A number of rows of a kind in words: `30 posts were refused by Postiz`."""
     what = kind.one if number == 1 else kind.many
     return f"{number:,} post{'' if number == 1 else 's'} {what or kind.name}"

@@ -41,7 +41,7 @@ from postiz_async._sandbox.rules.post import EMPTY, PostContext, PostEntry, brok
 from postiz_async._sandbox.text.json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
@@ -78,8 +78,10 @@ async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
     if has_lists_within(body):
         raise internal_error()
     posts = read_posts(body, book)
+    is_draft = body.get("type") == "draft"
     if settings.release.since(_SINCE_SECOND_LOOK):
-        _look_again(state, call.organization, posts, is_draft=body.get("type") == "draft")
+        _look_again(state, call.organization, posts, is_draft=is_draft)
+    _check_texts(state, call.organization, () if is_draft else posts)
     if settings.release.since(UNRELEASED):
         _check_republish(call.organization, body, posts)
     plan = _plan(state, call.organization, body, posts)
@@ -137,6 +139,15 @@ def _look_again(
             raise _refused(organization, post, EMPTY)
     for post in () if is_draft else posts:
         message = _broken_rule(state, organization, post)
+        if message is not None:
+            raise _refused(organization, post, message)
+
+
+def _check_texts(
+    state: SandboxState, organization: Organization, posts: Sequence[CreateInput]
+) -> None:
+    for post in posts:
+        message = state.refused_texts.why_refused(entry.content for entry in post.entries)
         if message is not None:
             raise _refused(organization, post, message)
 

@@ -43,7 +43,7 @@ def is_empty(entry: PostEntry) -> bool:
 
 
 class PostContext(NamedTuple):
-    """What the rules look at beside the post.
+    """What the rules look at besides the post.
 
     Attributes:
         channel: The channel of the post.

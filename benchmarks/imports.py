@@ -1,0 +1,71 @@
+"""What `from postiz_async import Postiz, NewPost` costs beside `import aiohttp`.
+
+Claim: a process that only imports the client takes at most 1.15 times the processor time of one
+that only imports aiohttp, which the client needs anyway. Each is a new interpreter, all by turns.
+Beside it the same without what an interpreter takes that imports nothing, and httpx where it is
+installed. Run: python benchmarks/imports.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+
+from figures import CHILD_ENVIRONMENT, Figure, note
+
+ROUNDS = 11
+OURS = "from postiz_async import Postiz, NewPost"
+NOTHING, AIOHTTP, HTTPX = "pass", "import aiohttp", "import httpx"
+
+
+def seconds(code: str) -> float:
+    """Seconds of the processor that a new interpreter takes to run it."""
+    process = subprocess.Popen([sys.executable, "-c", code], env=CHILD_ENVIRONMENT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, code
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    ways = [NOTHING, AIOHTTP, OURS]
+    if importlib.util.find_spec("httpx") is not None:
+        ways.append(HTTPX)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(ROUNDS + 1):
+        for way in ways:
+            taken = seconds(way)
+            if number:  # the first round may compile
+                times[way].append(taken)
+    cost = {way: statistics.median(taken) for way, taken in times.items()}
+    print(f"seconds of the processor, median of {ROUNDS} interpreters, and without an idle one's")
+    for way, taken in cost.items():
+        ratio = taken / cost[AIOHTTP]
+        print(f"  {way:44} {taken:6.3f}   {ratio:5.2f} x aiohttp {taken - cost[NOTHING]:9.3f}")
+    whole = Figure(
+        name="a process that imports the client",
+        value=cost[OURS],
+        unit="s",
+        baseline=AIOHTTP,
+        base=cost[AIOHTTP],
+        compared="ratio",
+        target=1.15,
+    )
+    alone = Figure(
+        name="the import alone",
+        value=cost[OURS] - cost[NOTHING],
+        unit="s",
+        baseline=AIOHTTP,
+        base=cost[AIOHTTP] - cost[NOTHING],
+        compared="ratio",
+    )
+    note(whole)
+    note(alone)
+    print(f"goal {whole.goal}")
+
+
+if __name__ == "__main__":
+    main()

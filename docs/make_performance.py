@@ -1,0 +1,117 @@
+"""Writes what was measured into its pages: python docs/make_performance.py.
+
+The figures of `performance.md` are those of `benchmarks/results.json`, which `benchmarks/run.py`
+writes; those of `comparison.md` are in `benchmarks/comparison.json`, of `benchmarks/comparison.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DOCS = Path(__file__).parent
+RESULTS = DOCS.parent / "benchmarks"
+PART = re.compile(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", re.DOTALL)
+"""What is written anew of a page."""
+
+
+def pages() -> dict[Path, str]:
+    """The pages with figures, as they should be."""
+    made: dict[Path, str] = {}
+    for name, source, lines in (
+        ("performance.md", "results.json", _performance),
+        ("comparison.md", "comparison.json", _comparison),
+    ):
+        found = json.loads((RESULTS / source).read_text(encoding="utf-8"))
+        text = "\n" + "\n".join(lines(found)) + "\n\n"
+        page = (DOCS / name).read_text(encoding="utf-8")
+        made[DOCS / name] = PART.sub(lambda _, text=text: text, page)
+    return made
+
+
+# ------------------------------------------------------------------ performance
+
+
+def _performance(found: dict[str, Any]) -> Iterator[str]:
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    rounds = f"; medians of {found['rounds']} rounds" if found["rounds"] > 1 else ""
+    yield (
+        f"Measured on {found['date']} at commit {found['commit']}, on {found['system']} with "
+        f"{found['cpus']} cores, Python {found['python']}, {packages}{rounds}."
+    )
+    for benchmark in found["benchmarks"]:
+        if not benchmark.get("figures"):
+            continue
+        yield ""
+        yield f"### {benchmark['title'].rstrip('.')}"
+        yield ""
+        head = (f"`{benchmark['name']}`", "Found", "Beside it", "Goal")
+        yield from _table(head, map(_figure, benchmark["figures"]))
+
+
+def _figure(figure: dict[str, Any]) -> tuple[str, ...]:
+    value, base, unit = figure["value"], figure.get("base"), figure["unit"]
+    beside = "" if base is None else f"{figure['baseline']}: {_number(base)} {unit}"
+    return figure["name"], f"{_number(value)} {unit}".strip(), beside, _goal(figure, value, base)
+
+
+def _goal(figure: dict[str, Any], value: float, base: float | None) -> str:
+    target = figure.get("target")
+    if target is None:
+        return ""
+    compared, better = figure.get("compared", "alone"), figure.get("better", "less")
+    if base is not None and compared == "ratio":
+        value, words = value / base, f"{_number(value / base, 4)} of it"
+    elif base is not None and compared == "above":
+        value, words = value - base, f"{_number(value - base)} above it"
+    else:
+        words = ""
+    holds = value <= target if better == "less" else value >= target
+    bound = f"{'at most' if better == 'less' else 'at least'} {_number(target, 4)}"
+    return f"{bound}{', is ' + words if words else ''}: {'met' if holds else '**missed**'}"
+
+
+def _number(value: float, digits: int = 3) -> str:
+    if value == int(value) or abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+# ------------------------------------------------------------------ comparison
+
+
+def _comparison(found: dict[str, Any]) -> Iterator[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    yield (
+        f"Measured on {found['date']} with {versions}: {found['posts']} posts and one; in Python "
+        f"the means of {found['seeds']} runs, the official command one run."
+    )
+    yield ""
+    yield from _table(
+        ("Way", "Stored", "Doubled", "Lost", "429s", "Create requests", "Hours", "A person waits"),
+        (
+            (
+                row["way"],
+                *(f"{row[name]:,.3g}" for name in ("stored", "doubled", "lost")),
+                *(f"{row[name]:,.0f}" for name in ("refused", "requests")),
+                f"{row['hours']:.1f}",
+                "" if row["waited"] is None else f"{row['waited']:.1f} min",
+            )
+            for row in found["rows"]
+        ),
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for row in (head, ("---",) * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

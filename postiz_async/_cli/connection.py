@@ -1,0 +1,292 @@
+"""How commands reach Postiz: server, key, headers, certificates, proxy and clock."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import urllib.request
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from cyclopts import Parameter
+
+from postiz_async._cli.profiles import Profile, find_profile
+from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
+from postiz_async._client import Postiz, make_transport
+from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._wire import CLOUD_URL, api_root, clean_key
+from postiz_async._wire.headers import Headers
+from postiz_async._wire.secrets import Secret
+from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
+from postiz_async.errors import ConfigurationError
+from postiz_async.stores._files import tighten
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from postiz_async.clock import Clock
+
+__all__ = [
+    "Connection",
+    "Target",
+    "find_target",
+    "open_client",
+    "state_folder",
+    "without_warnings_of_haste",
+    "zone_of",
+]
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach Postiz."""
+
+    profile: Annotated[
+        str | None,
+        Parameter(
+            help="Take server, key and time zone from this profile, see postiz-async profiles; "
+            "else POSTIZ_PROFILE."
+        ),
+    ] = None
+    api_key: Annotated[
+        Secret | None,
+        Parameter(
+            help="The API key; else POSTIZ_API_KEY, else the official CLI's login.",
+            accepts_keys=False,
+        ),
+    ] = None
+    url: Annotated[
+        str | None,
+        Parameter(help=f"The server; else POSTIZ_API_URL, else {CLOUD_URL}."),
+    ] = None
+    header: Annotated[
+        list[Secret] | None,
+        Parameter(
+            help="A header for each request to the server, like 'CF-Access-Client-Id: 123'; may be "
+            "repeated. Also those of POSTIZ_HEADERS, which other users of this machine do not see.",
+            accepts_keys=False,
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        Parameter(
+            help="A file or folder of the only authorities to trust; else POSTIZ_CA_FILE, else "
+            "those of the system."
+        ),
+    ] = None
+    client_cert: Annotated[
+        Path | None, Parameter(help="A certificate for a server that asks who you are.")
+    ] = None
+    client_key: Annotated[
+        Path | None, Parameter(help="The key of --client-cert, if it is in a file of its own.")
+    ] = None
+    proxy: Annotated[
+        Secret | None,
+        Parameter(
+            help="The proxy for all requests, like http://user:password@host:3128; '' for none; "
+            "else POSTIZ_PROXY, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+            accepts_keys=False,
+        ),
+    ] = None
+    sandbox_clock: Annotated[
+        bool,
+        Parameter(
+            help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with "
+            "POSTIZ_SANDBOX_CLOCK=timeouts requests time out on that clock, too).",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Resolved settings. `source` says where the key came from, `given` is how it was written.
+
+    `headers` are for the server at `root`.
+    """
+
+    root: str
+    key: Secret
+    given: Secret
+    source: str
+    clock: Clock
+    times_out_on_it: bool = False
+    """Whether time-outs are meant on the clock, and not on the machine's."""
+    headers: Headers = ()
+    connection: ConnectionSettings = field(default_factory=ConnectionSettings)
+
+    def __repr__(self) -> str:
+        return f"<Target {self.root}, key from {self.source}>"
+
+
+class _KeyFile(msgspec.Struct, rename="camel"):
+    """What the official command line keeps after its login."""
+
+    access_token: str | None = None
+    api_url: str | None = None
+
+
+def find_target(connection: Connection) -> Target:
+    """Resolve key and server: arguments, environment, profile, the official CLI's login file.
+
+    A profile that is an argument comes before the environment: who names one means its server.
+
+    Raises:
+        ConfigurationError: there is no key, or something cannot be used.
+    """
+    profile = _profile(connection)
+    key, source, its_server = _find_key(connection, profile)
+    urls: list[tuple[str | None, ServerAccess | None]] = [
+        (os.environ.get("POSTIZ_API_URL"), None),
+        (its_server, None) if profile is None else (profile.url, profile.access),
+    ]
+    if connection.profile is not None:
+        urls.reverse()
+    found = ((url, access) for url, access in [(connection.url, None), *urls] if url)
+    url, access = next(found, (CLOUD_URL, None))
+    if not key:
+        lacks = f" The profile {profile.name!r} has none." if profile is not None else ""
+        raise ConfigurationError(
+            f"There is no API key.{lacks} You find it in Postiz under Settings > Developers > "
+            "Public API. Then: export POSTIZ_API_KEY=... (or --api-key)"
+        )
+    said = ServerAccess(
+        ca_file=connection.ca_file,
+        client_cert=connection.client_cert,
+        client_key=connection.client_key,
+        proxy=connection.proxy,
+    )
+    root = api_root(url)
+    wanted = os.environ.get("POSTIZ_SANDBOX_CLOCK")
+    wants_sandbox = connection.sandbox_clock or wanted in {"1", "timeouts"}
+    clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
+    return Target(
+        root,
+        clean_key(key),
+        key,
+        source,
+        clock,
+        times_out_on_it=wanted == "timeouts",
+        headers=find_headers(connection.header or (), access),
+        connection=find_settings(said, access),
+    )
+
+
+def _profile(connection: Connection) -> Profile | None:
+    if connection.profile is not None:
+        return find_profile(connection.profile)
+    name = os.environ.get("POSTIZ_PROFILE")
+    return find_profile(name) if name else None
+
+
+def zone_of(connection: Connection) -> ZoneInfo | None:
+    """The time zone of the profile in use, if there is one."""
+    profile = _profile(connection)
+    return None if profile is None else profile.zone
+
+
+def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, str, str | None]:
+    """The key as it was given, where it came from, and the server that it was kept with, if any."""
+    if connection.api_key:
+        return connection.api_key, "--api-key", None
+    is_meant = connection.profile is not None and profile is not None and profile.key_from
+    key = Secret(os.environ.get("POSTIZ_API_KEY", ""))
+    if key and not is_meant:
+        return key, "POSTIZ_API_KEY", None
+    if profile is not None:
+        return profile.find_key() or Secret(""), f"the profile {profile.name!r}", None
+    login = _official_login()
+    return Secret(login.access_token or ""), "~/.postiz/credentials.json", login.api_url
+
+
+@asynccontextmanager
+async def open_client(target: Target) -> AsyncGenerator[Postiz]:
+    """A client that shares the quota with the other commands of this user, now and later."""
+    speed = target.clock.speed if target.times_out_on_it else 1.0
+    transport = make_transport(replace(target.connection, speed=speed))
+    tighten(state_folder())
+    store = SqliteStore(state_folder() / "quota.sqlite")
+    try:
+        with without_warnings_of_haste(target.clock):
+            async with Postiz(
+                api_key=target.key,
+                base_url=target.root,
+                quota=store,
+                clock=target.clock,
+                transport=transport,
+                headers=dict(target.headers),
+            ) as postiz:
+                yield postiz
+    finally:
+        await transport.aclose()
+        await store.aclose()
+
+
+@contextmanager
+def without_warnings_of_haste(clock: Clock) -> Generator[None]:
+    """On a fast clock a slot is reserved for a tenth of a second: a busy machine may be slower."""
+    log = logging.getLogger("postiz_async.quota")
+    before = log.level
+    if clock.speed > 1:
+        log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def state_folder() -> Path:
+    """The user's folder for state that programs keep between runs."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "postiz-async"
+
+
+def _official_login() -> _KeyFile:
+    try:
+        path = Path.home() / ".postiz" / "credentials.json"
+        return msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+    except (OSError, RuntimeError, msgspec.DecodeError):
+        return _KeyFile()
+
+
+def _sandbox_clock(root: str) -> Clock:
+    """The clock of the sandbox at `root`, so that its hours are ours.
+
+    Only a sandbox on this machine has one: a faster clock would overrun a real server.
+    """
+    parts = urlsplit(root)
+    if parts.hostname not in _LOOPBACK:
+        raise ConfigurationError(
+            f"{root} is not a sandbox on this machine, so its clock cannot be taken over."
+        )
+    url = f"{parts.scheme}://{parts.netloc}/sandbox/clock"
+    try:
+        with _direct.open(url, timeout=5) as answer:
+            said = json.load(answer)
+        return AcceleratedClock(
+            float(said["speed"]), anchor=Anchor(float(said["real"]), float(said["shown"]))
+        )
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        what = "Start one with: postiz-async sandbox"
+        if parts.scheme == "https":
+            what = f"A sandbox has no TLS: is it http://{parts.netloc}?"
+        raise ConfigurationError(
+            f"There is no sandbox at {parts.scheme}://{parts.netloc}. {what}"
+        ) from error

@@ -1,0 +1,90 @@
+"""Which channel a word means: an id, a name, or a provider that has one channel. PURE."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from postiz_async.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from postiz_async.models.integrations import Integration
+
+__all__ = ["Resolver", "is_id"]
+
+_ID = re.compile(r"c[0-9a-z]{24}")
+
+
+def is_id(word: str) -> bool:
+    """Whether a word has the form of the ids that Postiz makes, so that no list is needed."""
+    return _ID.fullmatch(word) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Finds the channel that is meant; an id is meant before a name, that before a provider."""
+
+    channels: Sequence[Integration]
+
+    def find(self, wanted: str, where: str = "integration") -> Integration | Problem:
+        """The channel of this id, name or provider, or what is wrong with it.
+
+        Args:
+            wanted: the word.
+            where: what the problem calls the place where it was said.
+        """
+        found = self.match(wanted, where)
+        if isinstance(found, Problem) or not found.disabled:
+            return found
+        return Problem(where, f"the channel {found.name!r} is disabled in Postiz")
+
+    def match(self, wanted: str, where: str = "integration") -> Integration | Problem:
+        """As `find`, also a channel that is disabled."""
+        matches = self._matches(wanted)
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            candidates = map(_candidate, sorted(matches, key=lambda c: (c.name, c.id)))
+            hint = f"give the id of one: {', '.join(candidates)}"
+            return Problem(where, f"{wanted!r} fits {len(matches)} channels", hint=hint)
+        return Problem(where, f"there is no channel {wanted!r}", hint=self._hint(wanted))
+
+    def ids(self) -> Callable[[str], str]:
+        """The id of what a campaign calls a channel; its own word where that is none."""
+
+        @cache
+        def id_of(wanted: str) -> str:
+            found = self.match(wanted)
+            return wanted if isinstance(found, Problem) else found.id
+
+        return id_of
+
+    def _matches(self, wanted: str) -> list[Integration]:
+        lower = wanted.casefold()
+        return (
+            [c for c in self.channels if c.id == wanted]
+            or [c for c in self.channels if c.name.casefold() == lower]
+            or [c for c in self.channels if c.provider == lower]
+        )
+
+    def _hint(self, wanted: str) -> str:
+        known = {
+            word.casefold(): word
+            for each in self.channels
+            for word in (each.id, each.provider, each.name)
+            if word
+        }
+        close = difflib.get_close_matches(wanted.casefold(), known, 1)
+        if close:
+            return f"do you mean {known[close[0]]!r}?"
+        return "postiz-async integrations lists them"
+
+
+def _candidate(channel: Integration) -> str:
+    disabled = ", disabled" if channel.disabled else ""
+    return f"{channel.name!r} ({channel.id}{disabled})"

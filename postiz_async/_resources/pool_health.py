@@ -1,0 +1,231 @@
+"""How the organisations of a `PostizPool` stand, as its users see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from concurrent.futures import Future
+from contextlib import suppress
+from operator import attrgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import anyio
+
+from postiz_async._quota.view import Queued, Quota
+from postiz_async.errors import StoreError, describe_seconds
+from postiz_async.models._base import Value
+from postiz_async.stores import ledger_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from postiz_async._resources.api import OpenClient
+    from postiz_async.stores import QuotaStore
+
+__all__ = [
+    "NOT_LOOKED",
+    "Found",
+    "OrganizationHealth",
+    "PoolHealth",
+    "call_in_loop",
+    "look",
+    "standing",
+]
+
+T = TypeVar("T")
+
+LOOK = 3.0
+"""Seconds for a look at store and outbox: a health route has to answer."""
+
+TELL = 1.0
+"""Seconds that another thread waits for an answer from the event loop of a pool."""
+
+_NOBODY = ledger_name("", "nobody")
+"""The name of a quota that nobody has."""
+
+
+class OrganizationHealth(Value, frozen=True, kw_only=True):
+    """How one organisation of a pool stands, as this process knows it.
+
+    `organization` is the name that `pool.client(organization=...)` was given, empty if none.
+    `calls` are under way, those that wait for a slot among them. `trouble` is what holds the
+    organisation up: a refused key, a lock-out, or what the outbox met; empty: nothing.
+    """
+
+    organization: str
+    base_url: str
+    quota: Quota
+    calls: int
+    trouble: str
+
+
+class PoolHealth(Value, frozen=True, kw_only=True):
+    """How a pool stands at one moment.
+
+    `organizations` are those with an open client in this process, in trouble first, then those
+    with the most calls; `total` is how many there are, also where not all are listed. `clients`,
+    `calls` (under way), `queued` (of them, those that wait for a slot), `in_flight` (creates of all
+    processes that share the quotas), `refused` (organisations whose key was refused by the last
+    answer) and `blocked` (others that are locked out) count all.
+
+    `outbox` has the numbers of tickets by their states, None without an outbox; `troubles` what
+    holds single organisations up, by their names, also those for which another process sends.
+    `trouble` is what holds all of them up, such as a store that is away; empty: nothing.
+    """
+
+    organizations: tuple[OrganizationHealth, ...]
+    total: int
+    clients: int
+    calls: int
+    queued: Queued
+    in_flight: int
+    refused: int
+    blocked: int
+    outbox: dict[str, int] | None
+    troubles: dict[str, str]
+    trouble: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether work can be taken on: nothing holds all organisations up."""
+        return not self.trouble
+
+
+class Found(NamedTuple):
+    """What a look at store and outbox found: tickets by their states, troubles by organisations."""
+
+    tickets: dict[str, int] | None = None
+    troubles: Mapping[str, str] = MappingProxyType({})
+    trouble: str = ""
+
+
+NOT_LOOKED = Found()
+
+
+class _PoolOutbox(Protocol):
+    @property
+    def trouble(self) -> str: ...
+    async def counts(self) -> Mapping[Any, int]: ...
+    async def troubles(self) -> Mapping[str, str]: ...
+
+
+async def look(store: QuotaStore | None, outbox: _PoolOutbox | None) -> Found:
+    """Ask the store of the quotas and the database of the outbox, for `LOOK` seconds at most."""
+    tickets = None if outbox is None else dict[str, int]()
+    with anyio.move_on_after(LOOK):
+        try:
+            if store is not None:
+                await store.read(_NOBODY)
+            if outbox is None:
+                return NOT_LOOKED
+            tickets = {state.value: count for state, count in (await outbox.counts()).items()}
+            return Found(tickets, await outbox.troubles(), outbox.trouble)
+        except StoreError as error:
+            return Found(tickets, trouble=str(error))
+    return Found(tickets, trouble=f"the store did not answer within {LOOK:g} s")
+
+
+def call_in_loop(loop: asyncio.AbstractEventLoop, ask: Callable[[], T]) -> T | None:
+    """What a function returns that is called in an event loop, from whatever thread.
+
+    Args:
+        loop: where it is asked.
+        ask: does not wait for anything.
+
+    Returns:
+        None when the loop has ended, or does not answer within `TELL` seconds.
+    """
+    if _running_loop() is loop:
+        return ask()
+    told = Future[T]()
+    with suppress(RuntimeError, TimeoutError):
+        loop.call_soon_threadsafe(_tell, told, ask)
+        return told.result(TELL)
+    return None
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
+
+
+def _tell(told: Future[T], ask: Callable[[], T]) -> None:
+    try:
+        told.set_result(ask())
+    except Exception as error:  # noqa: BLE001  (raised where it is asked for)
+        told.set_exception(error)
+
+
+class _ClientsOfOne:
+    """The clients of one organisation: a key and a token of it, for example."""
+
+    def __init__(self, clients: list[OpenClient], troubles: Mapping[str, str]) -> None:
+        self.client = clients[-1]
+        self.queue = self.client.scheduler.queue
+        self.calls = sum(client.scheduler.under_way for client in clients)
+        ledger = self.queue.handle.ledger
+        self.blocked_for = max(0.0, ledger.window.blocked_until - self.queue.handle.now())
+        self.in_flight = len(ledger.flights.open)
+        self.refusal = self.client.scheduler.key_refusal()
+        self.trouble = troubles.get(self.client.organization, "")
+        if self.refusal and not self.trouble:
+            self.trouble = f"Postiz refuses its key: {self.refusal}"
+        elif self.blocked_for and not self.trouble:
+            self.trouble = f"locked out by the server for {describe_seconds(self.blocked_for)}"
+
+    @property
+    def rank(self) -> tuple[bool, int, str, str]:
+        return not self.trouble, -self.calls, self.client.organization, self.client.quota_name
+
+    def shown(self) -> OrganizationHealth:
+        return OrganizationHealth(
+            organization=self.client.organization,
+            base_url=self.client.base_url,
+            quota=self.queue.view(),
+            calls=self.calls,
+            trouble=self.trouble,
+        )
+
+
+def standing(
+    clients: Iterable[OpenClient],
+    found: Found,
+    *,
+    most: int,
+) -> PoolHealth:
+    """How the organisations of these clients stand; a close look is for those that are listed.
+
+    Args:
+        clients: those of a pool.
+        found: what a look at store and outbox found.
+        most: organisations that are listed, and troubles that are told.
+    """
+    by_quota = defaultdict[str, list["OpenClient"]](list)
+    for client in clients:
+        by_quota[client.quota_name].append(client)
+    known = dict(found.troubles)
+    organizations = sorted(
+        (_ClientsOfOne(each, known) for each in by_quota.values()), key=attrgetter("rank")
+    )
+    queued = [each.queue.queued for each in organizations if each.queue.waiting]
+    for each in organizations:
+        if each.trouble and (name := each.client.organization):
+            known.setdefault(name, each.trouble)
+    return PoolHealth(
+        organizations=tuple(each.shown() for each in organizations[:most]),
+        total=len(organizations),
+        clients=sum(map(len, by_quota.values())),
+        calls=sum(each.calls for each in organizations),
+        queued=Queued(
+            interactive=sum(each.interactive for each in queued),
+            bulk=sum(each.bulk for each in queued),
+        ),
+        in_flight=sum(each.in_flight for each in organizations),
+        refused=sum(bool(each.refusal) for each in organizations),
+        blocked=sum(each.blocked_for > 0 and not each.refusal for each in organizations),
+        outbox=found.tickets,
+        troubles=dict(list(known.items())[:most]),
+        trouble=found.trouble,
+    )

@@ -1,0 +1,35 @@
+"""The users of an instance, for its super-admins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async._wire.endpoints import SEARCH_USERS, Call
+
+if TYPE_CHECKING:
+    from postiz_async._scheduler.bound import BoundScheduler
+    from postiz_async.models.users import Membership
+
+__all__ = ["Users"]
+
+
+class Users:
+    """`postiz.users`: for the keys of organisations with a super-admin of the instance alone."""
+
+    def __init__(self, bound: BoundScheduler) -> None:
+        self._bound = bound
+
+    async def search(self, text: str | None = None) -> list[Membership]:
+        """At most ten users of all organisations, each with the organisation; there are no pages.
+
+        Costs no quota. Retried: yes. Since a release after v2.23.0.
+
+        Args:
+            text: a part of the name, the e-mail address or the id; None: of anybody.
+
+        Raises:
+            PermissionDeniedError: no super-admin of the instance is in the key's organisation.
+            NotFoundError: the server is older.
+        """
+        query = () if text is None else (("name", text),)
+        return await self._bound.call(Call(SEARCH_USERS, query=query))

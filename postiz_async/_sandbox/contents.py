@@ -1,0 +1,313 @@
+"""What is in a sandbox: organisations, channels, tags, messages, files of other servers.
+
+Ids look like the real ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from postiz_async._sandbox.messages import UploadedFile
+from postiz_async._sandbox.publishing import store_post
+from postiz_async._sandbox.rows import (
+    CustomerRow,
+    IntegrationRow,
+    MemberRow,
+    NotificationRow,
+    TagRow,
+)
+from postiz_async._sandbox.rules.networks import networks_in
+from postiz_async._sandbox.state import OAuthApp, Organization, Webhook
+
+if TYPE_CHECKING:
+    from postiz_async._sandbox.state import SandboxState
+
+__all__ = ["SandboxContents"]
+
+_HEAD = 8 * 1024
+"""Bytes of a remote file that are kept: enough to measure a picture."""
+
+
+class SandboxContents:
+    """What is in a sandbox, to be looked at and set up."""
+
+    _state: SandboxState
+    organization: Organization
+
+    def add_organization(
+        self, name: str | None = None, *, api_key: str | None = None
+    ) -> Organization:
+        """Add an organisation with key, channels, tags and quota of its own.
+
+        Args:
+            name: What it is called; None for a number.
+            api_key: Its key; None for one made of the name, as `sandbox-acme` for `acme`.
+
+        Raises:
+            ValueError: Another one has this name or key.
+        """
+        organizations = self._state.organizations
+        number = len(organizations) + 1
+        name = name or f"Organisation {number}"
+        api_key = api_key or _key_for(name)
+        for each in organizations:
+            if each.name == name:
+                raise ValueError(f"there is an organisation {name!r} already")
+            if each.api_key == api_key:
+                raise ValueError(f"{name!r} would have the key of {each.name!r}")
+        organization = Organization(self._state.ids.uuid(), name, api_key)
+        organization.session = f"session-{number}"
+        organizations.append(organization)
+        return organization
+
+    @property
+    def organizations(self) -> tuple[Organization, ...]:
+        """All organisations, in the order of their making."""
+        return tuple(self._state.organizations)
+
+    def find_organization(self, which: Organization | str | None = None) -> Organization:
+        """An organisation by its name.
+
+        Args:
+            which: The name; an organisation itself is given back; None for the first.
+
+        Raises:
+            LookupError: There is none of this name.
+        """
+        if which is None:
+            return self._state.organizations[0]
+        if isinstance(which, Organization):
+            return which
+        named = {each.name: each for each in self._state.organizations}
+        if which not in named:
+            raise LookupError(f"no organisation {which!r} in the sandbox, but {', '.join(named)}")
+        return named[which]
+
+    def integrations(
+        self, organization: Organization | str | None = None
+    ) -> tuple[IntegrationRow, ...]:
+        """The channels that are not deleted.
+
+        Args:
+            organization: Their owner, itself or its name; None for the first organisation.
+
+        Raises:
+            LookupError: There is no such organisation.
+        """
+        return tuple(self.find_organization(organization).live_integrations())
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The social networks that this release knows, by identifier."""
+        return tuple(networks_in(self._state.settings.release))
+
+    def add_integration(
+        self,
+        provider: str,
+        *,
+        organization: Organization | str | None = None,
+        id: str | None = None,  # noqa: A002 - the name of the API
+        name: str | None = None,
+        disabled: bool = False,
+        customer: str | None = None,
+    ) -> IntegrationRow:
+        """Add a channel, to the first organisation unless another is given.
+
+        Args:
+            provider: Identifier of the network, as `x` or `mastodon`.
+            organization: Its owner, itself or its name.
+            id: Its id; None for a new one that looks like the real ones.
+            name: Its display name.
+            disabled: Whether it is switched off.
+            customer: Name of the group that it belongs to, which is added when it is new.
+
+        Raises:
+            LookupError: There is no such organisation.
+            ValueError: There is a channel with this id.
+        """
+        state, owner = self._state, self.find_organization(organization)
+        if any(id in each.integrations for each in state.organizations):
+            raise ValueError(f"there is a channel {id!r} already")
+        count = sum(each.provider == provider for each in owner.integrations.values())
+        name = name or f"My {provider}" + (f" {count + 1}" if count else "")
+        new_id = id or state.new_row_id()
+        integration = IntegrationRow(
+            id=new_id,
+            provider=provider,
+            name=name,
+            picture=f"{state.settings.host}/avatars/{provider}.png",
+            profile=re.sub(r"[^a-z0-9]", "", name.lower()),
+            internal_id=f"int-{new_id}",
+            disabled=disabled,
+            customer=None if customer is None else self._customer(owner, customer),
+            created_at=state.now,
+            updated_at=state.now,
+        )
+        owner.integrations[integration.id] = integration
+        return integration
+
+    def _customer(self, owner: Organization, name: str) -> CustomerRow:
+        for known in owner.customers.values():
+            if known.name == name:
+                return known
+        customer = CustomerRow(self._state.ids.uuid(), name)
+        owner.customers[customer.id] = customer
+        return customer
+
+    def change_integration(self, integration_id: str, **changes: object) -> IntegrationRow:
+        """Change a channel, for example `failure="..."` so that publishing on it fails.
+
+        Args:
+            integration_id: Its id.
+            changes: New values of the fields of its row.
+
+        Raises:
+            LookupError: There is no such channel.
+        """
+        for organization in self._state.organizations:
+            if integration_id in organization.integrations:
+                changed = replace(organization.integrations[integration_id], **changes)
+                organization.integrations[integration_id] = changed
+                return changed
+        raise LookupError(f"no channel {integration_id!r}")
+
+    def change_post(self, post_id: str, **changes: object) -> None:
+        """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`.
+
+        Args:
+            post_id: The id of a post, or of a part of its thread.
+            changes: New values of the fields of its row.
+
+        Raises:
+            LookupError: There is no such row.
+        """
+        for organization in self._state.organizations:
+            post = organization.posts.get(post_id)
+            if post is not None:
+                store_post(self._state, organization, replace(post, **changes))
+                return
+        raise LookupError(f"no post {post_id!r}")
+
+    def add_tag(self, name: str, *, organization: Organization | str | None = None) -> TagRow:
+        """Add a tag, which posts may carry from now on.
+
+        Args:
+            name: What it is called.
+            organization: Its owner, itself or its name; None for the first organisation.
+        """
+        owner = self.find_organization(organization)
+        tag = TagRow(self._state.ids.uuid(), name, "#ff0000", self._state.now)
+        owner.tags[tag.id] = tag
+        return tag
+
+    def add_notification(
+        self,
+        content: str,
+        *,
+        link: str | None = None,
+        organization: Organization | str | None = None,
+    ) -> NotificationRow:
+        """Add a notification.
+
+        Args:
+            content: What it says.
+            link: Where it leads.
+            organization: Who is told, itself or its name; None for the first organisation.
+        """
+        owner = self.find_organization(organization)
+        notification = NotificationRow(self._state.ids.uuid(), content, link, self._state.now)
+        owner.notifications.append(notification)
+        return notification
+
+    def add_member(
+        self,
+        email: str,
+        *,
+        name: str | None = None,
+        role: str = "USER",
+        is_super_admin: bool = False,
+        organization: Organization | str | None = None,
+    ) -> MemberRow:
+        """Add a user, to the first organisation unless another is given.
+
+        Args:
+            email: Their address.
+            name: Their name.
+            role: What they may do in the organisation: `SUPERADMIN`, `ADMIN` or `USER`.
+            is_super_admin: Whether they are one of the instance, so that `GET /users` answers
+                the key of their organisation.
+            organization: Where they are, itself or its name; None for the first organisation.
+
+        Raises:
+            LookupError: There is no such organisation.
+        """
+        member = MemberRow(
+            id=self._state.ids.uuid(),
+            user_id=self._state.ids.uuid(),
+            email=email,
+            name=name,
+            role=role,
+            is_super_admin=is_super_admin,
+        )
+        self.find_organization(organization).members.append(member)
+        return member
+
+    def add_remote_file(self, url: str, data: bytes) -> None:
+        """Put a file on the internet that the sandbox can fetch; its host is public then.
+
+        There is no other internet: each picture of a Dribbble post, and those of a pin that has
+        several, are fetched to be measured, and one that is neither uploaded nor put here refuses
+        the post.
+
+        Args:
+            url: Its address.
+            data: What is in it.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        name = urlsplit(url).path.rpartition("/")[2]
+        head = data[:_HEAD]
+        self._state.remote_files[url] = UploadedFile("file", name, len(data), digest, head)
+        self._state.measure(url, head)
+
+    def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:
+        """Add an application that asks users for access.
+
+        Args:
+            name: What it is called.
+            redirect_url: Where users come back to.
+        """
+        app = OAuthApp(
+            client_id=f"pca_{self._state.ids.letters(32)}",
+            client_secret=f"pcs_{self._state.ids.letters(48)}",
+            name=name,
+            redirect_urls=(redirect_url,),
+        )
+        self._state.oauth.apps[app.client_id] = app
+        return app
+
+    def add_webhook(self, url: str, *integration_ids: str) -> None:
+        """Call an address for each post of the first organisation that is published (over HTTP).
+
+        Args:
+            url: The address, on loopback.
+            integration_ids: The channels; without any, all.
+
+        Raises:
+            ValueError: The address is not on loopback.
+        """
+        if urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValueError(f"{url!r} is not on loopback")
+        self.organization.webhooks.append(Webhook(url, frozenset(integration_ids)))
+
+
+def _key_for(name: str) -> str:
+    """The key of an organisation for which none is given: the same for the same name."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return f"sandbox-{word or hashlib.sha256(name.encode()).hexdigest()[:8]}"

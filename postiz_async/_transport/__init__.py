@@ -1,0 +1,27 @@
+"""Bytes to the server and back. The only package of the client whose modules import aiohttp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from postiz_async._wire import WireRequest, WireResponse
+
+__all__ = ["Transport"]
+
+
+class Transport(Protocol):
+    """Sends one request and returns one response. Never retries, never follows a redirect."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Send the request.
+
+        Raises:
+            APIConnectionError: no usable answer; `delivery` says whether bytes went out.
+            APITimeoutError: the answer did not come in time.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...

@@ -1,0 +1,318 @@
+"""What a fault below HTTP means: in words for people, whose fault it is, and what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from postiz_async._wire.secrets import bare, redact_text
+from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
+from postiz_async.models._durations import in_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from postiz_async._wire import WireRequest
+    from postiz_async._wire.proxies import Proxy
+    from postiz_async._wire.secrets import Secret
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "DOCTOR",
+    "BrokenError",
+    "connection_error",
+    "host_of",
+]
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to make a connection."""
+
+DOCTOR = "`postiz-async doctor` looks for the cause."
+
+
+class BrokenError(aiohttp.ClientError):
+    """The connection broke after it was made."""
+
+
+class Explanation(NamedTuple):
+    """What happened, whether bytes went out, and what to do."""
+
+    text: str
+    delivery: Delivery
+    hint: str = DOCTOR
+
+
+def connection_error(
+    request: WireRequest, cause: Exception, secrets: Sequence[Secret], proxy: Proxy | None
+) -> APIConnectionError:
+    """The error to raise for a fault.
+
+    Args:
+        request: what was to be sent.
+        cause: what aiohttp or the operating system says.
+        secrets: what must not be in it.
+        proxy: the one on the way, if there is one.
+    """
+    fault = _fault(request, cause, proxy)
+    is_late = isinstance(cause, (TimeoutError, aiohttp.ConnectionTimeoutError))
+    kind = APITimeoutError if is_late else APIConnectionError
+    error = kind(redact_text(fault.text, secrets), delivery=fault.delivery, hint=fault.hint)
+    below = cause.__cause__ if isinstance(cause, BrokenError) else None
+    error.__cause__ = bare(below or cause, secrets)
+    return error
+
+
+def _fault(request: WireRequest, cause: Exception, proxy: Proxy | None) -> Explanation:
+    host = host_of(request)
+    in_handshake = _tls_fault(host, cause, proxy)
+    if in_handshake is not None:
+        return in_handshake
+    by = f" by the proxy {proxy.url} ({proxy.source})" if proxy is not None else ""
+    match cause:
+        case aiohttp.ConnectionTimeoutError():
+            text = f"No connection to {host}{by} within {CONNECT_TIMEOUT:g} s."
+            return Explanation(text, Delivery.NOT_SENT, _unreached(proxy))
+        case TimeoutError():
+            within = f" within {in_seconds(request.timeout)}" if request.timeout else ""
+            return Explanation(f"{host} did not answer{by}{within}.", Delivery.UNKNOWN)
+        case aiohttp.ClientConnectorError() if _is_of_proxy(host, cause, proxy):
+            return _no_proxy(host, cause, proxy)
+        case aiohttp.ClientConnectorError():
+            return _no_server(host, cause, proxy)
+        case aiohttp.ClientHttpProxyError():
+            return _proxy_refused(host, cause.status, cause.message)
+        case aiohttp.InvalidURL():
+            return Explanation(f"{host} is not a server name.", Delivery.NOT_SENT)
+        case _:
+            return _broken(host, cause.__cause__ or cause, proxy, by)
+
+
+_OUTSIDE = (
+    "Else this machine is not in the network that knows it, or the way there is by a proxy "
+    "(--proxy, POSTIZ_PROXY, proxy=)."
+)
+
+
+def _unreached(proxy: Proxy | None) -> str:
+    return f"Is it up, and its port right? {_OUTSIDE}" if proxy is None else DOCTOR
+
+
+def _no_server(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | None) -> Explanation:
+    if isinstance(cause.os_error, socket.gaierror):
+        text = f"No connection to {host}: its name is not known here ({_words(cause)})."
+        return Explanation(text, Delivery.NOT_SENT, f"Is the name right? {_OUTSIDE}")
+    text = f"No connection to {host}: {_words(cause)}."
+    return Explanation(text, Delivery.NOT_SENT, _unreached(proxy))
+
+
+def _words(cause: aiohttp.ClientConnectorError) -> str:
+    """What the operating system says, without the address in asyncio's own form."""
+    words, number = cause.strerror or str(cause), cause.os_error.errno
+    return os.strerror(number) if number and "Connect call failed" in words else words
+
+
+def _broken(host: str, cause: BaseException, proxy: Proxy | None, by: str) -> Explanation:
+    what = type(cause).__name__
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
+        what = "it was closed without one"
+    elif isinstance(cause, OSError) and cause.strerror:
+        what = cause.strerror
+    text = f"The connection to {host}{by} broke before the answer: {what}."
+    if not isinstance(cause, (aiohttp.ServerDisconnectedError, OSError)):
+        return Explanation(text, Delivery.UNKNOWN)
+    if proxy is not None:
+        likely = "the address of the proxy is wrong: http:// where it wants https://, or its port."
+    elif host.startswith("https:"):
+        likely = (
+            "the server wants a client certificate (--client-cert, or ssl= with a context that "
+            "has it)."
+        )
+    else:
+        likely = f"the server wants TLS: {host.replace('http', 'https', 1)}"
+    return Explanation(text, Delivery.UNKNOWN, f"If this happens each time, probably {likely}")
+
+
+def host_of(request: WireRequest) -> str:
+    """Scheme, host and port, as the base URL has them."""
+    scheme, _, rest = request.url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _place(host: str) -> tuple[str | None, int | None]:
+    """Host and port of a server."""
+    url = URL(host)
+    return url.host, url.port
+
+
+# ------------------------------------------------------------------ TLS
+
+_NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
+"""What releases of OpenSSL call an answer in plain HTTP."""
+
+_YOUR_CA = "give its certificate with ssl='ca.pem' (--ca-file, POSTIZ_CA_FILE)"
+_INSPECTED = " Or a proxy on the way looks into TLS and has its own: ask whoever runs it for that."
+_RENEW = "Whoever runs the server has to renew it; or the clock of this machine is wrong."
+_NAME = (
+    "Use the name that the certificate is for as the base URL, or let whoever runs the server "
+    "get a certificate for this one."
+)
+
+_UNKNOWN = {2, 20, 21}  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT and its like
+_CERTIFICATES: dict[int, tuple[str, str]] = {
+    **dict.fromkeys(
+        _UNKNOWN,
+        (
+            "was issued by an authority that this machine does not know",
+            (
+                f"If it is your organisation's own, {_YOUR_CA}. If it is a public one, the server "
+                "sends its chain incompletely."
+            ),
+        ),
+    ),
+    19: (
+        "was issued by an authority that this machine does not know (its own root)",
+        f"If it is your organisation's, {_YOUR_CA}.",
+    ),
+    18: (
+        "is signed by itself, so nobody vouches for it",
+        f"If the server is yours, {_YOUR_CA}, or get a certificate of a public authority.",
+    ),
+    9: ("is not valid yet", "The clock of this machine or of the server is wrong."),
+    10: ("has expired", _RENEW),
+    23: ("was revoked", "Do not send anything there; whoever runs the server has to replace it."),
+    62: ("is for another host name", _NAME),
+    64: ("is for another host than this IP address", _NAME),
+}
+
+
+def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation | None:
+    """What a handshake failed for, before anything of the request was read."""
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        of_proxy = proxy is not None and _is_of_proxy(host, cause, proxy)
+        whose = f"the proxy {proxy.url}" if proxy is not None and of_proxy else host
+        return _certificate(whose, cause.certificate_error, proxy)
+    if isinstance(cause, aiohttp.ClientConnectorSSLError) and _speaks_no_tls(cause):
+        of_proxy = proxy is not None and _is_of_proxy(host, cause, proxy)
+        url = proxy.url if proxy is not None and of_proxy else host
+        whose, what = (f"the proxy {url}", "it") if of_proxy else (url, "the server there")
+        hint = f"If that is intended, use {url.replace('https', 'http', 1)}"
+        text = f"No connection to {whose}: {what} does not use TLS."
+        return Explanation(text, Delivery.NOT_SENT, hint)
+    if isinstance(cause, aiohttp.ClientConnectorError) and _is_cut_off(cause):
+        what, hint = _BROKEN_OFF
+        return Explanation(f"No connection to {host}: {what}", Delivery.NOT_SENT, hint)
+    alert = _tls_alert(cause)
+    return None if alert is None else alert._replace(text=f"No connection to {host}: {alert.text}")
+
+
+def _certificate(whose: str, error: Exception, proxy: Proxy | None) -> Explanation:
+    code = getattr(error, "verify_code", 0)
+    words = getattr(error, "verify_message", "") or str(error)
+    what, hint = _CERTIFICATES.get(code, ("cannot be trusted", DOCTOR))
+    if proxy is not None and code in {*_UNKNOWN, 18, 19}:
+        hint += _INSPECTED
+    text = f"No connection to {whose}: its certificate {what} ({words.rstrip('.')})."
+    return Explanation(text, Delivery.NOT_SENT, hint)
+
+
+_WANTED = (
+    "the server wants a client certificate, and none was sent.",
+    "Give one: ssl= with a context that has it (--client-cert), from whoever runs the server.",
+)
+_NOT_TAKEN = (
+    "the server does not accept the client certificate ({}).",
+    "Is it the right one, and of an authority that this server takes? Ask whoever runs the server.",
+)
+_BROKEN_OFF = (
+    "the server broke off the TLS handshake.",
+    (
+        "Mostly it wants a client certificate (--client-cert, or ssl= with a context that has it) "
+        "or a newer version of TLS."
+    ),
+)
+_ALERTS = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTED,
+    "TLSV1_ALERT_UNKNOWN_CA": _NOT_TAKEN,
+    "SSLV3_ALERT_BAD_CERTIFICATE": _NOT_TAKEN,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _NOT_TAKEN,
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": _NOT_TAKEN,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _NOT_TAKEN,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _NOT_TAKEN,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _BROKEN_OFF,
+}
+"""What a server says when it ends a handshake. It has read nothing of the request then."""
+
+
+def _tls_alert(cause: BaseException) -> Explanation | None:
+    for each in _chain(cause):
+        reason = getattr(each, "reason", None)
+        if isinstance(reason, str) and reason in _ALERTS:
+            what, hint = _ALERTS[reason]
+            reason = reason.partition("ALERT_")[2].lower().replace("_", " ")
+            return Explanation(what.format(reason), Delivery.NOT_SENT, hint)
+    return None
+
+
+def _speaks_no_tls(cause: BaseException) -> bool:
+    error = cause.__cause__
+    return isinstance(error, ssl.SSLError) and error.reason in _NO_TLS
+
+
+def _is_cut_off(cause: aiohttp.ClientConnectorError) -> bool:
+    """Whether the connection was there, and ended before its handshake did."""
+    error = cause.os_error
+    return bool(cause.ssl) and isinstance(error, ConnectionResetError) and error.errno is None
+
+
+def _chain(cause: BaseException | None) -> Iterator[BaseException]:
+    links = 0
+    while cause is not None and links < 8:
+        yield cause
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            yield cause.os_error
+        cause, links = cause.__cause__ or cause.__context__, links + 1
+
+
+# ------------------------------------------------------------------ proxies
+
+
+def _is_of_proxy(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | None) -> bool:
+    if isinstance(cause, aiohttp.ClientProxyConnectionError):
+        return True
+    return proxy is not None and (cause.host, cause.port) != _place(host)
+
+
+def _no_proxy(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | None) -> Explanation:
+    place = f"the proxy {proxy.url} ({proxy.source})" if proxy is not None else "the proxy"
+    text = f"No connection to {place} on the way to {host}"
+    if isinstance(cause.os_error, socket.gaierror):
+        hint = "Is its name right? Else this machine is not in the network that knows it."
+        return Explanation(f"{text}: its name is not known here.", Delivery.NOT_SENT, hint)
+    hint = "Is it up, and its port right?"
+    if proxy is not None and proxy.obeys_no_proxy:
+        hint += " A server that needs no proxy belongs in NO_PROXY."
+    return Explanation(f"{text}: {_words(cause)}.", Delivery.NOT_SENT, hint)
+
+
+_PROXY_HINTS = {
+    403: "The proxy does not let this host or port through: ask whoever runs it to allow it.",
+    405: "It is no proxy for TLS, or none at all: is its address right?",
+    407: (
+        "It wants another user or password: http://user:password@host:port, in which all but "
+        "letters, digits and -._~ is written as %XX."
+    ),
+    502: "The proxy cannot reach the server: is the base URL right, as the proxy sees it?",
+    503: "The proxy cannot reach the server: is the base URL right, as the proxy sees it?",
+    504: "The proxy cannot reach the server: is the base URL right, as the proxy sees it?",
+}
+
+
+def _proxy_refused(host: str, status: int, words: str) -> Explanation:
+    hint = _PROXY_HINTS.get(status, DOCTOR)
+    text = f"The proxy on the way to {host} refused: {status} {words}.".replace(" .", ".")
+    return Explanation(text, Delivery.NOT_SENT, hint)

@@ -1,0 +1,314 @@
+"""The real transport: bytes to the server and back, by aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from postiz_async._concurrency import StallWatchdog
+from postiz_async._transport.faults import (
+    CONNECT_TIMEOUT,
+    BrokenError,
+    connection_error,
+    host_of,
+)
+from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async._wire.endpoints import FilePart
+from postiz_async._wire.headers import HiddenText
+from postiz_async._wire.proxies import Proxies
+from postiz_async._wire.secrets import Secret, redact, redact_text, stripped
+from postiz_async.errors import APIConnectionError, Delivery, PostizError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+
+    from aiohttp.abc import AbstractStreamWriter
+
+    from postiz_async._wire.proxies import Proxy
+
+__all__ = ["KEEP_ALIVE", "AiohttpTransport"]
+
+_SHOWN = 300
+"""The first status of answers that are told to people as they are."""
+
+KEEP_ALIVE = 4.0
+"""Seconds after which an idle connection is closed; the server closes its end after 5."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds without a byte after which an answer without a time-out of its own ends."""
+
+PIECE = 64 * 1024
+"""Bytes of an upload that are handed over at a time."""
+
+
+SHORTEST_SECRET = 8
+"""Characters of a secret that is looked for in answers: shorter ones may be words of the answer."""
+
+
+LONGEST_ESCAPE = 8
+"""Bytes that a character of a secret takes at most, in the forms in which it is looked for."""
+
+
+class AiohttpTransport:
+    """The real transport. Make it inside the running event loop.
+
+    Without a proxy of its own it takes those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)
+    when it is made; a password for the server in a .netrc file is not taken, because the API key
+    has its place.
+
+    Whatever comes back is free of the secrets that were sent, and no exception leads to them.
+
+    Args:
+        settings: what connections are made with.
+
+    Raises:
+        UsageError: the connector is closed or of another event loop.
+        ConfigurationError: a proxy of the environment cannot be used.
+    """
+
+    def __init__(self, settings: ConnectionSettings = ConnectionSettings()) -> None:  # noqa: B008
+        self._is_closed = False
+        self._speed = settings.speed
+        self._proxies = Proxies() if settings.proxies is None else settings.proxies
+        self._connector = settings.connector or aiohttp.TCPConnector(
+            limit=settings.connections,
+            keepalive_timeout=KEEP_ALIVE,
+            ssl=True if settings.ssl is None else settings.ssl,
+        )
+        if self._connector.closed:
+            raise UsageError(_CLOSED)
+        try:
+            self._session = self._opened(is_own=settings.connector is None)
+        except RuntimeError:
+            raise UsageError(
+                "The connector was made in another event loop, where its connections live. Make it "
+                "in the loop in which the client is opened."
+            ) from None
+
+    def _opened(self, *, is_own: bool) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=is_own,
+            loop=asyncio.get_running_loop(),  # else that of the connector is taken
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            middlewares=(_once,),
+        )
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if self._is_closed or self._connector.closed:
+            said = "The client is closed." if self._is_closed else _CLOSED
+            raise APIConnectionError(said, delivery=Delivery.NOT_SENT)
+        proxy = self._proxies.on_the_way_to(request.url) if self._proxies.any else None
+        secrets = [
+            value
+            for _, value in request.headers
+            if isinstance(value, Secret) and len(value) >= SHORTEST_SECRET
+        ]
+        if request.secrets or proxy is not None:
+            further = (*request.secrets, *(proxy.secrets if proxy is not None else ()))
+            secrets += [each for each in further if len(each) >= SHORTEST_SECRET]
+        try:
+            if isinstance(request.body, FilePart):
+                return await self._upload(request, request.body, proxy, secrets)
+            return await _answer(
+                await self._asked(request, request.body, proxy, STALL_TIMEOUT),
+                request,
+                proxy,
+                secrets,
+            )
+        except BaseException as cause:  # noqa: BLE001  (it is raised again)
+            error = _shown(request, cause, secrets, proxy)
+        try:
+            raise error  # not above: there the cause would come along, and what it has seen
+        finally:
+            del error
+
+    async def _upload(
+        self, request: WireRequest, part: FilePart, proxy: Proxy | None, secrets: Sequence[Secret]
+    ) -> WireResponse:
+        """Send a file and read. Exceptions from here have the key in their tracebacks."""
+        chunks = part.open()
+        watch = StallWatchdog(part.stall_timeout)
+        try:
+            with watch.over():
+                form = _multipart(part, chunks, watch)
+                asked = self._asked(request, form, proxy, None)  # the watch looks after it
+                return await _answer(await asked, request, proxy, secrets)
+            raise watch.verdict(host_of(request))
+        finally:
+            with suppress(RuntimeError):  # a cancelled writer is about to close it
+                await chunks.aclose()
+
+    def _asked(
+        self,
+        request: WireRequest,
+        body: bytes | Secret | _Form | None,
+        proxy: Proxy | None,
+        stall: float | None,
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """What sends the request when it is awaited, up to the head of the answer."""
+        headers = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers
+        }
+        is_tunnel, to_proxy = False, None
+        if proxy is not None:
+            is_tunnel, to_proxy = request.url.startswith("https:"), proxy.headers()
+            headers |= {} if is_tunnel else to_proxy
+        return self._session.request(
+            request.method,
+            URL(request.url, encoded=True),  # as wire encoded it, to the letter
+            headers=headers,
+            data=body.reveal().encode() if isinstance(body, Secret) else body,
+            allow_redirects=False,
+            timeout=_timeout(request.timeout, self._speed, stall),
+            proxy=proxy.url if proxy is not None else None,
+            proxy_headers=to_proxy if is_tunnel else None,
+            middlewares=() if request.method == "POST" else None,  # aiohttp repeats no POST
+        )
+
+    async def aclose(self) -> None:
+        self._is_closed = True
+        await self._session.close()
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET, PUT or DELETE again by itself when a connection breaks.
+
+    A PUT that schedules a published post publishes it again: what may be repeated is decided above.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as cause:
+        raise BrokenError(type(cause).__name__) from cause
+
+
+async def _answer(
+    response: aiohttp.ClientResponse,
+    request: WireRequest,
+    proxy: Proxy | None,
+    secrets: Sequence[Secret],
+) -> WireResponse:
+    """The answer without secrets anywhere, and up to as many bytes as the request says."""
+    is_cut, most, further = False, request.max_body, 0
+    if response.status == 407 and proxy is not None and not request.url.startswith("https:"):
+        response.close()
+        raise aiohttp.ClientHttpProxyError(
+            response.request_info, (), status=407, message=response.reason or ""
+        )
+    is_here = response.content.is_eof() and "Content-Encoding" not in response.headers
+    if is_here and not isinstance(request.body, FilePart):  # of which more may be on its way
+        content = response.content.read_nowait()
+    else:
+        further = max(map(len, secrets), default=0) * LONGEST_ESCAPE
+        content, is_cut = await _read(response, most + further)
+    headers, shown = _redacted(response, content, secrets)
+    if is_cut:  # maybe in the middle of a secret
+        shown = shown[: len(shown) - further]
+    if len(shown) > most:
+        is_cut, shown = True, shown[:most]
+    return WireResponse(response.status, headers, shown, is_cut)
+
+
+def _redacted(
+    response: aiohttp.ClientResponse, content: bytes, secrets: Sequence[Secret]
+) -> tuple[Mapping[str, str], bytes]:
+    """The headers and the body, without secrets anywhere."""
+    head = b"\n".join(chain.from_iterable(response.raw_headers))
+    for secret in secrets:
+        if secret.hide(head) is not head or secret.hide(content) is not content:
+            break
+    else:  # as nearly always
+        return response.headers, content
+    if response.status < _SHOWN and "json" in response.content_type:
+        secrets = [each for each in secrets if not isinstance(each, HiddenText)]
+    first_last = reversed(list(response.headers.items()))  # the first of a name counts, as above
+    return {
+        redact_text(name, secrets).lower(): redact_text(value, secrets)
+        for name, value in first_last
+    }, redact(content, secrets)
+
+
+_CLOSED = "The connector that the client was given is closed. Close it after the client."
+
+
+def _shown(
+    request: WireRequest, cause: BaseException, secrets: Sequence[Secret], proxy: Proxy | None
+) -> BaseException:
+    """What is raised for a fault, without anything that leads to the secrets."""
+    is_ours = isinstance(cause, PostizError)
+    if isinstance(cause, aiohttp.ClientError | OSError | ValueError) and not is_ours:
+        return connection_error(request, cause, secrets, proxy)
+    return stripped(cause, secrets)
+
+
+@lru_cache(maxsize=256)
+def _timeout(total: float | None, speed: float, stall: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=None if total is None else total / speed,
+        connect=None,
+        sock_connect=CONNECT_TIMEOUT,
+        sock_read=stall if total is None else None,
+    )
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+    """The body, or its beginning where it is longer than `most` bytes, and whether it was cut."""
+    body, size = BytesIO(), 0
+    async with response:
+        async for chunk in response.content.iter_any():
+            body.write(chunk[: most - size])
+            size += len(chunk)
+            if size > most:
+                response.close()
+                break
+    return body.getvalue(), size > most
+
+
+# ------------------------------------------------------------------ uploads
+
+
+class _Form(aiohttp.MultipartWriter):
+    """The body of an upload."""
+
+
+def _multipart(part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchdog) -> _Form:
+    form = _Form("form-data")
+    payload = _FileBody(part, chunks, watch)
+    payload.set_content_disposition("form-data", name="file", filename=part.filename)
+    form.append_payload(payload)
+    return form
+
+
+class _FileBody(aiohttp.payload.AsyncIterablePayload):
+    """A file on its way, piece by piece and with its length, if that is known."""
+
+    def __init__(self, part: FilePart, chunks: AsyncGenerator[bytes], watch: StallWatchdog) -> None:
+        super().__init__(chunks, content_type=part.content_type)
+        self._size = part.size
+        self._chunks = chunks
+        self._watch = watch
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        watch = self._watch
+        watch.began(writer)
+        async for chunk in self._chunks:
+            watch.phase = "server"
+            view = memoryview(chunk)
+            for start in range(0, len(view), PIECE):
+                await writer.write(view[start : start + PIECE])
+            watch.phase = "source"
+        watch.phase = "answer"

@@ -1,0 +1,64 @@
+"""What stands in front of Postiz: what its page says, and what it demands of clients. PURE."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from postiz_async._wire.requests import WireResponse
+
+__all__ = ["Demand", "demand_of", "title_of"]
+
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
+_SHOWN = 100
+
+_KNOW = (
+    "a gateway in front of Postiz wants to know who asks: give its header with --header "
+    "'Name: value', POSTIZ_HEADERS or headers=."
+)
+_NO_CERTIFICATE = (
+    "the server wants a client certificate, and none was sent",
+    (
+        "Give it with --client-cert, or ssl= with a context that has it; whoever runs the server "
+        "has one for you."
+    ),
+)
+_OTHER_CERTIFICATE = (
+    "the server does not accept the client certificate",
+    "Is it the right one, and of an authority that this server takes?",
+)
+_TLS = ("the server wants TLS at this port", "Use https:// in the address.")
+
+
+class Demand(NamedTuple):
+    """What is wanted before anything reaches Postiz, and how it is given."""
+
+    what: str
+    advice: str
+
+
+def title_of(response: WireResponse) -> str:
+    """The title of a web page, as far as a person reads it; empty: it has none."""
+    found = _TITLE.search(response.body[:10_000])
+    text = html.unescape(found[1].decode("utf-8", "replace")) if found else ""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text.partition(". ")[0][:_SHOWN]
+
+
+def demand_of(response: WireResponse) -> Demand | None:
+    """What nginx and its like say in HTTP, when the handshake is over, and what gateways answer."""
+    body, status = response.body, response.status
+    if status == 400 and b"SSL certificate" in body:
+        return Demand(*(_NO_CERTIFICATE if b"No required" in body else _OTHER_CERTIFICATE))
+    if status == 400 and b"plain HTTP request" in body:
+        return Demand(*_TLS)
+    if status == 401:
+        return Demand("", _KNOW[0].upper() + _KNOW[1:])
+    location = response.headers.get("location", "")
+    path = location.partition("?")[0].rstrip("/")
+    is_of_postiz = path.endswith("/auth") or "/public/v1" in path
+    if 300 <= status < 400 and "://" in path and not is_of_postiz:
+        return Demand("", f"Is that a page to log in? Then {_KNOW}")
+    return None

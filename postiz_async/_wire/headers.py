@@ -1,0 +1,191 @@
+"""Headers of the user's own, such as a gateway wants: what they may be. PURE.
+
+They are refused where they are given, not when the first request leaves. Their values are shown to
+nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+__all__ = [
+    "Headers",
+    "HiddenText",
+    "checked_headers",
+    "headers_in",
+    "hidden_values",
+    "merged_headers",
+]
+
+Headers: TypeAlias = "tuple[tuple[str, Secret], ...]"
+"""Names as they are sent, and their values."""
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+_BODY = "it follows from what is sent"
+_CONNECTION = "it is between the client and the next server on the way"
+_OURS = {
+    "accept": "the client reads JSON only",
+    "accept-encoding": "it says what the client can unpack",
+    "authorization": (
+        "Postiz takes the API key from it. If a gateway wants it too, let the gateway know you by "
+        "another header or by a client certificate (ssl=)"
+    ),
+    "connection": _CONNECTION,
+    "content-encoding": _BODY,
+    "content-length": _BODY,
+    "content-type": _BODY,
+    "expect": _CONNECTION,
+    "host": "it follows from base_url",
+    "keep-alive": _CONNECTION,
+    "proxy-authorization": "it is for the proxy: proxy='http://user:password@host:port'",
+    "proxy-connection": _CONNECTION,
+    "te": _CONNECTION,
+    "trailer": _CONNECTION,
+    "transfer-encoding": _CONNECTION,
+    "upgrade": _CONNECTION,
+    "user-agent": "it says which client this is",
+}
+"""The headers that are not for users, and why."""
+
+
+class HiddenText(Secret):
+    """What may be secret, because nobody said: the value of a header that was given as a `str`.
+
+    It is shown to nobody either. But it may be a common word, so it is looked for only in answers
+    that people read: in those that report a failure, and in web pages.
+    """
+
+    __slots__ = ()
+
+
+def hidden_values(headers: T) -> T:
+    """The same headers for a variable, which a traceback may show when another argument is wrong.
+
+    What is not a `dict` is returned as it is.
+    """
+    if type(headers) is not dict:
+        return headers
+    given = cast("dict[object, object]", headers)
+    return cast("T", {name: _hidden_value(value) for name, value in given.items()})
+
+
+def _hidden_value(value: object) -> object:
+    return HiddenText(value) if isinstance(value, str) else value
+
+
+def checked_headers(headers: object) -> Headers:
+    """The headers that a user wants on each request, as they are sent.
+
+    Raises:
+        ConfigurationError: one of them is the client's own, is there twice, or cannot be sent.
+    """
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(
+            f"headers are a mapping from names to values, not {type(headers).__name__}."
+        )
+    found: dict[str, tuple[str, Secret]] = {}
+    for name, value in cast("Mapping[object, object]", headers).items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{name!r} cannot be the name of a header: names have letters, digits and -_ only."
+            )
+        lower = name.lower()
+        if lower in _OURS:
+            raise ConfigurationError(f"The header {name} is the client's own: {_OURS[lower]}.")
+        if lower in found:
+            raise ConfigurationError(f"The header {name} is given twice.")
+        found[lower] = name, _checked_value(name, value)
+    return tuple(found.values())
+
+
+def _checked_value(name: str, value: object) -> Secret:
+    if isinstance(value, Secret):
+        hidden = value
+    elif isinstance(value, str):
+        hidden = HiddenText(value)
+    else:
+        raise ConfigurationError(
+            f"The value of the header {name} is a text or a Secret, not {type(value).__name__}."
+        )
+    fault = _fault(hidden)
+    if fault:
+        raise ConfigurationError(f"The value of the header {name} cannot be sent: {fault}.")
+    return hidden
+
+
+def _fault(value: Secret) -> str:
+    """What is wrong with a value, without a word of it."""
+    if _VALUE.fullmatch(value.reveal()):
+        stripped = value.reveal().strip(" \t")
+        if len(stripped) == len(value):
+            return "" if stripped else "it is empty"
+        return "it begins or ends with white space"
+    if value.reveal().rstrip("\r\n") != value.reveal():
+        return "it ends with a line break, which is often in the file that it was read from"
+    if any(character in value.reveal() for character in "\r\n"):
+        return "it has a line break"
+    return "it has characters that are not printable ASCII"
+
+
+def headers_in(text: Secret, where: str) -> dict[str, Secret]:
+    """The headers in a text: `Name: value`, one a line, or an object in JSON.
+
+    Args:
+        text: what may have secrets.
+        where: what messages call it.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    if text.reveal().lstrip().startswith("{"):
+        return _headers_in_json(text, where)
+    found: dict[str, Secret] = {}
+    for line in (HiddenText(each) for each in text.reveal().splitlines() if each.strip()):
+        if ":" not in line.reveal():
+            raise ConfigurationError(
+                f"{where} has no header but something without a colon. Write it like 'Name: value'."
+            )
+        name = line.reveal().partition(":")[0].strip()
+        if name.lower() in {each.lower() for each in found}:
+            raise ConfigurationError(f"The header {name} is given twice in {where}.")
+        if not line.reveal().partition(":")[2].strip():
+            raise ConfigurationError(
+                f"The header {name} has no value in {where}. "
+                "Write it like 'Name: value', in quotes."
+            )
+        found[name] = HiddenText(line.reveal().partition(":")[2].strip())
+    return found
+
+
+def _headers_in_json(text: Secret, where: str) -> dict[str, Secret]:
+    try:
+        said = msgspec.json.decode(text.reveal(), type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        said = None
+    if said is None:
+        raise ConfigurationError(
+            f'{where} begins like JSON, but is no object of texts such as {{"Name": "value"}}.'
+        )
+    return {name: HiddenText(said[name]) for name in said}
+
+
+def merged_headers(before: Headers, later: Iterable[tuple[str, Secret]]) -> Headers:
+    """Both, and of two with one name, however that is written, the later one."""
+    merged = {name.lower(): (name, value) for name, value in before}
+    merged |= {name.lower(): (name, value) for name, value in later}
+    return tuple(merged.values())

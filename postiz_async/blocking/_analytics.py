@@ -1,0 +1,71 @@
+"""The blocking twin of `Analytics`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from postiz_async.blocking._base import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from postiz_async._resources.insights import Analytics as AsyncAnalytics
+    from postiz_async.models.insights import Figures, Metric, PostAnalytics
+    from postiz_async.models.integrations import Integration
+    from postiz_async.models.posts import Post
+
+__all__ = ["Analytics"]
+
+
+class Analytics(Twin):
+    """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.
+
+    Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
+    """
+
+    @property
+    def _async(self) -> AsyncAnalytics:
+        return cast("AsyncAnalytics", self._twin)
+
+    def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
+        """Figures of a channel over the last `days` (7, 30 or 90).
+
+        Empty where the network has none, or where its answer failed. Cached by the server for
+        an hour. Retried: yes. Since v2.18.0.
+
+        Args:
+            channel: the channel, its id, name or provider.
+            days: how many days back the figures reach.
+
+        Raises:
+            InvalidPostError: no channel, or several, have this name or provider.
+            ServerError: also for an unknown id.
+        """
+        return self._portal.call(self._async.integration, channel, days=days)
+
+    def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
+        """Figures of a published post. `missing` when its id on the network is not known.
+
+        Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
+
+        Args:
+            post_id: the post's id.
+            days: how many days back the figures reach.
+        """
+        return self._portal.call(self._async.post, post_id, days=days)
+
+    def posts(self, posts: Iterable[Post], *, days: int = 90) -> Figures:
+        """The newest figures of several posts, as numbers.
+
+        Two looks at a time. A channel of which three posts have no figures is not asked again,
+        nor is anybody when three looks in a row fail: `missing` says of which posts nothing is
+        known, and why. Retried: yes. Since v2.18.0.
+
+        Args:
+            posts: published posts, as they are listed.
+            days: how many days back the figures reach.
+
+        Raises:
+            AuthenticationError: the key is not accepted.
+        """
+        return self._portal.call(self._async.posts, list(posts), days=days)

@@ -1,0 +1,318 @@
+"""What the blocking twins of asynchronous classes have in common: views, iterators, blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+
+from postiz_async._concurrency import in_thread
+from postiz_async._scheduler.bound import with_raw_answers
+from postiz_async.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+    from typing import Self
+
+    from postiz_async._batch.source import CampaignSource
+    from postiz_async._scheduler.bound import RawAnswer
+    from postiz_async.blocking._portal import Portal
+
+__all__ = [
+    "BlockingIterator",
+    "EnteredTwin",
+    "Owner",
+    "Twin",
+    "WithRaw",
+    "in_worker",
+    "iterate",
+    "outcomes",
+    "rows_of",
+]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_END = object()
+
+
+class Twin:
+    """The blocking twin of something asynchronous.
+
+    Args:
+        portal: the way to the loop in which that lives.
+        twin: that.
+    """
+
+    def __init__(self, portal: Portal, twin: object) -> None:
+        self._portal = portal
+        self._twin: Any = twin
+
+
+class Owner(Twin):
+    """What has a thread of its own, or is lent by what has one, as a pool lends its clients."""
+
+    def __init__(self, portal: Portal, twin: object, *, is_lent: bool = False) -> None:
+        super().__init__(portal, twin)
+        self._is_lent = is_lent
+
+    @classmethod
+    def _lent(cls, portal: Portal, twin: object) -> Self:
+        """One that lives in the loop of another."""
+        made = cls.__new__(cls)
+        Owner.__init__(made, portal, twin, is_lent=True)
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self._twin).replace("<", "<blocking ", 1)
+
+    @property
+    def _opened(self) -> Any:
+        """The asynchronous twin, opened."""
+        self._portal.opened()
+        return self._twin
+
+    def open(self) -> Self:
+        """Open it now, with its thread; else the first call does. `with` does it too."""
+        if self._is_lent:
+            self._portal.call(self._twin.open)
+        else:
+            self._portal.open()
+        return self
+
+    def close(self, *, drain: float | None = None) -> None:
+        """Close all connections, the store that was given as `quota`, and the thread.
+
+        Args:
+            drain: seconds to wait for the calls under way, `math.inf` for as long as they take;
+                None: what was said when it was made. No new call is taken meanwhile. What then
+                still waits fails, in whichever thread; what is in flight breaks.
+
+        Raises:
+            UsageError: `drain` is not a number of seconds, or a hook closes its own client.
+        """
+        if self._is_lent:
+            self._portal.call(self._twin.aclose, drain=drain)
+        else:
+            self._portal.close(drain=drain)
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class WithRaw:
+    """The part of a client that shows answers as they came."""
+
+    def raw(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> RawAnswer[T]:
+        """Status, headers and body beside the value of a call.
+
+            answer = postiz.raw(postiz.posts.list, start=..., end=...)
+
+        Args:
+            call: a method of this client.
+            args: its arguments.
+            kwargs: its arguments by name.
+
+        Raises:
+            UsageError: there was no answer, because the value was known already.
+        """
+        if not callable(call):
+            raise UsageError(
+                "Give `raw` a method and its arguments, not what it returns: "
+                "`postiz.raw(postiz.posts.get, post_id)`."
+            )
+
+        async def called() -> T:
+            return call(*args, **kwargs)
+
+        work = with_raw_answers(called())  # kept in a context variable, which the loop gets
+        try:
+            work.send(None)  # never suspended, so it runs to its end
+        except StopIteration as ended:
+            return cast("RawAnswer[T]", ended.value)
+        raise AssertionError("there is nothing to wait for")
+
+
+class BlockingIterator(Iterator[T]):
+    """The items of an asynchronous iterator, for one thread at a time.
+
+    It is closed when it is dropped, as at the end of a `for` that was left early; `close`, or
+    `with`, waits for that.
+    """
+
+    def __init__(self, portal: Portal, items: AsyncIterator[T]) -> None:
+        self._portal = portal
+        self._items = items
+        self._turn = threading.Lock()
+
+    def __next__(self) -> T:
+        if not self._turn.acquire(blocking=False):
+            raise UsageError(
+                "Another thread waits for the next item of this iterator. Give each thread its own."
+            )
+        try:
+            item = self._portal.call(_next, self._items)
+        finally:
+            self._turn.release()
+        if item is _END:
+            raise StopIteration
+        return cast("T", item)
+
+    def close(self) -> None:
+        """End it, and wait until it has ended. Closing twice does no harm."""
+        if self._portal.is_open:
+            self._portal.call(_close, self._items)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self._portal.soon(partial(_close, self._items))
+
+
+async def _next(items: AsyncIterator[T]) -> T | object:
+    return await anext(items, _END)
+
+
+async def _close(items: AsyncIterator[object]) -> None:
+    if isinstance(items, AsyncGenerator):
+        await items.aclose()
+
+
+def iterate(
+    portal: Portal, make: Callable[P, AsyncIterator[T]], *args: P.args, **kwargs: P.kwargs
+) -> BlockingIterator[T]:
+    """The items of what `make` makes."""
+    return BlockingIterator(portal, portal.call_sync(make, *args, **kwargs))
+
+
+class Entered(Generic[T]):
+    """A block whose task enters an asynchronous context manager, holds it and leaves it."""
+
+    def __init__(self, portal: Portal, manager: AbstractAsyncContextManager[T]) -> None:
+        self._call = portal.new_call()
+        self._manager = manager
+        self._entered: list[T] = []
+        self._leave = asyncio.Event()
+        self._error: Exception | None = None
+        self._process = os.getpid()
+
+    def enter(self) -> T:
+        """Enter it; what it gave."""
+        self._call.begin(self._hold)
+        if not self._entered:
+            self._call.result()
+            raise AssertionError("a manager that is not entered raises")
+        return self._entered[0]
+
+    async def _hold(self) -> None:
+        async with self._manager as value:
+            self._entered.append(value)
+            self._call.let_go()
+            await self._leave.wait()
+            if self._error is not None:
+                raise self._error
+
+    def leave(self, error: BaseException | None) -> bool | None:
+        """Leave it as the block was left; whether its error goes no further."""
+        call = self._call
+        if self._process != os.getpid():  # forked: the parent leaves it
+            return False
+        if error is not None and not isinstance(error, Exception):
+            call.settle()  # as a cancelled task leaves it
+            return False
+        self._error = error
+        if error is None:
+            call.go_on(self._leave.set)
+            call.result()
+            return None
+        if call.is_cancelled:  # the client was closed, of which the error tells
+            return False
+        before = error.__traceback__, error.__cause__, error.__context__, error.__suppress_context__
+        call.go_on(self._leave.set)
+        try:
+            call.result()
+        except BaseException as raised:
+            if raised is not error:
+                raise
+            error.__traceback__, error.__cause__, error.__context__ = before[:3]
+            error.__suppress_context__ = before[3]
+            return False
+        return True
+
+
+class EnteredTwin(Twin):
+    """The twin of what is entered and left, such as a batch."""
+
+    _block: Entered[Any] | None = None
+
+    def __enter__(self) -> Self:
+        self._block = Entered(self._portal, self._twin)
+        self._block.enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        block, self._block = self._block, None
+        return None if block is None else block.leave(error)
+
+
+@contextmanager
+def outcomes(
+    portal: Portal, make: Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]]
+) -> Generator[BlockingIterator[T]]:
+    """What comes while a block is open."""
+    block = Entered(portal, portal.call_sync(make))
+    items = BlockingIterator(portal, block.enter())
+    try:
+        yield items
+    except BaseException as error:
+        if not block.leave(error):
+            raise
+    else:
+        block.leave(None)
+
+
+def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any, T]] | None:
+    """A function that is called in a thread of its own kind while the loop goes on."""
+    if function is None:
+        return None
+
+    async def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await in_thread(partial(function, *args, **kwargs))
+
+    return called
+
+
+def rows_of(source: CampaignSource) -> CampaignSource:
+    """A campaign whose rows are taken here and now, in the thread of the caller."""
+    if isinstance(source, Path | str | AsyncIterable) or not hasattr(source, "__iter__"):
+        return source
+    return list(source)

@@ -1,0 +1,122 @@
+"""The blocking twin of `Batch`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from postiz_async.blocking._base import BlockingIterator, EnteredTwin, outcomes
+from postiz_async.blocking._checked_batch import CheckedBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from postiz_async._batch.batch import Batch as AsyncBatch
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.report import Report
+    from postiz_async._batch.update_plan import Updated
+
+__all__ = ["Batch"]
+
+
+class Batch(CheckedBatch, EnteredTwin):
+    """A campaign and what became of it.
+
+        with postiz.batch("campaign.csv") as batch:
+            print(batch.plan())
+            report = batch.run_all()
+
+    Entering reads and checks everything: the rows, their media, the channels, the journal of an
+    earlier run. Nothing is sent before all is known.
+
+    `Postiz.batch` makes one, and says what the arguments mean.
+    """
+
+    @property
+    def _async(self) -> AsyncBatch:
+        return cast("AsyncBatch", self._twin)
+
+    @property
+    def path(self) -> Path:
+        """The campaign's file, or its name."""
+        return self._async.path
+
+    @property
+    def journal_path(self) -> Path:
+        """Its journal."""
+        return self._async.journal_path
+
+    @property
+    def remarks(self) -> list[str]:
+        """Notes on the run as a whole."""
+        return self._async.remarks
+
+    def save_options(self) -> Path:
+        """Keep what describes the file beside it, as `campaign.toml`: every command reads it.
+
+        Returns:
+            Where it is kept.
+
+        Raises:
+            BatchError: the campaign is not a file, or what is beside it cannot be written.
+        """
+        return self._portal.call(self._async.save_options)
+
+    def run(self) -> AbstractContextManager[BlockingIterator[Outcome]]:
+        """Send what is unsent; yields the outcomes as they come.
+
+        Leaving the block stops sending; requests in flight end first.
+
+        Raises:
+            InvalidPostError: the campaign has problems; nothing was sent.
+            BatchError: rows are in Postiz already, and nobody said what to do with them.
+            PostizError: the job had to stop; run it again to go on.
+        """
+        return outcomes(self._portal, self._async.run)
+
+    def run_all(self, on_outcome: Callable[[Outcome], object] | None = None) -> Report:
+        """Send what is unsent and report. Raises what `run` raises.
+
+        Args:
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+        """
+        call = self._portal.new_call()
+        work = partial(self._async.run_all, on_outcome=call.awaited(on_outcome))
+        return call.run(work)
+
+    def update(
+        self,
+        *,
+        prune: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> Updated:
+        """Let Postiz have what the campaign says now: stored posts are changed, new ones sent.
+
+        What people changed in Postiz meanwhile is left and named, unless `force` says otherwise.
+        A row that moved to another channel is deleted and sent anew, so that there are never two.
+        It may be killed and called again.
+
+        Args:
+            prune: delete posts whose row is not in the campaign any more.
+            force: overwrite what people edited in Postiz, and send anew what they deleted.
+            dry_run: do nothing, and say what would be done and what it costs.
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            InvalidPostError: the campaign has problems; nothing was changed.
+            PostizError: the job had to stop; call it again to go on.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.update,
+            prune=prune,
+            force=force,
+            dry_run=dry_run,
+            on_outcome=call.awaited(on_outcome),
+        )
+        return call.run(work)

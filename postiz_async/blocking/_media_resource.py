@@ -1,0 +1,207 @@
+"""The blocking twin of `MediaResource`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from postiz_async._uploads import AT_ONCE, STALL_TIMEOUT
+from postiz_async.blocking._base import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from postiz_async._resources.media import MediaResource as AsyncMediaResource
+    from postiz_async._uploads import Progress, UploadSource
+    from postiz_async.models.media import Media as StoredMedia
+    from postiz_async.models.video import SlidesVideo, Veo3Video, Voice
+
+__all__ = ["MediaResource"]
+
+
+class MediaResource(Twin):
+    """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
+
+    @property
+    def _async(self) -> AsyncMediaResource:
+        return cast("AsyncMediaResource", self._twin)
+
+    def upload(
+        self,
+        source: UploadSource,
+        *,
+        progress: Progress | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> StoredMedia:
+        """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
+
+        The kind is told by the first bytes, never by the name, and what the server would refuse
+        is not sent. The rest is streamed. There is no time limit while bytes move.
+
+        A URL is fetched by the server if that can and will (https, a suffix such as `.png`);
+        else it is streamed through this process, which connects to public addresses only and
+        follows five redirects at most.
+
+        Retried: yes, as long as the source can be rewound: paths, bytes, files, URLs; not pipes
+        and iterators. There is no call that lists or deletes media, so a repetition may leave an
+        unused copy behind. Since v1.11.1.
+
+        Args:
+            source: a path; bytes; a binary file, from where it stands; a URL as text.
+            progress: called with the bytes sent so far and in all (None while not known); it
+                begins again at 0 when an upload is repeated. Not called for what the server
+                fetches or was uploaded before.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
+
+        Raises:
+            InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
+            UploadError: the source failed or changed on its way, or the URL could not be
+                fetched, or not fast enough (1 KiB a second); nothing was stored.
+            UsageError: `stall_timeout` is not a number of seconds.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.upload,
+            source,
+            progress=call.told(progress),
+            reuse=reuse,
+            cache=cache,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+        )
+        return call.run(work)
+
+    @overload
+    def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[False] = ...,
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia]: ...
+
+    @overload
+    def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = ...,
+        return_exceptions: Literal[True],
+        progress: Callable[[int, int, int | None], object] | None = ...,
+        reuse: bool = ...,
+        cache: Path | str | None = ...,
+        allow_private: bool | Collection[str] = ...,
+        stall_timeout: float = ...,
+    ) -> list[StoredMedia | Exception]: ...
+
+    def upload_many(
+        self,
+        sources: Iterable[UploadSource],
+        *,
+        concurrency: int = AT_ONCE,
+        return_exceptions: bool = False,
+        progress: Callable[[int, int, int | None], object] | None = None,
+        reuse: bool = True,
+        cache: Path | str | None = None,
+        allow_private: bool | Collection[str] = False,
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> list[StoredMedia] | list[StoredMedia | Exception]:
+        """Upload several, a few at a time; equal contents and equal URLs only once.
+
+        A failure ends nothing but its own upload. What was uploaded is remembered, so calling
+        again with the same sources uploads only what failed.
+
+        Args:
+            sources: what `upload` takes: paths, URLs, bytes, files or streams.
+            concurrency: how many at a time.
+            return_exceptions: put the errors in the places of their sources instead of raising.
+            progress: called with the place of a source, and its bytes sent and in all.
+            reuse: return what this client made of the same content in the last 24 hours.
+            cache: a small file for that, shared with other runs and processes; only when asked
+                for, because people can delete media in the web page of Postiz.
+            allow_private: also fetch URLs of this machine and of private networks; True, or the
+                names of the hosts that may be there.
+            stall_timeout: seconds after which an upload in which no byte moves is given up.
+
+        Returns:
+            The media in the order of the sources.
+
+        Raises:
+            ExceptionGroup: of all that failed, after the others have ended. A note on each error
+                names its source.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            cast("Any", self._async.upload_many),
+            list(sources),
+            concurrency=concurrency,
+            return_exceptions=return_exceptions,
+            progress=call.told(progress),
+            reuse=reuse,
+            cache=cache,
+            allow_private=allow_private,
+            stall_timeout=stall_timeout,
+        )
+        return cast("list[StoredMedia] | list[StoredMedia | Exception]", call.run(work))
+
+    def upload_from_url(self, url: str) -> StoredMedia:
+        """Let the server fetch a picture or video from a public https address.
+
+        The server's download has no time limit of its own; this call ends after 10 minutes.
+        Retried: yes. Since v2.8.0.
+
+        Args:
+            url: a public https address.
+
+        Raises:
+            InvalidPostError: the path of the URL does not end in a suffix that the server takes.
+            BadRequestError: the server could not fetch it, or it is of the wrong kind.
+        """
+        return self._portal.call(self._async.upload_from_url, url)
+
+    def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
+        """Generate a video; costs a credit of the plan and may take half an hour.
+
+        A proxy may cut the connection long before; the server then goes on, spends the credit
+        and stores a video that no call can list. Retried: never. Since v1.64.0.
+
+        Args:
+            video: what is to be made, such as `SlidesVideo`.
+
+        Raises:
+            PlanLimitError: there is no credit left.
+            BadRequestError: the generator is not available, or the prompt was rejected.
+        """
+        return self._portal.call(self._async.generate_video, video)
+
+    def video_function(
+        self, identifier: str, function: str, params: Mapping[str, object] | None = None
+    ) -> object:
+        """Ask a video generator something; the answer is whatever JSON it gives.
+
+        Args:
+            identifier: the kind of video, such as `image-text-slides`.
+            function: the name of its function, such as `loadVoices`.
+            params: its arguments, as that function wants them; None: none.
+
+        Retried: yes. Since v1.64.0.
+        """
+        return self._portal.call(self._async.video_function, identifier, function, params)
+
+    def voices(self) -> list[Voice]:
+        """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""
+        return self._portal.call(self._async.voices)

@@ -1,0 +1,73 @@
+"""The blocking twin of `Outbox`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from postiz_async.blocking._outbox_base import OutboxBase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from postiz_async._outbox.outbox import Outbox as AsyncOutbox
+    from postiz_async._outbox.tickets import Ticket
+    from postiz_async.models.posts import NewPost
+
+__all__ = ["Outbox"]
+
+
+class Outbox(OutboxBase):
+    """Posts that were handed over durably, and the task that sends them.
+
+    The client makes, opens and closes it: `Postiz(outbox="outbox.sqlite")`.
+    """
+
+    @property
+    def _async(self) -> AsyncOutbox:
+        return cast("AsyncOutbox", self._twin)
+
+    def put(
+        self,
+        *posts: NewPost,
+        at: datetime | None = None,
+        tags: Sequence[str] = (),
+        short_link: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Ticket:
+        """Hand posts over, to be sent in one request as soon as the quota allows.
+
+        When it returns, they are on the disk: a crash of this process or a loss of power does
+        not lose them. They are sent as `posts.schedule` sends, after interactive calls. When it is
+        interrupted, they are withdrawn, unless they are on their way by then or have a key.
+
+        Args:
+            posts: what to post, each on its channel.
+            at: when to publish, with a time zone; None: as soon as they are sent.
+            tags: names of tags that exist in Postiz.
+            short_link: shorten links where the server has a shortener.
+            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
+                same call again returns the ticket of the first, as it then stands, for as long as
+                that is kept (`OutboxOptions(keep=...)`).
+
+        Costs one of the hourly create requests, later. Sends nothing but a look at the channels
+        (as for `posts.validate`). While Postiz cannot be reached that is done without, if all
+        channels are given as `Integration` or were listed by this client before.
+
+        Raises:
+            InvalidPostError: the server would refuse them; nothing was stored.
+            IdempotencyError: the key was used with other arguments; nothing was stored.
+            StoreError: it cannot be written down; nothing was stored. When PostgreSQL went away in
+                that moment, it says that it may have been, and as which ticket.
+            UsageError: the connection is in no transaction, or in one that failed.
+            APIConnectionError: Postiz cannot be reached, and a channel is given by an id, a name
+                or a provider that this client has not seen in a list yet.
+        """
+        return self._portal.call(
+            self._async.put,
+            *posts,
+            at=at,
+            tags=tags,
+            short_link=short_link,
+            idempotency_key=idempotency_key,
+        )

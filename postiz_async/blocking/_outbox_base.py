@@ -1,0 +1,71 @@
+"""The blocking twin of `OutboxBase`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from postiz_async.blocking._base import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postiz_async._delivery.journal_file import RowState
+    from postiz_async._outbox.base import OutboxBase as AsyncOutboxBase
+    from postiz_async._outbox.tickets import Ticket
+
+__all__ = ["OutboxBase"]
+
+
+class OutboxBase(Twin):
+    """An outbox: its opening and closing, and its tickets."""
+
+    @property
+    def _async(self) -> AsyncOutboxBase:
+        return cast("AsyncOutboxBase", self._twin)
+
+    def get(self, ticket_id: str) -> Ticket:
+        """How a hand-over stands, whichever process works on it.
+
+        Args:
+            ticket_id: the id of the ticket, `Ticket.id`.
+
+        Raises:
+            NotFoundError: there is no such ticket, or it was over too long ago.
+        """
+        return self._portal.call(self._async.get, ticket_id)
+
+    def wait(self, ticket_id: str, *, timeout: float | None = None) -> Ticket:
+        """Wait until a hand-over is over: stored, refused, late, withdrawn or undecided.
+
+        Args:
+            ticket_id: the ticket.
+            timeout: seconds after which it returns as it then stands, 0 for at once; None for
+                as long as it takes.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            StoreError: this process was to send it, and its sending broke off.
+            UsageError: `timeout` is not a number of seconds, or `ticket_id` is no id.
+        """
+        return self._portal.call(self._async.wait, ticket_id, timeout=timeout)
+
+    def withdraw(self, ticket_id: str) -> bool:
+        """End a hand-over that has not left yet. Returns whether it had not.
+
+        Args:
+            ticket_id: the id of the ticket, `Ticket.id`.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+        """
+        return self._portal.call(self._async.withdraw, ticket_id)
+
+    def counts(self) -> Mapping[RowState, int]:
+        """How many tickets are in which state, of all processes that share file and quota."""
+        return self._portal.call(self._async.counts)
+
+    @property
+    def trouble(self) -> str:
+        """What holds this process's sending up: the server, the key, the disk; empty: nothing."""
+        original = self._async
+        return self._portal.call_sync(lambda: original.trouble)

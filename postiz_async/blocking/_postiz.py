@@ -1,0 +1,188 @@
+"""The blocking twin of `Postiz`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+from postiz_async._client import IDEMPOTENCY_KEEP, POLITENESS
+from postiz_async._client import Postiz as AsyncPostiz
+from postiz_async._quota import WINDOW
+from postiz_async._scheduler.calls import USUAL_RETRIES
+from postiz_async._wire.headers import hidden_values
+from postiz_async._wire.secrets import hidden
+from postiz_async.blocking._api import Api
+from postiz_async.blocking._base import Owner
+from postiz_async.blocking._outbox import Outbox
+from postiz_async.blocking._portal import Portal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+    from pathlib import Path
+    from ssl import SSLContext
+
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._scheduler.hooks import AttemptHook, CallHook
+    from postiz_async._transport import Transport
+    from postiz_async._transport.settings import Connector
+    from postiz_async._wire.secrets import Secret
+    from postiz_async.clock import Clock
+    from postiz_async.stores import QuotaStore
+
+__all__ = ["Postiz"]
+
+
+class Postiz(Owner, Api):
+    """A blocking client for one API key, safe from any thread.
+
+        with Postiz() as postiz:
+            channels = postiz.integrations.list()
+
+    Without `with`, its first call opens it, and `close` closes it. The connections live in a thread
+    of its own.
+
+    Args:
+        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`. As a `Secret`
+            it is not shown among the local variables of your own frames either.
+        base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
+        organization: a name of yours for the organisation. Keys and tokens of one organisation
+            spend one quota, and with one name they share one ledger; None: the key is the name.
+        quota: a store that shares the quota with other processes and remembers it:
+            `SqliteStore`, `RedisStore` or `PostgresStore`. It is closed with the client, in
+            whose thread its connections live: each client has a store of its own.
+            None: all clients of this process that are given none share it, in all threads and
+            event loops, also one after the other; `MemoryStore()` keeps those apart that are given
+            it. When a store is away, nothing is spent (`StoreError`); an `outbox` keeps posts
+            meanwhile.
+        pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
+            spreads creates over the window.
+        reserve: slots that bulk work leaves to interactive calls, until shortly before a window
+            closes; 0 for none, None for a tenth of the limit and what experience asks for.
+        idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
+        politeness: calls a second of routes without quota; None for no bound.
+        validate: refuse posts that the server would refuse, before a slot is spent on them.
+        timeout: seconds for each whole call, as `with_options(timeout=)` has it; None: each attempt
+            has the time of its route, mostly 30 s. Requests of campaigns and of the outbox may take
+            longer than their routes' time by it (creates up to 300 s), and are never cut short.
+        headers: added to each request to the server, such as a gateway's. Their values are shown
+            nowhere and sent to no other server. They cannot be the client's own, such as
+            `Authorization`. None: those of `POSTIZ_HEADERS`.
+        retries: attempts after the first, of calls that can be repeated safely; 0: none. Others are
+            repeated only when nothing was sent, or when it is proved that nothing was done.
+        ssl: whom to trust with the key, and the client's own certificate if the server wants one:
+            a context, or a file or folder of the only authorities to trust; else `POSTIZ_CA_FILE`,
+            else the system's.
+        proxy: the URL of a proxy for all requests, whatever `NO_PROXY` says, with user and password
+            where it wants them; empty: none; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`.
+        connector: an `aiohttp` connector of your own, which stays open. Give it a
+            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
+        outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
+            many hosts, or `OutboxOptions`; None: there is no outbox. Without `quota` the quota is
+            shared and remembered beside it: in a file named `*.quota`, or in that database.
+        on_attempt: called with an `Attempt` after each request that was sent;
+            in the client's own thread, from where it cannot be called.
+        on_call: called with a `CallStarted` when a call is made, with a
+            `CallEnded` when it ends; in the client's own thread, from where it cannot be called.
+        drain: seconds that closing waits for the calls under way, those that wait for a slot
+            among them; 0: calls that wait fail, and those in flight break.
+        window: seconds of the server's quota window.
+        clock: another notion of time, for tests and demos. Without `quota`, clients on one such
+            clock share the quota with each other only.
+        transport: another way to the server, for tests; those that are given it share likewise.
+
+    Raises:
+        ConfigurationError: the key, the URL or another setting cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        organization: str | None = None,
+        quota: QuotaStore | None = None,
+        pacing: Literal["burst", "smooth"] = "burst",
+        reserve: int | None = None,
+        idempotency_keep: timedelta = IDEMPOTENCY_KEEP,
+        politeness: float | None = POLITENESS,
+        validate: bool = True,
+        timeout: float | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        retries: int = USUAL_RETRIES,
+        ssl: SSLContext | Path | str | None = None,
+        proxy: str | Secret | None = None,
+        connector: Connector | None = None,
+        outbox: OutboxOptions | Path | Secret | str | None = None,
+        on_attempt: AttemptHook | None = None,
+        on_call: CallHook | None = None,
+        drain: float = 0.0,
+        window: float = WINDOW,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        api_key = hidden(api_key)
+        headers = hidden_values(headers)
+        proxy = hidden(proxy)
+        outbox = hidden(outbox)
+        client = AsyncPostiz(
+            api_key=api_key,
+            base_url=base_url,
+            organization=organization,
+            quota=quota,
+            pacing=pacing,
+            reserve=reserve,
+            idempotency_keep=idempotency_keep,
+            politeness=politeness,
+            validate=validate,
+            timeout=timeout,
+            headers=headers,
+            retries=retries,
+            ssl=ssl,
+            proxy=proxy,
+            connector=connector,
+            outbox=outbox,
+            on_attempt=on_attempt,
+            on_call=on_call,
+            drain=drain,
+            window=window,
+            clock=clock,
+            transport=transport,
+        )
+        super().__init__(Portal(client, quota), client)
+
+    @property
+    def _async(self) -> AsyncPostiz:
+        return cast("AsyncPostiz", self._opened)
+
+    @property
+    def clock(self) -> Clock:
+        """The client's notion of time."""
+        return cast("AsyncPostiz", self._twin).clock
+
+    @property
+    def base_url(self) -> str:
+        """The root of the API, with `/public/v1`."""
+        return cast("AsyncPostiz", self._twin).base_url
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return cast("AsyncPostiz", self._twin).is_open
+
+    @property
+    def calls_under_way(self) -> int:
+        """Calls that were made and have not ended, those that wait for a slot among them."""
+        return cast("AsyncPostiz", self._twin).calls_under_way
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether there is an open outbox."""
+        return cast("AsyncPostiz", self._twin).has_outbox
+
+    @property
+    def outbox(self) -> Outbox:
+        """Durable hand-over: posts that are stored here and sent in the background."""
+        original = self._async
+        twin = self._portal.call_sync(lambda: original.outbox)
+        return Outbox(self._portal, twin)

@@ -1,0 +1,138 @@
+"""The blocking twin of `RunResults`. Made by `python docs/make_blocking.py`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from postiz_async._batch.wait_published import PATIENCE
+from postiz_async.blocking._base import Twin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime, timedelta, tzinfo
+
+    from postiz_async._batch.job import Outcome
+    from postiz_async._batch.reconcile import Reconciled
+    from postiz_async._batch.report import Report
+    from postiz_async._batch.results import RunResults as AsyncRunResults
+    from postiz_async._batch.undo import Undone
+    from postiz_async._batch.wait_published import Waited
+
+__all__ = ["RunResults"]
+
+
+class RunResults(Twin):
+    """What a batch tells about its run: the base of `Batch`."""
+
+    @property
+    def _async(self) -> AsyncRunResults:
+        return cast("AsyncRunResults", self._twin)
+
+    def report(self) -> Report:
+        """What became of each row, as the journal knows it.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        return self._portal.call(self._async.report)
+
+    def html_report(self, *, zone: tzinfo | None = None) -> str:
+        """What became of the campaign as a page that needs nothing beside itself.
+
+        Args:
+            zone: of its dates; None for the machine's.
+
+        Raises:
+            BatchError: the campaign was never run.
+        """
+        return self._portal.call(self._async.html_report, zone=zone)
+
+    def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
+        """Hold what is stored against the server: what people moved, deleted or doubled.
+
+        Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+
+        Args:
+            delete_doubles: whether a post that was stored twice by us loses the one too many, if
+                nobody edited that one and it is not due within ten minutes.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            PostizError: the server could not be asked.
+        """
+        return self._portal.call(self._async.reconcile, delete_doubles=delete_doubles)
+
+    def undo(
+        self,
+        *,
+        after: datetime | None = None,
+        channel: str | None = None,
+        rows: Collection[int] | None = None,
+        edited: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> Undone:
+        """Delete the posts of this journal that are still to come; all of them, if nothing is said.
+
+        What is published stays, and what people edited in Postiz, unless `edited` says so. A later
+        run does not send these rows, unless the batch is made with `existing="again"`. It may be
+        interrupted and called again.
+
+        Args:
+            after: only posts of this moment and later.
+            channel: only those of this channel: its id, its name, or its provider if it has one.
+            rows: only these rows, as the file counts them.
+            edited: delete what people edited in Postiz, too.
+            dry_run: delete nothing, and say what would be deleted.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: nobody
+                is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: there is no such channel, or its name is not that of one.
+            PostizError: the server could not be asked; call it again to go on.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.undo,
+            after=after,
+            channel=channel,
+            rows=rows,
+            edited=edited,
+            dry_run=dry_run,
+            on_outcome=call.awaited(on_outcome),
+        )
+        return call.run(work)
+
+    def wait_published(
+        self,
+        *,
+        patience: timedelta = PATIENCE,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        on_look: Callable[[Waited], object] | None = None,
+    ) -> Waited:
+        """Wait until what is stored is published or failed; to be called after a run.
+
+        Ends when each post is out, refused by its network, deleted, or `patience` over its date.
+        What was seen is in the journal, so it may be interrupted and called again; `report` tells.
+
+        Args:
+            patience: how long after its date a post is waited for.
+            on_outcome: called with the `Outcome` of each post that is published or failed;
+                None: nobody is told.
+            on_look: called after each look at the server; None: nobody is told.
+
+        Raises:
+            BatchError: the campaign was never run, or another process works on it.
+            ConfigurationError: `patience` is negative.
+            PostizError: the server could not be asked for half an hour.
+        """
+        call = self._portal.new_call()
+        work = partial(
+            self._async.wait_published,
+            patience=patience,
+            on_outcome=call.awaited(on_outcome),
+            on_look=call.awaited(on_look),
+        )
+        return call.run(work)

@@ -1,0 +1,70 @@
+"""A value as a small table, where notebooks show one. PURE.
+
+The colours are those of the page, so that it is legible in light and dark.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from postiz_async.errors import describe_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["date_cell", "html_table", "span_cell"]
+
+_LINE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
+_CELL = (
+    f"{_LINE};padding:.25em 1em .25em 0;text-align:left;vertical-align:top;"
+    "color:inherit;background:none;font-weight:normal;max-width:40em"
+)
+_LONG = 24
+"""Characters of a word that may be broken; where all words may, short columns become too narrow."""
+_TABLE = "border-collapse:collapse;margin:.5em 0;color:inherit;background:none"
+_CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:.25em 0"
+
+
+def html_table(title: str, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """A table of texts, which are escaped; without a head, the first cell of a row is its name."""
+    names = "".join(_cell(each, "th", "col") for each in head)
+    body = "".join(f"<tr>{_row(cells, is_named=not head)}</tr>" for cells in rows)
+    return (
+        f'<table style="{_TABLE}"><caption style="{_CAPTION}">{_safe(title)}</caption>'
+        + (f"<thead><tr>{names}</tr></thead>" if head else "")
+        + f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _row(cells: Sequence[str], *, is_named: bool) -> str:
+    first, *others = cells
+    named = _cell(first, "th", "row") if is_named else _cell(first)
+    return named + "".join(map(_cell, others))
+
+
+def _cell(text: str, tag: str = "td", scope: str = "") -> str:
+    breaks = ";overflow-wrap:anywhere" if max(map(len, text.split()), default=0) > _LONG else ""
+    what = f' scope="{scope}"' if scope else ""
+    soft = ";opacity:.7" if scope else ""
+    return f'<{tag}{what} dir="auto" style="{_CELL}{breaks}{soft}">{_safe(text)}</{tag}>'
+
+
+def _safe(text: str) -> str:
+    return escape(text, quote=True)
+
+
+def date_cell(moment: datetime | float | None) -> str:
+    """A moment, or seconds since the epoch: `2030-01-01 09:00 UTC`."""
+    if moment is None:
+        return ""
+    at = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span_cell(seconds: float | None) -> str:
+    """How long: `20 min 13 s`, `now` for none, `not known`."""
+    if seconds is None:
+        return "not known"
+    return describe_seconds(seconds) if seconds > 0 else "now"

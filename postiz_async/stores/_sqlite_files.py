@@ -1,0 +1,114 @@
+"""SQLite files that several processes use at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from postiz_async.errors import StoreError
+from postiz_async.stores._files import connect, make_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["explain", "open_shared"]
+
+BUSY_MS = 2000
+"""Milliseconds to wait for another process's write, which takes about one."""
+
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "Another program keeps it locked, such as a backup or a database browser; "
+    "let that end.",
+    sqlite3.SQLITE_READONLY: "Let this user write to the file and to its folder, or name another.",
+    sqlite3.SQLITE_CANTOPEN: "Check that it is a file, and that this user may write to its folder.",
+    sqlite3.SQLITE_PERM: "Let this user read and write it, or name another file.",
+    sqlite3.SQLITE_FULL: "The disk is full: make room, or name a file on another disk.",
+    sqlite3.SQLITE_IOERR: "Is the disk full, or gone? The file must be on a local disk.",
+    sqlite3.SQLITE_NOTADB: "It is something else: name another file, or move this one away.",
+    sqlite3.SQLITE_CORRUPT: "It is damaged: move it away; a new one is made.",
+}
+"""What to do, by the primary code of SQLite's error."""
+
+
+def explain(error: Exception) -> str:
+    """What is wrong with a SQLite file, and what to do."""
+    advice = ""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        advice = _ADVICE.get(code, "")
+    elif isinstance(error, OSError):
+        advice = "Check that its folder can be made and written to, or name another file."
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{reason}. {advice}"
+
+
+def open_shared(path: Path, application: int, version: int, schema: str) -> sqlite3.Connection:
+    """Open a file that several processes use, or make it.
+
+    A transaction survives a loss of power, at the price of a disk's flush each.
+
+    Args:
+        path: the file; its folder is made too, both for their owner alone.
+        application: the number that marks files of this kind.
+        version: of its schema.
+        schema: the statements that make it, with `;` between them.
+
+    Raises:
+        StoreError: it is something else, or of another version. It is left as it is.
+        sqlite3.Error: it cannot be used; see `explain`. So does an OSError.
+    """
+    make_folder(path.parent)
+    connection = connect(path, timeout=BUSY_MS / 1000, autocommit=True)
+    try:
+        connection.execute("BEGIN")  # all of it as of one moment, while another makes the file
+        _is_new(connection, path, application, version)
+        connection.execute("COMMIT")
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        if _is_new(connection, path, application, version):
+            connection.execute(f"PRAGMA application_id = {application}")
+            connection.execute(f"PRAGMA user_version = {version}")
+            for statement in schema.split(";"):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; of two that switch a new file at once SQLite fails one without waiting."""
+    ends = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _is_new(connection: sqlite3.Connection, path: Path, application: int, version: int) -> bool:
+    """Whether the file is empty; one that is not ours is refused."""
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if mark == 0 and tables == 0:
+        return True
+    if mark != application:
+        raise StoreError(
+            f"{path} is a SQLite file of another program or for another purpose; it was left as "
+            "it is. Name another file."
+        )
+    if found != version:
+        raise StoreError(
+            f"{path} was written by another version of this library (schema {found}, this one "
+            f"knows {version}). Use one version everywhere, or another file."
+        )
+    return False

@@ -1,0 +1,246 @@
+"""What a test says to a sandbox, wherever that runs: in the test's event loop or in a thread."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async.models.integrations import Integration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from postiz_async._sandbox import IntegrationRow, Organization, StoredPost
+    from postiz_async.clock import Clock
+
+__all__ = ["Channels", "SandboxControls", "epoch", "make_sandbox"]
+
+T = TypeVar("T")
+
+Channels: TypeAlias = "Iterable[str] | Literal['all']"
+"""Providers of the channels that a sandbox begins with: identifiers, or all of the release."""
+
+
+def make_sandbox(
+    clock: Clock,
+    *,
+    limit: int,
+    api_key: str | None,
+    release: str,
+    channels: Channels,
+    organizations: Iterable[str],
+    tags: Iterable[str],
+) -> Sandbox:
+    """A sandbox in which each organisation has these channels and tags."""
+    sandbox = Sandbox(
+        api_key=api_key,
+        clock=clock,
+        limit=limit,
+        release=release,
+        organizations=_names(organizations),
+    )
+    providers = sandbox.providers if channels == "all" else _names(channels)
+    labels = _names(tags)
+    for organization in sandbox.organizations:
+        for provider in providers:
+            _add_channel(sandbox, provider, None, organization)
+        for label in labels:
+            sandbox.add_tag(label, organization=organization)
+    return sandbox
+
+
+def epoch(start: datetime) -> float:
+    """A moment in seconds since the epoch.
+
+    Raises:
+        ValueError: it has no time zone, or it is no moment.
+    """
+    # markers of pytest are not checked by any type checker
+    if not isinstance(start, datetime) or start.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(
+            f"start is a datetime with a time zone, as datetime.now(UTC), not {start!r}"
+        )
+    return start.timestamp()
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    """Names that are given one by one, or a single one as it is."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _add_channel(
+    sandbox: Sandbox, provider: str, name: str | None, organization: Organization | str | None
+) -> Integration:
+    if provider not in sandbox.providers:
+        near = difflib.get_close_matches(provider, sandbox.providers, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"This release of Postiz has no provider {provider!r}{hint}")
+    return _seen(sandbox.add_integration(provider, name=name, organization=organization))
+
+
+def _seen(row: IntegrationRow) -> Integration:
+    return Integration(id=row.id, name=row.name, provider=row.provider)
+
+
+class SandboxControls(ABC):
+    """What can be said to a sandbox, and asked of it."""
+
+    @abstractmethod
+    def apply(self, work: Callable[[Sandbox], T]) -> T:
+        """Do with the sandbox itself what has no method here, where it is safe to touch it.
+
+        Args:
+            work: takes the sandbox; what it returns comes back.
+        """
+
+    @property
+    def organization(self) -> Organization:
+        """The first organisation."""
+        return self.apply(lambda sandbox: sandbox.organization)
+
+    @property
+    def posts(self) -> tuple[StoredPost, ...]:
+        """The posts that are stored and not deleted, without the parts of their threads."""
+        return self.apply(lambda sandbox: sandbox.posts)
+
+    @property
+    def refusals(self) -> int:
+        """How many requests were answered with 429."""
+        return self.apply(lambda sandbox: sandbox.refusals)
+
+    def in_an_hour(self) -> datetime:
+        """A moment that posts can be scheduled for."""
+        return self.apply(lambda it: datetime.fromtimestamp(it.clock.time() + 3600, UTC))
+
+    def add_organization(self, name: str, *, api_key: str | None = None) -> Organization:
+        """Add an organisation with key, channels, tags and quota of its own.
+
+        Args:
+            name: what it is called.
+            api_key: its key; None: one that is made of the name, the same each time, as
+                `sandbox-acme` for `acme`.
+
+        Raises:
+            ValueError: another one has this name or key.
+        """
+        return self.apply(lambda sandbox: sandbox.add_organization(name, api_key=api_key))
+
+    def add_channel(
+        self,
+        provider: str,
+        *,
+        name: str | None = None,
+        organization: Organization | str | None = None,
+    ) -> Integration:
+        """Connect a channel.
+
+        Args:
+            provider: identifier such as `linkedin`.
+            name: what it is called.
+            organization: whose it is, itself or its name; None: the first organisation's.
+
+        Raises:
+            ValueError: the release has no such provider.
+            LookupError: there is no such organisation.
+        """
+        return self.apply(lambda it: _add_channel(it, provider, name, organization))
+
+    def channel(
+        self, provider: str, *, organization: Organization | str | None = None
+    ) -> Integration:
+        """The channel of a provider, the first one where it has several.
+
+        Args:
+            provider: identifier such as `linkedin`.
+            organization: whose it is, itself or its name; None: the first organisation's.
+
+        Raises:
+            LookupError: there is no such channel or organisation.
+        """
+        channels = self.apply(lambda it: it.integrations(organization))
+        for row in channels:
+            if row.provider == provider:
+                return _seen(row)
+        there = ", ".join(row.provider for row in channels) or "none"
+        raise LookupError(f"The sandbox has no channel of {provider!r}; there are: {there}.")
+
+    def add_tag(self, name: str, *, organization: Organization | str | None = None) -> None:
+        """Add a tag, which posts may carry from now on.
+
+        Args:
+            name: what it is called.
+            organization: whose it is, itself or its name; None: the first organisation's.
+        """
+        self.apply(lambda sandbox: sandbox.add_tag(name, organization=organization))
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let something go wrong from now on.
+
+        Args:
+            fault: what, and when.
+
+        Raises:
+            ValueError: there is no such route.
+        """
+        self.apply(lambda sandbox: sandbox.faults.add(fault))
+
+    def lose_next_answer(self) -> None:
+        """Lose the answer to the next create: the posts are stored, and the connection breaks."""
+        self.add_fault(Fault("drop_answer", route="create_post"))
+
+    def lock_out(
+        self, organization: Organization | str | None = None, *, seconds: float | None = None
+    ) -> None:
+        """Lock an organisation out, as when others sent one create too many with its key.
+
+        Creates are answered with 429 and `Retry-After` until the lock ends.
+
+        Args:
+            organization: whose creates, itself or its name; None: the first organisation's.
+            seconds: how long the lock still lasts; None: a whole hour.
+
+        Raises:
+            ValueError: no lock lasts so long.
+        """
+        self.apply(lambda sandbox: sandbox.lock_out(organization, seconds=seconds))
+
+    def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
+        """Publish now what waits for its date, which it keeps.
+
+        Args:
+            post_id: one post; None: all of all organisations.
+
+        Returns:
+            What was published, and what failed: the state says which.
+
+        Raises:
+            LookupError: there is no such post.
+        """
+        return self.apply(lambda sandbox: sandbox.publish(post_id))
+
+    def fail_next_publication(self, because: str) -> None:
+        """Let the next post that is published fail: its state is ERROR, a notification says why.
+
+        Args:
+            because: the reason, in the words of the network.
+        """
+        self.apply(lambda sandbox: sandbox.fail_next_publication(because))
+
+    def refuse(
+        self, words: str, *, because: str, when: Literal["created", "published"] = "created"
+    ) -> None:
+        """Refuse each post in whose text these words stand.
+
+        When it is created, the request is answered with 400 and nothing of it is stored; drafts
+        are not looked at, as with all rules of networks. When it is published, it fails.
+
+        Args:
+            words: what stands in the text, in letters of either case.
+            because: the reason that is told.
+            when: when it is refused: by the server as soon as it is `created`, or by the network
+                when it is `published`.
+        """
+        self.apply(lambda sandbox: sandbox.refuse(words, because=because, when=when))

@@ -1,0 +1,122 @@
+"""A sandbox in the event loop of a test."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from postiz_async.clock import JumpingClock
+from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable
+    from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from postiz_async._client import Postiz
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async.stores import QuotaStore
+    from postiz_async.testing._controls import Channels
+
+__all__ = ["LocalPostiz"]
+
+T = TypeVar("T")
+
+
+class LocalPostiz(SandboxControls):
+    """A sandbox in memory and clients for it, on a clock that jumps when everybody waits.
+
+    Works in any event loop of asyncio; the sandbox is started with the first client and ends with
+    the last.
+
+    Args:
+        limit: create requests an hour.
+        api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
+            name in `organizations`.
+        release: the server's release, such as `v2.18.0`; `HEAD` is the newest known.
+        start: what its clock shows in the beginning, such as `datetime.now(UTC)`; None: 08:00 UTC
+            on 15 January 2027, the same day whenever the test runs.
+        channels: providers of which each organisation has a channel in the beginning; `all`: of
+            each that the release knows.
+        organizations: names of the organisations, each of which has a key of its own; without any
+            there is one.
+        tags: names of the tags that each organisation has in the beginning.
+
+    Attributes:
+        clock: what client and server take for the time; `await clock.sleep(3600)` lets an hour
+            pass at once, with all that happens in it.
+        sandbox: the server.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int = 30,
+        api_key: str | None = None,
+        release: str = "HEAD",
+        start: datetime | None = None,
+        channels: Channels = (),
+        organizations: Iterable[str] = (),
+        tags: Iterable[str] = (),
+    ) -> None:
+        self.clock: JumpingClock = JumpingClock() if start is None else JumpingClock(epoch(start))
+        self.sandbox: Sandbox = make_sandbox(
+            self.clock,
+            limit=limit,
+            api_key=api_key,
+            release=release,
+            channels=channels,
+            organizations=organizations,
+            tags=tags,
+        )
+        self._clients = 0
+        self._ways: dict[float, SandboxTransport] = {}
+
+    def apply(self, work: Callable[[Sandbox], T]) -> T:
+        return work(self.sandbox)
+
+    @asynccontextmanager
+    async def client(
+        self,
+        organization: Organization | str | None = None,
+        *,
+        latency: float = 0.0,
+        quota: QuotaStore | None = None,
+        outbox: OutboxOptions | Path | str | None = None,
+    ) -> AsyncGenerator[Postiz]:
+        """An open client. `latency` is in seconds of the clock, each way.
+
+        Clients of one latency share the quota, as the clients of a process do; with
+        `quota=MemoryStore()` a client is as in a process of its own.
+
+        Args:
+            organization: whose client, itself or its name; None: the first one's.
+            latency: seconds on the clock between a request and its answer.
+            quota: a store that several clients share; None: they share the quota of the process
+                on this clock.
+            outbox: the file of `postiz.outbox`; None: there is no outbox.
+        """
+        owner = self.sandbox.find_organization(organization)
+        async with AsyncExitStack() as stack:
+            if not self._clients:
+                await self.sandbox.__aenter__()
+            self._clients += 1
+            stack.push_async_exit(self._left)
+            way = self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
+            client = sandbox_client(
+                self.sandbox, transport=way, quota=quota, outbox=outbox, organization=owner
+            )
+            yield await stack.enter_async_context(client)
+
+    async def _left(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clients -= 1
+        if not self._clients:
+            await self.sandbox.__aexit__(kind, error, trace)

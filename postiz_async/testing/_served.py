@@ -1,0 +1,118 @@
+"""A sandbox over HTTP, from a thread with an event loop of its own."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from postiz_async._sandbox.http import serve
+from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
+from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+    from datetime import datetime
+
+    from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async.clock import Clock
+    from postiz_async.testing._controls import Channels
+
+__all__ = ["ServedPostiz", "serve_postiz"]
+
+T = TypeVar("T")
+
+
+class ServedPostiz(SandboxControls):
+    """A sandbox that a thread serves on loopback.
+
+    A client of it is `Postiz(api_key=server.api_key, base_url=server.url)`. Its methods may be
+    called from any thread: the work is done in the server's own, between two requests.
+
+    Attributes:
+        url: what a client takes as `base_url`.
+        api_key: the key of the first organisation.
+        clock: what the server takes for the time; clients of a server that has its own `start` or
+            `speed` take it too: `Postiz(..., clock=server.clock)`.
+    """
+
+    def __init__(self, portal: BlockingPortal, sandbox: Sandbox, url: str) -> None:
+        self.clock: Clock = sandbox.clock
+        self.url: str = url
+        self.api_key: str = sandbox.organization.api_key
+        self._portal = portal
+        self._sandbox = sandbox
+
+    def apply(self, work: Callable[[Sandbox], T]) -> T:
+        return self._portal.call(work, self._sandbox)
+
+    def environment(self, organization: Organization | str | None = None) -> dict[str, str]:
+        """The variables by which a client finds the server: `POSTIZ_API_URL`, `POSTIZ_API_KEY`.
+
+        For the command line, `POSTIZ_SANDBOX_CLOCK` too, where the server has a clock of its own.
+
+        Args:
+            organization: whose key, its own or by its name; None: the first one's.
+        """
+        owner = self.apply(lambda sandbox: sandbox.find_organization(organization))
+        said = {"POSTIZ_API_URL": self.url, "POSTIZ_API_KEY": owner.api_key}
+        is_own = isinstance(self.clock, AcceleratedClock)
+        return said | {"POSTIZ_SANDBOX_CLOCK": "1"} if is_own else said
+
+
+@contextmanager
+def serve_postiz(
+    *,
+    limit: int = 30,
+    api_key: str | None = None,
+    release: str = "HEAD",
+    start: datetime | None = None,
+    speed: float = 1.0,
+    channels: Channels = (),
+    organizations: Iterable[str] = (),
+    tags: Iterable[str] = (),
+) -> Generator[ServedPostiz]:
+    """Serve a sandbox on loopback for the length of a `with` block.
+
+    Args:
+        limit: create requests an hour.
+        api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
+            name in `organizations`.
+        release: the server's release, such as `v2.18.0`; `HEAD` is the newest known.
+        start: what its clock shows in the beginning; None: the machine's time.
+        speed: how many times as fast its clock runs; 1 is the machine's.
+        channels: providers of which each organisation has a channel in the beginning; `all`: of
+            each that the release knows.
+        organizations: names of the organisations, each of which has a key of its own; without any
+            there is one.
+        tags: names of the tags that each organisation has in the beginning.
+    """
+    sandbox = make_sandbox(
+        _clock(start, speed),
+        limit=limit,
+        api_key=api_key,
+        release=release,
+        channels=channels,
+        organizations=organizations,
+        tags=tags,
+    )
+    with (
+        start_blocking_portal(name="postiz_server") as portal,
+        portal.wrap_async_context_manager(_serving(sandbox)) as url,
+    ):
+        yield ServedPostiz(portal, sandbox, url)
+
+
+def _clock(start: datetime | None, speed: float) -> Clock:
+    if start is None and speed == 1:
+        return SystemClock()
+    now = time.time()
+    return AcceleratedClock(speed, anchor=Anchor(now, now if start is None else epoch(start)))
+
+
+@asynccontextmanager
+async def _serving(sandbox: Sandbox) -> AsyncGenerator[str]:
+    async with sandbox, serve(sandbox) as served:
+        yield served.url

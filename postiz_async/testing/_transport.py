@@ -1,0 +1,144 @@
+"""A client and a sandbox in one event loop, without sockets between them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from postiz_async._client import Postiz
+from postiz_async._sandbox import ConnectionLost, HttpRequest, UploadedFile
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async._wire.endpoints import FilePart
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import APIConnectionError, APITimeoutError
+from postiz_async.models._durations import in_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Literal
+
+    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._sandbox import Organization, Sandbox
+    from postiz_async.stores import QuotaStore
+
+__all__ = ["SandboxTransport", "sandbox_client"]
+
+_HEAD = 8192
+
+
+class SandboxTransport:
+    """A transport that calls a sandbox in the same event loop.
+
+    Args:
+        sandbox: the server.
+        latency: seconds of the sandbox's clock from sending to arrival, and back again.
+    """
+
+    def __init__(self, sandbox: Sandbox, *, latency: float | Callable[[], float] = 0.0) -> None:
+        self._sandbox = sandbox
+        self._latency = latency
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """Bring a request to the sandbox and wait for its answer.
+
+        Args:
+            request: what a client sends.
+
+        Raises:
+            APIConnectionError: a fault broke the connection.
+            APITimeoutError: there was no answer in time, on the sandbox's clock.
+        """
+        clock = self._sandbox.clock
+        arrived = await _arrive(request)
+        with clock.move_on_after(math.inf if request.timeout is None else request.timeout):
+            await clock.sleep(self._one_way())
+            try:
+                response = await self._sandbox.handle(arrived)
+            except ConnectionLost as cause:
+                raise APIConnectionError("The connection to the sandbox broke.") from cause
+            await clock.sleep(self._one_way())
+            headers = {name.lower(): value for name, value in response.headers}
+            return WireResponse(response.status, headers, response.body)
+        raise APITimeoutError(
+            f"The sandbox did not answer within {in_seconds(request.timeout or 0.0)}."
+        )
+
+    def _one_way(self) -> float:
+        return self._latency() if callable(self._latency) else self._latency
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def _arrive(request: WireRequest) -> HttpRequest:
+    """The request as a server sees it."""
+    parts = urlsplit(request.url)
+    headers = {
+        name.lower(): value.reveal() if isinstance(value, Secret) else value
+        for name, value in request.headers
+    }
+    upload: UploadedFile | None = None
+    body = b""
+    if isinstance(request.body, FilePart):
+        upload = await _upload(request.body)
+        headers["content-type"] = "multipart/form-data; boundary=in-memory"
+    elif isinstance(request.body, Secret):
+        body = request.body.reveal().encode()
+    elif request.body is not None:
+        body = request.body
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    return HttpRequest(request.method, parts.path, query, headers, body, upload)
+
+
+async def _upload(part: FilePart) -> UploadedFile:
+    digest, size, head = hashlib.sha256(), 0, b""
+    async for chunk in part.open():
+        digest.update(chunk)
+        size += len(chunk)
+        if len(head) < _HEAD:
+            head += chunk[: _HEAD - len(head)]
+    return UploadedFile("file", part.filename, size, digest.hexdigest(), head)
+
+
+def sandbox_client(
+    sandbox: Sandbox,
+    *,
+    latency: float | Callable[[], float] = 0.0,
+    transport: SandboxTransport | None = None,
+    quota: QuotaStore | None = None,
+    pacing: Literal["burst", "smooth"] = "burst",
+    reserve: int | None = None,
+    validate: bool = True,
+    outbox: OutboxOptions | Path | str | None = None,
+    organization: Organization | None = None,
+) -> Postiz:
+    """A client of the sandbox, on the sandbox's clock; open it with `async with`.
+
+    Clients with one `transport` share the quota, as in one process. One without has a transport of
+    its own, with this `latency`, and is as in a process of its own.
+
+    Args:
+        sandbox: the server.
+        latency: seconds of the clock from sending to arrival, and back again.
+        transport: the way to the sandbox that several clients share.
+        quota: a store that several clients share.
+        pacing: `burst` sends what the window allows at once, `smooth` spreads it.
+        reserve: slots of a window that bulk work leaves to interactive calls.
+        validate: whether posts are checked before they are sent.
+        outbox: the file of `postiz.outbox`; None: there is no outbox.
+        organization: whose key it has; None: the first one's.
+    """
+    return Postiz(
+        api_key=(organization or sandbox.organization).api_key,
+        base_url="http://sandbox.invalid",
+        clock=sandbox.clock,
+        transport=transport or SandboxTransport(sandbox, latency=latency),
+        quota=quota,
+        pacing=pacing,
+        reserve=reserve,
+        validate=validate,
+        outbox=outbox,
+    )

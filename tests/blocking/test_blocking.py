@@ -1,0 +1,323 @@
+"""That blocking twins have what their asynchronous classes have, and that all of it works."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samples import PNG
+
+import postiz_async
+from postiz_async import (
+    DeliveryUnknownError,
+    NewPost,
+    NotFoundError,
+    QuotaWaitError,
+    UsageError,
+    blocking,
+)
+from postiz_async._sandbox import Fault
+from postiz_async.blocking import Postiz, PostizPool
+from postiz_async.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from postiz_async.pytest_plugin import ServedPostiz
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+import make_blocking
+
+ROOT = Path(postiz_async.__file__).parent
+
+
+# ------------------------------------------------------------------ nothing drifts
+
+
+def test_the_twins_are_as_they_would_be_made_today() -> None:
+    for path, text in make_blocking.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "run: python docs/make_blocking.py"
+
+
+def test_nothing_else_says_that_it_was_made() -> None:
+    made = {path for path in (ROOT / "blocking").glob("*.py") if make_blocking.is_made(path)}
+    assert made == set(make_blocking.pages())
+
+
+TWINS = sorted(
+    name
+    for path in (ROOT / "blocking").glob("*.py")
+    if make_blocking.is_made(path)
+    for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+def pair_of(name: str) -> tuple[type, type]:
+    """An asynchronous class with its blocking twin."""
+    source = make_blocking.classes()[name][0].name
+    twin = make_blocking.module_of(name)
+    return (
+        getattr(import_module(f"postiz_async.{source}"), name),
+        getattr(import_module(f"postiz_async.blocking.{twin}"), name),
+    )
+
+
+def test_each_class_that_wants_a_twin_has_one() -> None:
+    assert make_blocking.twins() == set(TWINS)
+
+
+def public(kind: type) -> set[str]:
+    """Methods, properties and declared attributes of a class and its bases, for users."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        if not base.__module__.startswith("postiz_async"):
+            continue
+        left_out = make_blocking.LEFT_OUT.get(base.__name__, set())
+        names = vars(base).keys() | getattr(base, "__annotations__", {}).keys()
+        found |= {name for name in names - left_out if not name.startswith("_")}
+    return {name for name in found if not is_internal(getattr(kind, name, None))}
+
+
+def is_internal(member: object) -> bool:
+    if getattr(member, "__isabstractmethod__", False):
+        return True
+    return "other parts of this package" in " ".join((inspect.getdoc(member) or "").split())
+
+
+OF_INSTANCES = {"path", "journal_path", "remarks"}
+"""Attributes of a batch that `__init__` sets."""
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_twin_has_what_its_class_has_and_nothing_else(name: str) -> None:
+    original, twin = pair_of(name)
+    expected = {"close" if name == "aclose" else name for name in public(original)}
+    assert public(twin) - OF_INSTANCES == expected - OF_INSTANCES
+    assert (public(twin) >= OF_INSTANCES) is (twin is blocking.Batch)
+
+
+SYNCHRONOUS = (
+    (r"Async(?:Iterator|Generator)\[(.*)\]", r"BlockingIterator[\1]"),
+    (r"Awaitable\[None\]", "object"),
+    (r"Awaitable\[(\w+)\]", r"\1"),
+)
+
+
+def said(hint: object) -> str:
+    text = str(hint).replace("'", '"')
+    for pattern, instead in SYNCHRONOUS:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_the_arguments_and_results_are_the_same(name: str) -> None:
+    original, twin = pair_of(name)
+    for each in public(twin) - {"raw", "run", "open"}:
+        mine, theirs = (
+            getattr(twin, each),
+            getattr(original, "aclose" if each == "close" else each, None),
+        )
+        if isinstance(mine, property):
+            continue
+        here, there = inspect.signature(mine), inspect.signature(theirs)
+        assert said(here.return_annotation) == said(there.return_annotation), each
+        wanted = [p for p in there.parameters.values() if p.name not in make_blocking.WITHOUT]
+        got = list(here.parameters.values())
+        assert [(p.name, p.kind, p.default, said(p.annotation)) for p in got] == [
+            (p.name, p.kind, p.default, said(p.annotation)) for p in wanted
+        ], each
+
+
+def test_clients_are_made_with_the_same_arguments() -> None:
+    for original, twin in ((postiz_async.Postiz, Postiz), (postiz_async.PostizPool, PostizPool)):
+        here, there = inspect.signature(twin).parameters, inspect.signature(original).parameters
+        assert [(p.name, p.kind, p.default) for p in here.values()] == [
+            (p.name, p.kind, p.default) for p in there.values()
+        ]
+
+
+def with_coroutines() -> set[str]:
+    """Names of the classes of the package that have something to await for users."""
+    found: set[str] = set()
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if {"_sandbox", "_cli", "contrib", "blocking", "__main__"} & set(parts):
+            continue
+        module = import_module(".".join(["postiz_async", *parts]).removesuffix(".__init__"))
+        for name, kind in inspect.getmembers(module, inspect.isclass):
+            members = inspect.getmembers(kind, inspect.iscoroutinefunction)
+            if any(not each.startswith("_") or each == "__aenter__" for each, _ in members):
+                found.add(name)
+    return found
+
+
+def test_nothing_asynchronous_comes_out_of_a_twin() -> None:
+    """What a method returns has no coroutine: else it wants a twin too."""
+    asynchronous = with_coroutines() - make_blocking.twins() - {"Clock"}
+    for _, twin in map(pair_of, TWINS):
+        for name in public(twin):
+            member = getattr(twin, name)
+            function = member.fget if isinstance(member, property) else member
+            hint = str(inspect.signature(function).return_annotation)
+            assert not set(re.findall(r"\w+", hint)) & asynchronous, f"{twin.__name__}.{name}"
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_docstrings_speak_of_synchronous_code(name: str) -> None:
+    _, twin = pair_of(name)
+    for thing in (twin, *(getattr(twin, each) for each in public(twin))):
+        text = inspect.getdoc(thing)
+        assert text, thing
+        assert not re.search(r"\bawait\b|\basync\b|aclose|asynchronous function", text), text
+
+
+def test_each_phrase_that_is_turned_is_there() -> None:
+    """Else a docstring was reworded, and may say of the blocking twin what is not so."""
+    sources = {make_blocking.classes()[name][0].name for name in make_blocking.twins()}
+    text = "\n".join(line for name in sources for line in make_blocking.source(name).lines)
+    assert [phrase for phrase in make_blocking.HOW if phrase not in text] == []
+
+
+# ------------------------------------------------------------------ and works
+
+
+def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: datetime) -> None:
+    [created] = postiz.posts.schedule(NewPost(channel, "hello"), at=at)
+    around = {"start": at - timedelta(hours=1), "end": at + timedelta(hours=1)}
+    assert [post.id for post in postiz.posts.list(**around)] == [created.post_id]
+    assert [post.content for post in postiz.posts.iter(**around)] == ["hello"]
+    assert postiz.posts.get(created.post_id).id == created.post_id
+    assert postiz.posts.delete(created.post_id) is True
+    with pytest.raises(NotFoundError):
+        postiz.posts.get(created.post_id)
+
+
+def test_a_lost_answer_is_looked_up(
+    postiz: Postiz, channel: str, at: datetime, postiz_server: ServedPostiz
+) -> None:
+    postiz_server.add_fault(Fault("drop_answer", route="create_post"))
+    with pytest.raises(DeliveryUnknownError) as raised:
+        postiz.posts.schedule(NewPost(channel, "hello"), at=at)
+    assert raised.value.marks is not None
+    [found] = postiz.posts.find(raised.value.marks)
+    assert found is not None
+    assert found.content == "hello"
+
+
+def test_a_client_with_other_options_is_a_client(
+    postiz: Postiz, channel: str, at: datetime
+) -> None:
+    postiz_other = postiz.with_options(max_wait=0, headers={"X-Trace": "1"})
+    assert isinstance(postiz_other, blocking.Api)
+    assert [each.id for each in postiz_other.integrations.list()] == [channel]
+    for number in range(30):
+        postiz_other.posts.draft(NewPost(channel, f"post {number}"), at=at)
+    with pytest.raises(QuotaWaitError):
+        postiz_other.posts.draft(NewPost(channel, "one more"), at=at)
+
+
+def test_answers_are_shown_as_they_came(postiz: Postiz, channel: str) -> None:
+    answer = postiz.raw(postiz.integrations.list)
+    assert (answer.status, [each.id for each in answer.value]) == (200, [channel])
+    assert channel.encode() in answer.body
+    again = postiz.raw(postiz.integrations.list, group=None)
+    assert again.body == answer.body
+    with pytest.raises(UsageError, match="a method and its arguments"):
+        postiz.raw(postiz.integrations.list())  # type: ignore[arg-type]
+
+
+def test_media_are_uploaded_with_progress(postiz: Postiz, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    seen: list[tuple[int, int | None]] = []
+    media = postiz.media.upload(path, progress=lambda sent, total: seen.append((sent, total)))
+    assert media.id
+    assert seen[-1] == (len(PNG), len(PNG))
+    [one, two] = postiz.media.upload_many(each for each in (path, PNG))
+    assert one == two
+
+
+def campaign(channel: str, at: datetime, count: int) -> list[dict[str, object]]:
+    return [
+        {"integration": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
+        for n in range(count)
+    ]
+
+
+def test_a_campaign_is_planned_run_and_resumed(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    rows, journal = campaign(channel, at, 5), tmp_path / "journal"
+    with postiz.batch(iter(rows[:3]), journal=journal) as batch:
+        assert batch.problems == ()
+        assert batch.plan().requests == 3
+        assert batch.run_all().counts == {"stored": 3}
+    with postiz.batch(rows, journal=journal) as batch:
+        assert batch.is_resumed
+        with batch.run() as outcomes:
+            assert [outcome.row for outcome in outcomes] == [4, 5]
+        assert batch.report().counts == {"stored": 5}
+        assert batch.remarks == []
+        undone = batch.undo(rows=[5])
+    assert [record.number for record in undone.rows] == [5]
+
+
+def test_a_campaign_that_is_not_entered_says_how(postiz: Postiz, tmp_path: Path) -> None:
+    batch = postiz.batch(tmp_path / "none.csv")
+    with pytest.raises(postiz_async.BatchError, match="with"):
+        _ = batch.problems
+
+
+def test_a_client_without_an_outbox_says_how_to_make_one_without_await(postiz: Postiz) -> None:
+    with pytest.raises(UsageError, match=r"Give it a file: `Postiz\(outbox='outbox.sqlite'\)`"):
+        postiz.outbox.tickets()
+
+
+def test_a_hand_over_is_sent(postiz_server: ServedPostiz, channel: str, tmp_path: Path) -> None:
+    place = tmp_path / "outbox.sqlite"
+    with Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url, outbox=place) as postiz:
+        assert postiz.has_outbox
+        ticket = postiz.outbox.put(NewPost(channel, "hello"))
+        assert postiz.outbox.wait(ticket.id).state.value == "stored"
+        assert len(postiz.outbox.get(ticket.id).post_ids) == 1
+        assert sum(postiz.outbox.counts().values()) == 1
+        assert postiz.outbox.trouble == ""
+
+
+def test_a_pool_has_a_client_for_each_organisation(postiz_server: ServedPostiz) -> None:
+    postiz_server.add_organization("globex", api_key="token-of-globex")
+    postiz_server.add_channel("mastodon", name="ours")
+    postiz_server.add_channel("mastodon", name="theirs", organization="globex")
+    with PostizPool(base_url=postiz_server.url) as pool:
+        one = pool.client(postiz_server.api_key, organization="acme")
+        two = pool.client("token-of-globex", organization="globex")
+        assert isinstance(one, Postiz)
+        assert len(pool) == 2
+        assert [each.name for each in one.integrations.list()] == ["ours"]
+        assert [each.name for each in two.integrations.list()] == ["theirs"]
+        two.close()
+        assert (two.is_open, one.is_open) == (False, True)
+        assert [each.name for each in one.integrations.list()] == ["ours"]
+    with pytest.raises(postiz_async.ConfigurationError, match="closed"):
+        one.integrations.list()
+
+
+def test_a_store_is_closed_with_its_client(
+    postiz_server: ServedPostiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    store = SqliteStore(tmp_path / "quota.sqlite")
+    arguments: dict[str, Any] = {"api_key": postiz_server.api_key, "base_url": postiz_server.url}
+    postiz = Postiz(quota=store, **arguments)
+    with postiz:
+        postiz.posts.draft(NewPost(channel, "hello"), at=at)
+        assert postiz.quota().remaining == 29
+    assert store._connection is None
+    with postiz:
+        assert postiz.quota().remaining == 29

@@ -1,0 +1,344 @@
+"""What a thread that waits for a call sees and does meanwhile."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import signal
+import sys
+import threading
+import time
+import traceback
+import weakref
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from samples import PNG
+
+from postiz_async import AuthenticationError, NewPost, NotFoundError
+from postiz_async._sandbox import Fault
+from postiz_async.blocking import Postiz
+from postiz_async.contrib.opentelemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from postiz_async import Outcome
+    from postiz_async.pytest_plugin import ServedPostiz
+
+MAIN = threading.main_thread().ident
+
+
+def test_functions_given_to_a_call_are_called_in_its_thread(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    threads: list[int] = []
+    posts: list[str] = []
+
+    def saw(outcome: Outcome) -> None:
+        threads.append(threading.get_ident())
+        posts.append(postiz.posts.get(outcome.post_id or "").content)  # no deadlock
+
+    rows = ({"integration": channel, "date": at, "content": each} for each in ("one", "two"))
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        batch.run_all(saw)
+    assert sorted(posts) == ["one", "two"]
+    assert set(threads) == {threading.get_ident()}
+
+
+def test_rows_are_taken_in_the_thread_that_gives_them(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    threads: list[int] = []
+
+    def rows() -> object:
+        for each in postiz.integrations.list():  # a source may ask the client
+            threads.append(threading.get_ident())
+            yield {"integration": each.id, "date": at, "content": each.name}
+
+    with postiz.batch(rows(), journal=tmp_path / "journal") as batch:  # type: ignore[arg-type]
+        assert [row.number for row in batch.rows] == [1]
+    assert threads == [threading.get_ident()]
+
+
+class MistakeError(Exception):
+    pass
+
+
+def test_an_error_of_such_a_function_ends_the_call(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise MistakeError
+
+    with postiz.batch(
+        [{"integration": channel, "date": at, "content": "one"}], journal=tmp_path / "journal"
+    ) as batch:
+        with pytest.raises(MistakeError):
+            batch.run_all(fail)
+        assert batch.report().counts == {"stored": 1}
+    with pytest.raises(MistakeError):
+        postiz.media.upload(PNG, progress=fail)
+    assert postiz.calls_under_way == 0
+
+
+def test_an_error_leads_to_the_line_of_the_user_first(postiz: Postiz) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        postiz.posts.get("none")
+    error = raised.value
+    assert (error.__cause__, error.__context__) == (None, None)
+    frames = traceback.extract_tb(error.__traceback__)
+    assert frames[0].filename == __file__
+    assert frames[1].name == "get"
+    assert len([frame for frame in frames if "blocking" in frame.filename]) <= 6
+
+
+def test_an_error_is_let_go_without_the_help_of_the_collector(postiz: Postiz) -> None:
+    async def fail() -> None:
+        raise MistakeError
+
+    seen: list[weakref.ref[MistakeError]] = []
+    gc.disable()
+    try:
+        try:
+            postiz._portal.call(fail)
+        except MistakeError as error:
+            seen.append(weakref.ref(error))
+        assert seen[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_an_error_of_a_block_is_the_same_outside(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    rows = [
+        {"integration": channel, "date": at + timedelta(hours=n), "content": "x"} for n in (0, 1)
+    ]
+    mistake = MistakeError()
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        with pytest.raises(MistakeError) as raised, batch.run() as outcomes:  # noqa: PT012
+            next(outcomes)
+            raise mistake
+        assert raised.value is mistake
+        assert (mistake.__cause__, mistake.__context__) == (None, None)
+        assert all(
+            frame.filename.endswith(("test_calls.py", "contextlib.py", "_base.py"))
+            for frame in traceback.extract_tb(mistake.__traceback__)
+        )
+        assert batch.run_all().counts == {"stored": 2}
+
+
+def test_what_stops_a_run_is_raised_at_the_end_of_its_block(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path, postiz_server: ServedPostiz
+) -> None:
+    rows = [{"integration": channel, "date": at, "content": "x"}]
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        postiz_server.organization.api_key = "another"
+        with pytest.raises(AuthenticationError), batch.run() as outcomes:
+            for _ in outcomes:
+                pass
+
+
+def test_the_context_of_the_thread_reaches_the_call(postiz_server: ServedPostiz) -> None:
+    spans, tracers = InMemorySpanExporter(), TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    telemetry = Telemetry(tracer_provider=tracers)
+    user: contextvars.ContextVar[str] = contextvars.ContextVar("user")
+    seen: list[str] = []
+
+    with Postiz(
+        api_key=postiz_server.api_key,
+        base_url=postiz_server.url,
+        on_call=telemetry.on_call,
+        on_attempt=lambda _: seen.append(user.get()),
+    ) as postiz:
+        user.set("ada")
+        with tracers.get_tracer("test").start_as_current_span("request") as request:
+            postiz.integrations.list()
+    assert seen == ["ada"]
+    mine = [span for span in spans.get_finished_spans() if span.name != "request"]
+    assert mine
+    assert {span.parent.span_id for span in mine if span.parent} == {
+        request.get_span_context().span_id
+    }
+
+
+# ------------------------------------------------------------------ Ctrl-C
+
+
+def interrupt() -> None:
+    """What Ctrl-C does."""
+    assert MAIN is not None
+    signal.pthread_kill(MAIN, signal.SIGINT)
+
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals to a thread")
+
+
+def test_ctrl_c_ends_a_call_that_waits_for_the_quota(
+    postiz: Postiz, channel: str, at: datetime
+) -> None:
+    for number in range(30):
+        postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+
+    def when_it_waits() -> None:
+        for quota in postiz.quota_changes():
+            if quota.queued.interactive:
+                interrupt()
+                return
+
+    thread = threading.Thread(target=when_it_waits)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        postiz.posts.draft(NewPost(channel, "one more"), at=at)
+    thread.join()
+    quota = postiz.quota()
+    assert (quota.queued.interactive, quota.in_flight, quota.remaining) == (0, 0, 0)
+    assert postiz.calls_under_way == 0
+
+
+def test_ctrl_c_settles_a_call_that_is_on_its_way(
+    postiz: Postiz, channel: str, at: datetime, postiz_server: ServedPostiz
+) -> None:
+    postiz.posts.probe()  # from now on the limit is known
+    postiz_server.add_fault(Fault("late_answer", route="create_post", delay=3600.0))
+
+    def when_it_flies() -> None:
+        while not postiz_server.posts:
+            pass
+        interrupt()
+
+    thread = threading.Thread(target=when_it_flies)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        postiz.posts.draft(NewPost(channel, "hello"), at=at)
+    thread.join()
+    quota = postiz.quota()
+    assert (quota.in_flight, quota.limit, quota.remaining) == (0, 30, 28)
+
+
+def test_a_second_ctrl_c_does_not_wait(postiz: Postiz, channel: str, at: datetime) -> None:
+    begun, leave = threading.Event(), threading.Event()
+
+    async def stubborn() -> None:
+        try:
+            begun.set()
+            await postiz._twin.clock.sleep(3600)
+        finally:
+            interrupt()  # the second
+            while not leave.is_set():
+                await postiz._twin.clock.sleep(0.001)
+
+    thread = threading.Thread(target=lambda: (begun.wait(), interrupt()))
+    thread.start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        postiz._portal.call(stubborn)
+    thread.join()
+    assert isinstance(raised.value.__context__, KeyboardInterrupt)
+    leave.set()
+    assert [each.id for each in postiz.integrations.list()] == [channel]
+
+
+def test_ctrl_c_before_the_work_has_begun_ends_the_call(postiz: Postiz) -> None:
+    """As when the loop is busy with other calls."""
+    loop_goes_on, begun = threading.Event(), list[str]()
+
+    async def work() -> None:
+        begun.append("work")
+
+    call = postiz._portal.new_call()
+    postiz._portal.opened().loop.call_soon_threadsafe(loop_goes_on.wait)
+    call._inbox.put(interrupt)
+    call._inbox.put(loop_goes_on.set)  # done while it waits for the end
+    with pytest.raises(KeyboardInterrupt):
+        call.run(work)
+    assert (begun, call.is_cancelled, postiz.quota().in_flight) == ([], True, 0)
+
+
+def test_ctrl_c_before_closing_has_begun_closes(postiz: Postiz) -> None:
+    loop, loop_goes_on = postiz._portal.opened().loop, threading.Event()
+
+    def when_it_waits() -> None:
+        while not postiz._portal._under_way:
+            time.sleep(0.001)
+        interrupt()
+        while len(loop._ready) < 2:  # type: ignore[attr-defined]  # to begin, and to cancel that
+            time.sleep(0.001)
+        loop_goes_on.set()
+
+    loop.call_soon_threadsafe(loop_goes_on.wait)
+    thread = threading.Thread(target=when_it_waits)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        postiz.close()
+    thread.join()
+    assert not postiz._twin.is_open
+
+
+def test_a_block_whose_generator_the_loop_collects_is_left(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    rows = [{"integration": channel, "date": at, "content": f"row {n}"} for n in range(3)]
+
+    def outcomes() -> Iterator[Outcome]:
+        with postiz.batch(rows, journal=tmp_path / "journal") as batch, batch.run() as run:
+            yield from run
+
+    begun = [outcomes()]
+    next(begun[0])
+    postiz._portal.call_sync(begun.clear)
+    while postiz._portal.opened().under_way:  # it is left in the background
+        time.sleep(0.001)
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        batch.run_all()
+        assert batch.report().counts == {"stored": 3}
+
+
+def test_ctrl_c_leaves_the_block_of_a_run(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    rows = [
+        {"integration": channel, "date": at + timedelta(hours=n), "content": f"row {n}"}
+        for n in range(40)
+    ]
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        with pytest.raises(KeyboardInterrupt), batch.run() as outcomes:  # noqa: PT012
+            for outcome in outcomes:
+                if outcome.row == 3:
+                    interrupt()
+        counts = batch.report().counts
+        assert counts["stored"] >= 3
+        assert counts["stored"] + counts.get("planned", 0) == 40
+
+
+def test_what_a_signal_raises_does_the_same(postiz: Postiz, channel: str, at: datetime) -> None:
+    """Such as the time limit of a Celery task."""
+
+    def limit(*_: object) -> None:
+        raise MistakeError
+
+    def when_it_waits() -> None:
+        assert MAIN is not None
+        for quota in postiz.quota_changes():
+            if quota.queued.interactive:
+                signal.pthread_kill(MAIN, signal.SIGUSR1)
+                return
+
+    for number in range(30):
+        postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+    before = signal.signal(signal.SIGUSR1, limit)
+    try:
+        thread = threading.Thread(target=when_it_waits)
+        thread.start()
+        with pytest.raises(MistakeError):
+            postiz.posts.draft(NewPost(channel, "one more"), at=at)
+        thread.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert postiz.quota().queued.interactive == 0

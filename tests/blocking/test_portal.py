@@ -1,0 +1,395 @@
+"""The life of a client's thread: many callers, closing, forks, the end of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from processes import PATIENCE
+
+from postiz_async import CampaignRow, ConfigurationError, NewPost, UsageError
+from postiz_async._sandbox import Sandbox
+from postiz_async.blocking import Postiz
+from postiz_async.clock import JumpingClock
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from postiz_async import Attempt
+    from postiz_async.pytest_plugin import ServedPostiz
+
+NOWHERE = {"api_key": "key", "base_url": "http://127.0.0.1:9"}
+
+
+def threads() -> int:
+    return sum(each.name == "postiz_async.blocking" for each in threading.enumerate())
+
+
+# ------------------------------------------------------------------ opening and closing
+
+
+def test_the_first_call_opens_and_close_closes() -> None:
+    before = threads()
+    postiz = Postiz(**NOWHERE)
+    assert (postiz.is_open, threads(), repr(postiz)[:16]) == (False, before, "<blocking Postiz")
+    postiz.quota()
+    assert (postiz.is_open, threads()) == (True, before + 1)
+    postiz.close()
+    postiz.close()
+    assert (postiz.is_open, threads()) == (False, before)
+    for call in (postiz.quota, lambda: postiz.posts, lambda: postiz.with_options(timeout=1)):
+        with pytest.raises(ConfigurationError, match=r"closed.*open\(\)"):
+            call()
+    assert postiz.open() is postiz
+    with pytest.raises(ConfigurationError, match="open already"):
+        postiz.open()
+    assert postiz.quota().queued.interactive == 0
+    with pytest.raises(ConfigurationError, match="drain"):
+        postiz.close(drain=-1)
+    assert postiz.is_open
+    postiz.close()
+
+
+def test_what_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
+    before = threads()
+    (tmp_path / "folder").mkdir()
+    postiz = Postiz(**NOWHERE, outbox=tmp_path / "folder")
+    for _ in range(2):
+        with pytest.raises(Exception, match="folder"):
+            postiz.quota()
+    assert threads() == before
+    with pytest.raises(ConfigurationError, match="politeness"):
+        Postiz(**NOWHERE, politeness=-1)
+
+
+def test_many_threads_open_one_client_once() -> None:
+    before = threads()
+    postiz = Postiz(**NOWHERE)
+    gate = threading.Barrier(20)
+
+    def ask(_: int) -> None:
+        gate.wait(PATIENCE)
+        postiz.quota()
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(ask, range(20)))
+    assert threads() == before + 1
+    postiz.close()
+
+
+def test_many_threads_call_at_once(postiz: Postiz, channel: str, at: datetime) -> None:
+    def work(number: int) -> int:
+        if number % 5 == 0:
+            postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+        return len(postiz.integrations.list())
+
+    with ThreadPoolExecutor(50) as pool:
+        assert list(pool.map(work, range(100))) == [1] * 100
+    assert postiz.quota().remaining == 10
+
+
+def test_closing_ends_all_calls_of_all_threads(
+    postiz_server: ServedPostiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    postiz = Postiz(api_key=postiz_server.api_key, base_url=postiz_server.url)
+    [created] = postiz.posts.schedule(NewPost(channel, "first"), at=at)
+    for number in range(29):
+        postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+    rows = [{"integration": channel, "date": at, "content": "row"}]
+    started = threading.Barrier(6)
+
+    def run_a_batch() -> None:
+        with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+            batch.run_all()
+
+    def iterate_a_run() -> None:
+        with postiz.batch(rows, journal=tmp_path / "other") as batch, batch.run() as outcomes:
+            list(outcomes)
+
+    calls: list[Callable[[], object]] = [
+        lambda: postiz.posts.draft(NewPost(channel, "one more"), at=at),
+        lambda: list(postiz.posts.watch()),
+        lambda: postiz.posts.wait_published(created.post_id, at=at),
+        run_a_batch,
+        iterate_a_run,
+    ]
+
+    def make(call: Callable[[], object]) -> BaseException | None:
+        started.wait(PATIENCE)
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return None
+
+    with ThreadPoolExecutor(5) as pool:
+        made = [pool.submit(make, call) for call in calls]
+        watched = [pool.submit(lambda: list(postiz.quota_changes()))]
+        started.wait(PATIENCE)
+        while postiz.quota().queued.interactive + postiz.quota().queued.bulk < 3:
+            pass
+        postiz.close()
+        errors = [each.result(PATIENCE) for each in made]
+        assert all(isinstance(error, ConfigurationError) for error in errors), errors
+        assert all("closed" in str(error) for error in errors), errors
+        del watched
+
+
+def test_changes_of_the_quota_end_with_the_client() -> None:
+    postiz = Postiz(**NOWHERE)
+    changes = postiz.quota_changes()
+    next(changes)
+    thread = threading.Timer(0.05, postiz.close)
+    thread.start()
+    assert list(changes) == []
+    thread.join()
+
+
+# ------------------------------------------------------------------ iterators
+
+
+def test_an_iterator_that_is_dropped_is_closed() -> None:
+    with Postiz(**NOWHERE) as postiz:
+        watchers = postiz._twin._client.scheduler.queue._watchers
+
+        def watching() -> int:
+            return postiz._portal.call_sync(lambda: len(watchers))
+
+        for _ in postiz.quota_changes():
+            assert watching() == 1
+            break
+        assert watching() == 0
+        with postiz.quota_changes() as changes:
+            next(changes)
+            assert watching() == 1
+        assert watching() == 0
+        assert list(changes) == []
+        changes = postiz.quota_changes()
+        next(changes)
+        circle: list[Any] = [changes]
+        circle.append(circle)
+        del changes, circle
+        import gc  # noqa: PLC0415
+
+        gc.collect()
+        assert watching() == 0
+
+
+def test_an_iterator_is_for_one_thread_at_a_time() -> None:
+    with Postiz(**NOWHERE) as postiz:
+        changes = postiz.quota_changes()
+        next(changes)
+        waiting = threading.Thread(target=lambda: list(changes))
+        waiting.start()
+        while not changes._turn.locked():
+            pass
+        with pytest.raises(ConfigurationError, match="Another thread"):
+            next(changes)
+        postiz.close()
+        waiting.join()
+        postiz.open()
+
+
+# ------------------------------------------------------------------ where it cannot be called
+
+
+def test_a_hook_that_calls_its_client_is_told() -> None:
+    found: list[BaseException] = []
+    clock = JumpingClock()
+    sandbox = Sandbox(api_key="key", clock=clock)
+
+    def hook(_: Attempt) -> None:
+        for call in (postiz.quota, postiz.close, postiz.open):
+            try:
+                call()
+            except ConfigurationError as error:
+                found.append(error)
+
+    postiz = Postiz(
+        api_key="key",
+        base_url="http://sandbox.invalid",
+        clock=clock,
+        transport=SandboxTransport(sandbox),
+        on_attempt=hook,
+    )
+    with postiz:
+        assert postiz.integrations.list() == []
+    assert len(found) == 3
+    assert all("its own event loop" in str(error) for error in found)
+
+
+def test_a_function_that_nobody_would_await_is_refused(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    async def tell(*_: object) -> None: ...
+
+    with pytest.raises(UsageError, match=r"^progress is an `async def` function"):
+        postiz.media.upload(b"", progress=tell)
+    rows = [CampaignRow(integration=channel, date=at, content="a")]
+    with (
+        postiz.batch(rows, journal=tmp_path / "j") as batch,
+        pytest.raises(UsageError, match="given to this call is an `async def` function"),
+    ):
+        batch.run_all(tell)
+
+
+def test_time_may_jump_in_tests() -> None:
+    clock = JumpingClock()
+    sandbox = Sandbox(api_key="key", clock=clock, limit=2)
+    channel = sandbox.add_integration("mastodon").id
+    way = SandboxTransport(sandbox)
+    with Postiz(
+        api_key="key", base_url="http://sandbox.invalid", clock=clock, transport=way
+    ) as postiz:
+        from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+
+        at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
+        for number in range(3):
+            postiz.posts.draft(NewPost(channel, f"post {number}"), at=at)
+    assert clock.monotonic() >= 3600
+
+
+async def test_it_works_in_the_thread_of_a_running_loop(postiz: Postiz, channel: str) -> None:
+    asyncio.get_running_loop()
+    assert [each.id for each in postiz.integrations.list()] == [channel]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_process_is_told_to_open_its_own(postiz: Postiz, channel: str) -> None:
+    unopened = Postiz(api_key="key", base_url=postiz.base_url)
+    iterator = postiz.quota_changes()
+    next(iterator)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        said = "nothing"
+        try:
+            try:
+                postiz.integrations.list()
+            except ConfigurationError as error:
+                said = str(error)
+            del iterator
+            postiz.close()
+            try:
+                postiz.open()
+            except ConfigurationError as error:
+                said += str(error)
+            unopened.quota()
+            unopened.close()
+            said += " done"
+        except BaseException as error:  # noqa: BLE001
+            said = repr(error)
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    assert said.count("after the fork") == 2, said
+    assert said.endswith("done"), said
+    assert [each.id for each in postiz.integrations.list()] == [channel]
+
+
+NO_FILES_LEFT = """
+import os, resource
+from postiz_async import ConfigurationError, blocking
+
+postiz = blocking.Postiz(api_key="k", base_url="http://127.0.0.1:9")
+lowest = os.dup(0)
+os.close(lowest)
+usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, usual[1]))
+try:
+    postiz.open()
+except ConfigurationError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+with postiz:
+    print("open", postiz.is_open)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
+def test_a_loop_that_cannot_be_made_is_told_and_made_later() -> None:
+    asked = [sys.executable, "-c", NO_FILES_LEFT]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    said = done.stdout.splitlines()
+    assert len(said) == 2, done.stderr
+    assert "could not be made: [Errno 24]" in said[0]
+    assert said[1] == "open True"
+
+
+# ------------------------------------------------------------------ clients that nobody closes
+
+
+def test_a_client_that_is_dropped_is_closed() -> None:
+    before = threads()
+    postiz = Postiz(**NOWHERE).open()
+    thread = next(each for each in threading.enumerate() if each is postiz._portal._open.thread)  # type: ignore[union-attr]
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        del postiz
+    thread.join(PATIENCE)
+    assert threads() == before
+
+
+END = """
+import sys, threading
+from contextlib import suppress
+from postiz_async import ConfigurationError
+from postiz_async.blocking import Postiz
+postiz = Postiz(api_key="key", base_url="http://127.0.0.1:9", outbox=sys.argv[1])
+postiz.quota()
+def wait():
+    with suppress(ConfigurationError):
+        for _ in postiz.posts.watch():
+            pass
+threading.Thread(target=wait, daemon=True).start()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-X", "dev"]])
+def test_a_program_that_forgets_to_close_ends(options: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, *options, "-c", END, str(tmp_path / "outbox.sqlite")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert done.stdout == "done\n"
+    assert done.stderr.count("was not closed") == len(options) // 2
+    assert "Traceback" not in done.stderr
+    assert options or not done.stderr
+
+
+def test_threads_that_call_while_others_close_all_end() -> None:
+    before = threads()
+    for _ in range(5):
+        postiz = Postiz(**NOWHERE)
+        gate = threading.Barrier(9)
+
+        def call(postiz: Postiz = postiz, gate: threading.Barrier = gate) -> Exception:
+            gate.wait(PATIENCE)
+            try:
+                while True:
+                    next(postiz.quota_changes())
+            except ConfigurationError as error:
+                return error
+
+        with ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(call) for _ in range(8)]
+            closers = [threading.Thread(target=postiz.close) for _ in range(2)]
+            gate.wait(PATIENCE)
+            for closer in closers:
+                closer.start()
+            assert all(each.result(PATIENCE) for each in calls)
+        for closer in closers:
+            closer.join(PATIENCE)
+        del postiz
+    assert threads() == before

@@ -1,0 +1,248 @@
+"""Headers, authorities, client certificates and proxies of commands: who says and gets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from network_lab import Recorder, ca_file, client_files, recording, server_context
+from processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cli_lab import Cli
+
+    Write = Callable[[str], Path]
+
+KEY = "4f9c02e7d1b8a3650f4c1e97b2d8a603"
+TOKEN = "token-of-the-gateway-5e71c94f"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "postiz_api_url"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("POSTIZ_API_KEY", KEY)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+
+
+@pytest.fixture
+def gateway() -> Iterator[Recorder]:
+    with recording() as it:
+        yield it
+
+
+@pytest.fixture
+def write(home: Path) -> Write:
+    def to_file(text: str) -> Path:
+        path = home / "config" / "postiz-async" / "profiles.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    return to_file
+
+
+def sent(gateway: Recorder, name: str) -> set[str | None]:
+    """What came as this header, with all requests since the last look."""
+    found = {headers.get(name.lower()) for _, _, headers in gateway.seen}
+    gateway.seen.clear()
+    return found
+
+
+def test_headers_are_on_each_request_and_shown_nowhere(cli: Cli, gateway: Recorder) -> None:
+    given = ("--url", gateway.url, "--header", f"X-Gateway: {TOKEN}", "--header", "X-Trace:a:b c")
+    for command in (["integrations"], ["posts", "list"], ["notifications"], ["doctor"]):
+        done = cli(*command, *given)
+        assert sent(gateway, "X-Gateway") == {TOKEN}, command
+        assert TOKEN not in done.out + done.err
+    cli("integrations", *given)
+    assert sent(gateway, "X-Trace") == {"a:b c"}
+    gateway.status, gateway.body = 403, json.dumps({"msg": f"no {TOKEN} here"}).encode()
+    done = cli("integrations", *given)
+    assert done.code != 0
+    assert "no *** here" in done.err
+
+
+@pytest.mark.parametrize(
+    "text", [f"X-Gateway: {TOKEN}\nX-Other: 1\n", json.dumps({"X-Gateway": TOKEN, "X-Other": "1"})]
+)
+def test_the_environment_has_headers_and_options_come_before(
+    cli: Cli, gateway: Recorder, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTIZ_HEADERS", text)
+    assert cli("integrations", "--url", gateway.url).code == 0
+    assert sent(gateway, "X-Gateway") == {TOKEN}
+    assert cli("integrations", "--url", gateway.url, "--header", "x-gateway: mine").code == 0
+    assert (gateway.seen[0][2]["x-other"], sent(gateway, "X-Gateway")) == ("1", {"mine"})
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (f"X-Gateway {TOKEN}", "--header has no header but something without a colon"),
+        (f"Authorization: {TOKEN}", "The header Authorization is the client's own"),
+        ("X-Gateway:", "The header X-Gateway has no value in --header. Write it like"),
+        (f"X Gateway: {TOKEN}", "'X Gateway' cannot be the name of a header"),
+        (f"X-Gateway: ü{TOKEN}", "not printable ASCII"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused(
+    cli: Cli, gateway: Recorder, header: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = cli("integrations", "--url", gateway.url, "--header", header)
+    assert (done.code, done.out, gateway.seen) == (2, "", [])
+    assert said in " ".join(done.err.split())
+    assert TOKEN not in done.err
+    monkeypatch.setenv("POSTIZ_HEADERS", header)
+    done = cli("integrations", "--url", gateway.url)
+    assert (done.code, gateway.seen) == (2, [])
+    assert TOKEN not in done.err
+
+
+def test_a_profile_has_headers_for_its_own_server_only(
+    cli: Cli, gateway: Recorder, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        f'[work]\nurl = "{gateway.url}"\nkey = "{KEY}"\nheaders = {{ "X-Gateway" = "{TOKEN}" }}\n'
+        f'[plain]\nurl = "{gateway.url}"\nkey = "{KEY}"\n'
+    )
+    monkeypatch.setenv("POSTIZ_HEADERS", "X-Environment: of another server")
+    for command in (["integrations"], ["doctor"]):
+        cli(*command, "--profile", "work")
+        assert not gateway.has_seen("x-environment")
+        assert sent(gateway, "X-Gateway") == {TOKEN}
+    cli("integrations", "--profile", "plain")
+    assert not gateway.has_seen("x-environment", TOKEN)
+    sent(gateway, "")
+    with recording() as elsewhere:
+        cli("integrations", "--profile", "work", "--url", elsewhere.url)
+        assert sent(elsewhere, "X-Gateway") == {None}
+
+
+def test_a_profile_says_how_its_server_is_reached(cli: Cli, write: Write, tmp_path: Path) -> None:
+    ca = ca_file(tmp_path)
+    certificate, key = client_files(tmp_path)
+    with recording(server_context(wants_client=True)) as server, recording() as proxy:
+        way = f'ca_file = "{ca}"\nclient_cert = "{certificate}"\nclient_key = "{key}"\n'
+        write(
+            f'[work]\nurl = "{server.url}"\nkey = "{KEY}"\n{way}'
+            f'[by-proxy]\nurl = "http://postiz.invalid"\nkey = "{KEY}"\nproxy = "{proxy.url}"\n'
+        )
+        assert cli("integrations", "--profile", "work").code == 0
+        done = cli("doctor", "--profile", "work", "--ca-file", str(certificate))
+        assert "does not know" in " ".join(done.out.split())
+        assert cli("integrations", "--profile", "by-proxy").code == 0
+        assert proxy.has_seen("http://postiz.invalid/public/v1/integrations")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--header", "X-A:", "Bearer", TOKEN), "--header X-A: has no value: put both in quotes"),
+        (("--proxy", "http://a:1", f"http://me:{TOKEN}@b:1"), "doctor does not take that address"),
+    ],
+)
+def test_a_secret_that_lacks_its_quotes_or_its_option_is_not_repeated(
+    cli: Cli, typed: tuple[str, ...], said: str
+) -> None:
+    done = cli("doctor", *typed)
+    assert done.code == 2
+    assert said in done.err
+    assert TOKEN not in done.err
+    assert said in cli("doctor", *typed, "--json").error["message"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('headers = { "X-A" = "b" }', "has headers but no url, for whose server that is"),
+        ('url = "http://x.invalid"\nheaders = "X-A: b"', "headers is a text. Write it like"),
+        ('url = "http://x.invalid"\nclient_key = "x"', "client_key but no client_cert, whose key"),
+        (f'url = "http://x.invalid"\nheaders = {{ Host = "{TOKEN}" }}', "Host is the client's own"),
+        ('url = "http://x.invalid"\nheaders = { X-A = 7 }', "a text or a Secret, not int"),
+        ('url = "http://x.invalid"\nca_file = 7', "ca_file is no text"),
+        ('url = "http://x.invalid"\nheader = "x"', "did you mean 'headers'?"),
+    ],
+)
+def test_a_profile_that_says_it_wrongly_is_refused(
+    cli: Cli, write: Write, table: str, said: str
+) -> None:
+    write(f'[work]\nkey = "{KEY}"\n{table}\n')
+    done = cli("integrations", "--profile", "work")
+    assert (done.code, done.out) == (2, "")
+    assert said in " ".join(done.err.split())
+    assert TOKEN not in done.err
+
+
+def test_options_say_whom_to_trust_and_who_asks(cli: Cli, tmp_path: Path) -> None:
+    ca = ca_file(tmp_path)
+    certificate, key = client_files(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes(certificate.read_bytes() + key.read_bytes())
+    with recording(server_context(wants_client=True)) as server:
+        given = ("--url", server.url, "--ca-file", ca)
+        assert cli("integrations", *given, "--client-cert", both).code == 0
+        assert cli("doctor", *given, "--client-cert", certificate, "--client-key", key).code == 0
+        assert cli("integrations", *given, "--client-key", key).code == 2
+        done = cli("doctor", "--url", server.url)
+    assert done.code == 2
+    said = " ".join(done.out.split())
+    assert "its certificate was issued by an authority that this machine does not know" in said
+    assert "--ca-file" in said
+    assert said.count("wrong address") == 1
+
+
+def test_what_openssl_is_told_to_trust_is_trusted(tmp_path: Path) -> None:
+    with recording(server_context()) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "postiz_async", "integrations", "--url", server.url],
+            env=os.environ | {"SSL_CERT_FILE": str(ca_file(tmp_path)), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_proxy_is_told_by_doctor_without_its_password(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording() as proxy:
+        url = proxy.url.replace("//", f"//me:{TOKEN}@")
+        given = ("--url", "http://postiz.invalid")
+        done = cli("doctor", *given, "--proxy", url, "--header", f"X-Gateway: {TOKEN}")
+        assert done.code == 0
+        assert TOKEN not in done.out
+        said = " ".join(done.out.split())
+        assert f"sends X-Gateway; goes by the proxy {proxy.url} (--proxy)" in said
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert f"by the proxy {proxy.url} (HTTP_PROXY)" in " ".join(
+            cli("doctor", *given).out.split()
+        )
+        assert "proxy" not in cli("doctor", *given, "--proxy", "").out.split("wrong")[0]
+
+
+def test_what_nginx_says_of_a_missing_certificate_is_understood(
+    cli: Cli, gateway: Recorder
+) -> None:
+    gateway.status = 400
+    gateway.body = b"<html><center>No required SSL certificate was sent</center></html>"
+    gateway.more = {"Content-Type": "text/html"}
+    done = cli("doctor", "--url", gateway.url)
+    assert "the server wants a client certificate, and none was sent" in " ".join(done.out.split())
+
+
+def test_a_gateway_that_sends_people_to_log_in_is_understood(cli: Cli, gateway: Recorder) -> None:
+    gateway.status, gateway.more = 302, {"Location": "https://login.example.com/access"}
+    said = " ".join(cli("doctor", "--url", gateway.url).out.split())
+    assert "wants to know who asks: give its header with --header 'Name: value'" in said
+    gateway.more = {"Location": f"{gateway.url}/api/public/v1"}
+    assert "--header" not in cli("doctor", "--url", gateway.url).out

@@ -1,0 +1,297 @@
+"""Values go to dicts and JSON and come back, by the API's names and by Python's."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET, inspect
+from spread import spread
+from value_kinds import KINDS
+
+from postiz_async import (
+    Html,
+    InvalidPostError,
+    Markdown,
+    Media,
+    Mention,
+    NewPost,
+    Outcome,
+    Post,
+    Quota,
+    RawSettings,
+    Text,
+    ThreadPart,
+    Ticket,
+    UsageError,
+    providers,
+)
+from postiz_async._delivery.journal import RowState
+from postiz_async.models._base import Names, Value
+from postiz_async.models.posts import PostIntegration, PostItem, PublishEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAIN_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+MOMENTS = st.datetimes(
+    min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
+    max_value=datetime(9998, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))]),
+)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | PLAIN_TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(PLAIN_TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def of_shape(shape: inspect.Type) -> st.SearchStrategy[Any]:
+    """Values of a field."""
+    return OF_SHAPES[type(shape)](shape)
+
+
+def texts(shape: Any) -> st.SearchStrategy[str]:
+    if shape.pattern:
+        return st.from_regex(shape.pattern, fullmatch=True)
+    least = shape.min_length or 0
+    most = least + 9 if shape.max_length is None else min(shape.max_length, least + 9)
+    return st.text("aé&<\n😀", min_size=least, max_size=most)
+
+
+def numbers(shape: Any) -> st.SearchStrategy[float]:
+    return st.floats(shape.ge, shape.le, allow_nan=False, allow_infinity=False)
+
+
+def lists(shape: Any) -> st.SearchStrategy[list[Any]]:
+    least = shape.min_length or 0
+    return st.lists(of_shape(shape.item_type), min_size=least, max_size=least + 2)
+
+
+OF_SHAPES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
+    inspect.Metadata: lambda shape: of_shape(shape.type),
+    inspect.StructType: lambda shape: of_kind(shape.cls),
+    inspect.UnionType: lambda shape: st.one_of(*map(of_shape, shape.types)),
+    inspect.ListType: lists,
+    inspect.CollectionType: lists,
+    inspect.VarTupleType: lambda shape: lists(shape).map(tuple),
+    inspect.DictType: lambda shape: st.dictionaries(
+        PLAIN_TEXT, of_shape(shape.value_type), max_size=2
+    ),
+    inspect.StrType: texts,
+    inspect.IntType: lambda shape: st.integers(
+        -(2**53) if shape.ge is None else shape.ge, 2**53 if shape.le is None else shape.le
+    ),
+    inspect.FloatType: numbers,
+    inspect.EnumType: lambda shape: st.sampled_from(list(shape.cls)),
+    inspect.LiteralType: lambda shape: st.sampled_from(shape.values),
+    inspect.NoneType: lambda _: st.none(),
+    inspect.BoolType: lambda _: st.booleans(),
+    inspect.DateTimeType: lambda _: MOMENTS,
+    inspect.TimeDeltaType: lambda _: st.timedeltas(timedelta(0), timedelta(days=400)),
+    inspect.AnyType: lambda _: ANY_JSON,
+    inspect.CustomType: lambda _: ANY_JSON,  # object
+}
+
+
+@cache
+def of_kind(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
+    shape = inspect.type_info(kind)
+    assert isinstance(shape, inspect.StructType)
+    fields = {field.name: of_shape(field.type) for field in shape.fields}
+    return st.builds(kind, **fields)
+
+
+@pytest.mark.parametrize("kind", spread(KINDS, every=4), ids=lambda kind: kind.__name__)
+def test_a_value_comes_back(kind: type[Value]) -> None:
+    @settings(
+        max_examples=6,
+        phases=[Phase.generate],  # shrinking would cost more than reading what is printed
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        value: Value = data.draw(of_kind(kind))
+        names: Names
+        for names in ("api", "python"):
+            said = value.to_dict(names=names)
+            assert json.loads(json.dumps(said)) == said
+            assert json.loads(value.to_json(names=names)) == said
+            assert kind.from_dict(said) == value
+            assert kind.from_json(value.to_json(names=names)) == value
+
+    check()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_name_means_two_fields(kind: type[Value]) -> None:
+    """So that a dict may have the API's names or Python's; nor does a method hide a field."""
+    fields = msgspec.structs.fields(kind)
+    names = {field.name: field.encode_name for field in fields}
+    for name, encoded in names.items():
+        assert names.get(encoded, encoded) == encoded, (name, encoded)
+        assert name not in vars(Value)
+
+
+def test_the_values_that_users_meet_are_there() -> None:
+    names = {kind.__name__ for kind in KINDS}
+    assert names >= {"Post", "Created", "Integration", "Media", "NewPost", "Quota", "Ticket"}
+    assert names >= {
+        "Outcome",
+        "PublishEvent",
+        "Forecast",
+        "Figures",
+        "Metric",
+        "Notification",
+        "X",
+        "WebhookPost",
+    }
+
+
+POST = Post(
+    id="p1",
+    publish_date=datetime(2030, 1, 1, 9, tzinfo=UTC),
+    content="<p>Hello</p>",
+    integration=PostIntegration(id="c1", provider="x"),
+    release_url="https://x.com/1",
+)
+
+
+def test_the_names_are_the_api_s_or_python_s() -> None:
+    said = POST.to_dict()
+    assert said["publishDate"] == "2030-01-01T09:00:00Z"
+    assert said["releaseURL"] == "https://x.com/1"
+    assert said["integration"] == {
+        "id": "c1", "providerIdentifier": "x", "name": "", "picture": None,
+    }  # fmt: skip
+    said = POST.to_dict(names="python")
+    assert (said["publish_date"], said["release_url"]) == ("2030-01-01T09:00:00Z", POST.release_url)
+    assert said["integration"] == {"id": "c1", "provider": "x", "name": "", "picture": None}
+
+
+def test_there_are_no_other_names() -> None:
+    with pytest.raises(UsageError, match='Give "api" or "python"'):
+        POST.to_dict(names="Python")  # type: ignore[arg-type]
+
+
+def test_both_may_be_mixed_and_what_is_unknown_is_ignored() -> None:
+    said = {
+        "id": "p1",
+        "publish_date": POST.publish_date,  # no text, as a program may have it
+        "content": "<p>Hello</p>",
+        "integration": {"id": "c1", "providerIdentifier": "x"},
+        "releaseURL": "https://x.com/1",
+        "mood": "good",
+    }
+    assert Post.from_dict(said) == POST
+
+
+@pytest.mark.parametrize(
+    ("slip", "place"),
+    [
+        ({"contents": "Hello"}, "NewPost: object contains unknown field `contents`"),
+        ({"thread": [{"type": "part", "content": "x", "delai": 5}]}, "thread.0: .*`delai`"),
+        ({"content": {"type": "markdown", "source": "x", "mentions": []}}, "content: .*`mentions`"),
+    ],
+)
+def test_a_slip_in_what_people_write_is_refused(slip: dict[str, object], place: str) -> None:
+    with pytest.raises(InvalidPostError, match=place):
+        NewPost.from_dict({"channel": "c1", **slip})
+
+
+def test_what_is_unset_is_left_out() -> None:
+    item = PostItem.from_dict({"integration": {"id": "c"}, "value": [], "settings": {}})
+    assert item.group is UNSET
+    for names in ("api", "python"):
+        assert "group" not in item.to_dict(names=names)  # type: ignore[arg-type]
+
+
+def test_what_is_written_for_people_says_what_it_is() -> None:
+    post = NewPost(
+        "c1",
+        Text("Thanks @Ann", (Mention("7", "Ann"),)),
+        media=[Media(id="m", path="https://cdn.example/m.png")],
+        settings=providers.X(who_can_reply_post="following"),
+        thread=["second", Markdown("*third*"), ThreadPart(Html("<p>x</p>"), delay=5)],
+    )
+    said = post.to_dict()
+    assert said["content"] == {
+        "type": "text", "source": "Thanks @Ann", "mentions": [{"id": "7", "name": "Ann"}],
+    }  # fmt: skip
+    assert said["settings"]["__type"] == "x"  # type: ignore[index]
+    back = NewPost.from_dict(said)
+    assert (back.content, back.thread) == (post.content, tuple(post.thread))
+    assert back.settings == said["settings"]
+    raw = NewPost("c1", "a", settings=RawSettings("new", {"title": "T"}))
+    assert NewPost.from_json(raw.to_json()).settings == {"title": "T", "__type": "new"}
+
+
+@pytest.mark.parametrize(
+    ("said", "where", "message"),
+    [
+        ({}, "NewPost", "object missing required field `channel`"),
+        (7, "NewPost", "expected `object`, got `int`"),
+        ({"channel": 7}, "channel", "expected `str | object`, got `int`"),
+        ({"channel": "c", "media": [{}]}, "media.0", "object missing required field `id`"),
+        (
+            {"channel": "c", "thread": ["a", {"type": "part", "content": 1}]},
+            "thread.1.content",
+            "expected `str | object`, got `int`",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_path(said: Any, where: str, message: str) -> None:
+    with pytest.raises(InvalidPostError) as caught:
+        NewPost.from_dict(said)
+    [problem] = caught.value.problems
+    assert (problem.where, problem.message) == (where, message)
+
+
+@pytest.mark.parametrize("text", ["{", b"\xff", "[" * 100_000])
+def test_what_is_no_json_is_told(text: str | bytes) -> None:
+    with pytest.raises(InvalidPostError, match="Media: is not JSON: "):
+        Media.from_json(text)
+
+
+def test_what_json_has_no_word_for_is_told() -> None:
+    with pytest.raises(InvalidPostError, match="NewPost: cannot be written as JSON: "):
+        NewPost("c", settings={"file": object()}).to_dict()
+    endless: dict[str, object] = {}
+    endless["me"] = endless
+    for names in ("api", "python"):
+        with pytest.raises(InvalidPostError, match="it is nested too deeply"):
+            NewPost("c", settings=endless).to_json(names=names)  # type: ignore[arg-type]
+
+
+def test_any_mapping_can_be_written() -> None:
+    assert NewPost("c", settings=MappingProxyType({"a": 1})).to_dict()["settings"] == {"a": 1}
+
+
+def test_json_of_lists_and_dicts_of_values() -> None:
+    said = json.dumps({"posts": [POST]}, default=msgspec.to_builtins)
+    assert json.loads(said) == {"posts": [POST.to_dict()]}
+    ticket = Ticket("t", RowState.STORED, POST.publish_date, 0.0, ("p1",))
+    assert json.loads(json.dumps([ticket], default=msgspec.to_builtins)) == [ticket.to_dict()]
+
+
+def test_values_that_are_the_library_s_own_have_python_s_names() -> None:
+    assert Ticket("t", RowState.PLANNED, None, 3.5).to_dict() == {
+        "id": "t", "state": "planned", "at": None, "leaves_in": 3.5, "post_ids": [], "reason": "",
+    }  # fmt: skip
+    assert Outcome(2, "r", RowState.STORED, "p1").to_dict()["post_id"] == "p1"
+    assert PublishEvent(POST).to_dict() == {"post": POST.to_dict(), "reason": ""}
+    assert "resets_in" in {field.encode_name for field in msgspec.structs.fields(Quota)}
+
+
+def test_infinity_becomes_null_in_json_as_it_has_no_word_for_it() -> None:
+    ticket = Ticket("t", RowState.PLANNED, None, math.inf)
+    assert ticket.to_dict()["leaves_in"] is None

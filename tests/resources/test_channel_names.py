@@ -1,0 +1,259 @@
+"""Which channel a word means, and what a single call says when it cannot tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postiz_async import (
+    APIConnectionError,
+    IdempotencyError,
+    InvalidPostError,
+    NewPost,
+    NotFoundError,
+    Problem,
+)
+from postiz_async._resources.channel_names import Resolver, is_id
+from postiz_async._sandbox import Fault
+from postiz_async.models.integrations import Integration
+from postiz_async.testing import LocalPostiz
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHANNELS = [
+    Integration(id="cm1", name="Brewers", provider="mastodon"),
+    Integration(id="cm2", name="Roasters", provider="x"),
+    Integration(id="cm3", name="roasters", provider="telegram"),
+    Integration(id="cm4", name="x", provider="discord"),
+    Integration(id="cm5", name="Old", provider="bluesky", disabled=True),
+    Integration(id="cm6", name="old news", provider="threads", disabled=True),
+    Integration(id="cm7", name="News", provider="threads"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("cm1", "cm1"),
+        ("Brewers", "cm1"),
+        ("BREWERS", "cm1"),
+        ("mastodon", "cm1"),
+        ("Mastodon", "cm1"),
+        ("cm3", "cm3"),
+        ("x", "cm4"),  # a name is meant before a provider
+        ("telegram", "cm3"),
+    ],
+)
+def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, found: str) -> None:
+    channel = Resolver(CHANNELS).find(wanted)
+    assert isinstance(channel, Integration)
+    assert channel.id == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("Roasters", "fits 2 channels (give the id of one: 'Roasters' (cm2), 'roasters' (cm3))"),
+        (
+            "threads",
+            "fits 2 channels (give the id of one: 'News' (cm7), 'old news' (cm6, disabled))",
+        ),
+        ("Old", "the channel 'Old' is disabled"),
+        ("bluesky", "the channel 'Old' is disabled"),
+        ("Brewer", "there is no channel 'Brewer' (do you mean 'Brewers'?)"),
+        ("BREWER", "do you mean 'Brewers'?"),
+        ("nothing like it", "postiz-async integrations lists them"),
+    ],
+)
+def test_a_channel_that_cannot_be_told_is_a_problem(wanted: str, words: str) -> None:
+    problem = Resolver(CHANNELS).find(wanted)
+    assert isinstance(problem, Problem)
+    assert problem.where == "integration"
+    assert words in str(problem)
+
+
+NAMES = st.sampled_from(["a", "A", "b", "x", "mastodon", "c1", "c2"])
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), max_size=5), NAMES)
+def test_ids_win_and_what_is_found_is_never_one_of_several(
+    named: list[tuple[str, str]], wanted: str
+) -> None:
+    channels = [
+        Integration(id=f"c{place}", name=name, provider=provider)
+        for place, (name, provider) in enumerate(named)
+    ]
+    found = Resolver(channels).find(wanted)
+    same_id = [each for each in channels if each.id == wanted]
+    same_name = [each for each in channels if each.name.casefold() == wanted.casefold()]
+    if same_id:
+        assert [found] == same_id
+    elif same_name:
+        assert [found] == same_name or (isinstance(found, Problem) and len(same_name) > 1)
+    if isinstance(found, Integration):
+        assert Resolver(channels).ids()(wanted) == found.id
+    else:
+        assert Resolver(channels).ids()(wanted) == wanted
+
+
+# ------------------------------------------------------------------ single calls
+
+
+@pytest.fixture
+def local() -> LocalPostiz:
+    return LocalPostiz(limit=90)
+
+
+@pytest.fixture
+def brewers(local: LocalPostiz) -> Integration:
+    local.add_channel("bluesky", name="Roasters")
+    local.add_channel("bluesky", name="Tea")
+    return local.add_channel("mastodon", name="Brewers")
+
+
+def test_the_ids_of_the_server_have_the_form_of_ids(brewers: Integration) -> None:
+    assert is_id(brewers.id)
+    assert not is_id("mastodon")
+    assert not is_id("Coffee")
+
+
+async def test_each_call_that_takes_a_channel_takes_its_name_or_its_provider(
+    local: LocalPostiz, brewers: Integration
+) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+        (made,) = await postiz.posts.schedule(NewPost("mastodon", "one"), at=at)
+        (draft,) = await postiz.posts.draft(NewPost("brewers", "two"), at=at)
+        (now,) = await postiz.posts.publish_now(NewPost("Brewers", "three"))
+        new = await postiz.posts.replace(made.post_id, NewPost("mastodon", "four"), at=at)
+        body = await postiz.posts.build(NewPost("mastodon", "five"), kind="schedule", at=at)
+        assert {each.integration for each in (made, draft, now, new)} == {brewers.id}
+        assert body.posts[0].integration.id == brewers.id
+        by_id = await postiz.integrations.settings(brewers.id)
+        assert await postiz.integrations.settings("Mastodon") == by_id
+        assert await postiz.integrations.find_slot("brewers")
+        assert await postiz.analytics.integration("mastodon") is not None
+        with pytest.raises(NotFoundError, match="Tool not found"):
+            await postiz.integrations.trigger("mastodon", "nothing")
+        until = at + timedelta(hours=1)
+        listed = [
+            post.content
+            async for post in postiz.posts.iter(start=at, end=until, integration="brewers")
+        ]
+        assert sorted(listed) == ["four", "two"]
+        nothing = [p async for p in postiz.posts.iter(start=at, end=until, integration="tea")]
+        assert nothing == []
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            "bluesky",
+            r"posts.1.channel: 'bluesky' fits 2 channels \(give the id of one: 'Roasters' \(c",
+        ),
+        ("Brewer", r"posts.1.channel: there is no channel 'Brewer' \(do you mean 'Brewers'\?\)"),
+        ("c" + "0" * 24, "posts.1.channel: there is no channel 'c0000"),
+    ],
+)
+async def test_what_cannot_be_told_is_said_before_anything_is_sent(
+    local: LocalPostiz, brewers: Integration, word: str, said: str
+) -> None:
+    async with local.client() as postiz:
+        posts = [NewPost(brewers, "fine"), NewPost(word, "not")]
+        with pytest.raises(InvalidPostError, match=said):
+            await postiz.posts.schedule(*posts, at=local.in_an_hour())
+    assert not local.posts
+
+
+async def test_a_disabled_channel_is_told(local: LocalPostiz, brewers: Integration) -> None:
+    local.sandbox.change_integration(brewers.id, disabled=True)
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError, match="'Brewers' is disabled in Postiz"):
+            await postiz.posts.schedule(NewPost("mastodon", "no"), at=local.in_an_hour())
+
+
+async def test_a_name_that_is_new_is_found_and_a_cached_one_asks_for_nothing(
+    local: LocalPostiz, brewers: Integration
+) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+        await postiz.posts.schedule(NewPost("mastodon", "one"), at=at)
+        assert local.sandbox.requests == 2
+        await postiz.posts.schedule(NewPost("Brewers", "two"), at=at)
+        assert local.sandbox.requests == 3
+        local.add_channel("telegram", name="Fresh")
+        await postiz.posts.schedule(NewPost("fresh", "three"), at=at)
+        assert local.sandbox.requests == 5
+
+
+async def test_a_channel_is_not_deleted_by_a_name(local: LocalPostiz, brewers: Integration) -> None:
+    async with local.client() as postiz:
+        for word in ("Brewers", "mastodon"):
+            with pytest.raises(InvalidPostError, match=f"by its id only.*{brewers.id}"):
+                await postiz.integrations.delete(word)
+        with pytest.raises(InvalidPostError, match="there is no channel 'Brewer'"):
+            await postiz.integrations.delete("Brewer")
+        assert len(await postiz.integrations.list()) == 3
+        assert await postiz.integrations.delete(brewers.id) == brewers.id
+
+
+async def test_a_name_and_its_id_are_the_same_call_of_a_key(
+    local: LocalPostiz, brewers: Integration
+) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+
+        async def call(channel: Integration | str) -> str:
+            new = NewPost(channel, "once")
+            return (await postiz.posts.schedule(new, at=at, idempotency_key="k"))[0].post_id
+
+        words = (brewers, brewers.id, "mastodon", "BREWERS")
+        assert len({await call(word) for word in words}) == 1
+        with pytest.raises(IdempotencyError):
+            await call("tea")
+        with pytest.raises(InvalidPostError, match="fits 2 channels"):
+            await call("bluesky")
+        local.sandbox.change_integration(brewers.id, disabled=True)
+        await postiz.integrations.list()
+        assert {await call(word) for word in words} == {await call(brewers)}
+    assert len(local.posts) == 1
+
+
+async def test_a_key_with_an_id_looks_nothing_up(local: LocalPostiz, brewers: Integration) -> None:
+    at = local.in_an_hour()
+    async with local.client() as postiz:
+        new = NewPost(brewers.id, "once")
+        first = await postiz.posts.schedule(new, at=at, idempotency_key="k")
+        postiz_channels = local.sandbox.requests
+        assert await postiz.posts.schedule(new, at=at, idempotency_key="k") == first
+        assert local.sandbox.requests == postiz_channels
+
+
+# ------------------------------------------------------------------ handed over
+
+
+async def test_a_hand_over_by_name_needs_the_list_once(
+    local: LocalPostiz, brewers: Integration, tmp_path: Path
+) -> None:
+    async with local.client(outbox=tmp_path / "outbox.sqlite") as postiz:
+        local.sandbox.faults.add(Fault("reset", route="list_integrations", times=None))
+        with pytest.raises(APIConnectionError, match="which channel 'mastodon' is can only"):
+            await postiz.outbox.put(NewPost("mastodon", "one"))
+        given = await postiz.outbox.put(NewPost(brewers, "two"))
+        local.sandbox.faults.clear()
+        await postiz.integrations.list()
+        local.sandbox.faults.add(Fault("reset", route="list_integrations", times=None))
+        local.clock.advance(3_600)
+        named = await postiz.outbox.put(NewPost("mastodon", "three"))
+        with pytest.raises(APIConnectionError, match="which channel 'bluesky' is can only"):
+            await postiz.outbox.put(NewPost("bluesky", "four"))
+        local.sandbox.faults.clear()
+        for ticket in (given, named):
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    assert {post.integration_id for post in local.posts} == {brewers.id}

@@ -1,0 +1,51 @@
+"""A job and a script: campaigns with `await`, and the same without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postiz_async import BatchError, CampaignRow, InvalidPostError, Postiz, blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from postiz_async import Api, Forecast, Outcome, Report
+
+__all__ = ["rows", "run", "run_blocking", "texts"]
+
+
+def rows(channel: str, at: datetime, words: list[str]) -> Iterator[CampaignRow]:
+    """A row for each word."""
+    for number, word in enumerate(words):
+        yield CampaignRow(ref=f"word-{number}", integration=channel, date=at, content=word)
+
+
+async def run(
+    postiz: Postiz, campaign: list[CampaignRow], journal: Path
+) -> tuple[Forecast, list[Outcome]]:
+    """Plan and run, and tell what became of each row."""
+    outcomes: list[Outcome] = []
+    async with postiz.batch(campaign, journal=journal) as batch:
+        plan = await batch.plan()
+        async with batch.run() as stream:
+            async for outcome in stream:
+                outcomes.append(outcome)  # noqa: PERF401  (as people write it)
+    return plan, outcomes
+
+
+def run_blocking(client: blocking.Postiz, campaign: Path) -> Report | list[str]:
+    """The same in a script: the report, or what is wrong."""
+    try:
+        with client.batch(campaign) as batch:
+            return batch.run_all()
+    except InvalidPostError as error:
+        return [str(problem) for problem in error.problems]
+    except BatchError as error:
+        return [str(error)]
+
+
+async def texts(postiz: Api, start: datetime, end: datetime) -> dict[str, str]:
+    """Plain texts by id; a client or one with other options will do."""
+    return {post.id: post.text async for post in postiz.posts.iter(start=start, end=end)}

@@ -1,0 +1,294 @@
+"""`Api`: what `Postiz` and its `with_options` have, and what options mean for all they cause."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import (
+    Api,
+    APIConnectionError,
+    APITimeoutError,
+    CampaignRow,
+    ConfigurationError,
+    DeliveryUnknownError,
+    NewPost,
+    OutboxOptions,
+    Postiz,
+    PostizPool,
+    Priority,
+    ServerError,
+    UsageError,
+)
+from postiz_async._resources.posts import Posts
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async.clock import JumpingClock
+from postiz_async.testing import LocalPostiz, SandboxTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from postiz_async._wire import WireRequest, WireResponse
+
+PASS = {"X-Gateway": "let me in"}
+ALSO = {"X-Trace": "trace 7"}
+
+
+class Watched(SandboxTransport):
+    """The way to a sandbox, and what went along it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
+        self.server = sandbox
+        self.seen: list[WireRequest] = []
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        self.seen.append(request)
+        return await super().send(request)
+
+    def timeouts(self, kind: str) -> set[float | None]:
+        """The time-outs of requests of a kind, such as `POST /posts`."""
+        return {each.timeout for each in self.seen if self.kind(each) == kind}
+
+    @staticmethod
+    def kind(request: WireRequest) -> str:
+        path = request.url.partition("/public/v1")[2].partition("?")[0]
+        return f"{request.method} {path}"
+
+
+@asynccontextmanager
+async def client(
+    *, outbox: OutboxOptions | Path | None = None, **options: object
+) -> AsyncGenerator[tuple[Postiz, Watched, str]]:
+    async with Sandbox(clock=JumpingClock()) as sandbox:
+        way = Watched(sandbox)
+        async with Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=sandbox.clock,
+            transport=way,
+            outbox=outbox,
+            **options,  # type: ignore[arg-type]
+        ) as postiz:
+            yield postiz, way, sandbox.add_integration("mastodon").id
+
+
+def rows(channel: str) -> list[CampaignRow]:
+    date = LocalPostiz().in_an_hour() + timedelta(days=1)
+    return [CampaignRow(integration=channel, content="of a campaign", date=date)]
+
+
+async def everything(postiz: Api, way: Watched, channel: str, folder: Path) -> None:
+    """Calls, a campaign whose answer is lost, its export, and a key whose answer is lost."""
+    at = LocalPostiz().in_an_hour()
+    await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+    way.server.faults.add(Fault("drop_answer", route="create_post"))
+    async with postiz.batch(rows(channel), journal=folder / "journal") as batch:
+        report = await batch.run_all()
+    assert report.counts["stored"] == 1
+    end = at + timedelta(days=3)
+    await postiz.export(folder / "posts.csv", start=at - timedelta(days=1), end=end)
+    way.server.faults.add(Fault("drop_answer", route="create_post"))
+    await postiz.posts.schedule(NewPost(channel, "keyed"), at=at, idempotency_key="one")
+
+
+def has_headers(way: Watched, headers: dict[str, str]) -> bool:
+    return all(headers.items() <= dict(each.headers).items() for each in way.seen)
+
+
+async def test_headers_of_the_client_are_on_each_request_that_it_causes(tmp_path: Path) -> None:
+    outbox = OutboxOptions(tmp_path / "outbox.sqlite")
+    async with client(headers=PASS, outbox=outbox) as (postiz, way, channel):
+        await everything(postiz, way, channel, tmp_path)
+        way.server.faults.add(Fault("drop_answer", route="create_post"))
+        ticket = await postiz.outbox.put(NewPost(channel, "later"))
+        await postiz.outbox.wait(ticket.id)
+        assert len(way.seen) > 10
+        assert has_headers(way, PASS)
+
+
+async def test_headers_of_options_are_on_each_request_too(tmp_path: Path) -> None:
+    async with client(headers=PASS) as (postiz, way, channel):
+        view = postiz.with_options(headers=ALSO)
+        way.seen.clear()
+        await everything(view, way, channel, tmp_path)
+        assert has_headers(way, PASS | ALSO)
+        way.seen.clear()
+        await postiz.integrations.list()
+        assert not has_headers(way, ALSO)
+
+
+async def test_a_pool_has_headers_for_its_own_server_only() -> None:
+    async with Sandbox(clock=JumpingClock()) as sandbox:
+        way = Watched(sandbox)
+        url = "http://sandbox.invalid"
+        pool = PostizPool(base_url=url, clock=sandbox.clock, transport=way, headers=PASS, retries=0)
+        async with pool:
+            postiz = await pool.client(sandbox.organization.api_key)
+            await postiz.integrations.list()
+            assert has_headers(way, PASS)
+            assert PASS["X-Gateway"] not in repr([vars(pool), vars(postiz), pool, postiz])
+            same = await pool.client("another", base_url="http://SANDBOX.invalid:80/other")
+            assert same.is_open
+            with pytest.raises(ConfigurationError, match="headers are for http:"):
+                await pool.client("another", base_url="http://elsewhere.invalid")
+
+
+# ------------------------------------------------------------------ time-outs and retries
+
+
+async def test_a_short_time_out_is_for_calls_and_never_cuts_a_job_short(tmp_path: Path) -> None:
+    async with client(timeout=2) as (postiz, way, channel):
+        await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+        assert 1.9 < (way.seen[-1].timeout or 0) <= 2
+        way.seen.clear()
+        async with postiz.batch(rows(channel), journal=tmp_path / "journal") as batch:
+            await batch.run_all()
+        assert way.timeouts("POST /posts") == {30.2}
+        assert min(each.timeout or 0 for each in way.seen) >= 10
+
+
+@pytest.mark.parametrize(("given", "create"), [(100.0, 100.0), (3600.0, 300.0)])
+async def test_a_long_time_out_is_given_to_jobs_as_far_as_that_is_safe(
+    tmp_path: Path, given: float, create: float
+) -> None:
+    async with client() as (postiz, way, channel):
+        view = postiz.with_options(timeout=given)
+        async with view.batch(rows(channel), journal=tmp_path / "journal") as batch:
+            await batch.run_all()
+        assert way.timeouts("POST /posts") == {create}
+        assert way.timeouts("GET /integrations") == {given}
+
+
+async def test_retries_are_as_many_as_were_given() -> None:
+    async with client(retries=1) as (postiz, way, _):
+        for view, attempts in ((postiz, 2), (postiz.with_options(retries=0), 1)):
+            way.seen.clear()
+            way.server.faults.add(Fault("error_before", status=503, times=attempts))
+            with pytest.raises(ServerError):
+                await view.integrations.list()
+            assert len(way.seen) == attempts
+
+
+async def test_no_number_of_retries_repeats_what_may_have_been_carried_out() -> None:
+    async with client(retries=100) as (postiz, way, channel):
+        way.server.faults.add(Fault("drop_answer", route="create_post"))
+        with pytest.raises(DeliveryUnknownError):
+            await postiz.posts.schedule(NewPost(channel, "x"), at=LocalPostiz().in_an_hour())
+        way.server.faults.add(Fault("drop_answer", route="find_slot"))
+        with pytest.raises(APIConnectionError):
+            await postiz.integrations.find_slot(channel)
+        kinds = [way.kind(each) for each in way.seen]
+        assert kinds.count("POST /posts") == kinds.count(f"GET /find-slot/{channel}") == 1
+
+
+@pytest.mark.parametrize("retries", [-1, 101, 1.5, True, None, "3"])
+async def test_retries_that_make_no_sense_are_refused(retries: object) -> None:
+    with pytest.raises(UsageError, match=r"retries is .* from 0, for one attempt only"):
+        Postiz(api_key="key", retries=retries)  # type: ignore[arg-type]
+    async with client() as (postiz, _, _):
+        with pytest.raises(UsageError, match="retries is"):
+            postiz.with_options(retries=retries)  # type: ignore[arg-type]
+
+
+async def test_the_time_out_of_a_client_is_for_looks_and_not_for_what_they_wait_for() -> None:
+    async with client(timeout=5) as (postiz, way, channel):
+        at = LocalPostiz().in_an_hour()
+        [made] = await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+        began = postiz.clock.monotonic()
+        with pytest.raises(APITimeoutError):
+            await postiz.with_options(timeout=60).posts.wait_published(made.post_id, at=at)
+        assert postiz.clock.monotonic() - began == pytest.approx(60)
+        way.seen.clear()
+        post = await postiz.posts.wait_published(made.post_id, at=at)
+        assert post.state == "PUBLISHED"
+        assert max(each.timeout or 0 for each in way.seen) == pytest.approx(5)
+
+
+# ------------------------------------------------------------------ what options return
+
+
+async def test_options_add_up_and_the_later_of_one_name_holds() -> None:
+    async with client(headers=PASS, timeout=50) as (postiz, way, _):
+        view = postiz.with_options(timeout=5).with_options(headers=ALSO).with_options(retries=0)
+        await view.integrations.is_connected()
+        assert has_headers(way, PASS | ALSO)
+        assert way.seen[-1].timeout == pytest.approx(5)
+        await view.with_options(headers={"x-gateway": "other"}).integrations.is_connected()
+        last = [(name, value) for name, value in way.seen[-1].headers if "gate" in name.lower()]
+        assert last == [("x-gateway", "other")]
+        await view.with_options(timeout=None).integrations.is_connected()
+        assert way.seen[-1].timeout == pytest.approx(30)
+
+
+async def test_a_header_that_options_cannot_have_is_a_mistake_of_the_program() -> None:
+    async with client() as (postiz, _, _):
+        with pytest.raises(UsageError, match="Authorization is the client's own"):
+            postiz.with_options(headers={"Authorization": "x"})
+
+
+async def test_a_view_has_all_that_the_client_has() -> None:
+    async with client() as (postiz, _, channel):
+        view = postiz.with_options(timeout=5)
+        assert isinstance(postiz, Api)
+        assert (view.base_url, view.clock, view.is_open) == (postiz.base_url, postiz.clock, True)
+        assert view.has_outbox is False
+        assert (await view.quota()).limit is None
+        assert view.leaves_in(1) == 0
+        answer = await view.raw(view.integrations.list())
+        assert [each.id for each in answer.value] == [channel]
+        changes = view.quota_changes()
+        assert (await anext(changes)).limit is None
+        await changes.aclose()
+    assert not view.is_open
+    with pytest.raises(ConfigurationError, match="closed"):
+        await view.integrations.list()
+
+
+@pytest.mark.parametrize("call", [Posts.list, ["what was awaited"], None])
+async def test_what_is_no_call_has_no_raw_answer(call: object) -> None:
+    async with client() as (postiz, _, _):
+        with pytest.raises(UsageError, match="not yet awaited"):
+            await postiz.raw(call)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("priority", ["high", 1.5, None, True])
+async def test_a_priority_is_a_whole_number(priority: object) -> None:
+    async with client() as (postiz, _, _):
+        with pytest.raises(UsageError, match=r"priority is .* whole number; the smallest"):
+            postiz.with_options(priority=priority)  # type: ignore[arg-type]
+
+
+async def test_a_campaign_refuses_options_that_it_cannot_obey(tmp_path: Path) -> None:
+    soon = LocalPostiz().in_an_hour()
+    async with client() as (postiz, way, channel):
+        for options, named in (
+            ({"max_wait": 5}, "max_wait"),
+            ({"deadline": soon}, "deadline"),
+            ({"priority": Priority.BULK, "max_wait": 0}, "max_wait and priority"),
+        ):
+            view = postiz.with_options(**options)  # type: ignore[arg-type]
+            with pytest.raises(UsageError, match=f"A campaign cannot obey {named}:"):
+                view.batch(rows(channel), journal=tmp_path / "journal")
+            with pytest.raises(UsageError, match=f"An export cannot obey {named}:"):
+                await view.export(tmp_path / "x.csv", start=soon, end=soon)
+            view.with_options(max_wait=None, deadline=None, priority=0).batch(
+                rows(channel), journal=tmp_path / "journal"
+            )
+        assert way.seen == []
+
+
+async def test_the_outbox_takes_no_options(tmp_path: Path) -> None:
+    async with client(outbox=tmp_path / "outbox.sqlite", timeout=9) as (postiz, _, _):
+        assert postiz.with_options().outbox is postiz.outbox
+        assert postiz.with_options(timeout=9).outbox is postiz.outbox
+        for view in (postiz.with_options(timeout=5), postiz.with_options(headers=PASS)):
+            assert view.has_outbox
+            with pytest.raises(UsageError, match="cannot obey options of with_options"):
+                _ = view.outbox
+    with pytest.raises(UsageError, match="not open"):
+        postiz.with_options(timeout=5)
