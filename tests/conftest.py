@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 from recorded import Exchange, Recorded, is_whole
 from samples import PNG
 
@@ -43,7 +43,14 @@ settings.register_profile("long", max_examples=3_000, **_NO_CLOCK)
 settings.load_profile("suite")
 
 
+@settings(database=None, max_examples=1)
+@given(strategies.none())
+def _start_hypothesis(_: None) -> None:
+    """At its first example it looks for what refers to its generator of random numbers."""
+
+
 def pytest_collection_finish() -> None:
+    _start_hypothesis()  # what is frozen is not found, and that would be a warning
     gc.collect()
     gc.freeze()
     gc.enable()
