@@ -11,7 +11,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
-from postiz_async._batch.cell_errors import is_cell_error
+from postiz_async._batch.cell_errors import BEGINNINGS, is_cell_error
 from postiz_async._batch.cells import NO_CLOCK, NO_TIME, RowReader, shown
 from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
@@ -173,6 +173,10 @@ def _rules(timezone: str | None, reading: ReadOptions | None) -> Rules:
     return rules_of(structs.replace(said, timezone=timezone or said.timezone))
 
 
+_SUSPECT = ("=", *BEGINNINGS)
+"""How formulas and their errors begin."""
+
+
 class _Collector:
     """Takes records one by one and keeps their rows and problems."""
 
@@ -232,7 +236,7 @@ class _Collector:
         """Report the errors of formulas; a row that has any is not read further."""
         has_errors = False
         for name, cell in record.items():
-            if not isinstance(cell, str):
+            if not isinstance(cell, str) or not cell.startswith(_SUSPECT):
                 continue
             target = columns.meanings[name]
             if is_cell_error(cell):
