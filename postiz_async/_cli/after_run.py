@@ -250,8 +250,8 @@ async def report(
     rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
-    await write_html(output, path, rows, problems, to, zone, figures=figures)
     is_written = csv is None or write_result(output, csv, found, figures)
+    await write_html(output, path, rows, problems, to, zone, figures=figures)
     if json:
         output.json(report_object(found, figures))
     else:
