@@ -49,6 +49,8 @@ def find_postgres() -> tuple[Path | None, str]:
         return None, "psycopg cannot use the event loop that the tests have here"
     if importlib.util.find_spec("psycopg") is None:
         return None, "psycopg is not installed"
+    if not _has_a_name(os.geteuid()):
+        return None, "initdb wants a user whom the system knows by name"
     tried: list[str] = []
     for source, folder in _candidates():
         if folder is None:
@@ -58,6 +60,17 @@ def find_postgres() -> tuple[Path | None, str]:
         else:
             tried.append(f"{source} has one that cannot run here")
     return None, f"there is no PostgreSQL: {', '.join(tried)}"
+
+
+def _has_a_name(user: int) -> bool:
+    """Containers run for numbers that no user of theirs has."""
+    import pwd  # noqa: PLC0415  (of POSIX)
+
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def why_no_postgres() -> str:
