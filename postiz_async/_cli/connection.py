@@ -64,7 +64,8 @@ class Connection:
     api_key: Annotated[
         Secret | None,
         Parameter(
-            help="The API key; else POSTIZ_API_KEY, else the official CLI's login.",
+            help="The API key; else POSTIZ_API_KEY or a profile, where other users of this machine "
+            "do not see it, else the official CLI's login.",
             accepts_keys=False,
         ),
     ] = None
@@ -96,8 +97,8 @@ class Connection:
     proxy: Annotated[
         Secret | None,
         Parameter(
-            help="The proxy for all requests, like http://user:password@host:3128; '' for none; "
-            "else POSTIZ_PROXY, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+            help="The proxy for all requests, like http://host:3128; '' for none; else that of "
+            "POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
             accepts_keys=False,
         ),
     ] = None
@@ -160,7 +161,7 @@ def find_target(connection: Connection) -> Target:
         lacks = f" The profile {profile.name!r} has none." if profile is not None else ""
         raise ConfigurationError(
             f"There is no API key.{lacks} You find it in Postiz under Settings > Developers > "
-            "Public API. Then: export POSTIZ_API_KEY=... (or --api-key)"
+            "Public API. Then: export POSTIZ_API_KEY=... (or a profile, or --api-key)"
         )
     said = ServerAccess(
         ca_file=connection.ca_file,
