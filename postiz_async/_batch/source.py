@@ -48,6 +48,7 @@ __all__ = [
     "MAX_ROWS",
     "Campaign",
     "CampaignSource",
+    "Given",
     "Row",
     "read_campaign",
     "read_source",
