@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -51,7 +52,7 @@ class Watched:
         self.opened = 0
 
     def look(self, name: str) -> None:
-        path = Path(name.removeprefix("file://").partition("?")[0])
+        path = Path(unquote(name.removeprefix("file://").partition("?")[0]))
         if str(path).startswith(self.folder) and "mode=ro" not in name:
             self.opened += 1
             if not path.exists() or mode(path) & 0o077:
