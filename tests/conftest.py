@@ -91,7 +91,7 @@ def png(tmp_path: Path) -> Callable[[str, bytes], Path]:
     """Makes a PNG file with this name and this end."""
 
     def make(name: str = "picture.png", tail: bytes = b"") -> Path:
-        path = tmp_path / name
+        path = tmp_path / os.fsdecode(name.encode())
         path.write_bytes(PNG + tail)
         return path
 

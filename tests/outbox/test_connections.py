@@ -338,5 +338,6 @@ async def test_a_cancelled_hand_over_in_a_transaction_goes_with_it(lab: CallersL
             handing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await handing
-        await caller.rollback()
+        if not caller.connection.closed:  # by psycopg, of a server that is busy for five seconds
+            await caller.rollback()
     assert lab.rows() == 0

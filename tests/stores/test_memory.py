@@ -519,7 +519,13 @@ def test_each_test_begins_with_an_unknown_quota(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     command = [sys.executable, "-m", "pytest", "-q", "test_twice.py"]
     run = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=FOR_EVER, check=False
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=FOR_EVER,
+        check=False,
     )
     assert "2 passed" in run.stdout, run.stdout
 
