@@ -545,6 +545,8 @@ async def test_a_look_at_a_journal_at_rest_leaves_nothing_beside_it(path: Path) 
 def nobody_may_write(folder: str) -> Iterator[None]:
     """Root may, so it is somebody else meanwhile."""
     is_root = os.geteuid() == 0
+    for path in Path(folder).iterdir():
+        path.chmod(path.stat().st_mode & 0o555)
     Path(folder).chmod(0o555)
     if is_root:
         os.seteuid(65_534)
