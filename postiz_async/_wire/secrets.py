@@ -122,7 +122,7 @@ def redact_text(text: str, secrets: Iterable[Secret]) -> str:
 def _forms_by_rarest(text: str) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
     """The forms of a secret, by their byte that is rarest in answers."""
     found: dict[int, dict[bytes, None]] = {}
-    for form in _forms(text):
+    for form in dict.fromkeys(_forms(text)):  # of most keys most are the same
         found.setdefault(min(form, key=_BY_FREQUENCY.find), {})[form] = None
     return tuple((rarest, tuple(forms)) for rarest, forms in found.items())
 
