@@ -50,14 +50,14 @@ def _performance(found: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield f"### {benchmark['title'].rstrip('.')}"
         yield ""
-        head = (f"`{benchmark['name']}`", "Found", "Beside it", "Goal")
+        head = (f"`{benchmark['name']}`", "Measured", "Baseline", "Goal")
         yield from _table(head, map(_figure, benchmark["figures"]))
 
 
 def _figure(figure: dict[str, Any]) -> tuple[str, ...]:
     value, base, unit = figure["value"], figure.get("base"), figure["unit"]
-    beside = "" if base is None else f"{figure['baseline']}: {_number(base)} {unit}"
-    return figure["name"], f"{_number(value)} {unit}".strip(), beside, _goal(figure, value, base)
+    baseline = "" if base is None else f"{figure['baseline']}: {_number(base)} {unit}"
+    return figure["name"], f"{_number(value)} {unit}".strip(), baseline, _goal(figure, value, base)
 
 
 def _goal(figure: dict[str, Any], value: float, base: float | None) -> str:
@@ -65,15 +65,15 @@ def _goal(figure: dict[str, Any], value: float, base: float | None) -> str:
     if target is None:
         return ""
     compared, better = figure.get("compared", "alone"), figure.get("better", "less")
-    if base is not None and compared == "ratio":
-        value, words = value / base, f"{_number(value / base, 4)} of it"
-    elif base is not None and compared == "above":
-        value, words = value - base, f"{_number(value - base)} above it"
-    else:
-        words = ""
-    holds = value <= target if better == "less" else value >= target
     bound = f"{'at most' if better == 'less' else 'at least'} {_number(target, 4)}"
-    return f"{bound}{', is ' + words if words else ''}: {'met' if holds else '**missed**'}"
+    if base is not None and compared == "ratio":
+        value /= base
+        bound += f" times the baseline, is {_number(value, 4)}"
+    elif base is not None and compared == "above":
+        value -= base
+        bound += f" above the baseline, is {_number(value)}"
+    holds = value <= target if better == "less" else value >= target
+    return f"{bound}: {'met' if holds else '**missed**'}"
 
 
 def _number(value: float, digits: int = 3) -> str:
@@ -88,8 +88,8 @@ def _number(value: float, digits: int = 3) -> str:
 def _comparison(found: dict[str, Any]) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     yield (
-        f"Measured on {found['date']} with {versions}: {found['posts']} posts and one; in Python "
-        f"the means of {found['seeds']} runs, the official command one run."
+        f"Measured on {found['date']} with {versions}: {found['posts']} posts and one more; for "
+        f"Python the means of {found['seeds']} runs, for the official command one run."
     )
     yield ""
     yield from _table(

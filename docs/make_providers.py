@@ -19,17 +19,17 @@ PAGE = Path(__file__).with_name("providers.md")
 HEAD = """\
 # Providers
 
-What Postiz takes for each of {count} social networks: how long a text may be and how it is counted,
-which settings a post needs, which media it may have, and what is accepted and regretted.
-The same is shown by `postiz-async providers NAME` and held in `postiz_async.providers.PROVIDERS`;
-every request is checked against it before it is sent.
+What Postiz accepts for each of {count} social networks: how long a text may be and how it is
+counted, which settings a post needs, which media it may have, and pitfalls that the server does not
+report. `postiz-async providers NAME` shows the same, `postiz_async.providers.PROVIDERS` contains
+it, and every request is checked against it before it is sent.
 
-This page is made from that table by `docs/make_providers.py`; it describes the newest server.
+This page is generated from that table by `docs/make_providers.py`; it describes the newest server.
 
-Settings are written as structs, `providers.X(who_can_reply_post="following")`, or as mappings with
-the names below, also in the `settings` column of a campaign. Attributes of structs are in snake
-case: `postType` is `post_type`. What is not said is left to its default. Every part of a post is
-held to the same length.
+Write settings as structs, `providers.X(who_can_reply_post="following")`, or as mappings with the
+names below, also in the `settings` column of a campaign. Attributes of structs are in snake case:
+`postType` is `post_type`. Settings that you leave out have their default. The maximum length
+applies to each part of a post.
 """
 
 
@@ -69,14 +69,14 @@ def _section(shown: Guide) -> Iterator[str]:
         yield f"- Look-ups of `integrations.trigger`: {', '.join(map(_code, provider.tools))}"
     if provider.since:
         yield f"- Since {provider.since}"
-    for title, lines in (("Media", shown.media), ("Look out", shown.notes)):
+    for title, lines in (("Media", shown.media), ("Pitfalls", shown.notes)):
         if lines:
             yield from ("", f"{title}:", "", *(f"- {line}" for line in lines))
     if shown.fields:
         yield ""
         rows = ((_code(each.name), *each[1:]) for each in shown.fields)
         yield from _table(("setting", "type", "required", "limits", "meaning"), rows)
-    yield from ("", f"The least that is taken: {_code(shown.example)}")
+    yield from ("", f"A minimal post: {_code(shown.example)}")
 
 
 _EDITORS = {"normal": "plain text", "markdown": "Markdown", "html": "HTML"}

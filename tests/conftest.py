@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from recorded import Exchange, Recorded, is_whole
 from samples import PNG
+from users_environment import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
+
+hide()
 
 # Without compiled files each worker rewrites the asserts of all test files, for seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -26,7 +29,16 @@ sys.dont_write_bytecode = False
 # Journals sync each step to the disk, which no test looks at: a kill is not a loss of power.
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _ENOUGH = 2 * 1024**3
-if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+
+
+def _can_be_used(folder: Path) -> bool:
+    """Whether there is room, and programs may be written there and run."""
+    if not os.access(folder, os.W_OK | os.X_OK) or os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(folder).free > _ENOUGH
+
+
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and _can_be_used(_MEMORY):
     tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
 
 # It takes a second to load the grammar of a format that no schema of ours has.

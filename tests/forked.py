@@ -14,11 +14,13 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
 from functools import cache
 from multiprocessing import connection
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -32,8 +34,18 @@ _one_at_a_time = threading.Lock()
 """multiprocessing reads the exit code of a process wherever another one is started."""
 
 
+_ROOM = 60
+"""Bytes for the folder of the socket's folder: the path of a socket has at most 104."""
+
+
 @cache
 def _server() -> ForkServerContext:
+    if len(os.fsencode(tempfile.gettempdir())) > _ROOM:
+        usual, tempfile.tempdir = tempfile.tempdir, "/tmp"  # noqa: S108
+        try:
+            get_temp_dir()  # which multiprocessing keeps
+        finally:
+            tempfile.tempdir = usual
     context = multiprocessing.get_context("forkserver")
     needed = ["postiz_async._cli.app", "postiz_async._sandbox.http", "postiz_async.stores.redis"]
     context.set_forkserver_preload(needed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import ssl
 import threading
@@ -13,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -34,6 +37,33 @@ def authority(name: str = "company") -> trustme.CA:
 def ca_file(folder: Path, name: str = "company") -> Path:
     path = folder / f"{name}.pem"
     authority(name).cert_pem.write_to_path(str(path))
+    return path
+
+
+def ca_folder(folder: Path) -> Path:
+    """A folder in which OpenSSL finds the authority by the hash of its name, as by `x509 -hash`."""
+    place = folder / "hashed"
+    place.mkdir()
+    pem = authority().cert_pem.bytes()
+    name = x509.load_pem_x509_certificate(pem).subject
+    plain = [x509.NameAttribute(each.oid, each.value.lower()) for each in name]
+    encoded = b"".join(x509.Name([each]).public_bytes()[2:] for each in plain)  # without its head
+    found = int.from_bytes(hashlib.sha1(encoded, usedforsecurity=False).digest()[:4], "little")
+    (place / f"{found:08x}.0").write_bytes(pem)
+    return place
+
+
+def locked_key(folder: Path, key: Path, password: str) -> Path:
+    """The same key, encrypted."""
+    found = serialization.load_pem_private_key(key.read_bytes(), None)
+    path = folder / "locked.key"
+    path.write_bytes(
+        found.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(password.encode()),
+        )
+    )
     return path
 
 

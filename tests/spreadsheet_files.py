@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["Error", "write_ods", "write_xlsx"]
+__all__ = ["Error", "NumberError", "write_ods", "write_xlsx"]
 
 Sheets: TypeAlias = "dict[str, Iterable[Sequence[object]]]"
 
 
 class Error(str):
     """What a formula became, like `#NAME?`."""
+
+    __slots__ = ()
+
+
+class NumberError(Error):
+    """The same where OpenOffice wrote it."""
 
     __slots__ = ()
 
@@ -90,7 +96,9 @@ def _ods_cell(cell: object) -> str:
     if cell is None or cell == "":
         return "<table:table-cell/>"
     kind, value = "string", ""
-    if isinstance(cell, Error):
+    if isinstance(cell, NumberError):
+        kind, value = "float", ' office:value="0"'
+    elif isinstance(cell, Error):
         value = ' office:string-value="" calcext:value-type="error"'
     elif isinstance(cell, bool):
         kind, value = "boolean", f' office:boolean-value="{str(cell).lower()}"'

@@ -6,9 +6,7 @@ import asyncio
 import json
 import logging
 import socket
-import ssl
 import struct
-import subprocess
 import threading
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
+from network_lab import server_context
 from spread import spread
 
 from postiz_async import NewPost, Postiz, PostizError, PostizPool, UploadError
@@ -165,6 +164,26 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
     assert leaks(Exception(found, raw), key, *([HEX] if key == HEX else [])) == []
     assert "***" in {channel.name for channel in found}
     assert raw.headers["x-was"] == "***"
+
+
+@pytest.mark.parametrize("size", [100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000])
+async def test_a_repeated_secret_is_found_in_bodies_of_any_length(size: int) -> None:
+    async def handler(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        body = b"x" * (size - len(HEX)) + HEX.encode()
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {size}\r\n"
+        if heard.path == "/header":
+            body, head = b"x" * size, f"{head}X-Was: {HEX}\r\n"
+        writer.write(f"{head}\r\n".encode() + body)
+
+    transport = AiohttpTransport()
+    async with listening(handler) as url:
+        for path in ("/body", "/header"):
+            sent = WireRequest("GET", url + path, (("Authorization", Secret(HEX)),), None, 60.0)
+            answer = await transport.send(sent)
+            told = str(dict(answer.headers)) + answer.body.decode()
+            assert "***" in told
+            assert HEX not in told
+    await transport.aclose()
 
 
 async def test_an_answer_without_the_secret_is_handed_on_to_the_letter() -> None:
@@ -486,23 +505,10 @@ async def test_an_upload_whose_stream_fails_leads_to_no_key(key: str) -> None:
     assert "Input/output error" in str(error)
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's side of TLS with a certificate that nobody trusts."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=elsewhere"]
-    try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("there is no openssl")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
-
-
 @pytest.mark.exhaustive
-async def test_tls_that_does_not_match_leads_to_no_key(tls: ssl.SSLContext) -> None:
+async def test_tls_that_does_not_match_leads_to_no_key() -> None:
+    tls = server_context()  # of an authority that nobody here trusts
+
     async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 

@@ -12,8 +12,9 @@ are held together, the surest first:
 | text    | channel and date, and how much of a text| surely from half of it on              |
 | both    | the text alone, one gone and one come   | probably                               |
 
-Only posts that are still to come count, or those of which nobody knows: a row that says what was
-published before is a post of its own.
+Only posts that are still to come count, those of which nobody knows whether they are stored, and
+those whose row was edited before they came out: a row that says what was published before is a post
+of its own.
 """
 
 from __future__ import annotations
@@ -148,14 +149,8 @@ class Recognised:
     unsure: frozenset[str] = frozenset()
 
 
-_HELD = {
-    RowState.SENDING,
-    RowState.UNKNOWN,
-    RowState.UNDECIDED,
-    RowState.STORED,
-    RowState.WITHDRAWING,
-    RowState.WITHDRAWN,
-}
+_UNCLEAR = {RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED}
+_HELD = {*_UNCLEAR, RowState.STORED, RowState.WITHDRAWING, RowState.WITHDRAWN}
 """States of rows whose edit is not just another row."""
 
 _STORED = {RowState.STORED, RowState.PUBLISHED, RowState.FAILED, RowState.WITHDRAWING}
@@ -200,11 +195,21 @@ def recognise(
     found = _Pairing(vanished, appeared, channel_of)
     found.exact()
     if not as_new:
-        found.keep_only(lambda record: record.state in _HELD and is_to_come(record, now))
+        found.keep_only(lambda record: _may_be_edited(record, now))
         found.by_likeness()
     refs = found.refs
     named = (structs.replace(row, ref=refs[row.ref]) if row.ref in refs else row for row in kept)
     return Recognised(tuple(named), frozenset(found.alike), frozenset(found.unsure))
+
+
+def _may_be_edited(record: RowRecord, now: datetime) -> bool:
+    """Whether a row that appeared may be an edit of a recorded one, and no post of its own."""
+    if record.state in _UNCLEAR:  # also after its date: it may be out
+        return True
+    is_known_edit = record.finding is Finding.CHANGED
+    if is_known_edit and record.state in {RowState.STORED, RowState.PUBLISHED}:
+        return True
+    return record.state in _HELD and is_to_come(record, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING, TypeAlias
 from xml.etree import ElementTree as ET
 
+from postiz_async._batch.cell_errors import is_cell_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -94,6 +96,8 @@ def _cell(node: ET.Element) -> Cell:
     text = "\n".join("".join(_texts(line)) for line in node.findall(f"{_TEXT}p"))
     if node.get(_ERROR_TYPE) == "error":
         return text or "#VALUE!"
+    if is_cell_error(text):  # OpenOffice calls it a number, 0
+        return text
     if kind in {"float", "percentage", "currency"}:
         return float(node.get(f"{_OFFICE}value", ""))
     if kind == "boolean":

@@ -14,6 +14,7 @@ from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._batch.wait_published import PATIENCE, wait_published
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import read_summary
+from postiz_async.errors import BatchError
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -56,8 +57,15 @@ class RunResults(ABC):
         """What became of each row, as the journal knows it.
 
         Raises:
-            BatchError: the campaign was never run.
+            BatchError: the campaign was never run, or its journal is gone since.
         """
+        if self._journal is not None and not await in_thread(self.journal_path.is_file):
+            raise BatchError(
+                f"{self.journal_path} was removed or moved while the campaign was run, so what "
+                "became of each row cannot be told. What was sent is in Postiz. Put the journal "
+                "back, or run the campaign again with --adopt (existing='adopt'): it takes over "
+                "what is there."
+            )
         summary = await in_thread(partial(read_summary, self.journal_path))
         return make_report(summary.rows, summary.requests, self.problems)
 

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _CHANGED = "changed after it was stored; postiz-async update carries the change out"
+_CHANGED_MEANWHILE = "changed before it was known whether it is stored"
 
 
 def is_unsent(row: Row, record: RowRecord | None, options: BatchOptions) -> bool:
@@ -90,6 +91,9 @@ def with_changes(
 ) -> list[RowRecord]:
     """The records from which the file differs since now, or no longer does.
 
+    One in flight is marked before it is looked up: if it is found, no other run may take the edited
+    row for a post of its own.
+
     Args:
         rows: of the campaign.
         records: of the journal.
@@ -100,8 +104,10 @@ def with_changes(
         record = records.get(row.ref)
         if record is None or record.finding not in {Finding.NOTHING, Finding.CHANGED}:
             continue
-        differs = row.ref in changed
+        in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
+        differs = record.fingerprint != row.fingerprint if in_flight else row.ref in changed
         if differs != (record.finding is Finding.CHANGED):
             finding = Finding.CHANGED if differs else Finding.NOTHING
-            after.append(replace(record, finding=finding, remark=_CHANGED if differs else ""))
+            remark = _CHANGED_MEANWHILE if in_flight else _CHANGED
+            after.append(replace(record, finding=finding, remark=remark if differs else ""))
     return after

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from msgspec import structs
 
+from postiz_async._batch.cell_errors import BEGINNINGS, is_cell_error
 from postiz_async._batch.cells import NO_CLOCK, NO_TIME, RowReader, shown
 from postiz_async._batch.date_formats import explain_dates
 from postiz_async._batch.file_formats import (
@@ -32,7 +33,7 @@ from postiz_async._batch.rows import (
     is_column,
     with_refs,
 )
-from postiz_async._batch.spreadsheets import is_cell_error, is_spreadsheet, sheet_rows
+from postiz_async._batch.spreadsheets import is_spreadsheet, sheet_rows
 from postiz_async._batch.values import describe_drift
 from postiz_async.errors import BatchError, Problem
 
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_ROWS",
     "Campaign",
     "CampaignSource",
+    "Given",
     "Row",
     "read_campaign",
     "read_source",
@@ -172,6 +174,10 @@ def _rules(timezone: str | None, reading: ReadOptions | None) -> Rules:
     return rules_of(structs.replace(said, timezone=timezone or said.timezone))
 
 
+_SUSPECT = ("=", *BEGINNINGS)
+"""How formulas and their errors begin."""
+
+
 class _Collector:
     """Takes records one by one and keeps their rows and problems."""
 
@@ -231,7 +237,7 @@ class _Collector:
         """Report the errors of formulas; a row that has any is not read further."""
         has_errors = False
         for name, cell in record.items():
-            if not isinstance(cell, str) or not cell.startswith(("#", "=", "Err")):
+            if not isinstance(cell, str) or not cell.startswith(_SUSPECT):
                 continue
             target = columns.meanings[name]
             if is_cell_error(cell):

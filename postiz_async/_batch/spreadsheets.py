@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Merged",
     "cell_text",
-    "is_cell_error",
     "is_spreadsheet",
     "nearest_second",
     "sheet_rows",
@@ -334,26 +333,3 @@ def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 def _extra_missing() -> ConfigurationError:
     return ConfigurationError(extra_needed("Files that end in .xlsx need", "xlsx"))
-
-
-# ------------------------------------------------------------------ errors
-
-_ERRORS = frozenset(
-    str.split(
-        "#NAME? #REF! #VALUE! #DIV/0! #N/A #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "
-        "#BUSY! #UNKNOWN! #EXTERNAL! #GETTING_DATA #ERROR! "
-        "#BEZUG! #WERT! #NV #ZAHL! #ÜBERLAUF! #FEHLER! "  # German
-        "#NOM? #VALEUR! #NOMBRE! #NUL! #PROPAGATION! #ERREUR! "  # French
-        "#¿NOMBRE? #¡REF! #¡VALOR! #¡DIV/0! #N/D #¡NUM! #¡NULO! #¡DESBORDAMIENTO! "  # Spanish
-        "#NOME? #RIF! #VALORE! #NULLO! #ESPANSIONE! #VALOR! #NÚM! #NULO! "  # Italian, Portuguese
-        "#NAAM? #VERW! #WAARDE! #DEEL/0! #N/B #GETAL! #LEEG! "  # Dutch
-        "#ADR! #ARG! #LICZBA! #NAZWA? #DZIEL/0! #ZERO! #BRAK!"  # Polish
-    )
-)
-_CODE = re.compile(r"Err:\d{3}|#{3,}", re.IGNORECASE)
-"""What LibreOffice says of an error, and Excel of a cell that is too narrow."""
-
-
-def is_cell_error(cell: str) -> bool:
-    """Whether a spreadsheet put an error where a text was to be."""
-    return cell.strip() in _ERRORS or _CODE.fullmatch(cell.strip()) is not None

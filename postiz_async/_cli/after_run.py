@@ -26,7 +26,7 @@ from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, find_reading, zone_named
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging, printable
-from postiz_async._delivery.journal import RowState, read_summary
+from postiz_async._delivery.journal import Finding, RowState, read_summary
 from postiz_async._resources.figures import PostOfChannel, gather_figures
 from postiz_async.errors import BatchError, ConfigurationError, describe_seconds
 from postiz_async.stores._files import replace_file
@@ -59,7 +59,9 @@ _SINGLY = 5
 """Rows of which it is told one by one what was found in Postiz."""
 _FIGURES = 4
 """Figures that a table shows; JSON and the result CSV have all."""
-_ORDER = {state.value: place for place, state in enumerate(RowState)}
+_GONE = (Finding.DELETED, Finding.HIDDEN)
+"""After these a row does not count as stored or published."""
+_ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
 
 
 def show_report(
@@ -113,7 +115,9 @@ def _troubles(report: Report) -> list[tuple[str, list[RowRecord]]]:
 def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo | None) -> Text:
     """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
     first, last = rows[0], max(rows, key=lambda row: row.date)
-    fate = f"{first.state.value}, {first.finding.value}" if first.finding else first.state.value
+    fate = _fate(first)
+    if first.finding and first.finding not in _GONE:
+        fate = f"{fate}, {first.finding.value}"
     line = Text().append(f"{fate}  ", "yellow" if first.state is RowState.STORED else "red")
     names = dict.fromkeys(row.name or row.channel for row in rows)
     where = next(iter(names)) if len(names) == 1 else f"{len(names):,} channels"
@@ -128,17 +132,27 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo | None) -> Text:
 
 
 def standing(report: Report) -> str:
-    """`220 stored, 3 refused, 2 planned of 225 rows, and 3 rows left out`."""
-    states = sorted(report.counts, key=lambda state: _ORDER.get(state, len(_ORDER)))
+    """`220 stored, 3 refused, 2 deleted of 225 rows, and 3 rows left out; 1 moved`.
+
+    Each row counts once before "of": those whose post is gone count as that.
+    """
+    fates = Counter(map(_fate, report.rows))
+    names = sorted(fates, key=_ORDER.__getitem__)
     stored = RowState.STORED.value
-    if stored in states or RowState.PUBLISHED.value not in states:
-        states = [stored, *(state for state in states if state != stored)]
-    counts = ", ".join(f"{report.counts.get(state, 0):,} {state}" for state in states)
-    found = Counter(row.finding.value for row in report.rows if row.finding)
+    if stored in fates or RowState.PUBLISHED.value not in fates:
+        names = [stored, *(name for name in names if name != stored)]
+    counts = ", ".join(f"{fates[name]:,} {name}" for name in names)
+    found = Counter(row.finding.value for row in report.rows if row.finding not in _GONE)
+    found.pop(Finding.NOTHING.value, None)
     findings = "".join(f"; {number:,} {finding}" for finding, number in sorted(found.items()))
     wrong = len({problem.row for problem in report.left_out})
     left_out = f", and {count(wrong, 'row')} {LEFT_OUT}" if wrong else ""
     return f"{counts} of {count(len(report.rows), 'row')}{left_out}{findings}"
+
+
+def _fate(row: RowRecord) -> str:
+    """What a row counts as: its state, or how its post went."""
+    return row.finding.value if row.finding in _GONE else row.state.value
 
 
 def report_object(report: Report, figures: Figures | None = None) -> ReportDocument:
@@ -185,17 +199,15 @@ def _utc(moment: float) -> datetime:
 
 
 def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
-    """How many rows of each channel are in which state."""
+    """How many rows of each channel are in which state, or gone."""
     by_channel: dict[str, Counter[str]] = {}
     for row in rows:
-        by_channel.setdefault(row.name or row.channel, Counter())[row.state.value] += 1
-    states = [
-        state.value for state in RowState if any(state.value in c for c in by_channel.values())
-    ]
+        by_channel.setdefault(row.name or row.channel, Counter())[_fate(row)] += 1
+    fates = [fate for fate in _ORDER if any(fate in c for c in by_channel.values())]
     output.table(
-        ["channel", *states],
-        [(name, *(str(counts[s] or "-") for s in states)) for name, counts in by_channel.items()],
-        numbers=states,
+        ["channel", *fates],
+        [(name, *(str(counts[f] or "-") for f in fates)) for name, counts in by_channel.items()],
+        numbers=fates,
     )
 
 
@@ -250,8 +262,8 @@ async def report(
     rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
-    await write_html(output, path, rows, problems, to, zone, figures=figures)
     is_written = csv is None or write_result(output, csv, found, figures)
+    await write_html(output, path, rows, problems, to, zone, figures=figures)
     if json:
         output.json(report_object(found, figures))
     else:

@@ -293,7 +293,9 @@ async def run(
         zone, told = zone_named(batch.timezone), len(batch.remarks)
         lines = PublishLines(output, postiz, batch, zone) if watch else None
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
-        report = await batch.report() if batch.journal_path.exists() else make_report([], 0)
+        ended = code is None or batch.journal_path.exists()
+        report = await batch.report() if ended else make_report([], 0)
+    is_written = True
     if json:
         said: RunDocument = {
             **report_object(report),
@@ -302,10 +304,14 @@ async def run(
             "edits": edits_object(batch.edits),
         }
         output.json(said)
-    elif code is None:
-        show_report(output, report, zone)
-        _say_remarks(output, batch, told)
-        write_result(output, file.with_suffix(".result.csv"), report)
+    elif not code:
+        if code is None:
+            show_report(output, report, zone)
+            _say_remarks(output, batch, told)
+        to = file.with_suffix(".result.csv")
+        is_written = write_result(output, to, report)
+        if not is_written:
+            _say_how_to_get(output, file, to, choices.journal)
     if html is not None and report.rows:
         await write_html(
             output,
@@ -319,7 +325,20 @@ async def run(
         )
     if code:
         return code
-    return 0 if report.complete and not report.doubled and not batch.problems else 1
+    is_fine = report.complete and not report.doubled and not batch.problems
+    return 0 if is_fine and is_written else 1
+
+
+def _say_how_to_get(output: Output, file: Path, to: Path, journal: Path | None) -> None:
+    """Where to get a result that could not be written; the journal has all of it."""
+    where = f" --journal {journal}" if journal is not None else ""
+    name = to.name
+    output.result(
+        "What was sent is in Postiz, and the journal knows it. Run the same command again to have "
+        f"the result there, or write it elsewhere: postiz-async report {file}{where} "
+        f"--csv FOLDER/{name} --html FOLDER/{Path(name).with_suffix('.html')}",
+        "yellow",
+    )
 
 
 def _existing(*, adopt: bool, again: bool) -> Existing:

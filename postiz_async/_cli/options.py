@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +20,7 @@ from postiz_async._client import Postiz
 from postiz_async.errors import ConfigurationError, InvalidPostError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
 
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "day_range",
     "find_reading",
     "json_object",
+    "said_as_channel",
     "zone_named",
 ]
 
@@ -193,6 +195,19 @@ OnlyChannel = Annotated[
 StateOption = Annotated[
     Literal["QUEUE", "PUBLISHED", "ERROR", "DRAFT"] | None, Parameter(help="Only in this state.")
 ]
+
+
+@asynccontextmanager
+async def said_as_channel() -> AsyncGenerator[None]:
+    """What is wrong with a channel is told by the option's name, not by the API's word."""
+    try:
+        yield
+    except InvalidPostError as error:
+        said = [
+            replace(each, where="--channel") if each.where == "integration" else each
+            for each in error.problems
+        ]
+        raise InvalidPostError(said) from None
 
 
 def day_range(

@@ -23,6 +23,7 @@ from postiz_async._cli.options import (
     aware,
     day_range,
     json_object,
+    said_as_channel,
 )
 from postiz_async._cli.output import Output, confirm, count, moment, short_moment
 from postiz_async._cli.publishing import event_line
@@ -72,7 +73,7 @@ async def list_posts(
 ) -> int:
     """List posts in order of date."""
     output = Output(as_json=json)
-    async with open_client(find_target(connection)) as postiz:
+    async with open_client(find_target(connection)) as postiz, said_as_channel():
         first, last = day_range(postiz, start, end)
         posts = [
             post
@@ -409,7 +410,7 @@ async def watch(
 ) -> int:
     """Say of posts that they are published, or why they failed, as it happens. Ctrl-C ends it."""
     output, zone = Output(as_json=json), zone_of(connection)
-    async with open_client(find_target(connection)) as postiz:
+    async with open_client(find_target(connection)) as postiz, said_as_channel():
         start = None if since is None else aware(since, "--since", zone)
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"

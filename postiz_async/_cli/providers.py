@@ -109,7 +109,7 @@ def _notes(provider: Provider) -> Iterator[str]:
     if provider.defect:
         yield "Cannot be scheduled at present: the server refuses all but drafts."
     if provider.mentions:
-        yield "Mentions become real ones."
+        yield "Mentions become real mentions on the network."
     if not provider.since:
         yield "In no release yet."
     yield from provider.pitfalls
@@ -140,12 +140,12 @@ def _is_needed(field: SettingsField) -> str:
     if field.required_when is not None:
         needed = f"when {_condition(field.required_when)}"
     elif field.advised_when is not None:
-        needed = f"not tested, but useless without when {_condition(field.advised_when)}"
+        needed = f"not checked, but needed when {_condition(field.advised_when)}"
     else:
         needed = "yes" if field.required else "no"
     if field.default is None:
         return needed
-    return f"{needed}; {json.dumps(field.default, ensure_ascii=False)} if not said"
+    return f"{needed}; {json.dumps(field.default, ensure_ascii=False)} by default"
 
 
 def _bounds(field: SettingsField) -> str:
@@ -306,7 +306,7 @@ def _show(output: Output, shown: Guide) -> None:
     output.say(f"characters: {shown.limit}")
     output.say(f"counted in: {shown.counting}")
     output.say(f"further parts: {shown.parts}")
-    for title, lines in (("media", shown.media), ("look out", shown.notes)):
+    for title, lines in (("media", shown.media), ("pitfalls", shown.notes)):
         if lines:
             output.say(f"{title}:")
         for line in lines:
@@ -318,7 +318,7 @@ def _show(output: Output, shown: Guide) -> None:
         rows = [(field.name, _takes(field), field.meaning) for field in shown.fields]
         output.table(["setting", "takes", "meaning"], rows, whole=["setting"])
     output.say("")
-    output.say(f"least settings: {msgspec.json.encode(shown.settings).decode()}")
+    output.say(f"minimal settings: {msgspec.json.encode(shown.settings).decode()}")
 
 
 def _takes(field: FieldLine) -> str:

@@ -26,6 +26,7 @@ from postiz_async._cli.options import (
     StateOption,
     day_range,
     find_reading,
+    said_as_channel,
     zone_named,
 )
 from postiz_async._cli.output import Output, ask, count
@@ -138,7 +139,7 @@ async def export(
         raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])
     if excel and format == "jsonl":
         raise InvalidPostError([Problem("--excel", "is not for JSON lines")])
-    async with open_client(find_target(connection)) as postiz:
+    async with open_client(find_target(connection)) as postiz, said_as_channel():
         first, last = day_range(postiz, start, end)
         which = Which(
             start=first,

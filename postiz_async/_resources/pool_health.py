@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from operator import attrgetter
 from types import MappingProxyType
@@ -135,14 +136,18 @@ def call_in_loop(loop: asyncio.AbstractEventLoop, ask: Callable[[], T]) -> T | N
 
     Returns:
         None when the loop has ended, or does not answer within `TELL` seconds.
+
+    Raises what `ask` raises.
     """
     if _running_loop() is loop:
         return ask()
     told = Future[T]()
-    with suppress(RuntimeError, TimeoutError):
+    try:
         loop.call_soon_threadsafe(_tell, told, ask)
-        return told.result(TELL)
-    return None
+    except RuntimeError:  # the loop is closed
+        return None
+    wait_for([told], TELL)
+    return told.result() if told.done() else None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from aiohttp import BodyPartReader, StreamReader
 
     from postiz_async._sandbox.server import Sandbox
-    from postiz_async._sandbox.state import WebhookDelivery
 
 __all__ = [
     "Served",
@@ -180,19 +179,26 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
 
 
 async def _call_webhooks(sandbox: Sandbox) -> None:
-    """Publish in time and call webhooks; nobody looks at their answers, as on the server."""
-    async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session:
+    """Publish in time and call webhooks, each URL in order; no URL waits for another."""
+    receivers: dict[str, asyncio.Queue[bytes]] = {}
+    async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session, asyncio.TaskGroup() as group:
         while True:
-            for delivery in sandbox.take_deliveries():
-                await _call(session, delivery)
+            for each in sandbox.take_deliveries():
+                if each.url not in receivers:
+                    receivers[each.url] = asyncio.Queue()
+                    group.create_task(_call_one(session, each.url, receivers[each.url]))
+                receivers[each.url].put_nowait(each.body)
             await sandbox.wait_for_publication()
 
 
-async def _call(session: ClientSession, delivery: WebhookDelivery) -> None:
+async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[bytes]) -> None:
+    """Call one webhook; nobody looks at its answers, as on the server."""
     headers = {"Content-Type": "application/json"}
-    with suppress(ClientError, TimeoutError):
-        async with session.post(delivery.url, data=delivery.body, headers=headers):
-            pass
+    while True:
+        body = await bodies.get()
+        with suppress(ClientError, TimeoutError):
+            async with session.post(url, data=body, headers=headers):
+                pass
 
 
 def _application(sandbox: Sandbox) -> web.Application:

@@ -7,7 +7,9 @@ import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
@@ -16,13 +18,14 @@ from postiz_async._scheduler.bound import with_raw_answers
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self
 
-    from postiz_async._batch.source import CampaignSource
+    from postiz_async._batch.source import CampaignSource, Given
     from postiz_async._scheduler.bound import RawAnswer
+    from postiz_async.blocking._calls import ThreadCall
     from postiz_async.blocking._portal import Portal
 
 __all__ = [
@@ -41,6 +44,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _END = object()
+
+_ROWS_AT_ONCE = 500
+"""Rows of a campaign that are taken in the thread of the caller before they are read."""
 
 
 class Twin:
@@ -209,6 +215,10 @@ def iterate(
     return BlockingIterator(portal, portal.call_sync(make, *args, **kwargs))
 
 
+_entering: ContextVar[ThreadCall] = ContextVar("entering")
+"""The call of a block, whose thread waits until the block is entered."""
+
+
 class Entered(Generic[T]):
     """A block whose task enters an asynchronous context manager, holds it and leaves it."""
 
@@ -229,6 +239,7 @@ class Entered(Generic[T]):
         return self._entered[0]
 
     async def _hold(self) -> None:
+        _entering.set(self._call)
         async with self._manager as value:
             self._entered.append(value)
             self._call.let_go()
@@ -312,7 +323,25 @@ def in_worker(function: Callable[P, T] | None) -> Callable[P, Coroutine[Any, Any
 
 
 def rows_of(source: CampaignSource) -> CampaignSource:
-    """A campaign whose rows are taken here and now, in the thread of the caller."""
+    """A campaign whose rows are taken in the thread that enters it, a block at a time."""
     if isinstance(source, Path | str | AsyncIterable) or not hasattr(source, "__iter__"):
         return source
-    return list(source)
+    return _RowsOfCaller(source)
+
+
+class _RowsOfCaller:
+    def __init__(self, source: Iterable[Given]) -> None:
+        self._source = source
+
+    async def __aiter__(self) -> AsyncIterator[Given]:
+        rows: list[Iterator[Given]] = []
+
+        def take() -> list[Given]:
+            if not rows:
+                rows.append(iter(self._source))
+            return list(islice(rows[0], _ROWS_AT_ONCE))
+
+        taken = _entering.get().awaited(take)
+        while block := await taken():
+            for row in block:
+                yield row

@@ -182,6 +182,9 @@ class ThreadCall:
     def _answer(self, answer: asyncio.Future[object], function: Callable[[], object]) -> None:
         try:
             value = function()
+        except StopIteration as error:  # which no future takes
+            told = RuntimeError("a function given to this call raised StopIteration")
+            self._soon(partial(_set, answer, None, told.with_traceback(error.__traceback__)))
         except Exception as error:  # noqa: BLE001  (the work raises it, and so it comes back)
             self._soon(partial(_set, answer, None, error))
         else:

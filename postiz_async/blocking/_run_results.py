@@ -33,7 +33,7 @@ class RunResults(Twin):
         """What became of each row, as the journal knows it.
 
         Raises:
-            BatchError: the campaign was never run.
+            BatchError: the campaign was never run, or its journal is gone since.
         """
         return self._portal.call(self._async.report)
 

@@ -47,7 +47,7 @@ class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):
     """Medium: 100,000 characters of Markdown, no media, no further parts."""
 
     title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
-    subtitle: Annotated[str, Meta(description="Demanded, but not published.", min_length=2)]
+    subtitle: Annotated[str, Meta(description="Required, but not published.", min_length=2)]
     canonical: (
         Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
         | UnsetType

@@ -224,7 +224,7 @@ class Skool(ProviderSettings, frozen=True, kw_only=True, tag="skool"):
     ]
 
 
-_NO_MEDIA = "Media is dropped without a word, also that of the first part."
+_NO_MEDIA = "All media is silently dropped, even that of the first part."
 
 COMMUNITIES = (
     Provider(

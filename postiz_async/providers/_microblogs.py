@@ -106,7 +106,7 @@ class Threads(ProviderSettings, frozen=True, kw_only=True, tag="threads"):
 
 
 class Mastodon(ProviderSettings, frozen=True, kw_only=True, tag="mastodon"):
-    """Mastodon: 500 characters whatever the instance allows; further parts become replies."""
+    """Mastodon: 500 characters even if the instance allows more; further parts become replies."""
 
 
 class Bluesky(ProviderSettings, frozen=True, kw_only=True, tag="bluesky"):
@@ -199,7 +199,7 @@ MICROBLOGS = (
         limits=(Limit(500),),
         parts="thread",
         part_media="allowed",
-        pitfalls=("Nothing about media is tested before the post is published.",),
+        pitfalls=("The server does not check media before the post is published.",),
         since="v1.0.0",
     ),
     Provider(

@@ -260,7 +260,7 @@ SOCIAL = (
         pitfalls=(
             "Each item of a story becomes a story of its own.",
             "A comment keeps only its first medium.",
-            "A background takes a text of at most 130 characters and no media; not tested.",
+            "A background allows at most 130 characters and no media, which is not checked.",
         ),
         since="v0.0.1",
     ),
@@ -298,7 +298,7 @@ SOCIAL = (
         ),
         pitfalls=(
             "Each item of a story becomes a story of its own.",
-            "Media of a comment is dropped without a word.",
+            "Media of comments is silently dropped.",
         ),
         tools=("audioSearch",),
         since="v1.0.0",
@@ -312,7 +312,7 @@ SOCIAL = (
         rules=(_ANY_MEDIA, *_TRIAL_RULES),
         pitfalls=(
             "More than 10 items are stored; Instagram may refuse them.",
-            "Media of a comment is dropped without a word.",
+            "Media of comments is silently dropped.",
             "Music has no effect here.",
         ),
         since="v1.23.1",
@@ -337,7 +337,7 @@ SOCIAL = (
                 when=(Condition("topicType", "eq", "EVENT"),),
             ),
         ),
-        pitfalls=("An event needs its dates, and a button its address, though neither is tested.",),
+        pitfalls=("An event needs its dates and a button its address; neither is checked.",),
         since="v2.9.0",
     ),
     Provider(
@@ -355,7 +355,7 @@ SOCIAL = (
         settings=MeWe,
         limits=(Limit(63_206),),
         pitfalls=(
-            "Videos are dropped without a word.",
+            "Videos are silently dropped.",
             "A post in a group without the group's id is stored and cannot be published.",
         ),
         tools=("groups",),

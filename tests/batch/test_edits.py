@@ -16,7 +16,7 @@ from msgspec import structs
 from postiz_async._batch import edits as module
 from postiz_async._batch.edits import Edits, find_edits, likeness, recognise
 from postiz_async._batch.rows import Row, with_refs
-from postiz_async._delivery.journal import RowRecord, RowState
+from postiz_async._delivery.journal import Finding, RowRecord, RowState
 
 if TYPE_CHECKING:
     import random
@@ -160,6 +160,24 @@ def test_what_is_out_or_was_never_stored_is_no_post_that_could_be_edited(state: 
     before = numbered([row()])
     found = edits(numbered([row(day=2)]), journal(before, state))
     assert (len(found.new), found.changed, found.gone) == (1, (), ())
+
+
+@pytest.mark.parametrize("state", [RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED])
+def test_what_may_be_stored_is_the_same_row_after_its_date(state: RowState) -> None:
+    before, after = numbered([row(day=-1)]), numbered([row(day=2)])
+    (known,) = recognise(after, journal(before, state), channel_of=str, now=NOW).rows
+    assert known.ref == before[0].ref != after[0].ref
+
+
+@pytest.mark.parametrize("state", [RowState.STORED, RowState.PUBLISHED])
+def test_an_edit_that_was_named_is_none_of_a_new_post_once_it_is_out(state: RowState) -> None:
+    before, after = numbered([row(day=-1)]), numbered([row(day=2)])
+    out = journal(before, state)
+    (other,) = recognise(after, out, channel_of=str, now=NOW).rows
+    assert other.ref == after[0].ref
+    named = journal(before, state, finding=Finding.CHANGED)
+    (known,) = recognise(after, named, channel_of=str, now=NOW).rows
+    assert known.ref == before[0].ref
 
 
 def test_what_is_due_already_is_not_missed() -> None:

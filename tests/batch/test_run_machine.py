@@ -21,6 +21,8 @@ from postiz_async.errors import BatchError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from postiz_async._batch.job import Outcome
+
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and folders of POSIX")
 
 COUNT = 12
@@ -109,6 +111,24 @@ async def test_a_journal_on_a_disk_that_cannot_be_written(
     with pytest.raises(BatchError, match=r"campaign\.journal\S* cannot be written: "):
         await lab.run()
     assert lab.sandbox.posts == ()
+
+
+@on_posix
+async def test_a_journal_that_is_removed_while_a_job_runs_is_told(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, COUNT))
+    journals = [lab.journal.with_name(f"campaign.journal{end}") for end in ("", "-wal", "-shm")]
+
+    async def remove(_: Outcome) -> None:
+        for path in journals:
+            path.unlink(missing_ok=True)
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        with pytest.raises(BatchError, match=r"campaign\.journal was removed or moved.*--adopt"):
+            await batch.run_all(remove)
+    assert (await lab.run(existing="adopt")).complete
+    lab.assert_each_once(TEXTS)
 
 
 async def test_a_journal_that_somebody_else_writes_is_waited_for(

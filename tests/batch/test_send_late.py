@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_lab import START, Lab, at, rows
+from batch_lab import START, Lab, Watched, at, rows
 
 from postiz_async._batch.options import read_late
 from postiz_async._delivery.journal import Finding
@@ -15,7 +16,7 @@ from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 
@@ -113,6 +114,68 @@ async def test_an_undecided_row_with_a_later_date_is_sent(lab: Lab, channels: li
     lab.write([row | {"date": at(30)} for row in records])
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(6))
+
+
+async def test_an_undecided_row_without_a_ref_is_known_with_its_later_date(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, times=1)
+    assert (await lab.run()).counts == {"undecided": 6, "stored": 1}
+    lab.write([record | {"date": at(30)} for record in records[:6]] + records[6:])
+    assert (await lab.run()).counts == {"stored": 7}
+    lab.assert_each_once([*(f"post {n}" for n in range(6)), "far"])
+
+
+async def dates_moved(lab: Lab, records: list[dict[str, object]]) -> None:
+    """Later, all rows get another date; nobody looked in Postiz."""
+    await lab.clock.sleep(1_800)
+    lab.write([record | {"date": at(30)} for record in records[:6]] + records[6:])
+
+
+async def stays_as_it_was(lab: Lab, texts: list[str]) -> None:
+    for _ in range(3):
+        report = await lab.run()
+        assert report.counts == {"stored": 7}
+        lab.assert_each_once(texts)
+        await lab.clock.sleep(12 * 3_600)
+    assert [row.finding for row in report.rows].count(Finding.CHANGED) == 6
+
+
+async def test_one_that_turns_out_to_be_stored_is_not_sent_with_its_later_date(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, "late_work", times=1, delay=1_500.0)
+    assert (await lab.run()).counts == {"undecided": 6, "stored": 1}
+    await dates_moved(lab, records)
+    await stays_as_it_was(lab, [*(f"post {n}" for n in range(6)), "far"])
+
+
+async def test_neither_is_one_that_was_in_flight_when_its_run_was_killed(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, "late_answer", times=1, delay=900.0)
+
+    def in_flight(_: object, die: Callable[[], None]) -> None:
+        lab.clock.call_at(lab.clock.monotonic() + 20, die)
+
+    assert await lab.killed(in_flight)
+    await dates_moved(lab, records)
+
+    answers = itertools.count(1)
+
+    def after_one_more_answer(transport: Watched, die: Callable[[], None]) -> None:
+        transport.after[len(transport.sent) + next(answers)] = die
+
+    while await lab.killed(after_one_more_answer):
+        pass
+    assert next(answers) > 4
+    await stays_as_it_was(lab, [*(f"post {n}" for n in range(6)), "far"])
 
 
 async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 import zipfile
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +13,7 @@ import pytest
 import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
-from spreadsheet_files import Error, write_ods, write_xlsx
+from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
 
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.source import Campaign, read_campaign
@@ -104,6 +105,35 @@ def test_errors_in_the_languages_of_spreadsheets(tmp_path: Path, error: str) -> 
     campaign = read_campaign(path, reading=BERLIN)
     assert [problem.row for problem in campaign.problems] == [2]
     assert [row.content for row in campaign.rows] == [f"{error} in"]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "Err:502", "ERR:502", " #REF! ", "#VALUE!"])
+@pytest.mark.parametrize("name", ["p.csv", "p.ods", "p.xlsx"])
+def test_errors_are_told_in_each_column(tmp_path: Path, name: str, error: str) -> None:
+    head = ["ref", "integration", "date", "content", "media", "tags", "settings", "thread 2"]
+    head += ["time", "timezone", "tolerance"]
+    fine = ["a", "x", "2027-01-15", "text", "", "", "", "", "09:00", "UTC", ""]
+    lines = [[*fine[:place], error, *fine[place + 1 :]] for place in range(len(head))]
+    path = tmp_path / name
+    if name == "p.csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([head, *lines])
+    else:
+        WRITERS[name](path, [head, *lines])
+    campaign = read_campaign(path)
+    assert faults(campaign) == [
+        f"row {row}, {column}: is {error.strip()}, an error of the spreadsheet "
+        "(repair the formula, or write the text)"
+        for row, column in enumerate(head, 2)
+    ]
+
+
+@pytest.mark.parametrize("error", ["#REF!", "Err:502"])
+def test_an_error_that_openoffice_calls_a_number(tmp_path: Path, error: str) -> None:
+    path = write_ods(tmp_path / "p.ods", [HEAD, ["x", WHEN, NumberError(error)], ["x", WHEN, 7]])
+    campaign = read_campaign(path, reading=BERLIN)
+    assert [problem.row for problem in campaign.problems] == [2]
+    assert [row.content for row in campaign.rows] == ["7"]
 
 
 def test_what_looks_like_an_error_in_a_hashtag_is_none(tmp_path: Path) -> None:

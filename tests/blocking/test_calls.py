@@ -11,6 +11,7 @@ import time
 import traceback
 import weakref
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from samples import PNG
 
-from postiz_async import AuthenticationError, NewPost, NotFoundError
+from postiz_async import AuthenticationError, BatchError, NewPost, NotFoundError
+from postiz_async._batch import source
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz
 from postiz_async.contrib.opentelemetry import Telemetry
@@ -66,8 +68,58 @@ def test_rows_are_taken_in_the_thread_that_gives_them(
     assert threads == [threading.get_ident()]
 
 
+def test_rows_without_end_are_taken_as_far_as_a_campaign_may_reach(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MAX_ROWS", 700)
+    numbers = count(1)
+    rows = ({"integration": channel, "date": at, "content": f"post {n}"} for n in numbers)
+    batch = postiz.batch(rows, journal=tmp_path / "journal")
+    with pytest.raises(BatchError, match="more than 700 rows"):
+        batch.__enter__()
+    assert next(numbers) == 1_001
+
+
+def test_a_list_of_rows_can_be_entered_again(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    rows = [{"integration": channel, "date": at, "content": f"post {n}"} for n in range(501)]
+    batch = postiz.batch(rows, journal=tmp_path / "journal")
+    for _ in range(2):
+        with batch:
+            assert [row.content for row in batch.rows] == [row["content"] for row in rows]
+
+
 class MistakeError(Exception):
     pass
+
+
+@pytest.mark.parametrize("number", [0, 3, 600])
+def test_an_error_of_a_generator_of_rows_comes_out_where_it_is_entered(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path, number: int
+) -> None:
+    def rows() -> Iterator[dict[str, object]]:
+        for n in range(number):
+            yield {"integration": channel, "date": at, "content": f"post {n}"}
+        raise MistakeError
+
+    with pytest.raises(MistakeError), postiz.batch(rows(), journal=tmp_path / "journal"):
+        pass
+    assert postiz.calls_under_way == 0
+
+
+def test_a_function_that_raises_stop_iteration_ends_the_call(
+    postiz: Postiz, channel: str, at: datetime, tmp_path: Path
+) -> None:
+    """No future takes that error, so the work waited for an answer that never came."""
+    nothing: Iterator[str] = iter(())
+    rows = [{"integration": channel, "date": at, "content": "one"}]
+    with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+        with pytest.raises(RuntimeError, match="raised StopIteration") as raised:
+            batch.run_all(lambda _: next(nothing))
+        frames = traceback.extract_tb(raised.value.__traceback__)
+        assert frames[-1].line == "batch.run_all(lambda _: next(nothing))"
+        assert batch.report().counts == {"stored": 1}
 
 
 def test_an_error_of_such_a_function_ends_the_call(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import math
+import time
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
 from postiz_async._cli.schemas import ERRORS, schema_of
 from postiz_async._sandbox import Sandbox
+from postiz_async.clock import AcceleratedClock, Anchor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox import HttpRequest, Response
 
-__all__ = ["Cli", "Result", "Revoking", "misfits", "write_campaign"]
+__all__ = ["Cli", "Result", "Revoking", "Withholding", "misfits", "write_campaign"]
 
 
 def misfits(command: str, document: object) -> list[str]:
@@ -85,4 +89,20 @@ class Revoking(Sandbox):
         self._left -= request.method == self._method
         if self._left <= 0:
             self.organization.api_key = "another"
+        return response
+
+
+class Withholding(Sandbox):
+    """A sandbox that carries creates out, and answers none until it may."""
+
+    def __init__(self) -> None:
+        start = Anchor(time.time(), datetime(2027, 1, 14, 9, tzinfo=UTC).timestamp())
+        super().__init__(clock=AcceleratedClock(1, anchor=start), work_per_post=0.0)
+        self.may_answer = asyncio.Event()
+
+    async def handle(self, request: HttpRequest) -> Response:
+        before = len(self.creates)
+        response = await super().handle(request)
+        if len(self.creates) > before:
+            await self.may_answer.wait()
         return response

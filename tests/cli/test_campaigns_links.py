@@ -88,12 +88,42 @@ def test_a_file_that_is_replaced_keeps_its_permissions(
     assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
 
 
-def test_a_folder_in_its_place_is_said(cli: Cli, server: Server, file: Path) -> None:
-    file.with_suffix(".result.csv").mkdir()
+def test_a_result_that_cannot_be_written_can_be_had_later(
+    cli: Cli, server: Server, file: Path
+) -> None:
+    place = file.with_suffix(".result.csv")
+    place.mkdir()
     result = cli("run", file)
-    assert result.code == 0
-    assert "could not be written" in result.out
+    assert result.code == 1
+    assert f"The result could not be written to {place}: " in result.out
+    assert "1 stored of 1 row" in result.out
+    assert "What was sent is in Postiz, and the journal knows it." in result.out
+    assert f"postiz-async report {file} --csv FOLDER/c.result.csv --html FOLDER/" in result.out
     assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
+
+    elsewhere = file.with_name("elsewhere")
+    elsewhere.mkdir()
+    csv, html = elsewhere / "c.result.csv", elsewhere / "c.html"
+    assert cli("report", file, "--csv", csv, "--html", html).code == 0
+    before = server.state["creates"]
+    assert cli("run", file).code == 1
+    place.rmdir()
+    again = cli("run", file)
+    assert (again.code, server.state["creates"]) == (0, before)
+    assert again.out.startswith("Nothing is left to send: 1 stored of 1 row.")
+    assert place.read_text(encoding="utf-8") == csv.read_text(encoding="utf-8")
+
+
+def test_the_result_is_written_also_where_the_page_cannot_be(
+    cli: Cli, server: Server, file: Path
+) -> None:
+    assert cli("run", file).code == 0
+    csv = file.with_name("elsewhere.csv")
+    file.with_suffix(".report.html").mkdir()
+    refused = cli("report", file, "--csv", csv)
+    assert refused.code == 2
+    assert "c.report.html cannot be written" in refused.err
+    assert ",stored," in csv.read_text(encoding="utf-8")
 
 
 def test_media_behind_a_link_run_with_their_folder_allowed(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from postiz_async._batch.column_names import column_options
 from postiz_async._batch.report import make_report
-from postiz_async._cli.after_run import show_report, standing
+from postiz_async._cli.after_run import channel_table, show_report, standing
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, print_hanging
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._delivery.journal import Finding, RowRecord, RowState
@@ -138,11 +138,33 @@ def test_a_reason_is_said_once_with_its_rows() -> None:
         "refused  12 rows (3, 4, 7-16), News, 20 Jan 09:03 to 20 Jan 2027 09:16 (UTC):",
         f"  {PATH}",
         "  is not there any more",
-        "stored, deleted  row 5, c1, Wed 20 Jan 2027 09:05 UTC: deleted in Postiz",
+        "deleted  row 5, c1, Wed 20 Jan 2027 09:05 UTC: deleted in Postiz",
         "Postiz refused the post, in these words. Correct the row in the campaign file",
         "  and run the campaign again; only what is not stored is sent.",
-        "2 stored, 12 refused of 14 rows; 1 deleted; 3 create requests spent.",
+        "1 stored, 12 refused, 1 deleted of 14 rows; 3 create requests spent.",
     ]
+
+
+def test_each_row_counts_once() -> None:
+    rows = [
+        *(record(n, RowState.STORED, name="News") for n in range(220)),
+        record(221, RowState.STORED, name="News", finding=Finding.MOVED),
+        record(222, RowState.STORED, name="News", finding=Finding.DELETED),
+        record(223, RowState.PUBLISHED, name="News", finding=Finding.DELETED),
+        record(224, RowState.STORED, name="Old", finding=Finding.HIDDEN),
+        record(225, RowState.FAILED, name="News"),
+    ]
+    output = Output()
+    output.out = terminal()
+    channel_table(output, rows)
+    assert [line.split() for line in lines_of(output.out)] == [
+        ["channel", "stored", "failed", "deleted", "hidden"],
+        ["News", "221", "1", "2", "-"],
+        ["Old", "-", "-", "-", "1"],
+    ]
+    assert standing(make_report(rows, 3)) == (
+        "221 stored, 1 failed, 2 deleted, 1 hidden of 225 rows; 1 moved"
+    )
 
 
 def test_after_a_lost_answer_the_command_that_looks_is_named(

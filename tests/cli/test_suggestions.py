@@ -117,6 +117,19 @@ def test_a_guess_is_a_document_too(cli: Cli) -> None:
 # ------------------------------------------------------------------ channels by name
 
 
+@pytest.mark.parametrize("command", [["posts", "list"], ["posts", "watch"], ["export"]])
+def test_a_channel_is_told_by_the_name_of_its_option(
+    cli: Cli, server: Server, command: list[str]
+) -> None:
+    unknown = cli(*command, "--channel", "nope")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err == (
+        "error: --channel: there is no channel 'nope' (postiz-async integrations lists them)\n"
+    )
+    close = cli(*command, "--channel", "mastodn")
+    assert "--channel: there is no channel 'mastodn' (do you mean 'mastodon'?)" in close.err
+
+
 @pytest.mark.parametrize("word", ["mastodon", "Mastodon", "Northwind on Mastodon"])
 def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, word: str) -> None:
     listed = cli("integrations", "--json").document

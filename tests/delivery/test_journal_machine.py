@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-"""Each step waits for the disk, which proves nothing here."""
-
 REFS = [f"row-{n}" for n in range(8)]
 LOST = [RowState.SENDING, RowState.UNKNOWN]
 ENDS = [
@@ -61,7 +58,7 @@ class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp(prefix="postiz-async-journal-", dir=MEMORY))
+        self.folder = Path(tempfile.mkdtemp(prefix="postiz-async-journal-"))
         self.lives = 0
         self.rows: dict[str, RowRecord] = {}
         self.open: dict[int, tuple[str, ...]] = {}

@@ -60,9 +60,9 @@ async def run(text: str, server: Recorder) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-async def test_an_authority_of_your_own(number: int) -> None:
+async def test_a_private_ca(number: int) -> None:
     with recording(server_context()) as server:
-        await run(example("An authority of your own", number), server)
+        await run(example("A private CA", number), server)
 
 
 async def test_a_client_certificate() -> None:

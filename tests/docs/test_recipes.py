@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = "".join(
-    (DOCS / name).read_text(encoding="utf-8") for name in ("web-backends.md", "synchronous-code.md")
+    (DOCS / name).read_text(encoding="utf-8") for name in ("task-queues.md", "synchronous-code.md")
 )
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 AT = datetime.now(UTC) + timedelta(days=1)
@@ -46,7 +46,7 @@ def recipe(package: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = ModuleType(f"recipe_for_{package}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     text = next(block for block in BLOCKS if f"from {package} import" in block)
-    exec(compile(text, "web-backends.md", "exec"), module.__dict__)  # noqa: S102
+    exec(compile(text, "task-queues.md", "exec"), module.__dict__)  # noqa: S102
     return module
 
 

@@ -156,7 +156,7 @@ def test_a_page_has_a_title_and_says_what_it_is_for(texts: dict[str, str]) -> No
     for said in (r"<title>(.*?)</title>", r'<meta name="description" content="(.*?)">'):
         found = {page: re.search(said, text) for page, text in texts.items()}
         assert len({each[1] for each in found.values() if each}) == len(texts)
-    assert 'content="Quick start - a first post, from ' in texts["quick-start/"]
+    assert 'content="Quick start - your first post, from ' in texts["quick-start/"]
     assert html.escape(PACKAGE["description"]) in texts["/"]
     assert "<title>postiz_async: client for " in texts["/"]
     for page, text in texts.items():

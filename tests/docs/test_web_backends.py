@@ -1,4 +1,4 @@
-"""The applications of `docs/web-backends.md`, served as they stand there."""
+"""The applications of `docs/web-backends.md` and `docs/outbox.md`, served as they stand there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from postiz_async.contrib.fastapi import postiz_router
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "web-backends.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join(
+    (DOCS / name).read_text(encoding="utf-8") for name in ("web-backends.md", "outbox.md")
+)
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

@@ -201,3 +201,19 @@ async def test_a_thread_does_not_wait_for_a_busy_loop(monkeypatch: pytest.Monkey
         thread.start()
         thread.join()  # the event loop stands still meanwhile
     assert found == [None]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), TimeoutError("another")])
+async def test_what_fails_in_the_loop_is_raised_where_it_was_asked(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    loop = asyncio.get_running_loop()
+    with pytest.raises(type(error), match=str(error)):
+        await asyncio.to_thread(pool_health.call_in_loop, loop, fail)
+
+
+def test_a_loop_that_is_closed_answers_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    assert pool_health.call_in_loop(loop, lambda: 1) is None

@@ -17,6 +17,7 @@ from sandbox_calls import create, item
 from sandbox_lab import read_pieces
 
 from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._sandbox import http as http_module
 from postiz_async._sandbox.http import Served, serve
 from postiz_async._sandbox.messages import UploadedFile
 from postiz_async.clock import AcceleratedClock
@@ -166,6 +167,42 @@ async def test_webhooks_are_called_and_the_clock_is_told() -> None:
             assert await asyncio.wait_for(calls.get(), PATIENCE) == b"[]"
             told = await read(http, f"{server.url}/sandbox/clock")
             assert told == {"speed": 1000, "real": clock.anchor.real, "shown": clock.anchor.shown}
+    await runner.cleanup()
+
+
+async def test_a_receiver_that_is_slow_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "_WEBHOOK_TIMEOUT", aiohttp.ClientTimeout())
+    called: list[str] = []
+    may_answer = asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        called.append("slow")
+        await may_answer.wait()
+        return web.Response()
+
+    async def quick(_: web.Request) -> web.Response:
+        called.append("quick")
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_post("/slow", slow)
+    application.router.add_post("/quick", quick)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with Sandbox() as sandbox:
+        sandbox.add_integration("mastodon", id="cmmastodon000000000000001")
+        sandbox.add_webhook(f"http://{host}:{port}/slow")
+        sandbox.add_webhook(f"http://{host}:{port}/quick")
+        async with serve(sandbox) as server, aiohttp.ClientSession(headers=KEY) as http:
+            for _ in range(3):
+                body = create(type="now")
+                async with http.post(f"{server.api_url}/posts", json=body) as response:
+                    assert response.status == 201
+            await until(lambda: called.count("quick") == 3)
+            may_answer.set()
+            await until(lambda: called.count("slow") == 3)
     await runner.cleanup()
 
 

@@ -15,7 +15,7 @@ import pytest
 from leak_lab import leaks
 from postgres_proxy import proxy
 from postgres_server import PostgresServer, postgres_server, shared_server, why_no_postgres
-from processes import PATIENCE
+from processes import PATIENCE, until
 from spread import spread
 from stores_lab import new_postgres_store
 
@@ -68,12 +68,6 @@ async def made(server: PostgresServer) -> str:
     store = await new_postgres_store(server)
     await store.aclose()
     return store._database.schema
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 # ------------------------------------------------------------------ who, where, what
@@ -371,7 +365,7 @@ async def test_a_lock_of_another_program(
         assert "no answer in time" in said
         assert "does another program hold a lock" in said
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        assert server.run(waiting) == [(0,)], "the server was told to give it up"
+        await until(lambda: server.run(waiting) == [(0,)])  # it was told to give it up
     monkeypatch.undo()
     assert (await store.swap("name", 1, b"free"))[0]
     await store.aclose()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from network_lab import (
     ca_file,
+    ca_folder,
     client_files,
     connect_proxy,
+    locked_key,
     recording,
     server_context,
 )
@@ -47,16 +48,10 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_file_a_folder_and_a_context_are_trusted(tmp_path: Path) -> None:
     ca = ca_file(tmp_path)
-    hashed = tmp_path / "hashed"
-    hashed.mkdir()
-    name = await asyncio.to_thread(
-        subprocess.check_output, ["openssl", "x509", "-hash", "-noout", "-in", str(ca)], text=True
-    )
-    (hashed / f"{name.strip()}.0").write_bytes(ca.read_bytes())
     context = ssl.create_default_context()
     context.load_verify_locations(ca)
     with recording(server_context()) as server:
-        for trust in (ca, str(ca), hashed, context):
+        for trust in (ca, str(ca), ca_folder(tmp_path), context):
             async with Postiz(api_key="key", base_url=server.url, ssl=trust) as postiz:
                 assert await postiz.integrations.is_connected()
             async with PostizPool(base_url=server.url, ssl=trust) as pool:
@@ -99,11 +94,7 @@ def test_a_client_certificate_that_cannot_be_used_is_refused(tmp_path: Path) -> 
     other = tmp_path / "other"
     other.mkdir()
     _, foreign = client_files(other)
-    locked = tmp_path / "locked.key"
-    subprocess.run(
-        ["openssl", "pkey", "-in", key, "-out", locked, "-aes128", "-passout", "pass:word"],
-        check=True,
-    )
+    locked = locked_key(tmp_path, key, "word")
     for given, said in (
         ((certificate, None), "that is no PEM file with a certificate and a key"),
         ((None, key), "A client's key alone identifies nobody"),

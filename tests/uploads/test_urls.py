@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import subprocess
 import sys
 import traceback
 from collections import Counter
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
+from network_lab import authority, ca_file, server_context
 from processes import PATIENCE, until
 from samples import MP4, PNG
 from upload_lab import sha
@@ -168,16 +167,10 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
 async def test_what_the_server_could_not_fetch_arrives_through_us(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """With TLS, in a process of its own that trusts our certificate."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    make += ["-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext"]
-    make += ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(make, check=True, capture_output=True)  # noqa: ASYNC221
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -185,7 +178,7 @@ async def test_what_the_server_could_not_fetch_arrives_through_us(
         await writer.drain()
         writer.close()
 
-    context = _server_context(certificate, key)
+    context = server_context(authority().issue_cert("127.0.0.1"))
     async with (
         serve(sandbox) as served,
         await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server,
@@ -193,7 +186,7 @@ async def test_what_the_server_could_not_fetch_arrives_through_us(
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/photo.png"
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-W", "error", "-c", CHILD, served.url, url,
-            env=os.environ | {"SSL_CERT_FILE": str(certificate)},
+            env=os.environ | {"SSL_CERT_FILE": str(ca_file(tmp_path))},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -202,14 +195,6 @@ async def test_what_the_server_could_not_fetch_arrives_through_us(
     assert out.decode().strip().endswith(".png")
     assert [stored.sha256 for stored in sandbox.uploads] == [sha(DATA)]
     assert sandbox.requests == 2, "the server was asked first"
-
-
-def _server_context(certificate: Path, key: Path):  # noqa: ANN202
-    import ssl  # noqa: PLC0415
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 # ------------------------------------------------------------------ where to

@@ -1,0 +1,31 @@
+"""What spreadsheets write where a formula has no value, such as `#N/A` and `Err:502`. PURE."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["BEGINNINGS", "is_cell_error"]
+
+_ERRORS = frozenset(
+    str.split(
+        "#NAME? #REF! #VALUE! #DIV/0! #N/A #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "
+        "#BUSY! #UNKNOWN! #EXTERNAL! #GETTING_DATA #ERROR! "
+        "#BEZUG! #WERT! #NV #ZAHL! #ÜBERLAUF! #FEHLER! "  # German
+        "#NOM? #VALEUR! #NOMBRE! #NUL! #PROPAGATION! #ERREUR! "  # French
+        "#¿NOMBRE? #¡REF! #¡VALOR! #¡DIV/0! #N/D #¡NUM! #¡NULO! #¡DESBORDAMIENTO! "  # Spanish
+        "#NOME? #RIF! #VALORE! #NULLO! #ESPANSIONE! #VALOR! #NÚM! #NULO! "  # Italian, Portuguese
+        "#NAAM? #VERW! #WAARDE! #DEEL/0! #N/B #GETAL! #LEEG! "  # Dutch
+        "#ADR! #ARG! #LICZBA! #NAZWA? #DZIEL/0! #ZERO! #BRAK!"  # Polish
+    )
+)
+_CODE = re.compile(r"Err:\d{3}|#{3,}", re.IGNORECASE)
+"""What LibreOffice says of an error, and Excel of a cell that is too narrow."""
+
+BEGINNINGS = ("#", "E", "e", " ", "\t", "\n", "\r", "\xa0")
+"""What begins otherwise is no error, which is quickly seen of many cells."""
+
+
+def is_cell_error(cell: str) -> bool:
+    """Whether a spreadsheet put an error where a text was to be."""
+    text = cell.strip()
+    return text in _ERRORS or _CODE.fullmatch(text) is not None
