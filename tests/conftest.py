@@ -65,6 +65,7 @@ def pytest_collection_finish() -> None:
     _start_hypothesis()  # what is frozen is not found, and that would be a warning
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # parsing sources makes as much garbage in a moment
     gc.enable()
 
 

@@ -134,7 +134,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
     output, shown = Output(), io.StringIO()
     output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
-    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+    async with Sandbox(clock=AcceleratedClock(4)) as sandbox:
         sandbox.add_integration("mastodon")
         async with (
             sandbox_client(sandbox) as postiz,
