@@ -483,9 +483,6 @@ async def fail_after(batch: Any, turns: int) -> None:
         raise ZeroDivisionError
 
 
-# ------------------------------------------------------------------ foreign journals, edited files
-
-
 async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
     lab: Lab, channels: list[str]
 ) -> None:
@@ -501,6 +498,9 @@ async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
     assert 0 < stored < 40
     assert states(await lab.run()) == {"stored": 40}
     lab.assert_each_once(f"post {n}" for n in range(40))
+
+
+# ------------------------------------------------------------------ foreign journals, edited files
 
 
 async def test_a_journal_of_another_campaign_is_refused(lab: Lab, channels: list[str]) -> None:
