@@ -208,7 +208,8 @@ class Batch(CheckedBatch):
         """Send what is unsent and report. Raises what `run` raises.
 
         Args:
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told. What it
+                raises stops the run and is raised here; the next run goes on.
         """
         async with self.run() as outcomes:
             async for outcome in outcomes:

@@ -80,7 +80,8 @@ class Batch(CheckedBatch, EnteredTwin):
         """Send what is unsent and report. Raises what `run` raises.
 
         Args:
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told. What it
+                raises stops the run and is raised here; the next run goes on.
         """
         call = self._portal.new_call()
         work = partial(self._async.run_all, on_outcome=call.awaited(on_outcome))
