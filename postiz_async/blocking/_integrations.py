@@ -32,14 +32,15 @@ class Integrations(Twin):
         """The channels of the organisation, disabled ones included, in no order.
 
         Args:
-            group: only those of the group with this id; older servers ignore it (v2.21.9).
+            group: only those of the group with this id, which `Integration.customer` has; older
+                servers ignore it (v2.21.9).
 
         Retried: yes. Since v1.11.1.
         """
         return self._portal.call(self._async.list, group=group)
 
     def groups(self) -> builtins.list[Customer]:
-        """The groups of channels; the web page calls them customers.
+        """The groups of channels, which the web page and `posts.list` call customers.
 
         Retried: yes. Since v2.21.9.
         """

@@ -39,7 +39,8 @@ class Posts(PostCreation):
         Args:
             start: the first moment, with a time zone.
             end: the last moment.
-            customer: only channels of this group, by id.
+            customer: only channels of this group, by its id (`integrations.groups`). The API has
+                this word here; the `group` of a post is another thing.
             retry: False for one attempt, when the caller repeats it by itself.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.

@@ -22,6 +22,7 @@ from postiz_async._outbox.postgres_sender import LONGEST_LOOK, SHARE
 from postiz_async._outbox.turns import Turns
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
+from postiz_async._wire import WireResponse
 from postiz_async.stores._postgres import Database
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from postgres_lab import Place
 
-    from postiz_async._wire import WireRequest, WireResponse
+    from postiz_async._wire import WireRequest
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -425,6 +426,57 @@ async def test_a_server_that_is_away_for_one_holds_up_nobody_else(lab: PoolLab, 
             await lab.clock.sleep(1)
         assert (await pool.outbox.get(tickets["acme"])).state == "stored"
     lab.assert_each_once({"acme": 1, "globex": 2, "initech": 1})
+
+
+class Firewall:
+    """Lets no create through that has these words."""
+
+    words = b"acme 0"
+    refusals = 0
+
+    def __init__(self, lab: PoolLab) -> None:
+        self._lab = lab
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if request.method == "POST" and self.words in (request.body or b""):
+            self.refusals += 1
+            return WireResponse(403, {}, b"blocked")
+        return await self._lab.send(request)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def test_words_that_a_firewall_forbids_hold_up_no_other_ticket(lab: PoolLab) -> None:
+    """They are remembered from turn to turn, so that a turn for others does not try them anew."""
+    firewall = Firewall(lab)
+
+    async def until_the_turn_is_over() -> None:
+        lab.hurry()
+        await lab.clock.sleep(0.1)
+        while lab.organization("acme", "holder") or lab.organization("acme", "ready_at < now()"):
+            await lab.clock.sleep(0.1)
+
+    async with lab.pool(transport=firewall) as pool:
+        held, *others = [*(await lab.put(pool, "acme", 4)), *(await lab.put(pool, "globex"))]
+        for ticket in others:
+            assert (await pool.outbox.wait(ticket.id)).state == "stored"
+        await until_the_turn_is_over()
+        assert firewall.refusals == 1
+        assert (await pool.outbox.troubles())["acme"].startswith("403: blocked")
+        for _ in range(3):
+            await until_the_turn_is_over()
+        assert firewall.refusals == 1
+        later = await pool.outbox.put(lab.post("acme", 4), organization="acme", at=lab.at())
+        await until_the_turn_is_over()
+        assert (await pool.outbox.wait(later.id)).state == "stored"
+        firewall.words = b"nothing has these"
+        await lab.clock.sleep(300)
+        await until_the_turn_is_over()
+        assert (await pool.outbox.wait(held.id)).state == "stored"
+        await until_the_turn_is_over()
+        assert await pool.outbox.troubles() == {}
+    lab.assert_each_once({"acme": 5, "globex": 1})
 
 
 async def test_while_one_is_in_trouble_tickets_of_others_say_nothing_of_it(lab: PoolLab) -> None:
