@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from recorded import Exchange, Recorded, is_whole
 from samples import PNG
+from users_environment import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RECORDINGS = Path(__file__).parents[1].parent / "shared" / "recordings"
+
+hide()
 
 # Without compiled files each worker rewrites the asserts of all test files, for seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -48,6 +49,8 @@ def find_postgres() -> tuple[Path | None, str]:
         return None, "psycopg cannot use the event loop that the tests have here"
     if importlib.util.find_spec("psycopg") is None:
         return None, "psycopg is not installed"
+    if not _has_a_name(os.geteuid()):
+        return None, "initdb wants a user whom the system knows by name"
     tried: list[str] = []
     for source, folder in _candidates():
         if folder is None:
@@ -57,6 +60,17 @@ def find_postgres() -> tuple[Path | None, str]:
         else:
             tried.append(f"{source} has one that cannot run here")
     return None, f"there is no PostgreSQL: {', '.join(tried)}"
+
+
+def _has_a_name(user: int) -> bool:
+    """Containers run for numbers that no user of theirs has."""
+    import pwd  # noqa: PLC0415  (of POSIX)
+
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def why_no_postgres() -> str:
@@ -85,6 +99,7 @@ def _copied(binaries: Path) -> Path:
     package = next(each for each in binaries.parents if each.name == PACKAGE)
     for each in package.parent.glob(f"{PACKAGE}*"):  # its libraries lie beside it
         shutil.copytree(each, place / each.name)
+    subprocess.run(["chmod", "-R", "go+rX", place], check=True)  # whatever the umask was
     return place / binaries.relative_to(package.parent)
 
 
@@ -197,13 +212,29 @@ class PostgresServer:
 _OURS = "postiz-postgres-"
 
 
+@functools.cache
+def _place() -> Path:
+    """Where servers have their folders: in that for temporary files, if they may enter it."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    if not _not_as_root():
+        return usual
+    candidates = (usual, Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+    return next((each for each in candidates if _is_open(each)), usual)
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether everybody may enter it."""
+    above = (folder, *folder.parents)
+    return folder.is_dir() and all(each.stat().st_mode & stat.S_IXOTH for each in above)
+
+
 @contextmanager
 def locked_folder() -> Iterator[Path]:
     """A folder that is locked while its process lives, so that what a killed one left is known."""
     import fcntl  # noqa: PLC0415  (of POSIX)
 
     remove_leftovers()
-    made = Path(tempfile.mkdtemp(prefix="postiz-new-postgres-"))
+    made = Path(tempfile.mkdtemp(prefix="postiz-new-postgres-", dir=_place()))
     lock = os.open(made, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     folder = made.rename(made.with_name(_OURS + secrets.token_hex(8)))  # not before it is locked
@@ -218,7 +249,7 @@ def remove_leftovers() -> None:
     """Remove the folders of processes that were killed; a server without its folder ends itself."""
     import fcntl  # noqa: PLC0415  (of POSIX)
 
-    for folder in Path(tempfile.gettempdir()).glob(_OURS + "*"):
+    for folder in _place().glob(_OURS + "*"):
         with suppress(OSError):  # somebody else's, in use, or just removed
             lock = os.open(folder, os.O_RDONLY)
             try:

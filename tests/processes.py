@@ -164,7 +164,7 @@ def launch(command: Sequence[str], environment: Mapping[str, str]) -> Process:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
 
 

@@ -166,6 +166,26 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
     assert raw.headers["x-was"] == "***"
 
 
+@pytest.mark.parametrize("size", [100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000])
+async def test_a_repeated_secret_is_found_in_bodies_of_any_length(size: int) -> None:
+    async def handler(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        body = b"x" * (size - len(HEX)) + HEX.encode()
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {size}\r\n"
+        if heard.path == "/header":
+            body, head = b"x" * size, f"{head}X-Was: {HEX}\r\n"
+        writer.write(f"{head}\r\n".encode() + body)
+
+    transport = AiohttpTransport()
+    async with listening(handler) as url:
+        for path in ("/body", "/header"):
+            sent = WireRequest("GET", url + path, (("Authorization", Secret(HEX)),), None, 60.0)
+            answer = await transport.send(sent)
+            told = str(dict(answer.headers)) + answer.body.decode()
+            assert "***" in told
+            assert HEX not in told
+    await transport.aclose()
+
+
 async def test_an_answer_without_the_secret_is_handed_on_to_the_letter() -> None:
     body = bytes(range(256)) * 50 + b'{"a": "%41\\u0041 &amp; ' + HEX[:-1].encode() + b'"}'
 

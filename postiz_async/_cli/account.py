@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from getpass import getpass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -17,7 +20,7 @@ from postiz_async._quota.explanation import explain as explained
 from postiz_async._resources.api import opened
 from postiz_async._wire import CLOUD_URL
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import describe_seconds
+from postiz_async.errors import ConfigurationError, describe_seconds
 from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
 
 if TYPE_CHECKING:
@@ -160,18 +163,40 @@ async def exchange(
     *,
     client_id: ClientId,
     client_secret: Annotated[
-        Secret,
+        Secret | None,
         Parameter(
-            env_var="POSTIZ_CLIENT_SECRET",
-            help="The client secret (pcs_...).",
+            help="The client secret (pcs_...), or - for the first line of standard input; else "
+            "POSTIZ_CLIENT_SECRET, else you are asked. On a command line other users see it.",
             accepts_keys=False,
+            allow_leading_hyphen=True,
         ),
-    ],
+    ] = None,
     state: Annotated[str, Parameter(help="The state that was printed.")],
     url: Annotated[str, Parameter(help="The backend of Postiz.")] = CLOUD_URL,
 ) -> int:
     """Turn what the user came back with into a token, and print it. Works once."""
     code = check_callback(callback, state)
-    oauth = OAuth(client_id=client_id, client_secret=client_secret, base_url=url)
+    secret = _find_client_secret(client_secret)
+    oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)
     print((await oauth.exchange(code)).access_token)
     return 0
+
+
+def _find_client_secret(given: Secret | None) -> Secret:
+    """The secret that was given, or is in the environment; a person types it unseen.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    secret = given or Secret(os.environ.get("POSTIZ_CLIENT_SECRET", ""))
+    if secret.reveal() == "-":
+        secret = Secret((sys.stdin.readline() if sys.stdin else "").strip())
+    elif not secret and sys.stdin and sys.stdin.isatty():
+        with suppress(EOFError):
+            secret = Secret(getpass("Client secret: ").strip())
+    if not secret:
+        raise ConfigurationError(
+            "There is no client secret. Keep it in POSTIZ_CLIENT_SECRET, or write it to standard "
+            "input and say --client-secret -"
+        )
+    return secret

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from postiz_async._cli.profiles import Profile, find_profile
+from postiz_async._cli.profiles import Profile, at_home, find_profile, xdg_folder
 from postiz_async._cli.server_access import ServerAccess, find_headers, find_settings
 from postiz_async._client import Postiz, make_transport
 from postiz_async._transport.settings import ConnectionSettings
@@ -64,7 +64,8 @@ class Connection:
     api_key: Annotated[
         Secret | None,
         Parameter(
-            help="The API key; else POSTIZ_API_KEY, else the official CLI's login.",
+            help="The API key; else POSTIZ_API_KEY or a profile, where other users of this machine "
+            "do not see it, else the official CLI's login.",
             accepts_keys=False,
         ),
     ] = None
@@ -96,8 +97,8 @@ class Connection:
     proxy: Annotated[
         Secret | None,
         Parameter(
-            help="The proxy for all requests, like http://user:password@host:3128; '' for none; "
-            "else POSTIZ_PROXY, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+            help="The proxy for all requests, like http://host:3128; '' for none; else that of "
+            "POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
             accepts_keys=False,
         ),
     ] = None
@@ -160,7 +161,7 @@ def find_target(connection: Connection) -> Target:
         lacks = f" The profile {profile.name!r} has none." if profile is not None else ""
         raise ConfigurationError(
             f"There is no API key.{lacks} You find it in Postiz under Settings > Developers > "
-            "Public API. Then: export POSTIZ_API_KEY=... (or --api-key)"
+            "Public API. Then: export POSTIZ_API_KEY=... (or a profile, or --api-key)"
         )
     said = ServerAccess(
         ca_file=connection.ca_file,
@@ -214,10 +215,11 @@ def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, 
 @asynccontextmanager
 async def open_client(target: Target) -> AsyncGenerator[Postiz]:
     """A client that shares the quota with the other commands of this user, now and later."""
+    folder = state_folder()
+    tighten(folder)
     speed = target.clock.speed if target.times_out_on_it else 1.0
     transport = make_transport(replace(target.connection, speed=speed))
-    tighten(state_folder())
-    store = SqliteStore(state_folder() / "quota.sqlite")
+    store = SqliteStore(folder / "quota.sqlite")
     try:
         with without_warnings_of_haste(target.clock):
             async with Postiz(
@@ -248,21 +250,25 @@ def without_warnings_of_haste(clock: Clock) -> Generator[None]:
 
 
 def state_folder() -> Path:
-    """The user's folder for state that programs keep between runs."""
+    """The user's folder for state that programs keep between runs.
+
+    Raises:
+        ConfigurationError: this user has no home.
+    """
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = os.environ.get("LOCALAPPDATA") or at_home("AppData", "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = at_home("Library", "Application Support")
     else:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        base = xdg_folder("XDG_STATE_HOME") or at_home(".local", "state")
     return Path(base) / "postiz-async"
 
 
 def _official_login() -> _KeyFile:
     try:
-        path = Path.home() / ".postiz" / "credentials.json"
+        path = at_home(".postiz", "credentials.json")
         return msgspec.json.decode(path.read_bytes(), type=_KeyFile)
-    except (OSError, RuntimeError, msgspec.DecodeError):
+    except (OSError, ConfigurationError, msgspec.DecodeError):
         return _KeyFile()
 
 

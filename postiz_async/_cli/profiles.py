@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
-__all__ = ["Profile", "find_profile", "profiles_path", "read_profiles"]
+__all__ = [
+    "Profile",
+    "at_home",
+    "find_profile",
+    "profiles_path",
+    "read_profiles",
+    "xdg_folder",
+]
 
 KEY_TIMEOUT = 60.0
 """Seconds that a command may take to say the key; a person may have to type a passphrase."""
@@ -64,14 +71,40 @@ class Profile:
 
 
 def profiles_path() -> Path:
-    """The file of the profiles, in the user's folder for settings."""
+    """The file of the profiles, in the user's folder for settings.
+
+    Raises:
+        ConfigurationError: this user has no home.
+    """
     if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming"
+        base = os.environ.get("APPDATA") or at_home("AppData", "Roaming")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = at_home("Library", "Application Support")
     else:
-        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        base = xdg_folder("XDG_CONFIG_HOME") or at_home(".config")
     return Path(base) / "postiz-async" / "profiles.toml"
+
+
+def xdg_folder(variable: str) -> str | None:
+    """The folder that a variable names; a relative one is ignored, as its specification says."""
+    folder = os.environ.get(variable, "")
+    return folder if Path(folder).is_absolute() else None
+
+
+def at_home(*parts: str) -> Path:
+    """A path below the user's home.
+
+    Raises:
+        ConfigurationError: there is none, as where a container runs for a user without a name.
+    """
+    try:
+        return Path.home().joinpath(*parts)
+    except RuntimeError:
+        said = repr(os.environ["HOME"]) if "HOME" in os.environ else "not set"
+        raise ConfigurationError(
+            f"This user has no home folder: HOME is {said}, and the system does not know one. "
+            "Then: export HOME=/a/folder"
+        ) from None
 
 
 def find_profile(name: str) -> Profile:
@@ -210,7 +243,16 @@ def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
         raise ConfigurationError(f"{where}: {error} {hint}") from None
 
     def path(setting: str) -> Path | None:
-        return Path(settings[setting].reveal()).expanduser() if setting in settings else None
+        if setting not in settings:
+            return None
+        written = Path(settings[setting].reveal())
+        try:
+            return written.expanduser()
+        except RuntimeError:
+            raise ConfigurationError(
+                f"{where}: {setting} is below {written.parts[0]}, a home that the system does not "
+                "know. Write the whole path."
+            ) from None
 
     return ServerAccess(
         headers=headers,

@@ -137,6 +137,7 @@ class Journal:
 
         def transaction() -> T:
             with self._connection:
+                self._connection.execute("BEGIN")  # Python does not see each INSERT as a beginning
                 done = work(self._connection)
             if whole:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

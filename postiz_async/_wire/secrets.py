@@ -121,9 +121,9 @@ def redact_text(text: str, secrets: Iterable[Secret]) -> str:
 
 def _forms_by_rarest(text: str) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
     """The forms of a secret, by their byte that is rarest in answers."""
-    found: dict[int, dict[bytes, None]] = {}
-    for form in _forms(text):
-        found.setdefault(min(form, key=_BY_FREQUENCY.find), {})[form] = None
+    found: dict[int, list[bytes]] = {}
+    for form in dict.fromkeys(_forms(text)):
+        found.setdefault(min(set(form), key=_BY_FREQUENCY.find), []).append(form)
     return tuple((rarest, tuple(forms)) for rarest, forms in found.items())
 
 
@@ -139,7 +139,7 @@ def _forms(text: str) -> Iterable[bytes]:
     once += ["".join(escape % byte for byte in raw) for escape in ("\\u%04X", "\\u%04x")]
     for plain in (text, *_in_base64(raw)):
         once += [plain, *_in_json(plain), *_in_url(plain), *_in_html(plain)]
-    for form in once:
+    for form in dict.fromkeys(once):  # a key of letters and digits stays as it is in most ways
         for twice in (form, *_in_json(form)):
             yield twice.encode("utf-8", "surrogatepass")
 

@@ -160,17 +160,26 @@ def _swap(
     connection: sqlite3.Connection, name: str, version: int, value: bytes
 ) -> tuple[bool, Versioned]:
     if version == 0:
-        done = connection.execute(
+        connection.execute(
             "INSERT INTO ledgers VALUES (?, 1, ?) ON CONFLICT DO NOTHING", (name, value)
         )
     else:
-        done = connection.execute(
+        connection.execute(
             "UPDATE ledgers SET version = version + 1, value = ? WHERE name = ? AND version = ?",
             (value, name, version),
         )
-    if done.rowcount == 1:
+    if _has_changed(connection):
         return True, Versioned(value, version + 1, None)
     return False, _read(connection, name)
+
+
+def _has_changed(connection: sqlite3.Connection) -> bool:
+    """Whether the last statement changed a row.
+
+    `Cursor.rowcount` does not know it of an INSERT where the language is Turkish: until Python 3.13
+    the word is compared in the case of the locale, whose `I` is not that of `insert`.
+    """
+    return bool(connection.execute("SELECT changes()").fetchone()[0])
 
 
 # ------------------------------------------------------------------ idempotency keys
@@ -191,19 +200,19 @@ def _swap_key(
         connection.execute("BEGIN IMMEDIATE")
         now = time.time()
         if version == 0:
-            done = connection.execute(
+            connection.execute(
                 "INSERT INTO idempotency VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE "
                 "SET version = 1, value = excluded.value, expires = excluded.expires "
                 "WHERE expires <= ?",
                 (quota, key, value, now + keep, now),
             )
         else:
-            done = connection.execute(
+            connection.execute(
                 "UPDATE idempotency SET version = version + 1, value = ?, expires = ? "
                 "WHERE quota = ? AND key = ? AND version = ? AND expires > ?",
                 (value, now + keep, quota, key, version, now),
             )
-        if done.rowcount != 1:
+        if not _has_changed(connection):
             return False, _read_key(connection, quota, key)
         connection.execute(
             "DELETE FROM idempotency WHERE rowid IN "

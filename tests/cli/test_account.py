@@ -1,11 +1,21 @@
-"""What `postiz-async quota` says first."""
+"""What `postiz-async quota` says first, and where `oauth exchange` takes its secret from."""
 
 from __future__ import annotations
+
+import io
+import json
+import urllib.request
+from typing import TYPE_CHECKING
 
 import pytest
 
 from postiz_async._cli.account import _left
 from postiz_async._quota.view import Queued, Quota
+
+if TYPE_CHECKING:
+    from cli_lab import Cli
+
+    from postiz_async.testing import OAuthApp, ServedPostiz
 
 
 @pytest.mark.parametrize(
@@ -35,3 +45,58 @@ def test_what_is_left(limit: int | None, resets_in: float | None, text: str) -> 
         as_of=1.0,
     )
     assert _left(seen) == text
+
+
+@pytest.fixture
+def app(postiz_server: ServedPostiz) -> OAuthApp:
+    return postiz_server.apply(lambda box: box.add_oauth_app("Planner", "https://me.example/cb"))
+
+
+@pytest.fixture
+def callback(postiz_server: ServedPostiz, app: OAuthApp) -> str:
+    """Where the consent page sends a user who agrees."""
+    said = json.dumps({"client_id": app.client_id, "state": "s1", "action": "approve"})
+    session = postiz_server.apply(lambda sandbox: sandbox.organization.session)
+    request = urllib.request.Request(  # noqa: S310  (loopback)
+        f"{postiz_server.url}/oauth/authorize",
+        said.encode(),
+        {"auth": session, "content-type": "application/json"},
+    )
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+        return json.load(answer)["redirect"]
+
+
+@pytest.mark.parametrize("way", ["option", "environment", "standard input"])
+def test_a_client_secret_need_not_stand_on_the_command_line(
+    cli: Cli,
+    postiz_server: ServedPostiz,
+    app: OAuthApp,
+    callback: str,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret: str = app.client_secret
+    given = ["oauth", "exchange", callback, "--client-id", app.client_id, "--state", "s1"]
+    given += ["--url", postiz_server.url]
+    if way == "option":
+        given += ["--client-secret", secret]
+    elif way == "environment":
+        monkeypatch.setenv("POSTIZ_CLIENT_SECRET", secret)
+    else:
+        given += ["--client-secret", "-"]
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{secret}\n"))
+    done = cli(*given)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("pos_")
+    assert secret not in done.out
+
+
+@pytest.mark.parametrize("more", [[], ["--client-secret", "-"]])
+def test_without_a_client_secret_it_is_said_where_it_belongs(
+    cli: Cli, more: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    back = "https://me.example/cb?code=c1&state=s1"
+    done = cli("oauth", "exchange", back, "--client-id", "pca_1", "--state", "s1", *more)
+    assert (done.code, done.out) == (2, "")
+    assert "There is no client secret. Keep it in POSTIZ_CLIENT_SECRET" in done.err

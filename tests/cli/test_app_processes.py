@@ -252,7 +252,8 @@ def test_a_console_without_unicode_in_a_narrow_window(
 ) -> None:
     """What is written to files is UTF-8 all the same, and names of files are what they are."""
     text = "Grüße aus Köln 👍 カフェ"
-    write_campaign(tmp_path / "Grüße.csv", ("mastodon", LATER, text))
+    file = os.fsdecode("Grüße.csv".encode())  # these bytes, wherever the tests run
+    write_campaign(tmp_path / file, ("mastodon", LATER, text))
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     console = {"PYTHONIOENCODING": "cp1252", "COLUMNS": "40"}
     environment = child_environment(home, server.environment | locale | console)
@@ -266,14 +267,14 @@ def test_a_console_without_unicode_in_a_narrow_window(
         is_data = "--json" in arguments or "export" in arguments
         return done.stdout.decode("utf-8" if is_data else "cp1252")
 
-    said = run("run", "Grüße.csv", "--html", "page.html")
+    said = run("run", file, "--html", "page.html")
     assert "1 stored of 1 row;" in said
     assert "What became of each row: Grüße.result.csv" in said
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f">{text}<" in page
     assert ">Grüße.csv<" in page
     assert any(post["content"] == text for post in server.posts)
-    assert json.loads(run("status", "Grüße.csv", "--json"))["campaign"] == "Grüße.csv"
+    assert json.loads(run("status", file, "--json"))["campaign"] == "Grüße.csv"
     day = ("--start", "2027-01-20", "--end", "2027-01-21")
     assert text in run("export", *day, "--quiet")
 

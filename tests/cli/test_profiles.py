@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import misfits, write_campaign
 
 from postiz_async._cli import profiles
+from postiz_async._cli.connection import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from cli_lab import Cli, Result
     from processes import Server
@@ -254,6 +255,45 @@ def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(
     told = cli("status", file, "--profile", "tokyo", "--json").document
     assert told["rows"][0]["date"] == "2031-01-10T08:00:00Z"
     assert told["edits"] == {"new": [], "changed": [], "gone": [], "unread": []}
+
+
+NO_HOME = "error: This user has no home folder: HOME is '~', and the system does not know one."
+
+
+@on_posix
+def test_without_a_home_it_says_what_to_set(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "~")  # what no system can resolve, like the user of a container
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert cli("integrations").code == 0, "no profile is asked for"
+    refused(cli("profiles"), NO_HOME, "export HOME=/a/folder")
+    refused(cli("integrations", "--profile", "work"), NO_HOME)
+    monkeypatch.delenv("XDG_STATE_HOME")
+    refused(cli("integrations"), NO_HOME)
+    monkeypatch.delenv("POSTIZ_API_KEY")
+    refused(cli("integrations"), "There is no API key.")
+
+
+@on_posix
+def test_a_path_below_a_home_that_nobody_knows(cli: Cli, write: Write) -> None:
+    write('[work]\nurl = "http://127.0.0.1:9"\nkey = "k"\nca_file = "~nobody-here/ca.pem"\n')
+    refused(
+        cli("integrations", "--profile", "work"),
+        "profile 'work': ca_file is below ~nobody-here, a home that the system does not know. "
+        "Write the whole path.",
+    )
+
+
+def test_a_relative_folder_of_xdg_is_passed_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "config")
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    home = Path(os.environ["HOME"])
+    assert profiles.profiles_path() == home / ".config" / "postiz-async" / "profiles.toml"
+    assert state_folder() == home / ".local" / "state" / "postiz-async"
 
 
 def test_profiles_are_listed_without_their_keys(

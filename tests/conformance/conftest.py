@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from processes import PATIENCE
+from users_environment import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,13 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command += ["--prefix", str(folder), *PACKAGES]
     try:
         subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=True, timeout=PATIENCE
+            command,
+            cwd=folder,
+            env=os.environ | HIDDEN,  # proxies
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired:
         pytest.skip("npm install did not end within two minutes")

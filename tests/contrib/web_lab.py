@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
+_ATTEMPTS = 5
+
+
 def _session(port: int) -> ClientSession:
     """Each request has its own connection: uvicorn closes idle ones after 5 s, which is also how
     long a handler waits, so that a POST may meet one that is being closed."""
@@ -53,37 +56,45 @@ async def workers(
     folder: Path, count: int, home: Path, environment: Mapping[str, str]
 ) -> AsyncGenerator[ClientSession]:
     """The same for `app` in `app.py` of a folder, served by so many worker processes."""
+    command = (sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(folder))
+    command += ("--workers", str(count), "--log-level", "warning", "--port")
+    for _ in range(_ATTEMPTS):
+        port = _free_port()
+        process = await asyncio.create_subprocess_exec(
+            *(*command, str(port)), env=child_environment(home, environment), start_new_session=True
+        )
+        try:
+            async with _session(port) as session:
+                if not await _is_up(session, process):
+                    continue  # somebody else took the port meanwhile
+                yield session
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        return
+    raise AssertionError("uvicorn ended")
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(folder)),
-        *("--workers", str(count), "--port", str(port), "--log-level", "warning"),
-        env=child_environment(home, environment),
-        start_new_session=True,
-    )
-    try:
-        async with _session(port) as session:
-            await _until_up(session, process)
-            yield session
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(PATIENCE):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        return int(probe.getsockname()[1])
 
 
-async def _until_up(session: ClientSession, process: asyncio.subprocess.Process) -> None:
+async def _is_up(session: ClientSession, process: asyncio.subprocess.Process) -> bool:
+    """Whether it answers before it ends."""
     async with asyncio.timeout(PATIENCE):
-        while True:
+        while process.returncode is None:
             try:
                 async with session.get("/health"):
-                    return
+                    return process.returncode is None
             except ClientError:
-                assert process.returncode is None, "uvicorn ended"
                 await asyncio.sleep(0.05)
+    return False
 
 
 async def call(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any]:

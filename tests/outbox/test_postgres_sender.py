@@ -178,6 +178,8 @@ async def test_a_turn_ends_with_its_lease_however_long_a_renewal_takes(
     async with lab.client() as slow:
         await lab.put(slow, 1)
         await until(lambda: lab.sandbox.faults.struck)
+        rows(lab, "UPDATE organizations SET holder = 'quick', "
+             "ready_at = clock_timestamp() + interval '1 hour'")  # fmt: skip
         await lab.clock.sleep(postgres_sender.LEASE)
         seen = lab.sandbox.requests
         await lab.clock.sleep(HOUR)  # in which it would look for it, and send it again

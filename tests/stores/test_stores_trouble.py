@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import locale
 import os
 import socket
 import sqlite3
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import PATIENCE
+from processes import PATIENCE, PYTHON, child_environment
 from redis import asyncio as redis_client
 from redis_server import redis_server, why_no_redis
 
@@ -123,6 +124,38 @@ async def test_a_folder_that_may_not_be_written(folder: Path) -> None:
         assert "may write to its folder" in await refusal(SqliteStore(folder / "quota.sqlite"))
         inner = SqliteStore(folder / "not there" / "quota.sqlite")
         assert "Permission denied. Check that its folder" in await refusal(inner)
+
+
+IN_TURKISH = """
+import asyncio, locale, sys
+from postiz_async.stores.sqlite import SqliteStore
+
+locale.setlocale(locale.LC_ALL, "tr_TR.UTF-8")
+
+async def main():
+    store = SqliteStore(sys.argv[1])
+    for version in range(2):
+        assert (await store.swap("name", version, b"state"))[0]
+        assert (await store.swap_key("quota", "key", version, b"record", keep=60.0))[0]
+    assert not (await store.swap("name", 0, b"state"))[0]
+    assert not (await store.swap_key("quota", "key", 0, b"record", keep=60.0))[0]
+    await store.aclose()
+
+asyncio.run(main())
+"""
+
+
+def test_the_language_of_the_machine_does_not_matter(tmp_path: Path) -> None:
+    """In Turkish the small letter of `I` is another: until 3.13 Python does not know INSERT."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "tr_TR.UTF-8")
+    except locale.Error:
+        pytest.skip("this machine does not know Turkish")
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    command = [*PYTHON, "-c", IN_TURKISH, str(tmp_path / "quota.sqlite")]
+    subprocess.run(command, check=True, env=child_environment(tmp_path))
 
 
 async def test_a_missing_folder_is_made(tmp_path: Path) -> None:
