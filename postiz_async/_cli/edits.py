@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -12,7 +11,7 @@ import msgspec
 
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.rows import SaidRow
-from postiz_async._cli.output import Output, near_moment
+from postiz_async._cli.output import Output, command_on, near_moment
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def say_edits(
     if not is_update:
         prune = " --prune" if edits.gone else ""
         output.say("run leaves these posts as they are. What it would do to change them says:")
-        output.say(f"  postiz-async update {shlex.quote(str(path))}{prune}")
+        output.say(f"  {command_on(path, 'update')}{prune}")
 
 
 def _changed(changed: Sequence[Changed], zone: tzinfo | None) -> Iterable[str]:

@@ -9,7 +9,15 @@ from postiz_async._batch.grouping import group_problems, row_ranges
 from postiz_async._cli.campaign_documents import PlanDocument
 from postiz_async._cli.documents import VERSION, problem_objects
 from postiz_async._cli.edits import edits_object, say_edits
-from postiz_async._cli.output import MAX_SHOWN, Output, count, date_range, moment, near_moment
+from postiz_async._cli.output import (
+    MAX_SHOWN,
+    Output,
+    command_on,
+    count,
+    date_range,
+    moment,
+    near_moment,
+)
 from postiz_async.errors import describe_seconds
 from postiz_async.models._durations import write_duration
 
@@ -137,7 +145,7 @@ def say_warnings(output: Output, batch: Batch) -> None:
         output.say(f"warning: {line}", "yellow")
     more = len(lines) - _NAMED
     if more > 0:
-        output.say(f"... and {count(more, 'warning')} more: postiz-async validate {batch.path}")
+        output.say(f"... and {count(more, 'warning')} more: {command_on(batch.path, 'validate')}")
 
 
 def say_headline(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
@@ -32,6 +33,7 @@ from postiz_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import JustifyMethod
 
@@ -45,6 +47,7 @@ __all__ = [
     "Output",
     "ask",
     "clock_time",
+    "command_on",
     "confirm",
     "count",
     "date_range",
@@ -424,3 +427,8 @@ def clock_time(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 post`, `2,480 posts`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def command_on(path: Path, verb: str) -> str:
+    """A command with a campaign, as it can be pasted."""
+    return f"postiz-async {verb} {shlex.quote(str(path))}"

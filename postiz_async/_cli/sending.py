@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from postiz_async._cli.after_run import standing
 from postiz_async._cli.forecasts import say_headline, say_late
-from postiz_async._cli.output import PASSING, Output, count, exit_code_of
+from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
@@ -48,7 +48,7 @@ async def run_if_open(
             if not report.complete or report.doubled:
                 report = await _looked_again(batch)
             is_fine = report.complete and not report.doubled
-            why = "" if is_fine else f" Why: postiz-async status {batch.path}"
+            why = "" if is_fine else f" Why: {command_on(batch.path, 'status')}"
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
             say_withdrawn(output, batch, report)
             return 0

@@ -20,7 +20,7 @@ from postiz_async._cli.connection import Connection
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.edits import edits_object, say_edits
 from postiz_async._cli.options import Json, ReadAs, zone_named
-from postiz_async._cli.output import Output, ask, count, exit_code_of, near_moment
+from postiz_async._cli.output import Output, ask, command_on, count, exit_code_of, near_moment
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.undo import say_left
@@ -89,7 +89,7 @@ async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
     else:
         what = "Nothing else is to do" if would.left else "Nothing is left to do"
         is_fine = report.complete or would.left  # of what is left it was said why
-        why = f": {standing(report)}. Why: postiz-async status {batch.path}"
+        why = f": {standing(report)}. Why: {command_on(batch.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
     return 0 if report.complete and not would.left else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from typing import TYPE_CHECKING
 
@@ -275,10 +276,10 @@ def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: 
         *range(3, 10)
     ]
     twice = [("mastodon", f"2028-01-{n:02} 09:00Z", "Hello") for n in range(1, 8)] * 2
-    file = write_campaign(tmp_path / "d.csv", *twice)
+    file = write_campaign(tmp_path / "my posts.csv", *twice)
     out = cli("plan", file).out
     assert out.count("says the same") == 5
-    assert f"... and 2 warnings more: postiz-async validate {file}" in out
+    assert f"... and 2 warnings more: postiz-async validate {shlex.quote(str(file))}" in out
 
 
 @pytest.mark.parametrize("verb", ["validate", "plan", "run"])

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import math
 import re
+import shlex
 import shutil
 import time
 from datetime import UTC, datetime
@@ -198,7 +199,7 @@ def test_dates_are_shown_in_the_zone_of_the_machine_or_of_the_option(
 
 def test_rows_that_are_refused(cli: Cli, server: Server, tmp_path: Path) -> None:
     file = write_campaign(
-        tmp_path / "c.csv",
+        tmp_path / "my posts.csv",
         ("mastodon", LATER, f"Hello {tmp_path}"),
         ("bluesky", LATER, "more than a request may carry " * 4000),
     )
@@ -215,7 +216,8 @@ def test_rows_that_are_refused(cli: Cli, server: Server, tmp_path: Path) -> None
     again = cli("run", file)
     assert again.code == 1
     assert again.out.splitlines()[0] == (
-        f"Nothing is left to send: 1 stored, 1 refused of 2 rows. Why: postiz-async status {file}"
+        "Nothing is left to send: 1 stored, 1 refused of 2 rows. "
+        f"Why: postiz-async status {shlex.quote(str(file))}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -93,7 +94,10 @@ def test_a_refused_row_is_no_success(cli: Cli, server: Server, file: Path) -> No
     again = cli("update", file, "--yes")
     assert again.code == 1
     assert again.out.startswith("Nothing is left to do: ")
-    assert f" 1 refused, 1 withdrawn of 6 rows. Why: postiz-async status {file}" in again.out
+    assert (
+        f" 1 refused, 1 withdrawn of 6 rows. Why: postiz-async status {shlex.quote(str(file))}"
+        in again.out
+    )
     assert cli("update", file, "--yes", "--json").code == 1
 
 
