@@ -55,22 +55,22 @@ HOW = {
     Without `with`, its first call opens it, and `close` closes it. The connections live in a thread
     of its own.
 """,
-    "It stays open when the client closes.\n": """It is closed with the client, in
-            whose thread its connections live: each client has a store of its own.
+    "It stays open when the client closes. None: all clients\n": """It is closed with the client, in
+            whose thread its connections live: give each client its own store. None: all clients
 """,
     "`PostgresStore`. It stays open when the pool closes.\n": (
         "`PostgresStore`. It is closed with the pool, in\n"
         "            whose thread its connections live.\n"
     ),
-    "`Attempt` after each request that was sent.\n": """`Attempt` after each request that was sent;
-            in the client's own thread, from where it cannot be called.
+    "`Attempt` after each request.\n": """`Attempt` after each request; in the client's own
+            thread, where the client cannot be called.
 """,
-    "when a call is made, with a `CallEnded` when it ends.\n": """when a call is made, with a
-            `CallEnded` when it ends; in the client's own thread, from where it cannot be called.
+    "when a call starts, with a `CallEnded` when it ends.\n": """when a call starts, with a
+            `CallEnded` when it ends; in the client's own thread, where it cannot be called.
 """,
     "or an iterable or async iterable of\n": "or an iterable of\n",
     "awaited after": "called after",
-    "awaited when": "called when",
+    "awaited if": "called if",
     "an asynchronous function from the name of an organisation to its key or token,\n"
     "            with which the outbox sends; it is asked each time, and keys are in no table.": (
         "a function from the name of an organisation to its key or token, with which\n"

@@ -44,15 +44,15 @@ _NOT_FOR_JOBS = ("max_wait", "deadline", "priority")
 
 
 class Api(Resources):
-    """What can be done with an open client: `Postiz` is one, and what its `with_options` returns.
+    """The methods of an open client: of `Postiz`, and of what its `with_options` returns.
 
         async def announce(postiz: Api) -> None: ...
 
         await announce(postiz)
         await announce(postiz.with_options(timeout=5))
 
-    Code that only makes calls takes an `Api`. It needs no closing; the `Postiz` that it came from
-    does.
+    Use it as the type of an argument in code that only makes calls. Only the `Postiz` that it
+    belongs to has to be closed.
     """
 
     def __init__(self, client: OpenClient, bound: BoundScheduler, owner: Api) -> None:
@@ -64,7 +64,7 @@ class Api(Resources):
 
     @property
     def clock(self) -> Clock:
-        """The client's notion of time."""
+        """The client's clock."""
         return self._owner.clock
 
     @property
@@ -89,33 +89,33 @@ class Api(Resources):
         headers: Mapping[str, str | Secret] | UnsetType = UNSET,
         retries: int | UnsetType = UNSET,
     ) -> Api:
-        """The same client with other options for each call that is made through the result.
+        """The same client with other options, for all calls on the result.
 
             await postiz.with_options(timeout=5).posts.list(start=..., end=...)
 
-        What is not given stays as it is, so options add up: `with_options(timeout=5)` of what
-        `with_options(priority=3)` returned has both, and of two headers with one name the later.
+        Options that are not given are kept: `with_options(priority=3).with_options(timeout=5)` has
+        both. If a header is given twice, the later value is used.
 
-        Campaigns take headers, retries and the time-out (as `Postiz` says), and the `outbox`
-        takes no options, because others may send what is in it. Asking for `batch`, `export` or
-        `outbox` with options that they cannot obey raises `UsageError`.
+        Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
+        uses no options, because other processes may send its posts. Using `batch`, `export` or
+        `outbox` with options that do not apply raises `UsageError`.
 
         Args:
-            timeout: seconds for the whole call and all that it causes: look-ups, attempts and
-                the pauses between them; then `APITimeoutError`. Waiting for the quota is not
-                part of it. Each piece of an `iter` is a call. None: each attempt has the time of
-                its route, mostly 30 s.
-            max_wait: seconds that the call may wait for slots of the quota; 0: not at all; None:
-                as long as it takes.
-            deadline: when a create must have left, with a time zone; one that cannot raises
-                `QuotaWaitError` at once.
+            timeout: seconds for the whole call, including look-ups, attempts and the pauses between
+                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
+                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
+                s.
+            max_wait: seconds that the call may wait for the quota; 0: do not wait; None: as long as
+                necessary.
+            deadline: when a create must be sent at the latest, with a time zone; if that is
+                impossible, it raises `QuotaWaitError` at once.
             priority: the priority of creates: `Priority`, or another whole number.
-            headers: added to each request that the call causes. They cannot be the client's own,
-                such as `Authorization`.
-            retries: attempts after the first, of calls that can be repeated safely; 0: none.
+            headers: added to each request that the call causes. The client's own, such as
+                `Authorization`, are refused.
+            retries: attempts after the first, for calls that are safe to repeat; 0: none.
 
         Raises:
-            UsageError: one of them makes no sense.
+            UsageError: an option has a value that makes no sense.
         """
         headers = hidden_values(headers)
         try:
@@ -164,7 +164,7 @@ class Api(Resources):
     # -------------------------------------------------------------- calls and the quota
 
     async def raw(self, call: Awaitable[T]) -> RawAnswer[T]:
-        """The value of a call with the status, headers and body of its answer.
+        """The result of a call together with the status, headers and body of the answer.
 
             answer = await postiz.raw(postiz.posts.list(start=..., end=...))
 
@@ -172,7 +172,7 @@ class Api(Resources):
             call: the call of a method of this client, not yet awaited.
 
         Raises:
-            UsageError: there was no answer, because the value was known already.
+            UsageError: there was no answer, because the result was already known.
         """
         return await with_raw_answers(call)
 
@@ -182,21 +182,22 @@ class Api(Resources):
         return self._client.scheduler.view()
 
     def quota_changes(self) -> AsyncGenerator[Quota]:
-        """The quota now and after each change: a call queued, left or answered, a window over.
+        """Yield the quota now and after each change, such as an answer or the end of a window.
 
             async for quota in postiz.quota_changes():
                 print(quota.remaining, quota.queued)
 
-        A slow reader gets the newest state, not each one. What other processes do to a shared
-        store is seen within five seconds. Ends when the client is closed. Sends nothing.
+        A slow reader gets the newest state and misses intermediate ones. Changes by other processes
+        in a shared store are seen within five seconds. Ends when the client is closed. Sends
+        nothing.
         """
         poll = STORE_LOOK if self._client.has_store else None
         return self._client.scheduler.queue.changes(poll=poll)
 
     def leaves_in(self, place: int) -> float:
-        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one.
+        """Seconds until the create at this place in the queue is sent; 1 is the next one.
 
-        Counts on nobody else using the key; the place behind the last is that of a new call.
+        Assumes that nobody else uses the key. The place after the last one is that of a new call.
 
         Args:
             place: its place in the queue, from 1.
@@ -222,46 +223,47 @@ class Api(Resources):
         exact_seconds: bool = False,
         as_new: bool = False,
     ) -> Batch:
-        """A campaign as a job that can be planned, run, killed and resumed.
+        """A campaign: a job that can be planned, run, killed and resumed.
 
-        What `Batch.save_options` kept beside the file holds where nothing else is said here.
+        Arguments that are not given are taken from the options that `Batch.save_options` saved next
+        to the file.
 
         Args:
             source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
-                `CampaignRow` or mappings, which is read once. To go on after a crash, give the
+                `CampaignRow` or mappings, which is read once. To continue after a crash, pass the
                 same rows and the same journal again.
-            journal: where it is written down what became of each row; beside the file if None.
-                Rows that come from no file need one, because without it a run that was killed
-                could neither go on nor be started again without storing posts twice.
+            journal: the file that records what became of each row; None: next to the campaign file.
+                Rows from a program need one, because otherwise a run that was killed could neither
+                continue nor be started again without storing posts twice.
             campaign: its name, with which its posts are marked, the same on every host that runs
-                it; that of the file, without its folder, if None, and that of the journal for
-                rows that come from no file. A journal keeps the name that it was made with.
+                it; None: the name of the file without its folder, or for rows from a program the
+                name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
-            reading: columns, defaults, dates, zones and templates, where they are not the usual.
-            media_root: a folder, or several, from which the campaign may take media besides its own
-                folder (rows of a program: the working directory). What a cell says leads nowhere
-                else, neither by `..` nor by a symbolic link; a `Path` that a program gives may.
+            reading: how to read the file: columns, defaults, dates, zones and templates.
+            media_root: one or more folders from which the campaign may take media, besides its own
+                folder (for rows from a program: the working directory). Cells cannot refer to other
+                files, neither with `..` nor through a symbolic link; a `Path` from a program can.
             align: how far dates may move so that more posts share a request, like `"15m"`; a row's
-                `tolerance` comes before it.
-            late: what to do with a row whose date passes before a slot is free: `skip` keeps it
-                unsent and reports it, `send` publishes it at once, a `timedelta` moves it to
-                that long after a slot is free.
+                `tolerance` overrides it.
+            late: what to do with a row whose date passes before a slot is free: `skip` does not
+                send it and reports it, `send` publishes it at once, a `timedelta` moves it to that
+                long after a slot is free.
             skip_invalid: leave rows with problems out instead of refusing the whole campaign.
-            on_doubt: what to do with a row whose answer was lost and whose date comes before its
-                absence can be proved: `skip` ends it undecided, `send` sends it again as soon as
-                there are signs of its absence, at the risk of publishing it twice.
-            existing: what to do with rows that no journal knows and that are in Postiz already, and
-                with equal posts that do not bear the mark of a row: `refuse` stops before they are
-                sent, `adopt` takes them over as stored, `again` sends the rows once more, and those
-                that `undo` has withdrawn. What an earlier run or another host stored of a row that
-                the journal knows is taken over without a word.
-            exact_seconds: send dates without milliseconds. What is lost is in `remarks`.
-            as_new: rows without a `ref` that look like edits of rows that were sent are posts of
-                their own. Without it they are not sent; `update` changes the posts that are there.
+            on_doubt: what to do with a row whose answer was lost and whose date comes before it is
+                certain that it is not stored: `skip` leaves it undecided, `send` sends it again as
+                soon as it seems to be absent, at the risk of publishing it twice.
+            existing: what to do with rows that are in Postiz already but not in the journal, and
+                with equal posts that do not have the mark of a row: `refuse` stops before they are
+                sent, `adopt` adopts them as stored, `again` sends the rows once more, and also
+                those that `undo` has withdrawn. Posts that an earlier run or another host stored
+                for a row in the journal are always adopted.
+            exact_seconds: send dates without milliseconds. `remarks` says what does not work then.
+            as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
+                default they are not sent; `update` changes the existing posts.
 
         Raises:
-            ConfigurationError: rows cannot move by `late` or `align`, rows that come from no file
-                have no journal, a media root is not a folder, or the campaign's name is empty.
+            ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
+                journal, a media root is not a folder, or the campaign's name is empty.
             BatchError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
@@ -299,26 +301,28 @@ class Api(Resources):
         timezone: str | None = None,
         overwrite: bool = False,
     ) -> Exported:
-        """Write posts that are in Postiz into a campaign file, to be filled in and run.
+        """Write posts that are in Postiz to a campaign file, which you can complete and run.
 
-        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: `batch`
-        refuses each row, by `needs_media`, until they are filled in. Costs no quota since v2.19.0.
+        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
+        `needs_media`, `batch` refuses each row until they are filled in. Costs no quota since
+        v2.19.0.
 
         Args:
-            path: JSON lines or an `.xlsx` by its name, else CSV.
-            start: the first moment, with a time zone.
-            end: the last moment.
+            path: JSON lines or `.xlsx` depending on its name, else CSV.
+            start: the start of the range, with a time zone.
+            end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             integration: only this channel, by id.
             tag: only posts with this tag, by name.
-            naming: what the file calls channels: `id`, or `name` where it is theirs alone.
-            analytics: whether to ask for figures of published posts, such as views and likes.
-            excel: as spreadsheets want CSV, with local dates and names; an `.xlsx` always is.
-            timezone: of the dates for spreadsheets; UTC if None.
-            overwrite: whether the file may be there already.
+            naming: how the file names channels: `id`, or `name` if it is unique.
+            analytics: whether to include figures of published posts, such as views and likes.
+            excel: CSV in the form that spreadsheets expect, with local dates and names; `.xlsx`
+                files always have it.
+            timezone: the zone of dates for spreadsheets; None: UTC.
+            overwrite: whether to replace an existing file.
 
         Raises:
-            BatchError: the file is there already, or cannot be written.
+            BatchError: the file exists already, or cannot be written.
             ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
         """
         from postiz_async._batch.export import Which, export_posts  # noqa: PLC0415  (as with `batch`)
@@ -337,10 +341,10 @@ class Api(Resources):
 
     @property
     def outbox(self) -> Outbox:
-        """Durable hand-over: posts that are stored here and sent in the background.
+        """Hand posts over: they are stored durably and sent in the background.
 
         Raises:
-            UsageError: there is none, or it is asked for with options of `with_options`.
+            UsageError: there is none, or `with_options` was used.
         """
         asked = replace(self._bound.options, wait_timeout=None)
         if asked != self._owner._bound.options:  # noqa: SLF001

@@ -113,19 +113,18 @@ class _Tenant(Postiz):
 
 
 class PostizPool:
-    """Clients of many organisations: one set of connections, one ledger for each organisation.
+    """Clients of many organisations, with one set of connections and a separate quota for each.
 
         async with PostizPool(base_url="https://postiz.example.com/api") as pool:
             postiz = await pool.client(token)
             await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
 
-    A client is opened when it is first asked for and stays in the pool, with its ledger and its
-    list of channels; asking again returns the same one. An idle client has no task, no timer and
-    no connection. When more requests want to go than there are connections, the organisations
-    take turns.
+    A client is opened at its first use and stays in the pool, with its quota and its list of
+    channels; asking again returns the same client. An idle client has no task, no timer and no
+    connection. If there are more requests than connections, the organisations take turns.
 
     Args:
-        base_url: the server of clients that name no other, with or without `/public/v1`; else
+        base_url: the server, unless `client` names another, with or without `/public/v1`; else
             `POSTIZ_API_URL`, else the cloud.
         quota: a store that shares all quotas with other processes and remembers them:
             `SqliteStore`, `RedisStore` or `PostgresStore`. It stays open when the pool closes.
@@ -134,38 +133,39 @@ class PostizPool:
             `pool.outbox` and the `outbox` of each client; None: there is none.
         credentials: an asynchronous function from the name of an organisation to its key or token,
             with which the outbox sends; it is asked each time, and keys are in no table.
-        connections: connections kept at most, for all organisations together; 100 if None.
-        keep: clients kept at most; beyond it, the longest unused is closed, if it is at rest.
-        pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
-            spreads creates over the window.
-        reserve: slots of each window that bulk work leaves to interactive calls until shortly
-            before the window closes; None for a tenth of the limit.
-        idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
-        politeness: calls a second of routes without quota, for each organisation; None for no
-            bound.
+        connections: the largest number of connections, for all organisations together; None: 100.
+        keep: the largest number of clients; beyond it, the least recently used is closed if it is
+            idle.
+        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
+            `smooth` spreads them over the window.
+        reserve: slots of each window that bulk work leaves for interactive calls until shortly
+            before the window closes; 0: none; None: a tenth of the limit, and more if interactive
+            calls were seen.
+        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        politeness: calls per second of routes without quota, for each organisation; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as `with_options(timeout=)` has it; None: each attempt
-            has the time of its route, mostly 30 s. Requests of campaigns and of the outbox may take
-            longer than their routes' time by it (creates up to 300 s), and are never cut short.
-        headers: added to each request to the server of `base_url`, such as a gateway's. Their
-            values are shown nowhere, and clients of other servers are refused. They cannot be the
-            client's own, such as `Authorization`. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, of calls that can be repeated safely; 0: none. Others are
-            repeated only when nothing was sent, or when it is proved that nothing was done.
-        ssl: whom to trust with the key, and the client's own certificate if the server wants one:
-            a context, or a file or folder of the only authorities to trust; else `POSTIZ_CA_FILE`,
-            else the system's.
-        proxy: the URL of a proxy for all requests, whatever `NO_PROXY` says, with user and password
-            where it wants them; empty: none; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`, `HTTP_PROXY`
-            and `NO_PROXY`.
+        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+            the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
+            it can only extend that limit (for creates up to 300 s).
+        headers: added to each request to the server of `base_url`, for example for a gateway. Their
+            values are shown nowhere, and clients of other servers are refused. The client's own,
+            such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.
+        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
+            repeated only if nothing was sent, or if it is proved that nothing was done.
+        ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
+            or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
+            system's.
+        proxy: the URL of a proxy for all requests, with user and password if it requires them;
+            `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
+            `HTTP_PROXY` and `NO_PROXY`.
         connector: an `aiohttp` connector of your own, which stays open. Give it a
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
-        on_attempt: called with an `Attempt` after each request that was sent.
-        on_call: called with a `CallStarted` when a call is made, with a `CallEnded` when it ends.
-        drain: seconds that closing waits for the calls under way of all clients, those that wait
-            for a slot among them; 0: calls that wait fail, and those in flight break.
-        clock: another notion of time, for tests and demos.
-        transport: another way to the server, for tests. It stays open when the pool closes.
+        on_attempt: called with an `Attempt` after each request.
+        on_call: called with a `CallStarted` when a call starts, with a `CallEnded` when it ends.
+        drain: seconds that closing waits for calls in progress of all clients, including those that
+            wait for a slot; 0: waiting calls fail, and calls in flight are broken off.
+        clock: another clock, for tests and demos.
+        transport: another transport, for tests. It stays open when the pool closes.
     """
 
     def __init__(
@@ -260,12 +260,12 @@ class PostizPool:
     async def client(
         self, api_key: str | Secret, *, organization: str | None = None, base_url: str | None = None
     ) -> Postiz:
-        """The open client of a key. The pool closes it.
+        """The open client of a key; the pool closes it.
 
         Args:
             api_key: an organisation's key, or an OAuth token of it.
-            organization: a name of yours for the organisation. A key and a token with one name
-                spend one quota and so share one ledger, also when a token is renewed.
+            organization: your name for the organisation. Keys and tokens with the same name share
+                one quota, even after a token is renewed.
             base_url: another server than the pool's.
 
         Raises:
@@ -303,17 +303,16 @@ class PostizPool:
         return client
 
     async def health(self, *, most: int = 100) -> PoolHealth:
-        """How the pool and its organisations stand: for health routes. Asks Postiz nothing.
+        """The state of the pool and its organisations, for health routes. Sends nothing to Postiz.
 
-        Quotas are as this process saw them last. Store and outbox are looked at once each, for
-        all organisations together, and for three seconds at most; when they are away, `trouble`
-        says so.
+        Quotas are as this process last saw them. Store and outbox are queried once each for all
+        organisations, for at most three seconds; if they are unavailable, `trouble` says so.
 
             health = await pool.health()
             print(health.is_ready, health.total, health.queued, health.troubles)
 
         Args:
-            most: organisations that are listed, and troubles that are told: those in trouble first.
+            most: how many organisations and troubles are listed, those in trouble first.
 
         Raises:
             UsageError: the pool is not open.
@@ -329,7 +328,7 @@ class PostizPool:
         return standing(clients, found, most=most)
 
     def look_again(self) -> None:
-        """Let every `wait_published` of every client look now, after a webhook for example."""
+        """Let every `wait_published` of every client check now, as after a webhook delivery."""
         for client in self._clients.values():
             if client.is_open:
                 client.posts.look_again()
@@ -364,10 +363,10 @@ class PostizPool:
         return self
 
     def seen(self, *, most: int = 100) -> PoolHealth | None:
-        """`health` without a look at store and outbox, in whatever thread, for metrics.
+        """`health` without store and outbox, from any thread, for metrics.
 
         Args:
-            most: organisations that are listed.
+            most: how many organisations are listed.
 
         Returns:
             None when it is closed, or its event loop does not answer within a second.
@@ -377,7 +376,7 @@ class PostizPool:
 
     @property
     def is_open(self) -> bool:
-        """Whether clients can be asked for."""
+        """Whether the pool is open."""
         return self._transport is not None
 
     @property
@@ -387,7 +386,7 @@ class PostizPool:
 
     @property
     def outbox(self) -> PoolOutbox:
-        """Durable hand-over for all organisations, which is sent in the background."""
+        """Hand posts over for any organisation: stored durably and sent in the background."""
         if self._outbox is None:
             raise UsageError(
                 "This pool has no open outbox. Give it a database and a function that finds keys: "
@@ -396,11 +395,11 @@ class PostizPool:
         return self._outbox
 
     async def aclose(self, *, drain: float | None = None) -> None:
-        """Close all clients and connections. No new call is taken meanwhile.
+        """Close all clients and connections. No new calls are accepted meanwhile.
 
         Args:
-            drain: seconds to wait for the calls under way of all clients, `math.inf` for as
-                long as they take; None: what the pool was made with.
+            drain: seconds to wait for calls in progress of all clients, `math.inf` for as long as
+                they take; None: the pool's `drain`.
         """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
         seconds = self._drain if drain is None else drain

@@ -42,19 +42,19 @@ FRONT_URL = "https://platform.postiz.com"
 
 
 def new_state() -> str:
-    """A random state that ties a callback to the browser that was sent away."""
+    """A random state that ties a callback to the browser that was redirected."""
     return secrets.token_urlsafe(24)
 
 
 def check_callback(url: str, state: str) -> str:
-    """The code in the address that the user came back to.
+    """The code in the URL that the user was redirected to.
 
     Args:
-        url: the whole address, or its query alone.
-        state: what was given to `authorize_url`.
+        url: the whole URL, or only its query.
+        state: the state that was passed to `authorize_url`.
 
     Raises:
-        AuthenticationError: the user refused, or the state is not ours (a forged callback).
+        AuthenticationError: the user refused, or the state does not match (a forged callback).
     """
     query = parse_qs(urlsplit(url).query or url.lstrip("?"))
     returned = query.get("state", [""])[0]
@@ -78,9 +78,9 @@ class OAuth:
         client_secret: begins with `pcs_`; kept as a `Secret`.
         front_url: the web page of Postiz.
         base_url: its backend, as for `Postiz`.
-        headers: added to the request to it, such as a gateway's; else `POSTIZ_HEADERS`.
-        ssl: whom to trust: a context, or a file or folder of certificates; else `POSTIZ_CA_FILE`,
-            else the system's.
+        headers: added to the request, for example for a gateway; else `POSTIZ_HEADERS`.
+        ssl: the CAs to trust: a context, or a file or folder of certificates; else
+            `POSTIZ_CA_FILE`, else the system's.
         proxy: the URL of a proxy; empty: none; None: that of the environment.
     """
 
@@ -100,20 +100,20 @@ class OAuth:
             object.__setattr__(self, "headers", dict(checked_headers(self.headers)))
 
     def authorize_url(self, state: str) -> str:
-        """Where to send the user. The redirect address is the one stored with the application.
+        """The URL for the user. Postiz redirects back to the address stored with the application.
 
         Args:
-            state: a text of yours that comes back with the user, from `new_state`.
+            state: a text from `new_state`, which comes back in the callback.
         """
         query = {"client_id": self.client_id, "response_type": "code", "state": state}
         return f"{self.front_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, *, transport: Transport | None = None) -> Token:
-        """Turn a code into a token. Never retried: the code is used up by the first attempt.
+        """Exchange a code for a token. Never retried, because the first attempt uses the code up.
 
         Args:
-            code: what came back with the user.
-            transport: another way to the server, for tests; None: the real one.
+            code: the code from the callback.
+            transport: another transport, for tests; None: the real one.
 
         Raises:
             BadRequestError: the code is unknown, used or older than ten minutes.

@@ -116,7 +116,7 @@ async def export_posts(
     Costs no quota since v2.19.0.
 
     Raises:
-        BatchError: the file is there already, or cannot be written.
+        BatchError: the file exists already, or cannot be written.
         ConfigurationError: there is no such zone, or an extra is not installed.
         PostizError: the server could not be asked.
     """

@@ -38,16 +38,16 @@ async def quota(
     spend_one: Annotated[
         bool,
         Parameter(
-            help="Send one empty create: it is refused, costs one request, shows the headers.",
+            help=("Send an empty create to read the headers; it is refused and costs one request."),
         ),
     ] = False,
     explain: Annotated[
-        bool, Parameter(help="Say why bulk work waits, and what is held for whom.")
+        bool, Parameter(help="Explain why bulk work waits, and which slots are kept for whom.")
     ] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show the quota as it was last seen. Reads carry no rate headers: there is no free look."""
+    """Show the quota as last seen. It can only be refreshed by a create request."""
     output = Output(as_json=json, says_results=True)
     target = find_target(connection)
     async with open_client(target) as postiz:
@@ -149,7 +149,7 @@ def url(
     *,
     front: Annotated[str, Parameter(help="The web page of Postiz.")] = FRONT_URL,
 ) -> int:
-    """Print the address at which a user agrees, and the state to check afterwards."""
+    """Print the URL where a user agrees, and the state to check afterwards."""
     state = new_state()
     print(OAuth(client_id=client_id, front_url=front).authorize_url(state))
     Output(as_json=True).say(f"state: {state}")
@@ -174,7 +174,7 @@ async def exchange(
     state: Annotated[str, Parameter(help="The state that was printed.")],
     url: Annotated[str, Parameter(help="The backend of Postiz.")] = CLOUD_URL,
 ) -> int:
-    """Turn what the user came back with into a token, and print it. Works once."""
+    """Exchange the callback's code for a token, and print it. Works once."""
     code = check_callback(callback, state)
     secret = _find_client_secret(client_secret)
     oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)

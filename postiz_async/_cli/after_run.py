@@ -229,9 +229,7 @@ def say_written(output: Output, path: Path, fault: str) -> None:
         output.say(f"What became of each row: {path}")
 
 
-HtmlOption = Annotated[
-    Path | None, Parameter(help="Write what became of the campaign as a page for the browser.")
-]
+HtmlOption = Annotated[Path | None, Parameter(help="Write a report as an HTML page.")]
 
 
 async def report(
@@ -240,24 +238,26 @@ async def report(
     *,
     html: Annotated[
         Path | None,
-        Parameter(help="The page; campaign.report.html beside the campaign unless named."),
+        Parameter(help="The page; by default campaign.report.html next to the campaign."),
     ] = None,
     csv: Annotated[Path | None, Parameter(help="Also write the result CSV.")] = None,
     journal: Annotated[
-        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+        Path | None, Parameter(help="The journal; by default next to the campaign.")
     ] = None,
     analytics: Annotated[
         bool,
         Parameter(
-            help="Ask Postiz for figures of published posts, such as views and likes; else no "
-            "server is asked."
+            help=(
+                "Fetch figures of published posts, such as views and likes; otherwise no "
+                "server is contacted."
+            )
         ),
     ] = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Write a page that tells what became of a campaign, also while it runs."""
+    """Write a report of a campaign as an HTML page, even while it runs."""
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)

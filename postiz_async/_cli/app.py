@@ -110,9 +110,9 @@ for flag in ("--help", "--version"):
 
 @app.command(group=_local)
 def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="For which shell.")], /
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /
 ) -> int:
-    """Print the script by which a shell completes commands and options; load it at its start."""
+    """Print the shell script that completes commands and options."""
     print(app.generate_completion(shell=shell))
     return 0
 
@@ -128,9 +128,7 @@ def _with_global_options(
     *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     quiet: Annotated[
         bool,
-        Parameter(
-            name=("--quiet", "-q"), group=_options, help="Say nothing but results and errors."
-        ),
+        Parameter(name=("--quiet", "-q"), group=_options, help="Print only results and errors."),
     ] = False,
 ) -> object:
     token = IS_QUIET.set(quiet)

@@ -68,37 +68,33 @@ CampaignFile = Annotated[
     Path, Parameter(help="The campaign: a CSV file, a spreadsheet, or JSON lines.")
 ]
 JournalOption = Annotated[
-    Path | None, Parameter(help="The journal; beside the campaign unless named.")
+    Path | None, Parameter(help="The journal; by default next to the campaign.")
 ]
 Align = Annotated[
     str | None,
     Parameter(
-        help="How far dates may move so that more posts share a request, like 15m (s, m, h or d). "
-        "A row's tolerance comes before it."
+        help=(
+            "How far dates may move so that more posts share a request, like 15m (s, m, h "
+            "or d). A row's tolerance overrides it."
+        )
     ),
 ]
 MediaRoots = Annotated[
     list[Path] | None,
     Parameter(
         name="--media-root",
-        help="A folder from which media may be taken besides the campaign's own; may be repeated.",
+        help="Another folder from which the campaign may take media; can be repeated.",
     ),
 ]
 Name = Annotated[
     str | None,
-    Parameter(
-        help="The campaign's name, the same on every host that runs it; that of the file unless "
-        "said."
-    ),
+    Parameter(help="The campaign's name, the same on every host; by default the name of the file."),
 ]
 AsNew = Annotated[
     bool,
-    Parameter(
-        help="Rows without a ref that look like edits of rows that were sent are posts of their "
-        "own."
-    ),
+    Parameter(help="Send rows without a ref that look like edits of sent rows as new posts."),
 ]
-SkipInvalid = Annotated[bool, Parameter(help="Leave rows with problems out instead of stopping.")]
+SkipInvalid = Annotated[bool, Parameter(help="Leave out rows with problems instead of stopping.")]
 
 
 @Parameter(name="*")
@@ -155,14 +151,14 @@ async def plan(
     flags: BatchFlags = BatchFlags(),
     ics: Annotated[
         Path | None,
-        Parameter(help="Write what is planned and stored as a calendar file, for other programs."),
+        Parameter(help="Write planned and stored posts to a calendar file (iCalendar)."),
     ] = None,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Check a campaign and say what it costs and when it is done. Sends nothing."""
+    """Check a campaign and show its cost and when it will be done. Sends nothing."""
     output = Output(as_json=json, says_results=True)
     async with open_batch(file, flags, read_as, connection) as (postiz, batch):
         if save:
@@ -224,31 +220,35 @@ class CampaignOptions(BatchFlags):
     late: Annotated[
         str,
         Parameter(
-            help="A post whose date passes before a slot is free: skip it, send it at once, or "
-            "shift=15m to move it so far into the future."
+            help=(
+                "What to do with a post whose date passes before a slot is free: skip it, "
+                "send it at once, or move it with shift=15m."
+            )
         ),
     ] = "skip"
     on_doubt: Annotated[
         OnDoubt,
         Parameter(
-            help="A post whose answer was lost and that is due before its absence can be proved: "
-            "skip it, or send it again and perhaps twice."
+            help=(
+                "What to do with a post whose answer was lost and that is due before it is "
+                "certain that it is not stored: skip it, or send it again, perhaps twice."
+            )
         ),
     ] = "skip"
     adopt: Annotated[
         bool,
-        Parameter(
-            help="Take over rows that are in Postiz already, though the journal does not know it."
-        ),
+        Parameter(help="Adopt posts that are in Postiz already but not in the journal."),
     ] = False
     again: Annotated[
-        bool, Parameter(help="Send such rows once more, and rows that undo has withdrawn.")
+        bool, Parameter(help="Send such rows once more, and also rows that undo has withdrawn.")
     ] = False
     exact_seconds: Annotated[
         bool,
         Parameter(
-            help="Send dates without the milliseconds by which requests are known. After a lost "
-            "answer an equal post of somebody else may then be taken for yours."
+            help=(
+                "Send dates without the milliseconds that identify requests. After a lost "
+                "answer, somebody else's equal post may then be taken for yours."
+            )
         ),
     ] = False
 
@@ -261,15 +261,16 @@ async def run(
     wait_published: Annotated[
         bool,
         Parameter(
-            help="Then wait until each post is published or failed, or is a quarter of an hour "
-            "over its date."
+            help=(
+                "Then wait until each post is published, has failed, or is a quarter of an "
+                "hour late."
+            )
         ),
     ] = False,
     watch: Annotated[
         bool,
         Parameter(
-            help="Say of each post that it is published, and where, or why it failed, as it "
-            "happens; waits as --wait-published does."
+            help=("Print a line when a post is published or fails; waits like --wait-published.")
         ),
     ] = False,
     html: HtmlOption = None,
@@ -278,7 +279,7 @@ async def run(
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Send a campaign, or go on with it. Ctrl-C when you like; run again to go on."""
+    """Send a campaign, or continue it. Stop it with Ctrl-C and run it again at any time."""
     output = Output(as_json=json)
     late = read_late(choices.late)
     sending: _SendingFlags = {

@@ -27,7 +27,7 @@ Channel = Annotated[
 @app.command(name="list")
 async def list_channels(
     *,
-    group: Annotated[str | None, Parameter(help="Only of the group with this id.")] = None,
+    group: Annotated[str | None, Parameter(help="Only channels of the group with this id.")] = None,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -118,12 +118,12 @@ async def settings(
 async def tool(
     channel: Channel,
     name: Annotated[str, Parameter(help="The name of a tool, see settings.")],
-    data: Annotated[list[str] | None, Parameter(help="What it takes, as key=value.")] = None,
+    data: Annotated[list[str] | None, Parameter(help="Its arguments, as key=value.")] = None,
     /,
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Use a tool of a channel, such as looking up its boards. Prints JSON."""
+    """Use a tool of a channel, for example to look up its boards. Prints JSON."""
     values = dict(_pair(text) for text in data or [])
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.integrations.trigger(channel, name, values)
@@ -148,7 +148,7 @@ async def connect(
     ] = None,
     connection: Connection = Connection(),
 ) -> int:
-    """Print the address at which a person connects an account; good for an hour."""
+    """Print the URL where a person connects an account; valid for an hour."""
     async with open_client(find_target(connection)) as postiz:
         print(await postiz.integrations.connect_url(provider, refresh=refresh))
     return 0

@@ -57,8 +57,10 @@ class Connection:
     profile: Annotated[
         str | None,
         Parameter(
-            help="Take server, key and time zone from this profile, see postiz-async profiles; "
-            "else POSTIZ_PROFILE."
+            help=(
+                "The profile with server, key and time zone, see postiz-async profiles; "
+                "else POSTIZ_PROFILE."
+            )
         ),
     ] = None
     api_key: Annotated[
@@ -76,23 +78,28 @@ class Connection:
     header: Annotated[
         list[Secret] | None,
         Parameter(
-            help="A header for each request to the server, like 'CF-Access-Client-Id: 123'; may be "
-            "repeated. Also those of POSTIZ_HEADERS, which other users of this machine do not see.",
+            help=(
+                "A header for each request to the server, like 'CF-Access-Client-Id: 123'; "
+                "can be repeated. Those of POSTIZ_HEADERS are added; other users of this "
+                "machine cannot see them."
+            ),
             accepts_keys=False,
         ),
     ] = None
     ca_file: Annotated[
         Path | None,
         Parameter(
-            help="A file or folder of the only authorities to trust; else POSTIZ_CA_FILE, else "
-            "those of the system."
+            help=(
+                "A file or folder with the only CAs to trust; else POSTIZ_CA_FILE, else "
+                "those of the system."
+            )
         ),
     ] = None
     client_cert: Annotated[
-        Path | None, Parameter(help="A certificate for a server that asks who you are.")
+        Path | None, Parameter(help="A client certificate, if the server requires one.")
     ] = None
     client_key: Annotated[
-        Path | None, Parameter(help="The key of --client-cert, if it is in a file of its own.")
+        Path | None, Parameter(help="The key of --client-cert, if it is in a separate file.")
     ] = None
     proxy: Annotated[
         Secret | None,
@@ -105,8 +112,10 @@ class Connection:
     sandbox_clock: Annotated[
         bool,
         Parameter(
-            help="Run on the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with "
-            "POSTIZ_SANDBOX_CLOCK=timeouts requests time out on that clock, too).",
+            help=(
+                "Use the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with "
+                "POSTIZ_SANDBOX_CLOCK=timeouts, time-outs use it too)."
+            ),
         ),
     ] = False
 

@@ -295,13 +295,15 @@ async def doctor(
     spend_one: Annotated[
         bool,
         Parameter(
-            help="Also look at the quota with one empty create: refused, but it costs one.",
+            help=(
+                "Also read the quota with an empty create, which is refused and costs one request."
+            ),
         ),
     ] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Find out why the connection does not work: address, key, clock, age of the server."""
+    """Find out why the connection does not work: address, key, clock, server version."""
     output = Output(as_json=json)
     target = find_target(connection)
     transport = AiohttpTransport(target.connection)

@@ -94,11 +94,13 @@ def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
 
 async def notifications(
     *,
-    most: Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))] = 20,
+    most: Annotated[
+        int, Parameter(help="The largest number to show.", validator=Number(gte=1))
+    ] = 20,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show what Postiz told the organisation, newest first."""
+    """Show Postiz's notifications, newest first."""
     output = Output(as_json=json)
     found: list[Notification] = []
     async with open_client(find_target(connection)) as postiz:
@@ -118,14 +120,15 @@ async def notifications(
 
 async def users(
     text: Annotated[
-        str | None, Parameter(help="A part of a name, an e-mail address or an id; anybody's.")
+        str | None,
+        Parameter(help="A part of a name, an e-mail address or an id; by default all users."),
     ] = None,
     /,
     *,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show at most ten users of the instance; for keys of its super-admins alone."""
+    """Show at most ten users of the instance; only for keys of its super-admins."""
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         found = await postiz.users.search(text)

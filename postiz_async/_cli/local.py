@@ -122,17 +122,19 @@ Speed = Annotated[
 async def sandbox(
     *,
     port: Annotated[
-        int, Parameter(help="The port; 0 takes a free one.", validator=Number(gte=0, lte=65535))
+        int, Parameter(help="The port; 0: any free one.", validator=Number(gte=0, lte=65535))
     ] = 4007,
     speed: Speed = 1.0,
-    limit: Annotated[int, Parameter(help="Create requests an hour.", validator=Number(gte=1))] = (
+    limit: Annotated[int, Parameter(help="Create requests per hour.", validator=Number(gte=1))] = (
         DEMO_LIMIT
     ),
     organization: Annotated[
         list[str] | None,
         Parameter(
-            help="Name of an organisation with channels, quota and a key of its own, which is "
-            "printed; as often as you like."
+            help=(
+                "The name of an organisation with its own channels, quota and key, which is "
+                "printed; can be repeated."
+            )
         ),
     ] = None,
     api_key: Annotated[
@@ -144,9 +146,9 @@ async def sandbox(
     ] = None,
     start: Annotated[
         datetime | None,
-        Parameter(help="What its clock shows at the start, like 2027-01-15T09:00 (UTC)."),
+        Parameter(help="The time that its clock shows at first, like 2027-01-15T09:00 (UTC)."),
     ] = None,
-    release: Annotated[str, Parameter(help="The release that it imitates, like v2.23.0.")] = "HEAD",
+    release: Annotated[str, Parameter(help="The release to imitate, like v2.23.0.")] = "HEAD",
     fault: Annotated[
         list[str] | None,
         Parameter(
@@ -156,12 +158,12 @@ async def sandbox(
             "after_items=, half."
         ),
     ] = None,
-    seed: Annotated[int, Parameter(help="Makes ids and chances the same again.")] = 0,
+    seed: Annotated[int, Parameter(help="The seed of ids and random faults.")] = 0,
     json: Json = False,
 ) -> int:
     """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it.
 
-    With --json, one document says where it is as soon as it is ready.
+    With --json, it prints one document with its address when it is ready.
     """
     output = Output(as_json=json)
     _check_release(release)

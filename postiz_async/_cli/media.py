@@ -171,10 +171,10 @@ async def upload(
     concurrency: Annotated[int, Parameter(help="Uploads at a time.")] = 3,
     cache: Annotated[
         Path | None,
-        Parameter(help="A file that remembers for a day what was uploaded, for the next run."),
+        Parameter(help="A file that remembers uploads for a day, for the next run."),
     ] = None,
     allow_private: Annotated[
-        bool, Parameter(help="Also fetch URLs of this machine and of private networks.")
+        bool, Parameter(help="Also fetch URLs on this machine and in private networks.")
     ] = False,
     json: Json = False,
     connection: Connection = Connection(),
@@ -237,7 +237,7 @@ async def function(
     *,
     connection: Connection = Connection(),
 ) -> int:
-    """Ask a video generator something. Prints JSON."""
+    """Call a function of a video generator. Prints JSON."""
     values = json_object("params", params) if params is not None else {}
     async with open_client(find_target(connection)) as postiz:
         answer = await postiz.media.video_function(identifier, name, values)

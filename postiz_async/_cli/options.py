@@ -63,43 +63,43 @@ class ReadAs:
 
     timezone: Annotated[
         str | None,
-        Parameter(help="The time zone of dates that have none, like Europe/Berlin."),
+        Parameter(help="The time zone of dates without one, like Europe/Berlin."),
     ] = None
     zone: Annotated[
         list[str] | None,
-        Parameter(help="The same for one channel, like mastodon=Asia/Tokyo; may be repeated."),
+        Parameter(help="The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated."),
     ] = None
     date_format: Annotated[
         str | None,
-        Parameter(help="How dates are written, like '%d.%m.%Y %H:%M' (as strptime has it)."),
+        Parameter(help="The format of dates, like '%d.%m.%Y %H:%M' (as for strptime)."),
     ] = None
     column: Annotated[
         list[str] | None,
         Parameter(
-            help="A column of the file that has another name: Text=content. Notes= leaves a "
-            "column out. May be repeated: When=date, Hour=time."
+            help=(
+                "The meaning of a column with another name, like Text=content; Notes= "
+                "ignores a column. Can be repeated."
+            )
         ),
     ] = None
     encoding: Annotated[
         str | None,
-        Parameter(
-            help="The encoding of a text file, like cp1250; UTF-8 or recognised if not said."
-        ),
+        Parameter(help="The encoding of a text file, like cp1250; by default UTF-8 or detected."),
     ] = None
     sheet: Annotated[
-        str | None, Parameter(help="The sheet of a spreadsheet that has several, by its name.")
+        str | None, Parameter(help="The name of the sheet, if a spreadsheet has several.")
     ] = None
     default: Annotated[
         list[str] | None,
-        Parameter(help="What empty cells of a column say: tags=news; may be repeated."),
+        Parameter(help="The value of empty cells of a column, like tags=news; can be repeated."),
     ] = None
     template: Annotated[
         bool | None,
-        Parameter(help="Fill {name} in texts and settings with the row's column of that name."),
+        Parameter(help="Replace {name} in texts and settings with the row's value in that column."),
     ] = None
     ignore: Annotated[
         list[Advice] | None,
-        Parameter(help="A kind of warning that is not wanted; may be repeated."),
+        Parameter(help="A kind of warning to turn off; can be repeated."),
     ] = None
 
 
@@ -107,7 +107,7 @@ Save = Annotated[
     bool,
     Parameter(
         negative="",
-        help="Keep what describes the file beside it, as campaign.toml, which every command reads.",
+        help=("Save these options next to the file, as campaign.toml, which every command reads."),
     ),
 ]
 
@@ -178,18 +178,23 @@ DATES = "2027-01-15, '2027-01-15 09:00' or 2027-01-15T09:00+01:00"
 Start = Annotated[
     datetime | None,
     Parameter(
-        help="First moment, like 2027-01-15 or 2027-01-15T09:00 (UTC unless it has a zone); today."
+        help=(
+            "Start of the range, like 2027-01-15 or 2027-01-15T09:00 (UTC unless it has a "
+            "zone); by default today."
+        )
     ),
 ]
 EndOption = Annotated[
     date | datetime | None,
-    Parameter(help="Last day, or last moment, written likewise; 30 days after the first."),
+    Parameter(
+        help="End of the range, inclusive: a day or a time; by default 30 days after the start."
+    ),
 ]
 OnlyChannel = Annotated[
     str | None,
     Parameter(
         name=("--channel", "--integration"),
-        help="Only this channel: its id, name, or provider if it has one.",
+        help="Only this channel: its id, name, or provider if no other channel has it.",
     ),
 ]
 StateOption = Annotated[

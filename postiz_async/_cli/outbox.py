@@ -34,8 +34,10 @@ class OutboxPlace:
     database: Annotated[
         Secret | None,
         Parameter(
-            help="Its address, postgresql://user:password@host:5432/name; else "
-            "POSTIZ_DATABASE_URL, where other users of this machine cannot read it.",
+            help=(
+                "Its address, postgresql://user:password@host:5432/name; else "
+                "POSTIZ_DATABASE_URL, which other users of this machine cannot read."
+            ),
             accepts_keys=False,
         ),
     ] = None
@@ -46,11 +48,11 @@ class OutboxPlace:
 async def init(
     *,
     sql: Annotated[
-        bool, Parameter(help="Print the statements, for Alembic for example; change nothing.")
+        bool, Parameter(help="Only print the statements, for example for Alembic.")
     ] = False,
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
-    """Make the tables for outbox, quota and idempotency keys, where they are not there yet."""
+    """Create the tables for outbox, quota and idempotency keys if they are missing."""
     from postiz_async.stores._postgres_schema import ddl  # noqa: PLC0415  (an extra)
 
     output = Output()
@@ -66,7 +68,7 @@ async def init(
 
 @app.command
 async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> int:
-    """Show how many tickets are in which state, and which organisations are held up by what."""
+    """Show the tickets by state, and the organisations that cannot send, with the reason."""
     from postiz_async._outbox.turns import overview  # noqa: PLC0415  (an extra)
 
     output = Output(as_json=json, says_results=True)
@@ -111,7 +113,7 @@ async def prune(
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     place: OutboxPlace = OutboxPlace(),
 ) -> int:
-    """Remove tickets that have been over for long. Senders do that each hour by themselves."""
+    """Remove old finished tickets. Senders do so every hour by themselves."""
     from postiz_async._outbox.turns import Turns  # noqa: PLC0415  (an extra)
 
     age = read_duration(keep)

@@ -47,14 +47,14 @@ app.command(export)
 _SHOWN = 76
 """Characters of a text in a list of posts, so that it fits on a line of a usual terminal."""
 
-_WHEN = "When, like 2027-01-15T09:00+01:00; without an offset in the profile's zone, else UTC."
+_WHEN = "The date, like 2027-01-15T09:00+01:00; without an offset in the profile's zone, else UTC."
 PostId = Annotated[str, Parameter(help="The id of a post.")]
 Thread = Annotated[
     list[str] | None,
-    Parameter(help="A further part of the thread, or a comment below; once for each."),
+    Parameter(help="A further part of the thread, or a comment; can be repeated."),
 ]
 MaxWait = Annotated[
-    float | None, Parameter(help="Seconds to wait for the quota; for ever if not given.")
+    float | None, Parameter(help="Seconds to wait for the quota; by default no limit.")
 ]
 Yes = Annotated[bool, Parameter(help="Do not ask.")]
 
@@ -67,7 +67,7 @@ async def list_posts(
     state: StateOption = None,
     integration: OnlyChannel = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
-    collapse_repeats: Annotated[bool, Parameter(help="A repeated post once.")] = False,
+    collapse_repeats: Annotated[bool, Parameter(help="List a repeating post only once.")] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
@@ -119,7 +119,7 @@ async def get(
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Show one post; it is looked for a year before and after today."""
+    """Show one post; the search covers a year before and after today."""
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         post = await postiz.posts.get(post_id)
@@ -148,7 +148,11 @@ async def create(
     *,
     channel: Annotated[
         list[str],
-        Parameter(help="A channel: its id, name, or provider if it has one; once for each."),
+        Parameter(
+            help=(
+                "A channel: its id, name, or provider if no other channel has it; can be repeated."
+            )
+        ),
     ],
     at: Annotated[
         datetime | None,
@@ -157,21 +161,24 @@ async def create(
     thread: Thread = None,
     now: Annotated[bool, Parameter(help="Publish at once.")] = False,
     draft: Annotated[bool, Parameter(help="Store as a draft.")] = False,
-    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    media: Annotated[list[Path] | None, Parameter(help="A file; can be repeated.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
     max_wait: MaxWait = None,
     idempotency_key: Annotated[
         str | None,
         Parameter(
-            help="A text of yours, such as an order's number: the same command with it stores "
-            "nothing more, and shows the same posts. With --media: within a day."
+            help=(
+                "A key of your choice, such as an order number: repeating the command with "
+                "it creates no further posts and shows the same ones. With --media: within "
+                "a day."
+            )
         ),
     ] = None,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Create posts: one request, whatever the number of channels. Costs one create request."""
+    """Create posts on one or more channels. Costs one create request."""
     output = Output(as_json=json)
     if now == (at is not None):
         raise InvalidPostError([Problem("--at", "give either --at or --now")])
@@ -205,15 +212,13 @@ async def replace(
     content: Annotated[str, Parameter(help="The whole new text.")],
     /,
     *,
-    channel: Annotated[
-        str, Parameter(help="The channel that the post is on: its id, name, or provider.")
-    ],
+    channel: Annotated[str, Parameter(help="The channel of the post: its id, name, or provider.")],
     at: Annotated[
         datetime,
         Parameter(help=_WHEN),
     ],
     thread: Thread = None,
-    media: Annotated[list[Path] | None, Parameter(help="A file; give it once for each.")] = None,
+    media: Annotated[list[Path] | None, Parameter(help="A file; can be repeated.")] = None,
     settings: Annotated[str | None, Parameter(help="The provider's settings as JSON.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag that exists in Postiz.")] = None,
     max_wait: MaxWait = None,
@@ -221,7 +226,7 @@ async def replace(
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Put a new content in the place of a post. What is not given is removed. Costs one create."""
+    """Replace the whole content of a post. Costs one create request."""
     output = Output(as_json=json)
     check_seconds("--max-wait", max_wait, zero=True, none=True)
     values = json_object("--settings", settings) if settings else None
@@ -261,7 +266,7 @@ async def delete(
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete posts with their threads. What is published stays on the network."""
+    """Delete posts with their threads. Published posts stay on the network."""
     output = Output(as_json=json)
     ids = _ids(post_ids)
     what = f"the post {ids[0]}" if len(ids) == 1 else count(len(ids), "post")
@@ -310,7 +315,7 @@ async def delete_group(
     yes: Yes = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Delete all posts of a group."""
+    """Delete a group, which is a post with its thread."""
     confirm(f"Delete all posts of the group {group}?", yes=yes)
     async with open_client(find_target(connection)) as postiz:
         await postiz.posts.delete_group(group)
@@ -321,7 +326,7 @@ async def delete_group(
 @app.command
 async def status(
     post_id: PostId,
-    status: Annotated[Literal["draft", "schedule"], Parameter(help="What it shall be.")],
+    status: Annotated[Literal["draft", "schedule"], Parameter(help="The new status.")],
     /,
     *,
     yes: Yes = False,
@@ -366,7 +371,7 @@ async def missing(
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Recent items of a channel, to choose which one a post with unknown id became."""
+    """Show recent items of a channel, to find the one that a post became."""
     output = Output(as_json=json)
     async with open_client(find_target(connection)) as postiz:
         items = await postiz.posts.missing(post_id)
@@ -398,17 +403,19 @@ async def watch(
     since: Annotated[
         datetime | None,
         Parameter(
-            help="Also what became of posts from this moment on, like 2027-01-15T09:00 (UTC unless "
-            "it has a zone)."
+            help=(
+                "Also show posts dated from then on, like 2027-01-15T09:00 (UTC unless it "
+                "has a zone)."
+            )
         ),
     ] = None,
     integration: OnlyChannel = None,
     json: Annotated[
-        bool, Parameter(name="--json", help="Print JSON for programs, an object a line.")
+        bool, Parameter(name="--json", help="Print JSON for programs, one object per line.")
     ] = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Say of posts that they are published, or why they failed, as it happens. Ctrl-C ends it."""
+    """Print a line when a post is published or fails. Ctrl-C ends it."""
     output, zone = Output(as_json=json), zone_of(connection)
     async with open_client(find_target(connection)) as postiz, said_as_channel():
         start = None if since is None else aware(since, "--since", zone)

@@ -256,12 +256,12 @@ def _code(value: object) -> str:
 
 
 def providers(
-    name: Annotated[str | None, Parameter(help="A network, such as x; all if not given.")] = None,
+    name: Annotated[str | None, Parameter(help="A network, such as x; by default all.")] = None,
     /,
     *,
     json: Json = False,
 ) -> int:
-    """Show what a network takes: length, settings, media, further parts, pitfalls."""
+    """Show what a network accepts: length, settings, media, threads, pitfalls."""
     output = Output(as_json=json, says_results=True)
     if name is not None:
         found = _found(name)

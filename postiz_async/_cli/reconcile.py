@@ -48,16 +48,16 @@ async def reconcile(
     /,
     *,
     journal: Annotated[
-        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+        Path | None, Parameter(help="The journal; by default next to the campaign.")
     ] = None,
-    yes: Annotated[bool, Parameter(help="Delete doubles without asking.")] = False,
+    yes: Annotated[bool, Parameter(help="Delete duplicates without asking.")] = False,
     json: Json = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Hold what a campaign stored against Postiz: moved, deleted, doubled. Sends no post.
+    """Find posts of a campaign that were moved, deleted or duplicated. Sends no post.
 
-    A post that it finds stored twice by the campaign's own runs is told, and the double is deleted
-    if you agree. What people made or edited is left alone.
+    If the campaign's own runs stored a post twice, it asks whether to delete the duplicate. Posts
+    that people made or edited are left alone.
     """
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
@@ -109,31 +109,33 @@ async def export(
     integration: OnlyChannel = None,
     tag: Annotated[str | None, Parameter(help="Only with this tag.")] = None,
     channels: Annotated[
-        Naming, Parameter(help="What the file calls the channels; names are read elsewhere too.")
+        Naming, Parameter(help="How to name channels; names also work in another organisation.")
     ] = "id",
     format: Annotated[  # noqa: A002
         Literal["csv", "jsonl"] | None,
-        Parameter(help="The form; as the name of the file says, else CSV."),
+        Parameter(help="The format; by default from the name of the file, else CSV."),
     ] = None,
     excel: Annotated[
         bool,
         Parameter(
             negative="",
-            help="For a spreadsheet: an .xlsx by its name, else CSV with semicolons; local dates, "
-            "channels by name, no comments.",
+            help=(
+                "For a spreadsheet: .xlsx depending on the name, else CSV with semicolons; "
+                "local dates, channels by name, no comments."
+            ),
         ),
     ] = False,
     timezone: Annotated[
-        str | None, Parameter(help="The zone of dates for a spreadsheet; the machine's.")
+        str | None, Parameter(help="The zone of dates for a spreadsheet; by default the machine's.")
     ] = None,
-    to: Annotated[Path | None, Parameter(help="A file; standard output if not given.")] = None,
+    to: Annotated[Path | None, Parameter(help="The file; by default standard output.")] = None,
     analytics: Annotated[
-        bool, Parameter(help="Ask for figures of published posts, such as views and likes.")
+        bool, Parameter(help="Include figures of published posts, such as views and likes.")
     ] = False,
     force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
     connection: Connection = Connection(),
 ) -> int:
-    """Write posts as a campaign, to be filled in and run: Postiz returns no media and threads."""
+    """Write posts to a campaign file; Postiz returns no media and threads."""
     output = Output(as_json=True)
     if to is not None and format is not None and is_json(to) != (format == "jsonl"):
         raise InvalidPostError([Problem("--format", f"{to.name} would not be read as {format}")])

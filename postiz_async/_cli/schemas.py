@@ -134,13 +134,18 @@ def _of_anything(kind: type) -> dict[str, object]:
 
 def schema(
     *command: Annotated[
-        str, Parameter(help="Such as posts list; errors is what --json says on standard error.")
+        str,
+        Parameter(
+            help=(
+                "A command, such as posts list; errors is the schema of errors on standard error."
+            )
+        ),
     ],
 ) -> int:
-    """Print the JSON schema of what a command says with --json; the names of all if none is given.
+    """Print the JSON schema of a command's --json output, or list the commands.
 
-    Keys may be added to an object at any time; what is renamed, removed or means something else
-    makes it another version, which the schema and the objects name.
+    Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
+    the version in the schema and the objects changes.
     """
     output = Output()
     if not command:

@@ -40,9 +40,9 @@ async def status(
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Say how far a campaign is, also while it runs, and what the file changed since.
+    """Show the progress of a campaign, even while it runs, and changes in its file.
 
-    Asks no server.
+    Contacts no server.
     """
     output = Output(as_json=json, says_results=True)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))

@@ -64,32 +64,35 @@ async def undo(
     after: Annotated[
         datetime | None,
         Parameter(
-            help="Only posts of this moment and later, like 2027-01-15T09:00+01:00; without an "
-            "offset in the zone that is kept beside the campaign or in the profile, else UTC."
+            help=(
+                "Only posts from this time on, like 2027-01-15T09:00+01:00; without an "
+                "offset in the zone saved with the campaign or in the profile, else UTC."
+            )
         ),
     ] = None,
     channel: Annotated[
-        str | None, Parameter(help="Only this channel: its id, name, or provider if it has one.")
+        str | None,
+        Parameter(help="Only this channel: its id, name, or provider if no other channel has it."),
     ] = None,
     rows: Annotated[
         str | None,
-        Parameter(help="Only these rows, as the file counts them now, like 3-9 or 2,5,12-14."),
+        Parameter(help="Only these rows of the current file, like 3-9 or 2,5,12-14."),
     ] = None,
     edited: Annotated[
-        bool, Parameter(help="Delete what people edited in Postiz meanwhile, too.")
+        bool, Parameter(help="Also delete posts that people have edited in Postiz.")
     ] = False,
     yes: Annotated[bool, Parameter(help="Delete without asking.")] = False,
     journal: Annotated[
-        Path | None, Parameter(help="The journal; beside the campaign unless named.")
+        Path | None, Parameter(help="The journal; by default next to the campaign.")
     ] = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Delete the posts of a campaign that are still to come. Shows them first.
+    """Delete the posts of a campaign that are not published yet. Shows them first.
 
-    What is published is never deleted. A later run sends these rows with --again only. Ctrl-C when
-    you like; the same command goes on.
+    Published posts are never deleted. A later run sends these rows only with --again. Stop it with
+    Ctrl-C and run it again at any time.
     """
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))

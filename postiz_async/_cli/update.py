@@ -41,25 +41,27 @@ async def update(
     /,
     *,
     prune: Annotated[
-        bool, Parameter(help="Delete posts whose row is not in the file any more.")
+        bool, Parameter(help="Delete posts whose row is no longer in the file.")
     ] = False,
     force: Annotated[
         bool,
         Parameter(
-            help="Overwrite what people edited in Postiz meanwhile, and send anew what they "
-            "deleted."
+            help=(
+                "Overwrite posts that people have edited in Postiz, and send those again "
+                "that they deleted."
+            )
         ),
     ] = False,
-    yes: Annotated[bool, Parameter(help="Do it without asking.")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     flags: BatchFlags = BatchFlags(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
     connection: Connection = Connection(),
 ) -> int:
-    """Change stored posts to what the file says now, and send new ones. Shows first what it costs.
+    """Apply changes in the file to stored posts, and send new ones. Shows the cost first.
 
-    What people changed in Postiz meanwhile is named and left. Ctrl-C when you like; the same
-    command goes on.
+    Posts that people have changed in Postiz are reported and left as they are. Stop it with Ctrl-C
+    and run it again at any time.
     """
     output = Output(as_json=json)
     async with open_batch(file, flags, read_as, connection) as (_, batch):

@@ -39,7 +39,7 @@ async def validate(
     /,
     *,
     media_root: MediaRoots = None,
-    all_problems: Annotated[bool, Parameter(name="--all", help="Show every one.")] = False,
+    all_problems: Annotated[bool, Parameter(name="--all", help="Show all of them.")] = False,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),

@@ -84,7 +84,7 @@ class Client(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The client's notion of time."""
+        """The client's clock."""
         ...
 
     @property

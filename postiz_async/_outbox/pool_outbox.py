@@ -203,7 +203,7 @@ class PoolOutbox(OutboxBase):
             organization: whose posts they are, as `credentials` knows it.
             at: when to publish, with a time zone; None: as soon as they are sent.
             tags: names of tags that exist in Postiz.
-            short_link: shorten links where the server has a shortener.
+            short_link: shorten links if the server has a shortener.
             idempotency_key: the same call of this organisation again returns the same ticket.
             connection: of PostgreSQL, in whose transaction they are handed over: they are sent if
                 it commits, and only then. An asynchronous one of psycopg, asyncpg or SQLAlchemy

@@ -56,7 +56,7 @@ class OutboxOptions:
         schema: of the tables in PostgreSQL.
 
     Raises:
-        UsageError: one of them makes no sense.
+        UsageError: an option has a value that makes no sense.
     """
 
     path: Path | Secret | str

@@ -37,8 +37,8 @@ __all__ = ["Integrations"]
 class Integrations:
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota.
 
-    A channel is given as an `Integration`, or by its id, its name or its provider, where no other
-    channel has the same. What is not in the form of an id is looked up in the list of channels.
+    A channel can be given as an `Integration`, or by its id, its name or its provider if no other
+    channel has the same. Names and providers are looked up in the list of channels.
     """
 
     def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
@@ -46,11 +46,11 @@ class Integrations:
         self._channels = channels
 
     async def list(self, *, group: str | None = None) -> builtins.list[Integration]:
-        """The channels of the organisation, disabled ones included, in no order.
+        """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only those of the group with this id, which `Integration.customer` has; older
-                servers ignore it (v2.21.9).
+            group: only channels of the group with this id (`Integration.customer`); servers
+                before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
@@ -69,7 +69,7 @@ class Integrations:
         """Whether the server accepts the key.
 
         Args:
-            retry: False for one attempt, when the caller repeats it by itself.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Retried: yes. Since v1.62.0.
 
@@ -80,7 +80,7 @@ class Integrations:
         return (await self._bound.call(Call(IS_CONNECTED), options)).connected
 
     async def settings(self, channel: Integration | str) -> ChannelSettings:
-        """Rules, length limit, settings schema and tools of a channel, as the server has them.
+        """Rules, length limit, settings schema and tools of a channel, as the server reports them.
 
         Args:
             channel: the channel, its id, name or provider.
@@ -89,7 +89,7 @@ class Integrations:
 
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
-            NotFoundError: there is no channel with this id (older servers: ServerError).
+            NotFoundError: no channel has this id (older servers: ServerError).
         """
         bound = self._bound.begun()
         channel_id = await self._channels.id_of(bound, channel)
@@ -98,18 +98,18 @@ class Integrations:
     async def trigger(
         self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
     ) -> object:
-        """Use a tool of a channel, such as looking up its boards. Returns whatever it gives.
+        """Use a tool of a channel, for example to look up its boards. Returns its JSON output.
 
         Args:
             channel: the channel, its id, name or provider.
-            tool: the name of the tool, one of those that `settings` lists.
-            data: its arguments, which `settings` describes; None: none.
+            tool: the name of a tool that `settings` lists.
+            data: its arguments, as described by `settings`; None: none.
 
         Retried: yes. Since v2.18.0.
 
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
-            NotFoundError: there is no channel with this id, or no such tool.
+            NotFoundError: no channel has this id, or there is no such tool.
             AuthenticationError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
         """
@@ -119,17 +119,17 @@ class Integrations:
         return (await bound.call(Call(TRIGGER_TOOL, params={"id": channel_id}, body=body))).output
 
     async def connect_url(self, provider: str, *, refresh: str | None = None) -> str:
-        """The address at which a person connects an account of `provider`; good for an hour.
+        """The URL where a person connects an account of `provider`; valid for an hour.
 
         Args:
             provider: identifier such as `linkedin`.
-            refresh: the platform's own id of the account that is to be connected again.
+            refresh: the platform's own id of an account to reconnect.
 
         Retried: yes. Since v2.20.0.
 
         Raises:
-            ConfigurationError: the provider is connected with a form in the web page, not by an
-                address.
+            ConfigurationError: accounts of this provider are connected with a form in the web page,
+                not through a URL.
             PlanLimitError: the plan has no room for another channel.
         """
         query = (("refresh", refresh),) if refresh is not None else ()
@@ -144,12 +144,12 @@ class Integrations:
     async def delete(self, channel: Integration | str) -> str:
         """Delete a channel, and in the background its posts. Returns its id.
 
-        The server's answer contains the social tokens of the account; they are dropped unread.
-        Retried: yes. Since v2.20.0.
+        The server's answer contains the social tokens of the account; they are discarded. Retried:
+        yes. Since v2.20.0.
 
         Args:
-            channel: the channel or its id. A name or a provider is refused here, because what
-                it means can change.
+            channel: the channel or its id. Names and providers are refused here, because their
+                meaning can change.
 
         Raises:
             InvalidPostError: it is not an id of a channel; nothing was deleted.
@@ -177,10 +177,10 @@ class Integrations:
     async def find_slot(self, channel: Integration | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
 
-        For a channel that it does not know, that is disabled or that has no posting times, the
-        server searches without end, and goes on when nobody waits any more. So the channels are
-        listed anew before it is asked. That list does not show posting times: a channel without
-        them costs the wait of 10 s, and the server half a core until it is restarted.
+        For a channel that is unknown, disabled or without posting times, the server searches
+        without end, even after the client has disconnected. So the list of channels is always
+        fetched first. It does not show posting times: a channel without them costs a wait of 10 s,
+        and half a core of the server until it is restarted.
 
         Args:
             channel: the channel, its id, name or provider.
@@ -190,8 +190,8 @@ class Integrations:
         Raises:
             InvalidPostError: the channel does not exist, is disabled, or is one of several with
                 this name or provider; the server was not asked.
-            APITimeoutError: most likely the channel has no posting times; do not ask again before
-                it has some.
+            APITimeoutError: most likely the channel has no posting times; do not call this again
+                before it has some.
         """
         bound = self._bound.begun()
         word = channel if isinstance(channel, str) else channel.id

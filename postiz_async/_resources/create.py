@@ -76,26 +76,27 @@ class PostCreation:
         validate: bool | None = None,
         idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
-        """Schedule one post or several for one moment; one request, whatever their number.
+        """Schedule one or more posts for the same time, with one request.
 
         Args:
             posts: what to post, each on its channel.
-            at: when, with a time zone. A moment that has passed is refused here, because the
+            at: when to publish, with a time zone. A time in the past is refused here, because the
                 server would publish at once.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
-                what the client's options say, which is as long as it takes.
-            priority: the smaller, the sooner it goes; None for what the client's options say,
-                which is `Priority.INTERACTIVE`.
-            validate: refuse what the server would refuse, before a slot is spent, and log what
-                it accepts and you would regret; None for what the client says, which is True.
-            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
-                posts are stored once, however often and from wherever the same call is made: the
-                others get the answer of the first, for which they wait no longer than `max_wait`.
+            tags: names of tags that exist in Postiz; the server silently drops unknown ones.
+            short_link: shorten links if the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
+                client's options say, by default as long as necessary.
+            priority: smaller numbers go first; None: as the client's options say, by default
+                `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse before a slot is spent, and log warnings
+                about what it accepts but is probably a mistake; None: as the client says, by
+                default True.
+            idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
+                stored once, however often and from wherever the same call is made; repeated calls
+                return the answer of the first, for which they wait no longer than `max_wait`.
 
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1.
+        Costs one of the hourly create requests. Retried only if it is proved that it was not
+        carried out. Since v1.11.1.
 
         Raises:
             InvalidPostError: nothing was sent.
@@ -119,24 +120,25 @@ class PostCreation:
         validate: bool | None = None,
         idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
-        """Publish at once, as soon as the quota has a slot; one request, whatever their number.
+        """Publish as soon as the quota has a slot; one request for all posts.
 
         Args:
             posts: what to post, each on its channel.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
-                what the client's options say, which is as long as it takes.
-            priority: the smaller, the sooner it goes; None for what the client's options say,
-                which is `Priority.INTERACTIVE`.
-            validate: refuse what the server would refuse, before a slot is spent, and log what
-                it accepts and you would regret; None for what the client says, which is True.
-            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
-                posts are stored once, however often and from wherever the same call is made: the
-                others get the answer of the first, for which they wait no longer than `max_wait`.
+            tags: names of tags that exist in Postiz; the server silently drops unknown ones.
+            short_link: shorten links if the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
+                client's options say, by default as long as necessary.
+            priority: smaller numbers go first; None: as the client's options say, by default
+                `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse before a slot is spent, and log warnings
+                about what it accepts but is probably a mistake; None: as the client says, by
+                default True.
+            idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
+                stored once, however often and from wherever the same call is made; repeated calls
+                return the answer of the first, for which they wait no longer than `max_wait`.
 
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1. Raises what `schedule` raises.
+        Costs one of the hourly create requests. Retried only if it is proved that it was not
+        carried out. Since v1.11.1. Raises what `schedule` raises.
         """
         call = self._begun(max_wait, priority)
         now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
@@ -154,25 +156,26 @@ class PostCreation:
         validate: bool | None = None,
         idempotency_key: str | None = None,
     ) -> builtins.list[Created]:
-        """Store drafts, which are never published by themselves; one request for all.
+        """Store drafts, which are not published until you schedule them; one request for all.
 
         Args:
             posts: what to post, each on its channel.
-            at: the moment they are stored with, with a time zone; it may have passed.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
-                what the client's options say, which is as long as it takes.
-            priority: the smaller, the sooner it goes; None for what the client's options say,
-                which is `Priority.INTERACTIVE`.
-            validate: refuse what the server would refuse, before a slot is spent, and log what
-                it accepts and you would regret; None for what the client says, which is True.
-            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
-                posts are stored once, however often and from wherever the same call is made: the
-                others get the answer of the first, for which they wait no longer than `max_wait`.
+            at: the date of the drafts, with a time zone; it may be in the past.
+            tags: names of tags that exist in Postiz; the server silently drops unknown ones.
+            short_link: shorten links if the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
+                client's options say, by default as long as necessary.
+            priority: smaller numbers go first; None: as the client's options say, by default
+                `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse before a slot is spent, and log warnings
+                about what it accepts but is probably a mistake; None: as the client says, by
+                default True.
+            idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
+                stored once, however often and from wherever the same call is made; repeated calls
+                return the answer of the first, for which they wait no longer than `max_wait`.
 
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1. Raises what `schedule` raises.
+        Costs one of the hourly create requests. Retried only if it is proved that it was not
+        carried out. Since v1.11.1. Raises what `schedule` raises.
         """
         call = self._begun(max_wait, priority)
         new = NewCreate("draft", posts, at, tags, short_link, validate)
@@ -190,35 +193,37 @@ class PostCreation:
         priority: int | None = None,
         validate: bool | None = None,
     ) -> Created:
-        """Put a complete new content in the place of a post; it keeps its id and its state.
+        """Replace the whole content of a post, which keeps its id and its state.
 
-        What is not given is removed: media, thread parts, tags, settings and repetition. The
-        list returns neither media nor thread parts, so nothing can fill in what you leave out,
-        and only `update_settings` edits a part of it. Nothing is published by it.
+        What you leave out is removed: media, thread parts, tags, settings and repetition. The list
+        returns neither media nor thread parts, so they cannot be kept; to change only settings, use
+        `update_settings`. This publishes nothing.
 
-        The post is looked for in the list first: the server removes the old parts of its thread
-        only with its group, and makes a new post of an id that it does not know. Where another
-        post has the same group, which only the web page does, the old parts stay, and the log
-        says so; so it is at servers before v2.19.0, where looking costs quota.
+        The post is first looked up in the list: the server only removes the old parts of its thread
+        if it is given the group, and creates a new post if it does not know the id. If another post
+        has the same group, which only the web page can cause, the old parts stay, and the log says
+        so. The same holds for servers before v2.19.0, where a look-up costs quota.
 
         Args:
-            post: the post to replace, or its id. With a `Post` as listed the look is one request.
-            new: all of its new content, on the channel it has.
-            at: its new moment, with a time zone.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
-                what the client's options say, which is as long as it takes.
-            priority: the smaller, the sooner it goes; None for what the client's options say,
-                which is `Priority.INTERACTIVE`.
-            validate: refuse what the server would refuse, before a slot is spent, and log what
-                it accepts and you would regret; None for what the client says, which is True.
+            post: the post to replace, or its id. For a `Post` from the list, the look-up is one
+                request.
+            new: the complete new content, on the same channel.
+            at: its new date, with a time zone.
+            tags: names of tags that exist in Postiz; the server silently drops unknown ones.
+            short_link: shorten links if the server has a shortener.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
+                client's options say, by default as long as necessary.
+            priority: smaller numbers go first; None: as the client's options say, by default
+                `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse before a slot is spent, and log warnings
+                about what it accepts but is probably a mistake; None: as the client says, by
+                default True.
 
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v2.13.0. Raises what `schedule` raises, and:
+        Costs one of the hourly create requests. Retried only if it is proved that it was not
+        carried out. Since v2.13.0. Raises what `schedule` raises, and:
 
         Raises:
-            InvalidPostError: also when the post is on another channel than `new`.
+            InvalidPostError: also if the post is on another channel than `new`.
             NotFoundError: no such post is listed from a year before to a year after today or `at`.
         """
         call = self._begun(max_wait, priority)
@@ -252,10 +257,10 @@ class PostCreation:
             posts: what to post, each on its channel.
             kind: `schedule`, `now` or `draft`.
             at: when, with a time zone.
-            tags: names of tags that exist in Postiz; the server drops unknown ones in silence.
-            short_link: shorten links where the server has a shortener.
-            validate: refuse what the server would refuse; None for what the client says, which
-                is True.
+            tags: names of tags that exist in Postiz; the server silently drops unknown ones.
+            short_link: shorten links if the server has a shortener.
+            validate: refuse what the server would refuse; None: as the client says, by default
+                True.
 
         Costs no quota; asks only for the channels, as `validate` does.
 
@@ -304,14 +309,14 @@ class PostCreation:
     async def validate(
         self, body: CreatePost, *, media: Mapping[str, MediaFacts] | None = None
     ) -> builtins.list[Problem]:
-        """What the server would refuse about a create request, in its order, and what to regret.
+        """What the server would refuse in a create request, in its order, and warnings.
 
-        Sends nothing but a look at the channels, and at the rules of a channel where the text is
-        too long for an X account that is not verified or the provider is new to the library.
+        Only fetches the list of channels, and the rules of a channel if the text is too long for an
+        unverified X account or the library does not know the provider.
 
         Args:
             body: the request.
-            media: pixels and bytes of its media by path, as far as they are known.
+            media: size in pixels and bytes of its media by path, as far as known.
 
         Returns:
             Errors first, then warnings, like `postiz_async.validate` with the channels looked up.
@@ -335,31 +340,32 @@ class PostCreation:
         set_aside: Callable[[], Awaitable[None]] | None = None,
         retry: bool = True,
     ) -> builtins.list[Created]:
-        """The route itself: `POST /posts` with a body as it is.
+        """Send a request body as it is to `POST /posts`.
 
         Args:
             body: the request.
-            max_wait: seconds to wait for a slot of the hourly quota, 0 for not at all; None for
-                what the client's options say, which is as long as it takes.
-            priority: the smaller, the sooner it goes; None for what the client's options say,
-                which is `Priority.INTERACTIVE`.
-            validate: refuse what the server would refuse, before a slot is spent, and log what
-                it accepts and you would regret; None for what the client says, which is True.
-            idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
-                posts are stored once, however often and from wherever the same call is made: the
-                others get the answer of the first, for which they wait no longer than `max_wait`.
-            due: when it should have left: of equal priority the earliest goes first.
-            finish: a request whose first byte is out is not cancelled; it ends with its answer
-                or its time-out.
-            prepare: awaited after the slot was taken and before the first byte; returns the
-                body to send in place of `body`. When it raises, the slot is given back and
-                nothing is sent.
-            set_aside: awaited when what was prepared was not carried out and waits for another
-                slot, for which it is prepared anew. When it raises, the call ends.
-            retry: False for one attempt, when the caller repeats it by itself.
+            max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
+                client's options say, by default as long as necessary.
+            priority: smaller numbers go first; None: as the client's options say, by default
+                `Priority.INTERACTIVE`.
+            validate: refuse what the server would refuse before a slot is spent, and log warnings
+                about what it accepts but is probably a mistake; None: as the client says, by
+                default True.
+            idempotency_key: a text of 1 to 255 characters, such as an order number. The posts are
+                stored once, however often and from wherever the same call is made; repeated calls
+                return the answer of the first, for which they wait no longer than `max_wait`.
+            due: when it should be sent; within a priority the earliest goes first.
+            finish: do not cancel a request whose first byte was sent; it ends with its answer or
+                its time-out.
+            prepare: awaited after the slot was taken and before the first byte is sent; returns the
+                body to send in place of `body`. If it raises, the slot is given back and nothing is
+                sent.
+            set_aside: awaited if the prepared request was not carried out and waits for another
+                slot, for which it is prepared again. If it raises, the call ends.
+            retry: False for a single attempt, if the caller does its own retries.
 
-        Costs one of the hourly create requests. Retried: only when proved not carried out.
-        Since v1.11.1. Raises what `schedule` raises.
+        Costs one of the hourly create requests. Retried only if it is proved that it was not
+        carried out. Since v1.11.1. Raises what `schedule` raises.
         """
         call = msgspec.structs.replace(
             self._begun(max_wait, priority, due=due),
@@ -383,7 +389,7 @@ class PostCreation:
         """Spend one create request to see the quota: an empty body, which the server refuses.
 
         Args:
-            retry: False for one attempt, when the caller repeats it by itself.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Costs one of the hourly create requests and stores nothing; `postiz.quota()` then knows.
 

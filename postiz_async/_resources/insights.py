@@ -29,7 +29,7 @@ __all__ = [
 class Analytics:
     """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.
 
-    Looking may take ten seconds and may refresh, or disconnect, the channel's social token.
+    A call may take ten seconds, and may refresh or disconnect the channel's social token.
     """
 
     def __init__(self, bound: BoundScheduler, channels: Channels) -> None:
@@ -39,8 +39,8 @@ class Analytics:
     async def integration(self, channel: Integration | str, *, days: int = 30) -> list[Metric]:
         """Figures of a channel over the last `days` (7, 30 or 90).
 
-        Empty where the network has none, or where its answer failed. Cached by the server for
-        an hour. Retried: yes. Since v2.18.0.
+        Empty if the network has none, or if the server could not fetch them. Cached by the server
+        for an hour. Retried: yes. Since v2.18.0.
 
         Args:
             channel: the channel, its id, name or provider.
@@ -56,7 +56,7 @@ class Analytics:
         return await bound.call(call)
 
     async def post(self, post_id: str, *, days: int = 30) -> PostAnalytics:
-        """Figures of a published post. `missing` when its id on the network is not known.
+        """Figures of a published post. `missing` is True if its id on the network is unknown.
 
         Empty for unknown and unpublished posts too. Retried: yes. Since v2.18.0.
 
@@ -73,12 +73,12 @@ class Analytics:
     async def posts(self, posts: Iterable[Post], *, days: int = 90) -> Figures:
         """The newest figures of several posts, as numbers.
 
-        Two looks at a time. A channel of which three posts have no figures is not asked again,
-        nor is anybody when three looks in a row fail: `missing` says of which posts nothing is
-        known, and why. Retried: yes. Since v2.18.0.
+        Two posts are queried at a time. A channel is skipped after three of its posts had no
+        figures, and everything after three failures in a row: `missing` lists posts without
+        figures, and why. Retried: yes. Since v2.18.0.
 
         Args:
-            posts: published posts, as they are listed.
+            posts: published posts from the list.
             days: how many days back the figures reach.
 
         Raises:
@@ -103,7 +103,7 @@ class Notifications:
         """One page of at most 100, newest first; numbered from 0.
 
         Args:
-            number: the page, from 0; there are 100 on each.
+            number: the page, from 0; each has 100 notifications.
 
         Retried: yes. Since v2.18.0.
         """
@@ -111,7 +111,7 @@ class Notifications:
         return await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
 
     async def iter(self) -> AsyncIterator[Notification]:
-        """All messages, newest first, each once although pages shift when new ones arrive."""
+        """All notifications, newest first, each once even if new ones arrive meanwhile."""
         seen: set[str] = set()
         number, more = 0, True
         while more:

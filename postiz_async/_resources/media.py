@@ -67,34 +67,35 @@ class MediaResource:
     ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
 
-        The kind is told by the first bytes, never by the name, and what the server would refuse
-        is not sent. The rest is streamed. There is no time limit while bytes move.
+        The type is detected from the first bytes, never from the name. What the server would refuse
+        is not sent; the rest is streamed. There is no time limit while bytes move.
 
-        A URL is fetched by the server if that can and will (https, a suffix such as `.png`);
-        else it is streamed through this process, which connects to public addresses only and
-        follows five redirects at most.
+        A URL is fetched by the server if it can (https, a suffix such as `.png`); otherwise it is
+        streamed through this process, which connects to public addresses only and follows at most
+        five redirects.
 
-        Retried: yes, as long as the source can be rewound: paths, bytes, files, URLs; not pipes
-        and iterators. There is no call that lists or deletes media, so a repetition may leave an
-        unused copy behind. Since v1.11.1.
+        Retried: yes, if the source can be read again: paths, bytes, files, URLs, but not pipes and
+            iterators. The API cannot list or delete media, so a retry may leave an unused copy.
+            Since v1.11.1.
 
         Args:
-            source: a path; bytes; a binary file, from where it stands; an async file, such as
+            source: a path; bytes; a binary file, from its current position; an async file, such as
                 FastAPI's `UploadFile`; an async iterator of bytes; a URL as text.
-            progress: called with the bytes sent so far and in all (None while not known); it
-                begins again at 0 when an upload is repeated. Not called for what the server
-                fetches or was uploaded before.
-            reuse: return what this client made of the same content in the last 24 hours.
-            cache: a small file for that, shared with other runs and processes; only when asked
-                for, because people can delete media in the web page of Postiz.
-            allow_private: also fetch URLs of this machine and of private networks; True, or the
-                names of the hosts that may be there.
-            stall_timeout: seconds after which an upload in which no byte moves is given up.
+            progress: called with the bytes sent so far and in total (None if unknown); it starts
+                again at 0 if an upload is retried. Not called if the server fetches the file or it
+                was uploaded before.
+            reuse: return the medium that this client uploaded with the same content in the last 24
+                hours.
+            cache: a small file to share this with other runs and processes; none by default,
+                because people can delete media in Postiz.
+            allow_private: also fetch URLs on this machine and in private networks; True, or the
+                names of allowed hosts.
+            stall_timeout: seconds without progress after which an upload fails.
 
         Raises:
-            InvalidPostError: missing, empty, too large, or of a kind that cannot be posted.
-            UploadError: the source failed or changed on its way, or the URL could not be
-                fetched, or not fast enough (1 KiB a second); nothing was stored.
+            InvalidPostError: missing, empty, too large, or of a type that cannot be posted.
+            UploadError: the source failed or changed during the upload, or the URL could not be
+                fetched, or not fast enough (1 KiB per second); nothing was stored.
             UsageError: `stall_timeout` is not a number of seconds.
         """
         check_hook("progress", progress)
@@ -147,29 +148,30 @@ class MediaResource:
         allow_private: bool | Collection[str] = False,
         stall_timeout: float = STALL_TIMEOUT,
     ) -> list[StoredMedia] | list[StoredMedia | Exception]:
-        """Upload several, a few at a time; equal contents and equal URLs only once.
+        """Upload several files, a few at a time; equal contents and equal URLs only once.
 
-        A failure ends nothing but its own upload. What was uploaded is remembered, so calling
-        again with the same sources uploads only what failed.
+        A failure does not affect the other uploads. Uploaded files are remembered, so calling again
+        with the same sources uploads only those that failed.
 
         Args:
             sources: what `upload` takes: paths, URLs, bytes, files or streams.
             concurrency: how many at a time.
-            return_exceptions: put the errors in the places of their sources instead of raising.
-            progress: called with the place of a source, and its bytes sent and in all.
-            reuse: return what this client made of the same content in the last 24 hours.
-            cache: a small file for that, shared with other runs and processes; only when asked
-                for, because people can delete media in the web page of Postiz.
-            allow_private: also fetch URLs of this machine and of private networks; True, or the
-                names of the hosts that may be there.
-            stall_timeout: seconds after which an upload in which no byte moves is given up.
+            return_exceptions: return errors in the places of their sources instead of raising.
+            progress: called with the index of a source, its bytes sent so far and in total.
+            reuse: return the medium that this client uploaded with the same content in the last 24
+                hours.
+            cache: a small file to share this with other runs and processes; none by default,
+                because people can delete media in Postiz.
+            allow_private: also fetch URLs on this machine and in private networks; True, or the
+                names of allowed hosts.
+            stall_timeout: seconds without progress after which an upload fails.
 
         Returns:
             The media in the order of the sources.
 
         Raises:
-            ExceptionGroup: of all that failed, after the others have ended. A note on each error
-                names its source.
+            ExceptionGroup: all failures, after the others have ended. A note on each error names
+                its source.
         """
         check_seconds("stall_timeout", stall_timeout)
         check_hook("progress", progress)
@@ -227,8 +229,8 @@ class MediaResource:
             url: a public https address.
 
         Raises:
-            InvalidPostError: the path of the URL does not end in a suffix that the server takes.
-            BadRequestError: the server could not fetch it, or it is of the wrong kind.
+            InvalidPostError: the path of the URL does not end in a suffix that the server accepts.
+            BadRequestError: the server could not fetch it, or its type is not accepted.
         """
         if not url.partition("?")[0].endswith(URL_SUFFIXES):
             suffixes = " ".join(sorted(URL_SUFFIXES))
@@ -237,16 +239,16 @@ class MediaResource:
         return await fetch_by_server(self._bound, url)
 
     async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
-        """Generate a video; costs a credit of the plan and may take half an hour.
+        """Generate a video; uses a credit of the plan and may take half an hour.
 
-        A proxy may cut the connection long before; the server then goes on, spends the credit
-        and stores a video that no call can list. Retried: never. Since v1.64.0.
+        A proxy may cut the connection long before; the server then continues, spends the credit and
+        stores a video that the API cannot list. Retried: never. Since v1.64.0.
 
         Args:
-            video: what is to be made, such as `SlidesVideo`.
+            video: what to generate, such as `SlidesVideo`.
 
         Raises:
-            PlanLimitError: there is no credit left.
+            PlanLimitError: no credit is left.
             BadRequestError: the generator is not available, or the prompt was rejected.
         """
         kind = "veo3" if isinstance(video, Veo3Video) else "image-text-slides"
@@ -256,12 +258,12 @@ class MediaResource:
     async def video_function(
         self, identifier: str, function: str, params: Mapping[str, object] | None = None
     ) -> object:
-        """Ask a video generator something; the answer is whatever JSON it gives.
+        """Call a function of a video generator and return its JSON answer.
 
         Args:
             identifier: the kind of video, such as `image-text-slides`.
             function: the name of its function, such as `loadVoices`.
-            params: its arguments, as that function wants them; None: none.
+            params: its arguments; None: none.
 
         Retried: yes. Since v1.64.0.
         """

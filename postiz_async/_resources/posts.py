@@ -91,18 +91,18 @@ class Posts(PostCreation):
     async def list(
         self, *, start: datetime, end: datetime, customer: str | None = None, retry: bool = True
     ) -> builtins.list[Post]:
-        """The posts from `start` to `end`, both included, in no order.
+        """The posts from `start` to `end`, inclusive, in no particular order.
 
-        A repeated post comes once for each occurrence up to `end`, all with the same id, also
-        for occurrences before `start`. Media, thread parts and posts of deleted channels are not
-        returned.
+        A repeated post is listed once for each occurrence up to `end`, all with the same id,
+        including occurrences before `start`. Media, thread parts and posts of deleted channels are
+        not returned.
 
         Args:
-            start: the first moment, with a time zone.
-            end: the last moment.
-            customer: only channels of this group, by its id (`integrations.groups`). The API has
-                this word here; the `group` of a post is another thing.
-            retry: False for one attempt, when the caller repeats it by itself.
+            start: the start of the range, with a time zone.
+            end: the end of the range, inclusive.
+            customer: only channels of this group, by its id (`integrations.groups`). The API uses
+                this word here; the `group` of a post is something else.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
         """
@@ -122,11 +122,11 @@ class Posts(PostCreation):
         tag: str | None = None,
         collapse_repeats: bool = False,
     ) -> AsyncIterator[Post]:
-        """The posts of a range of any length, in order of date, listed in pieces.
+        """The posts of a range of any length, in order of date, fetched in pieces.
 
         Args:
-            start: the first moment, with a time zone.
-            end: the last moment.
+            start: the start of the range, with a time zone.
+            end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             integration: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
@@ -164,12 +164,12 @@ class Posts(PostCreation):
     async def get(
         self, post_id: str, *, start: datetime | None = None, end: datetime | None = None
     ) -> Post:
-        """The post with this id, found by listing; the server has no other way.
+        """The post with this id, found in the list, because the server has no route for it.
 
         Args:
             post_id: the id of the post, not of a part of its thread.
-            start: where to begin to look; a year ago if None.
-            end: where to stop; in a year if None.
+            start: where to begin the search; None: a year ago.
+            end: where to end it; None: in a year.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
@@ -181,28 +181,28 @@ class Posts(PostCreation):
     async def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
 
-        Call it after a `DeliveryUnknownError`. What is found is stored: do not send it again.
-        That nothing is found proves little: the server goes on working after its caller is gone,
-        and may begin late. Believe it only when a create that was sent after the loss has been
-        answered, some 12 minutes have passed, and two looks show the same. A server that failed
-        in the middle leaves the first posts of a request, and the last of these may lack its
-        thread or its publishing job: `set_status(id, "schedule")` gives it a job, `delete` makes
-        room to send it again, both only while it is far from due. `postiz.batch` does all of
-        that by itself.
+        Call it after a `DeliveryUnknownError`. Posts that are found are stored: do not send them
+        again. If a post is not found, it may still be stored later, because the server continues
+        after its client has disconnected. Only consider it absent when a create that was sent after
+        the loss has been answered, about 12 minutes have passed, and two look-ups agree. A server
+        that failed midway leaves the first posts of a request, and the last of these may lack its
+        thread or its publishing job: `set_status(id, "schedule")` gives it a job, `delete` lets you
+        send it again; do either only while it is far from due. `postiz.batch` and idempotency keys
+        do all of this for you.
 
-        Posts are known by their instant, channel and text. So a moment in whole seconds may show
-        an equal post that somebody else made; milliseconds in `at` make it your own.
+        Posts are identified by date, channel and text. If the date has whole seconds, an equal post
+        by somebody else may be found; use milliseconds in `at` to avoid that.
 
         Args:
             marks: `error.marks`.
 
         Returns:
-            A post for each post of the request, in request order; None for what is not there.
+            A post for each post of the request, in request order; None if it was not found.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            UsageError: `marks` are none, but the error itself, for example.
+            UsageError: `marks` is something else, for example the error itself.
         """
         if not isinstance(cast("object", marks), Marks):
             raise UsageError(
@@ -215,20 +215,19 @@ class Posts(PostCreation):
     async def wait_published(
         self, post_id: str, *, at: datetime | None = None, timeout: float | None = None
     ) -> Post:
-        """Wait until a post is published on its network, also when it is moved meanwhile.
+        """Wait until a post is published on its network, even if it is moved meanwhile.
 
         Args:
             post_id: the post.
-            at: the moment it is scheduled for, where it is looked for first; None, or where it is
-                not there: from a year before today, and that moment, to a year after.
-            timeout: seconds to wait, looks included; None for what `with_options` said, else as
-                long as it takes. The `timeout` of the client itself is for each look.
+            at: the date that it is scheduled for, where the search begins; if None, or if it is not
+                there, the search covers a year before and after today and that date.
+            timeout: seconds to wait, including look-ups; None: as `with_options` says, by default
+                as long as necessary. The `timeout` of the client itself applies to each look-up.
 
         Costs no quota since v2.19.0.
 
         Raises:
-            PublishError: the network refused it; with the reason, as far as a notification of
-                that time tells it.
+            PublishError: the network refused it; with the reason if a notification has it.
             NotFoundError: it was deleted.
             APITimeoutError: it was not published within `timeout`.
             InvalidPostError: `at` has no time zone.
@@ -249,25 +248,27 @@ class Posts(PostCreation):
     def watch(
         self, *, since: datetime | None = None, integration: Integration | str | None = None
     ) -> AsyncGenerator[PublishEvent]:
-        """What becomes of posts as it happens: published, or refused by their network.
+        """Yield an event whenever a post is published or refused by its network.
 
             async for event in postiz.posts.watch():
                 print(event.post.id, event.link or event.reason)
 
-        Never ends by itself; leave the loop or cancel it. Looks when posts are due and once a
-        minute, sooner after `look_again`, and every ten minutes at a server that counts looks.
-        While Postiz is away it waits, and then tells what happened meanwhile; only at the first
-        look that is an error. Nothing is told twice, but a post that was published again.
+        It never ends by itself; leave the loop or cancel it. It checks when posts are due and once
+        a minute, sooner after `look_again`, and every ten minutes if the server counts such
+        requests. While Postiz is down it waits, and then yields what happened meanwhile; only if
+        Postiz is down at the first check, it raises. No event is yielded twice, unless a post is
+        published again.
 
         Args:
-            since: also what became of posts from this moment on; None: from now on.
+            since: also yield events for posts dated from then on; None: only from now on.
             integration: only this channel: its id, name or provider.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
-            AuthenticationError: the key is not accepted any more.
-            APIConnectionError: Postiz is away at the first look; so does a `ServerError`.
+            AuthenticationError: the key is no longer accepted.
+            APIConnectionError: Postiz cannot be reached at the first check; `ServerError` if it
+                fails then.
             InvalidPostError: `since` has no time zone; or no channel, or several, have this name
                 or provider.
         """
@@ -297,9 +298,10 @@ class Posts(PostCreation):
                 yield event
 
     def look_again(self) -> None:
-        """Let each `wait_published` and `watch` look now: something was published, perhaps.
+        """Let each `wait_published` and `watch` check now.
 
-        Call it when a webhook delivery arrives; more often than once a second has no effect.
+        Call it when something may have been published, for example when a webhook delivery arrives.
+        Calls within the same second have no further effect.
         """
         self._wake.give()
 
@@ -308,14 +310,14 @@ class Posts(PostCreation):
     async def set_status(self, post_id: str, status: Literal["draft", "schedule"]) -> str:
         """Turn a scheduled post into a draft or back. Returns the new state.
 
-        `schedule` publishes at once when the date has passed, and publishes a published post
-        again: the server has no guard. Give the id of the post, not of a part of its thread.
+        `schedule` publishes at once if the date has passed, and publishes a published post again:
+        the server does not prevent that. Use the id of the post, not of a part of its thread.
 
         Args:
             post_id: the post's id.
-            status: `draft` takes it from the schedule, `schedule` puts it there.
+            status: `draft` removes it from the schedule, `schedule` puts it back.
 
-        Costs no quota. Retried: only when proved not carried out. Since v2.21.7.
+        Costs no quota. Retried only if it is proved that it was not carried out. Since v2.21.7.
 
         Raises:
             BadRequestError: there is no such post.
@@ -326,12 +328,12 @@ class Posts(PostCreation):
     async def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
         """Merge keys into the settings of a post that is not published. Returns its date.
 
-        A repetition of the post is removed by it. Costs no quota. Retried: yes. Since a release
-        after v2.23.0.
+        If the post repeats, the repetition is removed. Costs no quota. Retried: yes. Since a
+        release after v2.23.0.
 
         Args:
             post_id: the post's id.
-            settings: the settings that change, as the provider names them.
+            settings: the settings to change, with the API's names.
 
         Raises:
             NotFoundError: there is no such post, or the server is older.
@@ -342,7 +344,7 @@ class Posts(PostCreation):
         return parse_date(answer.publish_date)
 
     async def missing(self, post_id: str) -> builtins.list[MissingRelease]:
-        """Recent items of the channel, to choose which one a post with unknown id became.
+        """Recent items of the channel, to find the one that a post of unknown release id became.
 
         Args:
             post_id: the post's id.
@@ -352,13 +354,13 @@ class Posts(PostCreation):
         return await self._bound.call(Call(LIST_MISSING, params={"id": post_id}))
 
     async def set_release_id(self, post_id: str, release_id: str) -> None:
-        """Tell Postiz which item on the network a post became, when it does not know.
+        """Tell Postiz which item on the network a post became, if it does not know.
 
         Args:
             post_id: the post's id.
             release_id: the id of the item on the network, one of those that `missing` lists.
 
-        Costs no quota. Retried: only when proved not carried out. Since v2.19.0.
+        Costs no quota. Retried only if it is proved that it was not carried out. Since v2.19.0.
 
         Raises:
             InvalidPostError: `release_id` is empty.
@@ -372,10 +374,10 @@ class Posts(PostCreation):
     # -------------------------------------------------------------- deleting
 
     async def delete(self, post_id: str) -> bool:
-        """Delete a post with its thread. What is published already stays on the network.
+        """Delete a post with its thread. A published post stays on its network.
 
-        The server answers 500 for a post that is gone already. That is not an error when the list
-        of the year before and after today confirms it.
+        The server answers 500 for a post that is already gone. This is not an error if the list of
+        a year before and after today confirms it.
 
         Args:
             post_id: the post's id.
@@ -383,7 +385,7 @@ class Posts(PostCreation):
         Costs no quota since v2.19.0. Retried: yes. Since v1.26.1.
 
         Returns:
-            True when it was deleted now, False when it was gone already.
+            True if it was deleted, False if it was already gone.
 
         Raises:
             ServerError: the server failed and the post is still listed.
@@ -400,10 +402,10 @@ class Posts(PostCreation):
         return True
 
     async def delete_group(self, group: str) -> None:
-        """Delete the posts of a group; an unknown group is not an error.
+        """Delete a group, which is a post with its thread; an unknown group is not an error.
 
         Args:
-            group: the id that the posts of one request have in common, `Post.group`.
+            group: the id that a post and the parts of its thread share, `Post.group`.
 
         Costs no quota. Retried: yes. Since v2.18.0.
         """

@@ -96,7 +96,7 @@ async def watch(
     Args:
         source: where to look.
         accepts: which posts are meant.
-        since: also what became of posts from this moment on; None: from now on.
+        since: also yield events for posts dated from then on; None: only from now on.
     """
     watching, outage = _Watch(source, accepts, since), FIRST_OUTAGE
     while True:

@@ -71,7 +71,7 @@ class Scheduler:
         clock: tells the time and waits.
         identity: root URL, key, user agent.
         queue_of: makes or finds the queue of a route; "" is the create route.
-        politeness: calls a second of routes without quota; None for no bound.
+        politeness: calls per second of routes without quota; None: no limit.
         on_attempt: sees every attempt.
         on_call: sees every call, when it is made and when it ends.
     """
@@ -135,7 +135,7 @@ class Scheduler:
         return self.queue.view()
 
     def leaves_in(self, place: int) -> float:
-        """Seconds until the waiting create at this place of the queue leaves; 1 is the next one."""
+        """Seconds until the create at this place in the queue is sent; 1 is the next one."""
         return self.queue.leaves_in(place)
 
     @contextmanager

@@ -33,7 +33,7 @@ def validate(
     max_lengths: Mapping[str, int] | None = None,
     past: Literal["error", "warning"] = "error",
 ) -> list[Problem]:
-    """What the server would refuse about a create request, in its order, and what to regret.
+    """What the server would refuse in a create request, in its order, and warnings.
 
     Never raises for bad input. The first error is the server's verdict: `server_message` gives
     its text. The server stops at the first stage that complains; here each stage looks at what

@@ -135,7 +135,7 @@ class WithRaw:
             kwargs: its arguments by name.
 
         Raises:
-            UsageError: there was no answer, because the value was known already.
+            UsageError: there was no answer, because the result was already known.
         """
         if not callable(call):
             raise UsageError(

@@ -20,8 +20,8 @@ __all__ = ["Integrations"]
 class Integrations(Twin):
     """`postiz.integrations`: the connected social accounts. Nothing here costs quota.
 
-    A channel is given as an `Integration`, or by its id, its name or its provider, where no other
-    channel has the same. What is not in the form of an id is looked up in the list of channels.
+    A channel can be given as an `Integration`, or by its id, its name or its provider if no other
+    channel has the same. Names and providers are looked up in the list of channels.
     """
 
     @property
@@ -29,11 +29,11 @@ class Integrations(Twin):
         return cast("AsyncIntegrations", self._twin)
 
     def list(self, *, group: str | None = None) -> builtins.list[Integration]:
-        """The channels of the organisation, disabled ones included, in no order.
+        """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only those of the group with this id, which `Integration.customer` has; older
-                servers ignore it (v2.21.9).
+            group: only channels of the group with this id (`Integration.customer`); servers
+                before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
@@ -50,7 +50,7 @@ class Integrations(Twin):
         """Whether the server accepts the key.
 
         Args:
-            retry: False for one attempt, when the caller repeats it by itself.
+            retry: False for a single attempt, if the caller does its own retries.
 
         Retried: yes. Since v1.62.0.
 
@@ -60,7 +60,7 @@ class Integrations(Twin):
         return self._portal.call(self._async.is_connected, retry=retry)
 
     def settings(self, channel: Integration | str) -> ChannelSettings:
-        """Rules, length limit, settings schema and tools of a channel, as the server has them.
+        """Rules, length limit, settings schema and tools of a channel, as the server reports them.
 
         Args:
             channel: the channel, its id, name or provider.
@@ -69,42 +69,42 @@ class Integrations(Twin):
 
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
-            NotFoundError: there is no channel with this id (older servers: ServerError).
+            NotFoundError: no channel has this id (older servers: ServerError).
         """
         return self._portal.call(self._async.settings, channel)
 
     def trigger(
         self, channel: Integration | str, tool: str, data: Mapping[str, str] | None = None
     ) -> object:
-        """Use a tool of a channel, such as looking up its boards. Returns whatever it gives.
+        """Use a tool of a channel, for example to look up its boards. Returns its JSON output.
 
         Args:
             channel: the channel, its id, name or provider.
-            tool: the name of the tool, one of those that `settings` lists.
-            data: its arguments, which `settings` describes; None: none.
+            tool: the name of a tool that `settings` lists.
+            data: its arguments, as described by `settings`; None: none.
 
         Retried: yes. Since v2.18.0.
 
         Raises:
             InvalidPostError: no channel, or several, have this name or provider.
-            NotFoundError: there is no channel with this id, or no such tool.
+            NotFoundError: no channel has this id, or there is no such tool.
             AuthenticationError: the channel's own social token has expired; the key is fine.
             ServerError: the network answered with an error.
         """
         return self._portal.call(self._async.trigger, channel, tool, data)
 
     def connect_url(self, provider: str, *, refresh: str | None = None) -> str:
-        """The address at which a person connects an account of `provider`; good for an hour.
+        """The URL where a person connects an account of `provider`; valid for an hour.
 
         Args:
             provider: identifier such as `linkedin`.
-            refresh: the platform's own id of the account that is to be connected again.
+            refresh: the platform's own id of an account to reconnect.
 
         Retried: yes. Since v2.20.0.
 
         Raises:
-            ConfigurationError: the provider is connected with a form in the web page, not by an
-                address.
+            ConfigurationError: accounts of this provider are connected with a form in the web page,
+                not through a URL.
             PlanLimitError: the plan has no room for another channel.
         """
         return self._portal.call(self._async.connect_url, provider, refresh=refresh)
@@ -112,12 +112,12 @@ class Integrations(Twin):
     def delete(self, channel: Integration | str) -> str:
         """Delete a channel, and in the background its posts. Returns its id.
 
-        The server's answer contains the social tokens of the account; they are dropped unread.
-        Retried: yes. Since v2.20.0.
+        The server's answer contains the social tokens of the account; they are discarded. Retried:
+        yes. Since v2.20.0.
 
         Args:
-            channel: the channel or its id. A name or a provider is refused here, because what
-                it means can change.
+            channel: the channel or its id. Names and providers are refused here, because their
+                meaning can change.
 
         Raises:
             InvalidPostError: it is not an id of a channel; nothing was deleted.
@@ -128,10 +128,10 @@ class Integrations(Twin):
     def find_slot(self, channel: Integration | str) -> datetime:
         """The next free posting time of a channel, in UTC. Nothing is reserved.
 
-        For a channel that it does not know, that is disabled or that has no posting times, the
-        server searches without end, and goes on when nobody waits any more. So the channels are
-        listed anew before it is asked. That list does not show posting times: a channel without
-        them costs the wait of 10 s, and the server half a core until it is restarted.
+        For a channel that is unknown, disabled or without posting times, the server searches
+        without end, even after the client has disconnected. So the list of channels is always
+        fetched first. It does not show posting times: a channel without them costs a wait of 10 s,
+        and half a core of the server until it is restarted.
 
         Args:
             channel: the channel, its id, name or provider.
@@ -141,7 +141,7 @@ class Integrations(Twin):
         Raises:
             InvalidPostError: the channel does not exist, is disabled, or is one of several with
                 this name or provider; the server was not asked.
-            APITimeoutError: most likely the channel has no posting times; do not ask again before
-                it has some.
+            APITimeoutError: most likely the channel has no posting times; do not call this again
+                before it has some.
         """
         return self._portal.call(self._async.find_slot, channel)

@@ -24,12 +24,12 @@ class Notifications(Twin):
         """One page of at most 100, newest first; numbered from 0.
 
         Args:
-            number: the page, from 0; there are 100 on each.
+            number: the page, from 0; each has 100 notifications.
 
         Retried: yes. Since v2.18.0.
         """
         return self._portal.call(self._async.page, number)
 
     def iter(self) -> BlockingIterator[Notification]:
-        """All messages, newest first, each once although pages shift when new ones arrive."""
+        """All notifications, newest first, each once even if new ones arrive meanwhile."""
         return iterate(self._portal, self._async.iter)

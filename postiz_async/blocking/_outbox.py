@@ -45,7 +45,7 @@ class Outbox(OutboxBase):
             posts: what to post, each on its channel.
             at: when to publish, with a time zone; None: as soon as they are sent.
             tags: names of tags that exist in Postiz.
-            short_link: shorten links where the server has a shortener.
+            short_link: shorten links if the server has a shortener.
             idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
                 same call again returns the ticket of the first, as it then stands, for as long as
                 that is kept (`OutboxOptions(keep=...)`).

@@ -46,7 +46,7 @@ class PoolOutbox(OutboxBase):
             organization: whose posts they are, as `credentials` knows it.
             at: when to publish, with a time zone; None: as soon as they are sent.
             tags: names of tags that exist in Postiz.
-            short_link: shorten links where the server has a shortener.
+            short_link: shorten links if the server has a shortener.
             idempotency_key: the same call of this organisation again returns the same ticket.
 
         Raises what `Outbox.put` raises.

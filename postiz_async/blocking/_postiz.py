@@ -42,54 +42,54 @@ class Postiz(Owner, Api):
     of its own.
 
     Args:
-        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`. As a `Secret`
-            it is not shown among the local variables of your own frames either.
+        api_key: the organisation's key or an OAuth token; else `POSTIZ_API_KEY`. If you pass a
+            `Secret`, tracebacks of your own code do not show it either.
         base_url: the server, with or without `/public/v1`; else `POSTIZ_API_URL`, else the cloud.
-        organization: a name of yours for the organisation. Keys and tokens of one organisation
-            spend one quota, and with one name they share one ledger; None: the key is the name.
-        quota: a store that shares the quota with other processes and remembers it:
-            `SqliteStore`, `RedisStore` or `PostgresStore`. It is closed with the client, in
-            whose thread its connections live: each client has a store of its own.
-            None: all clients of this process that are given none share it, in all threads and
-            event loops, also one after the other; `MemoryStore()` keeps those apart that are given
-            it. When a store is away, nothing is spent (`StoreError`); an `outbox` keeps posts
-            meanwhile.
-        pacing: `burst` sends at once what the window allows, urgent calls first; `smooth`
-            spreads creates over the window.
-        reserve: slots that bulk work leaves to interactive calls, until shortly before a window
-            closes; 0 for none, None for a tenth of the limit and what experience asks for.
-        idempotency_keep: for how long `quota` remembers what became of an `idempotency_key`.
-        politeness: calls a second of routes without quota; None for no bound.
+        organization: your name for the organisation. Keys and tokens of one organisation count
+            against one quota; give them the same name, and they share it. None: the key is the
+            name.
+        quota: a store that shares the quota with other processes and remembers it: `SqliteStore`,
+            `RedisStore` or `PostgresStore`. It is closed with the client, in
+            whose thread its connections live: give each client its own store. None: all clients
+            of this process without a store share the quota, in all threads and event loops, even
+            one after the other; a `MemoryStore()` separates the clients that use it. If a store is
+            unavailable, no create is sent (`StoreError`); an `outbox` keeps posts meanwhile.
+        pacing: `burst` sends as many creates as the window allows at once, urgent ones first;
+            `smooth` spreads them over the window.
+        reserve: slots that bulk work leaves for interactive calls until shortly before a window
+            closes; 0: none; None: a tenth of the limit, and more if interactive calls were seen.
+        idempotency_keep: how long `quota` remembers an `idempotency_key`.
+        politeness: calls per second of routes without quota; None: no limit.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
-        timeout: seconds for each whole call, as `with_options(timeout=)` has it; None: each attempt
-            has the time of its route, mostly 30 s. Requests of campaigns and of the outbox may take
-            longer than their routes' time by it (creates up to 300 s), and are never cut short.
-        headers: added to each request to the server, such as a gateway's. Their values are shown
-            nowhere and sent to no other server. They cannot be the client's own, such as
-            `Authorization`. None: those of `POSTIZ_HEADERS`.
-        retries: attempts after the first, of calls that can be repeated safely; 0: none. Others are
-            repeated only when nothing was sent, or when it is proved that nothing was done.
-        ssl: whom to trust with the key, and the client's own certificate if the server wants one:
-            a context, or a file or folder of the only authorities to trust; else `POSTIZ_CA_FILE`,
-            else the system's.
-        proxy: the URL of a proxy for all requests, whatever `NO_PROXY` says, with user and password
-            where it wants them; empty: none; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`, `HTTP_PROXY`
-            and `NO_PROXY`.
+        timeout: seconds for each whole call, as in `with_options(timeout=)`; None: each attempt has
+            the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
+            it can only extend that limit (for creates up to 300 s).
+        headers: added to each request to the server, for example for a gateway. Their values are
+            shown nowhere and sent to no other server. The client's own, such as `Authorization`,
+            are refused. None: those of `POSTIZ_HEADERS`.
+        retries: attempts after the first, for calls that are safe to repeat; 0: none. Others are
+            repeated only if nothing was sent, or if it is proved that nothing was done.
+        ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
+            or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
+            system's.
+        proxy: the URL of a proxy for all requests, with user and password if it requires them;
+            `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
+            `HTTP_PROXY` and `NO_PROXY`.
         connector: an `aiohttp` connector of your own, which stays open. Give it a
             `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         outbox: the file of `postiz.outbox`, the address of a PostgreSQL (`postgresql://...`) for
-            many hosts, or `OutboxOptions`; None: there is no outbox. Without `quota` the quota is
-            shared and remembered beside it: in a file named `*.quota`, or in that database.
-        on_attempt: called with an `Attempt` after each request that was sent;
-            in the client's own thread, from where it cannot be called.
-        on_call: called with a `CallStarted` when a call is made, with a
-            `CallEnded` when it ends; in the client's own thread, from where it cannot be called.
-        drain: seconds that closing waits for the calls under way, those that wait for a slot
-            among them; 0: calls that wait fail, and those in flight break.
+            many hosts, or `OutboxOptions`; None: no outbox. Without `quota`, the quota is also
+            shared and remembered there: in a file named `*.quota` next to it, or in that database.
+        on_attempt: called with an `Attempt` after each request; in the client's own
+            thread, where the client cannot be called.
+        on_call: called with a `CallStarted` when a call starts, with a
+            `CallEnded` when it ends; in the client's own thread, where it cannot be called.
+        drain: seconds that closing waits for calls in progress, including those that wait for a
+            slot; 0: waiting calls fail, and calls in flight are broken off.
         window: seconds of the server's quota window.
-        clock: another notion of time, for tests and demos. Without `quota`, clients on one such
-            clock share the quota with each other only.
-        transport: another way to the server, for tests; those that are given it share likewise.
+        clock: another clock, for tests and demos. Without `quota`, clients with the same clock
+            share the quota only with each other.
+        transport: another transport, for tests; clients with the same one share the quota likewise.
 
     Raises:
         ConfigurationError: the key, the URL or another setting cannot be used.
@@ -157,7 +157,7 @@ class Postiz(Owner, Api):
 
     @property
     def clock(self) -> Clock:
-        """The client's notion of time."""
+        """The client's clock."""
         return cast("AsyncPostiz", self._twin).clock
 
     @property
@@ -172,7 +172,7 @@ class Postiz(Owner, Api):
 
     @property
     def calls_under_way(self) -> int:
-        """Calls that were made and have not ended, those that wait for a slot among them."""
+        """Number of calls in progress, including those that wait for a slot."""
         return cast("AsyncPostiz", self._twin).calls_under_way
 
     @property
@@ -182,7 +182,7 @@ class Postiz(Owner, Api):
 
     @property
     def outbox(self) -> Outbox:
-        """Durable hand-over: posts that are stored here and sent in the background."""
+        """Hand posts over: they are stored durably and sent in the background."""
         original = self._async
         twin = self._portal.call_sync(lambda: original.outbox)
         return Outbox(self._portal, twin)

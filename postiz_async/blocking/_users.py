@@ -14,19 +14,19 @@ __all__ = ["Users"]
 
 
 class Users(Twin):
-    """`postiz.users`: for the keys of organisations with a super-admin of the instance alone."""
+    """`postiz.users`: only for keys of organisations with a super-admin of the instance."""
 
     @property
     def _async(self) -> AsyncUsers:
         return cast("AsyncUsers", self._twin)
 
     def search(self, text: str | None = None) -> list[Membership]:
-        """At most ten users of all organisations, each with the organisation; there are no pages.
+        """At most ten users of all organisations, each with the organisation; there is no paging.
 
         Costs no quota. Retried: yes. Since a release after v2.23.0.
 
         Args:
-            text: a part of the name, the e-mail address or the id; None: of anybody.
+            text: a part of the name, the e-mail address or the id; None: all users.
 
         Raises:
             PermissionDeniedError: no super-admin of the instance is in the key's organisation.

@@ -95,21 +95,21 @@ async def postiz_lifespan(
     max_wait: float | Callable[[Request], float | None] | None = MAX_WAIT,
     drain: float = 0.0,
 ) -> AsyncGenerator[Postiz | PostizPool]:
-    """Open a client (or a pool) for as long as the application lives; enter it in its lifespan.
+    """Open a client (or a pool) for the lifetime of the application; enter it in the lifespan.
 
     Args:
         app: the application.
-        client: one with options of your own, or a `PostizPool` for many organisations; None: one
-            for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
+        client: a client with your own options, or a `PostizPool` for many organisations; None: a
+            client for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
         quota: where the worker processes share the quota: a store, the path of a SQLite file (one
             host), `redis://...` or `postgresql://...` (many hosts).
         outbox: the file of `postiz.outbox`, which the processes of one host may share, or
             `postgresql://...` (many hosts); without `quota` the quota is shared there too.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
-        drain: seconds that the end of the application waits for calls and outbox.
+        drain: seconds to wait for calls and outbox when the application stops.
 
     Raises:
-        UsageError: `quota` and `outbox` are given beside a client, which has its own; or
+        UsageError: `quota` or `outbox` is given together with a client, which has its own; or
             `max_wait` or `drain` is not a number of seconds.
     """
     if not callable(max_wait):
@@ -145,12 +145,12 @@ def _state(request: Request) -> _AppState:
 
 
 async def postiz_client(request: Request) -> RequestClient:
-    """The dependency behind `PostizDep`; a test puts a client of its own in its place.
+    """The dependency behind `PostizDep`; a test overrides it with its own client.
 
         app.dependency_overrides[postiz_client] = lambda: RequestClient(postiz)
 
     Args:
-        request: the request whose client it is.
+        request: the current request.
 
     Raises:
         UsageError: the application has no client, or a pool of many organisations.
@@ -178,12 +178,12 @@ def postiz_for(
 
         TenantPostiz = Annotated[RequestClient, Depends(postiz_for(whose))]
 
-    Clients come from the application's `PostizPool`, by key: what one organisation's requests
-    see and spend is never another's. The pool keeps a client open for the length of a request.
-    What it returns is what a test overrides, so give it a name.
+    Clients come from the application's `PostizPool`, by key, so requests of one organisation never
+    see another's data or spend its quota. The pool keeps a client open for the duration of a
+    request. To override it in a test, keep a reference to what this function returns.
 
     Args:
-        credentials: a dependency like any other, which tells key or token of a request.
+        credentials: a dependency that returns the key or token of a request.
     """
 
     async def dependency(request: Request, found: object) -> AsyncGenerator[RequestClient]:
@@ -214,10 +214,10 @@ def postiz_for(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer with what `postiz_async.contrib.web.answer_to` says of the library's errors.
+    """Answer errors of the library as `postiz_async.contrib.web.answer_to` says.
 
-    A `UsageError` is a bug of the application, such as an outbox that was not given to the client:
-    it goes on as it came, to be logged with its traceback and answered 500.
+    A `UsageError` is a bug in the application, such as a missing `outbox=`. It is not handled, so
+    it is logged with its traceback and answered with 500.
 
     Args:
         app: the application whose handlers may raise errors of this library.
@@ -237,16 +237,16 @@ async def _on_error(request: Request, error: Exception) -> Response:
 def postiz_router(
     *, webhook: str | None = "/postiz/webhook", health_path: str | None = "/postiz/health"
 ) -> APIRouter:
-    """Two routes: one that takes webhook deliveries, one that shows how things stand.
+    """Two routes: one for webhook deliveries, one for the health of the client.
 
-    Deliveries have no signature and are often empty, so one is a hint and no fact: it lets
-    `posts.wait_published` look at once. Make the path hard to guess, and give it to Postiz; the
-    schema of the application (`/openapi.json`) does not tell it.
+    Deliveries have no signature and are often empty, so they are only hints: each lets
+    `posts.wait_published` check at once. Make the path hard to guess and enter it in Postiz; it is
+    not in the application's schema (`/openapi.json`).
 
     Args:
-        webhook: where Postiz delivers; None: nowhere.
-        health_path: where the state of quota and outbox is shown, as `contrib.web.health` has it,
-            with 503 while it is not ready; None: nowhere.
+        webhook: the path for deliveries; None: no such route.
+        health_path: the path that returns `contrib.web.health`, with 503 while it is not ready;
+            None: no such route.
     """
     router = APIRouter()
     if webhook is not None:

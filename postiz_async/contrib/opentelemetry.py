@@ -84,7 +84,7 @@ class Telemetry:
         pool = PostizPool(on_call=telemetry.on_call, on_attempt=telemetry.on_attempt)
         telemetry.observe(pool)
 
-    Without `observe`, the two gauges of a pool show the client that was used last.
+    Without `observe`, the two gauges of a pool show the client that was last used.
 
     Args:
         tracer_provider: where spans go; None: the global one.
@@ -122,19 +122,18 @@ class Telemetry:
         return self._meter.create_gauge(*_REMAINING)
 
     def observe(self, pool: PostizPool, *, most: int = 100) -> None:
-        """Show the organisations of a pool, as they stand whenever metrics are collected.
+        """Report the organisations of a pool, in their state when metrics are collected.
 
-        The attribute `postiz.organization` is the name that `pool.client(organization=...)` was
-        given. Those in trouble and those with the most calls are shown by name; the others, and
-        those without a name, are summed as `_OTHER`. What is closed is shown no longer, and nothing
-        is kept.
+        The attribute `postiz.organization` is the name passed to `pool.client(organization=...)`.
+        Those in trouble and those with the most calls are reported by name; the others, and those
+        without a name, are summed as `_OTHER`. Closed clients are no longer reported.
 
         Args:
-            pool: before its first call; it may be closed and opened again.
-            most: organisations that are shown by name.
+            pool: the pool, before its first call; it may be closed and opened again.
+            most: how many organisations are reported by name.
 
         Raises:
-            UsageError: it shows a pool already; each has a `Telemetry` of its own.
+            UsageError: it observes a pool already; each pool needs its own `Telemetry`.
         """
         if self._instruments is not None:
             raise UsageError("This Telemetry shows a pool already. Make one for each pool.")
@@ -156,7 +155,7 @@ class Telemetry:
         """For `Postiz(on_call=...)`.
 
         Args:
-            event: the call that was made or ended.
+            event: the call that started or ended.
         """
         if isinstance(event, CallStarted):
             self._started(event)
@@ -229,7 +228,7 @@ class _PoolInstruments:
 
     Args:
         pool: is not kept alive.
-        most: organisations that are shown by name.
+        most: how many organisations are reported by name.
     """
 
     def __init__(self, pool: PostizPool, most: int) -> None:

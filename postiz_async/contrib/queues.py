@@ -19,7 +19,7 @@ __all__ = ["retry_in"]
 
 
 def retry_in(error: BaseException, *, pause: float = 60.0) -> float | None:
-    """Seconds after which a task that failed with this error is worth another try.
+    """Seconds after which a task that failed with this error should be tried again.
 
         except PostizError as error:
             seconds = retry_in(error)
@@ -32,8 +32,8 @@ def retry_in(error: BaseException, *, pause: float = 60.0) -> float | None:
     | anything else                                       | None: another try fails as well |
 
     Args:
-        error: what left the task.
-        pause: seconds, while Postiz or the store is away.
+        error: the error of the task.
+        pause: seconds, while Postiz or the store is unavailable.
     """
     match error:
         case QuotaError() | DeliveryUnknownError():

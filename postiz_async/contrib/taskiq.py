@@ -104,27 +104,27 @@ def install(
     max_wait: float = _WORKER_WAIT,
     pause: float = _PAUSE,
 ) -> None:
-    """Give a broker's tasks a client, for as long as a worker lives, and put them back.
+    """Give a broker's tasks a client, and put back tasks that have to wait.
 
-    Call it once, where the broker is made. The client is opened when a worker starts, not in
-    programs that only hand tasks over.
+    Call it once, where the broker is created. The client is opened when a worker starts, not in
+    programs that only send tasks.
 
     Args:
         broker: whose tasks use `TaskPostiz` or `TaskPostizPool`.
-        source: where tasks are put that come back later; any that can be added to. A worker starts
-            it up; one `taskiq scheduler` has to run with it.
-        client: one with options of your own, or a `PostizPool` for many organisations; or a
-            function that makes it, which is called when a worker starts. None: one for
+        source: the schedule source for tasks that are put back; any that tasks can be added to. A
+            worker starts it; one `taskiq scheduler` must run with it.
+        client: a client with your own options, or a `PostizPool` for many organisations; or a
+            function that creates it, called when a worker starts. None: a client for
             `POSTIZ_API_KEY` and `POSTIZ_API_URL`, or with `credentials` a pool.
         credentials: for a pool, an asynchronous function from the name of an organisation to its
             key or token, so that no key goes through the queue.
         quota: where the workers share quota and idempotency keys: a store, the path of a SQLite
             file (one host), `redis://...` or `postgresql://...` (many hosts).
         max_wait: seconds that a task waits for the quota before it is put back.
-        pause: seconds after which a task comes back while Postiz or the store is away.
+        pause: seconds after which a task comes back while Postiz or the store is unavailable.
 
     Raises:
-        UsageError: these do not go together, or nothing can be added to the source.
+        UsageError: the arguments do not go together, or tasks cannot be added to the source.
     """
     check_seconds("max_wait", max_wait, zero=True)
     check_seconds("pause", pause)
@@ -262,7 +262,7 @@ class _TaskKeys:
 
 
 class TaskPostiz:
-    """The client as one task uses it: in the priority of bulk work, each create once.
+    """The client for one task: with bulk priority, and each create made once.
 
         async def announce(text: str, postiz: TaskPostiz = TaskiqDepends()) -> None: ...
 
@@ -324,7 +324,7 @@ class TaskPostizPool:
         """The client of an organisation, with the key that `credentials` has for it.
 
         Args:
-            organization: your name for it. Its creates are counted for themselves.
+            organization: your name for it. Its creates are counted separately.
 
         Raises:
             UsageError: the broker has no pool.
@@ -375,10 +375,10 @@ class _TaskCreates:
 
 
 class PutBackError(NoResultError):
-    """A create of a task has to wait: the task is put back, as by `Context.requeue`.
+    """A create of a task has to wait, so the task is put back, as by `Context.requeue`.
 
-    Raised by the creates of `TaskPostiz.posts`, from the error that says why. TaskIQ logs a line
-    for it and not a traceback.
+    Raised by the creates of `TaskPostiz.posts`, from the error with the reason. TaskIQ logs one
+    line for it, without a traceback.
     """
 
     __template__ = "The task comes back in {retry_after:.0f} s: {reason}"

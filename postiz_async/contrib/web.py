@@ -67,7 +67,7 @@ _STORE_RETRY = 5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whose Postiz a request uses: the arguments of `PostizPool.client`, the key as a `Secret`."""
+    """The organisation of a request: arguments of `PostizPool.client`, the key as a `Secret`."""
 
     api_key: str | Secret
     organization: str | None = None
@@ -78,14 +78,14 @@ class Credentials:
 
 
 class RequestClient(Api):
-    """A client as one request uses it: in the interactive priority, waiting no longer than it may.
+    """A client for one request: with interactive priority and a limited wait for the quota.
 
-    Campaigns, exports and the outbox are those of the client, without that bound.
+    Campaigns, exports and the outbox are those of the client, without this limit.
 
     Args:
         client: the open client.
-        max_wait: seconds that a create may wait for the quota; then `QuotaWaitError`, and at
-            once when it is known before.
+        max_wait: seconds that a create may wait for the quota; then `QuotaWaitError`, at once if
+            the wait is known to be longer.
     """
 
     def __init__(self, client: Postiz, max_wait: float | None = MAX_WAIT) -> None:
@@ -99,7 +99,7 @@ class RequestClient(Api):
 
     @property
     def outbox(self) -> Outbox:
-        """Durable hand-over: posts that are stored here and sent in the background."""
+        """Hand posts over: they are stored durably and sent in the background."""
         return self.client.outbox
 
     def _for_jobs(self, what: str) -> OpenClient:
@@ -107,7 +107,7 @@ class RequestClient(Api):
 
 
 def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
-    """A quota store by its address: Redis or PostgreSQL for many hosts, else the path of a file.
+    """A quota store for an address: Redis or PostgreSQL for many hosts, else the path of a file.
 
     Args:
         where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
@@ -136,7 +136,7 @@ def open_store(where: QuotaStore | Path | Secret | str) -> QuotaStore:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP answer to an error. `detail` is JSON; `retry_after` is in whole seconds."""
+    """The HTTP response to an error. `detail` is JSON; `retry_after` is in whole seconds."""
 
     status: int
     detail: str | list[dict[str, object]]
@@ -144,18 +144,18 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After`, where there is something to wait for."""
+        """`Retry-After`, if there is one."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     @property
     def body(self) -> dict[str, object]:
-        """What a JSON answer says."""
+        """The body of a JSON response."""
         said: dict[str, object] = {"detail": self.detail}
         return said if self.retry_after is None else said | {"retry_after": self.retry_after}
 
 
 def answer_to(error: PostizError) -> Answer:
-    """What the caller of a web application is told: what is theirs to mend, and no more.
+    """The response to the caller of a web application: what the caller can fix, and no more.
 
     | error                                         | answer                               |
     |-----------------------------------------------|--------------------------------------|
@@ -229,7 +229,7 @@ def _problem(where: str, message: str, hint: str) -> dict[str, object]:
 
 
 async def health(client: Postiz | PostizPool) -> dict[str, object]:
-    """Whether posts can be sent: for a health endpoint. Asks the server nothing.
+    """Whether posts can be sent, for a health endpoint. Sends nothing to the server.
 
     Args:
         client: the client or the pool of the application.
@@ -297,10 +297,10 @@ _App: TypeAlias = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class CancelWhenGone:
-    """ASGI middleware: a handler is cancelled when the client of its request disconnects.
+    """ASGI middleware that cancels a handler when the client of its request disconnects.
 
-    Frameworks let such a handler run on. With this, a call that waits for the quota gives its
-    place back at once; a create whose first byte is out counts as spent.
+    Frameworks do not cancel such a handler. With this, a call that waits for the quota gives up its
+    place at once; a create whose first byte was sent counts as spent.
 
         app.add_middleware(CancelWhenGone)
 

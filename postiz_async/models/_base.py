@@ -18,20 +18,20 @@ Names: TypeAlias = Literal["api", "python"]
 
 
 class Value(msgspec.Struct, frozen=True):
-    """A frozen value, which pydantic and FastAPI take as a type too."""
+    """An immutable value, which pydantic and FastAPI accept as a type."""
 
     def to_dict(self, *, names: Names = "api") -> dict[str, object]:
-        """The value as a dict of what JSON has words for; `json.dumps` takes it.
+        """The value as a dict that contains only JSON types; `json.dumps` accepts it.
 
-        Dates become text in ISO 8601, tuples become lists, and what is unset is left out.
+        Dates become text in ISO 8601, tuples become lists, and unset fields are left out.
 
         Args:
-            names: of the keys: "api" for those of the API (`publishDate`), or "python" for those
-                of the attributes (`publish_date`).
+            names: the names of the keys: "api" for those of the API (`publishDate`), or "python"
+                for those of the attributes (`publish_date`).
 
         Raises:
-            UsageError: there are no such names.
-            InvalidPostError: it holds what JSON has no word for.
+            UsageError: `names` is neither.
+            InvalidPostError: it contains something that JSON cannot represent.
         """
         decoded: dict[str, object] = msgspec.json.decode(self._encoded(names))
         return decoded
@@ -40,12 +40,12 @@ class Value(msgspec.Struct, frozen=True):
         """The value as JSON, in one line.
 
         Args:
-            names: of the keys: "api" for those of the API (`publishDate`), or "python" for those
-                of the attributes (`publish_date`).
+            names: the names of the keys: "api" for those of the API (`publishDate`), or "python"
+                for those of the attributes (`publish_date`).
 
         Raises:
-            UsageError: there are no such names.
-            InvalidPostError: it holds what JSON has no word for.
+            UsageError: `names` is neither.
+            InvalidPostError: it contains something that JSON cannot represent.
         """
         return self._encoded(names).decode()
 
@@ -63,10 +63,10 @@ class Value(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Self:
-        """The value that a dict describes, such as `to_dict` makes.
+        """The value described by a dict, such as one from `to_dict`.
 
         Args:
-            data: by the API's names or by Python's, at each level; what is unknown is ignored.
+            data: with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
             InvalidPostError: it describes no such value; the problem has the path.
@@ -78,10 +78,10 @@ class Value(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """The value that a JSON object describes.
+        """The value described by a JSON object.
 
         Args:
-            text: by the API's names or by Python's, at each level; what is unknown is ignored.
+            text: with the API's names or Python's, at each level; unknown keys are ignored.
 
         Raises:
             InvalidPostError: it is not JSON, or describes no such value.

@@ -61,9 +61,9 @@ _NOTHING: Mapping[str, float] = {}
 
 
 class Figures(Value, frozen=True):
-    """The newest figures of several posts, by post id: the network's names, and a number each.
+    """The newest figures of several posts, by post id: a number for each of the network's names.
 
-    `missing` says of the others, by post id, why nothing is known of them.
+    `missing` gives the reason for each post without figures, by post id.
     """
 
     by_post: Mapping[str, Mapping[str, float]]

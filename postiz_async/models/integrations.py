@@ -60,7 +60,7 @@ class ChannelTool(Model, frozen=True, kw_only=True):
 
 
 class ChannelSettings(Model, frozen=True, kw_only=True):
-    """What the running server says about the posts of a channel.
+    """The rules of the running server for the posts of a channel.
 
     `settings` is a JSON schema, or a text that there are none. `max_length` is in characters;
     for X it tells whether the channel is verified.

@@ -69,7 +69,7 @@ class Mention(Value, frozen=True, forbid_unknown_fields=True):
 
 
 class Text(Value, frozen=True, tag_field="type", tag="text", forbid_unknown_fields=True):
-    """Plain text, as a `str` is, in which each `@name` of a mention becomes that mention."""
+    """Plain text like a `str`, in which each `@name` of a mention becomes that mention."""
 
     source: str
     mentions: tuple[Mention, ...] = ()

@@ -92,4 +92,6 @@ def test_nobody_is_asked_where_nothing_is_to_be_deleted(
 
 
 def test_the_help_says_that_it_deletes(cli: Cli) -> None:
-    assert "the double is deleted if you agree" in " ".join(cli("reconcile", "--help").out.split())
+    assert "asks whether to delete the duplicate" in " ".join(
+        cli("reconcile", "--help").out.split()
+    )
