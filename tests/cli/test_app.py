@@ -88,7 +88,7 @@ def completed(cli: Cli, tmp_path: Path, *words: str) -> list[str]:
         command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stderr == ""
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 def test_bash_completes_commands_options_and_values(cli: Cli, tmp_path: Path) -> None:

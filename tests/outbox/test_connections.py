@@ -11,7 +11,7 @@ import pytest
 from callers_lab import CALLERS, caller_of
 from outbox_lab import OutboxLab
 from postgres_server import why_no_postgres
-from processes import PATIENCE
+from processes import PATIENCE, until
 
 from postiz_async import ConfigurationError, IdempotencyError, NotFoundError, StoreError
 
@@ -338,7 +338,8 @@ async def test_a_cancelled_hand_over_in_a_transaction_goes_with_it(lab: CallersL
         async with lab.caller("psycopg, usual") as busy:
             await busy.execute(f'LOCK TABLE "{lab.database.schema}".tickets')
             handing = asyncio.create_task(lab.hand_over(postiz, caller))
-            await asyncio.sleep(0.05)
+            waits = "SELECT 1 FROM pg_locks WHERE relation = 'tickets'::regclass AND NOT granted"
+            await until(lambda: lab.database.run(waits))  # told before, it would not hear it
             handing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await handing
