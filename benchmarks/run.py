@@ -21,11 +21,11 @@ with figures as `figures.Figure` describes them; members that have their default
 several rounds each number is the median. `against` has another commit, in the same form.
 
 With `--against REV` the scripts of this tree run in turns with the package of this tree and with
-that of REV, which git checks out in a folder for the time being. What is compared is what a target
-would bound: the ratio to the baseline where there is one, so that a slower minute of the machine
-slows both. A difference is told from noise when the medians are 2 % apart and each pair of rounds
-says the same (five pairs do so by chance one time in 16, so one of many figures may), or when every
-round counts exactly the same, as counts of calls do.
+that of REV, which git checks out in a folder for the time being; both get memory in the same way
+(`STEADY`). What is compared is what a target would bound: the ratio to the baseline where there is
+one, so that a slower minute of the machine slows both. A difference is told from noise when the
+medians are 2 % apart and each pair of rounds says the same (five pairs do so by chance one time in
+16, so one of many figures may), or when every round counts exactly the same, as counts of calls do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ import msgspec
 from figures import NOTES, Figure, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
@@ -120,15 +120,24 @@ class Results(msgspec.Struct, kw_only=True):
 # ------------------------------------------------------------------ running
 
 
-def run(name: str, package: Path, arguments: Sequence[str]) -> Benchmark:
-    """Run a script with the package that lies in a folder."""
+STEADY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_TRIM_THRESHOLD_": str(2 << 20)}
+"""For processes that are compared. Larger pieces of memory glibc gets from the system, each for
+itself, and what is larger it learns from what was freed before. So what was imported would decide
+whether each answer, which asyncio reads into 256 KiB, costs three system calls and two page faults
+more: a fifth of a create."""
+
+
+def run(
+    name: str, package: Path, arguments: Sequence[str], memory: Mapping[str, str] = {}
+) -> Benchmark:
+    """Run a script with the package that lies in a folder; `memory` is how it is allocated."""
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "figures.jsonl"
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, str(HERE / f"{name}.py"), *arguments],
-            env=os.environ | {"PYTHONPATH": path, NOTES: str(notes)},
+            env=os.environ | {"PYTHONPATH": path, NOTES: str(notes), **memory},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -392,7 +401,7 @@ def compared(given: argparse.Namespace) -> Results:
             for number in range(given.rounds):
                 ways = [(now, TREE), (before, place)]
                 for found, package in ways if number % 2 else reversed(ways):
-                    found.append(run(name, package, more(name, given)))
+                    found.append(run(name, package, more(name, given), STEADY))
                 if now[-1].failed and before[-1].failed:
                     break
             print("\n".join(beside(now, before)), flush=True)

@@ -65,6 +65,7 @@ def pytest_collection_finish() -> None:
     _start_hypothesis()  # what is frozen is not found, and that would be a warning
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # parsing sources makes as much garbage in a moment
     gc.enable()
 
 
@@ -91,7 +92,7 @@ def png(tmp_path: Path) -> Callable[[str, bytes], Path]:
     """Makes a PNG file with this name and this end."""
 
     def make(name: str = "picture.png", tail: bytes = b"") -> Path:
-        path = tmp_path / name
+        path = tmp_path / os.fsdecode(name.encode())
         path.write_bytes(PNG + tail)
         return path
 

@@ -2,7 +2,8 @@
 
 Most of the time of a short program goes into importing what it needs. Here a process that has
 done so once is forked for each program: it has an environment, pipes and signals of its own and is
-killed like any other. Terminals, encodings and the start itself are tested with real starts.
+killed like any other. Terminals, names of files that are not UTF-8 and the start itself are tested
+with real starts.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def _run(
     for number, end in ((1, out), (2, err)):
         os.dup2(end.fileno(), number)
         end.close()
-    sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8") for n in (1, 2))  # noqa: PTH123, SIM115
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout, sys.stderr = (open(n, "w", encoding=encoding) for n in (1, 2))  # noqa: PTH123, SIM115
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()

@@ -326,7 +326,7 @@ class Naive(Host):
 
     async def _send(self, postiz: Any) -> None:
         notes = self.lab.journal
-        done = set(notes.read_text().split()) if notes.exists() else set()
+        done = set(notes.read_text("utf-8").split()) if notes.exists() else set()
         for record in read_records(self.lab.path):
             at = datetime.fromisoformat(record["date"])
             mark = {"naive_ref": record["ref"]}

@@ -184,8 +184,8 @@ class KeyKills:
         answers: dict[str, set[str]] = defaultdict(set)
         answered: set[int] = set()
         for file in self.files:
-            keys = dict(line.split() for line in file.read_text().splitlines())
-            for line in file.with_suffix(".notes").read_text().splitlines():
+            keys = dict(line.split() for line in file.read_text("utf-8").splitlines())
+            for line in file.with_suffix(".notes").read_text("utf-8").splitlines():
                 kind, *words = line.split()
                 tally.calls += kind == "called"
                 tally.looks += kind == "looked"

@@ -229,12 +229,13 @@ def _is_open(folder: Path) -> bool:
 
 
 @contextmanager
-def locked_folder() -> Iterator[Path]:
+def locked_folder(place: Path | None = None) -> Iterator[Path]:
     """A folder that is locked while its process lives, so that what a killed one left is known."""
     import fcntl  # noqa: PLC0415  (of POSIX)
 
-    remove_leftovers()
-    made = Path(tempfile.mkdtemp(prefix="postiz-new-postgres-", dir=_place()))
+    place = place or _place()
+    remove_leftovers(place)
+    made = Path(tempfile.mkdtemp(prefix="postiz-new-postgres-", dir=place))
     lock = os.open(made, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     folder = made.rename(made.with_name(_OURS + secrets.token_hex(8)))  # not before it is locked
@@ -245,11 +246,11 @@ def locked_folder() -> Iterator[Path]:
         os.close(lock)
 
 
-def remove_leftovers() -> None:
+def remove_leftovers(place: Path) -> None:
     """Remove the folders of processes that were killed; a server without its folder ends itself."""
     import fcntl  # noqa: PLC0415  (of POSIX)
 
-    for folder in _place().glob(_OURS + "*"):
+    for folder in place.glob(_OURS + "*"):
         with suppress(OSError):  # somebody else's, in use, or just removed
             lock = os.open(folder, os.O_RDONLY)
             try:

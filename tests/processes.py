@@ -154,7 +154,7 @@ def start(arguments: Sequence[str], home: Path, environment: Mapping[str, str]) 
 
 def launch(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     """A process with its output in pipes; our own programs are spared the start of Python."""
-    if "PYTHONIOENCODING" not in environment and sys.platform != "win32":
+    if sys.platform != "win32":
         for python in ([*PYTHON, "-m"], PYTHON):
             if list(command[: len(python)]) == python:
                 return Forked(command[len(python) :], environment)

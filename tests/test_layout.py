@@ -6,6 +6,7 @@ import ast
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ import postiz_async
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import make_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(postiz_async.__file__).parent
 TESTS = Path(__file__).parent
@@ -87,13 +91,21 @@ def test_a_module_can_be_read_in_one_go() -> None:
 
 def test_a_class_name_has_one_meaning() -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    twins = set(make_blocking.pages())  # which are called as what they are twins of
-    for path in set(ROOT.rglob("*.py")) - twins:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.walk(make_blocking.source(module).tree):
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    for path in ROOT.rglob("*.py"):
+        if make_blocking.is_made(path):  # and called as what it is the twin of
+            continue
+        for node in classes(ast.parse(path.read_text(encoding="utf-8"))):
+            places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def classes(node: ast.AST) -> Iterator[ast.ClassDef]:
+    """All classes in a module, those in functions and classes too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield child
+        if not isinstance(child, ast.expr):  # which has no statements
+            yield from classes(child)
 
 
 def test_a_module_is_called_after_what_is_in_it() -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from postiz_async.stores import QuotaStore
 
 URL = "http://sandbox.invalid"
-MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)
+MUCH_LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 class Servers:

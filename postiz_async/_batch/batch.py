@@ -92,6 +92,10 @@ class Batch(CheckedBatch):
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
 
+    After a run, `requests`, `changed`, `is_resumed` and what else depends on the journal read it
+    again. `plan` does that in a thread; without it the first of them does, in the event loop, which
+    it holds up where the rows are many.
+
     `Postiz.batch` makes one, and says what the arguments mean.
     """
 
@@ -208,7 +212,8 @@ class Batch(CheckedBatch):
         """Send what is unsent and report. Raises what `run` raises.
 
         Args:
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+            on_outcome: called with each `Outcome` once it is known; None: nobody is told. What it
+                raises stops the run and is raised here; the next run goes on.
         """
         async with self.run() as outcomes:
             async for outcome in outcomes:

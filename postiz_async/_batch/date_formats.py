@@ -143,3 +143,5 @@ def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
         ) + ("%z" if offset else "")
         if is_day or says_hour(form):
             yield form
+            if "may" in map(str.casefold, tokens):  # which is as long when it is shortened
+                yield form.replace("%B", "%b")

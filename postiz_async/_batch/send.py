@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from postiz_async._delivery.journal import SentRequest
     from postiz_async._delivery.lookup import Fence
     from postiz_async._delivery.send import SendResult, TooLate
-    from postiz_async.errors import BadRequestError, DeliveryUnknownError, PayloadTooLargeError
+    from postiz_async.errors import (
+        BadRequestError,
+        DeliveryUnknownError,
+        PayloadTooLargeError,
+        PermissionDeniedError,
+    )
     from postiz_async.models.integrations import Integration
     from postiz_async.models.media import Media
     from postiz_async.models.posts import Post, PostItem
@@ -307,6 +312,11 @@ class _JournalRecord:
         await self._job.journal.mark(self._refs, RowState.UNKNOWN, "its answer was lost")
         sent = await self._job.journal.open_requests()
         return next(each for each in sent if each.id == self._number)
+
+    def waits_alone(self, error: PermissionDeniedError) -> bool:
+        """Nothing of a batch: it stops, and says why."""
+        del error
+        return False
 
     async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
         """What was refused or is late is planned again, for the job to decide about."""

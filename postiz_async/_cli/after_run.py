@@ -46,6 +46,7 @@ __all__ = [
     "channel_table",
     "report",
     "report_object",
+    "say_written",
     "show_report",
     "standing",
     "write_html",
@@ -211,17 +212,21 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     )
 
 
-def write_result(
-    output: Output, path: Path, report: Report, figures: Figures | None = None
-) -> bool:
-    """Write what became of each row beside the campaign; whether that went well."""
+def write_result(path: Path, report: Report, figures: Figures | None = None) -> str:
+    """Write what became of each row beside the campaign; why that failed, if it did."""
     try:
         replace_file(path, report.to_csv(figures))
     except OSError as error:
-        output.result(f"The result could not be written to {path}: {error.strerror}.", "yellow")
-        return False
-    output.say(f"What became of each row: {path}")
-    return True
+        return error.strerror or str(error)
+    return ""
+
+
+def say_written(output: Output, path: Path, fault: str) -> None:
+    """Say where what became of each row is, or why it is not there."""
+    if fault:
+        output.result(f"The result could not be written to {path}: {fault}.", "yellow")
+    else:
+        output.say(f"What became of each row: {path}")
 
 
 HtmlOption = Annotated[Path | None, Parameter(help="Write a report as an HTML page.")]
@@ -262,7 +267,9 @@ async def report(
     rows, problems = await anyio.to_thread.run_sync(_said, file, reading)
     figures = await _ask_figures(connection, summary.base_url, found) if analytics else None
     to = html or file.with_suffix(".report.html")
-    is_written = csv is None or write_result(output, csv, found, figures)
+    fault = write_result(csv, found, figures) if csv is not None else ""
+    if csv is not None:
+        say_written(output, csv, fault)
     await write_html(output, path, rows, problems, to, zone, figures=figures)
     if json:
         output.json(report_object(found, figures))
@@ -270,7 +277,7 @@ async def report(
         if figures is not None:
             _show_figures(output, found, figures)
         output.result(standing(found))
-    return 0 if is_written else 2
+    return 2 if fault else 0
 
 
 async def _ask_figures(connection: Connection, server: str, report: Report) -> Figures:

@@ -12,10 +12,12 @@ import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async._batch.options import Existing, Late, OnDoubt, read_late
+from postiz_async._batch.preflight import journal_path
 from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import (
     HtmlOption,
     report_object,
+    say_written,
     show_report,
     write_html,
     write_result,
@@ -56,8 +58,10 @@ __all__ = [
     "open_batch",
     "plan",
     "refuse",
+    "result_path",
     "run",
     "save_options",
+    "say_result",
 ]
 
 CampaignFile = Annotated[
@@ -296,7 +300,7 @@ async def run(
         code = await _send(output, postiz, batch, zone, late, waits=wait_published, lines=lines)
         ended = code is None or batch.journal_path.exists()
         report = await batch.report() if ended else make_report([], 0)
-    is_written = True
+    fault = "" if json or code else write_result(result_path(batch), report)
     if json:
         said: RunDocument = {
             **report_object(report),
@@ -309,10 +313,7 @@ async def run(
         if code is None:
             show_report(output, report, zone)
             _say_remarks(output, batch, told)
-        to = file.with_suffix(".result.csv")
-        is_written = write_result(output, to, report)
-        if not is_written:
-            _say_how_to_get(output, file, to, choices.journal)
+        say_result(output, batch, fault)
     if html is not None and report.rows:
         await write_html(
             output,
@@ -327,17 +328,26 @@ async def run(
     if code:
         return code
     is_fine = report.complete and not report.doubled and not batch.problems
-    return 0 if is_fine and is_written else 1
+    return 0 if is_fine and not fault else 1
 
 
-def _say_how_to_get(output: Output, file: Path, to: Path, journal: Path | None) -> None:
-    """Where to get a result that could not be written; the journal has all of it."""
-    where = f" --journal {journal}" if journal is not None else ""
-    name = to.name
+def result_path(batch: Batch) -> Path:
+    """Where the result CSV of a campaign goes: beside it."""
+    return batch.path.with_suffix(".result.csv")
+
+
+def say_result(output: Output, batch: Batch, fault: str) -> None:
+    """Say where the result CSV is, or why it is not there and how to get it."""
+    to = result_path(batch)
+    say_written(output, to, fault)
+    if not fault:
+        return
+    is_beside = batch.journal_path == journal_path(batch.path)
+    where = "" if is_beside else f" --journal {batch.journal_path}"
     output.result(
         "What was sent is in Postiz, and the journal knows it. Run the same command again to have "
-        f"the result there, or write it elsewhere: postiz-async report {file}{where} "
-        f"--csv FOLDER/{name} --html FOLDER/{Path(name).with_suffix('.html')}",
+        f"the result there, or write it elsewhere: postiz-async report {batch.path}{where} "
+        f"--csv FOLDER/{to.name} --html FOLDER/{to.with_suffix('.html').name}",
         "yellow",
     )
 

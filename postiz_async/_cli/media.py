@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from postiz_async._cli.connection import Connection, find_target, open_client
+from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.documents import UploadFailure, error_object
 from postiz_async._cli.options import Json, json_object
 from postiz_async._cli.output import Output, confirm, printable
@@ -53,6 +54,7 @@ class UploadDisplay:
     def __init__(self, output: Output, sources: Sequence[str]) -> None:
         self._names = [_label(source) for source in sources]
         self._bars: dict[int, TaskID] = {}
+        self._guarded = DisplayGuard()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
@@ -78,10 +80,11 @@ class UploadDisplay:
 
     def sent(self, place: int, sent: int, total: int | None) -> None:
         """Move the bar of a source."""
-        if place not in self._bars:
-            self._bars[place] = self._progress.add_task(self._names[place], total=total)
-        is_over = sent == total
-        self._progress.update(self._bars[place], completed=sent, total=total, visible=not is_over)
+        with self._guarded():
+            if place not in self._bars:
+                self._bars[place] = self._progress.add_task(self._names[place], total=total)
+            bar, is_over = self._bars[place], sent == total
+            self._progress.update(bar, completed=sent, total=total, visible=not is_over)
 
 
 def show_uploads(

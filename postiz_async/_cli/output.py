@@ -20,6 +20,7 @@ from rich.text import Text
 from postiz_async._batch.file_formats import readable
 from postiz_async._batch.grouping import group_problems
 from postiz_async._cli.documents import VERSION, error_object
+from postiz_async._cli.table_layout import GAP, column_widths
 from postiz_async.errors import (
     APIConnectionError,
     ConfigurationError,
@@ -31,6 +32,8 @@ from postiz_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from rich.console import JustifyMethod
 
     from postiz_async._cli.documents import ErrorDocument, ErrorObject
     from postiz_async.errors import PostizError, Problem
@@ -128,6 +131,8 @@ class Output:
     ) -> None:
         """Print a result as a table; without a terminal each row is one line, however long.
 
+        On a terminal too narrow for its words each row is several lines, one for each cell.
+
         Args:
             columns: their names.
             rows: a cell for each column.
@@ -140,18 +145,18 @@ class Output:
         if not self.out.is_terminal:
             self._plain_table(columns, cells, numbers)
             return
+        unbroken = {*numbers, *whole}
         if below and self.out.width < _ROOMY:
-            self._two_lines(columns, cells, whole)
+            self._two_lines(columns, cells, unbroken)
             return
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
-            is_number = column in numbers
-            table.add_column(
-                column,
-                justify="right" if is_number else "left",
-                overflow="fold",
-                no_wrap=is_number or column in whole,
-            )
+        widths = column_widths(columns, cells, unbroken, self.out.width)
+        if widths is None:
+            self._records(columns, cells)
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        for column, width in zip(columns, widths, strict=True):
+            justify: JustifyMethod = "right" if column in numbers else "left"
+            table.add_column(column, justify=justify, overflow="fold", width=width)
         for row in cells:
             table.add_row(*row)
         self.out.print(table)
@@ -161,20 +166,34 @@ class Output:
     ) -> None:
         """Each row with its last cell below; what follows the last `whole` cell may be cut."""
         heads = columns[:-1]
-        kept = sum(name in whole for name in heads)
-        room = self.out.width
-        lines = zip(
-            _padded(heads, [row[:-1] for row in cells], ()),
-            _padded(heads[:kept], [row[:kept] for row in cells], ()),
-            ["", *(row[-1].plain for row in cells)],
-            strict=True,
-        )
-        for number, (line, whole_part, text) in enumerate(lines):
-            is_cut = cell_len(whole_part) < room
+        kept = max((place for place, name in enumerate(heads, 1) if name in whole), default=0)
+        parts = _padded(heads[:kept], [row[:kept] for row in cells], ())
+        if max(map(cell_len, parts)) >= self.out.width:
+            self._records(columns, cells)
+            return
+        lines = _padded(heads, [row[:-1] for row in cells], ())
+        for number, (line, text) in enumerate(
+            zip(lines, ["", *(row[-1].plain for row in cells)], strict=True)
+        ):
             style = "" if number else "bold"
-            self.out.print(Text(line, style), no_wrap=is_cut, overflow="ellipsis")
+            self.out.print(Text(line, style), no_wrap=True, overflow="ellipsis")
             if text:
                 self.out.print(Text(f"  {text}", "dim"), no_wrap=True, overflow="ellipsis")
+
+    def _records(self, columns: Sequence[str], cells: list[list[Text]]) -> None:
+        """Each row as lines of a name and a cell, where a line has no room for all of them."""
+        lines = [list(zip(columns, row, strict=True)) for row in cells]
+        if not any(columns):  # the names stand in the first cells
+            lines = [[(row[0].plain, row[1]) for row in cells]]
+        label = max(map(cell_len, (name for line in lines for name, _ in line)), default=0)
+        for number, line in enumerate(lines):
+            if number:
+                self.out.print()
+            for name, cell in line:
+                if cell.plain.strip():
+                    head = Text(name + " " * (label - cell_len(name) + GAP), "bold")
+                    text = Text(" ".join(cell.plain.split()), cell.style)
+                    print_hanging(self.out, head + text, label + GAP)
 
     def _plain_table(
         self, columns: Sequence[str], cells: list[list[Text]], numbers: Collection[str]

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async._batch.batch import OUTAGE_LOG
-from postiz_async._cli.output import Output, clock_time, count, near_moment
+from postiz_async._cli.display_guard import DisplayGuard
+from postiz_async._cli.output import Output, count, near_moment
+from postiz_async._cli.quota_words import held_for, quota_text, seen_quota
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._delivery.journal import RowState
-from postiz_async._resources.api import opened
 from postiz_async.errors import (
     BatchError,
     PostizError,
-    StoreError,
     describe_seconds,
 )
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CountDisplay",
     "RunDisplay",
-    "seen_quota",
     "wait_until_published",
 ]
 
@@ -94,6 +93,7 @@ class RunDisplay:
         self._trouble, self._away_since = "", 0.0
         self._live: Live | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._guarded = DisplayGuard()
 
     async def __aenter__(self) -> Self:
         OUTAGE_LOG.addFilter(self._on_outage)
@@ -101,7 +101,7 @@ class RunDisplay:
             console = self._output.notes
             self._live = Live(await self._picture(), console=console, auto_refresh=False)
             self._live.start()
-        self._ticker = asyncio.create_task(self._tick())
+        self._ticker = asyncio.create_task(self._show())
         return self
 
     async def __aexit__(
@@ -113,12 +113,13 @@ class RunDisplay:
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
-        self._watch_outage()
-        if self._live is not None:
-            self._stopping, self._trouble = False, ""
-            self._live.update(await self._picture(), refresh=True)
-            self._live.stop()
         OUTAGE_LOG.removeFilter(self._on_outage)
+        with self._guarded():
+            self._watch_outage()
+            if self._live is not None:
+                self._stopping, self._trouble = False, ""
+                self._live.update(await self._picture(), refresh=True)
+                self._live.stop()
 
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -132,7 +133,12 @@ class RunDisplay:
         """Say that the requests in flight are waited for."""
         self._stopping = True
         if self._live is None:
-            self._output.say(_STOPPING)
+            with self._guarded():
+                self._output.say(_STOPPING)
+
+    async def _show(self) -> None:
+        with self._guarded():
+            await self._tick()
 
     async def _tick(self) -> None:
         if self._live is not None:
@@ -151,7 +157,8 @@ class RunDisplay:
 
     def _on_outage(self, _record: LogRecord) -> bool:
         """A filter of the log of outages, that has the display say what is new in its place."""
-        self._watch_outage()
+        with self._guarded():
+            self._watch_outage()
         return False
 
     def _watch_outage(self) -> None:
@@ -174,8 +181,8 @@ class RunDisplay:
             f"{count(self._states[RowState.STORED], 'post')} stored",
             *(f"{number:,} {state.value}" for state, number in self._troubles()),
         ]
-        held = f" ({held})" if (held := _held(quota)) else ""
-        return f"{', '.join(parts)}; quota: {_quota_text(quota)}{held}; {self._finish()}"
+        held = f" ({held})" if (held := held_for(quota)) else ""
+        return f"{', '.join(parts)}; quota: {quota_text(quota)}{held}; {self._finish()}"
 
     async def _picture(self) -> Table:
         quota = await seen_quota(self._postiz)
@@ -185,9 +192,9 @@ class RunDisplay:
             ("uploads", _bar(uploads, self._media), Text(f"{uploads}/{self._media} files")),
             ("requests", _bar(done, self._requests), requests),
             ("posts", _bar(self._states.total(), self._rows), self._posts_text()),
-            ("quota", _gauge(quota), Text(_quota_text(quota))),
+            ("quota", _gauge(quota), Text(quota_text(quota))),
         ]
-        if held := _held(quota):
+        if held := held_for(quota):
             lines.append(("", "", Text(held, "dim")))
         has_bars = self._output.notes.width >= _ROOM_FOR_BARS
         grid = Table.grid(padding=(0, 2, 0, 0))
@@ -250,39 +257,6 @@ def _gauge(quota: Quota) -> ProgressBar:
     )
 
 
-async def seen_quota(postiz: Postiz) -> Quota:
-    try:
-        return await postiz.quota()
-    except StoreError:  # the next create says it; the display goes on with what is known
-        return opened(postiz).scheduler.view()
-
-
-def _quota_text(quota: Quota) -> str:
-    if quota.blocked:
-        return f"locked out, next request in {clock_time(quota.blocked_for)}"
-    if quota.limit is None:
-        return "not read yet"
-    window = ""
-    if quota.resets_in is not None:
-        window = f", next window in {clock_time(quota.resets_in)}"
-    return f"{quota.remaining or 0:,} of {quota.limit:,} left{window}"
-
-
-def _held(quota: Quota) -> str:
-    """For whom the slots are held that bulk work waits for; empty if it does not wait."""
-    if quota.blocked or not (quota.queued.bulk and quota.bulk_in):
-        return ""
-    until = clock_time(quota.bulk_in)
-    return _HELD.get(quota.bulk_waits_for or "", "").format(until=until)
-
-
-_HELD = {
-    "reserved": "held back for interactive calls, {until} more",
-    "others": "held back for other clients, {until} more",
-}
-"""What becomes of slots that bulk work does not take yet."""
-
-
 async def wait_until_published(
     output: Output,
     batch: Batch,
@@ -324,9 +298,14 @@ class _Display:
         self._live: Live | None = None
         self._is_first = True
         self._said, self._said_at = "", 0.0
+        self._guarded = DisplayGuard()
 
     async def saw(self, waited: Waited) -> None:
         """How far the wait is."""
+        with self._guarded():
+            self._show(waited)
+
+    def _show(self, waited: Waited) -> None:
         if self._is_first:
             self._is_first = False
             self._begin(waited)
@@ -345,9 +324,10 @@ class _Display:
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        live, self._live = self._live, None
+        if live is not None:
+            with self._guarded():
+                live.stop()
 
     def _begin(self, waited: Waited) -> None:
         if not waited.waiting:
@@ -401,6 +381,7 @@ class CountDisplay:
         self._total = total
         self._live: Live | None = None
         self._said_at = time.monotonic()
+        self._guarded = DisplayGuard()
 
     def __enter__(self) -> Self:
         if self._output.shows_progress:
@@ -416,7 +397,8 @@ class CountDisplay:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with self._guarded():
+                self._live.stop()
 
     @property
     def done(self) -> int:
@@ -426,15 +408,17 @@ class CountDisplay:
     async def saw(self, outcome: Outcome) -> None:
         """Count one."""
         self.outcomes.append(outcome)
-        if self._live is not None:
-            self._live.update(self._picture(), refresh=True)
-        elif time.monotonic() - self._said_at >= LINE_EVERY:
-            self._said_at = time.monotonic()
-            self._output.say(self._text())
+        with self._guarded():
+            if self._live is not None:
+                self._live.update(self._picture(), refresh=True)
+            elif time.monotonic() - self._said_at >= LINE_EVERY:
+                self._said_at = time.monotonic()
+                self._output.say(self._text())
 
     def stopping(self) -> None:
         """Say that what is under way is waited for."""
-        self._output.say("Stopping. Ctrl-C again ends at once.")
+        with self._guarded():
+            self._output.say("Stopping. Ctrl-C again ends at once.")
 
     def _text(self) -> str:
         return f"{self.done:,} of {self._total:,} {self._what}"

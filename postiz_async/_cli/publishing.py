@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import near_moment, printable
 from postiz_async._delivery.journal import RowState
 from postiz_async.errors import PostizError
@@ -54,6 +55,7 @@ class PublishLines:
         self._early: dict[str, PublishEvent] = {}
         """Of posts that are not known to be the campaign's, and may be."""
         self._told: set[str] = set()
+        self._guarded = DisplayGuard()
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
@@ -66,12 +68,13 @@ class PublishLines:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        try:
-            async with aclosing(self._postiz.posts.watch()) as events:
-                async for event in events:
-                    self._happened(event)
-        except PostizError as error:  # the run says it too, if it matters to it
-            self._output.say(f"Posts are not watched any more: {error}", "yellow")
+        with self._guarded():
+            try:
+                async with aclosing(self._postiz.posts.watch()) as events:
+                    async for event in events:
+                        self._happened(event)
+            except PostizError as error:  # the run says it too, if it matters to it
+                self._output.say(f"Posts are not watched any more: {error}", "yellow")
 
     async def stored(self, outcome: Outcome) -> None:
         """A row of the campaign became a post."""
@@ -102,4 +105,5 @@ class PublishLines:
         self._told.add(post_id)
         where = f"row {outcome.row}, {self._channels.get(outcome.ref, '')}".rstrip(", ")
         now = self._postiz.clock.time()
-        self._output.show(event_line(now, state, where, what, self._zone))
+        with self._guarded():
+            self._output.show(event_line(now, state, where, what, self._zone))

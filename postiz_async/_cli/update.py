@@ -13,6 +13,8 @@ from postiz_async._cli.campaigns import (
     CampaignFile,
     open_batch,
     refuse,
+    result_path,
+    say_result,
 )
 from postiz_async._cli.connection import Connection
 from postiz_async._cli.documents import VERSION
@@ -131,11 +133,12 @@ async def _do(output: Output, batch: Batch, would: Updated, *, prune: bool, forc
     report = await batch.report()
     if output.as_json:
         output.json(_object(batch, done, done=True))
-    else:
-        say_left(output, done.left, "--force")
-        show_report(output, report, zone_named(batch.timezone))
-        write_result(output, batch.path.with_suffix(".result.csv"), report)
-    return 0 if report.complete and not done.left else 1
+        return 0 if report.complete and not done.left else 1
+    fault = write_result(result_path(batch), report)
+    say_left(output, done.left, "--force")
+    show_report(output, report, zone_named(batch.timezone))
+    say_result(output, batch, fault)
+    return 0 if report.complete and not done.left and not fault else 1
 
 
 def _object(batch: Batch, updated: Updated, *, done: bool) -> UpdateDocument:

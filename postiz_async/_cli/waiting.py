@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.text import Text
 
+from postiz_async._cli.display_guard import DisplayGuard
 from postiz_async._cli.output import IS_QUIET, Output, clock_time
-from postiz_async._cli.progress import seen_quota
+from postiz_async._cli.quota_words import seen_quota
 from postiz_async.errors import QuotaWaitError, describe_seconds
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ async def waiting_shown(
 
 async def _say_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
     """Say it again and again on a terminal, and once elsewhere; until cancelled."""
+    with DisplayGuard()():
+        await _show_waiting(console, postiz, max_wait)
+
+
+async def _show_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
     live = None
     if console.is_terminal and not console.is_dumb_terminal:
         live = Live(console=console, auto_refresh=False, transient=True)

@@ -440,7 +440,7 @@ def _damaged(path: Path, why: object) -> BatchError:
     if isinstance(why, OSError) or code in _OF_THE_DISK:
         return BatchError(
             f"The journal {path} cannot be used now: {why}. It is as it was, and nothing was "
-            "sent. See whether the disk is full or read-only, and run again."
+            "sent. See whether the disk is full, or the folder read-only, and run again."
         )
     return BatchError(
         f"The journal {path} is damaged or no journal ({why}); it was left as it is. Move it and "

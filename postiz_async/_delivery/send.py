@@ -11,6 +11,8 @@
 | repeat  | proved not carried out (a 429, no connection, not begun   | when it leaves now       |
 |         | in time): the same body leaves again. The outbox takes    | (outbox: planned again)  |
 |         | the intent back, so that what waits can be withdrawn      |                          |
+| alone   | a firewall forbids it (403), and others may be let        | planned again            |
+|         | through: the outbox tries it later, alone                 |                          |
 | stored  | it was answered                                           | the ids of its posts     |
 | refused | it was answered; nothing of it is stored                  | that, for the job to act |
 | lost    | there was no answer, or one that proves nothing           | that it is unknown       |
@@ -42,6 +44,7 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     InvalidPostError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     PostizError,
     ServerError,
 )
@@ -154,6 +157,10 @@ class Record(Protocol):
         """It was proved not carried out: take the intent back, if there is one."""
         ...
 
+    def waits_alone(self, error: PermissionDeniedError) -> bool:
+        """Whether it is sent at another time, while others go on; its intent was taken back."""
+        ...
+
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
         """Write down that its outcome is unknown; the request as it was sent."""
         ...
@@ -235,6 +242,8 @@ class Sender:
         except (PausedError, PostizError) as error:
             if not self._keeps_intents and self._outage.repeats(error):
                 await self._set_aside(sending)
+                if isinstance(error, PermissionDeniedError) and sending.record.waits_alone(error):
+                    raise _EndedError(Unsent()) from None
             raise
 
     async def _set_aside(self, sending: _Sending) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postiz_async._outbox.file import OutboxFile
+from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.sender import OutboxSender
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ class FileBackend:
         self._options = options
         self.sends = options.sends
         self.hand_overs = OutboxFile(Path(str(options.path)), postiz.quota_name, uuid.uuid4().hex)
-        self._sender = OutboxSender(postiz, self.hand_overs, options, on_step)
+        self._forbidden = ForbiddenHandOvers(postiz.clock)
+        self._sender = OutboxSender(postiz, self.hand_overs, options, on_step, self._forbidden)
 
     @property
     def trouble(self) -> str:
-        return self._sender.outage.trouble
+        return self._sender.outage.trouble or self._forbidden.trouble
 
     @property
     def pauses_for(self) -> float:

@@ -50,7 +50,8 @@ class PostgresBackend:
     @property
     def trouble(self) -> str:
         outage = self._outage
-        return self._sender.trouble or ("" if outage is None else outage.trouble)
+        forbidden = "" if self._quota is None else self._sender.forbids(self._quota)
+        return self._sender.trouble or (outage.trouble if outage else "") or forbidden
 
     @property
     def pauses_for(self) -> float:

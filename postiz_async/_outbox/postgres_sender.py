@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import anyio
 
 from postiz_async._delivery.pauses import pause_after, trouble_of
+from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.postgres_tickets import channel_of
 from postiz_async._outbox.sender import OutboxSender, ask
 from postiz_async._outbox.turn_tickets import TurnTickets
@@ -109,6 +111,8 @@ class PostgresSender:
         self._only = only
         self._at_once = at_once
         self._running: dict[Turn, _Running] = {}
+        self._forbidden = defaultdict[str, ForbiddenHandOvers](lambda: ForbiddenHandOvers(clock))
+        """Of each quota; they wait through its turns."""
         self._work = anyio.Event()
         self._is_idle: anyio.Event | None = None
 
@@ -128,6 +132,10 @@ class PostgresSender:
         self._is_idle = anyio.Event()
         self.wake()
         await self._is_idle.wait()
+
+    def forbids(self, quota: str) -> str:
+        """What a firewall does not let through of a quota; empty: nothing."""
+        return self._forbidden[quota].trouble if quota in self._forbidden else ""
 
     def sender_of(self, quota: str) -> OutboxSender | None:
         """Who sends now for the organisation of a quota; None: it is not its turn."""
@@ -275,6 +283,8 @@ class PostgresSender:
             end = _End.in_trouble(_broken_off(error), turn.failures)
         finally:
             del self._running[turn]
+            if not self._forbidden[turn.quota]:
+                del self._forbidden[turn.quota]
             running.forget_lease()
             with anyio.CancelScope(shield=True):
                 await self._end(running, end)
@@ -310,12 +320,16 @@ class PostgresSender:
                 running.lose,
                 most=SHARE if self._only is None else None,
             )
-            sender = OutboxSender(client, tickets, self._options, self._on_step)
+            forbidden = self._forbidden[turn.quota]
+            sender = OutboxSender(client, tickets, self._options, self._on_step, forbidden)
             running.sender, running.tickets = sender, tickets
             done = anyio.Event()
 
             async def note_idle() -> None:
                 await sender.until_idle()
+                while forbidden and self._only is not None:  # alone, its turn lasts on
+                    await self._clock.sleep(LONGEST_LOOK)
+                    await sender.until_idle()
                 done.set()
 
             end = _End(again_in=0.0)
@@ -340,7 +354,7 @@ class PostgresSender:
             with self._clock.move_on_after(watch):
                 await done.wait()
             if done.is_set() and not tickets.is_used_up:
-                return _End.idle(tickets)
+                return _End.idle(tickets, self._forbidden[turn.quota])
             failures = 0 if tickets.ended else turn.failures
             if done.is_set() or not client.is_open:
                 return _End(again_in=0.0, failures=failures)
@@ -420,8 +434,10 @@ class _End:
     trouble: str = ""
 
     @classmethod
-    def idle(cls, tickets: TurnTickets) -> _End:
-        """Nothing is left to be sent but what a sender of another version may be able to read."""
+    def idle(cls, tickets: TurnTickets, forbidden: ForbiddenHandOvers) -> _End:
+        """Nothing is left but what a firewall forbids, or another version may be able to read."""
+        if forbidden:
+            return cls(again_in=LONGEST_LOOK, trouble=forbidden.trouble)
         if not tickets.unreadable:
             return cls(again_in=None, wakes=tickets.wakes)
         return cls(again_in=UNREADABLE_PAUSE, trouble=next(iter(tickets.unreadable.values())))

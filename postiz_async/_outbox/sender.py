@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
     from postiz_async._delivery.client import OutboxClient
     from postiz_async._delivery.send import Unsent
+    from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.store import Tickets
     from postiz_async._outbox.tickets import OutboxEntry, OutboxOptions
+    from postiz_async.errors import PermissionDeniedError
     from postiz_async.models.posts import CreatePost
 
 __all__ = ["OutboxSender", "ask"]
@@ -67,6 +69,7 @@ class OutboxSender:
         tickets: what it has to send.
         options: what is done in doubt.
         on_step: is called with each ticket whose state changed.
+        forbidden: those that wait alone, of senders before this one too.
     """
 
     def __init__(
@@ -75,12 +78,14 @@ class OutboxSender:
         tickets: Tickets,
         options: OutboxOptions,
         on_step: Callable[[str], None],
+        forbidden: ForbiddenHandOvers,
     ) -> None:
         self._postiz = postiz
         self.clock = postiz.clock
         self._tickets = tickets
         self._options = options
         self._on_step = on_step
+        self._forbidden = forbidden
         self.outage = Outage.of(postiz, log=log, waits_for=self.waits_for, gives_up=False)
         self._fence = Fence(postiz, self.outage)
         self._sender = Sender(
@@ -124,7 +129,10 @@ class OutboxSender:
 
     async def _take_stock(self) -> list[OutboxEntry]:
         """What is to be begun now."""
-        adopted, entries = await self._tickets.take_stock(frozenset(self._active), MAX_WAITING)
+        most = MAX_WAITING + len(self._forbidden)
+        adopted, found = await self._tickets.take_stock(frozenset(self._active), most)
+        self._forbidden.keep(self._active | {entry.number for entry in found})
+        entries = [entry for entry in found if not self._forbidden.is_waiting(entry.number)]
         if adopted:
             log.info("took over %d hand-overs of workers that are gone", adopted)
         if not entries and not self._active:
@@ -150,13 +158,16 @@ class OutboxSender:
 
     async def _send(self, entry: OutboxEntry) -> None:
         """Send it when it is its turn, and look for it if its answer is lost."""
-        record = _EntryRecord(entry, self._tickets, self._postiz, self._on_step)
+        record = _EntryRecord(entry, self._tickets, self._postiz, self._on_step, self._forbidden)
         self._fence.coming += 1
         try:
             record.used = await self.outage.read(partial(self._moments_around, entry))
             result = await self._sender.send(record)
         finally:
             self._fence.coming -= 1
+        error = result.error if isinstance(result, Refused) else None
+        if isinstance(result, Stored) or isinstance(error, BadRequestError):
+            self._forbidden.answered()
         if isinstance(result, Lost):
             await self._find_out(
                 record.entry, result.sent, age=result.age, is_broken=result.is_broken
@@ -221,6 +232,7 @@ class _EntryRecord:
         tickets: Tickets,
         postiz: OutboxClient,
         on_step: Callable[[str], None],
+        forbidden: ForbiddenHandOvers,
     ) -> None:
         self.entry = entry
         self.used: Sequence[datetime] = ()
@@ -228,6 +240,7 @@ class _EntryRecord:
         self._tickets = tickets
         self._postiz = postiz
         self._on_step = on_step
+        self._forbidden = forbidden
         self._sent: CreatePost | None = None
         """Its intent, if there is one."""
         self._sent_at = 0.0
@@ -268,6 +281,10 @@ class _EntryRecord:
         if self._sent is not None:
             await self._tickets.plan_again(self.entry, post_ids=self.entry.post_ids)
             self._sent = None
+
+    def waits_alone(self, error: PermissionDeniedError) -> bool:
+        now = self._postiz.scheduler.server_time()
+        return self._forbidden.waits_alone(self.entry, error, now)
 
     async def lost(self, error: DeliveryUnknownError) -> SentRequest:
         log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)

@@ -15,6 +15,8 @@ from postiz_async._quota.log import LoggedCall
 from postiz_async._quota.window import MARGIN, Place, RateHeaders
 
 if TYPE_CHECKING:
+    from postiz_async._quota.log import Log
+    from postiz_async._quota.neighbours import Neighbours
     from postiz_async._quota.state import Ledger
 
 __all__ = ["acquired", "answered", "expire", "lost", "refused", "released", "set_back", "unread"]
@@ -59,17 +61,18 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
     if place is Place.PAST:
         return _landed(ledger, flight, now)
     is_new = place is Place.NEW
-    if is_new:
-        ledger, remaining = _open_window(ledger, flight, now, reading), reading.remaining
-    else:
-        ledger, remaining = _read_again(ledger, flight, now, reading)
-    ledger = replace(
+    found = _open_window if is_new else _read_again
+    neighbours, log, remaining = found(ledger, flight, now, reading)
+    if log.headerless:
+        log = replace(log, headerless=False)
+    window = ledger.window.read(lo, hi, flight.sent, reading, remaining, is_new=is_new)
+    return replace(
         ledger,
-        window=ledger.window.read(lo, hi, flight.sent, reading, remaining, is_new=is_new),
-        flights=ledger.flights.read(flight.sent),
-        log=replace(ledger.log, headerless=False) if ledger.log.headerless else ledger.log,
+        window=window,
+        flights=ledger.flights.read(flight.sent).answered(flight, now, window.limit),
+        neighbours=neighbours,
+        log=log.with_call(LoggedCall(flight.sent, now), now, window.length),
     )
-    return _landed(ledger, flight, now)
 
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
@@ -180,8 +183,10 @@ def _is_impossible(ledger: Ledger, lock_ends: float) -> bool:
     return ledger.log.let_in() > lock_ends - ledger.window.length
 
 
-def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeaders) -> Ledger:
-    """The first reading of a window we knew nothing of."""
+def _open_window(
+    ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
+) -> tuple[Neighbours, Log, int]:
+    """The first reading of a window we knew nothing of, and what it leaves to us."""
     window, length = ledger.window, ledger.window.length
     found = max(0, reading.limit - reading.remaining - 1)
     log = ledger.log.opened(found, now, length, began=_began(ledger, flight, reading))
@@ -195,7 +200,7 @@ def _open_window(ledger: Ledger, flight: Flight, now: float, reading: RateHeader
         neighbours = neighbours.first_seen(found, now, reading.limit)
     elif not window.is_known and reading.limit < window.limit:  # it was too high at the lock-out
         neighbours = neighbours.acquitted()
-    return replace(ledger, neighbours=neighbours, log=log)
+    return neighbours, log, reading.remaining
 
 
 def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
@@ -212,7 +217,7 @@ def _began(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
 
 def _read_again(
     ledger: Ledger, flight: Flight, now: float, reading: RateHeaders
-) -> tuple[Ledger, int]:
+) -> tuple[Neighbours, Log, int]:
     """A further reading of the window we are in, and what it leaves to us."""
     window, log, flights = ledger.window, ledger.log, ledger.flights
     used, remaining = reading.limit - reading.remaining, window.remaining
@@ -224,7 +229,7 @@ def _read_again(
         bursting = now - flights.answered_at <= BURST_PAUSE and flights.cap > 1
     remaining = reading.remaining if flight.alone else min(remaining, reading.remaining)
     neighbours = ledger.neighbours.read(foreign, now, reading.limit, bursting=bursting)
-    return replace(ledger, neighbours=neighbours, log=log), remaining
+    return neighbours, log, remaining
 
 
 def _foreign(ledger: Ledger, flight: Flight, used: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -139,9 +139,8 @@ class Builder:
         """
         if not (self._validates if wanted is None else wanted):
             return
-        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
         preflight = Preflight(bound, self._channels)
-        problems = await preflight.problems(body, media=media_facts(posts), now=now)
+        problems = await preflight.problems(body, media=media_facts(posts), dates=True)
         if not problems:
             return
         errors = [problem for problem in problems if problem.severity == "error"]

@@ -324,8 +324,7 @@ class PostCreation:
         Costs no quota. Raises what `postiz.integrations.list` raises.
         """
         bound = self._bound.begun()
-        now = datetime.fromtimestamp(bound.scheduler.server_time(), UTC)
-        return await Preflight(bound, self._channels).problems(body, media=media, now=now)
+        return await Preflight(bound, self._channels).problems(body, media=media, dates=True)
 
     async def create(
         self,

@@ -57,7 +57,7 @@ FIRST_POLL, LONGEST_POLL = 2.0, 30.0
 """Seconds between looks at posts that are about to be published; doubled while nothing happens."""
 
 _DATE = attrgetter("publish_date")
-_BY_DATE = attrgetter("publish_date", "id")
+_ID = attrgetter("id")
 
 _BEFORE = timedelta(minutes=1)
 """How much earlier than a post's date its message may be written; clocks differ."""
@@ -163,7 +163,8 @@ async def pieces(
     """
     list_query(start, end)  # refuses what is no moment
     async for chunk, listed in Chunks(first=FIRST_CHUNK).lists(list_posts, start, end):
-        listed.sort(key=_BY_DATE)
+        listed.sort(key=_ID)
+        listed.sort(key=_DATE)  # of one date by id; quicker than by both at once
         first = bisect_left(listed, chunk.start, key=_DATE)
         posts = listed[first : bisect_right(listed, chunk.end, lo=first, key=_DATE)]
         if accepts is not None:

@@ -100,7 +100,8 @@ class Posts(PostCreation):
         Args:
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
-            customer: only channels of this group, by id.
+            customer: only channels of this group, by its id (`integrations.groups`). The API uses
+                this word here; the `group` of a post is something else.
             retry: False for a single attempt, if the caller does its own retries.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.

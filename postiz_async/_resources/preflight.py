@@ -8,6 +8,7 @@ know. It is asked only when that matters, once for each channel; the answer cost
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from postiz_async._resources.create_body import refuse_other_body
@@ -16,8 +17,6 @@ from postiz_async._validation.messages import MISSING
 from postiz_async.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from postiz_async._resources.channel_list import Channels
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async._validation import MediaFacts
@@ -45,7 +44,7 @@ class Preflight:
         body: CreatePost,
         *,
         media: Mapping[str, MediaFacts] | None = None,
-        now: datetime | None = None,
+        dates: bool = False,
         past: Literal["error", "warning"] = "error",
     ) -> list[Problem]:
         """What the server would refuse, in its order, and what would be regretted.
@@ -55,7 +54,7 @@ class Preflight:
         Args:
             body: the request.
             media: what is known of its media, by path.
-            now: the time; a date before it publishes at once.
+            dates: look at the date; one that has passed on the server's clock publishes at once.
             past: whether that is an error or a warning.
 
         Raises:
@@ -63,6 +62,8 @@ class Preflight:
         """
         refuse_other_body(body)
         channels = await self.channels.of(self.bound, (item.integration.id for item in body.posts))
+        server_time = self.bound.scheduler.server_time()  # that answer may have been the first
+        now = datetime.fromtimestamp(server_time, UTC) if dates else None
         found = validate(body, channels=channels, media=media, now=now, past=past)
         asked = _worth_asking(body, channels, found)
         if not asked:

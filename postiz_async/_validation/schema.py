@@ -2,14 +2,19 @@
 
 `converted` turns values into their declared types; `check` tests them. Both follow the server's
 order: what is wrong inside of a field comes before what is wrong with it. Most objects are as they
-should be, which `is_good` sees in one go: each rule stands once, in a `Field`, and `Shape` compiles
-the quick form from it.
+should be, which `is_good` sees in one go: each rule stands once, in a `Field`, and from it comes a
+type of msgspec, which looks at all that is declared, and the tests that no type says.
 """
 
 from __future__ import annotations
 
-from operator import is_
+from functools import cache, partial, reduce
+from operator import is_, or_
+from types import GenericAlias
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from postiz_async._validation.constraints import (
     BOOLEAN,
@@ -28,6 +33,7 @@ from postiz_async._validation.constraints import (
 from postiz_async._validation.javascript import (
     ABSENT,
     as_list,
+    as_object,
     is_list,
     is_object,
     is_truthy,
@@ -40,9 +46,11 @@ from postiz_async._validation.messages import hint_for
 from postiz_async.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from postiz_async._validation.constraints import Constraint, Passes
+
+    Tests: TypeAlias = tuple[tuple[str, tuple[Passes, ...]], ...]
 
 __all__ = [
     "AS_BOOLEAN",
@@ -94,13 +102,12 @@ class Field(NamedTuple):
 
 
 class Shape:
-    """The fields of an object, in the server's order, and what `is_good` asks of each."""
+    """The fields of an object, in the server's order."""
 
-    __slots__ = ("conversions", "fields", "quick")
+    __slots__ = ("conversions", "fields")
 
     def __init__(self, *fields: Field) -> None:
         self.fields = fields
-        self.quick = tuple((field.name, field.optional, _tests(field)) for field in fields)
         self.conversions = {
             field.name: (field.type, field.inside)
             for field in fields
@@ -108,7 +115,7 @@ class Shape:
         }
 
 
-_PASSED = {
+_PASSED: Mapping[object, set[str]] = {
     str: {"defined", "string"},
     bool: {"defined", "boolean"},
     list: {"defined", "list", "nested"},
@@ -116,17 +123,24 @@ _PASSED = {
 """The kinds of constraints that every value of a Python type passes."""
 
 
-def _tests(field: Field) -> dict[type, list[Passes]]:
-    """By the Python types that need no conversion, what their values may still fail."""
-    inside = [] if field.inside is None else [_each_is_good(field.inside)]
-    plain = {list} if field.type is None else field.type.plain
-    return {
-        python: _left(field.constraints, _PASSED.get(python, set())) + inside for python in plain
-    }
-
-
-def _left(constraints: Iterable[Constraint], passed: set[str]) -> list[Passes]:
-    return [each.passes for each in constraints if each.kind not in passed]
+@cache
+def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
+    """A type for objects that need no conversion, and what their values may still fail."""
+    declared: list[tuple[str, object] | tuple[str, object, object]] = []
+    tests: list[tuple[str, tuple[Passes, ...]]] = []
+    for name, constraints, of, optional, _, inside, _ in shape.fields:
+        plain = frozenset({list}) if of is None else of.plain
+        passed = set.intersection(*(_PASSED.get(each, set()) for each in plain))
+        left = [each.passes for each in constraints if each.kind not in passed]
+        python: object = reduce(or_, plain)
+        if inside is not None:
+            item, of_items = _quick(inside)
+            python = GenericAlias(list, (item,))
+            left += [partial(_all_pass, of_items)] if of_items else []
+        declared.append((name, python | UnsetType, UNSET) if optional else (name, python))
+        if left:
+            tests.append((name, tuple(left)))
+    return msgspec.defstruct("Plain", declared, kw_only=True), tuple(tests)
 
 
 def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Values:
@@ -140,27 +154,29 @@ def judged(shape: Shape, given: Values, path: str, found: list[Problem]) -> Valu
 
 def is_good(shape: Shape, values: Values) -> bool:
     """Whether an object needs no conversion and passes; in doubt it does not."""
-    for name, optional, by_type in shape.quick:
-        value = values.get(name, ABSENT)
-        if value is ABSENT and optional:
-            continue
-        tests = by_type.get(type(value))
-        if tests is None:
-            return False
-        for passes in tests:
-            if not passes(value, values):
-                return False
+    plain, tests = _quick(shape)
+    try:
+        msgspec.convert(values, plain)
+    except msgspec.ValidationError:
+        return False
+    return _passes(tests, values)
+
+
+def _passes(tests: Tests, values: Values) -> bool:
+    for name, of_field in tests:
+        if name in values:
+            value = values[name]
+            for passes in of_field:
+                if not passes(value, values):
+                    return False
     return True
 
 
-def _each_is_good(shape: Shape) -> Passes:
-    def passes(items: object, _: object) -> bool:
-        for each in as_list(items):  # noqa: SIM110 - much quicker
-            if not is_object(each) or not is_good(shape, each):
-                return False
-        return True
-
-    return passes
+def _all_pass(tests: Tests, items: object, _: object) -> bool:
+    for each in as_list(items):  # noqa: SIM110 - much quicker
+        if not _passes(tests, as_object(each)):
+            return False
+    return True
 
 
 def converted(shape: Shape, given: Values) -> Values:

@@ -32,14 +32,15 @@ class Integrations(Twin):
         """The channels of the organisation, including disabled ones, in no particular order.
 
         Args:
-            group: only channels of the group with this id; servers before v2.21.9 ignore it.
+            group: only channels of the group with this id (`Integration.customer`); servers
+                before v2.21.9 ignore it.
 
         Retried: yes. Since v1.11.1.
         """
         return self._portal.call(self._async.list, group=group)
 
     def groups(self) -> builtins.list[Customer]:
-        """The groups of channels; the web page calls them customers.
+        """The groups of channels, which the web page and `posts.list` call customers.
 
         Retried: yes. Since v2.21.9.
         """

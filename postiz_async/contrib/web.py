@@ -358,7 +358,11 @@ class _DisconnectListener:
 
     async def _listen(self) -> None:
         while True:
-            message = await self._receive()
+            try:
+                message = await self._receive()
+            except Exception:
+                self._running.cancel()  # else the application waits for ever; `close` raises it
+                raise
             if message["type"] == "http.disconnect":
                 self._running.cancel()
                 return

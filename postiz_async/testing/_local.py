@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from postiz_async._pool import PostizPool
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
-from postiz_async.testing._transport import SandboxTransport, sandbox_client
+from postiz_async.testing._transport import SANDBOX_URL, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -101,15 +102,36 @@ class LocalPostiz(SandboxControls):
         """
         owner = self.sandbox.find_organization(organization)
         async with AsyncExitStack() as stack:
-            if not self._clients:
-                await self.sandbox.__aenter__()
-            self._clients += 1
-            stack.push_async_exit(self._left)
-            way = self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
+            way = await self._way(stack, latency)
             client = sandbox_client(
                 self.sandbox, transport=way, quota=quota, outbox=outbox, organization=owner
             )
             yield await stack.enter_async_context(client)
+
+    @asynccontextmanager
+    async def pool(
+        self, *, latency: float = 0.0, quota: QuotaStore | None = None
+    ) -> AsyncGenerator[PostizPool]:
+        """An open pool; the keys for its clients are those of `sandbox.organizations`.
+
+        It has no outbox: that of a pool is in PostgreSQL, whose clock does not jump.
+
+        Args:
+            latency: seconds on the clock between a request and its answer.
+            quota: a store that several pools share; None: the quotas are this pool's.
+        """
+        async with AsyncExitStack() as stack:
+            way = await self._way(stack, latency)
+            pool = PostizPool(base_url=SANDBOX_URL, clock=self.clock, transport=way, quota=quota)
+            yield await stack.enter_async_context(pool)
+
+    async def _way(self, stack: AsyncExitStack, latency: float) -> SandboxTransport:
+        """The way to the sandbox, which runs as long as one of these stacks is open."""
+        if not self._clients:
+            await self.sandbox.__aenter__()
+        self._clients += 1
+        stack.push_async_exit(self._left)
+        return self._ways.setdefault(latency, SandboxTransport(self.sandbox, latency=latency))
 
     async def _left(
         self,

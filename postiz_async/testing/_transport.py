@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from postiz_async._sandbox import Organization, Sandbox
     from postiz_async.stores import QuotaStore
 
-__all__ = ["SandboxTransport", "sandbox_client"]
+__all__ = ["SANDBOX_URL", "SandboxTransport", "sandbox_client"]
+
+SANDBOX_URL = "http://sandbox.invalid"
+"""What a client takes for its server; nothing goes there."""
 
 _HEAD = 8192
 
@@ -133,7 +136,7 @@ def sandbox_client(
     """
     return Postiz(
         api_key=(organization or sandbox.organization).api_key,
-        base_url="http://sandbox.invalid",
+        base_url=SANDBOX_URL,
         clock=sandbox.clock,
         transport=transport or SandboxTransport(sandbox, latency=latency),
         quota=quota,

@@ -65,6 +65,12 @@ def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, dat
         assert looks_like_date(text)
 
 
+def test_months_are_short_also_when_the_first_dates_are_in_may() -> None:
+    days = ["Fri, 01 May 2020", "Sat, 02 May 2020", "Wed, 13 May 2020", "Mon, 01 Jun 2020"]
+    (found,) = find_formats([f"{day} 00:00:00" for day in days])
+    assert (found.form, found.read) == ("%a, %d %b %Y %H:%M:%S", 4)
+
+
 @pytest.mark.parametrize(
     "dates", [["05.12.2026 09:00", "04.11.2026 10:30"], ["12/05/2026 9:00 PM"]]
 )

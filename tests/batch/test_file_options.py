@@ -86,7 +86,7 @@ async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> 
         for said, kept in ((None, "1h"), ("0", "0"), (timedelta(minutes=15), "15m")):
             async with postiz.batch(path, align=said) as batch:
                 await batch.save_options()
-            assert tomllib.loads((lab.folder / "rows.toml").read_text())["align"] == kept
+            assert tomllib.loads((lab.folder / "rows.toml").read_text("utf-8"))["align"] == kept
             (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
 
 

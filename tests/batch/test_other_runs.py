@@ -338,7 +338,7 @@ async def test_another_campaign_of_the_same_name_and_refs_is_another(
 ) -> None:
     """As `campaign.csv` each week, with refs from 1: nobody's posts are adopted or deleted."""
     lab.channel("mastodon", name="Other page")
-    records = [json.loads(line) for line in lab.path.read_text().splitlines()]
+    records = [json.loads(line) for line in lab.path.read_text("utf-8").splitlines()]
     other = lab.host("next-week")
     other.write([record | change for record in records])
     distinct = [record["content"] for record in records]

@@ -483,6 +483,23 @@ async def fail_after(batch: Any, turns: int) -> None:
         raise ZeroDivisionError
 
 
+async def test_what_a_hook_raises_comes_out_and_the_next_run_goes_on(
+    lab: Lab, channels: list[str]
+) -> None:
+    lab.write(rows(channels, 40))
+
+    async def hook(_: object) -> None:
+        raise ZeroDivisionError("the user's own")
+
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        with pytest.raises(ZeroDivisionError, match="the user's own"):
+            await batch.run_all(hook)
+        stored = len(lab.sandbox.posts)
+    assert 0 < stored < 40
+    assert states(await lab.run()) == {"stored": 40}
+    lab.assert_each_once(f"post {n}" for n in range(40))
+
+
 # ------------------------------------------------------------------ foreign journals, edited files
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,20 +64,29 @@ def narrow(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A home of its own for each test, and the environment that the sandbox asks for."""
     folder = tmp_path / "home"
     folder.mkdir()
-    for name, value in child_environment(folder).items():
-        monkeypatch.setenv(name, value)
-    of_users = ("POSTIZ_API_KEY", "POSTIZ_API_URL", "POSTIZ_PROFILE", "POSTIZ_SANDBOX_CLOCK")
-    for name in (*of_users, "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    if "server" in request.fixturenames:
-        server: Server = request.getfixturevalue("server")
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-    return folder
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in child_environment(folder).items():
+            environment.setenv(name, value)
+        of_users = ("POSTIZ_API_KEY", "POSTIZ_API_URL", "POSTIZ_PROFILE", "POSTIZ_SANDBOX_CLOCK")
+        for name in (*of_users, "NO_COLOR"):
+            environment.delenv(name, raising=False)
+        if "server" in request.fixturenames:
+            server: Server = request.getfixturevalue("server")
+            for name, value in server.environment.items():
+                environment.setenv(name, value)
+        _use_zone()
+        yield folder
+    _use_zone()
+
+
+def _use_zone() -> None:
+    """Have the zone of the environment, where it can be changed for a process."""
+    if sys.platform != "win32":
+        time.tzset()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from cli_lab import Withholding, misfits, write_campaign
 from processes import (
     COMMAND,
     PATIENCE,
+    PYTHON,
     Server,
     child_environment,
     ended,
@@ -246,6 +247,20 @@ def test_an_alphabet_that_the_terminal_lacks(server: Server, tmp_path: Path, hom
     assert "カナ" in json.loads(out)["problems"][0]["message"]
 
 
+COMMANDS = """
+import sys
+from postiz_async._cli.app import run
+
+words = sys.argv[1:]
+while words:
+    end = words.index("END")
+    assert run(words[:end]) == 0
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"\\0")
+    words = words[end + 1:]
+"""
+
+
 @on_posix
 def test_a_console_without_unicode_in_a_narrow_window(
     server: Server, tmp_path: Path, home: Path
@@ -257,26 +272,31 @@ def test_a_console_without_unicode_in_a_narrow_window(
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     console = {"PYTHONIOENCODING": "cp1252", "COLUMNS": "40"}
     environment = child_environment(home, server.environment | locale | console)
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [*COMMAND, *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False
-        )
-        assert done.stderr == b""
-        assert done.returncode == 0
-        is_data = "--json" in arguments or "export" in arguments
-        return done.stdout.decode("utf-8" if is_data else "cp1252")
-
-    said = run("run", file, "--html", "page.html")
+    commands = [
+        *("run", file, "--html", "page.html", "END"),
+        *("status", file, "--json", "END"),
+        *("export", "--start", "2027-01-20", "--end", "2027-01-21", "--quiet", "END"),
+    ]
+    done = subprocess.run(
+        [*PYTHON, "-c", COMMANDS, *commands],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert done.returncode == 0
+    for_people, document, table, end = done.stdout.split(b"\0")
+    assert end == b""
+    said = for_people.decode("cp1252")
     assert "1 stored of 1 row;" in said
     assert "What became of each row: Grüße.result.csv" in said
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f">{text}<" in page
     assert ">Grüße.csv<" in page
     assert any(post["content"] == text for post in server.posts)
-    assert json.loads(run("status", file, "--json"))["campaign"] == "Grüße.csv"
-    day = ("--start", "2027-01-20", "--end", "2027-01-21")
-    assert text in run("export", *day, "--quiet")
+    assert json.loads(document)["campaign"] == "Grüße.csv"
+    assert text in table.decode()
 
 
 HIDE = """

@@ -120,7 +120,7 @@ def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
     for command in ("plan", "run"):
         assert lines_of(cli(command, path).err)[0] == head
     assert "10 problems" in cli("validate", path).out
-    wrong = (tmp_path / "plan.toml").read_text().replace("timezone =", "timezon =")
+    wrong = (tmp_path / "plan.toml").read_text("utf-8").replace("timezone =", "timezon =")
     (tmp_path / "plan.toml").write_text(wrong)
     result = cli("validate", path)
     assert result.code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def test_a_key_that_cannot_be_one(
     cli: Cli, server: Server, file: Path, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = server.state
-    monkeypatch.setenv("POSTIZ_API_KEY", key)
+    monkeypatch.setenv("POSTIZ_API_KEY", os.fsdecode(key.encode()))
     refused(cli("run", file), "key", WHERE)
     assert server.state == before
 

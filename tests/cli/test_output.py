@@ -236,7 +236,7 @@ def test_rows_that_are_left_out(cli: Cli, server: Server, tmp_path: Path) -> Non
     again = cli("run", file, "--skip-invalid", "--html", tmp_path / "c.html")
     assert again.code == 1
     assert "Nothing is left to send: 1 stored of 1 row, and 1 row left out." in again.out
-    page = (tmp_path / "c.html").read_text()
+    page = (tmp_path / "c.html").read_text("utf-8")
     assert "The file has 2 rows. 1 of them is not in this report" in page
 
 

@@ -16,6 +16,7 @@ from postiz_async._batch.report import make_report
 from postiz_async._cli.after_run import channel_table, show_report, standing
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, print_hanging
 from postiz_async._cli.progress import CountDisplay
+from postiz_async._cli.table_layout import column_widths
 from postiz_async._delivery.journal import Finding, RowRecord, RowState
 from postiz_async.errors import DeliveryUnknownError, Marks
 
@@ -115,6 +116,77 @@ def test_a_wide_terminal_has_all_on_one_line() -> None:
     output.out = terminal(120)
     output.table(["id", "text"], [(ID, "Hello")], whole={"id"}, below=True)
     assert [line.split() for line in lines_of(output.out)] == [["id", "text"], [ID, "Hello"]]
+
+
+CHANNELS = [("x", "Northwind on X", ID, "disabled"), ("telegram", "Northwind News", ID, "")]
+
+
+def test_a_terminal_too_narrow_for_the_words_of_a_table_has_a_line_for_each_cell() -> None:
+    output = Output()
+    output.out = terminal(40)
+    output.table(["provider", "name", "id", ""], CHANNELS)
+    assert lines_of(output.out) == [
+        "provider  x",
+        "name      Northwind on X",
+        f"id        {ID}",
+        "          disabled",
+        "",
+        "provider  telegram",
+        "name      Northwind News",
+        f"id        {ID}",
+    ]
+
+
+def test_ids_that_have_no_room_beside_each_other_do_so_too() -> None:
+    output = Output()
+    output.out = terminal(40)
+    row = ("11 Jan 2027 09:00", "PUBLISHED", ID, "News", "New hours from Monday to Friday")
+    columns = ["date (UTC)", "state", "id", "channel", "text"]
+    output.table(columns, [row], whole=set(columns[:3]), below=True)
+    assert lines_of(output.out)[2:] == [
+        f"id          {ID}",
+        "channel     News",
+        "text        New hours from Monday to",
+        "            Friday",
+    ]
+
+
+def test_a_list_of_names_and_values_keeps_its_form() -> None:
+    output = Output()
+    output.out = terminal(40)
+    output.table(["", ""], [("id", ID), ("published at", "https://x.example/" + "9" * 30)])
+    assert lines_of(output.out) == [
+        f"id            {ID}",
+        f"published at  https://x.example/{'9' * 30}",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.lists(st.text("abc", max_size=12), max_size=9).map(" ".join)] * 3),
+        max_size=5,
+    ),
+    st.sets(st.sampled_from(["a", "b"])),
+    st.integers(20, 120),
+)
+def test_no_word_of_a_table_is_broken(
+    rows: list[tuple[str, str, str]], whole: set[str], room: int
+) -> None:
+    cells = [[Text(cell) for cell in row] for row in rows]
+    widths = column_widths(["a", "b", "text"], cells, whole, room)
+    least = [
+        max([len(name), *(len(part) for row in rows for part in parts(row[place], name in whole))])
+        for place, name in enumerate(["a", "b", "text"])
+    ]
+    if widths is None:
+        assert sum(max(10, each) for each in least) + 4 > room
+    else:
+        assert sum(widths) + 4 <= room
+        assert all(width >= each for width, each in zip(widths, least, strict=True))
+
+
+def parts(cell: str, is_whole: object) -> list[str]:
+    return [cell] if is_whole else cell.split()
 
 
 def record(number: int, state: RowState, **more: object) -> RowRecord:

@@ -156,8 +156,9 @@ def test_a_file_that_others_may_read_is_refused(
 ) -> None:
     path = write(f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n')
     path.chmod(mode)
-    refused(cli("integrations", "--profile", "work"), f"chmod 600 {path}")
-    refused(cli("profiles"), f"chmod 600 {path}")
+    advice = shlex.join(["chmod", "600", str(path)])
+    refused(cli("integrations", "--profile", "work"), advice)
+    refused(cli("profiles"), advice)
 
 
 @pytest.mark.parametrize(
@@ -306,8 +307,9 @@ def test_profiles_are_listed_without_their_keys(
     )
     monkeypatch.setenv("POSTIZ_PROFILE", "work")
     shown = cli("profiles")
-    assert [line.split() for line in shown.out.splitlines()] == [
-        [str(path)],
+    where, *table = shown.out.splitlines()
+    assert where == str(path)
+    assert [line.split() for line in table] == [
         ["profile", "server", "zone", "key", "from"],
         ["work", "https://postiz.example.com/api", "key", "in", "use"],
         ["home", "https://api.postiz.com", "Europe/Berlin", "key_command"],

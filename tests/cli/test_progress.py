@@ -13,11 +13,14 @@ from cli_lab import write_campaign
 from processes import until
 from rich.console import Console
 
+from postiz_async._batch.job import Outcome
 from postiz_async._cli.output import Output
-from postiz_async._cli.progress import RunDisplay, _held, _quota_text
+from postiz_async._cli.progress import CountDisplay, RunDisplay
+from postiz_async._cli.quota_words import held_for, quota_text
+from postiz_async._delivery.journal import RowState
 from postiz_async._quota.view import Queued, Quota
 from postiz_async.clock import AcceleratedClock
-from postiz_async.testing import Fault, Sandbox, sandbox_client
+from postiz_async.testing import Fault, LocalPostiz, Sandbox, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +82,8 @@ def quota(**changes: object) -> Quota:
 )
 def test_it_says_for_whom_slots_are_left(seen: Quota, text: str, held: str) -> None:
     """Both fit beside a bar on a line of 80 characters."""
-    assert _quota_text(seen) == text
-    assert _held(seen) == held
+    assert quota_text(seen) == text
+    assert held_for(seen) == held
     assert max(len(text), len(held)) <= 48
 
 
@@ -134,7 +137,7 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
     output, shown = Output(), io.StringIO()
     output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
-    async with Sandbox(clock=AcceleratedClock(100)) as sandbox:
+    async with Sandbox(clock=AcceleratedClock(4)) as sandbox:
         sandbox.add_integration("mastodon")
         async with (
             sandbox_client(sandbox) as postiz,
@@ -151,3 +154,52 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
         "quota     89 of 90 left, next window in",
     ]
     assert re.fullmatch(r" {10}[\d:]{5,7}", lines[4])
+
+
+class Window(io.StringIO):
+    """A terminal whose window is closed."""
+
+    is_closed = False
+
+    def write(self, text: str) -> int:
+        if self.is_closed:
+            raise OSError(5, "Input/output error")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines"])
+async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv", *(("mastodon", f"2027-02-1{n} 09:00Z", "Hello") for n in range(9))
+    )
+    local = LocalPostiz()
+    local.add_channel("mastodon")
+    output, window = Output(), Window()
+    output.out = output.notes = Console(file=window, force_terminal=kind == "bars", width=100)
+    async with local.client() as postiz, postiz.batch(file) as batch:
+        display = RunDisplay(output, postiz, batch, open_rows=9, zone=UTC, line_every=0.01)
+        async with display:
+            window.is_closed = True
+            local.sandbox.faults.add(Fault("empty_401", route="list_posts", times=1))
+            report = await batch.run_all(on_outcome=display.saw)
+            display.stopping()
+            await until(lambda: bool(caplog.messages))
+    assert report.counts == {"stored": 9}
+    told = [each for each in caplog.messages if each.startswith("progress is not shown")]
+    assert told == [
+        "progress is not shown any more (OSError: [Errno 5] Input/output error); the work goes on"
+    ]
+
+
+async def test_of_a_count_too(caplog: pytest.LogCaptureFixture) -> None:
+    output, window = Output(), Window()
+    window.is_closed = True
+    output.out = output.notes = Console(file=window, force_terminal=False)
+    with CountDisplay(output, "deleted", 2) as display:
+        display.stopping()
+        for number in range(2):
+            await display.saw(Outcome(number, "a", RowState.WITHDRAWN))
+    assert display.done == 2
+    assert len(caplog.messages) == 1

@@ -102,7 +102,7 @@ def test_a_header_that_cannot_be_sent_is_refused(
     assert (done.code, done.out, gateway.seen) == (2, "", [])
     assert said in " ".join(done.err.split())
     assert TOKEN not in done.err
-    monkeypatch.setenv("POSTIZ_HEADERS", header)
+    monkeypatch.setenv("POSTIZ_HEADERS", os.fsdecode(header.encode()))
     done = cli("integrations", "--url", gateway.url)
     assert (done.code, gateway.seen) == (2, [])
     assert TOKEN not in done.err

@@ -25,6 +25,9 @@ PACKAGES = [
     "twitter-text@3.1.0",
 ]
 
+_OLDEST_NODE = 20
+"""Of NestJS 11."""
+
 _LINES = pytest.StashKey[list[str]]()
 
 
@@ -59,6 +62,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program} on the PATH")
+    version = subprocess.run(
+        ["node", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    if int(version.removeprefix("v").partition(".")[0]) < _OLDEST_NODE:
+        pytest.skip(f"the packages want Node.js {_OLDEST_NODE}, and this is {version.strip()}")
     folder = tmp_path_factory.mktemp("packages")
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
     command += ["--prefix", str(folder), *PACKAGES]
@@ -73,7 +81,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        pytest.skip("npm install did not end within two minutes")
+        pytest.skip(f"npm install did not end within {PATIENCE:.0f} s")
     except subprocess.CalledProcessError as error:
         said = " / ".join(error.stderr.splitlines()[:3])
         pytest.skip(f"npm install failed: {said}")

@@ -165,6 +165,22 @@ async def test_a_server_that_is_away_is_a_bad_gateway(sandbox: Sandbox) -> None:
         assert (status, "may be stored" in body["detail"]) == (502, True)
 
 
+async def test_an_error_of_the_connection_ends_the_handler_and_is_raised() -> None:
+    """The listener had it, and the application waited for a message for ever."""
+
+    async def receive() -> Any:
+        raise OSError("the connection broke")
+
+    async def send(_: Any) -> None:
+        raise AssertionError("there is nobody to answer")
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    with pytest.raises(OSError, match="the connection broke"):
+        await CancelWhenGone(app)({"type": "http"}, receive, send)
+
+
 async def test_a_client_that_is_gone_gives_its_place_back(sandbox: Sandbox) -> None:
     channel = sandbox.add_integration("mastodon").id
     made = App(client_of(sandbox), max_wait=None).schedules()

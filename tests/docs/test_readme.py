@@ -118,17 +118,11 @@ def test_python_block_runs(
 
 
 def run_as_test() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:xdist",
-        "-o",
-        "asyncio_mode=auto",
-        "block.py",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    Path("pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+    plugins = ["-p", "postiz_async.pytest_plugin", "-p", "pytest_asyncio.plugin"]
+    command = [sys.executable, "-m", "pytest", *plugins, "block.py"]
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | alone
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

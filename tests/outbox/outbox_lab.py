@@ -30,6 +30,9 @@ FILE_FIRST = pytest.mark.parametrize(
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
+SHORT = 900.0
+"""Seconds of a window for what plays with PostgreSQL: an hour has four times as many looks."""
+
 
 class OutboxLab:
     """What a client, its outbox and a server need.

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from outbox_lab import SHORT
+
 from postiz_async import NewPost, OutboxOptions, PostizPool
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import Secret
@@ -47,7 +49,7 @@ class PoolLab:
         """For whom credentials were asked, in order."""
         self.order: list[str] = []
         """Whose creates arrived, in order."""
-        settings = {"limit": 30, "work_per_post": 0.0} | options
+        settings = {"limit": 30, "window": SHORT, "work_per_post": 0.0} | options
         self.boxes = {
             name: Sandbox(api_key=key, clock=self.clock, **settings)
             for name, key in self.keys.items()

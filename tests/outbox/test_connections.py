@@ -34,6 +34,10 @@ ONE_OF_EACH = [
     "sqlalchemy, psycopg, session",
     "sqlalchemy, asyncpg, session",
 ]
+CASES = [
+    name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.exhaustive)
+    for name in CALLERS
+]
 
 
 class CallersLab(OutboxLab):
@@ -89,7 +93,7 @@ async def test_what_is_committed_is_sent(lab: CallersLab, name: str) -> None:
     assert lab.rows("orders") == 1
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", CASES)
 async def test_what_is_rolled_back_never_was(lab: CallersLab, name: str) -> None:
     async with lab.client() as postiz, lab.caller(name) as caller:
         await caller.begin()
@@ -131,7 +135,7 @@ async def test_a_key_is_one_ticket_in_a_transaction_and_after_it(
     lab.assert_each_once(range(1))
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_savepoint_that_is_rolled_back_takes_its_hand_over_with_it(
     lab: CallersLab, name: str
 ) -> None:
@@ -154,7 +158,7 @@ async def test_a_savepoint_that_is_rolled_back_takes_its_hand_over_with_it(
     lab.assert_each_once(["kept", "also"])
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_transaction_that_failed_is_told_from_one_that_can_be_used(
     lab: CallersLab, name: str
 ) -> None:
@@ -168,7 +172,7 @@ async def test_a_transaction_that_failed_is_told_from_one_that_can_be_used(
     assert lab.rows() == 0
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_database_without_the_outbox_is_told(lab: CallersLab, name: str) -> None:
     elsewhere = lab.database.server.address("template1")
     async with lab.client(sends=False) as postiz, caller_of(name, elsewhere) as caller:
@@ -180,7 +184,7 @@ async def test_a_database_without_the_outbox_is_told(lab: CallersLab, name: str)
     assert lab.rows() == 0
 
 
-@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("name", CASES)
 async def test_a_connection_that_is_lost_is_told(lab: CallersLab, name: str) -> None:
     async with lab.client(sends=False) as postiz, AsyncExitStack() as stack:
         caller = await stack.enter_async_context(lab.caller(name))
@@ -338,5 +342,6 @@ async def test_a_cancelled_hand_over_in_a_transaction_goes_with_it(lab: CallersL
             handing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await handing
-        await caller.rollback()
+        if not caller.connection.closed:  # by psycopg, of a server that is busy for five seconds
+            await caller.rollback()
     assert lab.rows() == 0

@@ -391,12 +391,14 @@ async def test_a_key_that_is_refused_pauses_the_outbox(lab: OutboxLab) -> None:
 
 
 class Firewall(SandboxTransport):
-    """Lets no create through while it is up."""
+    """Lets no create through that has these words."""
 
-    is_up = True
+    words = b""
+    refusals = 0
 
     async def send(self, request: WireRequest) -> WireResponse:
-        if self.is_up and request.method == "POST":
+        if request.method == "POST" and self.words in (request.body or b""):
+            self.refusals += 1
             return WireResponse(403, {}, b'{"message": "Forbidden"}')
         return await super().send(request)
 
@@ -405,23 +407,71 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
     lab: OutboxLab, caplog: pytest.LogCaptureFixture
 ) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
-    async with Postiz(
-        api_key=lab.sandbox.organization.api_key,
-        base_url="http://sandbox.invalid",
-        clock=lab.clock,
-        transport=firewall,
-        outbox=lab.options(),
-    ) as postiz:
-        (ticket,) = await lab.put(postiz, 1)
-        assert (await postiz.outbox.wait(ticket.id, timeout=200)).state == "planned"
+    async with lab.client(transport=firewall) as postiz:
+        tickets = await lab.put(postiz, 8)
+        assert (await postiz.outbox.wait(tickets[0].id, timeout=200)).state == "planned"
         said = postiz.outbox.trouble
         assert said.startswith(
             "403: Forbidden. Postiz itself answers none of these calls with 403."
         )
         assert f"paused: {said} Next look in 5 min." in caplog.messages
-        firewall.is_up = False
-        assert (await postiz.outbox.wait(ticket.id)).state == "stored"
-    lab.assert_each_once(range(1))
+        tried = firewall.refusals
+        assert tried <= 8
+        await lab.clock.sleep(7_200)
+        assert firewall.refusals <= tried + 8, "of two hours of trials, whose pauses grow"
+        firewall.words = b"nothing has these"
+        for ticket in tickets:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+    lab.assert_each_once(range(8))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_words_that_a_firewall_forbids_hold_up_no_other_hand_over(
+    lab: OutboxLab, caplog: pytest.LogCaptureFixture, count: int
+) -> None:
+    firewall = Firewall(lab.sandbox, latency=0.1)
+    firewall.words = b"forbidden"
+    async with lab.client(transport=firewall) as postiz:
+        held = [
+            await postiz.outbox.put(lab.post(f"forbidden {n}"), at=lab.at(20)) for n in range(count)
+        ]
+        for ticket in await lab.put(postiz, 5):
+            assert (await postiz.outbox.wait(ticket.id, timeout=60)).state == "stored"
+        waiting = await postiz.outbox.get(held[0].id)
+        assert waiting.state == "planned"
+        for said in (waiting.reason, postiz.outbox.trouble):
+            assert said.startswith("403: Forbidden. Postiz itself answers none of these calls")
+            assert "withdraw what should not wait for that: ticket " in said
+        assert f"hand-over {held[0].id} waits while others are sent: 403: Forbidden" in caplog.text
+        await lab.clock.sleep(3_600)
+        assert 3 * count <= firewall.refusals <= 4 * count, "after 0, 5, 15 and 35 minutes"
+        later = await postiz.outbox.put(lab.post(5), at=lab.at(24))
+        assert (await postiz.outbox.wait(later.id, timeout=60)).state == "stored"
+        firewall.words = b"nothing has these"
+        for ticket in held:
+            assert (await postiz.outbox.wait(ticket.id)).state == "stored"
+        await lab.clock.sleep(60)
+        assert postiz.outbox.trouble == ""
+    lab.assert_each_once([*range(6), *(f"forbidden {n}" for n in range(count))])
+
+
+async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(lab: OutboxLab) -> None:
+    firewall = Firewall(lab.sandbox, latency=0.1)
+    firewall.words = b"forbidden"
+    async with lab.client(transport=firewall) as postiz:
+        withdrawn = await postiz.outbox.put(lab.post("forbidden 1"), at=lab.at(24))
+        late = await postiz.outbox.put(lab.post("forbidden 2"), at=lab.at(1.1))
+        await lab.clock.sleep(60)
+        assert await postiz.outbox.withdraw(withdrawn.id)
+        await lab.clock.sleep(60)
+        assert withdrawn.id not in postiz.outbox.trouble
+        assert late.id in postiz.outbox.trouble
+        assert (await postiz.outbox.wait(late.id)).state == "late"
+        assert lab.clock.time() <= lab.at(0).timestamp() + 1
+        assert 1.1 * 3_600 <= lab.clock.monotonic() <= 1.1 * 3_600 + 60
+        await lab.clock.sleep(60)
+        assert postiz.outbox.trouble == ""
+    assert lab.statuses == []
 
 
 class ListRefuser(SandboxTransport):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import pytest
-from outbox_lab import OutboxLab
+from outbox_lab import SHORT, OutboxLab
 from pool_lab import PoolLab
 from postgres_lab import Place
 from postgres_server import PostgresServer, postgres_server, why_no_postgres
@@ -39,7 +39,7 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture
 async def lab(server: PostgresServer, tmp_path: Path) -> AsyncIterator[OutboxLab]:
     """What is in an outbox of a server that may be stopped."""
-    made = OutboxLab(tmp_path, database=Place.made(server))
+    made = OutboxLab(tmp_path, database=Place.made(server), window=SHORT)
     async with made.sandbox:
         yield made
 
@@ -98,7 +98,7 @@ async def test_while_it_is_away_nothing_is_sent_and_then_everything_once(
             ):
                 with pytest.raises(StoreError, match="What was handed over before is safe in it"):
                     await ask()
-            await lab.clock.sleep(3_600)
+            await lab.clock.sleep(SHORT)
             assert len(lab.statuses) == sent
         finally:
             await start(server)

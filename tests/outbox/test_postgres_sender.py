@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from outbox_lab import OutboxLab
+from outbox_lab import SHORT, OutboxLab
 from postgres_lab import GoneSender, OtherClock, Place
 from postgres_server import why_no_postgres
 from processes import until
@@ -41,7 +41,7 @@ WAITS_FOR_A_LOCK = (
 
 @pytest.fixture
 async def lab(place: Place, tmp_path: Path) -> AsyncIterator[OutboxLab]:
-    made = OutboxLab(tmp_path, database=place)
+    made = OutboxLab(tmp_path, database=place, window=SHORT)
     async with made.sandbox:
         yield made
 
@@ -91,7 +91,7 @@ async def test_what_a_sender_left_that_is_gone_is_taken_over_and_looked_up(
         rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
         await gone.send(lost, arrives=False)
         async with lab.client() as postiz:
-            await lab.clock.sleep(2 * HOUR)
+            await lab.clock.sleep(10 * postgres_sender.LEASE)
             assert (await postiz.outbox.get(untouched)).state == "planned"  # it may be alive
             assert (await postiz.outbox.get(lost)).state == "sending"
             gone.expire()
@@ -150,12 +150,12 @@ async def test_a_lease_is_renewed_while_closing_waits_for_a_request(lab: OutboxL
 async def test_a_turn_that_was_lost_sends_nothing_more(lab: OutboxLab) -> None:
     """A sender that stood still sees by its fencing number that another one has its turn."""
     async with lab.client() as slow:
-        tickets = await lab.put(slow, 40)  # for ten there is no slot in this hour
+        tickets = await lab.put(slow, 40)  # for ten there is no slot in this window
         await slow.outbox.wait(tickets[25].id)
         sent = len(lab.statuses)
         rows(lab, "UPDATE organizations SET holder = 'quick', fence = fence + 1, "
              "ready_at = clock_timestamp() + interval '1 hour'")  # fmt: skip
-        await lab.clock.sleep(2 * HOUR)
+        await lab.clock.sleep(2 * SHORT)
         assert len(lab.statuses) == sent
         assert rows(lab, "SELECT holder FROM organizations") == [("quick",)]
         rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
@@ -181,8 +181,10 @@ async def test_a_turn_ends_with_its_lease_however_long_a_renewal_takes(
         rows(lab, "UPDATE organizations SET holder = 'quick', "
              "ready_at = clock_timestamp() + interval '1 hour'")  # fmt: skip
         await lab.clock.sleep(postgres_sender.LEASE)
+        later = "clock_timestamp() + interval '1 day'"  # on a busy machine the lease may end here
+        rows(lab, f"UPDATE organizations SET ready_at = {later}")
         seen = lab.sandbox.requests
-        await lab.clock.sleep(HOUR)  # in which it would look for it, and send it again
+        await lab.clock.sleep(HOUR / 3)  # in which it would look for it, and send it again
         assert lab.sandbox.requests == seen
         released.set()
     rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
@@ -196,7 +198,8 @@ async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It had seen its fencing number, and meanwhile the next one believed in absence and sent."""
-    intend, halts = TurnTickets.intend, [HOUR]
+    halt = HOUR / 3
+    intend, halts = TurnTickets.intend, [halt]
 
     async def intend_and_halt(tickets: TurnTickets, *arguments: Any) -> CreatePost | None:
         body = await intend(tickets, *arguments)
@@ -211,8 +214,8 @@ async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_
         rows(lab, "UPDATE organizations SET ready_at = clock_timestamp()")
         async with lab.client() as quick:
             assert (await quick.outbox.wait(ticket.id)).state == "stored"
-            assert lab.clock.monotonic() < HOUR
-            await lab.clock.sleep(2 * HOUR)
+            assert lab.clock.monotonic() < halt
+            await lab.clock.sleep(halt)
     lab.assert_each_once(range(1))
 
 
@@ -362,7 +365,7 @@ async def test_a_successor_whose_clock_differs_doubles_nothing(
         gone.expire()
         async with lab.client(clock=OtherClock(lab.clock, ahead)) as postiz:
             assert (await postiz.outbox.wait(ticket)).state == "stored"
-            await lab.clock.sleep(HOUR)
+            await lab.clock.sleep(600)
         await sending
     lab.assert_each_once(["late"])
 
@@ -380,7 +383,7 @@ async def test_what_a_sender_left_whose_clock_differed_is_not_doubled(
         gone.expire()
         async with lab.client() as postiz:
             assert (await postiz.outbox.wait(ticket)).state == "stored"
-            await lab.clock.sleep(HOUR)
+            await lab.clock.sleep(600)
         await sending
     lab.assert_each_once(["late"])
 
@@ -479,7 +482,7 @@ async def test_a_ticket_of_another_version_is_left_as_it_is_and_holds_nobody_up(
         assert (await postiz.outbox.wait(more.id)).state == "stored"
         with pytest.raises(StoreError, match=r"another version.*left as it is"):
             await postiz.outbox.get(odd.id)
-        await lab.clock.sleep(HOUR)
+        await lab.clock.sleep(10 * postgres_sender.LONGEST_LOOK)
     seen = rows(lab, f"SELECT * FROM tickets WHERE id = '{odd.id}'")
     assert [row[:12] for row in seen] == [row[:12] for row in before]
     # a sender of that version finds it again

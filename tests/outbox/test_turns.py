@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postiz_async.stores._postgres import Database
 
 SERVER = "https://postiz.example/public/v1"
-AT = datetime(2030, 1, 1, tzinfo=UTC)
+AT = datetime(2099, 1, 1, tzinfo=UTC)
 CLOCK = SystemClock()
 
 

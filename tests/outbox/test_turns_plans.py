@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
 ORGANIZATIONS, TICKETS = 2_000, 20_000
-AT = datetime(2030, 1, 1, tzinfo=UTC)
+AT = datetime(2099, 1, 1, tzinfo=UTC)
 BODY = CreatePost(
     type="schedule",
     date="2030-01-01T00:00:00.000Z",

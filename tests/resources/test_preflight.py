@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,7 @@ from postiz_async import BadRequestError, CreatePost, InvalidPostError, NewPost,
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.integrations import Integration
-from postiz_async.testing import LocalPostiz
+from postiz_async.testing import LocalPostiz, SandboxTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,27 @@ async def test_validation_can_be_switched_off_for_a_call_and_for_a_client() -> N
                 NewPost(tube, "Watch"), at=local.in_an_hour(), validate=False
             )
     assert len(local.sandbox.creates) == 1
+
+
+async def test_a_host_that_is_behind_refuses_what_has_passed_by_the_servers_clock() -> None:
+    """Also where an `Integration` is given, so that the look at the channels comes late."""
+    local = LocalPostiz()
+    known = local.add_channel("mastodon")
+    channel = Integration(id=known.id, name=known.name, provider="mastodon")
+    host = JumpingClock(local.clock.time() - 3_600)
+    at = datetime.fromtimestamp(host.time() + 1_800, UTC)
+    async with (
+        local.sandbox,
+        Postiz(
+            api_key=local.sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=host,
+            transport=SandboxTransport(local.sandbox),
+        ) as postiz,
+    ):
+        with pytest.raises(InvalidPostError, match="is in the past"):
+            await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
+    assert not local.sandbox.creates
 
 
 async def test_what_would_be_regretted_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:

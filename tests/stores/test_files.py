@@ -20,7 +20,7 @@ def test_a_new_file_is_its_owners_alone_and_an_old_one_keeps_its_permissions(
 ) -> None:
     path = tmp_path / "r.csv"
     replace_file(path, "one\n")
-    assert (path.read_text(), path.stat().st_mode & 0o777) == ("one\n", 0o600)
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == ("one\n", 0o600)
     path.chmod(0o644)
     replace_file(path, "two\r\n")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two\r\n", 0o644)
@@ -33,8 +33,8 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path, leads: st
     link = tmp_path / "itself"
     link.symlink_to(tmp_path / leads)
     replace_file(link, "new")
-    assert (link.is_symlink(), link.read_text()) == (False, "new")
-    assert (tmp_path / "there").read_text() == "precious"
+    assert (link.is_symlink(), link.read_text("utf-8")) == (False, "new")
+    assert (tmp_path / "there").read_text("utf-8") == "precious"
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -60,7 +60,7 @@ def test_a_pipe_and_a_device_are_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     came: list[str] = []
-    reader = threading.Thread(target=lambda: came.append(pipe.read_text()))
+    reader = threading.Thread(target=lambda: came.append(pipe.read_text("utf-8")))
     reader.start()
     replace_file(pipe, "through")
     reader.join()
@@ -74,5 +74,5 @@ def test_a_file_that_was_opened_for_this_process_is_written_to(tmp_path: Path) -
     """As `--csv /dev/stdout > out.csv` has it: the link there is nobody's to replace."""
     with (tmp_path / "out.csv").open("w") as file:
         replace_file(Path(f"/dev/fd/{file.fileno()}"), "text")
-    assert (tmp_path / "out.csv").read_text() == "text"
+    assert (tmp_path / "out.csv").read_text("utf-8") == "text"
     assert _files._takes_writing(Path("/dev/stdout"))

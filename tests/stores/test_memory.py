@@ -517,9 +517,14 @@ def test_it(number):
 def test_each_test_begins_with_an_unknown_quota(tmp_path: Path) -> None:
     (tmp_path / "test_twice.py").write_text(TWICE, encoding="utf-8")
     (tmp_path / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-q", "test_twice.py"]
     run = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=FOR_EVER, check=False
+        [sys.executable, "-m", "pytest", "-q", "-p", "postiz_async.pytest_plugin"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=FOR_EVER,
+        check=False,
     )
     assert "2 passed" in run.stdout, run.stdout
 

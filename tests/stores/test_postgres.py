@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import tempfile
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -74,14 +73,11 @@ async def add_all(database: Database, *added: str) -> None:
 # ------------------------------------------------------------------ what tests leave behind
 
 
-def test_what_killed_tests_left_is_removed_and_what_others_use_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with locked_folder() as ours:
+def test_what_killed_tests_left_is_removed_and_what_others_use_is_not(tmp_path: Path) -> None:
+    with locked_folder(tmp_path) as ours:
         left = ours.with_name(f"{ours.name}-left")
         (left / "data").mkdir(parents=True)
-        with locked_folder() as next_one:
+        with locked_folder(tmp_path) as next_one:
             assert set(tmp_path.iterdir()) == {ours, next_one}
     assert list(tmp_path.iterdir()) == []
 

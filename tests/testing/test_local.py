@@ -64,6 +64,24 @@ async def test_a_lock_is_of_one_organisation() -> None:
             )
 
 
+async def test_a_pool_has_a_client_for_each_organisation() -> None:
+    sandbox = LocalPostiz(organizations=["acme", "globex"], channels=["mastodon"], limit=1)
+    began = sandbox.clock.monotonic()
+    async with sandbox.client() as beside, sandbox.pool(latency=1.0) as pool:
+        for each in sandbox.sandbox.organizations:
+            postiz = await pool.client(each.api_key, organization=each.name)
+            channel = sandbox.channel("mastodon", organization=each)
+            await postiz.posts.schedule(NewPost(channel, "Hello"), at=sandbox.in_an_hour())
+        assert 4 <= sandbox.clock.monotonic() - began < 60, "each has a quota of its own"
+        assert len((await pool.health()).organizations) == 2
+        assert not pool.has_outbox
+        at = sandbox.in_an_hour()
+        assert len(await beside.posts.list(start=at - timedelta(hours=1), end=at)) == 1
+    assert [post.content for post in sandbox.posts] == ["Hello"] * 2
+    async with sandbox.pool() as pool:
+        assert len(pool) == 0
+
+
 async def test_an_answer_is_lost() -> None:
     sandbox = LocalPostiz(channels=["mastodon"])
     sandbox.lose_next_answer()

@@ -103,7 +103,7 @@ async def test_a_file_that_is_something_else_breaks_no_upload(
     (tmp_path / "notes.txt").write_text("dear diary " * 100)
     said = await uploads_fine(sandbox_in_memory, tmp_path / "notes.txt", caplog)
     assert "not a database" in said
-    assert (tmp_path / "notes.txt").read_text() == "dear diary " * 100
+    assert (tmp_path / "notes.txt").read_text("utf-8") == "dear diary " * 100
     caplog.clear()
     await uploads_fine(sandbox_in_memory, tmp_path, caplog)
     caplog.clear()

@@ -52,7 +52,7 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize("mime", KINDS)
 @pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.txt", "a", "a.mp4", "wéird ☃.exe"])
 def test_the_kind_is_told_by_content_never_by_name(tmp_path: Path, mime: str, name: str) -> None:
-    path = tmp_path / name
+    path = tmp_path / os.fsdecode(name.encode())
     path.write_bytes(KINDS[mime])
     facts = inspect_file(path)
     assert (facts.mime, facts.size) == (mime, len(KINDS[mime]))
