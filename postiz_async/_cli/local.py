@@ -139,7 +139,7 @@ async def sandbox(
     ] = None,
     api_key: Annotated[
         str | None,
-        Parameter(help="The key that it accepts without --organization: `sandbox` unless you say."),
+        Parameter(help="The key that it accepts without --organization; by default `sandbox`."),
     ] = None,
     sample: Annotated[
         Path | None, Parameter(help="Also copy the sample campaign into this folder.")
