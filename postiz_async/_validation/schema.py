@@ -9,7 +9,7 @@ type of msgspec, which looks at all that is declared, and the tests that no type
 from __future__ import annotations
 
 from functools import cache, partial, reduce
-from operator import is_, or_
+from operator import is_
 from types import GenericAlias
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -115,12 +115,18 @@ class Shape:
         }
 
 
-_PASSED: Mapping[object, set[str]] = {
-    str: {"defined", "string"},
-    bool: {"defined", "boolean"},
-    list: {"defined", "list", "nested"},
+_PASSED: Mapping[object, frozenset[str]] = {
+    str: frozenset({"defined", "string"}),
+    bool: frozenset({"defined", "boolean"}),
+    list: frozenset({"defined", "list", "nested"}),
 }
 """The kinds of constraints that every value of a Python type passes."""
+
+_LIST: frozenset[object] = frozenset({list})
+
+
+def _either(one: object, other: object) -> object:
+    return one | other  # type: ignore[operator, no-any-return, unused-ignore]
 
 
 @cache
@@ -129,15 +135,15 @@ def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
     declared: list[tuple[str, object] | tuple[str, object, object]] = []
     tests: list[tuple[str, tuple[Passes, ...]]] = []
     for name, constraints, of, optional, _, inside, _ in shape.fields:
-        plain = frozenset({list}) if of is None else of.plain
-        passed = set.intersection(*(_PASSED.get(each, set()) for each in plain))
-        left = [each.passes for each in constraints if each.kind not in passed]
-        python: object = reduce(or_, plain)
+        plain: frozenset[object] = _LIST if of is None else of.plain
+        passed = [_PASSED.get(each, frozenset()) for each in plain]
+        left = [each.passes for each in constraints if not all(each.kind in p for p in passed)]
+        python = reduce(_either, plain)
         if inside is not None:
             item, of_items = _quick(inside)
             python = GenericAlias(list, (item,))
             left += [partial(_all_pass, of_items)] if of_items else []
-        declared.append((name, python | UnsetType, UNSET) if optional else (name, python))
+        declared.append((name, _either(python, UnsetType), UNSET) if optional else (name, python))
         if left:
             tests.append((name, tuple(left)))
     return msgspec.defstruct("Plain", declared, kw_only=True), tuple(tests)
