@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -220,6 +221,8 @@ class Outbox(OutboxBase):
     async def _told(self, entry: OutboxEntry) -> Ticket:
         if entry.state is not RowState.PLANNED:
             return ticket_of(entry, 0.0, "")
+        with suppress(StoreError):  # then by what this process saw last
+            await self._postiz.scheduler.refresh()
         before = await self._hand_overs.ahead(entry)
         wait, why = await self._hand_overs.held_up(entry)
         return ticket_of(entry, max(wait, self._leaves_in(entry, before)), self.trouble or why)

@@ -87,8 +87,6 @@ async def _hand_over(session: ClientSession, channel: str, *, waits: bool) -> di
     ticket = (await call(session, "GET", path))[1]
     while waits and ticket["state"] != "stored":  # a slow machine
         ticket = (await call(session, "GET", path))[1]
-    while not waits and ticket["state"] == "planned" and not ticket["leaves_in"]:
-        ticket = (await call(session, "GET", path))[1]  # by a worker that has looked at the quota
     return ticket
 
 

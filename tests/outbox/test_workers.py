@@ -15,7 +15,7 @@ import pytest
 from outbox_lab import FILE_FIRST
 from processes import PATIENCE
 
-from postiz_async import NewPost, Postiz, PostizError
+from postiz_async import NewPost, Postiz, PostizError, QuotaWaitError
 from postiz_async._outbox import file as outbox_file
 from postiz_async._outbox.file import OutboxFile
 from postiz_async._resources.api import opened
@@ -24,6 +24,7 @@ from postiz_async._sandbox.http import serve
 from postiz_async.models.posts import CreatePost, PostItem
 from postiz_async.stores._sqlite_files import open_shared
 from postiz_async.stores.memory import MemoryStore
+from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,25 @@ async def test_the_sandbox_for_tests_has_an_outbox_too(
         ticket = await postiz.outbox.put(NewPost(channel, "hello"))
         assert (await postiz.outbox.wait(ticket.id)).state == "stored"
     assert [post.content for post in postiz_sandbox.posts] == ["hello"]
+
+
+async def test_a_worker_that_has_sent_nothing_knows_how_long_a_ticket_waits(
+    postiz_sandbox: LocalPostiz, tmp_path: Path
+) -> None:
+    channel = postiz_sandbox.add_channel("mastodon")
+    at = datetime.fromtimestamp(postiz_sandbox.clock.time(), UTC) + timedelta(hours=30)
+    place, quota = tmp_path / "outbox.sqlite", tmp_path / "quota.sqlite"
+    async with (
+        postiz_sandbox.client(outbox=place, quota=SqliteStore(quota)) as one,
+        postiz_sandbox.client(outbox=place, quota=SqliteStore(quota)) as other,
+    ):
+        with pytest.raises(QuotaWaitError):  # when the window is used up
+            for number in range(1_000):
+                await one.posts.schedule(NewPost(channel, f"post {number}"), at=at, max_wait=0)
+        ticket = await one.outbox.put(NewPost(channel, "late"), at=at)
+        seen = await other.outbox.get(ticket.id)
+    assert seen.state == "planned"
+    assert 3_000 < seen.leaves_in < 3_610
 
 
 async def test_what_is_left_at_closing_is_sent_after_the_next_start(lab: OutboxLab) -> None:
