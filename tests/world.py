@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import selectors
 from bisect import bisect
@@ -202,7 +203,8 @@ class OnClock:
         return done, self._shown(state)
 
     def _shown(self, state: Versioned) -> Versioned:
-        return state._replace(time=self._clock.monotonic() + AHEAD)
+        speed = self._clock.speed if math.isfinite(self._clock.speed) else 1.0
+        return state._replace(time=self._clock.monotonic() / speed + AHEAD)
 
     async def aclose(self) -> None:
         await self._store.aclose()

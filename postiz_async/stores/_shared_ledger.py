@@ -41,8 +41,8 @@ class SharedLedger:
     """A ledger in a store, changed by compare-and-swap.
 
     Without contention a create costs two round trips: one swap to reserve, one to settle. Where the
-    store has a clock, all times are its; else they are the host's monotonic clock, which all
-    processes of a host share until it is started again.
+    store has a clock, all times are its, made as fast as the client's clock; else they are the
+    host's monotonic clock, which all processes of a host share until it is started again.
 
     When the store fails, nothing is spent.
 
@@ -66,6 +66,7 @@ class SharedLedger:
         self._store = store
         self._name = name
         self._clock = clock
+        self._speed = clock.speed if math.isfinite(clock.speed) else 1.0
         self._boot = _boot_id() if boot_id is None else boot_id
         self._writer = secrets.token_hex(8)
         self._turn = anyio.Lock()
@@ -250,7 +251,7 @@ class SharedLedger:
         if kept.value is None:
             self._lost()
         else:
-            self._found(shared_state.decode(self._name, kept.value), kept.time)
+            self._found(shared_state.decode(self._name, kept.value), self._time(kept))
         self._version = kept.version
 
     def _found(self, state: SharedState, time: float | None) -> None:
@@ -280,8 +281,12 @@ class SharedLedger:
         self._state = shared_state.written_again(self._written, secrets.randbits(48))
 
     def _tell_time(self, kept: Versioned) -> None:
-        if kept.time is not None:
-            self._offset = kept.time - self._clock.monotonic()
+        time = self._time(kept)
+        if time is not None:
+            self._offset = time - self._clock.monotonic()
+
+    def _time(self, kept: Versioned) -> float | None:
+        return None if kept.time is None else kept.time * self._speed
 
 
 def _released(ledger: Ledger, now: float, *, token: int) -> Ledger:

@@ -74,7 +74,7 @@ async def test_without_a_date_it_is_published_as_soon_as_it_is_sent(lab: OutboxL
 
 @FILE_FIRST
 async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:  # a database's clock does not jump
         first = await postiz.outbox.put(lab.post("first"), at=lab.at(24))
         await postiz.outbox.wait(first.id)
         tickets = await lab.put(postiz, 35)

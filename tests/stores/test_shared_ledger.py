@@ -221,6 +221,26 @@ async def test_the_clock_of_the_store_is_set(step: float, used: int) -> None:
         assert clock.monotonic() < 2 * 3602 + 60
 
 
+class FastClock(JumpingClock):
+    """Sixty times as fast as the clock of a store."""
+
+    speed = 60.0
+
+
+async def test_a_look_at_the_store_turns_no_fast_clock_back() -> None:
+    class RealStore(TimedStore):
+        def _told(self, state: Versioned) -> Versioned:
+            return state._replace(time=clock.monotonic() / clock.speed + 1e6)
+
+    clock = FastClock()
+    handle = SharedLedger(RealStore(clock), "name", ledger_of(limit=2), clock)
+    await handle.refresh()
+    began = handle.now()
+    clock.advance(3600.0)
+    await handle.refresh()
+    assert handle.now() - began == pytest.approx(3600.0, abs=0.001)
+
+
 class BeatenStore(MemoryStore):
     """Others are quicker as often as wanted; takes a turn of the event loop before each change."""
 
