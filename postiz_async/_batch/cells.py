@@ -21,6 +21,7 @@ from postiz_async._batch.values import (
     NO_JSON,
     DateProblem,
     Template,
+    describe_absence,
     find_zone,
     read_day,
     read_json,
@@ -272,8 +273,12 @@ class RowReader:
         if not clock and "time" in self.record and read_wall(f"{raw} 00:00", form) is not None:
             self._wrong("time", *NO_CLOCK)
             return None
-        self.unread_date = whole
         is_day = self.rules.is_day_format or bool(clock and form is None)
+        absent = describe_absence(raw if is_day else whole, form)
+        if absent:
+            self._wrong("date", f"{shown(raw if is_day else whole)!r} does not exist: {absent}")
+            return None
+        self.unread_date = whole
         example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"
         wrong = f"{shown(raw if is_day else whole)!r} is not a date this program reads"
         self._wrong("date", wrong, f"write it like {example}")

@@ -23,6 +23,7 @@ __all__ = [
     "DateProblem",
     "Template",
     "check_date_format",
+    "describe_absence",
     "describe_drift",
     "find_zone",
     "no_such_zone",
@@ -180,6 +181,38 @@ def read_day(raw: str, form: str | None) -> date | None:
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def describe_absence(raw: str, form: str | None) -> str:
+    """What is not there of a date that is written well: `February 2027 has no day 30`.
+
+    Empty if it is not that. A date is written well if it can be read with another number in place
+    of one of its own. `form` as for `read_wall`.
+    """
+    if len(raw) > _LONGEST or _read_date(raw, form) is not None:
+        return ""
+    found: dict[str, str] = {}
+    for number in _NUMBER.finditer(raw):
+        first, second = (
+            _read_date(f"{raw[: number.start()]}{other}{raw[number.end() :]}", form)
+            for other in ("01", "03")  # months of 31 days
+        )
+        if first is None or second is None:
+            continue
+        for part in ("day", "month", "hour", "minute", "second"):
+            if getattr(first, part) != getattr(second, part):
+                whose = f"{first:%B %Y} has" if part == "day" else "there is"
+                found[part] = f"{whose} no {part} {number[0]}"
+    return found.get("day") or next(iter(found.values()), "")
+
+
+_LONGEST = 60
+_NUMBER = re.compile(r"(?<!\d)\d{1,2}(?!\d)", re.ASCII)
+
+
+def _read_date(raw: str, form: str | None) -> datetime | None:
+    day = read_day(raw, None) if form is None else None
+    return datetime.combine(day, time()) if day is not None else read_wall(raw, form)
 
 
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
