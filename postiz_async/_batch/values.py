@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -182,6 +183,28 @@ def read_day(raw: str, form: str | None) -> date | None:
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+def shorter_month(raw: str, form: str | None, *, is_day: bool) -> str | None:
+    """The month that ends before the day of a date, such as `February 2027 has 28 days`.
+
+    Args:
+        raw: what `read_wall` does not read, or `read_day` where it is a day.
+        form: the format, as for these.
+        is_day: whether the time is missing.
+
+    Returns:
+        None if that is not what is wrong.
+    """
+    read = read_day if is_day else read_wall
+    for last in _LAST_DAYS.finditer(raw):
+        found = read(f"{raw[: last.start()]}28{raw[last.end() :]}", form)
+        if found is not None:
+            return f"{found:%B %Y} has {monthrange(found.year, found.month)[1]} days"
+    return None
+
+
+_LAST_DAYS = re.compile(r"(?<!\d)(?:29|30|31)(?!\d)", re.ASCII)
+
+
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:
     """A wall-clock time in a zone; a time that the clocks skip or repeat is refused."""
     if wall.tzinfo is None and zone is None:
@@ -267,7 +290,7 @@ class Template:
 
     def _hint(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.fields, 1)
-        return f"do you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
+        return f"did you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
 
     def _wrong(self, message: str, hint: str) -> str:
         self.faults.append(DateProblem(message, hint))

@@ -60,7 +60,7 @@ def say_edits(
         output.say("  (?) is probably an edit: with --as-new it is sent as a post of its own")
     if not is_update:
         prune = " --prune" if edits.gone else ""
-        output.say("run leaves these posts as they are. What it would do to change them says:")
+        output.say("run leaves these posts as they are. To see what changing them would take:")
         output.say(f"  {command_on(path, 'update')}{prune}")
 
 

@@ -365,7 +365,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     agreed = ask(question)
     if agreed is None:
-        raise ConfigurationError(f"{question} Nobody can answer here; say --yes.")
+        raise ConfigurationError(f"{question} There is no terminal to ask on; say --yes.")
     if not agreed:
         raise ConfigurationError("Nothing was done.")
 

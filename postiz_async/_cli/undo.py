@@ -52,7 +52,7 @@ WHY = {
     "late": "the new date has passed",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
-    "begun": "to be deleted, and nobody saw yet that it is; postiz-async undo goes on with it",
+    "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 
@@ -242,7 +242,7 @@ def _show(output: Output, would: Undone, zone: tzinfo) -> None:
 def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
     """Which posts stay as they are, and why; `force` is the option for what people edited."""
     for why, rows in left.items():
-        hint = f" ({force} does it all the same)" if why in _FORCED[force] else ""
+        hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
         output.say(f"left: {these_rows(rows)}: {WHY[why]}{hint}", "yellow")
 
 

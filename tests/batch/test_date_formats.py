@@ -187,7 +187,7 @@ def test_a_cell_of_days_or_of_times_that_is_wrong_is_named(tmp_path: Path, form:
         f"{problem.row} {problem.where}: {problem.message}" for problem in campaign.problems
     ] == [
         "3 time: is empty",
-        f"4 date: '{whole}' is not a date this program reads",
+        f"4 date: '{whole}' is not in the calendar",
     ]
 
 
