@@ -21,7 +21,7 @@ from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, aware, find_reading, zone_named
-from postiz_async._cli.output import Output, ask, count, exit_code_of, near_moment
+from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._resources.api import opened
@@ -218,19 +218,21 @@ def _object(row: RowRecord) -> PostOfRow:
 def _show(output: Output, would: Undone, zone: tzinfo) -> None:
     """Which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
+    names: dict[str, str] = {}
     for row in would.rows:
-        by_channel.setdefault(row.name or row.channel, []).append(row.date)
+        names.setdefault(row.channel, row.name or row.channel)
+        by_channel.setdefault(row.channel, []).append(row.date)
     if by_channel:
         output.table(
             ["channel", "posts", f"from ({zone})", "to"],
             [
                 (
-                    name,
+                    names[channel],
                     f"{len(dates):,}",
-                    near_moment(min(dates), zone),
-                    near_moment(max(dates), zone),
+                    bare_moment(min(dates), zone),
+                    bare_moment(max(dates), zone),
                 )
-                for name, dates in by_channel.items()
+                for channel, dates in by_channel.items()
             ],
             numbers=["posts"],
         )
