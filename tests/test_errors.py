@@ -76,12 +76,12 @@ def test_both_quota_errors_say_after_how_many_seconds() -> None:
 def test_an_invalid_post_lists_every_problem_with_its_place() -> None:
     problems = [
         Problem("posts.0.value.0.content", "is too long"),
-        Problem("type", "'Draft' is not a type of post", 14, "do you mean 'draft'?"),
+        Problem("type", "'Draft' is not a type of post", 14, "did you mean 'draft'?"),
     ]
     assert str(InvalidPostError(problems)).splitlines() == [
         "2 problems, nothing was sent",
         "  posts.0.value.0.content: is too long",
-        "  row 14, type: 'Draft' is not a type of post (do you mean 'draft'?)",
+        "  row 14, type: 'Draft' is not a type of post (did you mean 'draft'?)",
     ]
     assert str(InvalidPostError(problems[:1])).startswith("1 problem, nothing")
 

@@ -86,7 +86,7 @@ def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Integration]) ->
                 when = describe_seconds(gap.total_seconds()) + " after" if gap else "when"
                 message = (
                     f"is published {when} row {row.number} on {channels[row.ref].name!r}, whose "
-                    f"posts are mostly {describe_seconds(usual.total_seconds())} apart"
+                    f"posts are usually {describe_seconds(usual.total_seconds())} apart"
                 )
                 yield _warning("rhythm", "date", message, later.number, "is the date right?")
 
@@ -97,18 +97,24 @@ def _plain(row: Row) -> tuple[str, ...]:
 
 
 def _nearly_equal(same_moment: Iterable[Iterable[Row]]) -> Iterator[Problem]:
-    """Rows that say what another says at the same moment, but for case or spaces."""
+    """Rows that say what another says at the same moment, except for case or spaces."""
     for here in same_moment:
         first: dict[tuple[object, ...], Row] = {}
         for row in here:
             same = first.setdefault((_plain(row), row.type, row.media), row)
             if (same.content, same.thread) != (row.content, row.thread):
                 message = (
-                    f"says the same as row {same.number} but for case or spaces, on the same "
+                    f"says the same as row {same.number} except for case or spaces, on the same "
                     "channel at the same moment"
                 )
                 hint = "both are sent; delete one if it is a mistake"
                 yield _warning("doubles", "row", message, row.number, hint)
+
+
+def _hint_of_tag(tag: str) -> str:
+    if "," in tag:
+        return "separate several tags with ;"
+    return "create it in Postiz if it is new"
 
 
 async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Problem]:
@@ -130,14 +136,13 @@ async def _unknown_tags(postiz: BatchClient, rows: Sequence[Row]) -> list[Proble
         "does not know"
     )
     if len(tags) <= _FEW_TAGS:
-        hint = "make it in Postiz, if it is new"
         return [
-            _warning("tags", "tags", f"{tag!r} is {nowhere}", number, hint)
+            _warning("tags", "tags", f"{tag!r} is {nowhere}", number, _hint_of_tag(tag))
             for number, tag in unknown
         ]
     names = ", ".join(map(repr, tags[:_MOST_TAGS]))
     more = f" and {len(tags) - _MOST_TAGS:,} more" if len(tags) > _MOST_TAGS else ""
     message = f"these are {nowhere}: {names}{more}"
-    hint = "make them in Postiz, if they are new"
+    hint = "create them in Postiz if they are new"
     numbers = dict.fromkeys(number for number, _ in unknown)
     return [_warning("tags", "tags", message, number, hint) for number in numbers]

@@ -162,7 +162,7 @@ class Batch(CheckedBatch):
         """
         origin, align = self._origin, self._align
         if not isinstance(origin.source, str | Path):
-            raise BatchError("Rows that come from no file have no options to keep.")
+            raise BatchError("Rows that do not come from a file have no options to save.")
         name = origin.campaign if origin.is_named else None
         span = write_duration(align) if isinstance(align, timedelta) else align
         saving = partial(save_options, origin.name, self._reading, name=name, align=span)

@@ -59,7 +59,7 @@ MAX_REPEAT = 36_500
 """Days after which a post may be repeated at most."""
 
 NO_TIME = DateProblem(
-    "has no time", "write it behind the day, add a column of times, or say --default time=09:00"
+    "has no time", "write it after the day, add a column of times, or say --default time=09:00"
 )
 """What is wrong with a day."""
 NO_CLOCK = ("is empty", "fill it in, or say --default time=09:00")
@@ -185,7 +185,7 @@ class RowReader:
         if byte is not None:
             self._wrong(name, *byte)
         else:
-            self._wrong(name, "contains characters that are no text (NUL or half a character)")
+            self._wrong(name, "contains characters that are not text (NUL or half a character)")
 
     def _content(self) -> str:
         text = self._text("content")
@@ -274,13 +274,14 @@ class RowReader:
             self._wrong("time", *NO_CLOCK)
             return None
         is_day = self.rules.is_day_format or bool(clock and form is None)
-        absent = describe_absence(raw if is_day else whole, form)
+        text = raw if is_day else whole
+        absent = describe_absence(text, form)
         if absent:
-            self._wrong("date", f"{shown(raw if is_day else whole)!r} does not exist: {absent}")
+            self._wrong("date", f"{shown(text)!r} does not exist: {absent}")
             return None
         self.unread_date = whole
         example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"
-        wrong = f"{shown(raw if is_day else whole)!r} is not a date this program reads"
+        wrong = f"{shown(text)!r} is not a date this program reads"
         self._wrong("date", wrong, f"write it like {example}")
         return None
 
@@ -306,7 +307,7 @@ class RowReader:
             if value == kind:
                 return kind
         close = difflib.get_close_matches(value.lower(), TYPES, 1)
-        hint = f"do you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
+        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
         self._wrong("type", f"{value!r} is not a type of post", hint)
         return "schedule"
 
@@ -343,7 +344,7 @@ class RowReader:
         try:
             return read(value)
         except NO_JSON as error:
-            self._wrong(name, f"is no JSON: {describe_json_error(error)}")
+            self._wrong(name, f"is not JSON: {describe_json_error(error)}")
             return None
 
     def _settings(self) -> Mapping[str, object] | None:
@@ -388,7 +389,9 @@ class RowReader:
         if text and not text.startswith(("[", "{")):
             example = msgspec.json.encode([shown(text)]).decode()
             self._wrong(
-                "thread", "is no JSON list of texts", f"write {example}, or use a column thread 2"
+                "thread",
+                "is not a JSON list of texts",
+                f"write {example}, or use a column thread 2",
             )
             return ()
         value = self._json("thread")

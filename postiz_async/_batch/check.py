@@ -160,7 +160,8 @@ def _hint(
         return ""
     home = folders.allowed[0]
     if (meant := other_spelling(path, names)) is None:
-        return f"it is looked for in {home}"
+        several = "; separate several files with ;" if "," in path.name else ""
+        return f"it is looked for in {home}{several}"
     shown = meant.relative_to(home) if meant.is_relative_to(home) else meant
     return f"there is {shown}; here names differ by capitals and by how accents are stored"
 

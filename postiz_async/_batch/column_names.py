@@ -69,7 +69,7 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
         option = shlex.quote(f"{name}={meant}")
         close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.7)
         if close:
-            hint = f"do you mean {close[0]!r}?"
+            hint = f"did you mean {close[0]!r}?"
         elif meant:
             hint = f"say --column {option}"
         else:

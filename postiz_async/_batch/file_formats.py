@@ -364,7 +364,7 @@ def _array(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, dict[st
     except NO_JSON as error:
         found = re.search(r"\(byte (\d+)\)", str(error))
         row = data.count(b"\n", 0, int(found[1]) if found else len(data)) + 1
-        problems.append(Problem("json", f"is no JSON array: {describe_json_error(error)}", row))
+        problems.append(Problem("json", f"is not a JSON array: {describe_json_error(error)}", row))
         return
     if not items:
         problems.append(Problem("json", "is an empty array", 1))
@@ -382,7 +382,7 @@ def _json_record(number: int, line: str, problems: list[Problem]) -> dict[str, o
     try:
         value = read_json(line)
     except NO_JSON as error:
-        problems.append(Problem("json", f"is no JSON: {describe_json_error(error)}", number))
+        problems.append(Problem("json", f"is not JSON: {describe_json_error(error)}", number))
         return None
     if not isinstance(value, dict):
         problems.append(Problem("json", f"is not a JSON object but {shown(value)}", number))

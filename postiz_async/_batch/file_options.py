@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["FileOptions", "kept_options", "merged_reading", "options_path", "save_options"]
 
 _HEAD = """\
-# How {name} is read, by every command; what is said on the command line comes first.
-# postiz-async plan {name} --save ... writes this file anew.
+# How every command reads {name}; options on the command line override this.
+# postiz-async plan {name} --save ... rewrites this file.
 """
 
 
@@ -73,7 +73,7 @@ def kept_options(source: CampaignSource) -> FileOptions:
     for name in found:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
-            hint = f"Do you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
+            hint = f"Did you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
             raise BatchError(
                 f"{path} says how {source} is read, and has the unknown key {name!r}. {hint}"
             )

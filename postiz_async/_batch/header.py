@@ -136,7 +136,7 @@ def read_header(lines: Iterator[Line], name: str, rules: Rules) -> tuple[Columns
     absent = sorted(set(rules.columns) - set(names))
     if absent:
         close = get_close_matches(absent[0], names, 1)
-        meant = f" Do you mean {written[names.index(close[0])]!r}?" if close else ""
+        meant = f" Did you mean {written[names.index(close[0])]!r}?" if close else ""
         raise AbsentColumn(
             f"{name} has no column {absent[0]!r}, which was mapped (row {number}).{meant} {has}"
             f"{_header_below(lines, rules)[0]}",

@@ -92,6 +92,6 @@ class Refusals:
         return [
             f"The channel {names.get(channel, channel)!r} was paused after {IN_A_ROW} refusals in "
             f"a row, and {unsent.get(channel, 0):,} of its posts were not sent. The server said: "
-            f"{text} When that is mended, run again to go on."
+            f"{text} When that is fixed, run again to go on."
             for channel, text in self.paused.items()
         ]

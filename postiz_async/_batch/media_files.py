@@ -24,6 +24,7 @@ MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
 """A folder, or several, from which a campaign may take media besides its own."""
 
 _HOME = re.compile(r"~[^/\\]*[/\\]")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
 
 
@@ -70,7 +71,11 @@ class MediaFolders:
                 f"{name} begins with ~, which only a shell replaces", "write the whole path"
             )
         if not is_trusted and os.name != "nt" and _WINDOWS.match(name):
-            raise _refuse(f"{name} is a path of Windows", "write it relative to the campaign")
+            raise _refuse(f"{name} is a Windows path", "write it relative to the campaign's folder")
+        if not is_trusted and _WEB.match(name):
+            raise _refuse(
+                f"{name} is a web address, not a file", "save the file in the campaign's folder"
+            )
         try:
             path, found = name, _real(self.folder / name)
             if "\\" in name and os.name != "nt" and not is_trusted and not found.exists():

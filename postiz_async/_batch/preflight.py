@@ -220,8 +220,9 @@ class Origin:
             return cls(path, path, place, path.parent, said, is_named, roots)
         if journal is None:
             raise UsageError(
-                "Rows that come from no file need a journal= (a path): it is where a run that was "
-                "killed finds out which posts are stored, so that none is lost or stored twice."
+                "Rows that do not come from a file need a journal= (a path): it is where a run "
+                "that was killed finds out which posts are stored, so that none is lost or stored "
+                "twice."
             )
         place = _named(journal)
         name = place.with_suffix("")

@@ -123,7 +123,7 @@ def _column(name: str) -> str:
     if is_column(wanted):
         return wanted
     close = difflib.get_close_matches(wanted, COLUMNS, 1)
-    hint = f"Do you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
+    hint = f"Did you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
     raise BatchError(f"{name!r} is not a column of a campaign. {hint}")
 
 

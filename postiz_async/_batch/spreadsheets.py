@@ -111,7 +111,7 @@ def _broken(path: Path, error: Exception) -> BatchError:
 
 
 def _refuse_odd(path: Path) -> None:
-    """Refuse what is no spreadsheet, or one that is locked or takes too much memory."""
+    """Refuse what is not a spreadsheet, or one that is locked or takes too much memory."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -121,7 +121,7 @@ def _refuse_odd(path: Path) -> None:
                 "without a password."
             )
         if not start.startswith(b"PK"):
-            what = f"{path} is empty (0 bytes)." if not start else f"{path} is no spreadsheet"
+            what = f"{path} is empty (0 bytes)." if not start else f"{path} is not a spreadsheet"
             raise BatchError(f"{what}; if it is text, name it .csv." if start else what)
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(each.file_size for each in packed.infolist())
@@ -158,7 +158,7 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
             if each.strip().casefold() == wanted:
                 return each
         close = difflib.get_close_matches(name, names, 1)
-        meant = f" Do you mean {close[0]!r}?" if close else ""
+        meant = f" Did you mean {close[0]!r}?" if close else ""
         raise BatchError(f"{path} has no sheet {name!r}.{meant} It has: {', '.join(names)}.")
     visible = [each for each, is_visible in sheets if is_visible]
     if len(visible) != 1:

@@ -300,7 +300,7 @@ class Template:
 
     def _hint(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.fields, 1)
-        return f"do you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
+        return f"did you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
 
     def _wrong(self, message: str, hint: str) -> str:
         self.faults.append(DateProblem(message, hint))

@@ -120,8 +120,8 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo | None) -> Text:
     if first.finding and first.finding not in _GONE:
         fate = f"{fate}, {first.finding.value}"
     line = Text().append(f"{fate}  ", "yellow" if first.state is RowState.STORED else "red")
-    names = dict.fromkeys(row.name or row.channel for row in rows)
-    where = next(iter(names)) if len(names) == 1 else f"{len(names):,} channels"
+    channels = {row.channel for row in rows}
+    where = first.name or first.channel if len(channels) == 1 else f"{len(channels):,} channels"
     if len(rows) == 1:
         when = moment(first.date, zone)
     else:
@@ -202,12 +202,14 @@ def _utc(moment: float) -> datetime:
 def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     """How many rows of each channel are in which state, or gone."""
     by_channel: dict[str, Counter[str]] = {}
+    names: dict[str, str] = {}  # rows may write one channel in different ways
     for row in rows:
-        by_channel.setdefault(row.name or row.channel, Counter())[_fate(row)] += 1
+        names.setdefault(row.channel, row.name or row.channel)
+        by_channel.setdefault(row.channel, Counter())[_fate(row)] += 1
     fates = [fate for fate in _ORDER if any(fate in c for c in by_channel.values())]
     output.table(
         ["channel", *fates],
-        [(name, *(str(counts[f] or "-") for f in fates)) for name, counts in by_channel.items()],
+        [(names[c], *(str(counts[f] or "-") for f in fates)) for c, counts in by_channel.items()],
         numbers=fates,
     )
 

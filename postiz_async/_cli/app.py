@@ -195,7 +195,7 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         return f"{error} {instead_of_option(error.token.keyword or '') or see}"
     if isinstance(error, CoercionError) and error.target_type in _MOMENTS and error.token:
         typed, option = error.token.value, error.token.keyword
-        return f"{option}: {typed!r} is no date. Write it like {DATES}. {see}"
+        return f"{option}: {typed!r} is not a date. Write it like {DATES}. {see}"
     if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
         return f"{error} {see}"
     names = list(_names(app))

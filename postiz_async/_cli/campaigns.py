@@ -191,7 +191,7 @@ async def _write_calendar(output: Output, batch: Batch, to: Path) -> None:
 async def save_options(output: Output, batch: Batch) -> None:
     """Keep what describes the file beside it."""
     path = await batch.save_options()
-    output.say(f"Kept for the next time: {path}")
+    output.say(f"Saved for the next time: {path}")
 
 
 def refuse(output: Output, batch: Batch) -> int:
@@ -208,7 +208,7 @@ def refuse(output: Output, batch: Batch) -> int:
     output.error(InvalidPostError(list(batch.problems)), 2)
     wrong = {problem.row for problem in batch.problems}
     if not output.as_json and None not in wrong and any(r.number not in wrong for r in batch.rows):
-        output.err.print("Put them right, or leave these rows out: --skip-invalid")
+        output.err.print("Correct them, or leave these rows out: --skip-invalid")
     return 2
 
 

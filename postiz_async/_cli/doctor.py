@@ -237,7 +237,7 @@ def _key_accepted(response: WireResponse) -> CheckResult:
 def _skew(response: WireResponse, clock: Clock) -> CheckResult:
     server_time = wire.observe(response, now=clock.time()).server_time
     if server_time is None:
-        return CheckResult("clock", CheckStatus.WARNING, "the server does not tell its time")
+        return CheckResult("clock", CheckStatus.WARNING, "the server does not send its time")
     skew = server_time - clock.time()
     if abs(skew) <= MAX_SKEW:
         return CheckResult(

@@ -11,7 +11,7 @@ import msgspec
 
 from postiz_async._batch.grouping import these_rows
 from postiz_async._batch.rows import SaidRow
-from postiz_async._cli.output import Output, command_on, near_moment
+from postiz_async._cli.output import Output, bare_moment, command_on
 from postiz_async.errors import describe_seconds
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def say_edits(
         output.say("  (?) is probably an edit: with --as-new it is sent as a post of its own")
     if not is_update:
         prune = " --prune" if edits.gone else ""
-        output.say("run leaves these posts as they are. What it would do to change them says:")
+        output.say("run leaves these posts as they are. To see what changing them would take:")
         output.say(f"  {command_on(path, 'update')}{prune}")
 
 
@@ -116,14 +116,14 @@ def _gone(gone: Sequence[RowRecord], zone: tzinfo | None) -> Iterable[str]:
     for record in gone:
         said = SaidRow.read(record.said)
         text = _shortened(said.content if said is not None else "")
-        yield f"gone (was row {record.number}): {near_moment(record.date, zone)} {text}"
+        yield f"gone (was row {record.number}): {bare_moment(record.date, zone)} {text}"
 
 
 def _shown(value: object, zone: tzinfo | None) -> str:
     if value is None or value == ():
         return "none"
     if isinstance(value, datetime):
-        return near_moment(value.timestamp(), zone)
+        return bare_moment(value, zone)
     if isinstance(value, str):
         return _shortened(value)
     if isinstance(value, tuple):

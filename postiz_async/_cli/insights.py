@@ -111,6 +111,9 @@ async def notifications(
     if json:
         output.json(found)
         return 0
+    if not found:
+        output.say("There are no notifications.")
+        return 0
     output.table(
         ["date (UTC)", "message", "link"],
         [(short_moment(n.created_at), n.content, n.link or "") for n in found],

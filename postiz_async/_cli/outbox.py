@@ -98,7 +98,7 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
         f"{found.waiting:,} waiting for their turn"
     )
     if found.oldest is not None:
-        output.say(f"the first ticket that waits is for {short_moment(found.oldest)} (UTC)")
+        output.say(f"the first waiting ticket is for {short_moment(found.oldest)} (UTC)")
     for organization, trouble in found.troubles.items():
         output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
     return 0
@@ -108,7 +108,7 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> i
 async def prune(
     *,
     keep: Annotated[
-        str, Parameter(help="For how long tickets that are over stay, like 12h or 30d.")
+        str, Parameter(help="How long finished tickets are kept, like 12h or 30d.")
     ] = "30d",
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     place: OutboxPlace = OutboxPlace(),
@@ -122,7 +122,9 @@ async def prune(
     output = Output()
     async with _opened(place) as database:
         await database.check()
-        confirm(f"Remove tickets in {database.where} that were over {keep} ago?", yes=yes)
+        confirm(
+            f"Remove tickets in {database.where} that were finished more than {keep} ago?", yes=yes
+        )
         removed = await Turns(database, "prune").prune(age)
     output.say(f"Removed {count(removed, 'ticket')}.")
     return 0

@@ -46,6 +46,7 @@ __all__ = [
     "PASSING",
     "Output",
     "ask",
+    "bare_moment",
     "clock_time",
     "command_on",
     "confirm",
@@ -365,7 +366,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     agreed = ask(question)
     if agreed is None:
-        raise ConfigurationError(f"{question} Nobody can answer here; say --yes.")
+        raise ConfigurationError(f"{question} There is no terminal to ask on; say --yes.")
     if not agreed:
         raise ConfigurationError("Nothing was done.")
 
@@ -388,8 +389,13 @@ def short_moment(when: datetime, zone: tzinfo = UTC) -> str:
 
 def moment(when: datetime | float, zone: tzinfo | None = UTC) -> str:
     """A date for people: `Fri 15 Jan 2027 09:00 UTC`; in the machine's zone if that is None."""
+    return f"{bare_moment(when, zone)} {_zone_name(_at(when, zone))}"
+
+
+def bare_moment(when: datetime | float, zone: tzinfo | None = UTC) -> str:
+    """The same without the zone, where that is known: `Fri 15 Jan 2027 09:00`."""
     at = _at(when, zone)
-    return f"{at:%a} {at.day} {at:%b %Y %H:%M} {_zone_name(at)}"
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
 
 
 def near_moment(when: float, zone: tzinfo | None = UTC) -> str:

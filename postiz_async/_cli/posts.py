@@ -297,7 +297,7 @@ def _ids(given: list[str]) -> list[str]:
     """
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
     if unknown is not None:
-        raise InvalidPostError([Problem("post-ids", f"{unknown} is no option of this command")])
+        raise InvalidPostError([Problem("post-ids", f"{unknown} is not an option of this command")])
     ids: dict[str, None] = {}
     for each in given:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]

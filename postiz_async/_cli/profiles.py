@@ -189,7 +189,7 @@ def _hidden(value: object) -> object:
 
 def _profile(name: str, table: object, where: str) -> Profile:
     if not isinstance(table, dict):
-        raise ConfigurationError(f"{where} is no table; write it like [{name}].")
+        raise ConfigurationError(f"{where} is not a table; write it like [{name}].")
     said = cast("Mapping[str, object]", table)
     for setting, value in said.items():
         if setting not in _SETTINGS:
@@ -201,7 +201,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
             continue
         if not isinstance(value, Secret) or not (value.reveal().strip() or setting == "proxy"):
             raise ConfigurationError(
-                f'{where}: {setting} is no text; write it like {setting} = "...".'
+                f'{where}: {setting} is not text; write it like {setting} = "...".'
             )
     settings = cast("Mapping[str, Secret]", said)
     if {"key", "key_command"} <= set(settings):
@@ -283,7 +283,7 @@ def _said_by(command: Secret, whose: str) -> Secret:
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{whose} said nothing for {KEY_TIMEOUT:g} s. {by_hand}") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no command"
+        why = getattr(error, "strerror", None) or "it is not a command"
         raise ConfigurationError(f"{whose} cannot be started: {program}: {why}.") from None
     if done.returncode != 0:
         raise ConfigurationError(f"{whose} ended with code {done.returncode}. {by_hand}")

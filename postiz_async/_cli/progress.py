@@ -231,7 +231,7 @@ class RunDisplay:
         return text
 
 
-_AWAY = "Postiz is away, the run goes on by itself when it is back: {}"
+_AWAY = "Postiz is away; the run goes on by itself when it is back: {}"
 _STOPPING = "Stopping: requests in flight end first. Ctrl-C again ends at once."
 
 

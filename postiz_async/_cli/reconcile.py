@@ -70,7 +70,11 @@ async def reconcile(
             if agreed:  # looks anew: the answer may have taken a while
                 found = await reconcile_journal(opened(postiz), path, delete_doubles=True)
             else:
-                why = "" if agreed is False else ": nobody can answer here; --yes does not ask"
+                why = (
+                    ""
+                    if agreed is False
+                    else ": there is no terminal to ask on; --yes does not ask"
+                )
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     summary = await anyio.to_thread.run_sync(read_summary, path)
     report = make_report(summary.rows, summary.requests, summary.left_out)
@@ -85,6 +89,8 @@ async def reconcile(
         output.json(said)
     else:
         show_report(output, report, zone)
+        if found.is_fine and not found.doubles and not found.hidden:
+            output.result("Nothing was moved, edited, deleted or duplicated in Postiz.")
         for remark in found.remarks:
             output.result(remark, "yellow")
         if found.hidden:

@@ -86,7 +86,7 @@ def _edits(file: Path, summary: Summary, reading: ReadOptions) -> Edits | str:
     try:
         return file_now(file, summary.rows, reading=reading, now=datetime.now(UTC)).edits
     except BatchError as error:
-        return f"What the file says now is not told: {error}"
+        return f"The file cannot be compared with what was sent: {error}"
 
 
 def _quota_object(kept: Snapshot | None) -> QuotaSeen | None:

@@ -54,9 +54,9 @@ _MEANT: dict[str, tuple[str, ...]] = {
 """What to type instead."""
 
 _NOWHERE = {
-    "auth": "There is no log-in: set POSTIZ_API_KEY, or log in with the official command line.",
+    "auth": "There is no login: set POSTIZ_API_KEY, or log in with the official command line.",
     "help": "Say: postiz-async --help, or postiz-async run --help",
-    "login": "There is no log-in: set POSTIZ_API_KEY, or log in with the official command line.",
+    "login": "There is no login: set POSTIZ_API_KEY, or log in with the official command line.",
     "media delete": "Postiz has no call that deletes media. They are in its web page, under Media.",
     "media list": "Postiz has no call that lists media. They are in its web page, under Media.",
     "tags": "Postiz has no call that lists or makes tags. They are made in its web page.",
@@ -106,6 +106,9 @@ def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
     """
     words = [_OTHER_WORDS.get(part, part) for word in typed for part in word.split(":")][:2]
     is_in_group = words[0] in commands
+    right = _corrected(words, commands)
+    if len(words) == 2 and right and right[0].endswith(f" {words[1]}"):
+        return _try(right)
     for phrase in (" ".join(words), *([] if is_in_group else words[:1])):
         if phrase in _NOWHERE:
             return _NOWHERE[phrase]
@@ -113,7 +116,7 @@ def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
             return _try(_MEANT.get(phrase, (phrase,)))
     if is_in_group:
         return _try(_beside(words[1], f"{words[0]} ", commands) or _anywhere(words[1], commands))
-    return _try(_corrected(words, commands) or _anywhere(words[0], commands))
+    return _try(right or _anywhere(words[0], commands))
 
 
 def _corrected(words: Sequence[str], commands: Collection[str]) -> Sequence[str]:

@@ -21,7 +21,7 @@ from postiz_async._batch.undo import Selection, undo_journal
 from postiz_async._cli.connection import Connection, find_target, open_client
 from postiz_async._cli.documents import VERSION
 from postiz_async._cli.options import Json, ReadAs, aware, find_reading, zone_named
-from postiz_async._cli.output import Output, ask, count, exit_code_of, near_moment
+from postiz_async._cli.output import Output, ask, bare_moment, count, exit_code_of
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._resources.api import opened
@@ -52,7 +52,7 @@ WHY = {
     "late": "the new date has passed",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
-    "begun": "to be deleted, and nobody saw yet that it is; postiz-async undo goes on with it",
+    "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
 
@@ -218,19 +218,21 @@ def _object(row: RowRecord) -> PostOfRow:
 def _show(output: Output, would: Undone, zone: tzinfo) -> None:
     """Which posts would be deleted, by channel, and which are left."""
     by_channel: dict[str, list[float]] = {}
+    names: dict[str, str] = {}
     for row in would.rows:
-        by_channel.setdefault(row.name or row.channel, []).append(row.date)
+        names.setdefault(row.channel, row.name or row.channel)
+        by_channel.setdefault(row.channel, []).append(row.date)
     if by_channel:
         output.table(
             ["channel", "posts", f"from ({zone})", "to"],
             [
                 (
-                    name,
+                    names[channel],
                     f"{len(dates):,}",
-                    near_moment(min(dates), zone),
-                    near_moment(max(dates), zone),
+                    bare_moment(min(dates), zone),
+                    bare_moment(max(dates), zone),
                 )
-                for name, dates in by_channel.items()
+                for channel, dates in by_channel.items()
             ],
             numbers=["posts"],
         )
@@ -242,7 +244,7 @@ def _show(output: Output, would: Undone, zone: tzinfo) -> None:
 def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
     """Which posts stay as they are, and why; `force` is the option for what people edited."""
     for why, rows in left.items():
-        hint = f" ({force} does it all the same)" if why in _FORCED[force] else ""
+        hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
         output.say(f"left: {these_rows(rows)}: {WHY[why]}{hint}", "yellow")
 
 

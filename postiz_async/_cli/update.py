@@ -87,7 +87,7 @@ async def _nothing_to_do(output: Output, batch: Batch, would: Updated) -> int:
     if output.as_json:
         output.json(_object(batch, would, done=False))
     else:
-        what = "Nothing else is to do" if would.left else "Nothing is left to do"
+        what = "There is nothing else to do" if would.left else "Nothing is left to do"
         is_fine = report.complete or would.left  # of what is left it was said why
         why = f": {standing(report)}. Why: {command_on(batch.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
@@ -174,7 +174,7 @@ def _show(
     say_edits(output, batch.edits, batch.path, zone, is_update=True)
     parts = (
         (len(would.changed), "change", f" ({len(would.free):,} free)" if would.free else ""),
-        (len(would.moved), "delete and send anew", ""),
+        (len(would.moved), "delete and send again", ""),
         (len(would.pruned), "delete", ""),
         (len(would.new), "send", ""),
     )

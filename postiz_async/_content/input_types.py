@@ -168,6 +168,6 @@ def _wrong(content: Content, media: Sequence[Media]) -> Iterator[str]:
         yield "has a NUL character, which no database stores"
     half = None if source.isascii() else _SURROGATE.search(source)
     if half:
-        yield f"has characters that are no text: half a pair ({half[0]!a}) at {half.start()}"
+        yield f"has characters that are not text: half a pair ({half[0]!a}) at {half.start()}"
     if len(source) > MAX_HTML:
         yield f"has {len(source):,} characters; the server reads {MAX_HTML:,} bytes of a request"

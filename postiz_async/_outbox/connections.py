@@ -67,7 +67,7 @@ async def write_through(
 def _is_no_connection(given: object) -> UsageError:
     kind = type(given)
     name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}".removeprefix("builtins.")
-    return UsageError(f"{name} is no asynchronous connection. {_WANTED}")
+    return UsageError(f"{name} is not an asynchronous connection. {_WANTED}")
 
 
 def _has_failed(error: Exception) -> bool:

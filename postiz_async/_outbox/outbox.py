@@ -213,8 +213,8 @@ class Outbox(OutboxBase):
         if isinstance(away, ServerError):
             raise away
         hint = (
-            f"Nothing was handed over: which channel {post.channel!r} is can only be told by "
-            "Postiz. An Integration is handed over without it."
+            f"Nothing was handed over: only Postiz knows which channel {post.channel!r} is. An "
+            "Integration can be handed over without it."
         )
         raise type(away)(away.message, delivery=away.delivery, hint=hint) from away
 

@@ -58,17 +58,21 @@ def _bulk(decision: Grant | Wait, now: float) -> str:
 
 
 def _used(ledger: Ledger, now: float) -> Iterator[str]:
-    """Where the slots went."""
-    window, hits, flights = ledger.window, ledger.neighbours, ledger.flights
+    """Where the slots went; in a window, the numbers add up to the limit."""
+    window, flights = ledger.window, ledger.flights
     told = "" if window.limit_read else ", as is believed: no answer told"
     yield _number(window.limit, f"requests an hour are allowed{told}")
     if ledger.log.rules:
         own = len(ledger.log.live(now, window.length))
         yield _number(own, "of this client within the last hour")
+        foreign = ledger.neighbours.foreign
     else:
-        yield _number(hits.own, "of this client in this window")
+        counted = max(0, window.limit - ledger.free_slots(now) - flights.pending)
+        own = min(ledger.neighbours.own, counted)  # of a state kept by an earlier process: too many
+        foreign = counted - own
+        yield _number(own, "of this client in this window")
     if not ledger.log.headerless:
-        yield _number(hits.foreign, "of others, or from before this client looked")
+        yield _number(foreign, "of others, or from before this client looked")
     if ledger.log.headerless and flights.open:  # no answer is read, so only these are open
         yield _number(len(flights.open), "under way: as good as spent")
     elif flights.pending and not ledger.log.headerless:

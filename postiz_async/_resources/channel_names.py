@@ -81,7 +81,7 @@ class Resolver:
         }
         close = difflib.get_close_matches(wanted.casefold(), known, 1)
         if close:
-            return f"do you mean {known[close[0]]!r}?"
+            return f"did you mean {known[close[0]]!r}?"
         return "postiz-async integrations lists them"
 
 

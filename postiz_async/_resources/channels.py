@@ -235,7 +235,7 @@ def _not_there(provider: str) -> str:
             return f"{lacks}: no release of Postiz has it yet."
         return f"{lacks}, which came with {known.since}: ask its operator for an update."
     close = closest_provider(provider)
-    meant = f" Do you mean {close!r}?" if close else ""
+    meant = f" Did you mean {close!r}?" if close else ""
     return (
         f"No provider is called {provider[:40]!r}, so the server cannot connect its accounts."
         f"{meant} `postiz-async providers` lists those there are."

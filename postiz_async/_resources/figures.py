@@ -36,9 +36,9 @@ _IN_VAIN = 3
 """Posts of a channel without figures, or failures in a row, after which no more is asked."""
 
 _UNKNOWN = "Postiz does not know which item on the network it is; postiz-async posts missing helps"
-_EMPTY = "its network tells no figures, or did not answer Postiz"
+_EMPTY = "its network has no figures, or did not answer Postiz"
 _EMPTY_CHANNEL = f"not asked: {_IN_VAIN} posts of this channel have no figures"
-_OLD = "this Postiz tells no figures of posts; it does since v2.18.0"
+_OLD = "this Postiz has no figures of posts; they came with v2.18.0"
 _FAILING = f"not asked: {_IN_VAIN} looks in a row failed"
 
 

@@ -108,7 +108,7 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
         message = f"has {len(key):,} characters; a key has 1 to {LONGEST_KEY}"
         raise InvalidPostError([Problem(where, message)])
     if "\0" in key or _SURROGATE.search(key):
-        message = f"{key!a} has characters that are no text: NUL, or half a pair"
+        message = f"{key!a} has characters that are not text: NUL, or half a pair"
         raise InvalidPostError([Problem(where, message)])
 
 

@@ -204,7 +204,7 @@ async def find_post(list_posts: ListPosts, post_id: str, start: datetime, end: d
     raise NotFoundError(
         f"no post {post_id!r} from {start:%Y-%m-%d} to {end:%Y-%m-%d}",
         status_code=404,
-        hint="The list shows neither deleted posts nor parts of threads nor deleted channels.",
+        hint="The list has no deleted posts, no parts of threads and no posts of deleted channels.",
     )
 
 

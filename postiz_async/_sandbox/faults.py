@@ -141,7 +141,11 @@ def read_fault(text: str) -> Fault:
     try:
         return msgspec.convert(given, Fault, strict=False)
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from error
+        of_type, _, name = str(error).rstrip("`").partition(" - at `$.")
+        if not name:
+            raise ValueError(of_type) from error
+        kind = "a whole number" if "`int" in of_type else "a number"
+        raise ValueError(f"{name} is {kind}, not {given[name]!r}") from error
 
 
 _NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})

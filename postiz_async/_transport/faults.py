@@ -301,7 +301,7 @@ def _no_proxy(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | Non
 
 _PROXY_HINTS = {
     403: "The proxy does not let this host or port through: ask whoever runs it to allow it.",
-    405: "It is no proxy for TLS, or none at all: is its address right?",
+    405: "It is not a proxy for TLS, or not a proxy at all: is its address right?",
     407: (
         "It wants another user or password: http://user:password@host:port, in which all but "
         "letters, digits and -._~ is written as %XX."

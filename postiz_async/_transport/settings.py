@@ -183,9 +183,8 @@ def tls_context(
         if "MISMATCH" in reason:
             why = "its key is of another certificate"
         else:
-            why = (
-                f"that is no PEM file with a certificate {'and' if key is None else 'beside'} a key"
-            )
+            beside = "and" if key is None else "beside"
+            why = f"that is not a PEM file with a certificate {beside} a key"
         raise ConfigurationError(f"{named} cannot be used: {why}.") from None
     except OSError as error:
         lacking = key if key is not None and not Path(key).is_file() else certificate

@@ -154,7 +154,7 @@ def settings_warnings(
     names = _names(provider.settings)
     for name in given:
         if name not in names and not name.startswith("plug-"):
-            message = f"is no setting of {provider.name}: ignored"
+            message = f"is not a setting of {provider.name}: ignored"
             yield warning(f"{path}{name}", message, closest(name, names - _OWN_SETTINGS))
     telling = _telling(provider.settings)
     if telling:

@@ -179,7 +179,7 @@ def _headers_in_json(text: Secret, where: str) -> dict[str, Secret]:
         said = None
     if said is None:
         raise ConfigurationError(
-            f'{where} begins like JSON, but is no object of texts such as {{"Name": "value"}}.'
+            f'{where} begins like JSON, but is not an object of texts such as {{"Name": "value"}}.'
         )
     return {name: HiddenText(said[name]) for name in said}
 

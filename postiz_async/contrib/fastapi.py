@@ -159,7 +159,7 @@ async def postiz_client(request: Request) -> RequestClient:
     if isinstance(state.client, PostizPool):
         raise UsageError(
             "The application has a pool of many organisations: say whose client a request uses "
-            "with Depends(postiz_for(...)) in the place of PostizDep."
+            "with Depends(postiz_for(...)) in place of PostizDep."
         )
     return RequestClient(state.client, state.budget(request))
 
@@ -192,7 +192,7 @@ def postiz_for(
             raise UsageError("postiz_for needs postiz_lifespan(app, PostizPool(...)).")
         if not isinstance(found, Credentials):
             raise UsageError(
-                "The function that postiz_for was given tells no Credentials but "
+                "The function that postiz_for was given returned no Credentials but "
                 f"{type(found).__name__}. Let it return `Credentials(key, organization=...)`."
             )
         client = await state.client.client(

@@ -215,7 +215,7 @@ class _Tasks:
         client = self.client
         if isinstance(client, Postiz) or self.credentials is None:
             raise UsageError(
-                "This broker has a client of one organisation: use TaskPostiz in the place of "
+                "This broker has a client of one organisation: use TaskPostiz in place of "
                 "TaskPostizPool, or install a PostizPool with credentials=."
             )
         key = await self.credentials(organization)
@@ -235,7 +235,7 @@ def _the_client(context: Annotated[Context, TaskiqDepends()]) -> Postiz:
     client = _tasks_of(context).client
     if isinstance(client, PostizPool):
         raise UsageError(
-            "This broker has a pool of many organisations: use TaskPostizPool in the place of "
+            "This broker has a pool of many organisations: use TaskPostizPool in place of "
             "TaskPostiz, and say whose client a task uses with `await pool.client(organization)`."
         )
     return client

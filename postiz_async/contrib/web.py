@@ -179,7 +179,7 @@ def answer_to(error: PostizError) -> Answer:
     match error:
         case QuotaError():
             seconds = max(1, math.ceil(error.retry_after))
-            return Answer(503, "The hourly quota of posts has no slot for now.", seconds)
+            return Answer(503, "The hourly quota of posts has no free slot at the moment.", seconds)
         case InvalidPostError():
             return Answer(422, [_problem(p.where, p.message, p.hint) for p in error.problems])
         case BadRequestError():
@@ -212,7 +212,9 @@ _PLAIN: tuple[tuple[type[PostizError], Answer], ...] = (
     (UsageError, Answer(500, "The application has an error; Postiz is not the cause.")),
     (
         ConfigurationError,
-        Answer(503, "This application is closing, or its settings for Postiz have to be mended."),
+        Answer(
+            503, "This application is closing, or its settings for Postiz have to be corrected."
+        ),
     ),
     (PostizError, Answer(502, "Postiz does not carry this out at the moment.")),
 )

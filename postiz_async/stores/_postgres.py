@@ -88,8 +88,8 @@ _BY_TEXT = {
     "server overloaded?",
     "ProactorEventLoop": "its driver cannot use the event loop that Windows has by default. Run "
     "with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop).",
-    "protocol synchronization|invalid response|expected authentication": "what answers there is no "
-    "PostgreSQL. Check host and port.",
+    "protocol synchronization|invalid response|expected authentication": "what answers there is "
+    "not PostgreSQL. Check host and port.",
     "SSL|certificate": "no secure connection as the address asks for it. See sslmode in the "
     "address, and the certificate of the server.",
 }
@@ -414,7 +414,8 @@ def _known(reason: str) -> str:
     for pattern, advice in _BY_TEXT.items():
         if re.search(pattern, reason):
             return advice
-    text = " ".join(reason.split()).rstrip(".").replace("{", "{{").replace("}", "}}")
+    told = re.sub(r"\s*Is the server running [^?]*\?", "", reason)  # libpq asks what is asked here
+    text = " ".join(told.split()).rstrip(".").replace("{", "{{").replace("}", "}}")
     return f"{text}. Is it running, and is the address right?"
 
 

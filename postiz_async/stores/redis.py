@@ -54,7 +54,7 @@ _KNOWN = {
     "MASTERDOWN|MasterDown": "it is a replica without its primary. Use the address of the primary.",
     "WRONGTYPE": "another program has a key of that name (WRONGTYPE). Use another database number.",
     "MovedError|AskError|Cluster|cluster mode": "it is a node of a Redis Cluster, which is not "
-    "supported. Use a Redis that is none.",
+    "supported. Use a single server.",
     _NO_ROOM: "it has no room for more clients (maxclients). Raise that, or let each process have "
     f"fewer connections than {_CONNECTIONS}: ?max_connections=... at the end of the address.",
     "Connection lost": "it closed the connection. It may have no room for more clients "

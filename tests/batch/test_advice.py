@@ -59,7 +59,7 @@ async def test_a_post_against_the_rhythm_of_its_channel(lab: Lab, hours: float, 
         (warning,) = await warned(lab, rows)
         assert when in warning.message
         assert warning.row == (2 if hours < 48 else 9)
-        assert "on 'Our page', whose posts are mostly 1 d apart" in warning.message
+        assert "on 'Our page', whose posts are usually 1 d apart" in warning.message
         assert warning.hint == "is the date right?; --ignore rhythm"
         assert await warned(lab, rows, "rhythm") == ()
 
@@ -80,7 +80,8 @@ async def test_rows_that_are_equal_but_for_case_or_spaces(lab: Lab) -> None:
         near, exact = await warned(lab, rows)
         assert (near.row, exact.row) == (2, 3)
         assert near.message == (
-            "says the same as row 1 but for case or spaces, on the same channel at the same moment"
+            "says the same as row 1 except for case or spaces, on the same channel at the same "
+            "moment"
         )
         assert "at the same moment" in exact.message
         assert await warned(lab, rows, "doubles") == ()
@@ -125,6 +126,8 @@ async def test_tags_that_no_listed_post_has(lab: Lab) -> None:
         assert len({(warning.message, warning.hint) for warning in found}) == 1
         assert found[0].message.startswith("'cofee' is on no post of the last and next 60 days")
         assert await warned(lab, rows, "tags") == ()
+        (both,) = await warned(lab, [row(24, tags=["launch, coffee"])])
+        assert "separate several tags with ;" in both.hint
         new = [f"tag {number}" for number in range(30)]
         (one, other) = await warned(lab, [row(24, tags=new[:20]), row(25, tags=new[10:])])
         assert (one.row, other.row, one.message) == (1, 2, other.message)

@@ -87,7 +87,7 @@ async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
     [
         ("Text", "say --column Text=content"),
         ("Notiz", "say --column Notiz= to leave it out; known: integration"),
-        ("contnet", "do you mean 'content'?"),
+        ("contnet", "did you mean 'content'?"),
     ],
 )
 def test_an_unknown_column_says_what_to_do_with_it(tmp_path: Path, name: str, hint: str) -> None:
@@ -144,5 +144,6 @@ def test_a_thread_as_plain_text_shows_the_form_that_is_wanted(tmp_path: Path) ->
     path.write_text(f'integration,date,content,thread\nx,{WHEN},a,"Say ""hi"""\n')
     (problem,) = read_campaign(path).problems
     assert str(problem) == (
-        'row 2, thread: is no JSON list of texts (write ["Say \\"hi\\""], or use a column thread 2)'
+        "row 2, thread: is not a JSON list of texts "
+        '(write ["Say \\"hi\\""], or use a column thread 2)'
     )

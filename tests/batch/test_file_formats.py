@@ -163,9 +163,9 @@ def test_an_array_is_read_as_lines_are(
     ("text", "row", "words"),
     [
         ("[]", 1, "is an empty array"),
-        ('[\n{"integration": "x"},\n{"integration": }\n]', 3, "is no JSON array"),
-        ('[\n{"integration": "x"},', 2, "is no JSON array"),
-        ("[" * 100_000, 1, "is no JSON array: it is nested too deeply"),
+        ('[\n{"integration": "x"},\n{"integration": }\n]', 3, "is not a JSON array"),
+        ('[\n{"integration": "x"},', 2, "is not a JSON array"),
+        ("[" * 100_000, 1, "is not a JSON array: it is nested too deeply"),
         (
             f"[{json.dumps(rows(1)[0])}, 7, {json.dumps(rows(1)[0])}]",
             2,

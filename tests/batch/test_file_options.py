@@ -98,7 +98,7 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
     lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
     reading = ReadOptions(**SAID) if said_too else None
     async with lab.sandbox, lab.client() as postiz:
-        with pytest.raises(BatchError, match=r"no column 'text', .*Do you mean 'Test'") as caught:
+        with pytest.raises(BatchError, match=r"no column 'text', .*Did you mean 'Test'") as caught:
             async with postiz.batch(lab.path, reading=reading):
                 pass
     assert f"{lab.folder / 'spring.toml'} maps it." in str(caught.value)
@@ -111,18 +111,18 @@ async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
         lab.client() as postiz,
         postiz.batch(rows, journal=lab.journal) as batch,
     ):
-        with pytest.raises(BatchError, match="come from no file"):
+        with pytest.raises(BatchError, match="do not come from a file"):
             await batch.save_options()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('colums = {A = "date"}', "has the unknown key 'colums'. Do you mean 'columns'?"),
+        ('colums = {A = "date"}', "has the unknown key 'colums'. Did you mean 'columns'?"),
         ('zone = "UTC"\n', "has the unknown key 'zone'"),
         ('[tool.x]\na = "b"', "has the unknown key 'tool'. It may have: columns, defaults"),
         ("timezone = 5", "is wrong: Expected `str | null`, got `int` - at `$.timezone`"),
-        ('columns = {A = "contents"}', "'contents' is not a column of a campaign. Do you mean"),
+        ('columns = {A = "contents"}', "'contents' is not a column of a campaign. Did you mean"),
         ('timezone = "Europe/Berlni"', "There is no time zone 'Europe/Berlni'"),
         ("columns = []", "is wrong: Expected `object`"),
         ('timezone = "UTC', "is unreadable: "),

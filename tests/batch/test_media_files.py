@@ -98,9 +98,10 @@ async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
     [
         ("~/x.png", "begins with ~, which only a shell replaces"),
         ("~somebody/x.png", "begins with ~"),
-        ("C:\\pictures\\x.png", "is a path of Windows"),
-        ("c:/pictures/x.png", "is a path of Windows"),
-        ("\\\\server\\share\\x.png", "is a path of Windows"),
+        ("C:\\pictures\\x.png", "is a Windows path"),
+        ("c:/pictures/x.png", "is a Windows path"),
+        ("\\\\server\\share\\x.png", "is a Windows path"),
+        ("https://example.com/x.png", "is a web address, not a file"),
     ],
 )
 async def test_what_no_path_of_this_machine_is_says_so(lab: Lab, name: str, words: str) -> None:
@@ -173,6 +174,13 @@ async def test_one_file_by_two_names_is_sent_once_and_two_files_are_two(lab: Lab
         media = [post.media[0] for post in sorted(lab.sandbox.posts, key=lambda post: post.date)]
     assert media[0] == media[1]
     assert media[2] != media[3]
+
+
+async def test_files_with_commas_between_them_are_told_how_to_write_them(lab: Lab) -> None:
+    write(lab, ["a.png, b.png"])
+    (problem,) = await problems_of(lab)
+    assert problem.message == "a.png, b.png does not exist"
+    assert problem.hint.endswith("; separate several files with ;")
 
 
 async def test_wrong_files_of_a_row_are_told_in_its_order(lab: Lab) -> None:

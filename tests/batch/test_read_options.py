@@ -128,7 +128,7 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
     ("reading", "kind", "words"),
     [
         (ReadOptions(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
-        (ReadOptions(columns={"content": "contnet"}), BatchError, "do you mean 'content'"),
+        (ReadOptions(columns={"content": "contnet"}), BatchError, "did you mean 'content'"),
         (ReadOptions(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
         (ReadOptions(date_format="%H:%M"), BatchError, "does not say the year"),
     ],

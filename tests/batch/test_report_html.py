@@ -567,6 +567,19 @@ async def test_a_page_from_a_run(tmp_path: Path) -> None:
             read_history(tmp_path / "none.journal")
 
 
+async def test_a_channel_that_rows_write_in_different_ways_is_one(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.channel("mastodon")
+    async with lab.sandbox:
+        lab.write(
+            {"integration": written, "date": at(1 + n / 60), "content": f"post {n}"}
+            for n, written in enumerate(("mastodon", "Mastodon", "mastodon "))
+        )
+        await lab.run()
+        facts = read_facts(lab.journal, made_at=START.timestamp())
+    assert [facts.channel(row) for row in facts.rows] == ["mastodon"] * 3
+
+
 def refuse_post_3(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
     if any(post["value"][0]["content"] == "post 3" for post in posts):
         return {"statusCode": 400, "message": "no posts about coffee", "error": "Bad Request"}

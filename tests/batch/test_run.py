@@ -254,7 +254,7 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
             (11, "date"),
         ]
         texts = [str(problem) for problem in batch.problems]
-        assert "do you mean 'mastodon'?" in texts[0]
+        assert "did you mean 'mastodon'?" in texts[0]
         assert all(twin in texts[1] and twin in texts[2] for twin in twins)
         assert "disabled" in texts[3]
         for call in (batch.plan, batch.run_all):

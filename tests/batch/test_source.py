@@ -150,7 +150,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_an_unknown_column_is_named_once_with_what_was_meant(write: Write) -> None:
     campaign = read_campaign(write(as_csv(record(contnet="a", zzz="b"), record(contnet="c"))))
     assert faults(campaign) == [
-        "row 1, contnet: is not a column of a campaign (do you mean 'content'?)",
+        "row 1, contnet: is not a column of a campaign (did you mean 'content'?)",
         "row 1, zzz: is not a column of a campaign (say --column zzz= to leave it out; known: "
         + ", ".join([*COLUMNS])
         + ")",
@@ -280,7 +280,7 @@ def test_dates(write: Write, date: str, zone: str, utc: tuple[int, int, int, int
             "'15/01/2027 09:00' is not a date this program reads",
         ),
         ("2027-02-30 09:00", "Europe/Berlin", "does not exist: February 2027 has no day 30"),
-        ("2027-01-15", "Europe/Berlin", "has no time (write it behind the day"),
+        ("2027-01-15", "Europe/Berlin", "has no time (write it after the day"),
         ("2027-01-15 25:00", "Europe/Berlin", "does not exist: there is no hour 25"),
         ("2027-01-15T09:00:00+99:99", "", "is not a date this program reads"),
         ("0001-01-01T00:00:00+14:00", "", "is too far away"),
@@ -323,26 +323,26 @@ def test_the_zone_of_the_file_is_for_dates_without_one(write: Write) -> None:
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ({"type": "Draft"}, "type: 'Draft' is not a type of post (do you mean 'draft'?)"),
+        ({"type": "Draft"}, "type: 'Draft' is not a type of post (did you mean 'draft'?)"),
         ({"type": "later"}, "type: 'later' is not a type of post (one of schedule, draft, now)"),
         ({"type": 1}, "type: must be a text, not 1"),
         ({"integration": ""}, "integration: is missing"),
         ({"integration": None}, "integration: is missing"),
         ({"integration": ["x"]}, "integration: must be a text, not ['x']"),
         ({"content": " \n"}, "content: has neither text nor media"),
-        ({"content": "a\x00b"}, "content: contains characters that are no text"),
-        ({"tags": "a\x00"}, "tags: contains characters that are no text"),
-        ({"tags": ["a\x00"]}, "tags: contains characters that are no text"),
+        ({"content": "a\x00b"}, "content: contains characters that are not text"),
+        ({"tags": "a\x00"}, "tags: contains characters that are not text"),
+        ({"tags": ["a\x00"]}, "tags: contains characters that are not text"),
         ({"media": [1]}, "media: must be a list of texts"),
         ({"media": 5}, "media: must be a text, not 5"),
-        ({"thread": ["a", "b\x00"]}, "thread: contains characters that are no text"),
+        ({"thread": ["a", "b\x00"]}, "thread: contains characters that are not text"),
         ({"thread": ["a", " "]}, "thread: has an empty part"),
-        ({"thread": "second part"}, "thread: is no JSON"),
+        ({"thread": "second part"}, "thread: is not a JSON list of texts"),
         ({"thread": {"a": 1}}, "thread: must be a JSON list of texts"),
-        ({"settings": "{"}, "settings: is no JSON"),
+        ({"settings": "{"}, "settings: is not JSON"),
         ({"settings": "[1]"}, "settings: must be a JSON object, not [1]"),
         ({"settings": 7}, "settings: must be a JSON object, not 7"),
-        ({"settings": "[" * 500_000}, "settings: is no JSON: it is nested too deeply"),
+        ({"settings": "[" * 500_000}, "settings: is not JSON: it is nested too deeply"),
         ({"short_link": "yes"}, "short_link: 'yes' is neither true nor false"),
         ({"short_link": 1}, "short_link: must be a text, not 1"),
         ({"repeat_days": "0"}, "repeat_days: '0' is not a number of days from 1 to 36,500"),
@@ -539,5 +539,7 @@ def test_a_mapped_column_that_is_a_slip_is_named_with_the_one_that_is_meant(tmp_
     path = tmp_path / "c.csv"
     path.write_text("Kanal,Datum,Text\n", encoding="utf-8")
     reading = ReadOptions(columns={"Tekst": "content"})
-    with pytest.raises(BatchError, match=r"no column 'tekst', .* Do you mean 'Text'\? It has: Kan"):
+    with pytest.raises(
+        BatchError, match=r"no column 'tekst', .* Did you mean 'Text'\? It has: Kan"
+    ):
         read_campaign(path, reading=reading)

@@ -163,7 +163,7 @@ def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
         assert read_campaign(path, reading=reading).rows[0].content == "b"
     with pytest.raises(BatchError, match=r"has no sheet 'New'. It has: Plan, Old ones\."):
         read_campaign(path, reading=ReadOptions(sheet="New"))
-    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Do you mean 'Plan'\?"):
+    with pytest.raises(BatchError, match=r"has no sheet 'Plans'\. Did you mean 'Plan'\?"):
         read_campaign(path, reading=ReadOptions(sheet="Plans"))
 
 
@@ -246,7 +246,7 @@ def no_cells(path: Path) -> None:
         ("p.xlsx", foreign_zip, "is a zip file, but no spreadsheet"),
         ("p.xlsx", broken_zip, "cannot be read as a spreadsheet"),
         ("p.ods", broken_xml, "cannot be read as a spreadsheet"),
-        ("p.xlsx", text, "is no spreadsheet; if it is text, name it .csv"),
+        ("p.xlsx", text, "is not a spreadsheet; if it is text, name it .csv"),
         ("p.xlsx", empty, "is empty (0 bytes)"),
         ("p.xlsx", no_cells, "is empty: it has no header"),
         ("p.xlsx", Path.mkdir, "cannot be read"),
@@ -322,7 +322,7 @@ def test_days_without_times_say_what_to_do(tmp_path: Path) -> None:
     campaign = read_campaign(path, reading=BERLIN)
     assert campaign.rows == ()
     assert faults(campaign) == [
-        f"row {row}, date: has no time (write it behind the day, add a column of times, or "
+        f"row {row}, date: has no time (write it after the day, add a column of times, or "
         "say --default time=09:00)"
         for row in (2, 3, 4)
     ]

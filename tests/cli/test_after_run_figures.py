@@ -54,7 +54,7 @@ def test_a_report_with_figures(cli: Cli, file: Path, tmp_path: Path) -> None:
     head, first = lines[place : place + 2]
     assert head.split() == ["row", "channel", *NAMES]
     numbers = [int(cell) for cell in first.split()[-3:]]
-    assert "1 post without figures: its network tells no figures" in shown.out
+    assert "1 post without figures: its network has no figures" in shown.out
     with result.open(encoding="utf-8", newline="") as lines:
         out, other, later = csv.DictReader(lines)
     assert [int(out[f"figure {name}"]) for name in NAMES] == numbers
@@ -66,7 +66,7 @@ def test_a_report_with_figures(cli: Cli, file: Path, tmp_path: Path) -> None:
     told = cli("report", file, "--analytics", "--json").document
     assert misfits("report", told) == []
     assert [told["rows"][0]["figures"][name] for name in NAMES] == numbers
-    assert "its network tells" in told["rows"][1]["no_figures"]
+    assert "its network has" in told["rows"][1]["no_figures"]
     assert not {"figures", "no_figures"} & told["rows"][2].keys()
 
 

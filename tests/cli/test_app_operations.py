@@ -108,7 +108,7 @@ def test_several_posts_are_deleted_by_one_command(
     assert not {first, second, third} & {post["id"] for post in server.posts}
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert cli("posts", "delete", "-", "--yes").code == 2
-    assert "--yess is no option" in cli("posts", "delete", first, "--yess").err
+    assert "--yess is not an option" in cli("posts", "delete", first, "--yess").err
     assert "1 was gone already" in cli("posts", "delete", made(), "gone", "--yes").out
     for words in (("--quiet", made()), (made(), "-q")):
         done = cli("posts", "delete", *words, "--yes")
@@ -147,7 +147,8 @@ def test_channels(cli: Cli, server: Server) -> None:
     assert cli("integrations", "connect", "linkedin").out.startswith("http")
     nowhere = cli("channels", "connect", "linkdin")
     assert nowhere.code == 2
-    assert "Do you mean 'linkedin'? `postiz-async providers` lists" in " ".join(nowhere.err.split())
+    said = " ".join(nowhere.err.split())
+    assert "Did you mean 'linkedin'? `postiz-async providers` lists" in said
     assert "500 characters" in cli("integrations", "settings", "mastodon").out
     assert cli("analytics", "channel", "mastodon").code == 0
     assert cli("integrations", "delete", channel).code == 2, "it has to be confirmed"
@@ -168,6 +169,14 @@ def test_media(cli: Cli, server: Server, sample: Path) -> None:
     assert cli("media", "video", "a cat").code == 2, "it has to be confirmed"
     assert cli("media", "video", "a cat", "--yes", "--json").document[0]["path"].endswith(".mp4")
     assert cli("media", "upload-url", "https://example.com/a.html").code == 2
+
+
+def test_where_there_are_no_notifications_it_says_so(
+    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    assert cli("notifications").out == "There are no notifications.\n"
 
 
 def test_insights(cli: Cli, server: Server) -> None:

@@ -82,7 +82,7 @@ def test_line_ends_of_windows_change_no_post(
         (("--column", "Text"), "--column is 'Text'; write it like --column Text=content"),
         (("--default", "=x"), "--default is '=x'; write it like --default tags=news"),
         (("--zone", "x=UTC", "--zone", "x=UTC"), "--zone names 'x' twice"),
-        (("--column", "Text=contnet"), "Do you mean 'content'?"),
+        (("--column", "Text=contnet"), "Did you mean 'content'?"),
         (("--default", "colour=red"), "'colour' is not a column of a campaign"),
         (("--date-format", "%H:%M"), "does not say the year"),
         (("--timezone", "Mars"), "There is no time zone 'Mars'"),

@@ -28,11 +28,11 @@ LEFT_OUT = ["--column=Folge=", "--column=Notiz="]
 AS_IT_IS = [*MAPPED, "--column=Folge=thread", "--column=Notiz=", "--timezone=Europe/Berlin"]
 
 MISTAKES = """\
-3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (do you mean 'mastodon'?)
+3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (did you mean 'mastodon'?)
 row 13, Text: is #NAME?, an error of the spreadsheet (repair the formula, or write the text)
 row 14, Bild: bilder\\mond.png does not exist (it is looked for in {folder})
 row 15, Datum: '31.11.2031 15:30' does not exist: November 2031 has no day 31
-row 16, Folge: is no JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
+row 16, Folge: is not a JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
 row 17, Uhrzeit: 'abends' is not a time of day (write it like 09:00)
 row 18, Text: has neither text nor media (fill it in, or delete the row)
 row 19, Datum: has passed (the server would publish it at once; use type now \
@@ -90,7 +90,7 @@ def test_each_mistake_is_named_in_one_line_that_says_what_to_do(
     )
     head, *found, how = lines_of(result.err)
     assert head == "10 problems, nothing was sent:"
-    assert how == "Put them right, or leave these rows out: --skip-invalid"
+    assert how == "Correct them, or leave these rows out: --skip-invalid"
     assert "\n".join(found) == MISTAKES.format(folder=tmp_path.resolve())
 
 
@@ -115,7 +115,7 @@ def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
     path = write_german(tmp_path, "plan.xlsx")
     said = [*AS_IT_IS, "--date-format=%d.%m.%Y %H:%M"]
     first = cli("plan", path, *said, "--save")
-    assert f"Kept for the next time: {tmp_path / 'plan.toml'}" in first.out
+    assert f"Saved for the next time: {tmp_path / 'plan.toml'}" in first.out
     head = "10 problems, nothing was sent:"
     for command in ("plan", "run"):
         assert lines_of(cli(command, path).err)[0] == head
@@ -124,7 +124,7 @@ def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(wrong)
     result = cli("validate", path)
     assert result.code == 2
-    assert "has the unknown key 'timezon'. Do you mean 'timezone'?" in result.err
+    assert "has the unknown key 'timezon'. Did you mean 'timezone'?" in result.err
 
 
 def test_a_file_that_cannot_be_read_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_
     assert (result.code, lines_of(result.err)[0]) == (2, "1 problem, nothing was sent:")
     (line,) = lines_of(result.out)
     assert line.startswith("warning: 8 rows (2-9), tags: 'nobody has this' is on no post of the ")
-    assert line.endswith("(make it in Postiz, if it is new; --ignore tags)")
+    assert line.endswith("(create it in Postiz if it is new; --ignore tags)")
     assert [each["row"] for each in cli("plan", path, "--json").document["warnings"]] == [
         *range(2, 10)
     ]

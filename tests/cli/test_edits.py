@@ -48,7 +48,7 @@ def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:
             '  row 6: text "…nine to five" -> "…nine to six"',
             '  row 7: channel "telegram" -> "threads"',
         ]
-        assert lines[start + 4].startswith("  gone (was row 7): ")
+        assert lines[start + 4].startswith("  gone (was row 7): Mon 10 Mar 2031 09:00 ")
         assert f"  {shlex.join(['postiz-async', 'update', str(edited), '--prune'])}" in lines
 
 

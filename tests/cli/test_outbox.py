@@ -65,7 +65,7 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
     rest = [" ".join(line) for line in lines[3:]]
     assert rest == [
         "3 organisations: 1 being sent for, 1 waiting for their turn",
-        "the first ticket that waits is for 15 Jan 2027 08:00 (UTC)",
+        "the first waiting ticket is for 15 Jan 2027 08:00 (UTC)",
         "globex: 401: no",
     ]
     told = cli("outbox", "status", "--json").document
@@ -88,7 +88,7 @@ def test_what_was_over_for_long_is_removed(cli: Cli, database: str) -> None:
     shared_server().run(TICKETS, database=name_of(database))
     asked = cli("outbox", "prune")
     assert asked.code == 2
-    assert "Nobody can answer here; say --yes" in asked.err
+    assert "finished more than 30d ago? There is no terminal to ask on; say --yes" in asked.err
     assert cli("outbox", "prune", "--yes").out == "Removed 1 ticket.\n"
     assert cli("outbox", "prune", "--yes", "--keep", "1h").out == "Removed 1 ticket.\n"
     assert cli("outbox", "status", "--json").document["outbox"]["tickets"] == {"planned": 1}

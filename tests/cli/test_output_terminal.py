@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -223,8 +224,8 @@ def test_each_row_counts_once() -> None:
         record(221, RowState.STORED, name="News", finding=Finding.MOVED),
         record(222, RowState.STORED, name="News", finding=Finding.DELETED),
         record(223, RowState.PUBLISHED, name="News", finding=Finding.DELETED),
-        record(224, RowState.STORED, name="Old", finding=Finding.HIDDEN),
-        record(225, RowState.FAILED, name="News"),
+        replace(record(224, RowState.STORED, name="Old", finding=Finding.HIDDEN), channel="c2"),
+        record(225, RowState.FAILED, name="news"),
     ]
     output = Output()
     output.out = terminal()

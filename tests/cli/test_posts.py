@@ -69,7 +69,7 @@ def test_watching_from_a_moment_that_is_still_to_come_is_refused(cli: Cli, serve
 def test_what_is_no_date_is_told_how_to_write_one(cli: Cli, words: tuple[str, ...]) -> None:
     wrong = cli(*words, "gestern")
     assert wrong.code == 2
-    assert f"{words[-1]}: 'gestern' is no date. Write it like 2027-01-15" in wrong.err
+    assert f"{words[-1]}: 'gestern' is not a date. Write it like 2027-01-15" in wrong.err
     assert "2027-01-15T09:00+01:00" in wrong.err
 
 
@@ -91,7 +91,7 @@ def test_lists_are_of_one_channel_by_any_of_its_names(cli: Cli, server: Server) 
     assert "Only here" in written
     wrong = cli("posts", "list", *RANGE, "--channel", "telegran")
     assert wrong.code == 2
-    assert "do you mean 'telegram'?" in wrong.err
+    assert "did you mean 'telegram'?" in wrong.err
 
 
 async def test_a_thread_of_several_parts(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-AWAY = "Postiz is away, the run goes on by itself when it is back: "
+AWAY = "Postiz is away; the run goes on by itself when it is back: "
 TROUBLE = "401: (HTTP 401 without a text)"
 
 

@@ -88,7 +88,9 @@ def test_nobody_is_asked_where_nothing_is_to_be_deleted(
     path = write_campaign(tmp_path / "c.csv", ("mastodon", FAR, f"{tmp_path}"))
     assert cli("run", path).code == 0
     monkeypatch.setattr("sys.stdin", Person(""))
-    assert cli("reconcile", path).err == ""
+    done = cli("reconcile", path)
+    assert done.err == ""
+    assert done.out.endswith("\nNothing was moved, edited, deleted or duplicated in Postiz.\n")
 
 
 def test_the_help_says_that_it_deletes(cli: Cli) -> None:

@@ -41,6 +41,7 @@ GUESSES = {
     "upload a.png": "postiz-async media upload",
     "create Hello": "postiz-async posts create",
     "post": "postiz-async posts create",
+    "post list": "postiz-async posts list",
     "schedule": "postiz-async posts create --at",
     "publish": "postiz-async posts create --now",
     "posts publish": "postiz-async posts create --now",
@@ -127,7 +128,7 @@ def test_a_channel_is_told_by_the_name_of_its_option(
         "error: --channel: there is no channel 'nope' (postiz-async integrations lists them)\n"
     )
     close = cli(*command, "--channel", "mastodn")
-    assert "--channel: there is no channel 'mastodn' (do you mean 'mastodon'?)" in close.err
+    assert "--channel: there is no channel 'mastodn' (did you mean 'mastodon'?)" in close.err
 
 
 @pytest.mark.parametrize("word", ["mastodon", "Mastodon", "Northwind on Mastodon"])
@@ -146,7 +147,7 @@ def test_a_create_takes_a_channel_as_a_campaign_does(cli: Cli, server: Server, w
     ("words", "told"),
     [
         (["myspace"], "--channel: there is no channel 'myspace' (postiz-async integrations lists"),
-        (["mastodn"], "error: --channel: there is no channel 'mastodn' (do you mean 'mastodon'?)"),
+        (["mastodn"], "error: --channel: there is no channel 'mastodn' (did you mean 'mastodon'?)"),
         (["x", "Northwind on X"], "--channel: 'Northwind on X' is named twice: 'Northwind on X'"),
         (["x", "nope", "neither"], "2 problems, nothing was sent"),
     ],

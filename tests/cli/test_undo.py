@@ -149,7 +149,7 @@ def test_dates_are_those_of_the_zone_that_is_kept(cli: Cli, file: Path) -> None:
     shown = cli("undo", file, "--after", "2031-04-06 18:00")
     head, line = shown.out.splitlines()[:2]
     assert "from (Asia/Tokyo)" in head
-    assert line.split()[-4:] == ["Sun", "6", "Apr", "18:00"]
+    assert line.split()[-5:] == ["Sun", "6", "Apr", "2031", "18:00"]
     assert "Nothing is left to delete." in cli("undo", file, "--after", "2031-04-06 18:01").out
     assert re.search(r"when last seen, .* Asia/Tokyo$", cli("status", file).out, re.MULTILINE)
 

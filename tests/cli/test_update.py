@@ -61,7 +61,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     before = stored(server, file)
     result = cli("update", file)
     assert result.code == 0
-    assert "It would change 2, delete and send anew 1, send 1: 4 create requests" in result.out
+    assert "It would change 2, delete and send again 1, send 1: 4 create requests" in result.out
     assert "1 post whose row is gone stays; --prune deletes it." in result.out
     assert "Nothing was changed. --yes does it." in result.out
     told = cli("update", file, "--json", "--prune").document
@@ -74,7 +74,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
 def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:
     result = cli("update", file, "--prune", "--yes")
     assert result.code == 0
-    assert "It will change 2, delete and send anew 1, delete 1, send 1: " in result.out
+    assert "It will change 2, delete and send again 1, delete 1, send 1: " in result.out
     assert stored(server, file) == AFTER
     assert "5 stored, 1 withdrawn of 6 rows" in result.out
     again = cli("update", file)
@@ -107,7 +107,7 @@ def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path
     assert cli("posts", "replace", post["id"], f"{file.parent} by hand", *how).code == 0
     result = cli("update", file, "--yes")
     assert result.code == 1
-    assert "left: row 2: edited in Postiz (--force does it all the same)" in result.out
+    assert "left: row 2: edited in Postiz (--force does it anyway)" in result.out
     assert any(text.endswith("by hand") for text in stored(server, file))
     assert cli("update", file, "--yes", "--force", "--prune").code == 0
     assert stored(server, file) == AFTER

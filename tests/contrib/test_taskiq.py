@@ -674,7 +674,7 @@ async def test_a_client_is_made_for_the_environment(monkeypatch: pytest.MonkeyPa
     await broker.shutdown()
     assert seen == ["https://postiz.example.com/public/v1"]
     result: TaskiqResult[Any] = broker.result_backend.results["task-1"]
-    with pytest.raises(ConfigurationError, match="use TaskPostiz in the place"):
+    with pytest.raises(ConfigurationError, match="use TaskPostiz in place"):
         result.raise_for_error()
 
 

@@ -257,7 +257,7 @@ async def test_a_synchronous_connection_is_told(lab: CallersLab) -> None:
             Session(engine) as session,
         ):
             for each in (connection, alchemy, session):
-                with pytest.raises(ConfigurationError, match="is no asynchronous connection"):
+                with pytest.raises(ConfigurationError, match="is not an asynchronous connection"):
                     await postiz.outbox.put(lab.post(0), at=lab.at(24), connection=each)
     engine.dispose()
     assert lab.rows() == 0

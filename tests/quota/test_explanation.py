@@ -72,6 +72,24 @@ def test_what_is_held_and_for_whom() -> None:
     assert "The very last slot stays" in said
 
 
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        window(12),
+        window(9, foreign=3, own=18),
+        window(12, own=19, unseen=(5.0,)),
+        window(25, own=22),  # the state of a server that has been started anew
+        window(0, foreign=2, own=30),
+    ],
+)
+def test_the_slots_of_a_window_add_up(ledger: Ledger) -> None:
+    lines = filter(None, (re.match(r" *(\d+)  (.+)", line) for line in explain(ledger, 10.0)))
+    numbers = {line[2]: int(line[1]) for line in lines}
+    limit = numbers.pop("requests an hour are allowed")
+    taken = sum(number for what, number in numbers.items() if not what.startswith("of them"))
+    assert taken == limit
+
+
 def test_no_more_is_held_than_is_left() -> None:
     used_up = text(window(0, asked=9.0, asked_since=-7200.0, asked_at=0.0))
     assert "reserved" not in used_up

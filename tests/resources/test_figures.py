@@ -78,7 +78,7 @@ async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz
     assert asked <= 1 + 3 + 1, "one more may be under way"
     assert set(figures.reasons) == {
         "not asked: 3 posts of this channel have no figures",
-        "its network tells no figures, or did not answer Postiz",
+        "its network has no figures, or did not answer Postiz",
     }
 
 
@@ -98,7 +98,7 @@ async def test_an_old_server_is_asked_no_more(local: LocalPostiz) -> None:
         before = old.sandbox.requests
         figures = await postiz.analytics.posts(posts)
         assert old.sandbox.requests - before <= 2
-    assert figures.reasons == {"this Postiz tells no figures of posts; it does since v2.18.0": 5}
+    assert figures.reasons == {"this Postiz has no figures of posts; they came with v2.18.0": 5}
 
 
 async def test_a_server_that_takes_no_more_looks_is_asked_no_more() -> None:

@@ -382,7 +382,7 @@ NOT_THERE = "This server does not have the provider {!r}{}"
 @pytest.mark.parametrize(
     ("provider", "hint", "more"),
     [
-        ("linkdin", NO_PROVIDER, " Do you mean 'linkedin'?"),
+        ("linkdin", NO_PROVIDER, " Did you mean 'linkedin'?"),
         ("nope", NO_PROVIDER, ""),
         ("tiktok-business", NOT_THERE, ": no release of Postiz has it yet."),
         ("tumblr", NOT_THERE, ", which came with v2.22.1: ask its operator for an update."),

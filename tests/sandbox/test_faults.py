@@ -172,8 +172,8 @@ def test_faults_can_be_written_down(text: str, fault: Fault) -> None:
         ("reset:kind=hang", "not known"),
         ("reset:200%", "200% is not a probability"),
         ("reset:some%", "could not convert"),
-        ("hang:delay=long", "Expected `float`"),
-        ("stop:after_items=1.5", "Expected `int`"),
+        ("hang:delay=long", "delay is a number, not 'long'"),
+        ("stop:after_items=1.5", "after_items is a whole number, not '1.5'"),
     ],
 )
 def test_what_cannot_be_read_is_told(text: str, why: str) -> None:

@@ -96,7 +96,7 @@ def test_a_client_certificate_that_cannot_be_used_is_refused(tmp_path: Path) -> 
     _, foreign = client_files(other)
     locked = locked_key(tmp_path, key, "word")
     for given, said in (
-        ((certificate, None), "that is no PEM file with a certificate and a key"),
+        ((certificate, None), "that is not a PEM file with a certificate and a key"),
         ((None, key), "A client's key alone identifies nobody"),
         ((certificate, foreign), "its key is of another certificate"),
         ((tmp_path / "none.pem", None), "none.pem cannot be read"),

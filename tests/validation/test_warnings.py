@@ -74,7 +74,7 @@ REGRETTED: dict[str, tuple[str, object, str, str]] = {
         "x",
         request(post(settings=REPLY | {"comunity": "x"})),
         "posts.0.settings.comunity",
-        "no setting of X",
+        "not a setting of X",
     ),
     "boolean as text": (
         "x",

@@ -92,8 +92,8 @@ _BEGINNING = 1_000
 class Facts:
     """What a report is made from.
 
-    `names` (of channels) and `texts` are by ref, as far as the campaign is known. `made_at` is in
-    seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
+    `names` (of channels) and `texts` are by ref, texts as far as the campaign is known. `made_at`
+    is in seconds since the epoch, `window` in seconds. `zone` is that of the dates, None for the
     machine's. `remarks` are of the run as a whole.
     """
 
@@ -155,6 +155,10 @@ def read_facts(
     known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
     kept = summary.kept
     wrong = {problem.row for problem in problems if problem.row is not None}
+    written = {row.ref: row.integration for row in known}
+    by_id: dict[str, str] = {}  # rows may write one channel in different ways
+    for row in summary.rows:
+        by_id.setdefault(row.channel, row.name or written.get(row.ref) or row.channel)
     return Facts(
         campaign=summary.campaign,
         server=summary.base_url.removesuffix("/public/v1"),
@@ -163,7 +167,7 @@ def read_facts(
         sent=read_history(journal),
         limit=kept.limit if kept is not None and kept.limit_read else None,
         window=kept.window if kept is not None else WINDOW,
-        names={row.ref: row.integration for row in known},
+        names={row.ref: by_id[row.channel] for row in summary.rows},
         texts={row.ref: _plain(row) for row in known},
         remarks=remarks,
         zone=zone,

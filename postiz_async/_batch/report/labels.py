@@ -65,7 +65,7 @@ _STATES = (
         RowState.FAILED,
         "!",
         "bad",
-        "The network refused the post when it was due. Put right what it says, then publish the "
+        "The network refused the post when it was due. Correct what it says, then publish the "
         "post in Postiz, or give its row a new ref and a later date and run again.",
         "was refused by its network",
         "were refused by their networks",
@@ -83,8 +83,8 @@ _STATES = (
         RowState.WITHDRAWING,
         "¬",
         "doubt",
-        "It was to be deleted, and nobody saw yet that it is. Say again what deleted it: "
-        "postiz-async undo, or update --prune.",
+        "It was to be deleted, and it is not certain yet that it is. Repeat the command that "
+        "deletes it: postiz-async undo, or update --prune.",
         "was to be deleted and may still be there",
         "were to be deleted and may still be there",
     ),
@@ -95,8 +95,8 @@ _STATES = (
         "open",
         "Not sent, because the row is not in the campaign file any more. Put it back if that was "
         "a mistake, and run again.",
-        "was not sent because the file has it no more",
-        "were not sent because the file has them no more",
+        "was not sent because it is no longer in the file",
+        "were not sent because they are no longer in the file",
     ),
 )
 _FINDINGS = (
