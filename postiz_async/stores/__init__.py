@@ -135,7 +135,7 @@ def check_store(quota: object) -> None:
     """
     if quota is not None and not hasattr(quota, "swap"):
         raise UsageError(
-            f"quota is a store, not {type(quota).__name__}. For a file, give it "
+            f"quota must be a store, not {type(quota).__name__}. For a file, give it "
             "`SqliteStore('quota.sqlite')` of `postiz_async.stores.sqlite`; `open_store(...)` of "
             "`postiz_async.contrib.web` makes a store of any path or address."
         )

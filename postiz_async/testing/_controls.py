@@ -61,7 +61,7 @@ def epoch(start: datetime) -> float:
     # markers of pytest are not checked by any type checker
     if not isinstance(start, datetime) or start.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(
-            f"start is a datetime with a time zone, as datetime.now(UTC), not {start!r}"
+            f"start must be a datetime with a time zone, as datetime.now(UTC), not {start!r}"
         )
     return start.timestamp()
 
