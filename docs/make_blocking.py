@@ -68,7 +68,7 @@ HOW = {
     "when a call starts, with a `CallEnded` when it ends.\n": """when a call starts, with a
             `CallEnded` when it ends; in the client's own thread, where it cannot be called.
 """,
-    "or an iterable or async iterable of\n": "or an iterable of\n",
+    "an iterable or async iterable": "an iterable",
     "awaited after": "called after",
     "awaited if": "called if",
     "an asynchronous function from the name of an organisation to its key or token,\n"
@@ -232,6 +232,8 @@ class Module:
 
     def type_of(self, node: ast.expr | None) -> str:
         """What a blocking method takes or returns where the asynchronous one has this."""
+        if isinstance(node, ast.BinOp) and ast.unparse(node.right).startswith("AsyncIterable["):
+            node = node.left
         text = self.said(node)
         for kind in ("AsyncIterator", "AsyncGenerator"):
             if text.startswith(f"{kind}["):
@@ -602,12 +604,17 @@ def called(
 
 
 def callbacks(node: ast.AsyncFunctionDef) -> dict[str, str]:
-    """The functions that a method takes: `told`, or `awaited` when the method waits for them."""
+    """How what a method takes is used in the thread of the caller.
+
+    Functions are `told`, or `awaited` when the method waits for them; iterables are `taken`.
+    """
     found: dict[str, str] = {}
     for each in [*node.args.args, *node.args.kwonlyargs]:
         kind = ast.unparse(each.annotation) if each.annotation is not None else ""
         if "Callable[" in kind or kind.startswith("Progress"):
             found[each.arg] = "awaited" if "Awaitable[" in kind else "told"
+        elif kind.startswith("Iterable["):
+            found[each.arg] = "taken"
     return found
 
 
@@ -617,17 +624,12 @@ def _bridged(word: str, functions: dict[str, str]) -> str:
 
 
 def arguments(node: Function) -> list[str]:
-    """The arguments as they are passed on; iterables are taken in the thread of the caller."""
-    words = [_taken(each) for each in node.args.args if each.arg != "self"]
+    """The arguments as they are passed on."""
+    words = [each.arg for each in node.args.args if each.arg != "self"]
     if node.args.vararg is not None:
         words.append(f"*{node.args.vararg.arg}")
     named = (each for each in node.args.kwonlyargs if each.arg not in WITHOUT)
-    return words + [f"{each.arg}={_taken(each)}" for each in named]
-
-
-def _taken(arg: ast.arg) -> str:
-    kind = ast.unparse(arg.annotation) if arg.annotation is not None else ""
-    return f"list({arg.arg})" if kind.startswith("Iterable[") else arg.arg
+    return words + [f"{each.arg}={each.arg}" for each in named]
 
 
 # ------------------------------------------------------------------ docstrings

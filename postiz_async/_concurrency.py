@@ -1,9 +1,10 @@
-"""Work that is not cancelled half-way, and uploads that are when nothing moves any more."""
+"""Work that is not cancelled half-way, uploads that are when nothing moves, work on many items."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from collections.abc import AsyncIterable
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import anyio
@@ -12,11 +13,19 @@ import anyio.to_thread
 from postiz_async.errors import APITimeoutError, UploadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Generator,
+        Iterable,
+    )
 
 __all__ = [
     "STORE_RATE",
     "StallWatchdog",
+    "for_each",
     "in_thread",
     "run_to_completion",
 ]
@@ -67,6 +76,61 @@ async def _ended(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
             except asyncio.CancelledError as error:
                 cancelled = error
     return cancelled
+
+
+async def for_each(
+    items: Iterable[T] | AsyncIterable[T],
+    work: Callable[[int, T], Awaitable[None]],
+    *,
+    at_once: int,
+) -> None:
+    """Do something for each of many items, in their order, so many at a time.
+
+    An item is taken when there is room for it. If none can be taken, what is under way ends first.
+
+    Args:
+        items: taken once, in the event loop.
+        work: given the place of an item, from 0, and the item.
+        at_once: one or more.
+
+    Raises:
+        Exception: taking an item raised it.
+        ExceptionGroup: work raised its errors, and what else was under way is cancelled.
+    """
+    room = anyio.Semaphore(at_once, fast_acquire=True)
+    failed: Exception | None = None
+
+    async def do(place: int, item: T) -> None:
+        await work(place, item)
+        room.release()
+
+    async with anyio.create_task_group() as group, aclosing(_taken(items)) as taken:
+        place = 0
+        while True:
+            await room.acquire()
+            try:
+                item = await anext(taken)
+            except StopAsyncIteration:
+                break
+            except Exception as error:  # noqa: BLE001  (raised when the others have ended)
+                failed = error
+                break
+            group.start_soon(do, place, item)
+            place += 1
+    try:
+        if failed is not None:
+            raise failed
+    finally:
+        del failed  # which would hold this frame, and that the error
+
+
+async def _taken(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
 
 
 STORE_RATE = 1024 * 1024

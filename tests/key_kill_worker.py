@@ -15,7 +15,7 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from postiz_async import NewPost, Postiz, PostizError
 from postiz_async._cli.connection import Connection, find_target
@@ -26,13 +26,6 @@ from postiz_async.contrib.web import open_store
 
 if TYPE_CHECKING:
     from postiz_async._scheduler.hooks import Attempt
-    from postiz_async.clock import AcceleratedClock
-    from postiz_async.stores import Versioned
-    from postiz_async.stores.postgres import PostgresStore
-    from postiz_async.stores.redis import RedisStore
-    from postiz_async.stores.sqlite import SqliteStore
-
-    KeptStore = PostgresStore | RedisStore | SqliteStore
 
 CHANNEL = "cmmastodon000000000000001"
 FIRST = datetime(2027, 3, 1, tzinfo=UTC)
@@ -41,39 +34,6 @@ AT_ONCE = 8
 
 MAX_WAIT, PAUSE = 20.0, 5.0
 """Seconds of the sandbox's clock."""
-
-
-class Scaled:
-    """A store on another machine's clock, which runs as fast as the sandbox's."""
-
-    def __init__(self, store: KeptStore, clock: AcceleratedClock) -> None:
-        self._store = store
-        self._clock = clock
-
-    async def read(self, name: str) -> Versioned:
-        return self._told(await self._store.read(name))
-
-    async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        done, kept = await self._store.swap(name, version, value)
-        return done, self._told(kept)
-
-    async def read_key(self, quota: str, key: str) -> Versioned:
-        return self._told(await self._store.read_key(quota, key))
-
-    async def swap_key(
-        self, quota: str, key: str, version: int, value: bytes, *, keep: float
-    ) -> tuple[bool, Versioned]:
-        done, kept = await self._store.swap_key(quota, key, version, value, keep=keep)
-        return done, self._told(kept)
-
-    def _told(self, kept: Versioned) -> Versioned:
-        if kept.time is None:
-            return kept
-        anchor = self._clock.anchor
-        return kept._replace(time=anchor.shown + (kept.time - anchor.real) * self._clock.speed)
-
-    async def aclose(self) -> None:
-        await self._store.aclose()
 
 
 class Notes:
@@ -158,9 +118,7 @@ async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -
     notes = Notes(file.with_suffix(".notes"))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(transport.aclose)
-        shared = Scaled(
-            cast("KeptStore", open_store(store)), cast("AcceleratedClock", target.clock)
-        )
+        shared = open_store(store)
         stack.push_async_callback(shared.aclose)
         postiz = Postiz(
             api_key=target.key,

@@ -194,9 +194,9 @@ async def test_an_answer_without_the_secret_is_handed_on_to_the_letter() -> None
 
     transport = AiohttpTransport()
     async with listening(handler) as url:
-        sent = WireRequest("GET", url, (("Authorization", Secret(HEX)),), None, 5.0)
+        sent = WireRequest("GET", url, (("Authorization", Secret(HEX)),), None, 60.0)
         assert (await transport.send(sent)).body == body
-        word = WireRequest("GET", url, (("Authorization", Secret("amp")),), None, 5.0)
+        word = WireRequest("GET", url, (("Authorization", Secret("amp")),), None, 60.0)
         assert (await transport.send(word)).body == body
     await transport.aclose()
 
@@ -343,7 +343,7 @@ async def test_a_connection_that_is_reset_while_we_write_leads_to_no_key(key: st
     answered = threading.Event()
     transport = AiohttpTransport()
     with in_thread(serve) as url:
-        sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 5.0)
+        sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 60.0)
         assert (await transport.send(sent)).status == 200
         answered.set()
         assert gone.wait(120)  # nobody runs the loop, so the connection is believed to be alive
@@ -419,7 +419,7 @@ async def test_an_answer_that_is_cut_in_the_middle_of_the_key_has_no_part_of_it(
             writer.write(f"HTTP/1.1 {status} OK\r\nConnection: close\r\n\r\n".encode() + body)
 
         async with listening(handler) as url:
-            sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 5.0, 100)
+            sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 60.0, 100)
             answer = await transport.send(sent)
         assert answer.is_cut
         assert (b"x" * before + b"***" + b"x" * 99).startswith(answer.body)

@@ -94,6 +94,8 @@ async def client() -> None:
         media = assert_type(await postiz.media.upload(Path("a.png")), Media)
         several: list[UploadSource] = ["a.png", Path("b.png"), b"", BytesIO(), aiter(stream())]
         assert_type(await postiz.media.upload_many(several), list[Media])
+        assert_type(await postiz.media.upload_many(stream()), list[Media])
+        await postiz.analytics.posts(postiz.posts.iter(start=NOW, end=NOW))
         tolerant = await postiz.media.upload_many(several, return_exceptions=True)
         assert_type(tolerant, list[Media | Exception])
         part = ThreadPart("second", media=(media,), delay=5)

@@ -204,7 +204,8 @@ class Batch(CheckedBatch):
             raise first_error(errors) from errors
         finally:
             send.close()
-            self._know(replace(self._checked, records=RecordsOnDemand(self.journal_path)))
+            known = RecordsOnDemand(self.journal_path)
+            self._know(replace(self._checked, records=known, left_out=self.problems))
 
     async def run_all(
         self, on_outcome: Callable[[Outcome], Awaitable[None]] | None = None

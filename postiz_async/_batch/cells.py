@@ -21,13 +21,13 @@ from postiz_async._batch.values import (
     NO_JSON,
     DateProblem,
     Template,
+    describe_absence,
     find_zone,
     read_day,
     read_json,
     read_shared_json,
     read_time,
     read_wall,
-    shorter_month,
     to_moment,
 )
 from postiz_async.errors import Problem, describe_json_error
@@ -275,8 +275,9 @@ class RowReader:
             return None
         is_day = self.rules.is_day_format or bool(clock and form is None)
         text = raw if is_day else whole
-        if (why := shorter_month(text, form, is_day=is_day)) is not None:
-            self._wrong("date", f"{shown(text)!r} is not in the calendar", why)
+        absent = describe_absence(text, form)
+        if absent:
+            self._wrong("date", f"{shown(text)!r} does not exist: {absent}")
             return None
         self.unread_date = whole
         example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"

@@ -216,6 +216,8 @@ class Checked:
     """What the server accepts and the user probably does not want."""
     unsure: frozenset[str] = frozenset()
     """Refs of rows that are only probably those that were sent under them."""
+    left_out: tuple[Problem, ...] = ()
+    """What the journal says of rows that an earlier run left out."""
     sizes: array[int] = field(default_factory=partial(array, "I"))
     """By the number of a row what `size_of` says; 0 where that is not known yet."""
 

@@ -184,8 +184,12 @@ class CheckedBatch(RunResults):
 
     @property
     def has_news(self) -> bool:
-        """Whether the journal does not know yet which stored rows the file gives differently."""
-        return bool(with_changes(self.rows, self._checked.records, self._changed_refs))
+        """Whether the journal does not know yet which stored rows the file gives differently.
+
+        Or which rows are left out, and why.
+        """
+        changes = with_changes(self.rows, self._checked.records, self._changed_refs)
+        return bool(changes) or self._checked.left_out != self.problems
 
     @property
     def _changed_refs(self) -> set[str]:

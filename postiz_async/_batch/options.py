@@ -55,7 +55,7 @@ def read_late(text: str) -> Late:
         return "send"
     shift = read_duration(text.removeprefix("shift=")) if text.startswith("shift=") else None
     if shift is None:
-        raise ConfigurationError(f"late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
+        raise ConfigurationError(f"--late is {text!r}; say skip, send or shift=15m (s, m, h or d).")
     return checked_late(shift)
 
 
@@ -71,7 +71,9 @@ def read_align(text: str) -> timedelta:
     """
     align = read_duration(text)
     if align is None:
-        raise ConfigurationError(f"align is {text!r}; say how far, like 15m (s, m, h or d) or 0.")
+        raise ConfigurationError(
+            f"--align (align=) is {text!r}; say how far, like 15m (s, m, h or d) or 0."
+        )
     return checked_align(align)
 
 
@@ -94,6 +96,7 @@ def checked_align(align: timedelta) -> timedelta:
     """
     if not timedelta(0) <= align <= MAX_ALIGN or align.microseconds:
         raise ConfigurationError(
-            f"Dates cannot move by {align}; say whole seconds from 0 to {MAX_ALIGN.days} days."
+            f"Dates cannot move by {align} (--align, align=); say whole seconds from 0 to "
+            f"{MAX_ALIGN.days} days."
         )
     return align

@@ -289,14 +289,14 @@ async def check_campaign(
         names = [word for each in await postiz.integrations.list() for word in (each.id, each.name)]
         raise missing.error(names) from None
     asked = origin.campaign if origin.is_named else None
-    records = await recorded(origin.journal, postiz.base_url, asked)
+    records, left_out = await recorded(origin.journal, postiz.base_url, asked)
     listed = await postiz.integrations.list()
     channel_of = Resolver(listed).ids()
     now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
     campaign = replace(campaign, rows=found.rows)
     refuse_foreign(origin.journal, campaign, origin.name, records, listed, unsure=found.unsure)
-    checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure)
+    checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure, left_out=left_out)
     open_rows = [
         row
         for row in campaign.rows

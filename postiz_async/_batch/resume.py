@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from postiz_async._batch.rows import Row
     from postiz_async._batch.source import Campaign
     from postiz_async._delivery.journal import Journal, RowRecord
+    from postiz_async.errors import Problem
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
 
@@ -48,8 +49,8 @@ __all__ = [
 
 async def recorded(
     journal: Path, base_url: str, campaign: str | None = None
-) -> dict[str, RowRecord]:
-    """What the journal of an earlier run says by ref, if there is one.
+) -> tuple[dict[str, RowRecord], tuple[Problem, ...]]:
+    """What the journal of an earlier run says: rows by ref, and problems of rows left out.
 
     Args:
         journal: its path.
@@ -60,7 +61,7 @@ async def recorded(
         BatchError: it belongs to another server or another campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(os.path.exists, journal):
-        return {}
+        return {}, ()
     summary = await in_thread(partial(read_summary, journal))
     if summary.base_url != base_url:
         raise BatchError(
@@ -73,7 +74,7 @@ async def recorded(
             f"{campaign!r}. A campaign keeps its name, because its posts are marked with it: leave "
             "--campaign (campaign=) away to go on with it, or use another --journal."
         )
-    return {record.ref: record for record in summary.rows}
+    return {record.ref: record for record in summary.rows}, summary.left_out
 
 
 def refuse_foreign(
@@ -229,6 +230,7 @@ async def write_rows(
     records, rows = checked.records, checked.campaign.rows
     fresh = new_records(unsent, checked.channels)
     await journal.put(record for record in fresh if records.get(record.ref) != record)
+    await journal.leave_out(checked.problems)
     if not records:
         return
     here = {row.ref: row.number for row in rows}

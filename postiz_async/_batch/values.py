@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -24,6 +23,7 @@ __all__ = [
     "DateProblem",
     "Template",
     "check_date_format",
+    "describe_absence",
     "describe_drift",
     "find_zone",
     "no_such_zone",
@@ -183,26 +183,36 @@ def read_day(raw: str, form: str | None) -> date | None:
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-def shorter_month(raw: str, form: str | None, *, is_day: bool) -> str | None:
-    """The month that ends before the day of a date, such as `February 2027 has 28 days`.
+def describe_absence(raw: str, form: str | None) -> str:
+    """What is not there of a date that is written well: `February 2027 has no day 30`.
 
-    Args:
-        raw: what `read_wall` does not read, or `read_day` where it is a day.
-        form: the format, as for these.
-        is_day: whether the time is missing.
-
-    Returns:
-        None if that is not what is wrong.
+    Empty if it is not that. A date is written well if it can be read with another number in place
+    of one of its own. `form` as for `read_wall`.
     """
-    read = read_day if is_day else read_wall
-    for last in _LAST_DAYS.finditer(raw):
-        found = read(f"{raw[: last.start()]}28{raw[last.end() :]}", form)
-        if found is not None:
-            return f"{found:%B %Y} has {monthrange(found.year, found.month)[1]} days"
-    return None
+    if len(raw) > _LONGEST or _read_date(raw, form) is not None:
+        return ""
+    found: dict[str, str] = {}
+    for number in _NUMBER.finditer(raw):
+        first, second = (
+            _read_date(f"{raw[: number.start()]}{other}{raw[number.end() :]}", form)
+            for other in ("01", "03")  # months of 31 days
+        )
+        if first is None or second is None:
+            continue
+        for part in ("day", "month", "hour", "minute", "second"):
+            if getattr(first, part) != getattr(second, part):
+                whose = f"{first:%B %Y} has" if part == "day" else "there is"
+                found[part] = f"{whose} no {part} {number[0]}"
+    return found.get("day") or next(iter(found.values()), "")
 
 
-_LAST_DAYS = re.compile(r"(?<!\d)(?:29|30|31)(?!\d)", re.ASCII)
+_LONGEST = 60
+_NUMBER = re.compile(r"(?<!\d)\d{1,2}(?!\d)", re.ASCII)
+
+
+def _read_date(raw: str, form: str | None) -> datetime | None:
+    day = read_day(raw, None) if form is None else None
+    return datetime.combine(day, time()) if day is not None else read_wall(raw, form)
 
 
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | DateProblem:

@@ -263,7 +263,7 @@ async def report(
     output = Output(as_json=json)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
-    found = make_report(summary.rows, summary.requests)
+    found = make_report(summary.rows, summary.requests, summary.left_out)
     reading = await find_reading(file, read_as, connection)
     zone = zone_named(reading.timezone)
     rows, problems = await anyio.to_thread.run_sync(_said, file, reading)

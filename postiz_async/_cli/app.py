@@ -157,9 +157,9 @@ def run(arguments: Sequence[str]) -> int:
         return _cannot_write(output, error)
 
 
-def _is_wanted(_record: logging.LogRecord) -> bool:
-    """A filter of what the library logs: `--quiet` drops it."""
-    return not IS_QUIET.get()
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """A filter of what the library logs: `--quiet` keeps errors only."""
+    return record.levelno >= logging.ERROR or not IS_QUIET.get()
 
 
 def _run(arguments: Sequence[str], output: Output) -> int:

@@ -15,9 +15,16 @@ log = logging.getLogger("postiz_async.cli")
 
 
 class DisplayGuard:
-    """Tells the first error of a display on standard error; the work beside it goes on."""
+    """Tells the first error of a display on standard error; the work beside it goes on.
 
-    def __init__(self) -> None:
+    Args:
+        what: is displayed.
+        level: of what is told; `--quiet`, which drops progress, keeps errors.
+    """
+
+    def __init__(self, what: str = "progress", level: int = logging.WARNING) -> None:
+        self._what = what
+        self._level = level
         self._is_told = False
 
     @contextmanager
@@ -29,7 +36,6 @@ class DisplayGuard:
             if not self._is_told:
                 self._is_told = True
                 kind = type(error).__name__
-                log.warning(
-                    "progress is not shown any more (%s: %s); the work goes on", kind, error
-                )
+                said = "%s is not shown any more (%s: %s); the work goes on"
+                log.log(self._level, said, self._what, kind, error)
                 log.debug("the error of the display", exc_info=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class PublishLines:
         self._early: dict[str, PublishEvent] = {}
         """Of posts that are not known to be the campaign's, and may be."""
         self._told: set[str] = set()
-        self._guarded = DisplayGuard()
+        self._guarded = DisplayGuard("what is published", logging.ERROR)
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:

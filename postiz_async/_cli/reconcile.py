@@ -77,7 +77,7 @@ async def reconcile(
                 )
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     summary = await anyio.to_thread.run_sync(read_summary, path)
-    report = make_report(summary.rows, summary.requests)
+    report = make_report(summary.rows, summary.requests, summary.left_out)
     if json:
         said: ReconcileDocument = {
             **report_object(report),

@@ -47,7 +47,7 @@ async def status(
     output = Output(as_json=json, says_results=True)
     path = journal or (file if file.suffix == ".journal" else journal_path(file))
     summary = await anyio.to_thread.run_sync(read_summary, path)
-    report = make_report(summary.rows, summary.requests)
+    report = make_report(summary.rows, summary.requests, summary.left_out)
     code = 0 if report.complete and not report.doubled else 1
     reading = await find_reading(file, read_as, connection)
     zone = zone_named(reading.timezone)

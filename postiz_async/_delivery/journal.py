@@ -39,6 +39,7 @@ from postiz_async._delivery.journal_file import (
     read_summary,
 )
 from postiz_async._delivery.journal_requests import each_request, read_requests
+from postiz_async._delivery.left_out import write_left_out
 from postiz_async._delivery.lock import FileLock
 from postiz_async._wire import parse_date
 from postiz_async.errors import BatchError
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from postiz_async._quota.snapshot import Snapshot
+    from postiz_async.errors import Problem
     from postiz_async.models.posts import CreatePost
 
 __all__ = [
@@ -181,6 +183,10 @@ class Journal:
                 "UPDATE rows SET state = ?, note = ? WHERE ref = ? AND state != 'stored'", values
             )
         )
+
+    async def leave_out(self, problems: Iterable[Problem]) -> None:
+        """Note what is wrong with the rows that this run leaves out."""
+        await self._do(lambda c: write_left_out(c, problems))
 
     # -------------------------------------------------------------- requests
 

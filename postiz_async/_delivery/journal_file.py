@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._delivery.left_out import read_left_out
 from postiz_async._delivery.migrations import (
     CHANGES,
     COPIES,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from postiz_async.errors import Problem
     from postiz_async.models.posts import CreatePost
 
 __all__ = [
@@ -229,13 +231,14 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A journal at a glance."""
+    """A journal at a glance. `left_out`: what is wrong with rows that the last run left out."""
 
     base_url: str
     campaign: str
     rows: tuple[RowRecord, ...]
     requests: int
     kept: Snapshot | None
+    left_out: tuple[Problem, ...]
 
 
 def connect(path: Path, campaign: str, base_url: str) -> sqlite3.Connection:
@@ -287,18 +290,16 @@ def read_summary(path: Path) -> Summary:
     Raises:
         BatchError: there is none, or it cannot be read.
     """
-    if path.is_dir():
-        raise BatchError(f"{path} is a directory, not a journal.")
-    if not path.is_file():
+    if not (path.is_file() or path.is_dir()):
         raise no_journal(path)
     try:
         _check(path)
         with closing(_up_to_date(open_reader(path))) as reader:
             meta = read_meta(reader)
-            rows = tuple(read_rows(reader))
             counting = "SELECT count(*) FROM requests WHERE state != 'adopted'"
             requests = int(reader.execute(counting).fetchone()[0])
-            return Summary(meta["base_url"], meta["campaign"], rows, requests, read_kept(reader))
+            known = (tuple(read_rows(reader)), requests, read_kept(reader), read_left_out(reader))
+            return Summary(meta["base_url"], meta["campaign"], *known)
     except _FAULTS as error:
         raise _damaged(path, error) from error
 

@@ -16,11 +16,19 @@ from postiz_async._wire.endpoints import (
     IS_CONNECTED,
     LIST_GROUPS,
     LIST_INTEGRATIONS,
+    NOT_CONNECTABLE,
     TRIGGER_TOOL,
     Call,
 )
-from postiz_async.errors import APITimeoutError, ConfigurationError, InvalidPostError, Problem
+from postiz_async.errors import (
+    APITimeoutError,
+    BadRequestError,
+    ConfigurationError,
+    InvalidPostError,
+    Problem,
+)
 from postiz_async.models.integrations import ToolCall
+from postiz_async.providers._registry import PROVIDERS, closest_provider
 
 if TYPE_CHECKING:
     import builtins
@@ -130,11 +138,20 @@ class Integrations:
         Raises:
             ConfigurationError: accounts of this provider are connected with a form in the web page,
                 not through a URL.
+            BadRequestError: the server has no such provider.
             PlanLimitError: the plan has no room for another channel.
         """
         query = (("refresh", refresh),) if refresh is not None else ()
         call = Call(CONNECT_URL, params={"provider": provider}, query=query)
-        url = (await self._bound.call(call)).url
+        try:
+            url = (await self._bound.call(call)).url
+        except BadRequestError as error:
+            if error.text != NOT_CONNECTABLE:
+                raise
+            hint = _not_there(provider)
+            raise BadRequestError(
+                error.text, status_code=error.status_code, body=error.body, hint=hint
+            ) from None
         if not url.startswith("http"):
             raise ConfigurationError(
                 f"{provider} is not connected through an address. Use the web page of Postiz."
@@ -207,3 +224,19 @@ class Integrations:
             )
             raise APITimeoutError(error.message, delivery=error.delivery, hint=hint) from error
         return parse_date(answer.date)
+
+
+def _not_there(provider: str) -> str:
+    """Why a server cannot connect accounts of a provider, and what to do."""
+    known = PROVIDERS.get(provider)
+    if known is not None:
+        lacks = f"This server does not have the provider {provider!r}"
+        if not known.since:
+            return f"{lacks}: no release of Postiz has it yet."
+        return f"{lacks}, which came with {known.since}: ask its operator for an update."
+    close = closest_provider(provider)
+    meant = f" Did you mean {close!r}?" if close else ""
+    return (
+        f"No provider is called {provider[:40]!r}, so the server cannot connect its accounts."
+        f"{meant} `postiz-async providers` lists those there are."
+    )

@@ -8,10 +8,10 @@ found out is told with its reason.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async._concurrency import for_each
 from postiz_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -25,7 +25,7 @@ from postiz_async.errors import (
 from postiz_async.models.insights import Figures
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
     from postiz_async.models.insights import Metric, PostAnalytics
 
@@ -53,27 +53,21 @@ class PostOfChannel(NamedTuple):
 
 
 async def gather_figures(
-    ask: Callable[[str], Awaitable[PostAnalytics]], posts: Iterable[PostOfChannel]
+    ask: Callable[[str], Awaitable[PostAnalytics]],
+    posts: Iterable[PostOfChannel] | AsyncIterable[PostOfChannel],
 ) -> Figures:
     """Ask for the figures of posts.
 
     Args:
         ask: one look, which does not wait for a quota.
-        posts: each once.
+        posts: each once; taken when it can be looked at.
 
     Raises:
         PostizError: the key is not accepted, or the client cannot make calls.
+        Exception: taking a post raised it.
     """
     gathering = _Gathering(ask)
-    waiting = iter(posts)
-
-    async def work() -> None:
-        for post in waiting:
-            await gathering.look(post)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_ONCE):
-            group.create_task(work())
+    await for_each(posts, gathering.look, at_once=_AT_ONCE)
     if gathering.error is not None:
         raise gathering.error
     return Figures(gathering.found, gathering.missing)
@@ -91,7 +85,7 @@ class _Gathering:
         self._telling: set[str] = set()
         self._empty: Counter[str] = Counter()
 
-    async def look(self, post: PostOfChannel) -> None:
+    async def look(self, _: int, post: PostOfChannel) -> None:
         """Find out the figures of a post, or why it has none."""
         in_vain = post.channel not in self._telling and self._empty[post.channel] >= _IN_VAIN
         why = self._stopped or (_EMPTY_CHANNEL if in_vain else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,9 @@ class Analytics:
             return PostAnalytics(missing=answer.missing)
         return PostAnalytics(metrics=answer)
 
-    async def posts(self, posts: Iterable[Post], *, days: int = 90) -> Figures:
+    async def posts(
+        self, posts: Iterable[Post] | AsyncIterable[Post], *, days: int = 90
+    ) -> Figures:
         """The newest figures of several posts, as numbers.
 
         Two posts are queried at a time. A channel is skipped after three of its posts had no
@@ -78,7 +81,8 @@ class Analytics:
         figures, and why. Retried: yes. Since v2.18.0.
 
         Args:
-            posts: published posts from the list.
+            posts: an iterable or async iterable of published posts. Each is taken when it can be
+                queried, as from `posts.iter`.
             days: how many days back the figures reach.
 
         Raises:
@@ -86,11 +90,14 @@ class Analytics:
         """
         options = msgspec.structs.replace(self._bound.options, max_wait=0.0)
         impatient = Analytics(BoundScheduler(self._bound.scheduler, options), self._channels)
-        asked = [
-            PostOfChannel(each.id, each.integration.id if each.integration else "")
-            for each in posts
-        ]
-        return await gather_figures(partial(impatient.post, days=days), asked)
+        ask = partial(impatient.post, days=days)
+        if isinstance(posts, AsyncIterable):
+            return await gather_figures(ask, (_asked(each) async for each in posts))
+        return await gather_figures(ask, map(_asked, posts))
+
+
+def _asked(post: Post) -> PostOfChannel:
+    return PostOfChannel(post.id, post.integration.id if post.integration else "")
 
 
 class Notifications:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -111,7 +111,7 @@ class MediaResource:
     @overload
     async def upload_many(
         self,
-        sources: Iterable[UploadSource],
+        sources: Iterable[UploadSource] | AsyncIterable[UploadSource],
         *,
         concurrency: int = ...,
         return_exceptions: Literal[False] = ...,
@@ -125,7 +125,7 @@ class MediaResource:
     @overload
     async def upload_many(
         self,
-        sources: Iterable[UploadSource],
+        sources: Iterable[UploadSource] | AsyncIterable[UploadSource],
         *,
         concurrency: int = ...,
         return_exceptions: Literal[True],
@@ -138,7 +138,7 @@ class MediaResource:
 
     async def upload_many(
         self,
-        sources: Iterable[UploadSource],
+        sources: Iterable[UploadSource] | AsyncIterable[UploadSource],
         *,
         concurrency: int = AT_ONCE,
         return_exceptions: bool = False,
@@ -154,7 +154,8 @@ class MediaResource:
         with the same sources uploads only those that failed.
 
         Args:
-            sources: what `upload` takes: paths, URLs, bytes, files or streams.
+            sources: an iterable or async iterable of what `upload` takes: paths, URLs, bytes, files
+                or streams. Each is taken when its upload can begin.
             concurrency: how many at a time.
             return_exceptions: return errors in the places of their sources instead of raising.
             progress: called with the index of a source, its bytes sent so far and in total.
@@ -172,6 +173,7 @@ class MediaResource:
         Raises:
             ExceptionGroup: all failures, after the others have ended. A note on each error names
                 its source.
+            Exception: the iterable raised it, after the uploads before it have ended.
         """
         check_seconds("stall_timeout", stall_timeout)
         check_hook("progress", progress)
@@ -188,7 +190,7 @@ class MediaResource:
             tell = None if progress is None else partial(progress, place)
             return await self._once(source, replace(options, progress=tell), fetched)
 
-        results = await upload_all(list(sources), one, concurrency=concurrency)
+        results = await upload_all(sources, one, concurrency=concurrency)
         failed = [each for each in results if isinstance(each, Exception)]
         if failed and not return_exceptions:
             raise ExceptionGroup(f"{len(failed)} of {len(results)} uploads failed", failed)

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._concurrency import in_thread
+from postiz_async._concurrency import for_each, in_thread
 from postiz_async._uploads.inspect import POSTABLE, check_size, kind_of, limit_of, pixels_of
 from postiz_async._uploads.sources import NullSink, UploadSource, name_of, open_local
 from postiz_async._uploads.urls import is_url, shown
@@ -35,7 +35,14 @@ from postiz_async.errors import (
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Awaitable,
+        Callable,
+        Collection,
+        Iterable,
+    )
     from pathlib import Path
     from types import TracebackType
 
@@ -321,7 +328,7 @@ AT_ONCE = 3
 
 
 async def upload_all(
-    sources: Sequence[UploadSource],
+    sources: Iterable[UploadSource] | AsyncIterable[UploadSource],
     one: Callable[[int, UploadSource], Awaitable[Media]],
     *,
     concurrency: int = AT_ONCE,
@@ -329,27 +336,27 @@ async def upload_all(
     """What became of each source, in their order.
 
     Args:
-        sources: what to upload.
+        sources: what to upload; each is taken when it can begin.
         one: uploads a source, given its place.
         concurrency: how many at a time.
 
     Raises:
         UsageError: that is less than one.
+        Exception: taking a source raised it; those before it have ended.
     """
     if concurrency < 1:
         raise UsageError(f"concurrency is 1 or more, not {concurrency}.")
     results: dict[int, Media | Exception] = {}
-    waiting = iter(enumerate(sources))
+    failed: list[tuple[int, str, Exception]] = []
 
-    async def worker() -> None:
-        for place, source in waiting:
-            try:
-                results[place] = await one(place, source)
-            except Exception as error:  # noqa: BLE001  (handed to the caller, with its source)
-                error.add_note(f"upload {place + 1} of {len(sources)}: {name_of(source)}")
-                results[place] = error
+    async def work(place: int, source: UploadSource) -> None:
+        try:
+            results[place] = await one(place, source)
+        except Exception as error:  # noqa: BLE001  (handed to the caller, with its source)
+            results[place] = error
+            failed.append((place, name_of(source), error))
 
-    async with anyio.create_task_group() as group:
-        for _ in range(min(concurrency, len(sources))):
-            group.start_soon(worker)
-    return [results[place] for place in range(len(sources))]
+    await for_each(sources, work, at_once=concurrency)
+    for place, name, error in failed:
+        error.add_note(f"upload {place + 1} of {len(results)}: {name}")
+    return [results[place] for place in range(len(results))]

@@ -293,6 +293,9 @@ TRIGGER_TOOL = Endpoint(
         ),
     ),
 )
+NOT_CONNECTABLE = "Integration not allowed"
+"""What the server says of a provider that it does not have."""
+
 CONNECT_URL = Endpoint(
     "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
 )

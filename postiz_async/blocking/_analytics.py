@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from postiz_async.blocking._base import Twin
@@ -62,10 +63,13 @@ class Analytics(Twin):
         figures, and why. Retried: yes. Since v2.18.0.
 
         Args:
-            posts: published posts from the list.
+            posts: an iterable of published posts. Each is taken when it can be
+                queried, as from `posts.iter`.
             days: how many days back the figures reach.
 
         Raises:
             AuthenticationError: the key is not accepted.
         """
-        return self._portal.call(self._async.posts, list(posts), days=days)
+        call = self._portal.new_call()
+        work = partial(self._async.posts, posts=call.taken(posts), days=days)
+        return call.run(work)

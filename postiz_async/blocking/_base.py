@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
@@ -333,15 +332,5 @@ class _RowsOfCaller:
     def __init__(self, source: Iterable[Given]) -> None:
         self._source = source
 
-    async def __aiter__(self) -> AsyncIterator[Given]:
-        rows: list[Iterator[Given]] = []
-
-        def take() -> list[Given]:
-            if not rows:
-                rows.append(iter(self._source))
-            return list(islice(rows[0], _ROWS_AT_ONCE))
-
-        taken = _entering.get().awaited(take)
-        while block := await taken():
-            for row in block:
-                yield row
+    def __aiter__(self) -> AsyncIterator[Given]:
+        return _entering.get().taken(self._source, _ROWS_AT_ONCE)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -13,7 +14,7 @@ from postiz_async._scheduler.hooks import check_hook
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
     from typing import ParamSpec
 
     P = ParamSpec("P")
@@ -178,6 +179,25 @@ class ThreadCall:
             return await answer
 
         return ask
+
+    async def taken(self, items: Iterable[T], at_once: int = 1) -> AsyncIterator[T]:
+        """What an iterable gives, taken by the waiting thread when the work wants it.
+
+        Args:
+            items: of the caller.
+            at_once: how many are taken before the first of them is given.
+        """
+        begun: list[Iterator[T]] = []
+
+        def take() -> list[T]:
+            if not begun:
+                begun.append(iter(items))
+            return list(islice(begun[0], at_once))
+
+        wanted = self.awaited(take)
+        while block := await wanted():
+            for item in block:
+                yield item
 
     def _answer(self, answer: asyncio.Future[object], function: Callable[[], object]) -> None:
         try:

@@ -112,7 +112,10 @@ class CheckedBatch(RunResults):
 
     @property
     def has_news(self) -> bool:
-        """Whether the journal does not know yet which stored rows the file gives differently."""
+        """Whether the journal does not know yet which stored rows the file gives differently.
+
+        Or which rows are left out, and why.
+        """
         original = self._async
         return self._portal.call_sync(lambda: original.has_news)
 

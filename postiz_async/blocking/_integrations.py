@@ -105,6 +105,7 @@ class Integrations(Twin):
         Raises:
             ConfigurationError: accounts of this provider are connected with a form in the web page,
                 not through a URL.
+            BadRequestError: the server has no such provider.
             PlanLimitError: the plan has no room for another channel.
         """
         return self._portal.call(self._async.connect_url, provider, refresh=refresh)

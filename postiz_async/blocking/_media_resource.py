@@ -127,7 +127,8 @@ class MediaResource(Twin):
         with the same sources uploads only those that failed.
 
         Args:
-            sources: what `upload` takes: paths, URLs, bytes, files or streams.
+            sources: an iterable of what `upload` takes: paths, URLs, bytes, files
+                or streams. Each is taken when its upload can begin.
             concurrency: how many at a time.
             return_exceptions: return errors in the places of their sources instead of raising.
             progress: called with the index of a source, its bytes sent so far and in total.
@@ -145,11 +146,12 @@ class MediaResource(Twin):
         Raises:
             ExceptionGroup: all failures, after the others have ended. A note on each error names
                 its source.
+            Exception: the iterable raised it, after the uploads before it have ended.
         """
         call = self._portal.new_call()
         work = partial(
             cast("Any", self._async.upload_many),
-            list(sources),
+            sources=call.taken(sources),
             concurrency=concurrency,
             return_exceptions=return_exceptions,
             progress=call.told(progress),

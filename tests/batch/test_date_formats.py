@@ -13,7 +13,7 @@ from spread import spread
 from postiz_async._batch.date_formats import explain_dates, find_formats, looks_like_date
 from postiz_async._batch.read_options import ReadOptions
 from postiz_async._batch.source import Campaign, read_campaign
-from postiz_async._batch.values import read_time
+from postiz_async._batch.values import describe_absence, read_time, read_wall
 from postiz_async.errors import BatchError
 
 if TYPE_CHECKING:
@@ -104,6 +104,57 @@ def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> N
     assert ("'soon'" in last.message, last.row) == (True, 6)
 
 
+@pytest.mark.parametrize(
+    ("form", "text", "absent"),
+    [
+        (None, "2027-02-30 09:00", "February 2027 has no day 30"),
+        (None, "2027-02-29", "February 2027 has no day 29"),
+        (None, "2028-02-29 24:01", "there is no hour 24"),
+        (None, "2027-13-01T09:00:00.000Z", "there is no month 13"),
+        (None, "2027-04-31T09:00+02:00", "April 2027 has no day 31"),
+        (None, "2027-01-15 09:60", "there is no minute 60"),
+        (None, "2027-01-15 09:00:61", "there is no second 61"),
+        (None, "2027-01-15 09:00+25:00", ""),
+        (None, "31.11.2027 09:00", ""),
+        (None, "2027-02-30 25:00", ""),
+        (None, "soon", ""),
+        (None, "01 " * 1_000, ""),
+        ("%d.%m.%Y %H:%M", "31.11.2027 09:00", "November 2027 has no day 31"),
+        ("%d.%m.%y %H:%M", "00.11.27 09:00", "November 2027 has no day 00"),
+        ("%m/%d/%Y %I:%M %p", "12/05/2027 13:00 PM", "there is no hour 13"),
+        ("%d. %B %Y, %H Uhr", "30. February 2027, 9 Uhr", "February 2027 has no day 30"),
+    ],
+)
+def test_what_a_date_lacks_is_said(form: str | None, text: str, absent: str) -> None:
+    assert describe_absence(text, form) == absent
+
+
+@given(
+    year=st.integers(2020, 2060),
+    month=st.integers(0, 14),
+    day=st.integers(0, 33),
+    hour=st.integers(0, 25),
+    form=st.sampled_from([None, "%Y-%m-%d %H:%M", "%d.%m.%y %H:%M"]),
+)
+def test_only_dates_that_cannot_be_read_lack_something(
+    year: int, month: int, day: int, hour: int, form: str | None
+) -> None:
+    text = f"{year}-{month:02}-{day:02} {hour:02}:00"
+    if form == "%d.%m.%y %H:%M":
+        text = f"{day:02}.{month:02}.{year % 100} {hour:02}:00"
+    mistakes = (not 1 <= month <= 12) + (not 1 <= day <= 31) + (hour > 23)
+    is_read = read_wall(text, form) is not None
+    if is_read or mistakes == 0:
+        assert bool(describe_absence(text, form)) is not is_read
+    elif mistakes == 1 and day < 29:
+        assert describe_absence(text, form)
+
+
+def test_a_day_that_does_not_exist_is_told_also_beside_a_time(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, "2027-02-30;9:00", head="date;time").problems
+    assert str(problem) == "row 2, date: '2027-02-30' does not exist: February 2027 has no day 30"
+
+
 def test_two_ways_of_writing_are_not_mixed_up(tmp_path: Path) -> None:
     problem, other = read(tmp_path, "05.12.2031 09:00", "12/05/2031 10:00").problems
     assert problem.hint == (
@@ -187,7 +238,7 @@ def test_a_cell_of_days_or_of_times_that_is_wrong_is_named(tmp_path: Path, form:
         f"{problem.row} {problem.where}: {problem.message}" for problem in campaign.problems
     ] == [
         "3 time: is empty",
-        f"4 date: '{whole}' is not in the calendar",
+        f"4 date: '{whole}' does not exist: November 2026 has no day 31",
     ]
 
 

@@ -272,8 +272,10 @@ def test_what_to_do_with_late_rows_is_read(text: str, late: object) -> None:
 
 @pytest.mark.parametrize("text", ["", "shift", "shift=", "shift=15", "shift=0m", "shift=-1m", "x"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"shift"):
+    with pytest.raises(ConfigurationError, match=r"shift") as refused:
         read_late(text)
+    if text != "shift=0m":  # which is read, and too short
+        assert str(refused.value).startswith(f"--late is {text!r}; say skip, send or shift=15m")
 
 
 async def test_a_shift_of_no_time_is_refused_by_the_batch_too(lab: Lab) -> None:

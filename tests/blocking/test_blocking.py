@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import threading
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -27,8 +28,10 @@ from postiz_async.blocking import Postiz, PostizPool
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
+    from postiz_async.models.posts import Post
     from postiz_async.pytest_plugin import ServedPostiz
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
@@ -104,6 +107,7 @@ def test_a_twin_has_what_its_class_has_and_nothing_else(name: str) -> None:
 
 SYNCHRONOUS = (
     (r"Async(?:Iterator|Generator)\[(.*)\]", r"BlockingIterator[\1]"),
+    (r" \| AsyncIterable\[\w+\]", ""),
     (r"Awaitable\[None\]", "object"),
     (r"Awaitable\[(\w+)\]", r"\1"),
 )
@@ -242,6 +246,31 @@ def test_media_are_uploaded_with_progress(postiz: Postiz, tmp_path: Path) -> Non
     assert seen[-1] == (len(PNG), len(PNG))
     [one, two] = postiz.media.upload_many(each for each in (path, PNG))
     assert one == two
+
+
+def test_what_a_generator_gives_is_taken_in_this_thread_when_it_is_wanted(postiz: Postiz) -> None:
+    here, sent, ahead = threading.get_ident(), set[int](), list[int]()
+
+    def sources() -> Iterator[bytes]:
+        for number in range(9):
+            assert threading.get_ident() == here
+            ahead.append(number - len(sent))
+            yield PNG + bytes(number)
+
+    def told(place: int, done: int, total: int | None) -> None:
+        if done == total:
+            sent.add(place)
+
+    media = postiz.media.upload_many(sources(), concurrency=2, progress=told)
+    assert len({each.id for each in media}) == 9
+    assert max(ahead) <= 1
+
+    def broken() -> Iterator[Post]:
+        yield from ()
+        raise LookupError("no more rows")
+
+    with pytest.raises(LookupError, match="no more rows"):
+        postiz.analytics.posts(broken())
 
 
 def campaign(channel: str, at: datetime, count: int) -> list[dict[str, object]]:

@@ -86,6 +86,33 @@ def test_report_writes_the_page_beside_the_campaign(
     assert "Hello, page" not in (tmp_path / "j.html").read_text(encoding="utf-8")
 
 
+def test_a_report_has_the_rows_that_the_run_left_out(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    columns = "integration,date,content,ref"
+    good = ("mastodon", FAR, f"Good {tmp_path}", "a")
+    bad = [("mastodon", "20/01/2031 09:00", "No date", "b"), ("nowhere", FAR, "No channel", "c")]
+    file = write_campaign(tmp_path / "c.csv", good, *bad, columns=columns)
+
+    def reported() -> str:
+        assert cli("report", file, "--csv", tmp_path / "r.csv").code == 0
+        return (tmp_path / "r.csv").read_text(encoding="utf-8")
+
+    assert cli("run", file, "--skip-invalid").code == 1
+    lines = reported().splitlines()
+    assert "\n".join(lines) == (tmp_path / "c.result.csv").read_text(encoding="utf-8").strip()
+    assert [line.split(",")[0] for line in lines[1:] if "left out" in line] == ["3", "4"]
+    assert "there is no channel 'nowhere'" in lines[-1]
+    assert "1 stored of 1 row, and 2 rows left out" in cli("status", file).out
+    again = cli("run", file, "--skip-invalid")
+    assert "Nothing is left to send: 1 stored of 1 row, and 2 rows left out" in again.out
+
+    write_campaign(file, good, columns=columns)
+    assert cli("run", file, "--skip-invalid").code == 0
+    assert reported() == (tmp_path / "c.result.csv").read_text(encoding="utf-8")
+    assert "left out" not in reported()
+
+
 def test_what_cannot_be_done_is_said(cli: Cli, server: Server, tmp_path: Path) -> None:
     file = write_campaign(tmp_path / "c.csv", ("mastodon", FAR, "Hello again, page"))
     assert cli("run", file).code == 0

@@ -47,9 +47,11 @@ def test_what_the_library_logs_is_a_warning(
     token = IS_QUIET.set(quiet)
     try:
         handler.handle(logging.LogRecord("a", logging.WARNING, "", 0, "no %s", ("slot",), None))
+        handler.handle(logging.LogRecord("a", logging.ERROR, "", 0, "no display", (), None))
     finally:
         IS_QUIET.reset(token)
-    assert capsys.readouterr().err == ("" if quiet else "warning: no slot\n")
+    told = ["no display"] if quiet else ["no slot", "no display"]
+    assert capsys.readouterr().err == "".join(f"warning: {each}\n" for each in told)
 
 
 @pytest.fixture

@@ -145,6 +145,10 @@ def test_channels(cli: Cli, server: Server) -> None:
     assert "date" in cli("integrations", "slot", channel, "--json").document
     assert cli("integrations", "groups", "--json").document == []
     assert cli("integrations", "connect", "linkedin").out.startswith("http")
+    nowhere = cli("channels", "connect", "linkdin")
+    assert nowhere.code == 2
+    said = " ".join(nowhere.err.split())
+    assert "Did you mean 'linkedin'? `postiz-async providers` lists" in said
     assert "500 characters" in cli("integrations", "settings", "mastodon").out
     assert cli("analytics", "channel", "mastodon").code == 0
     assert cli("integrations", "delete", channel).code == 2, "it has to be confirmed"

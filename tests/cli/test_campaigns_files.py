@@ -86,8 +86,8 @@ def test_line_ends_of_windows_change_no_post(
         (("--default", "colour=red"), "'colour' is not a column of a campaign"),
         (("--date-format", "%H:%M"), "does not say the year"),
         (("--timezone", "Mars"), "There is no time zone 'Mars'"),
-        (("--align", "soon"), "align is 'soon'; say how far, like 15m"),
-        (("--align", "9d"), "say whole seconds from 0 to 7 days"),
+        (("--align", "soon"), "--align (align=) is 'soon'; say how far, like 15m"),
+        (("--align", "9d"), "(--align, align=); say whole seconds from 0 to 7 days"),
     ],
 )
 def test_what_cannot_be_meant(

@@ -31,7 +31,7 @@ MISTAKES = """\
 3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (did you mean 'mastodon'?)
 row 13, Text: is #NAME?, an error of the spreadsheet (repair the formula, or write the text)
 row 14, Bild: bilder\\mond.png does not exist (it is looked for in {folder})
-row 15, Datum: '31.11.2031 15:30' is not in the calendar (November 2031 has 30 days)
+row 15, Datum: '31.11.2031 15:30' does not exist: November 2031 has no day 31
 row 16, Folge: is not a JSON list of texts (write ["Und noch etwas"], or use a column thread 2)
 row 17, Uhrzeit: 'abends' is not a time of day (write it like 09:00)
 row 18, Text: has neither text nor media (fill it in, or delete the row)

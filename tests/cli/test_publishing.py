@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cli_lab import misfits, write_campaign
 from processes import PATIENCE, ended, read_line, start
+from rich.console import Console
 
 from postiz_async import CampaignRow, NewPost
 from postiz_async._cli.output import Output
@@ -116,6 +118,35 @@ async def test_watching_that_fails_does_not_stop_a_run(
             report = await batch.run_all(on_outcome=lines.stored)
     assert report.counts == {"stored": 1}
     assert "Posts are not watched any more: " in capsys.readouterr().out
+
+
+class ClosedWindow(io.StringIO):
+    def write(self, text: str) -> int:
+        del text
+        raise OSError(5, "Input/output error")
+
+
+async def test_what_cannot_be_shown_is_told_once_and_as_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    local = LocalPostiz()
+    local.add_channel("mastodon")
+    rows = [
+        CampaignRow(integration="mastodon", date=local.in_an_hour(), content=text) for text in "ab"
+    ]
+    output = Output()
+    output.out = output.notes = Console(file=ClosedWindow())
+    async with (
+        local.client() as postiz,
+        postiz.batch(rows, journal=tmp_path / "c.journal") as batch,
+    ):
+        lines = PublishLines(output, postiz, batch, UTC)
+        await batch.run_all()
+        await batch.wait_published(on_outcome=lines.ended)
+        assert (await batch.report()).counts == {"published": 2}
+    told = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "postiz_async.cli"]
+    why = "(OSError: [Errno 5] Input/output error); the work goes on"
+    assert told == [("ERROR", f"what is published is not shown any more {why}")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

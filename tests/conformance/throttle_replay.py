@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": RedisThrottle}
 
+_HALT = 10
+"""Milliseconds for one request after which the real counter stood still, as on a busy machine."""
+
 # earliest and latest millisecond at which it can have been judged, admitted or not, headers
 Answer = tuple[int, int, bool, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One trace until its first difference."""
+    """One trace until its first difference, or until nobody can follow it."""
 
     requests: int
     refused: int
@@ -35,7 +38,8 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
 
     Where a millisecond ended while the real counter worked, nobody can tell which of the two it
     used, and later answers depend on it. Then both are followed, each by a model of its own, and
-    those that an answer contradicts are dropped. There is a difference when none is left.
+    those that an answer contradicts are dropped. There is a difference when none is left. Where
+    the real one stood still, there are too many to follow, and the trace ends before.
 
     Args:
         kind: A key of KINDS.
@@ -49,6 +53,8 @@ def compare(kind: str, trace: Trace, answers: list[Answer], *, skew: int = 0) ->
     refused = ambiguous = 0
     for number, ((_, key), answer) in enumerate(zip(trace.requests, answers, strict=True)):
         earliest, latest, admitted, headers = answer
+        if latest - earliest > _HALT:
+            return Comparison(number, refused, ambiguous, None)
         refused += not admitted
         ambiguous += earliest != latest
         moments = range(earliest - start, latest - start + 1)

@@ -13,16 +13,14 @@ import signal
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from key_kill_worker import Scaled
 from outbox_worker import clock_of
 from pool_sandbox import key_of
 
 from postiz_async import PostizPool, StoreError
 from postiz_async._client import make_transport
 from postiz_async._transport.settings import ConnectionSettings
-from postiz_async.stores.postgres import PostgresStore
 
 if TYPE_CHECKING:
     from postiz_async import Attempt
@@ -44,14 +42,10 @@ async def main(database: str) -> None:
     url, done = os.environ["POSTIZ_API_URL"], asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
     clock = clock_of(url)
-    async with (
-        aclosing(make_transport(ConnectionSettings(speed=clock.speed))) as transport,
-        aclosing(Scaled(PostgresStore(database), clock)) as store,
-    ):
+    async with aclosing(make_transport(ConnectionSettings(speed=clock.speed))) as transport:
         while not done.is_set():
             pool = PostizPool(
                 base_url=url,
-                quota=cast("PostgresStore", store),
                 outbox=database,
                 credentials=credentials,
                 clock=clock,

@@ -264,7 +264,7 @@ async def test_cancelled_while_its_file_is_opened_it_is_closed(
 
     monkeypatch.setattr(outbox_file, "open_shared", slowly)
     task = asyncio.create_task(start())
-    await anyio.to_thread.run_sync(opening.wait, 30)
+    await anyio.to_thread.run_sync(opening.wait, PATIENCE)
     task.cancel()
     asyncio.get_running_loop().call_later(0.05, go.set)
     with pytest.raises(asyncio.CancelledError):

@@ -15,6 +15,8 @@ from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnaly
 from postiz_async.testing import Fault, LocalPostiz
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from postiz_async import Postiz
     from postiz_async.models.integrations import Integration
     from postiz_async.models.posts import Post
@@ -44,6 +46,24 @@ async def test_figures_are_numbers_by_post(local: LocalPostiz) -> None:
     assert set(figures.names) == {"Impressions", "Likes", "Comments"}
     assert figures.by_post[posts[0].id][metric.label] == int(metric.data[-1].total)
     assert figures.missing == {}
+
+
+async def test_posts_are_taken_as_they_are_asked(local: LocalPostiz) -> None:
+    x = local.add_channel("x")
+    most = 0
+    async with local.client() as postiz:
+        posts = await published(postiz, local, *[x] * 9)
+        before = local.sandbox.requests
+
+        async def one_by_one() -> AsyncIterator[Post]:
+            nonlocal most
+            for taken, post in enumerate(posts, start=1):
+                most = max(most, taken - (local.sandbox.requests - before))
+                yield post
+
+        figures = await postiz.analytics.posts(one_by_one())
+    assert figures.by_post.keys() == {post.id for post in posts}
+    assert most == 2
 
 
 async def test_a_channel_without_figures_is_asked_three_times(local: LocalPostiz) -> None:

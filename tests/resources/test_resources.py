@@ -15,6 +15,7 @@ from postiz_async import (
     APITimeoutError,
     Attempt,
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     InvalidPostError,
     NewPost,
@@ -34,6 +35,7 @@ from postiz_async.testing import LocalPostiz, SandboxTransport
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.models.integrations import Integration
 
 PNG = bytes.fromhex(
@@ -370,6 +372,42 @@ async def test_integrations(local: LocalPostiz, channel: Integration) -> None:
         assert answer.value == channel.id
         assert b"token" in answer.body
         assert "token" not in repr(answer)
+
+
+NO_PROVIDER = "No provider is called {!r}, so the server cannot connect its accounts.{} \
+`postiz-async providers` lists those there are."
+NOT_THERE = "This server does not have the provider {!r}{}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "hint", "more"),
+    [
+        ("linkdin", NO_PROVIDER, " Did you mean 'linkedin'?"),
+        ("nope", NO_PROVIDER, ""),
+        ("tiktok-business", NOT_THERE, ": no release of Postiz has it yet."),
+        ("tumblr", NOT_THERE, ", which came with v2.22.1: ask its operator for an update."),
+    ],
+)
+async def test_a_provider_that_the_server_does_not_have_is_explained(
+    local: LocalPostiz, provider: str, hint: str, more: str
+) -> None:
+    class Older(SandboxTransport):
+        async def send(self, request: WireRequest) -> WireResponse:
+            return await super().send(replace(request, url=request.url.replace(provider, "none")))
+
+    async with local.sandbox:
+        client = Postiz(
+            api_key="sandbox",
+            base_url="http://sandbox.invalid",
+            clock=local.clock,
+            transport=Older(local.sandbox),
+        )
+        async with client as postiz:
+            with pytest.raises(BadRequestError) as refused:
+                await postiz.integrations.connect_url(provider)
+    said = hint.format(provider, more)
+    assert str(refused.value) == f"400: Integration not allowed\n  {said}"
+    assert refused.value.body
 
 
 async def test_raw_says_when_there_is_no_answer(local: LocalPostiz) -> None:

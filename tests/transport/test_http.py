@@ -245,8 +245,8 @@ async def test_silence_is_no_matter_where_something_else_looks_at_the_time(
 ) -> None:
     """A time-out of the call, or of an upload that stalls."""
     transport = AiohttpTransport(ConnectionSettings(speed=1.5))
-    body = replace(part([b"bytes"], []), stall_timeout=30.0) if has_upload else None
-    timeout = None if has_upload else 30.0
+    body = replace(part([b"bytes"], []), stall_timeout=PATIENCE) if has_upload else None
+    timeout = None if has_upload else PATIENCE
     async with listening(pausing(3 * impatient)) as url:
         sent = request(url, timeout=timeout, method="POST" if has_upload else "GET", body=body)
         response = await transport.send(sent)

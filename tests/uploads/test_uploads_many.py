@@ -20,7 +20,7 @@ from postiz_async.errors import (
 from postiz_async.models.media import Media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from postiz_async._client import Postiz
@@ -63,6 +63,43 @@ async def test_no_more_than_allowed_are_under_way(local: Postiz) -> None:
     for wrong in (0, -1):
         with pytest.raises(ConfigurationError, match="concurrency is 1 or more"):
             await local.media.upload_many([PNG], concurrency=wrong)
+
+
+@pytest.mark.parametrize("kind", ["iterable", "async iterable"])
+async def test_a_source_is_taken_when_it_can_begin(
+    sandbox_in_memory: Sandbox, local: Postiz, kind: str
+) -> None:
+    most = 0
+
+    def sources() -> Iterator[bytes]:
+        nonlocal most
+        for taken in range(1, 21):
+            most = max(most, taken - len(sandbox_in_memory.uploads))
+            yield PNG + bytes(taken)
+
+    async def later() -> AsyncIterator[bytes]:
+        for source in sources():
+            await asyncio.sleep(0)
+            yield source
+
+    given = sources() if kind == "iterable" else later()
+    media = await local.media.upload_many(given, concurrency=3)
+    assert most == 3
+    stored = {each.id: each.sha256 for each in sandbox_in_memory.uploads}
+    assert [stored[each.id] for each in media] == [sha(PNG + bytes(n)) for n in range(1, 21)]
+
+
+async def test_what_came_before_an_error_of_the_iterable_is_uploaded(
+    sandbox_in_memory: Sandbox, local: Postiz
+) -> None:
+    def sources() -> Iterator[bytes]:
+        yield PNG
+        yield GIF
+        raise LookupError("no more rows")
+
+    with pytest.raises(LookupError, match="no more rows"):
+        await local.media.upload_many(sources())
+    assert len(sandbox_in_memory.uploads) == 2
 
 
 def mixed(png: Callable[..., Path]) -> list[object]:

@@ -315,7 +315,7 @@ async def test_a_cancelled_upload_leaves_no_thread_at_work(
     else:
         monkeypatch.setattr(cache, "find", busy.slow(cache.find))
     task = asyncio.create_task(local.media.upload(file, cache=tmp_path / "cache.sqlite"))
-    await anyio.to_thread.run_sync(busy.begun.wait, 30)
+    await anyio.to_thread.run_sync(busy.begun.wait, PATIENCE)
     task.cancel()
     asyncio.get_running_loop().call_later(0.05, busy.go.set)
     with pytest.raises(asyncio.CancelledError):
