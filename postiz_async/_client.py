@@ -147,10 +147,10 @@ class Postiz(Api):
         headers = headers_of_environment(headers)
         url = base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         if pacing not in {"burst", "smooth"}:
-            raise UsageError(f"pacing is 'burst' or 'smooth', not {pacing!r}.")
+            raise UsageError(f"pacing must be 'burst' or 'smooth', not {pacing!r}.")
         if politeness is not None and not 0 < politeness < math.inf:
             raise UsageError(
-                f"politeness is more than 0 calls a second, or None, not {politeness!r}."
+                f"politeness must be more than 0 calls a second, or None, not {politeness!r}."
             )
         check_seconds("drain", drain, zero=True, endless=True)
         check_seconds("window", window)

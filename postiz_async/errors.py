@@ -301,7 +301,7 @@ class StoreError(PostizError):
 
 
 class QuotaError(PostizError):
-    """The hourly quota of create requests stands in the way.
+    """The hourly quota of create requests does not allow the call now.
 
     `retry_after` is the number of seconds after which a slot is expected to be free.
     """

@@ -97,7 +97,7 @@ def test_a_hook_that_nobody_would_await_is_refused(make: Callable[..., object], 
     for hook in (Recorder(), Recorder().__call__, partial(Recorder().__call__)):
         with pytest.raises(UsageError, match=rf"^{name} is an `async def` function"):
             make(**key, **{name: hook})
-    with pytest.raises(UsageError, match=rf"^{name} is a function, not 'log'"):
+    with pytest.raises(UsageError, match=rf"^{name} must be a function, not 'log'"):
         make(**key, **{name: "log"})
 
 

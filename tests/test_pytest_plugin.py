@@ -154,6 +154,6 @@ def test_a_mistaken_marker_is_told_in_a_line(tmp_path: Path) -> None:
     assert "postiz_sandbox takes no 'speed', but limit, api_key, release, start, " in said
     assert "Traceback" not in said
     assert "@pytest.mark.postiz: This release of Postiz has no provider 'mastodn'; did you" in said
-    assert "@pytest.mark.postiz: start is a datetime with a time zone, as datetime" in said
+    assert "@pytest.mark.postiz: start must be a datetime with a time zone, as datetime" in said
     assert "5 errors" in said
     assert "pytest_plugin.py" not in said

@@ -152,13 +152,13 @@ class Batch(CheckedBatch):
             self._options = replace(self._options, align=read_span(kept.align))
 
     async def save_options(self) -> Path:
-        """Keep what describes the file beside it, as `campaign.toml`: every command reads it.
+        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
 
         Returns:
             Where it is kept.
 
         Raises:
-            BatchError: the campaign is not a file, or what is beside it cannot be written.
+            BatchError: the campaign is not a file, or the file next to it cannot be written.
         """
         origin, align = self._origin, self._align
         if not isinstance(origin.source, str | Path):
@@ -188,7 +188,7 @@ class Batch(CheckedBatch):
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            BatchError: rows are in Postiz already, and nobody said what to do with them.
+            BatchError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
         """
         self._refuse_problems()
@@ -213,7 +213,7 @@ class Batch(CheckedBatch):
         """Send what is unsent and report. Raises what `run` raises.
 
         Args:
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told. What it
+            on_outcome: called with each `Outcome` once it is known; None: no calls. What it
                 raises stops the run and is raised here; the next run goes on.
         """
         async with self.run() as outcomes:
@@ -240,7 +240,7 @@ class Batch(CheckedBatch):
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: do nothing, and say what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+            on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.

@@ -168,7 +168,7 @@ class RowReader:
     def _text(self, name: str, *, is_needed: bool = False) -> str:
         value = self.record.get(name)
         if value is not None and not isinstance(value, str):
-            self._wrong(name, f"must be a text, not {shown(value)}")
+            self._wrong(name, f"must be text, not {shown(value)}")
             return ""
         if value and ("\0" in value or not (value.isascii() or _is_storable(value))):
             self._refuse_characters(name, value)

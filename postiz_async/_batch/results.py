@@ -36,7 +36,7 @@ __all__ = ["RunResults"]
 
 
 class RunResults(ABC):
-    """What a batch tells about its run: the base of `Batch`."""
+    """What a batch knows about its run: the base of `Batch`."""
 
     journal_path: Path
     remarks: list[str]
@@ -70,7 +70,7 @@ class RunResults(ABC):
         return make_report(summary.rows, summary.requests, self.problems)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
-        """What became of the campaign as a page that needs nothing beside itself.
+        """What became of the campaign as a page without external resources.
 
         Args:
             zone: of its dates; None for the machine's.
@@ -92,7 +92,7 @@ class RunResults(ABC):
     async def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
         """Hold what is stored against the server: what people moved, deleted or doubled.
 
-        Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+        Sends no post; `report` says what was found. Every run ends with it where reads are free.
 
         Args:
             delete_doubles: whether a post that was stored twice by us loses the one too many, if
@@ -128,8 +128,7 @@ class RunResults(ABC):
             rows: only these rows, as the file counts them.
             edited: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: nobody
-                is told.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
@@ -163,8 +162,8 @@ class RunResults(ABC):
         Args:
             patience: how long after its date a post is waited for.
             on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: nobody is told.
-            on_look: called after each look at the server; None: nobody is told.
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.

@@ -303,7 +303,7 @@ def _ids(given: list[str]) -> list[str]:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]
         ids |= dict.fromkeys(filter(None, map(str.strip, lines)))
     if not ids:
-        raise InvalidPostError([Problem("post-ids", "there is none")])
+        raise InvalidPostError([Problem("post-ids", "none was given")])
     return list(ids)
 
 

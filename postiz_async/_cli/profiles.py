@@ -236,7 +236,7 @@ def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
     given: object = settings.get("headers", {})
     hint = 'Write it like headers = { "X-Name" = "value" }.'
     if isinstance(given, Secret):
-        raise ConfigurationError(f"{where}: headers is a text. {hint}")
+        raise ConfigurationError(f"{where}: headers must be a table, not text. {hint}")
     try:
         headers = dict(checked_headers(given))
     except ConfigurationError as error:

@@ -34,7 +34,7 @@ __all__ = [
 _CHANNELS = (str, Integration)
 _SETTINGS = (ProviderSettings, RawSettings, Mapping)
 _LONGEST = 40
-_CONTENTS = "a str, Text, Markdown or Html is wanted"
+_CONTENTS = "a str, Text, Markdown or Html is expected"
 _UPLOAD = "upload it first, with postiz.media.upload(...)"
 
 
@@ -50,14 +50,14 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
     """What is wrong with a post, in the order of its fields."""
     if not isinstance(post, NewPost):
         is_list = isinstance(post, list | tuple)
-        yield _type_problem("", post, f"a NewPost is wanted{'; put a * before a list' * is_list}")
+        yield _type_problem("", post, f"a NewPost is expected{'; put a * before a list' * is_list}")
         return
-    yield from _one(".channel", post.channel, _CHANNELS, "an Integration or its id is wanted")
+    yield from _one(".channel", post.channel, _CHANNELS, "an Integration or its id is expected")
     if not isinstance(post.content, str):
         yield from _content(".content", post.content)
     yield from _media(".media", post.media)
     if post.settings is not None:
-        hint = "a struct of providers or a mapping is wanted"
+        hint = "a struct of providers or a mapping is expected"
         yield from _one(".settings", post.settings, _SETTINGS, hint)
     yield from _thread(post.thread)
 
@@ -65,13 +65,13 @@ def input_type_problems(post: object) -> Iterator[InputTypeProblem]:
 def request_type_problems(at: object, tags: object) -> Iterator[InputTypeProblem]:
     """What is wrong with the moment and the tags of a request."""
     if not isinstance(at, datetime):
-        yield _type_problem(".at", at, "a datetime with a time zone is wanted")
+        yield _type_problem(".at", at, "a datetime with a time zone is expected")
     if not _is_listed(tags):
-        yield _type_problem(".tags", tags, "a list of texts is wanted")
+        yield _type_problem(".tags", tags, "a list of strings is expected")
         return
     for place, tag in enumerate(tags):
         if not isinstance(tag, str):
-            yield _type_problem(f".tags.{place}", tag, "a text is wanted")
+            yield _type_problem(f".tags.{place}", tag, "a string is expected")
 
 
 def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
@@ -80,7 +80,7 @@ def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
     if not isinstance(content, Text | Markdown | Html):
         yield _type_problem(where, content, _CONTENTS)
         return
-    yield from _one(where, content.source, str, "a str is wanted")
+    yield from _one(where, content.source, str, "a str is expected")
     if isinstance(content, Text) and _is_listed(content.mentions):
         for place, mention in enumerate(content.mentions):
             yield from _mention(f"{where}.mentions.{place}", mention)
@@ -88,15 +88,15 @@ def _content(where: str, content: object) -> Iterator[InputTypeProblem]:
 
 def _mention(where: str, mention: object) -> Iterator[InputTypeProblem]:
     if not isinstance(mention, Mention):
-        yield _type_problem(where, mention, "a Mention is wanted")
+        yield _type_problem(where, mention, "a Mention is expected")
         return
-    yield from _one(f"{where}.id", mention.id, str, "a str is wanted")
-    yield from _one(f"{where}.name", mention.name, str, "a str is wanted")
+    yield from _one(f"{where}.id", mention.id, str, "a str is expected")
+    yield from _one(f"{where}.name", mention.name, str, "a str is expected")
 
 
 def _media(where: str, media: object) -> Iterator[InputTypeProblem]:
     if not _is_listed(media):
-        yield _type_problem(where, media, "a list of Media is wanted")
+        yield _type_problem(where, media, "a list of Media is expected")
         return
     for place, medium in enumerate(media):
         if not isinstance(medium, Media):
@@ -105,7 +105,7 @@ def _media(where: str, media: object) -> Iterator[InputTypeProblem]:
 
 def _thread(thread: object) -> Iterator[InputTypeProblem]:
     if not _is_listed(thread):
-        yield _type_problem(".thread", thread, "a list of parts is wanted")
+        yield _type_problem(".thread", thread, "a list of parts is expected")
         return
     for place, part in enumerate(thread):
         where = f".thread.{place}"
@@ -114,7 +114,9 @@ def _thread(thread: object) -> Iterator[InputTypeProblem]:
             continue
         yield from _content(f"{where}.content", part.content)
         yield from _media(f"{where}.media", part.media)
-        yield from _one(f"{where}.delay", part.delay, (int, float), "a number of minutes is wanted")
+        yield from _one(
+            f"{where}.delay", part.delay, (int, float), "a number of minutes is expected"
+        )
 
 
 def _one(
@@ -137,7 +139,7 @@ def described(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, str):
-        return f"a text ({value[:_LONGEST]!a})"
+        return f"a string ({value[:_LONGEST]!a})"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"a number ({str(value)[:_LONGEST]})"
     if isinstance(value, type):

@@ -111,7 +111,7 @@ class OutboxBase(ABC):
     # -------------------------------------------------------------- asking
 
     async def get(self, ticket_id: str) -> Ticket:
-        """How a hand-over stands, whichever process works on it.
+        """The state of a hand-over, whichever process works on it.
 
         Args:
             ticket_id: the id of the ticket, `Ticket.id`.
@@ -126,13 +126,13 @@ class OutboxBase(ABC):
 
         Args:
             ticket_id: the ticket.
-            timeout: seconds after which it returns as it then stands, 0 for at once; None for
+            timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
                 as long as it takes.
 
         Raises:
             NotFoundError: there is no such ticket.
             StoreError: this process was to send it, and its sending broke off.
-            UsageError: `timeout` is not a number of seconds, or `ticket_id` is no id.
+            UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
         check_seconds("timeout", timeout, zero=True, none=True)
         check_id("ticket_id", ticket_id)

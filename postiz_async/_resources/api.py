@@ -65,7 +65,7 @@ class OpenClient(Resources):
     Args:
         scheduler: admits and sends its calls.
         base_url: the root of the API, with `/public/v1`.
-        quota_name: the name of the quota that its creates spend, which tells neither server nor
+        quota_name: the name of the quota that its creates spend, which reveals neither server nor
             key.
         validates: whether creates are held against the rules of the server.
         has_store: whether the quota is in a store that other processes change.

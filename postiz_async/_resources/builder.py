@@ -89,7 +89,7 @@ class Builder:
         Raises:
             InvalidPostError: there is none, or something is wrong with them.
         """
-        problems = [] if posts else [Problem("posts", "there is none")]
+        problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
         items: list[PostItem] = []
         for place, post in enumerate(posts):
             wrong = type_problem(post, place)

@@ -103,7 +103,7 @@ def refuse_other_body(body: object) -> None:
         InvalidPostError: it is not one.
     """
     if not isinstance(body, CreatePost):
-        hint = "a CreatePost is wanted; CreatePost.from_dict(body) makes one of a dict"
+        hint = "a CreatePost is expected; CreatePost.from_dict(body) makes one of a dict"
         raise InvalidPostError([Problem("body", f"is {described(body)}", hint=hint)])
 
 
@@ -122,7 +122,7 @@ def refuse_wrong_types(at: datetime, tags: Sequence[str], posts: Sequence[NewPos
         InvalidPostError: with each that is.
     """
     refuse_type_problems(at, tags)
-    problems = [] if posts else [Problem("posts", "there is none")]
+    problems = [] if posts else [Problem("posts", "is empty", hint="give at least one NewPost")]
     found = (type_problem(post, place) for place, post in enumerate(posts))
     problems += [problem for problem in found if problem is not None]
     if problems:

@@ -103,7 +103,7 @@ def check_key(key: object, where: str = "idempotency_key") -> None:
             often it comes from whoever calls the program.
     """
     if not isinstance(key, str):
-        raise UsageError(f"An idempotency key is a text, not {type(key).__name__}.")
+        raise UsageError(f"An idempotency key must be a string, not {type(key).__name__}.")
     if not 0 < len(key) <= LONGEST_KEY:
         message = f"has {len(key):,} characters; a key has 1 to {LONGEST_KEY}"
         raise InvalidPostError([Problem(where, message)])
@@ -120,7 +120,7 @@ def check_keep(keep: object) -> timedelta:
     """
     if not isinstance(keep, timedelta) or not SHORTEST_KEEP <= keep <= LONGEST_KEEP:
         raise UsageError(
-            f"idempotency_keep is a timedelta from an hour to ten years, not {keep!r}."
+            f"idempotency_keep must be a timedelta from an hour to ten years, not {keep!r}."
         )
     return keep
 

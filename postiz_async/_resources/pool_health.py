@@ -47,7 +47,7 @@ _NOBODY = ledger_name("", "nobody")
 
 
 class OrganizationHealth(Value, frozen=True, kw_only=True):
-    """How one organisation of a pool stands, as this process knows it.
+    """The state of one organisation of a pool, as this process knows it.
 
     `organization` is the name that `pool.client(organization=...)` was given, empty if none.
     `calls` are under way, those that wait for a slot among them. `trouble` is what holds the
@@ -62,7 +62,7 @@ class OrganizationHealth(Value, frozen=True, kw_only=True):
 
 
 class PoolHealth(Value, frozen=True, kw_only=True):
-    """How a pool stands at one moment.
+    """The state of a pool at one moment.
 
     `organizations` are those with an open client in this process, in trouble first, then those
     with the most calls; `total` is how many there are, also where not all are listed. `clients`,

@@ -123,7 +123,7 @@ def check_hook(name: str, hook: object) -> None:
     if hook is None:
         return
     if not callable(hook):
-        raise UsageError(f"{name} is a function, not {hook!r}.")
+        raise UsageError(f"{name} must be a function, not {hook!r}.")
     call: object = getattr(hook, "__call__", None)  # noqa: B004  (of an object that has one)
     if iscoroutinefunction(hook) or iscoroutinefunction(call):
         raise UsageError(

@@ -100,7 +100,7 @@ def _refuse_beside_transport(given: list[str]) -> None:
 def _check_proxy(proxy: object) -> None:
     if proxy is not None and not isinstance(proxy, str | Secret):
         raise UsageError(
-            f"proxy is the URL of a proxy, or '' for none, not {type(proxy).__name__}."
+            f"proxy must be the URL of a proxy, or '' for none, not {type(proxy).__name__}."
         )
 
 
@@ -109,7 +109,7 @@ def _check_connector(connector: object, ssl: Trust | None, connections: int | No
 
     if not isinstance(connector, BaseConnector):
         raise UsageError(
-            f"connector is an aiohttp.BaseConnector such as aiohttp.TCPConnector(), not "
+            f"connector must be an aiohttp.BaseConnector such as aiohttp.TCPConnector(), not "
             f"{type(connector).__name__}."
         )
     if ssl is not None:
@@ -148,7 +148,7 @@ def _context(ssl: object) -> tls.SSLContext:
             "your own, give the file of the authority that issued it: ssl='ca.pem'."
         )
     raise UsageError(
-        f"ssl is an ssl.SSLContext, or a file or folder of trusted certificates, not {ssl!r}."
+        f"ssl must be an ssl.SSLContext, or a file or folder of trusted certificates, not {ssl!r}."
     )
 
 

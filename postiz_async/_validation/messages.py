@@ -71,7 +71,7 @@ def _extension_hint(path: str) -> str:
     if extension.lower() in _UPLOADED_ONLY:
         return f"{extension} can be uploaded, but not posted: make it png, jpg or webp"
     if extension != extension.lower():
-        return f"{shown(path)} was given; lower case is wanted"
+        return f"{shown(path)} was given; lower case is expected"
     return f"{shown(path)} was given"
 
 

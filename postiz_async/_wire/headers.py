@@ -96,7 +96,7 @@ def checked_headers(headers: object) -> Headers:
     """
     if not isinstance(headers, Mapping):
         raise ConfigurationError(
-            f"headers are a mapping from names to values, not {type(headers).__name__}."
+            f"headers must be a mapping from names to values, not {type(headers).__name__}."
         )
     found: dict[str, tuple[str, Secret]] = {}
     for name, value in cast("Mapping[object, object]", headers).items():
@@ -120,7 +120,8 @@ def _checked_value(name: str, value: object) -> Secret:
         hidden = HiddenText(value)
     else:
         raise ConfigurationError(
-            f"The value of the header {name} is a text or a Secret, not {type(value).__name__}."
+            f"The value of the header {name} must be a string or a Secret, not "
+            f"{type(value).__name__}."
         )
     fault = _fault(hidden)
     if fault:

@@ -172,7 +172,9 @@ def check_id(name: str, value: object) -> None:
         UsageError: it is not a text.
     """
     if not isinstance(value, str):
-        raise UsageError(f"{name} is a text, not {type(value).__name__}. Give the id itself.")
+        raise UsageError(
+            f"{name} must be a string, not {type(value).__name__}. Give the id itself."
+        )
 
 
 POST_YEARS = range(1_000, 9_000)
@@ -209,5 +211,5 @@ def format_date(moment: datetime, name: str = "date") -> str:
 
 def _check_moment(name: str, value: object) -> None:
     if not isinstance(value, datetime):
-        hint = "a datetime with a time zone is wanted"
+        hint = "a datetime with a time zone is expected"
         raise InvalidPostError([Problem(name, f"is of type {type(value).__name__}", hint=hint)])

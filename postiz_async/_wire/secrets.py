@@ -55,7 +55,9 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         if not isinstance(cast("object", text), str):
-            raise UsageError(f"A key or another secret is a text, not {type(text).__name__}.")
+            raise UsageError(
+                f"A key or another secret must be a string, not {type(text).__name__}."
+            )
         self._text: Callable[[], str] = lambda: text
         self._length = len(text)
         self._forms = cache(lambda: _forms_by_rarest(text))

@@ -124,7 +124,7 @@ class WithRaw:
     """The part of a client that shows answers as they came."""
 
     def raw(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> RawAnswer[T]:
-        """Status, headers and body beside the value of a call.
+        """Status, headers and body along with the value of a call.
 
             answer = postiz.raw(postiz.posts.list, start=..., end=...)
 

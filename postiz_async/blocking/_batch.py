@@ -58,13 +58,13 @@ class Batch(CheckedBatch, EnteredTwin):
         return self._async.remarks
 
     def save_options(self) -> Path:
-        """Keep what describes the file beside it, as `campaign.toml`: every command reads it.
+        """Save what describes the file next to it, as `campaign.toml`, which every command reads.
 
         Returns:
             Where it is kept.
 
         Raises:
-            BatchError: the campaign is not a file, or what is beside it cannot be written.
+            BatchError: the campaign is not a file, or the file next to it cannot be written.
         """
         return self._portal.call(self._async.save_options)
 
@@ -75,7 +75,7 @@ class Batch(CheckedBatch, EnteredTwin):
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            BatchError: rows are in Postiz already, and nobody said what to do with them.
+            BatchError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
         """
         return outcomes(self._portal, self._async.run)
@@ -84,7 +84,7 @@ class Batch(CheckedBatch, EnteredTwin):
         """Send what is unsent and report. Raises what `run` raises.
 
         Args:
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told. What it
+            on_outcome: called with each `Outcome` once it is known; None: no calls. What it
                 raises stops the run and is raised here; the next run goes on.
         """
         call = self._portal.new_call()
@@ -109,7 +109,7 @@ class Batch(CheckedBatch, EnteredTwin):
             prune: delete posts whose row is not in the campaign any more.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: do nothing, and say what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; None: nobody is told.
+            on_outcome: called with each `Outcome` once it is known; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.

@@ -47,7 +47,7 @@ class Outbox(OutboxBase):
             tags: names of tags that exist in Postiz.
             short_link: shorten links if the server has a shortener.
             idempotency_key: a text of 1 to 255 characters, such as the number of an order. The
-                same call again returns the ticket of the first, as it then stands, for as long as
+                same call again returns the first ticket in its current state, for as long as
                 that is kept (`OutboxOptions(keep=...)`).
 
         Costs one of the hourly create requests, later. Sends nothing but a look at the channels

@@ -24,7 +24,7 @@ class OutboxBase(Twin):
         return cast("AsyncOutboxBase", self._twin)
 
     def get(self, ticket_id: str) -> Ticket:
-        """How a hand-over stands, whichever process works on it.
+        """The state of a hand-over, whichever process works on it.
 
         Args:
             ticket_id: the id of the ticket, `Ticket.id`.
@@ -39,13 +39,13 @@ class OutboxBase(Twin):
 
         Args:
             ticket_id: the ticket.
-            timeout: seconds after which it returns as it then stands, 0 for at once; None for
+            timeout: seconds after which it returns the ticket in any state, 0 for at once; None for
                 as long as it takes.
 
         Raises:
             NotFoundError: there is no such ticket.
             StoreError: this process was to send it, and its sending broke off.
-            UsageError: `timeout` is not a number of seconds, or `ticket_id` is no id.
+            UsageError: `timeout` is not a number of seconds, or `ticket_id` is not an id.
         """
         return self._portal.call(self._async.wait, ticket_id, timeout=timeout)
 

@@ -194,7 +194,7 @@ class Portal:
         """Close the client, end all calls and the thread. Closing twice does no harm.
 
         Raises:
-            UsageError: `drain` is no number of seconds, or it is closed from inside.
+            UsageError: `drain` is not a number of seconds, or it is closed from inside.
         """
         check_seconds("drain", drain, zero=True, endless=True, none=True)
         self._refuse_inside()

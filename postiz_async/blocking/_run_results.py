@@ -23,7 +23,7 @@ __all__ = ["RunResults"]
 
 
 class RunResults(Twin):
-    """What a batch tells about its run: the base of `Batch`."""
+    """What a batch knows about its run: the base of `Batch`."""
 
     @property
     def _async(self) -> AsyncRunResults:
@@ -38,7 +38,7 @@ class RunResults(Twin):
         return self._portal.call(self._async.report)
 
     def html_report(self, *, zone: tzinfo | None = None) -> str:
-        """What became of the campaign as a page that needs nothing beside itself.
+        """What became of the campaign as a page without external resources.
 
         Args:
             zone: of its dates; None for the machine's.
@@ -51,7 +51,7 @@ class RunResults(Twin):
     def reconcile(self, *, delete_doubles: bool = True) -> Reconciled:
         """Hold what is stored against the server: what people moved, deleted or doubled.
 
-        Sends no post; `report` tells what was found. Every run ends with it where reads are free.
+        Sends no post; `report` says what was found. Every run ends with it where reads are free.
 
         Args:
             delete_doubles: whether a post that was stored twice by us loses the one too many, if
@@ -120,8 +120,8 @@ class RunResults(Twin):
         Args:
             patience: how long after its date a post is waited for.
             on_outcome: called with the `Outcome` of each post that is published or failed;
-                None: nobody is told.
-            on_look: called after each look at the server; None: nobody is told.
+                None: no calls.
+            on_look: called after each look at the server; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.

@@ -63,7 +63,7 @@ class ChannelSettings(Model, frozen=True, kw_only=True):
     """The rules of the running server for the posts of a channel.
 
     `settings` is a JSON schema, or a text that there are none. `max_length` is in characters;
-    for X it tells whether the channel is verified.
+    for X it says whether the channel is verified.
     """
 
     rules: str = ""

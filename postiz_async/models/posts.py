@@ -278,9 +278,9 @@ class Post(Model, frozen=True, kw_only=True):
 
 
 class PublishEvent(Value, frozen=True):
-    """That a post was published, or refused by its network, as `posts.watch` tells it.
+    """That a post was published, or refused by its network, as `posts.watch` reports it.
 
-    `reason` says why it was refused, as far as a notification tells it; empty if it is published.
+    `reason` says why it was refused, as far as a notification says so; empty if it is published.
     """
 
     post: Post

@@ -44,7 +44,7 @@ class QuotaStore(Protocol):
         """The state now.
 
         Args:
-            name: the name of a quota, which tells neither server nor key.
+            name: the name of a quota, which reveals neither server nor key.
 
         Raises:
             StoreError: the store cannot be reached or used.
@@ -55,7 +55,7 @@ class QuotaStore(Protocol):
         """Put `value` in the place of the state with `version`.
 
         Args:
-            name: the name of a quota, which tells neither server nor key.
+            name: the name of a quota, which reveals neither server nor key.
             version: that of the state that `value` was made from; 0: there was none.
             value: the new state.
 
@@ -84,7 +84,7 @@ class IdempotencyStore(Protocol):
         """The record now.
 
         Args:
-            quota: the name of a quota, 32 hexadecimal digits, which tells neither server nor API
+            quota: the name of a quota, 32 hexadecimal digits, which reveals neither server nor API
                 key.
             key: the caller's key as it is, 1 to 255 characters without NUL.
 
@@ -99,7 +99,7 @@ class IdempotencyStore(Protocol):
         """Put `value` in the place of the record with `version`.
 
         Args:
-            quota: the name of a quota, 32 hexadecimal digits, which tells neither server nor API
+            quota: the name of a quota, 32 hexadecimal digits, which reveals neither server nor API
                 key.
             key: the caller's key as it is, 1 to 255 characters without NUL.
             version: that of the record that `value` was made from; 0: there was none.
@@ -123,7 +123,7 @@ class IdempotencyStore(Protocol):
 
 
 def ledger_name(root: str, key: str) -> str:
-    """A name for (server, key) that tells neither."""
+    """A name for (server, key) that reveals neither."""
     return hashlib.sha256(f"{root}\n{key}".encode()).hexdigest()[:32]
 
 
@@ -135,7 +135,7 @@ def check_store(quota: object) -> None:
     """
     if quota is not None and not hasattr(quota, "swap"):
         raise UsageError(
-            f"quota is a store, not {type(quota).__name__}. For a file, give it "
+            f"quota must be a store, not {type(quota).__name__}. For a file, give it "
             "`SqliteStore('quota.sqlite')` of `postiz_async.stores.sqlite`; `open_store(...)` of "
             "`postiz_async.contrib.web` makes a store of any path or address."
         )

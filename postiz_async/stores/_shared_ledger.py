@@ -48,7 +48,7 @@ class SharedLedger:
 
     Args:
         store: where the state is.
-        name: under which name; it tells neither server nor key.
+        name: under which name; it reveals neither server nor key.
         ledger: the state of a quota that the store knows nothing of.
         clock: tells the time.
         boot_id: what tells one run of the machine from the next; None: ask the machine.

@@ -61,7 +61,7 @@ def epoch(start: datetime) -> float:
     # markers of pytest are not checked by any type checker
     if not isinstance(start, datetime) or start.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(
-            f"start is a datetime with a time zone, as datetime.now(UTC), not {start!r}"
+            f"start must be a datetime with a time zone, as datetime.now(UTC), not {start!r}"
         )
     return start.timestamp()
 
@@ -238,8 +238,8 @@ class SandboxControls(ABC):
         are not looked at, as with all rules of networks. When it is published, it fails.
 
         Args:
-            words: what stands in the text, in letters of either case.
-            because: the reason that is told.
+            words: what the text contains, in upper or lower case.
+            because: the reason that is given.
             when: when it is refused: by the server as soon as it is `created`, or by the network
                 when it is `published`.
         """

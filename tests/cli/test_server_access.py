@@ -165,10 +165,13 @@ def test_a_secret_that_lacks_its_quotes_or_its_option_is_not_repeated(
     ("table", "said"),
     [
         ('headers = { "X-A" = "b" }', "has headers but no url, for whose server that is"),
-        ('url = "http://x.invalid"\nheaders = "X-A: b"', "headers is a text. Write it like"),
+        (
+            'url = "http://x.invalid"\nheaders = "X-A: b"',
+            "headers must be a table, not text. Write it like",
+        ),
         ('url = "http://x.invalid"\nclient_key = "x"', "client_key but no client_cert, whose key"),
         (f'url = "http://x.invalid"\nheaders = {{ Host = "{TOKEN}" }}', "Host is the client's own"),
-        ('url = "http://x.invalid"\nheaders = { X-A = 7 }', "a text or a Secret, not int"),
+        ('url = "http://x.invalid"\nheaders = { X-A = 7 }', "a string or a Secret, not int"),
         ('url = "http://x.invalid"\nca_file = 7', "ca_file is not text"),
         ('url = "http://x.invalid"\nheader = "x"', "did you mean 'headers'?"),
     ],

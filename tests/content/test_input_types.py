@@ -24,16 +24,16 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
     "bytes": ({"content": b"a"}, "content", "is bytes"),
     "a list": ({"content": ["a"]}, "content", "is a list"),
     "markdown of a number": ({"content": Markdown(5)}, "content", "is a number"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    "a mention that is none": ({"content": Text("a", ("b",))}, "content.mentions.0", "is a text"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    "a mention that is none": ({"content": Text("a", ("b",))}, "content.mentions.0", "is a string"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     "a number as id": (
         {"content": Text("a @b", (Mention(5, "b"),))},  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         "content.mentions.0.id",
         "is a number",
     ),
     "a path as medium": ({"media": ["a.png"]}, "media.0", "media.upload"),
-    "one medium": ({"media": PHOTO}, "media", "a list of Media is wanted"),
+    "one medium": ({"media": PHOTO}, "media", "a list of Media is expected"),
     "no media": ({"media": None}, "media", "is None"),
-    "a text as thread": ({"thread": "abc"}, "thread", "is a text"),
+    "a text as thread": ({"thread": "abc"}, "thread", "is a string"),
     "no thread": ({"thread": None}, "thread", "is None"),
     "a number in a thread": ({"thread": ["a", 5]}, "thread.1", "is a number"),
     "a number in a part": ({"thread": [ThreadPart(5)]}, "thread.0.content", "is a number"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
@@ -45,10 +45,10 @@ MISFITS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a text as delay": (
         {"thread": [ThreadPart("a", delay="5")]},  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         "thread.0.delay",
-        "is a text ('5')",
+        "is a string ('5')",
     ),
     "a list of settings": ({"settings": [1]}, "settings", "is a list"),
-    "a text as settings": ({"settings": "x"}, "settings", "is a text"),
+    "a text as settings": ({"settings": "x"}, "settings", "is a string"),
     "the class of settings": (
         {"settings": providers.Mastodon},
         "settings",
@@ -78,10 +78,10 @@ async def test_a_wrong_type_is_a_problem_with_a_path(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "where", "part"),
     [
-        ({"at": "2030-01-01T10:00:00Z"}, "at", "is a text ('2030-01-01T10:00:00Z')"),
+        ({"at": "2030-01-01T10:00:00Z"}, "at", "is a string ('2030-01-01T10:00:00Z')"),
         ({"at": None}, "at", "is None"),
         ({"at": 1_893_456_000}, "at", "is a number"),
-        ({"tags": "news"}, "tags", "is a text ('news')"),
+        ({"tags": "news"}, "tags", "is a string ('news')"),
         ({"tags": [5]}, "tags.0", "is a number"),
         ({"tags": None}, "tags", "is None"),
     ],
@@ -102,7 +102,7 @@ async def test_what_is_no_post() -> None:
     local = LocalPostiz()
     async with local.client() as postiz:
         hello: Any = "Hello"
-        with pytest.raises(InvalidPostError, match=r"posts\.0: is a text \('Hello'\)"):
+        with pytest.raises(InvalidPostError, match=r"posts\.0: is a string \('Hello'\)"):
             await postiz.posts.publish_now(hello)
         posts: Any = [hello]
         with pytest.raises(InvalidPostError, match=r"posts\.0: is a list .*put a \* before a list"):

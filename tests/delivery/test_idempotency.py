@@ -291,7 +291,7 @@ async def test_what_is_refused_before_it_is_sent_leaves_the_key_free(lab: KeyLab
                 at=datetime(2028, 1, 1),  # noqa: DTZ001
                 idempotency_key=KEY,
             )
-        with pytest.raises(InvalidPostError, match="there is none"):
+        with pytest.raises(InvalidPostError, match="posts: is empty"):
             await process.postiz.posts.schedule(at=AT, idempotency_key=KEY)
         assert (await lab.record()).is_bare
         assert await lab.schedule(process, "another one")

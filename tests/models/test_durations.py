@@ -189,7 +189,7 @@ async def test_a_campaign_has_no_negative_patience(postiz: Postiz, tmp_path: Pat
 
 @pytest.mark.parametrize("politeness", [math.nan, math.inf, -math.inf])
 def test_no_number_is_no_politeness(politeness: float) -> None:
-    with pytest.raises(ConfigurationError, match="politeness is more than 0 calls a second"):
+    with pytest.raises(ConfigurationError, match="politeness must be more than 0 calls a second"):
         Postiz(api_key="k", politeness=politeness)
 
 

@@ -174,7 +174,9 @@ async def test_nobody_knows_a_foreign_ticket(lab: OutboxLab) -> None:
         for ask in (postiz.outbox.get, postiz.outbox.wait, postiz.outbox.withdraw):
             with pytest.raises(NotFoundError, match="no ticket 'x'"):
                 await ask("x")
-            with pytest.raises(UsageError, match=r"^ticket_id is a text, not Ticket\. Give the id"):
+            with pytest.raises(
+                UsageError, match=r"^ticket_id must be a string, not Ticket\. Give the id"
+            ):
                 await ask(Ticket("x", RowState.PLANNED, None, 0.0))  # type: ignore[arg-type]
 
 

@@ -146,7 +146,7 @@ async def test_a_moment_that_is_none_or_has_passed_is_refused(
 
 async def test_no_post_at_all_is_refused(local: LocalPostiz) -> None:
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match="posts: there is none"):
+        with pytest.raises(InvalidPostError, match="posts: is empty"):
             await postiz.posts.schedule(at=local.in_an_hour())
 
 

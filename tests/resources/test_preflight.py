@@ -225,7 +225,7 @@ async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
     local = LocalPostiz()
     body: Any = {"type": "now", "posts": []}
     async with local.client() as postiz:
-        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is wanted"):
+        with pytest.raises(InvalidPostError, match=r"body: is a dict \(a CreatePost is expected"):
             await postiz.posts.create(body, validate=validate)
         with pytest.raises(InvalidPostError, match=r"body: is a dict"):
             await postiz.posts.validate(body)

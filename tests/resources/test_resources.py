@@ -131,7 +131,7 @@ async def test_a_post_is_not_its_id(local: LocalPostiz, channel: Integration) ->
         await postiz.posts.draft(NewPost(channel, "Hello"), at=local.in_an_hour())
         post: Any = await postiz.posts.get(local.posts[0].id)
         for call in (postiz.posts.get, postiz.posts.delete, postiz.posts.missing):
-            with pytest.raises(UsageError, match=r"id is a text, not Post\. Give the id"):
+            with pytest.raises(UsageError, match=r"id must be a string, not Post\. Give the id"):
                 await call(post)
     assert len(local.posts) == 1
 

@@ -531,7 +531,7 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
 
 @pytest.mark.parametrize("politeness", [0, -1.0])
 def test_no_call_at_all_is_no_politeness(politeness: float) -> None:
-    with pytest.raises(ConfigurationError, match="politeness is more than 0 calls a second"):
+    with pytest.raises(ConfigurationError, match="politeness must be more than 0 calls a second"):
         Postiz(api_key="k", politeness=politeness)
 
 

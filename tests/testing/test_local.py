@@ -196,7 +196,7 @@ async def test_it_starts_when_the_test_says() -> None:
             NewPost(sandbox.channel("mastodon"), "Hello"), at=datetime.now(UTC) + timedelta(hours=1)
         )
     assert LocalPostiz().in_an_hour() == datetime(2027, 1, 15, 9, tzinfo=UTC)
-    with pytest.raises(ValueError, match="start is a datetime with a time zone, as "):
+    with pytest.raises(ValueError, match="start must be a datetime with a time zone, as "):
         LocalPostiz(start=datetime(2027, 1, 15))  # noqa: DTZ001
 
 

@@ -162,7 +162,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_at_once(proxy: str) -> None:
 
 @pytest.mark.parametrize("proxy", [False, 3128, ["http://proxy.example.com"]])
 def test_a_proxy_is_a_text(proxy: object) -> None:
-    with pytest.raises(UsageError, match="proxy is the URL of a proxy, or '' for none"):
+    with pytest.raises(UsageError, match="proxy must be the URL of a proxy, or '' for none"):
         Postiz(api_key="key", proxy=proxy)  # type: ignore[arg-type]
 
 

@@ -41,7 +41,7 @@ def test_a_secret_shows_itself_to_nobody_who_only_looks() -> None:
 @pytest.mark.parametrize("key", [None, b"key", 5])
 def test_what_is_no_text_is_no_secret(key: Any) -> None:
     for make in (Secret, Credentials):
-        with pytest.raises(UsageError, match=r"is a text, not (NoneType|bytes|int)\.$"):
+        with pytest.raises(UsageError, match=r"must be a string, not (NoneType|bytes|int)\.$"):
             make(key)
 
 
