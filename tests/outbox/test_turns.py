@@ -276,9 +276,9 @@ async def test_seconds_of_a_clock_that_runs_faster_are_fewer_of_the_database(
     await lab.put("acme")
     turn = await lab.turn(sender)
     assert lab.organization("acme", "ready_at < clock_timestamp() + interval '0.31 s'")
-    await sender.end(turn, again_in=3_600.0)
-    assert 3_000.0 < await sender.next_in() <= 3_600.0
-    assert lab.organization("acme", "ready_at < clock_timestamp() + interval '37 s'")
+    await sender.end(turn, again_in=36_000.0)
+    assert 18_000.0 < await sender.next_in() <= 36_000.0
+    assert lab.organization("acme", "ready_at < clock_timestamp() + interval '361 s'")
 
 
 async def test_what_is_in_the_turn_of_another_sender_is_not_waited_for(lab: TurnsLab) -> None:
