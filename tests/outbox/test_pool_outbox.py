@@ -659,6 +659,19 @@ async def test_a_drain_that_is_over_leaves_the_rest(lab: PoolLab) -> None:
     assert 0 < counts["stored"] <= 30
 
 
+async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: PoolLab) -> None:
+    async with pauses_end(lab), lab.pool(transport=Firewall(lab), drain=36_000) as pool:
+        [held, *_] = await lab.put(pool, "acme", 3)
+        await lab.put(pool, "globex", 33)  # for three there is no slot in the window
+        began = lab.clock.monotonic()
+    assert lab.clock.monotonic() - began < 18_000
+    assert len(lab.boxes["globex"].posts) == 33
+    assert {post.content for post in lab.boxes["acme"].posts} == {"acme 1", "acme 2"}
+    assert lab.place.run("SELECT id, state FROM tickets WHERE state <> 'stored'") == [
+        (held.id, "planned")
+    ]
+
+
 async def test_an_empty_outbox_drains_at_once(lab: PoolLab) -> None:
     began = lab.clock.monotonic()
     async with lab.pool(drain=math.inf):
