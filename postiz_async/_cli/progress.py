@@ -335,7 +335,7 @@ class _Display:
         are = "is" if waited.waiting == 1 else "are"
         self._output.say(
             f"Waiting until {count(waited.waiting, 'post')} {are} out. "
-            "Ctrl-C when you like; run again to go on."
+            "Ctrl-C stops waiting; run again to go on."
         )
         if waited.counted:
             self._output.say(

@@ -111,3 +111,13 @@ async def test_what_is_refused_is_said_in_the_page(browser: Browser, address: st
         assert await page.get_by_role("button", name="Announce").is_enabled()
         assert await page.get_by_label("Text").input_value() == "for a channel that is gone"
         assert await accessibility_problems(page) == []
+
+
+async def test_the_limit_of_a_text_that_is_too_long_is_in_the_page(
+    browser: Browser, address: str
+) -> None:
+    async with opened(browser, address, may_say="status of 4") as page:
+        await page.locator("option").first.wait_for(state="attached")
+        await page.get_by_label("Text").fill("a" * 600)
+        await page.get_by_role("button", name="Announce").click()
+        await page.get_by_role("status").get_by_text("600 of 500 characters").wait_for()
