@@ -91,7 +91,7 @@ async def test_it_tells_when_it_leaves_and_never_oversteps_the_quota(lab: Outbox
 async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
     lab: OutboxLab,
 ) -> None:
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:
         for number in range(8):
             await postiz.posts.schedule(lab.post(number), at=lab.at(24))
         later = await postiz.outbox.put(lab.post("later"), at=lab.at(24))
@@ -108,7 +108,7 @@ async def test_what_has_time_tells_that_slots_are_held_for_interactive_calls(
 
 @FILE_FIRST
 async def test_who_waits_in_a_handler_goes_first(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 40)
         await postiz.outbox.wait(tickets[29 - 3].id)
         await postiz.posts.schedule(lab.post("urgent"), at=lab.at(24))
@@ -143,7 +143,7 @@ async def test_a_refusal_ends_the_ticket_with_the_words_of_the_server(lab: Outbo
 
 @FILE_FIRST
 async def test_it_can_be_withdrawn_until_it_leaves(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 35)
         await postiz.outbox.wait(tickets[25].id)
         assert await postiz.outbox.withdraw(tickets[34].id)
@@ -160,7 +160,7 @@ async def test_it_can_be_withdrawn_while_another_program_has_the_slots(lab: Outb
     async with lab.client(quota=MemoryStore()) as other:
         for number in range(30):
             await other.posts.schedule(lab.post(f"other {number}"), at=lab.at(24))
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:
         tickets = await lab.put(postiz, 2)
         assert (await postiz.outbox.wait(tickets[1].id, timeout=600)).state == "planned"
         assert lab.sandbox.refusals == 1
@@ -332,20 +332,20 @@ async def late(lab: OutboxLab, postiz: Postiz) -> Ticket:
 
 @FILE_FIRST
 async def test_what_is_late_is_kept_and_said(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
+    async with lab.client(quota=MemoryStore()) as postiz:
         ended = await late(lab, postiz)
     assert (ended.state, ended.reason) == ("late", "its date passed before a slot was free")
 
 
 @FILE_FIRST
 async def test_what_is_late_is_sent_when_the_user_wants_that(lab: OutboxLab) -> None:
-    async with lab.client(late="send") as postiz:
+    async with lab.client(late="send", quota=MemoryStore()) as postiz:
         assert (await late(lab, postiz)).state == "stored"
 
 
 @FILE_FIRST
 async def test_what_is_late_is_shifted_when_the_user_wants_that(lab: OutboxLab) -> None:
-    async with lab.client(late=timedelta(minutes=10)) as postiz:
+    async with lab.client(late=timedelta(minutes=10), quota=MemoryStore()) as postiz:
         ended = await late(lab, postiz)
     assert ended.state == "stored"
     assert ended.at is not None

@@ -118,14 +118,15 @@ async def test_absence_is_believed_behind_what_was_sent_when_a_stopped_sender_co
 
 
 async def test_closing_gives_the_turn_back_at_once(lab: OutboxLab) -> None:
-    async with lab.client() as postiz:
+    quota = MemoryStore()  # a database's clock does not jump
+    async with lab.client(quota=quota) as postiz:
         tickets = await lab.put(postiz, 35)
         await postiz.outbox.wait(tickets[25].id)
         assert rows(lab, "SELECT holder IS NULL FROM organizations") == [(False,)]
     assert rows(lab, "SELECT holder, ready_at <= clock_timestamp() FROM organizations") == [
         (None, True)
     ]
-    async with lab.client() as postiz:
+    async with lab.client(quota=quota) as postiz:
         assert (await postiz.outbox.wait(tickets[34].id)).state == "stored"
     lab.assert_each_once(range(35))
 
@@ -149,7 +150,7 @@ async def test_a_lease_is_renewed_while_closing_waits_for_a_request(lab: OutboxL
 
 async def test_a_turn_that_was_lost_sends_nothing_more(lab: OutboxLab) -> None:
     """A sender that stood still sees by its fencing number that another one has its turn."""
-    async with lab.client() as slow:
+    async with lab.client(quota=MemoryStore()) as slow:
         tickets = await lab.put(slow, 40)  # for ten there is no slot in this window
         await slow.outbox.wait(tickets[25].id)
         sent = len(lab.statuses)
@@ -306,7 +307,7 @@ async def test_without_notifications_a_turn_learns_of_tickets_that_others_counte
     monkeypatch.setattr("postiz_async.stores._postgres.Database.listening", deaf)
     assert lab.database is not None
     other = lab.database.database()
-    async with lab.client(sends=False) as web, lab.client() as worker:
+    async with lab.client(sends=False) as web, lab.client(quota=MemoryStore()) as worker:
         tickets = await lab.put(worker, 35)
         await worker.outbox.wait(tickets[25].id)
         urgent = await web.outbox.put(lab.post("urgent"), at=lab.at(1.5))
