@@ -134,7 +134,8 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """An interactive call leaves: more may come."""
         before = 0.0
         if self.asked:
-            before = self.asked * math.exp((self.asked_at - now) / (ASKED_HOURS * HOUR))
+            ago = max(0.0, now - self.asked_at)  # a clock may have been set back
+            before = self.asked * math.exp(-ago / (ASKED_HOURS * HOUR))
         since = self.asked_since if before > 0.05 else now
         return replace(self, asked=before + 1.0, asked_since=since, asked_at=now)
 

@@ -190,9 +190,12 @@ def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> Sha
 
     Each start of a machine begins a new monotonic clock. Where nothing tells one start from the
     next, the wall clock does: if it went another way than the monotonic one, what was kept is
-    taken up as by a new process, with margins, for the wall clock may have been set.
+    taken up as by a new process, with margins, for the wall clock may have been set. So is what a
+    client with another clock kept, such as that of a sandbox.
     """
-    if boot and state.boot:
+    if now < state.monotonic - SAME_CLOCK:  # no monotonic clock goes back
+        is_same = False
+    elif boot and state.boot:
         is_same = boot == state.boot
     else:
         is_same = abs((wall - now) - (state.wall - state.monotonic)) < SAME_CLOCK

@@ -18,6 +18,7 @@ from postiz_async import _quota as quota
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import Wait, shared_state
 from postiz_async._quota.shared_state import SharedState
+from postiz_async.clock import AcceleratedClock
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class SharedLedger:
         name: under which name; it reveals neither server nor key.
         ledger: the state of a quota that the store knows nothing of.
         clock: tells the time.
-        boot_id: what tells one run of the machine from the next; None: ask the machine.
+        boot_id: what tells one run of the machine from the next; empty: nothing does; None: ask
+            the machine, unless the clock is not its own.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class SharedLedger:
         self._name = name
         self._clock = clock
         self._speed = clock.speed if math.isfinite(clock.speed) else 1.0
-        self._boot = _boot_id() if boot_id is None else boot_id
+        if boot_id is None:
+            boot_id = "" if isinstance(clock, AcceleratedClock) else _boot_id()
+        self._boot = boot_id
         self._writer = secrets.token_hex(8)
         self._turn = anyio.Lock()
         self._offset = 0.0

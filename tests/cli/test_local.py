@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli_lab import Cli
+    from processes import Server
 
 
 @pytest.mark.parametrize(
@@ -105,3 +106,17 @@ def test_a_clock_of_its_own_is_told_to_those_who_write_programs(
     with ended(start(["sandbox", "--port", "0", *options], tmp_path, {})) as process:
         read_line(process, lambda line: lines.append(line) or line.startswith("export "))
     assert "".join(lines).count("start one without") == told
+
+
+def test_commands_with_and_without_the_clock_of_a_sandbox_share_its_quota(
+    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    create = ("posts", "create", "Hello", "--channel", "mastodon", "--at", "2031-01-15T09:00Z")
+    for clock in ("1", "", "1"):
+        monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", clock)
+        assert cli(*create).code == 0
+    monkeypatch.setenv("POSTIZ_SANDBOX_CLOCK", "")
+    assert "The quota has no slot" in cli(*create, "--max-wait", "1").err
+    assert (narrow.state["posts"], narrow.state["refusals"]) == (3, 0)

@@ -51,6 +51,11 @@ def test_who_comes_after_a_day_is_the_first() -> None:
     assert seen.asked_since == 24 * HOUR
 
 
+def test_a_call_after_the_clock_was_set_back_by_years_counts_as_at_once() -> None:
+    seen = Neighbours().with_asked(1e9).with_asked(0.0)
+    assert (seen.asked, seen.asked_at) == (2.0, 0.0)
+
+
 def test_nobody_asked_nobody_is_expected() -> None:
     assert Neighbours().asked_rate(5.0) == 0
 

@@ -152,4 +152,15 @@ def test_on_another_clock_what_was_learnt_is_kept() -> None:
     assert (seen.asked, seen.asked_since, seen.asked_at) == (2.0, -560.0, -60.0)
     assert (seen.surge, seen.surge_until) == (9, 1040.0)
     assert moved.flights.tokens == 7
-    assert on_this_clock(kept, "before", 50.0, 1e9 + 10) == kept
+    assert on_this_clock(kept, "before", 1010.0, 1e9 + 10) == kept
+
+
+@pytest.mark.parametrize("boot", ["", "a"])
+def test_what_another_clock_kept_is_taken_up_with_margins(boot: str) -> None:
+    """The clock of a sandbox counts from 1970, or had been ahead of the one that runs now."""
+    ledger = ledger_of(limit=30, asked=2.0, asked_since=4e8, asked_at=1e9, ends_before=1e9 + 60)
+    kept = state(ledger, boot=boot, monotonic=1e9, wall=1e9)
+    for now, wall in ((50.0, 1e9 + 10), (1e9 - 7200, 1e9 - 7200)):
+        seen = on_this_clock(kept, boot, now, wall).ledger
+        assert seen.neighbours.asked_at <= now
+        assert now < seen.window.ends_before < now + 3700
