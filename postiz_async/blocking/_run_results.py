@@ -85,8 +85,7 @@ class RunResults(Twin):
             rows: only these rows, as the file counts them.
             edited: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
-            on_outcome: called with the `Outcome` of each row whose post is deleted; None: nobody
-                is told.
+            on_outcome: called with the `Outcome` of each row whose post is deleted; None: no calls.
 
         Raises:
             BatchError: the campaign was never run, or another process works on it.
