@@ -313,6 +313,7 @@ class OnDisk(SandboxTransport):
 
 async def memory(folder: Path, count: int = 50_000) -> None:
     from postiz_async._client import Postiz  # noqa: PLC0415
+    from postiz_async._transport import http  # noqa: F401, PLC0415  (a client of a server has it)
 
     async with sandbox() as server:
         path = written(folder / "c.csv", rows(channels_of(server), count))

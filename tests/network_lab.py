@@ -13,6 +13,7 @@ from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def _own_name() -> str:
+    """The name of this machine for itself, its address where no file of hosts has the name."""
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError:
+        return "127.0.0.1"
+    return "localhost"
+
+
+HOST = _own_name()
+needs_own_name = pytest.mark.skipif(HOST != "localhost", reason="this machine has no localhost")
 
 
 @cache
@@ -79,9 +93,9 @@ def client_files(folder: Path, name: str = "company") -> tuple[Path, Path]:
 def server_context(
     certificate: trustme.LeafCert | None = None, *, wants_client: bool = False
 ) -> ssl.SSLContext:
-    """What a server speaks TLS with, as `localhost`, of the company's authority if not said."""
+    """What a server speaks TLS with, as `HOST`, of the company's authority if not said."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made = certificate or authority().issue_cert("localhost")
+    made = certificate or authority().issue_cert(HOST)
     made.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     if wants_client:
         authority().configure_trust(context)  # pyright: ignore[reportUnknownMemberType]
@@ -146,7 +160,7 @@ async def tls_front(url: str, context: ssl.SSLContext) -> AsyncGenerator[str]:
         await joined(reader, writer, host, int(port))
 
     async with listening(handler, context) as own:
-        yield f"https://localhost:{own}"
+        yield f"https://{HOST}:{own}"
 
 
 @dataclass
@@ -190,7 +204,7 @@ async def connect_proxy(
         await joined(reader, writer, host, int(port))
 
     async with listening(handler, context) as port:
-        it.url = f"{'http' if context is None else 'https'}://localhost:{port}"
+        it.url = f"{'http' if context is None else 'https'}://{HOST}:{port}"
         yield it
 
 
@@ -221,7 +235,7 @@ def refusing(context: ssl.SSLContext) -> Generator[str]:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield f"https://localhost:{server.getsockname()[1]}"
+            yield f"https://{HOST}:{server.getsockname()[1]}"
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
@@ -274,7 +288,7 @@ def recording(context: ssl.SSLContext | None = None) -> Generator[Recorder]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True)
-        it.url = f"{'http' if context is None else 'https'}://localhost:{server.server_port}"
+        it.url = f"{'http' if context is None else 'https'}://{HOST}:{server.server_port}"
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02))
         thread.start()
         try:

@@ -106,5 +106,11 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert run.stdout.strip() == "[]"
 
 
+def test_a_sandbox_in_memory_needs_no_http() -> None:
+    script = "import sys, postiz_async.testing; print('aiohttp' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
 def test_the_types_are_part_of_the_package() -> None:
     assert (ROOT / "py.typed").is_file()

@@ -105,7 +105,10 @@ def bound(spans: Iterable[Span], limits: Limits) -> int:
 
 
 def _clusters(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Spans that overlap, directly or through others: what happens in one is nothing to others."""
+    """Spans that overlap, directly or through others: what happens in one is nothing to others.
+
+    In each, what begins first is first.
+    """
     cluster: list[Span] = []
     until = -math.inf
     for span in _by_first(spans):
@@ -166,7 +169,12 @@ def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
 
 
 def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
-    """Serve the span that ends first, together with what ends next in each other channel."""
+    """Serve the span that ends first, together with what ends next in each other channel.
+
+    Args:
+        spans: of a cluster: what begins first is first.
+        limits: what a request may carry.
+    """
     waiting = _Waiting(spans)
     requests: list[list[Span]] = []
     for span in sorted(spans):
@@ -179,11 +187,14 @@ def _cover(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
 
 
 class _Waiting:
-    """Spans that have begun, by channel, the most urgent first."""
+    """Spans that have begun, by channel, the most urgent first.
 
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self._coming = _by_first(spans)
-        self._coming.reverse()
+    Args:
+        spans: of a cluster: what begins first is first.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._coming = [*reversed(spans)]
         self._channels: defaultdict[str, list[Span]] = defaultdict(list)
         self._heads: list[Span] = []
         """At least the first of each channel; others among them are out of date."""
@@ -396,5 +407,6 @@ def _is_free(taken: _Taken, spans: Sequence[Span], date: int) -> bool:
 
 
 def _take_minute(taken: _Taken, spans: Sequence[Span], date: int) -> None:
+    minute = date // _MINUTE
     for span in spans:
-        taken[span.channel].setdefault(date // _MINUTE, span.date)
+        taken[span.channel].setdefault(minute, span.date)

@@ -227,7 +227,8 @@ def _aligned(
         for group in _groups(rows, _request_key_but_date)
         for request in arrange(_spans(group, size_of, leeway), limits_for(limits, group[0]))
     ]
-    dates = date_all(requests)
+    # numbers without their objects, some of which would keep each block of memory of the spans
+    dates = array("q", date_all(requests))
     numbers_of = [array("I", sorted(span.number for span in spans)) for spans in requests]
     del requests  # of many rows its spans are large
     number = attrgetter("number")

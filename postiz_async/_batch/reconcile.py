@@ -300,7 +300,7 @@ class _Survey:
             if own and all(map(self.sift.is_fine, own)):
                 continue
             touched = there | own
-            if touched or listed_ref(post.settings) in self._outline.marks:
+            if touched or self._outline.may_know(listed_ref(post.settings)):
                 self.sift.keep(post, touched)
 
     async def _search(self) -> None:

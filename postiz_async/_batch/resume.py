@@ -212,6 +212,8 @@ def file_now(
     return FileNow(found.rows, edits)
 
 
+_GONE = "not in the campaign file any more"
+_UNFOUND = "its answer was lost, Postiz was searched and does not have it"
 _NOT_STORED = {RowState.PLANNED, RowState.REFUSED, RowState.LATE}
 """States of rows of which nothing is in Postiz, so that those that are gone are forgotten."""
 
@@ -220,6 +222,8 @@ async def write_rows(
     journal: Journal, checked: Checked, unsent: Sequence[Row], changed: Collection[str]
 ) -> None:
     """Tell the journal of new and changed rows, and of rows that are gone from the file.
+
+    Those that were undecided have been looked for by now, and are stored if they were found.
 
     Args:
         journal: that is open.
@@ -238,5 +242,10 @@ async def write_rows(
         {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
     )
     gone = [ref for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
-    await journal.mark(gone, RowState.SKIPPED, "not in the campaign file any more")
+    await journal.mark(gone, RowState.SKIPPED, _GONE)
+    if not checked.campaign.unread:  # one of these may be such a row
+        listed = {channel.id for channel in checked.listed}  # of others nothing is found
+        in_doubt = {r.ref for r in records.values() if r.state is RowState.UNDECIDED}
+        unfound = [ref for ref in in_doubt - here.keys() if records[ref].channel in listed]
+        await journal.mark(unfound, RowState.SKIPPED, f"{_UNFOUND}, and it is {_GONE}")
     await journal.found(with_changes(rows, records, changed))

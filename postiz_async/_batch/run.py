@@ -364,7 +364,10 @@ class Runner:
 
 
 _NOT_IN_FILE = "not in the campaign file any more"
-_WHAT_TO_DO = "look for it in Postiz: if it is not there, give the row a later date and run again"
+_WHAT_TO_DO = (
+    "look for it in Postiz: if it is not there, give the row a later date, or take it out of the "
+    "file, and run again"
+)
 _UNDECIDED = f"{IN_DOUBT}; {_WHAT_TO_DO}"
 _UNSEEN = f"its answer was lost, and Postiz could not be reached until its date; {_WHAT_TO_DO}"
 

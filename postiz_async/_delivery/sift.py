@@ -17,7 +17,10 @@ would say if it were given everything.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from postiz_async._delivery.findings import SWEPT
@@ -47,7 +50,8 @@ class Outline:
         self._channels = channels
         self.days: set[datetime] = set()
         """The days on which something was put."""
-        self.marks: set[str] = set()
+        self._hashes = array("q")
+        """Of all marks, which themselves would be large."""
         self.hidden: set[int] = set()
         """Ids of requests that have posts on channels that are gone."""
         self.span: tuple[datetime, datetime] | None = None
@@ -55,7 +59,7 @@ class Outline:
 
     def add(self, sent: SentRequest) -> None:
         """Note a request."""
-        self.marks.update(_marks(sent))
+        self._hashes.extend(map(hash, _marks(sent)))
         there = [item.integration.id in self._channels for item in sent.body.posts]
         if not all(there):
             self.hidden.add(sent.id)
@@ -64,6 +68,19 @@ class Outline:
             self.days.add(day_of(moment))
             first, last = self.span or (moment, moment)
             self.span = min(first, moment), max(last, moment)
+
+    def may_know(self, mark: str) -> bool:
+        """Whether a post with this mark may be of a request; asked once all requests are added.
+
+        A mark of somebody else with the hash of one of these is taken for it; `sweep` tells them
+        apart.
+        """
+        place = bisect_left(self._ordered, hash(mark))
+        return place < len(self._ordered) and self._ordered[place] == hash(mark)
+
+    @cached_property
+    def _ordered(self) -> array[int]:
+        return array("q", sorted(self._hashes))
 
 
 class Sift:

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio
 
-from postiz_async._delivery.pauses import pause_after, trouble_of
 from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.postgres_tickets import channel_of
 from postiz_async._outbox.sender import OutboxSender, ask
-from postiz_async._outbox.turn_tickets import TurnTickets
+from postiz_async._outbox.turn_tickets import TurnEnd, TurnTickets
 from postiz_async._outbox.turns import LEASE, Turns
 from postiz_async.errors import PostizError, StoreError
 
@@ -55,9 +54,6 @@ MOST_TURNS = 2_000
 
 WATCH = 0.5
 """Seconds between two looks at whether a turn is over, or a row that was busy is free."""
-
-UNREADABLE_PAUSE = 60.0
-"""Seconds until the next turn of an organisation that has a ticket of another version."""
 
 PRUNING = 3_600.0
 """Seconds between two removals of old tickets."""
@@ -113,8 +109,11 @@ class PostgresSender:
         self._running: dict[Turn, _Running] = {}
         self._forbidden = defaultdict[str, ForbiddenHandOvers](lambda: ForbiddenHandOvers(clock))
         """Of each quota; they wait through its turns."""
+        self._left_alone: dict[str, int] = {}
+        """Quotas of which only what cannot be sent now is left, and their `wakes` when that was."""
         self._work = anyio.Event()
-        self._is_idle: anyio.Event | None = None
+        self._drains = anyio.Event()
+        self._is_idle = anyio.Event()
 
     def wake(self, quota: str | None = None) -> None:
         """There may be something new to do.
@@ -128,8 +127,9 @@ class PostgresSender:
                 running.wake()
 
     async def until_idle(self) -> None:
-        """Wait until nothing is left but what is in another sender's turn."""
+        """Wait until only what is in another sender's turn, or cannot be sent now, is left."""
         self._is_idle = anyio.Event()
+        self._drains.set()
         self.wake()
         await self._is_idle.wait()
 
@@ -196,10 +196,10 @@ class PostgresSender:
         return WATCH if left else min(max(next_in, 0.05), LONGEST_LOOK)
 
     async def _look_if_idle(self, *, at_work: bool) -> None:
-        """Tell `until_idle` when nothing is left but what is in another sender's turn."""
-        if self._is_idle is None or at_work or self._running:
+        """Tell `until_idle` when nothing is left for which it waits."""
+        if at_work or self._running or not self._drains.is_set():
             return
-        if not await self.turns.is_anybody_waiting():
+        if not await self.turns.is_anybody_waiting(self._left_alone):
             self._is_idle.set()
 
     def _is_away(self, error: StoreError) -> None:
@@ -271,26 +271,29 @@ class PostgresSender:
     async def _take(self, running: _Running) -> None:
         """One turn, from its claim to its end."""
         turn = running.turn
-        end = _End(again_in=0.0, failures=turn.failures, trouble=turn.trouble)
+        end = TurnEnd(again_in=0.0, failures=turn.failures, trouble=turn.trouble)
         try:
             with running.scope:
                 end = await self._sent(running)
         except PostizError as error:
-            end = _End.in_trouble(error, turn.failures)
+            end = TurnEnd.in_trouble(error, turn.failures)
             log.warning("%r: %s", turn.organization, end.trouble)
         except Exception as error:  # it must not end the turns of the others
             log.exception("the turn of %r broke off", turn.organization)
-            end = _End.in_trouble(_broken_off(error), turn.failures)
+            end = TurnEnd.in_trouble(_broken_off(error), turn.failures)
         finally:
             del self._running[turn]
             if not self._forbidden[turn.quota]:
                 del self._forbidden[turn.quota]
+            self._left_alone.pop(turn.quota, None)
+            if end.leaves_alone:
+                self._left_alone[turn.quota] = end.wakes
             running.forget_lease()
             with anyio.CancelScope(shield=True):
                 await self._end(running, end)
             self._work.set()
 
-    async def _end(self, running: _Running, end: _End) -> None:
+    async def _end(self, running: _Running, end: TurnEnd) -> None:
         if running.is_lost:
             log.warning(
                 "the turn of %r went to another sender, because this one stood still or could not "
@@ -306,7 +309,7 @@ class PostgresSender:
         except StoreError as error:  # its lease ends by itself
             self._is_away(error)
 
-    async def _sent(self, running: _Running) -> _End:
+    async def _sent(self, running: _Running) -> TurnEnd:
         """Send in a turn until it is over; how it ends."""
         turn = running.turn
         async with self._client_of(turn) as client:
@@ -327,12 +330,14 @@ class PostgresSender:
 
             async def note_idle() -> None:
                 await sender.until_idle()
-                while forbidden and self._only is not None:  # alone, its turn lasts on
-                    await self._clock.sleep(LONGEST_LOOK)
+                # alone, its turn lasts on
+                while forbidden and self._only is not None and not self._drains.is_set():
+                    with self._clock.move_on_after(LONGEST_LOOK):
+                        await self._drains.wait()
                     await sender.until_idle()
                 done.set()
 
-            end = _End(again_in=0.0)
+            end = TurnEnd(again_in=0.0)
             async with anyio.create_task_group() as group:
                 group.start_soon(sender.run)
                 group.start_soon(note_idle)
@@ -347,25 +352,25 @@ class PostgresSender:
         sender: OutboxSender,
         turn: Turn,
         done: anyio.Event,
-    ) -> _End:
+    ) -> TurnEnd:
         """Wait until a turn is over."""
         watch = WATCH if self._only is None else LONGEST_LOOK  # alone, none waits for its turn
         while True:
             with self._clock.move_on_after(watch):
                 await done.wait()
             if done.is_set() and not tickets.is_used_up:
-                return _End.idle(tickets, self._forbidden[turn.quota])
+                return TurnEnd.idle(tickets, self._forbidden[turn.quota], LONGEST_LOOK)
             failures = 0 if tickets.ended else turn.failures
             if done.is_set() or not client.is_open:
-                return _End(again_in=0.0, failures=failures)
+                return TurnEnd(again_in=0.0, failures=failures)
             if self._only is not None or tickets.sending:
                 continue
             error = sender.outage.error
             if error is not None:
-                return _End.in_trouble(error, failures)
+                return TurnEnd.in_trouble(error, failures)
             wait = client.scheduler.view().bulk_in or 0.0
             if wait > LONGEST_SLOT_WAIT and not tickets.in_doubt:
-                return _End(again_in=wait, failures=failures)
+                return TurnEnd(again_in=wait, failures=failures)
 
 
 @dataclass(slots=True)
@@ -422,28 +427,3 @@ def _broken_off(error: Exception) -> PostizError:
     while isinstance(error, ExceptionGroup):
         error = cast("tuple[Exception, ...]", error.exceptions)[0]
     return PostizError(f"sending broke off with {type(error).__name__}; the log has all of it")
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a turn ends; see `Turns.end`."""
-
-    again_in: float | None
-    wakes: int = 0
-    failures: int = 0
-    trouble: str = ""
-
-    @classmethod
-    def idle(cls, tickets: TurnTickets, forbidden: ForbiddenHandOvers) -> _End:
-        """Nothing is left but what a firewall forbids, or another version may be able to read."""
-        if forbidden:
-            return cls(again_in=LONGEST_LOOK, trouble=forbidden.trouble)
-        if not tickets.unreadable:
-            return cls(again_in=None, wakes=tickets.wakes)
-        return cls(again_in=UNREADABLE_PAUSE, trouble=next(iter(tickets.unreadable.values())))
-
-    @classmethod
-    def in_trouble(cls, error: PostizError, failures: int) -> _End:
-        """It met an error, as the `failures` turns before it did."""
-        wait = pause_after(error, failures + 1)
-        return cls(again_in=wait, failures=failures + 1, trouble=trouble_of(error))

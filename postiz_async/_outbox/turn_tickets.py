@@ -10,6 +10,7 @@ nothing. What is asked before a post is repaired (`account`) holds against the n
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, NoReturn
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from postiz_async._concurrency import run_to_completion
 from postiz_async._delivery.journal_file import Account, RowState
 from postiz_async._delivery.matching import MillisecondMarks
+from postiz_async._delivery.pauses import pause_after, trouble_of
 from postiz_async._outbox.postgres_tickets import (
     TICKET_COLUMNS,
     as_json,
@@ -32,18 +34,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
+    from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async._outbox.turns import Turn, Turns
     from postiz_async.clock import Clock
+    from postiz_async.errors import PostizError
     from postiz_async.models.posts import CreatePost
     from postiz_async.stores._postgres import Database
 
-__all__ = ["TurnTickets"]
+__all__ = ["TurnEnd", "TurnTickets"]
 
 log = logging.getLogger("postiz_async.outbox")
 
 NOW: LiteralString = "extract(epoch FROM statement_timestamp())::float8"
 """Seconds since the epoch, by the database's clock."""
+
+UNREADABLE_PAUSE = 60.0
+"""Seconds until the next turn of an organisation that has a ticket of another version."""
 
 _MARKED_SECONDS = 10
 """Seconds from a date in which a mark may end up, when very many are for the same second."""
@@ -339,3 +346,34 @@ class TurnTickets:
 
     async def has_stored(self, post_id: str) -> bool:
         return post_id in (await self.account()).post_ids
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """How a turn ends; see `Turns.end`."""
+
+    again_in: float | None
+    wakes: int = 0
+    failures: int = 0
+    trouble: str = ""
+    leaves_alone: bool = False
+    """Whether all that is left is what cannot be sent now, as far as `wakes` counts."""
+
+    @classmethod
+    def idle(
+        cls, tickets: TurnTickets, forbidden: ForbiddenHandOvers, forbidden_pause: float
+    ) -> TurnEnd:
+        """Nothing is left but what a firewall forbids, or another version may be able to read."""
+        if forbidden:
+            pause, trouble = forbidden_pause, forbidden.trouble
+        elif tickets.unreadable:
+            pause, trouble = UNREADABLE_PAUSE, next(iter(tickets.unreadable.values()))
+        else:
+            return cls(again_in=None, wakes=tickets.wakes)
+        return cls(again_in=pause, wakes=tickets.wakes, trouble=trouble, leaves_alone=True)
+
+    @classmethod
+    def in_trouble(cls, error: PostizError, failures: int) -> TurnEnd:
+        """It met an error, as the `failures` turns before it did."""
+        wait = pause_after(error, failures + 1)
+        return cls(again_in=wait, failures=failures + 1, trouble=trouble_of(error))

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, LiteralString
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from postiz_async.stores._postgres import Database
 
@@ -231,16 +231,21 @@ class Turns:
         )
         return int(count)
 
-    async def is_anybody_waiting(self) -> bool:
-        """Whether an organisation waits for a turn, now or later, that is in no other sender's."""
+    async def is_anybody_waiting(self, besides: Mapping[str, int]) -> bool:
+        """Whether an organisation waits for a turn, now or later, that is in no other sender's.
+
+        Args:
+            besides: quotas that do not count while their `wakes` are these.
+        """
         [(found,)] = await self._database.fetch(
             self._database.statement(
                 "SELECT count(*) FROM (SELECT FROM {schema}.organizations "
                 "WHERE ready_at < 'infinity' AND " + self._whose + " "
                 "AND (holder IS NULL OR holder = %s OR ready_at <= statement_timestamp()) "
+                "AND (quota, wakes) NOT IN (SELECT * FROM unnest(%s::text[], %s::bigint[])) "
                 "ORDER BY ready_at LIMIT 1) waiting"
             ),
-            (*self._only, self.sender),
+            (*self._only, self.sender, list(besides), list(besides.values())),
         )
         return bool(found)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from postiz_async._sandbox.http import serve
 from postiz_async.clock import AcceleratedClock, Anchor, SystemClock
 from postiz_async.testing._controls import SandboxControls, epoch, make_sandbox
 
@@ -114,5 +113,7 @@ def _clock(start: datetime | None, speed: float) -> Clock:
 
 @asynccontextmanager
 async def _serving(sandbox: Sandbox) -> AsyncGenerator[str]:
+    from postiz_async._sandbox.http import serve  # noqa: PLC0415  (aiohttp is slow)
+
     async with sandbox, serve(sandbox) as served:
         yield served.url

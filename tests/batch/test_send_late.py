@@ -128,6 +128,64 @@ async def test_an_undecided_row_without_a_ref_is_known_with_its_later_date(
     lab.assert_each_once([*(f"post {n}" for n in range(6)), "far"])
 
 
+async def test_an_undecided_row_that_is_taken_out_of_the_file_is_done_with(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, times=1)
+    assert (await lab.run()).counts == {"undecided": 3, "stored": 1}
+    lab.write(records[3:])
+    report = await lab.run()
+    assert (report.counts, report.complete) == ({"skipped": 3, "stored": 1}, True)
+    [why] = {row.note for row in report.rows if row.post_id is None}
+    assert why.startswith("its answer was lost, Postiz was searched and does not have it, and it")
+    lab.write(records)
+    assert (await lab.run()).counts == {"late": 3, "stored": 1}, "it is put back as it was"
+    lab.assert_each_once(["far"])
+
+
+async def test_one_that_cannot_be_read_any_more_is_not_taken_out(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, times=1)
+    await lab.run()
+    lab.write([records[0] | {"date": "soon"}, *records[1:]])
+    assert (await lab.run(skip_invalid=True)).counts == {"undecided": 3, "stored": 1}
+
+
+async def test_one_that_turns_up_after_it_was_taken_out_is_taken_over(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
+    lab.write(records)
+    lose(lab, "late_work", times=1, delay=1_500.0)
+    assert (await lab.run()).counts == {"undecided": 3, "stored": 1}
+    lab.write(records[3:])
+    assert (await lab.run()).counts == {"skipped": 3, "stored": 1}
+    await lab.clock.sleep(1_800)
+    assert (await lab.run()).counts == {"stored": 4}
+    lab.write(records)
+    assert (await lab.run()).counts == {"stored": 4}
+    lab.assert_each_once([*(f"post {n}" for n in range(3)), "far"])
+
+
+async def test_one_whose_channel_is_gone_stays_undecided_for_nothing_could_be_looked_for(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [*rows(channels[:1], 1, hours=0.1), *rows(channels[1:], 1, hours=40)]
+    lab.write(records)
+    lose(lab, times=1)
+    assert (await lab.run()).counts == {"undecided": 1, "stored": 1}
+    async with lab.client() as postiz:
+        await postiz.integrations.delete(channels[0])
+    lab.write(records[1:])
+    report = await lab.run()
+    assert (report.counts, report.complete) == ({"undecided": 1, "stored": 1}, False)
+
+
 async def dates_moved(lab: Lab, records: list[dict[str, object]]) -> None:
     """Later, all rows get another date; nobody looked in Postiz."""
     await lab.clock.sleep(1_800)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_lab import write_campaign
+from network_lab import needs_own_name
 from processes import Server
 
 from postiz_async._delivery.lock import FileLock
@@ -55,6 +56,7 @@ def test_of_another_campaign(cli: Cli, server: Server, file: Path, tmp_path: Pat
         )
 
 
+@needs_own_name
 def test_of_another_server(
     cli: Cli, server: Server, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

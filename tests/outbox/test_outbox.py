@@ -457,6 +457,22 @@ async def test_words_that_a_firewall_forbids_hold_up_no_other_hand_over(
     lab.assert_each_once([*range(6), *(f"forbidden {n}" for n in range(count))])
 
 
+async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: OutboxLab) -> None:
+    firewall = Firewall(lab.sandbox, latency=0.1)
+    firewall.words = b"forbidden"
+    async with lab.client(transport=firewall, drain=36_000) as postiz:
+        held = await postiz.outbox.put(lab.post("forbidden"), at=lab.at(24))
+        while not firewall.refusals:
+            await lab.clock.sleep(1)
+        await lab.clock.sleep(5)
+        await lab.put(postiz, 3)
+        began = lab.clock.monotonic()
+    assert lab.clock.monotonic() - began < 3_600
+    lab.assert_each_once(range(3))
+    async with lab.client(sends=False) as postiz:
+        assert (await postiz.outbox.get(held.id)).state == "planned"
+
+
 async def test_a_forbidden_hand_over_can_be_withdrawn_or_ends_late(lab: OutboxLab) -> None:
     firewall = Firewall(lab.sandbox, latency=0.1)
     firewall.words = b"forbidden"

@@ -276,22 +276,25 @@ async def test_seconds_of_a_clock_that_runs_faster_are_fewer_of_the_database(
     await lab.put("acme")
     turn = await lab.turn(sender)
     assert lab.organization("acme", "ready_at < clock_timestamp() + interval '0.31 s'")
-    await sender.end(turn, again_in=3_600.0)
-    assert 3_000.0 < await sender.next_in() <= 3_600.0
-    assert lab.organization("acme", "ready_at < clock_timestamp() + interval '37 s'")
+    await sender.end(turn, again_in=36_000.0)
+    assert 18_000.0 < await sender.next_in() <= 36_000.0
+    assert lab.organization("acme", "ready_at < clock_timestamp() + interval '361 s'")
 
 
 async def test_what_is_in_the_turn_of_another_sender_is_not_waited_for(lab: TurnsLab) -> None:
     one, two = lab.sender(), lab.sender()
-    assert not await one.is_anybody_waiting()
+    assert not await one.is_anybody_waiting({})
     await lab.put("acme")
     turn = await lab.turn(one)
-    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, False)
+    assert (await one.is_anybody_waiting({}), await two.is_anybody_waiting({})) == (True, False)
     lab.expire()
-    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, True)
+    assert (await one.is_anybody_waiting({}), await two.is_anybody_waiting({})) == (True, True)
     await one.end(turn, again_in=3_600.0)
-    assert (await one.is_anybody_waiting(), await two.is_anybody_waiting()) == (True, True)
-    assert not await lab.sender(only="globex").is_anybody_waiting()
+    assert (await one.is_anybody_waiting({}), await two.is_anybody_waiting({})) == (True, True)
+    assert not await lab.sender(only="globex").is_anybody_waiting({})
+    [(quota, wakes)] = lab.place.run("SELECT quota, wakes FROM organizations")
+    assert not await one.is_anybody_waiting({quota: wakes})
+    assert await one.is_anybody_waiting({quota: wakes - 1}), "a ticket came since"
 
 
 async def test_a_row_of_an_organisation_is_made_once(lab: TurnsLab) -> None:

@@ -324,7 +324,7 @@ async def test_a_password_that_is_wrong_or_missing() -> None:
 @needs_redis
 async def test_a_user_who_may_not_and_a_database_that_is_not_there() -> None:
     with redis_server() as server:
-        control = redis_client.Redis(port=server.port)
+        control = redis_client.Redis(host="127.0.0.1", port=server.port)
         rules = ["on", f">{PASSWORD}", "~*", "+ping", "+hello", "+client"]
         await control.execute_command("ACL", "SETUSER", "bob", *rules)
         await control.aclose()
@@ -337,7 +337,7 @@ async def test_a_user_who_may_not_and_a_database_that_is_not_there() -> None:
 @needs_redis
 async def test_a_redis_that_is_full_and_one_with_a_foreign_key() -> None:
     with redis_server("--maxmemory-policy", "noeviction") as server:
-        control = redis_client.Redis(port=server.port)
+        control = redis_client.Redis(host="127.0.0.1", port=server.port)
         store = RedisStore(server.url)
         assert (await store.swap("name", 0, b"state"))[0]
         await control.config_set("maxmemory", 1)
@@ -356,7 +356,7 @@ async def test_a_replica() -> None:
         redis_server() as primary,
         redis_server("--replicaof", "127.0.0.1", str(primary.port)) as replica,
     ):
-        control = redis_client.Redis(port=replica.port)
+        control = redis_client.Redis(host="127.0.0.1", port=replica.port)
         async with asyncio.timeout(PATIENCE):
             while (await control.info("replication"))["master_link_status"] != "up":  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -384,7 +384,7 @@ async def test_a_node_of_a_cluster() -> None:
         assert "Redis Cluster, which is not supported" in await refusal(RedisStore(one.url))
         with redis_server(*cluster, port=_cluster_port()) as two:
             for server, slots in ((one, range(8192)), (two, range(8192, 16384))):
-                control = redis_client.Redis(port=server.port)
+                control = redis_client.Redis(host="127.0.0.1", port=server.port)
                 await control.execute_command("CLUSTER", "ADDSLOTS", *slots)
                 if server is two:
                     await control.execute_command("CLUSTER", "MEET", "127.0.0.1", one.port)
@@ -438,7 +438,7 @@ async def test_many_calls_at_once_wait_for_a_connection(
 ) -> None:
     be_patient(monkeypatch)
     with redis_server() as server:
-        control = redis_client.Redis(port=server.port)
+        control = redis_client.Redis(host="127.0.0.1", port=server.port)
         before = (await control.info("stats"))["total_connections_received"]
         store = RedisStore(server.url + address)
         swaps = await asyncio.gather(*(store.swap(f"{n}", 0, b"state") for n in range(1600)))
@@ -467,7 +467,7 @@ async def test_calls_share_the_connections_that_a_small_redis_has_room_for(
 @tells_of_no_room
 async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with redis_server("--maxclients", "2") as server:
-        others = [redis_client.Redis(port=server.port) for _ in range(2)]
+        others = [redis_client.Redis(host="127.0.0.1", port=server.port) for _ in range(2)]
         for other in others:
             await other.ping()
         store = RedisStore(server.url)
@@ -476,7 +476,7 @@ async def test_a_redis_that_has_no_room_says_what_to_do(monkeypatch: pytest.Monk
         await others.pop().aclose()
         assert (await waits)[0], "there is room again"
         await store.aclose()
-        others.append(redis_client.Redis(port=server.port))
+        others.append(redis_client.Redis(host="127.0.0.1", port=server.port))
         await others[-1].ping()
         monkeypatch.setattr("postiz_async.stores._connection_slots.NO_ROOM_FOR", 0.1)
         store = RedisStore(server.url + "?max_connections=2")

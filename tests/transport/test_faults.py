@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from network_lab import (
+    HOST,
     ConnectProxy,
     authority,
     ca_file,
@@ -97,9 +98,9 @@ async def test_a_certificate_of_the_company_is_trusted_when_its_authority_is(
 @pytest.mark.parametrize(
     ("name", "dates", "said"),
     [
-        ("localhost", (NOW - 9 * DAY, NOW - DAY), "its certificate has expired"),
-        ("localhost", (NOW + DAY, NOW + 9 * DAY), "its certificate is not valid yet"),
-        ("postiz.example.com", (NOW - DAY, NOW + DAY), "is for another host name"),
+        (HOST, (NOW - 9 * DAY, NOW - DAY), "its certificate has expired"),
+        (HOST, (NOW + DAY, NOW + 9 * DAY), "its certificate is not valid yet"),
+        ("postiz.example.com", (NOW - DAY, NOW + DAY), "is for another host "),
     ],
 )
 async def test_what_is_wrong_with_a_certificate_is_told(

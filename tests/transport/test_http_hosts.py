@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from network_lab import ca_file, connect_proxy, recording, server_context
+from network_lab import HOST, ca_file, connect_proxy, recording, server_context
 from samples import PNG
 
 from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool, UploadError
@@ -54,7 +54,7 @@ async def test_media_of_other_servers_are_fetched_without_them(
 ) -> None:
     with recording() as server, recording() as elsewhere, recording() as proxy:
         elsewhere.body, elsewhere.more = PNG, {"Content-Type": "image/png"}
-        monkeypatch.setenv("NO_PROXY", "localhost")
+        monkeypatch.setenv("NO_PROXY", HOST)
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         server.body = b'{"id": "1", "path": "https://x.invalid/1.png"}'
         async with Postiz(api_key=KEY, base_url=server.url, headers=PASS) as postiz:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
-from network_lab import authority, ca_file, server_context
+from network_lab import authority, ca_file, needs_own_name, server_context
 from processes import PATIENCE, until
 from samples import MP4, PNG
 from upload_lab import sha
@@ -199,10 +199,12 @@ async def test_what_the_server_could_not_fetch_arrives_through_us(
 
 # ------------------------------------------------------------------ where to
 
+LOCALHOST = pytest.param("localhost", marks=needs_own_name)
+
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],  # noqa: S104
+    ["127.0.0.1", LOCALHOST, "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],  # noqa: S104
 )
 async def test_private_addresses_are_not_fetched(
     sandbox: Sandbox, postiz: Postiz, other: Web, host: str
@@ -226,7 +228,7 @@ async def test_other_ways_to_write_a_private_address_do_not_help(
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.2", "[::ffff:127.0.0.1]", "127.0.0.1@127.0.0.2"]
+    "host", [LOCALHOST, "127.0.0.2", "[::ffff:127.0.0.1]", "127.0.0.1@127.0.0.2"]
 )
 async def test_a_redirect_to_a_private_address_is_not_followed(
     postiz: Postiz, other: Web, host: str

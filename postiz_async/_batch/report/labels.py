@@ -47,8 +47,8 @@ _STATES = (
         "?",
         "doubt",
         "Nobody could find out in time whether the post is stored, so it was not sent again. Look "
-        "in Postiz at its date. If it is missing, give the row a later date and run the campaign "
-        "again.",
+        "in Postiz at its date. If it is missing, give the row a later date, or take it out of "
+        "the file, and run the campaign again.",
         "may be stored or not",
         "may be stored or not",
     ),
