@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache, partial, reduce
 from operator import is_
 from types import GenericAlias
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -32,7 +32,6 @@ from postiz_async._validation.constraints import (
 )
 from postiz_async._validation.javascript import (
     ABSENT,
-    as_list,
     as_object,
     is_list,
     is_object,
@@ -142,7 +141,9 @@ def _quick(shape: Shape) -> tuple[type[msgspec.Struct], Tests]:
         if inside is not None:
             item, of_items = _quick(inside)
             python = GenericAlias(list, (item,))
-            left += [partial(_all_pass, of_items)] if of_items else []
+            left += [partial(_all_pass, of_items) if of_items else _is_list]
+        elif of is None:
+            left.append(_is_list)  # msgspec takes a tuple for one
         declared.append((name, _either(python, UnsetType), UNSET) if optional else (name, python))
         if left:
             tests.append((name, tuple(left)))
@@ -178,8 +179,14 @@ def _passes(tests: Tests, values: Values) -> bool:
     return True
 
 
+def _is_list(value: object, _: object) -> bool:
+    return is_list(value)
+
+
 def _all_pass(tests: Tests, items: object, _: object) -> bool:
-    for each in as_list(items):  # noqa: SIM110 - much quicker
+    if type(items) is not list:
+        return False
+    for each in cast("list[object]", items):  # noqa: SIM110 - much quicker
         if not _passes(tests, as_object(each)):
             return False
     return True

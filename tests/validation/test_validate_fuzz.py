@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from validation_lab import PICTURE, VIDEO, channel, entry, post, request
 from work import calls_of
@@ -87,6 +87,7 @@ def test_any_value_at_any_place(case: tuple[str, object]) -> None:
     assert severities == sorted(severities)
 
 
+@example(("bluesky", request(post(entry("hello"))) | {"tags": ({}, {})}))
 @given(bodies())
 def test_what_is_seen_in_one_go_is_what_the_long_way_says(case: tuple[str, Any]) -> None:
     provider, body = case
