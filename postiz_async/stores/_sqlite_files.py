@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "open_shared"]
 
-BUSY_MS = 2000
-"""Milliseconds to wait for another process's write, which takes about one."""
+BUSY_MS = 5000
+"""Milliseconds to wait for another process's write, which takes about one unless it is stopped."""
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "Another program keeps it locked, such as a backup or a database browser; "

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from postiz_async import Ticket
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.clock import Clock
+    from postiz_async.stores import QuotaStore
 
 __all__ = ["PoolLab"]
 
@@ -99,6 +100,7 @@ class PoolLab:
         keep: int = 100,
         drain: float = 0.0,
         transport: Any = None,
+        quota: QuotaStore | None = None,
         **options: Any,
     ) -> AsyncGenerator[PostizPool]:
         """A pool of a new process."""
@@ -108,6 +110,7 @@ class PoolLab:
             credentials=credentials or self.credentials,
             clock=self.clock,
             transport=transport or self,
+            quota=quota,
             keep=keep,
             drain=drain,
         ) as pool:

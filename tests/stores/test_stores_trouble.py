@@ -200,7 +200,7 @@ async def test_a_file_that_an_earlier_release_made_is_used(tmp_path: Path) -> No
 
 def test_a_write_of_another_process_is_waited_for(tmp_path: Path) -> None:
     connection = open_shared(tmp_path / "quota.sqlite", 1, 1, "CREATE TABLE t (x)")
-    assert connection.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (5000,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 
@@ -282,7 +282,10 @@ async def test_a_damaged_file(tmp_path: Path) -> None:
     assert "It is damaged: move it away" in await refusal(SqliteStore(path), 1)
 
 
-async def test_a_file_that_another_program_keeps_locked(tmp_path: Path) -> None:
+async def test_a_file_that_another_program_keeps_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postiz_async.stores._sqlite_files.BUSY_MS", 100)
     path = tmp_path / "quota.sqlite"
     store = await _used(path)
     other = sqlite3.connect(path)
