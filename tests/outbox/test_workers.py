@@ -7,6 +7,7 @@ import math
 import os
 import sqlite3
 import threading
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,10 @@ async def test_a_worker_that_has_sent_nothing_knows_how_long_a_ticket_waits(
     at = datetime.fromtimestamp(postiz_sandbox.clock.time(), UTC) + timedelta(hours=30)
     place, quota = tmp_path / "outbox.sqlite", tmp_path / "quota.sqlite"
     async with (
-        postiz_sandbox.client(outbox=place, quota=SqliteStore(quota)) as one,
-        postiz_sandbox.client(outbox=place, quota=SqliteStore(quota)) as other,
+        aclosing(SqliteStore(quota)) as one_store,
+        aclosing(SqliteStore(quota)) as other_store,
+        postiz_sandbox.client(outbox=place, quota=one_store) as one,
+        postiz_sandbox.client(outbox=place, quota=other_store) as other,
     ):
         remaining = 1
         while remaining:
