@@ -184,10 +184,7 @@ class CheckedBatch(RunResults):
 
     @property
     def has_news(self) -> bool:
-        """Whether the journal does not know yet which stored rows the file gives differently.
-
-        Or which rows are left out, and why.
-        """
+        """Whether it is news to the journal which rows the file changes, or which are left out."""
         changes = with_changes(self.rows, self._checked.records, self._changed_refs)
         return bool(changes) or self._checked.left_out != self.problems
 

@@ -112,10 +112,7 @@ class CheckedBatch(RunResults):
 
     @property
     def has_news(self) -> bool:
-        """Whether the journal does not know yet which stored rows the file gives differently.
-
-        Or which rows are left out, and why.
-        """
+        """Whether it is news to the journal which rows the file changes, or which are left out."""
         original = self._async
         return self._portal.call_sync(lambda: original.has_news)
 

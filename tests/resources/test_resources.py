@@ -30,7 +30,7 @@ from postiz_async import (
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
 from postiz_async.models.video import SlidesVideo
-from postiz_async.testing import LocalPostiz, SandboxTransport
+from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -395,16 +395,10 @@ async def test_a_provider_that_the_server_does_not_have_is_explained(
         async def send(self, request: WireRequest) -> WireResponse:
             return await super().send(replace(request, url=request.url.replace(provider, "none")))
 
-    async with local.sandbox:
-        client = Postiz(
-            api_key="sandbox",
-            base_url="http://sandbox.invalid",
-            clock=local.clock,
-            transport=Older(local.sandbox),
-        )
-        async with client as postiz:
-            with pytest.raises(BadRequestError) as refused:
-                await postiz.integrations.connect_url(provider)
+    client = sandbox_client(local.sandbox, transport=Older(local.sandbox))
+    async with local.sandbox, client as postiz:
+        with pytest.raises(BadRequestError) as refused:
+            await postiz.integrations.connect_url(provider)
     said = hint.format(provider, more)
     assert str(refused.value) == f"400: Integration not allowed\n  {said}"
     assert refused.value.body
