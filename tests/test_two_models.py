@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lengths_in_settings import LENGTHS
+from sandbox_settings import MEDIA as FILES
+from sandbox_settings import SETTINGS, media
 
 from postiz_async._sandbox import HttpRequest, Sandbox
 from postiz_async._sandbox.rules.networks import NETWORKS
@@ -203,3 +206,47 @@ def test_the_verdicts_agree(oracle: Oracle, made: tuple[str, Mapping[str, object
     assert said[0] == first[0]
     if errors[0].stage == "body":
         assert said == first
+
+
+# ------------------------------------------------------------------ texts in settings
+
+BOUNDS: list[tuple[str, str, int, int | None]] = [
+    ("youtube", "title", 2, 100),
+    ("pinterest", "title", 1, 100),  # an empty one is taken for none
+    ("tiktok", "title", 1, 90),
+    ("tiktok-business", "title", 1, 90),
+    ("hashnode", "title", 6, None),
+    ("hashnode", "subtitle", 2, None),
+    ("devto", "title", 2, None),
+    ("tumblr", "title", 1, 4_096),
+    ("tumblr", "tags", 0, 4_096),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "least", "most"), BOUNDS)
+def test_a_text_in_settings_is_counted_as_the_servers_validator_counts(
+    oracle: Oracle, name: str, field: str, least: int, most: int | None
+) -> None:
+    for start, length in LENGTHS:
+        for wanted in {least - 1, least, *([] if most is None else [most, most + 1])}:
+            if wanted < length:
+                continue
+            text = start + "a" * (wanted - length)
+            said = {**SETTINGS[name], field: text}
+            entry = {"content": "Hello", "image": media(*FILES.get(name, []))}
+            post = {"integration": {"id": name}, "value": [entry], "settings": said}
+            body: dict[str, object] = {
+                "type": "schedule",
+                "date": "2030-01-01T10:00:00.000Z",
+                "shortLink": False,
+                "tags": [],
+                "posts": [post],
+            }
+            fits = least <= wanted and (most is None or wanted <= most)
+            status, messages = oracle.verdict(body)
+            assert (status == 201) == fits, (text, messages)
+            errors = [
+                each for each in validate(body, channels=CHANNELS) if each.severity == "error"
+            ]
+            assert (not errors) == fits, (text, errors)
+            assert messages == list(map(server_message, errors))

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from postiz_async._content.html import sanitise
 from postiz_async._content.length import utf16_length
-from postiz_async._validation.formats import is_iso_date, is_loose_url, is_postable, is_url
+from postiz_async._validation.formats import (
+    characters,
+    is_iso_date,
+    is_loose_url,
+    is_postable,
+    is_url,
+)
 from postiz_async._validation.javascript import (
     ABSENT,
     as_list,
@@ -143,14 +149,14 @@ def _of_number(fits: Callable[[float], bool]) -> Passes:
 
 
 def min_length(least: float) -> Constraint:
-    """A text of at least this many UTF-16 units."""
-    passes = _of_text(lambda text: utf16_length(text) >= least)
+    """A text of at least this many characters."""
+    passes = _of_text(lambda text: characters(text) >= least)
     return Constraint("min_length", passes, f"must be longer than or equal to {least} characters")
 
 
 def max_length(most: float) -> Constraint:
-    """A text of at most this many UTF-16 units."""
-    passes = _of_text(lambda text: utf16_length(text) <= most)
+    """A text of at most this many characters."""
+    passes = _of_text(lambda text: characters(text) <= most)
     return Constraint("max_length", passes, f"must be shorter than or equal to {most} characters")
 
 

@@ -1,4 +1,4 @@
-"""The texts that the server has a format for: URLs, dates, file names. PURE."""
+"""The texts that the server has a format or a length for: URLs, dates, file names. PURE."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 __all__ = [
+    "characters",
     "crashes",
     "has_zone",
     "is_clear",
@@ -49,6 +50,12 @@ _ZONE = r"(?: [zZ] | [+-] (?:[01]\d|2[0-3]) :? (?:[0-5]\d)? )"
 _ISO = re.compile(rf"{_DATE} (?: [T\s] (?:{_TIME})? {_ZONE}? )?", re.VERBOSE | re.ASCII)
 
 _POSTABLE = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4")
+_WITH_SELECTOR = re.compile("[^\ufe0e\ufe0f][\ufe0e\ufe0f]")
+
+
+def characters(text: str) -> int:
+    """The length of a text in settings: code points without variation selectors."""
+    return len(text) - (0 if text.isascii() else len(_WITH_SELECTOR.findall(text)))
 
 
 def is_iso_format(text: str) -> bool:

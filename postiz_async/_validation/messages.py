@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from postiz_async._content.length import utf16_length
+from postiz_async._validation.formats import characters
 from postiz_async._validation.javascript import ABSENT, NotANumber, is_list, is_object
 from postiz_async.errors import Problem
 
@@ -58,7 +58,7 @@ def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
     if value is ABSENT:
         return MISSING
     if kind in {"min_length", "max_length"} and isinstance(value, str):
-        return f"has {utf16_length(value):,}"
+        return f"has {characters(value):,}"
     if kind in {"min_items", "max_items"} and is_list(value):
         return f"has {len(value):,}"
     if kind == "extension" and isinstance(value, str):

@@ -22,13 +22,13 @@ from postiz_async._validation.javascript import (
 )
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
 from postiz_async._validation.schema import AS_BOOLEAN, AS_NUMBER, AS_TEXT, MEDIA, Field, Shape
+from postiz_async.errors import Problem
 from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from postiz_async._validation.constraints import Constraint
-    from postiz_async.errors import Problem
     from postiz_async.models.settings import ProviderSettings
     from postiz_async.providers._schema import Check, Provider, SettingsField
 
@@ -146,7 +146,7 @@ _OWN_SETTINGS = frozenset({"__type", "client_ref"})
 def settings_warnings(
     provider: Provider, given: Mapping[str, object], path: str
 ) -> Iterator[Problem]:
-    """Advice about settings as they came. `path` ends with a dot."""
+    """Advice about settings as they came, and what the network refuses. `path` ends with a dot."""
     told = given.get("__type")
     if told is not None and told != provider.identifier:
         message = f"{shown(told)} is ignored: the channel is one of {provider.identifier}"
@@ -188,9 +188,14 @@ def _fields(
             continue
         if field.kind == "boolean" and isinstance(value, str):
             yield from read_as_true(value, f"{path}{field.name}")
-        if field.known and value not in field.known:
+        if value in field.broken:
+            message = f"{shown(value)} is never published: the network refuses it"
+            hint = f"one of {', '.join(field.known)}"
+            yield Problem(f"{path}{field.name}", message, hint=hint)
+        elif field.known and value not in field.known:
             hint = closest(value, field.known)
-            yield warning(f"{path}{field.name}", f"{shown(value)} is not known", hint)
+            message = f"{shown(value)} is not known: newer servers refuse it"
+            yield warning(f"{path}{field.name}", message, hint)
         if field.fields:
             yield from _inside(field, value, f"{path}{field.name}")
 

@@ -48,7 +48,7 @@ class RedditPost(Value, frozen=True, kw_only=True):
     type: Annotated[
         str,
         Meta(description="`self` is text, `link` a URL, `media` the one medium.", min_length=2),
-        Server(known=("self", "link", "media", "image", "video", "videogif")),
+        Server(known=("self", "link", "media"), broken=("image", "video", "videogif")),
     ]
     url: (
         Annotated[
@@ -247,7 +247,7 @@ COMMUNITIES = (
             ),
         ),
         pitfalls=(
-            "Only the type `media` sends the medium; `image`, `video` and `videogif` do not.",
+            "Only the type `media` sends the medium; `image`, `video` and `videogif` are refused.",
             "A `link` without a url is stored.",
             "Media of a comment is dropped, and a video there needs a thumbnail all the same.",
         ),

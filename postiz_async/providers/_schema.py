@@ -193,10 +193,11 @@ class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
         nullable: null counts as absent.
         skip_empty: an empty text counts as absent.
         skip_reference: a text with `(post:` counts as absent; the server replaces it.
-        minimum: least length in UTF-16 units, number of items, or value.
-        maximum: greatest length in UTF-16 units, number of items, sum of lengths, or value.
+        minimum: least length in characters, number of items, or value.
+        maximum: greatest length in characters, number of items, sum of UTF-16 units, or value.
         enum: the closed set of values, in the server's order.
         known: values that make sense, where others are accepted.
+        broken: values that a server may accept and the network always refuses.
         pattern: a regular expression.
         fields: the fields of an object, or of each object of a list.
         item: what a list holds.
@@ -223,6 +224,7 @@ class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
     maximum: float | None = None
     enum: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     pattern: str | None = None
     fields: tuple[SettingsField, ...] = ()
     item: Literal["object", "number"] | None = None
@@ -247,6 +249,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     skip_empty: bool = False
     skip_reference: bool = False
     known: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     total: int | None = None
     message: str | None = None
     message_of: tuple[Check, ...] = ()
@@ -290,6 +293,7 @@ def _field(info: msgspec.structs.FieldInfo) -> SettingsField:
         maximum=_first(meta.max_length, meta.le, server.total),
         enum=shape.enum,
         known=server.known,
+        broken=server.broken,
         pattern=meta.pattern,
         fields=shape.fields,
         item=shape.item,

@@ -220,6 +220,37 @@ async def test_what_is_missing_is_said_once() -> None:
     ]
 
 
+def to_reddit(kind: str) -> dict[str, object]:
+    target = {"subreddit": "/r/x", "title": "tt", "type": kind, "is_flair_required": False}
+    return {"subreddit": [{"value": target}]}
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "videogif"])
+async def test_what_reddit_never_publishes_costs_nothing(kind: str) -> None:
+    local = LocalPostiz()
+    channel, at = local.add_channel("reddit"), local.in_an_hour()
+    async with local.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            await postiz.posts.schedule(NewPost(channel, "Hello", settings=to_reddit(kind)), at=at)
+        (problem,) = caught.value.problems
+        assert problem.where == "posts.0.settings.subreddit.0.value.type"
+        assert problem.message == f"'{kind}' is never published: the network refuses it"
+        assert problem.hint == "one of self, link, media"
+        await postiz.posts.schedule(NewPost(channel, "Hello", settings=to_reddit("self")), at=at)
+    assert len(local.sandbox.creates) == 1
+
+
+async def test_a_type_that_only_old_servers_take_is_advised_against(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    local = LocalPostiz()
+    post = NewPost(local.add_channel("reddit"), "Hello", settings=to_reddit("selff"))
+    async with local.client() as postiz:
+        await postiz.posts.schedule(post, at=local.in_an_hour())
+    (said,) = caplog.messages
+    assert "type: 'selff' is not known: newer servers refuse it (did you mean 'self'?)" in said
+
+
 @pytest.mark.parametrize("validate", [True, False])
 async def test_a_body_that_is_no_struct_is_a_problem(*, validate: bool) -> None:
     local = LocalPostiz()

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from postiz_async._sandbox.rules.formats import is_url
@@ -290,6 +291,14 @@ def length(value: str) -> int:
     return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 
+_SELECTORS = "\ufe0e\ufe0f"
+
+
+def _letters(text: str) -> int:
+    """Length in settings: an emoji of two halves is one, a selector of its looks adds nothing."""
+    return len(text) - sum(b in _SELECTORS and a not in _SELECTORS for a, b in pairwise(text))
+
+
 def _is_there(value: object) -> bool:
     return value is not None and value is not MISSING
 
@@ -343,18 +352,18 @@ def one_of(*values: str) -> FieldCheck:
 
 
 def min_length(limit: int, words: str = "") -> FieldCheck:
-    """Text of at least `limit` UTF-16 units."""
+    """Text of at least `limit` letters."""
     return FieldCheck(
-        lambda value: isinstance(value, str) and length(value) >= limit,
+        lambda value: isinstance(value, str) and _letters(value) >= limit,
         words or f"{{}} must be longer than or equal to {limit} characters",
         {"minLength": limit, "type": "string"},
     )
 
 
 def max_length(limit: int) -> FieldCheck:
-    """Text of at most `limit` UTF-16 units."""
+    """Text of at most `limit` letters."""
     return FieldCheck(
-        lambda value: isinstance(value, str) and length(value) <= limit,
+        lambda value: isinstance(value, str) and _letters(value) <= limit,
         f"{{}} must be shorter than or equal to {limit} characters",
         {"maxLength": limit, "type": "string"},
     )
