@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import UNSET, structs
+
 from postiz_async._batch.job import Outcome
 from postiz_async._batch.update_plan import NEAR, is_made, wanted, with_settings
 from postiz_async._delivery.journal import RowState
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from postiz_async._delivery.conditions import SentPost, Standing
     from postiz_async._delivery.journal_changes import ChangeJournal
     from postiz_async._delivery.pauses import Outage
+    from postiz_async.models.posts import Post
 
 __all__ = ["FreeChanges"]
 
@@ -33,7 +36,8 @@ __all__ = ["FreeChanges"]
 class FreeChanges:
     """Makes the changes of an update that cost nothing.
 
-    Each may be made again: after a crash it is seen that a post is as it should be already.
+    Each is written down before it leaves, so after a crash a post is known by either of its
+    states, and each may be made again.
 
     Args:
         postiz: an open client.
@@ -80,58 +84,69 @@ class FreeChanges:
         row: Row,
         standing: Standing,
         meant: SentPost | None,
-        call: Callable[[], Awaitable[bool]],
+        call: Callable[[], Awaitable[datetime | None]],
         now: Callable[[], datetime],
     ) -> None:
         post = standing.post
         if post is None or meant is None:
             plan.leave(standing.condition.value, row.number)
             return
+        body = _body(meant, post)
+        number = await self._journal.intend_freely(row.ref, body, now().timestamp())
         try:
-            is_in_time = is_made(post, meant, now()) or await self._outage.read(call)
+            is_made_already = is_made(post, meant, now())
+            date = stored_at(post) if is_made_already else await self._outage.read(call)
         except NotFoundError:  # an old server
+            await self._journal.not_changed(number)
             plan.replace(row, standing)
             return
         except BadRequestError as error:
+            await self._journal.not_changed(number)
             await self._journal.mark([row.ref], RowState.REFUSED, error.text)
             plan.leave("refused", row.number)
             await self._on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
             return
-        if not is_in_time:
+        if date is None:
+            await self._journal.not_changed(number)
             plan.leave("due", row.number)
             return
-        await self._journal.changed_freely(
-            row.ref,
-            _body(meant, stored_at(post)),
-            self._postiz.scheduler.server_time(),
-            date=standing.record.date,
-        )
+        body = structs.replace(body, date=format_date(date))
+        await self._journal.changed_freely(number, row.ref, body, standing.record.date)
         await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 
-    async def _set_status(self, row: Row, standing: Standing, now: Callable[[], datetime]) -> bool:
-        """Whether there was time: what is due would be published at once, or once more."""
+    async def _set_status(
+        self, row: Row, standing: Standing, now: Callable[[], datetime]
+    ) -> datetime | None:
+        """None where there was no time: what is due would be published at once, or once more."""
         post = standing.post
         if post is None or (row.type != "draft" and stored_at(post) <= now() + NEAR):
-            return False
+            return None
         status: Literal["draft", "schedule"] = "draft" if row.type == "draft" else "schedule"
         await self._postiz.posts.set_status(post.id, status)
-        return True
+        return stored_at(post)
 
-    async def _set_settings(self, standing: Standing, meant: SentPost | None) -> bool:
-        if standing.post is not None and meant is not None:
-            settings = meant.intent.item.settings.items()
-            sent = {key: value for key, value in settings if key != "__type"}
-            await self._postiz.posts.update_settings(standing.post.id, sent)
-        return True
+    async def _set_settings(self, standing: Standing, meant: SentPost | None) -> datetime | None:
+        """The date that the post has then, without its milliseconds."""
+        if standing.post is None or meant is None:
+            return None
+        settings = meant.intent.item.settings.items()
+        sent = {key: value for key, value in settings if key != "__type"}
+        return await self._postiz.posts.update_settings(standing.post.id, sent)
 
 
-def _body(meant: SentPost, moment: datetime) -> CreatePost:
-    """A request as it would have been sent for a post to be so."""
+def _body(meant: SentPost, post: Post) -> CreatePost:
+    """The create request that would have put a post as it is to be, in the group that it has."""
     intent = meant.intent
+    first, *others = intent.item.value
+    item = structs.replace(
+        intent.item,
+        value=[structs.replace(first, id=UNSET), *others],
+        group=UNSET if post.group is None else post.group,
+    )
     return CreatePost(
         type="draft" if meant.is_draft else "schedule",
-        date=format_date(moment),
-        posts=[intent.item],
+        date=format_date(intent.moment),
+        posts=[item],
         short_link=intent.short_link,
         tags=[TagRef(value=tag, label=tag) for tag in intent.tags],
     )

@@ -240,14 +240,18 @@ def wanted(
         return None
     channel = checked.channels[row.ref]
     item = build_item(NewPost(channel, row.body, (), row.settings, row.parts), channel)
-    left_out = sent.intent.item.settings.keys() - item.settings.keys() - {CLIENT_REF}
-    return None if left_out else with_settings(sent, item.settings)
+    before = sent.intent.item.settings
+    if before.keys() - item.settings.keys() - {CLIENT_REF}:
+        return None
+    mark = {key: before[key] for key in before.keys() & {CLIENT_REF}}
+    return with_settings(sent, {**item.settings, **mark})
 
 
 def with_settings(sent: SentPost, settings: Mapping[str, object]) -> SentPost:
-    """How a post should be, with other settings."""
+    """How a post is with other settings: their route takes the milliseconds from its date."""
     item = msgspec.structs.replace(sent.intent.item, settings=settings)
-    return replace(sent, intent=replace(sent.intent, item=item))
+    moment = sent.intent.moment.replace(microsecond=0)
+    return replace(sent, intent=replace(sent.intent, item=item, moment=moment))
 
 
 def is_made(post: Post, meant: SentPost, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
 from postiz_async._delivery.sweep import intents
@@ -126,7 +127,8 @@ _ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
 def _is_as_sent(post: Post, sent: SentPost) -> bool:
     """Whether nobody changed a post, as far as the list shows it.
 
-    The web page keeps no milliseconds, so a post that still has them was not saved there.
+    The web page keeps no milliseconds, so a post that still has them was not saved there; nor was
+    one that still has the group in which its settings were changed.
     """
     intent = sent.intent
     at, mark = stored_at(post), intent.item.settings.get(CLIENT_REF)
@@ -136,8 +138,10 @@ def _is_as_sent(post: Post, sent: SentPost) -> bool:
         and mark == listed_ref(post.settings)
         and at.replace(microsecond=0) == intent.moment.replace(microsecond=0)
     )
+    is_new = intent.item.value[0].id is UNSET  # else it is the group that was replaced
     return (
         (at == intent.moment or by_another_host)
+        and (not is_new or intent.item.group in {UNSET, post.group})
         and intent.equals(post)
         and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
         and {tag.tag.name for tag in post.tags} <= set(intent.tags)

@@ -126,27 +126,50 @@ class ChangeJournal(Journal):
         del others
         await self._do(partial(_settle, request=request, stored=stored, notes=notes or {}))
 
-    async def changed_freely(self, ref: str, body: CreatePost, wall: float, *, date: float) -> None:
-        """Write down that a post was changed by a route that costs nothing.
+    async def intend_freely(self, ref: str, body: CreatePost, wall: float) -> int:
+        """Write down a change by a route that costs nothing, before it leaves.
 
         Args:
             ref: its row.
-            body: a request as it would have been sent for the post to be as it is now.
+            body: a request as it would have been sent for the post to be so.
             wall: now.
-            date: of the post, in whole seconds, which stays.
+
+        Returns:
+            Its number.
+        """
+
+        def work(c: sqlite3.Connection) -> int:
+            cursor = c.execute(
+                "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",
+                (msgspec.json.encode(body), msgspec.json.encode((ref,)), wall),
+            )
+            return int(cursor.lastrowid or 0)
+
+        number = await self._do(work, whole=True)
+        self._on_intent(SentRequest(number, body, (ref,), wall))
+        return number
+
+    async def changed_freely(self, number: int, ref: str, body: CreatePost, date: float) -> None:
+        """Write down that it was made.
+
+        Args:
+            number: of the change.
+            ref: its row.
+            body: the same request, with the date that the post has now.
+            date: of the row, in whole seconds, which stays.
         """
         becomes = self._becomes(ref, date)
 
         def work(c: sqlite3.Connection) -> None:
-            values = (msgspec.json.encode(body), msgspec.json.encode((ref,)), wall)
-            cursor = c.execute(
-                "INSERT INTO requests (body, refs, sent_at, state) VALUES (?, ?, ?, 'adopted')",
-                values,
-            )
-            _become(c, ref, becomes, int(cursor.lastrowid or 0), None, "")
+            values = (msgspec.json.encode(body), number)
+            c.execute("UPDATE requests SET body = ? WHERE id = ?", values)
+            _become(c, ref, becomes, number, None, "")
 
         await self._do(work, whole=True)
-        self._on_intent(SentRequest(0, body, (ref,), wall))
+
+    async def not_changed(self, number: int) -> None:
+        """Forget a change that was refused."""
+        await self._do(lambda c: c.execute("DELETE FROM requests WHERE id = ?", (number,)))
 
     def _becomes(self, ref: str, date: float | None) -> _Becomes:
         row = self._becoming[ref]

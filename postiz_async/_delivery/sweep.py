@@ -303,12 +303,14 @@ class _Look:
     def own_result(self, row: RowRecord, post: Post) -> SweepResult:
         """Whether a row's post is where its request put it, to the millisecond.
 
-        Another host's post of the row has other milliseconds, and is there as well.
+        Another host's post of the row has other milliseconds, and is there as well; so is one
+        whose settings were changed by a process that died before it wrote that down.
         """
         tries, at = self.tries[row.ref], stored_at(post)
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
         by_another_host = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
-        if at == put or (by_another_host and _second(at) == _second(put)):
+        is_put_so = by_another_host or any(i.moment == at for i in tries)
+        if at == put or (is_put_so and _second(at) == _second(put)):
             return SweepResult(SweepState.FINE, row.ref, post)
         return SweepResult(SweepState.MOVED, row.ref, post, put_at=put)
 

@@ -328,7 +328,8 @@ class Posts(PostCreation):
     async def update_settings(self, post_id: str, settings: Mapping[str, object]) -> datetime:
         """Merge keys into the settings of a post that is not published. Returns its date.
 
-        If the post repeats, the repetition is removed. Costs no quota. Retried: yes. Since a
+        The date loses its milliseconds, a `client_ref` goes unless it is sent again, and a
+        repetition is removed. Costs no quota. Retried: yes. Since a
         release after v2.23.0.
 
         Args:

@@ -117,10 +117,15 @@ async def test_what_was_refused_is_told_and_stays_stored(
 
 async def test_a_free_change_costs_no_request(journal: Journal, changes: ChangeJournal) -> None:
     spent = len(await journal.requests(adopted=False))
-    await changes.changed_freely("a", body("a"), 5.0, date=2_000.0)
+    number = await changes.intend_freely("a", body("a"), 5.0)
+    assert (await journal.rows())["a"].fingerprint != "new a"
+    await changes.changed_freely(number, "a", body("a"), 2_000.0)
     rows = await journal.rows()
     assert (rows["a"].fingerprint, rows["a"].post_id) == ("new a", "post a")
     assert len(await journal.requests(adopted=False)) == spent
+    assert len(await journal.requests()) == spent + 1
+    refused = await changes.intend_freely("b", body("b"), 5.0)
+    await changes.not_changed(refused)
     assert len(await journal.requests()) == spent + 1
 
 

@@ -196,7 +196,7 @@ _STEPS: dict[tuple[str, str], Step] = {
     ("posts-lifecycle", "merged, client_ref and group kept"): _request(
         "PUT",
         f"/public/v1/posts/{_SETTINGS}/settings",
-        {"settings": {"who_can_reply_post": "verified"}},
+        {"settings": {"who_can_reply_post": "verified", "client_ref": "r1"}},
     ),
     ("posts-lifecycle", "published post"): _post(_SETTINGS, **_RELEASED),
     ("posts-lifecycle", "scheduled post whose time has passed"): _post(

@@ -356,6 +356,26 @@ async def test_changing_settings(sandbox: Sandbox, send: Send) -> None:
     assert (await send("PUT", path, {"settings": {}})).status == 400
 
 
+async def test_changing_settings_writes_the_date_without_its_milliseconds(
+    sandbox: Sandbox, send: Send
+) -> None:
+    body = create(item(settings={"client_ref": "r", "own": 1})) | {
+        "date": "2030-01-15T10:00:00.945Z"
+    }
+    await send("POST", "/posts", body)
+    (post,) = sandbox.posts
+    path = f"/posts/{post.id}/settings"
+    response = await send("PUT", path, {"settings": {"client_ref": "r"}})
+    assert response.json() == {"postId": post.id, "publishDate": "2030-01-15T10:00:00"}
+    (changed,) = sandbox.posts
+    assert changed.date == post.date.replace(microsecond=0)
+    assert changed.settings == {"client_ref": "r", "own": 1, "__type": "mastodon"}
+    assert (changed.group, changed.has_job) == (post.group, True)
+    await send("PUT", path, {"settings": {}})
+    assert sandbox.posts[0].settings == {"own": 1, "__type": "mastodon"}
+    assert [each.state for each in sandbox.publish()] == ["PUBLISHED"]
+
+
 async def test_what_a_post_became(sandbox: Sandbox, send: Send) -> None:
     channel = sandbox.add_integration("tiktok")
     video = [{"id": "1", "path": "https://cdn.example.com/a.mp4"}]

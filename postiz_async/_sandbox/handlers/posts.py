@@ -192,23 +192,32 @@ async def change_status(state: SandboxState, call: ReceivedCall) -> Response:
 
 
 async def update_settings(state: SandboxState, call: ReceivedCall) -> Response:
-    """Merge settings into those of a post that is not published yet."""
+    """Merge settings into those of a post that is not published yet, and write it anew.
+
+    On the way its date loses the milliseconds, and it its repetition. A `client_ref` goes unless
+    it is sent again.
+    """
     given = as_mapping(call.body).get("settings")
     if not is_mapping(given):
         raise invalid([*defined("settings", given), "settings must be an object"])
     post = _changeable(state, call)
     merged = {**as_mapping(read_json(post.settings)), **given}
+    if "client_ref" not in given:
+        merged.pop("client_ref", None)
     merged["__type"] = call.organization.integrations[post.integration_id].provider
     message = _broken_rule(state, call.organization, post, merged)
     if message is not None:
         channel = call.organization.integrations[post.integration_id]
         raise bad_request(f"{channel.name}: {message}")
-    # the repetition is lost on the way, as on the server
     changed = msgspec.structs.replace(
-        post, settings=write_json(merged), interval=None, updated_at=state.now
+        post,
+        date=post.date // 1000 * 1000,
+        settings=write_json(merged),
+        interval=None,
+        updated_at=state.now,
     )
-    call.organization.posts.put(changed)
-    return json_response(200, {"postId": post.id, "publishDate": naive_iso(post.date)})
+    store_post(state, call.organization, changed)
+    return json_response(200, {"postId": post.id, "publishDate": naive_iso(changed.date)})
 
 
 def _broken_rule(
