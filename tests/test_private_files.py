@@ -190,10 +190,10 @@ async def test_what_a_killed_process_left_beside_a_file_is_tightened_with_it(
 async def test_what_is_shared_with_a_group_on_purpose_stays_so(tmp_path: Path) -> None:
     path = tmp_path / "quota.sqlite"
     store = SqliteStore(path)
-    await store.swap("name", 0, b"x")
+    _, kept = await store.swap("name", 0, b"x")
     await store.aclose()
     path.chmod(0o660)
-    await store.swap("name", 1, b"y")
+    await store.swap("name", kept.version, b"y")
     assert {mode(tmp_path / name) for name in names(tmp_path)} == {0o660}
     await store.aclose()
 

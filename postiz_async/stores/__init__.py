@@ -6,6 +6,10 @@ somebody else was quicker, the store says so and hands out the newer state. The 
 and settles through a `LedgerHandle`. A `SnapshotStore` only writes down what one client knows, for
 its successor.
 
+A version never comes again, also after its state or record was deleted, forgotten or lost: a
+process that was suspended meanwhile would overwrite what was written anew. A counter in the store
+starts again with it, so the stores of this library draw each version at random.
+
 An `IdempotencyStore` has a record for each idempotency key in the same way, and forgets it when its
 time is over. Each store of this library is both.
 """
@@ -13,6 +17,7 @@ time is over. Each store of this library is both.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import NamedTuple, Protocol
 
 from postiz_async.errors import UsageError
@@ -28,8 +33,9 @@ __all__ = [
 class Versioned(NamedTuple):
     """A state or a record as a store has it.
 
-    `version` is 0 while there is none. `time` is the store's own clock in seconds, None for a
-    store that has none, because all its users share the clocks of one host.
+    `version` is 0 while there is none, else another number for each change. `time` is the store's
+    own clock in seconds, None for a store that has none, because all its users share the clocks of
+    one host.
     """
 
     value: bytes | None
@@ -77,7 +83,7 @@ class IdempotencyStore(Protocol):
     """Has a record for each idempotency key, for as long as it was told to keep it.
 
     A record whose time is over is as good as none. Later writes remove such records, a few at a
-    time.
+    time. No version of a key may come again after that: count on, or draw versions at random.
     """
 
     async def read_key(self, quota: str, key: str) -> Versioned:
@@ -108,8 +114,7 @@ class IdempotencyStore(Protocol):
 
         Returns:
             True and the new record, or False and the record that somebody else put there. A store
-            that had to ask again may answer False with this very value and the version after
-            `version`: then the swap was done.
+            that had to ask again may answer False with this very value: then the swap was done.
 
         Raises:
             StoreError: the store cannot be reached or used; the record is as it was, or the swap
@@ -120,6 +125,11 @@ class IdempotencyStore(Protocol):
     async def aclose(self) -> None:
         """Let go of files and connections."""
         ...
+
+
+def new_version() -> int:
+    """A version that no other change has; Redis counts exactly up to 53 bits."""
+    return secrets.randbits(52) + 1
 
 
 def ledger_name(root: str, key: str) -> str:

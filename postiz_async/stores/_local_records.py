@@ -6,7 +6,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from postiz_async.stores import Versioned
+from postiz_async.stores import Versioned, new_version
 
 __all__ = ["Guard", "LocalRecords"]
 
@@ -52,7 +52,7 @@ class LocalRecords:
             kept = self._kept(quota, key, now)
             if kept.version != version:
                 return False, kept
-            kept = Versioned(value, version + 1, None)
+            kept = Versioned(value, new_version(), None)
             self._records[quota, key] = _Record(kept, now + keep)
             self._tidy(now)
             return True, kept

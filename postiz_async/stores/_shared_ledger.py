@@ -235,7 +235,7 @@ class SharedLedger:
 
         async def work() -> bool:
             done, kept = await self._store.swap(self._name, version, value)
-            if done or kept[:2] == (value, version + 1):  # done, then asked again by the store
+            if done or kept.value == value:  # done, then asked again by the store
                 self._wrote(state, kept)
                 self._unnoted = [note for note in self._unnoted if note not in noted]
                 return True

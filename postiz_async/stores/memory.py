@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postiz_async.stores import Versioned
+from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._local_records import Guard, LocalRecords
 
 __all__ = ["MemoryStore"]
@@ -23,5 +23,5 @@ class MemoryStore(LocalRecords):
             state = self._states.get(name, Versioned(None, 0, None))
             if state.version != version:
                 return False, state
-            state = self._states[name] = Versioned(value, version + 1, None)
+            state = self._states[name] = Versioned(value, new_version(), None)
             return True, state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postiz_async._wire.secrets import Secret
-from postiz_async.stores import Versioned
+from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
 
@@ -21,12 +21,12 @@ LEFT JOIN {schema}.ledgers ON name = %s
 """
 
 _INSERT = """
-INSERT INTO {schema}.ledgers (name, version, value) VALUES (%s, 1, %s) ON CONFLICT DO NOTHING
+INSERT INTO {schema}.ledgers (name, version, value) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 
 _UPDATE = """
-UPDATE {schema}.ledgers SET version = version + 1, value = %s WHERE name = %s AND version = %s
+UPDATE {schema}.ledgers SET version = %s, value = %s WHERE name = %s AND version = %s
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 
@@ -50,9 +50,9 @@ _INSERT_KEY = (
     _REMOVE
     + """
 INSERT INTO {schema}.idempotency AS kept (quota, key, version, value, expires)
-VALUES (%s, %s, 1, %s, statement_timestamp() + make_interval(secs => %s))
+VALUES (%s, %s, %s, %s, statement_timestamp() + make_interval(secs => %s))
 ON CONFLICT (quota, key) DO UPDATE
-SET version = 1, value = excluded.value, expires = excluded.expires
+SET version = excluded.version, value = excluded.value, expires = excluded.expires
 WHERE kept.expires <= statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
 """
@@ -61,7 +61,7 @@ RETURNING extract(epoch FROM clock_timestamp())::float8
 _UPDATE_KEY = (
     _REMOVE
     + """
-UPDATE {schema}.idempotency SET version = version + 1, value = %s,
+UPDATE {schema}.idempotency SET version = %s, value = %s,
     expires = statement_timestamp() + make_interval(secs => %s)
 WHERE quota = %s AND key = %s AND version = %s AND expires > statement_timestamp()
 RETURNING extract(epoch FROM clock_timestamp())::float8
@@ -120,12 +120,13 @@ class PostgresStore:
         return _versioned(await self._database.fetch(self._read, [name]))
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
+        new = new_version()
         if version == 0:
-            rows = await self._database.fetch(self._insert, [name, value])
+            rows = await self._database.fetch(self._insert, [name, new, value])
         else:
-            rows = await self._database.fetch(self._update, [value, name, version])
+            rows = await self._database.fetch(self._update, [new, value, name, version])
         if rows:
-            return True, Versioned(value, version + 1, rows[0][0])
+            return True, Versioned(value, new, rows[0][0])
         return False, await self.read(name)
 
     async def read_key(self, quota: str, key: str) -> Versioned:
@@ -134,15 +135,15 @@ class PostgresStore:
     async def swap_key(
         self, quota: str, key: str, version: int, value: bytes, *, keep: float
     ) -> tuple[bool, Versioned]:
-        remove = [quota, key, _REMOVED]
+        remove, new = [quota, key, _REMOVED], new_version()
         if version == 0:
-            row = [quota, key, value, keep]
+            row = [quota, key, new, value, keep]
             rows = await self._database.fetch(self._insert_key, [*remove, *row])
         else:
-            row = [value, keep, quota, key, version]
+            row = [new, value, keep, quota, key, version]
             rows = await self._database.fetch(self._update_key, [*remove, *row])
         if rows:
-            return True, Versioned(value, version + 1, rows[0][0])
+            return True, Versioned(value, new, rows[0][0])
         return False, await self.read_key(quota, key)
 
     async def aclose(self) -> None:

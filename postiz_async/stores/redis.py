@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from postiz_async._extras import extra_needed
 from postiz_async._wire.secrets import Secret, redact_text
 from postiz_async.errors import ConfigurationError, StoreError, UsageError
-from postiz_async.stores import Versioned
+from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ end
 if version ~= tonumber(ARGV[2]) then
   return {0, version, state[2] or '', now[1], now[2]}
 end
-redis.call('HSET', KEYS[1], 'version', version + 1, 'value', ARGV[3])
+redis.call('HSET', KEYS[1], 'version', ARGV[5], 'value', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return {1, version + 1, ARGV[3], now[1], now[2]}
+return {1, tonumber(ARGV[5]), ARGV[3], now[1], now[2]}
 """
 
 
@@ -116,7 +116,7 @@ class RedisStore:
         return (await self._run(name, ["read", 0, b"", _LIFETIME]))[1]
 
     async def swap(self, name: str, version: int, value: bytes) -> tuple[bool, Versioned]:
-        return await self._run(name, ["swap", version, value, _LIFETIME])
+        return await self._run(name, ["swap", version, value, _LIFETIME, new_version()])
 
     async def read_key(self, quota: str, key: str) -> Versioned:
         return (await self._run(_record(quota, key), ["read", 0, b"", 0]))[1]
@@ -124,7 +124,9 @@ class RedisStore:
     async def swap_key(
         self, quota: str, key: str, version: int, value: bytes, *, keep: float
     ) -> tuple[bool, Versioned]:
-        return await self._run(_record(quota, key), ["swap", version, value, math.ceil(keep)])
+        return await self._run(
+            _record(quota, key), ["swap", version, value, math.ceil(keep), new_version()]
+        )
 
     async def aclose(self) -> None:
         await self._redis.aclose()

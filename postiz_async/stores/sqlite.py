@@ -15,7 +15,7 @@ import anyio
 
 from postiz_async._concurrency import in_thread
 from postiz_async.errors import StoreError
-from postiz_async.stores import Versioned
+from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._sqlite_files import explain, open_shared
 
 if TYPE_CHECKING:
@@ -159,17 +159,18 @@ def _read(connection: sqlite3.Connection, name: str) -> Versioned:
 def _swap(
     connection: sqlite3.Connection, name: str, version: int, value: bytes
 ) -> tuple[bool, Versioned]:
+    new = new_version()
     if version == 0:
         connection.execute(
-            "INSERT INTO ledgers VALUES (?, 1, ?) ON CONFLICT DO NOTHING", (name, value)
+            "INSERT INTO ledgers VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (name, new, value)
         )
     else:
         connection.execute(
-            "UPDATE ledgers SET version = version + 1, value = ? WHERE name = ? AND version = ?",
-            (value, name, version),
+            "UPDATE ledgers SET version = ?, value = ? WHERE name = ? AND version = ?",
+            (new, value, name, version),
         )
     if _has_changed(connection):
-        return True, Versioned(value, version + 1, None)
+        return True, Versioned(value, new, None)
     return False, _read(connection, name)
 
 
@@ -198,19 +199,19 @@ def _swap_key(
 ) -> tuple[bool, Versioned]:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        now = time.time()
+        now, new = time.time(), new_version()
         if version == 0:
             connection.execute(
-                "INSERT INTO idempotency VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE "
-                "SET version = 1, value = excluded.value, expires = excluded.expires "
+                "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "version = excluded.version, value = excluded.value, expires = excluded.expires "
                 "WHERE expires <= ?",
-                (quota, key, value, now + keep, now),
+                (quota, key, new, value, now + keep, now),
             )
         else:
             connection.execute(
-                "UPDATE idempotency SET version = version + 1, value = ?, expires = ? "
+                "UPDATE idempotency SET version = ?, value = ?, expires = ? "
                 "WHERE quota = ? AND key = ? AND version = ? AND expires > ?",
-                (value, now + keep, quota, key, version, now),
+                (new, value, now + keep, quota, key, version, now),
             )
         if not _has_changed(connection):
             return False, _read_key(connection, quota, key)
@@ -219,4 +220,4 @@ def _swap_key(
             "(SELECT rowid FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?)",
             (now, _REMOVED),
         )
-        return True, Versioned(value, version + 1, None)
+        return True, Versioned(value, new, None)

@@ -14,7 +14,7 @@ from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
     from stores_lab import Store
@@ -38,16 +38,31 @@ def postgres() -> PostgresServer:
 
 
 @pytest.fixture(params=KINDS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made: Store
-    if request.param == "redis":
-        made = RedisStore(request.getfixturevalue("redis").url)
-        await made._redis.flushdb()
-    elif request.param == "postgres":
-        made = await new_postgres_store(request.getfixturevalue("postgres"))
-    elif request.param == "sqlite":
-        made = SqliteStore(tmp_path / "quota.sqlite")
-    else:
-        made = MemoryStore()
-    yield made
-    await made.aclose()
+async def new_store(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+    """Makes stores of one kind, each of them empty."""
+    made: list[Store] = []
+
+    async def new() -> Store:
+        store: Store
+        if request.param == "redis":
+            store = RedisStore(request.getfixturevalue("redis").url)
+            await store._redis.flushdb()
+        elif request.param == "postgres":
+            store = await new_postgres_store(request.getfixturevalue("postgres"))
+        elif request.param == "sqlite":
+            store = SqliteStore(tmp_path / f"quota{len(made)}.sqlite")
+        else:
+            store = MemoryStore()
+        made.append(store)
+        return store
+
+    yield new
+    for store in made:
+        await store.aclose()
+
+
+@pytest.fixture
+async def store(new_store: Callable[[], Awaitable[Store]]) -> Store:
+    return await new_store()

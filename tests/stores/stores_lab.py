@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     import pytest
     from postgres_server import PostgresServer
 
-__all__ = ["KINDS", "Store", "count_records", "grow_older", "new_postgres_store"]
+__all__ = [
+    "KINDS",
+    "Store",
+    "count_records",
+    "grow_older",
+    "new_postgres_store",
+    "version_of",
+]
 
 KINDS = ["memory", "sqlite", "redis", "postgres"]
 
@@ -51,6 +58,11 @@ async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPat
 
 def _later(clock: Callable[[], float], seconds: float) -> Callable[[], float]:
     return lambda: clock() + seconds
+
+
+async def version_of(store: QuotaStore) -> int:
+    """The version of the state that tests change."""
+    return (await store.read("name")).version
 
 
 async def count_records(store: Store) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -31,8 +32,10 @@ from postiz_async.stores.postgres import PostgresStore, ddl
 from postiz_async.testing import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
+
+    from postiz_async.stores import Versioned
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -355,19 +358,26 @@ async def test_a_look_and_a_change_are_one_statement_and_a_lost_race_is_two(
 
     store._database._run = counted  # type: ignore[method-assign]
     await store.read("name")
-    for work, cost in [
-        (lambda: store.read("name"), 1),
-        (lambda: store.swap("name", 0, b"one"), 1),
-        (lambda: store.swap("name", 1, b"two"), 1),
-        (lambda: store.swap("name", 1, b"late"), 2),
-        (lambda: store.read_key(QUOTA, "key"), 1),
-        (lambda: store.swap_key(QUOTA, "key", 0, b"one", keep=LONG), 1),
-        (lambda: store.swap_key(QUOTA, "key", 1, b"two", keep=LONG), 1),
-        (lambda: store.swap_key(QUOTA, "key", 1, b"late", keep=LONG), 2),
+    costs: list[int] = []
+
+    async def cost_of(work: Awaitable[tuple[bool, Versioned]]) -> int:
+        trips[0] = 0
+        _, kept = await work
+        costs.append(trips[0])
+        return kept.version
+
+    for swap, read in [
+        (store.swap, store.read("name")),
+        (partial(store.swap_key, QUOTA, keep=LONG), store.read_key(QUOTA, "name")),
     ]:
         trips[0] = 0
-        await work()
-        assert trips == [cost]
+        await read
+        first = trips[0]
+        version = await cost_of(swap("name", version=0, value=b"one"))
+        await cost_of(swap("name", version=version, value=b"two"))
+        await cost_of(swap("name", version=version, value=b"late"))
+        assert [first, *costs] == [1, 1, 1, 2]
+        costs.clear()
     await store.aclose()
 
 
@@ -405,10 +415,10 @@ async def test_what_is_looked_for_is_found_by_an_index(server: PostgresServer) -
     await database.fetch(database.statement("ANALYZE {schema}.ledgers"))
     for query, params in [
         (store._read, ["n"]),
-        (store._update, [b"", "n", 1]),
+        (store._update, [2, b"", "n", 1]),
         (store._read_key, ["q", "k"]),
-        (store._insert_key, ["q", "k", 8, "q", "k", b"", 1.0]),
-        (store._update_key, ["q", "k", 8, b"", 1.0, "q", "k", 1]),
+        (store._insert_key, ["q", "k", 8, "q", "k", 2, b"", 1.0]),
+        (store._update_key, ["q", "k", 8, 2, b"", 1.0, "q", "k", 1]),
     ]:
         text = "EXPLAIN " + query.as_string(None)
         rows = await database.fetch(text, params)  # type: ignore[arg-type]

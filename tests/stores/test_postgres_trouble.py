@@ -17,7 +17,7 @@ from postgres_proxy import proxy
 from postgres_server import PostgresServer, postgres_server, shared_server, why_no_postgres
 from processes import PATIENCE, until
 from spread import spread
-from stores_lab import new_postgres_store
+from stores_lab import new_postgres_store, version_of
 
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import ConfigurationError, StoreError
@@ -116,8 +116,9 @@ async def test_a_role_that_may_not(server: PostgresServer, role: str) -> None:
     assert (await reader.read("name")).version == 0
     server.run(f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
     assert (await reader.swap("name", 0, b"state"))[0], "what is said is enough"
-    assert (await reader.swap_key(QUOTA, "key", 0, b"record", keep=LONG))[0]
-    assert (await reader.swap_key(QUOTA, "key", 1, b"record", keep=LONG))[0]
+    done, kept = await reader.swap_key(QUOTA, "key", 0, b"record", keep=LONG)
+    assert done
+    assert (await reader.swap_key(QUOTA, "key", kept.version, b"record", keep=LONG))[0]
     new = PostgresStore(url, schema=f"{schema}_new")
     with pytest.raises(StoreError, match="to make it takes CREATE on the database"):
         await new.init()
@@ -147,13 +148,13 @@ async def test_an_address_that_leads_to_another_server_after_a_change_of_roles(
     schema = await made(server)
     async with proxy(server.port) as way:
         store = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
-        assert (await store.swap("name", 0, b"state"))[0]
+        version = (await store.swap("name", 0, b"state"))[1].version
         async with store._database._pool.connection() as connection:
             await connection.execute("SET default_transaction_read_only = on")
         with pytest.raises(StoreError, match="it is read-only"):
-            await store.swap("name", 1, b"state")
+            await store.swap("name", version, b"state")
         assert way.connections == 1
-        assert (await store.swap("name", 1, b"state"))[0]
+        assert (await store.swap("name", version, b"state"))[0]
         assert way.connections == 2
         await store.aclose()
 
@@ -238,7 +239,7 @@ async def test_a_server_that_is_away_goes_and_comes_back() -> None:
                 raise AssertionError
         server.start()
         assert (await store.read("name")).value == b"state"
-        assert (await store.swap("name", 1, b"again"))[0]
+        assert (await store.swap("name", await version_of(store), b"again"))[0]
         await store.aclose()
 
 
@@ -291,13 +292,14 @@ async def test_a_change_whose_answer_was_lost_is_known_by_its_value(server: Post
     schema = await made(server)
     async with proxy(server.port) as way:
         store = PostgresStore(f"postgresql://postgres@127.0.0.1:{way.port}/postgres", schema=schema)
-        for version, value in enumerate([b"first", b"second"]):
+        state = record = await store.read("name")
+        for value in (b"first", b"second"):
             way.break_after = b"ledgers"
-            done, kept = await store.swap("name", version, value)
-            assert (done, kept[:2]) == (False, (value, version + 1))
+            done, state = await store.swap("name", state.version, value)
+            assert (done, state.value) == (False, value)
             way.break_after = b"idempotency"
-            done, kept = await store.swap_key(QUOTA, "key", version, value, keep=LONG)
-            assert (done, kept[:2]) == (False, (value, version + 1))
+            done, record = await store.swap_key(QUOTA, "key", record.version, value, keep=LONG)
+            assert (done, record.value) == (False, value)
         assert way.connections == 5
         await store.aclose()
 
@@ -367,7 +369,7 @@ async def test_a_lock_of_another_program(
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
         await until(lambda: server.run(waiting) == [(0,)])  # it was told to give it up
     monkeypatch.undo()
-    assert (await store.swap("name", 1, b"free"))[0]
+    assert (await store.swap("name", await version_of(store), b"free"))[0]
     await store.aclose()
 
 
@@ -398,7 +400,7 @@ async def test_a_network_that_swallows_everything(
             await store.swap("name", 1, b"state")
         way.is_frozen = False
         monkeypatch.undo()
-        assert (await store.swap("name", 1, b"again"))[0]
+        assert (await store.swap("name", await version_of(store), b"again"))[0]
         await store.aclose()
 
 
@@ -448,10 +450,12 @@ async def test_changes_that_run_into_each_other_are_tried_again(
     schema = await made(server)
     store = PostgresStore(server.url + option, schema=schema)
     assert await store._database.fetch("SHOW transaction_isolation") == [(level,)]
-    for version in range(10):
+    for _ in range(10):
+        version = (await store.read("name")).version
         swaps = (store.swap("name", version, b"%d" % n) for n in range(10))
         results = await asyncio.gather(*swaps)
         assert sum(done for done, _ in results) == 1
+        version = (await store.read_key(QUOTA, "k")).version
         swaps = (store.swap_key(QUOTA, "k", version, b"%d" % n, keep=LONG) for n in range(10))
         results = await asyncio.gather(*swaps)
         assert sum(done for done, _ in results) == 1
@@ -471,7 +475,7 @@ async def test_a_server_whose_connections_are_all_in_use(monkeypatch: pytest.Mon
         waits = asyncio.create_task(store.read("0" * 32))
         await asyncio.sleep(0.1)
         others.pop().close()
-        assert (await waits).version == 1, "there is room again"
+        assert (await waits).value == b"state", "there is room again"
         await store.aclose()
         others.append(connected_when_there_is_room(server.url))
         monkeypatch.setattr(_connection_slots, "NO_ROOM_FOR", 0.1)

@@ -18,6 +18,7 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from stores_lab import Store
@@ -33,12 +34,14 @@ async def test_nothing_is_version_0(store: Store) -> None:
 
 async def test_a_swap_needs_the_newest_version(store: Store) -> None:
     done, first = await store.swap("a", 0, b"one")
-    assert (done, first[:2]) == (True, (b"one", 1))
+    assert (done, first.value) == (True, b"one")
     refused, there = await store.swap("a", 0, b"two")
-    assert (refused, there[:2]) == (False, (b"one", 1))
-    done, second = await store.swap("a", 1, b"two")
-    assert (done, second[:2]) == (True, (b"two", 2))
-    assert (await store.read("a"))[:2] == (b"two", 2)
+    assert (refused, there[:2]) == (False, first[:2])
+    done, second = await store.swap("a", first.version, b"two")
+    assert (done, second.value) == (True, b"two")
+    assert (await store.read("a"))[:2] == second[:2]
+    refused, there = await store.swap("a", first.version, b"three")
+    assert (refused, there[:2]) == (False, second[:2])
     assert (await store.read("b"))[:2] == (None, 0)
 
 
@@ -52,10 +55,11 @@ async def test_a_change_of_a_file_is_flushed_to_the_disk(tmp_path: Path) -> None
 
 
 async def test_of_many_swaps_from_one_version_one_wins(store: Store) -> None:
-    await store.swap("a", 0, b"start")
-    results = await asyncio.gather(*(store.swap("a", 1, b"%d" % n) for n in range(20)))
-    assert sum(done for done, _ in results) == 1
-    assert (await store.read("a")).version == 2
+    _, start = await store.swap("a", 0, b"start")
+    swaps = (store.swap("a", start.version, b"%d" % n) for n in range(20))
+    results = await asyncio.gather(*swaps)
+    [won] = [kept[:2] for done, kept in results if done]
+    assert (await store.read("a"))[:2] == won
 
 
 def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None:
@@ -103,25 +107,26 @@ async def test_no_record_is_version_0(store: Store) -> None:
 
 async def test_a_record_needs_the_newest_version(store: Store) -> None:
     done, first = await store.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    assert (done, first[:2]) == (True, (b"one", 1))
-    refused, there = await store.swap_key(QUOTA, "a", 0, b"two", keep=LONG)
-    assert (refused, there[:2]) == (False, (b"one", 1))
-    refused, there = await store.swap_key(QUOTA, "a", 2, b"two", keep=LONG)
-    assert (refused, there[:2]) == (False, (b"one", 1))
-    done, second = await store.swap_key(QUOTA, "a", 1, b"two", keep=LONG)
-    assert (done, second[:2]) == (True, (b"two", 2))
-    assert (await store.read_key(QUOTA, "a"))[:2] == (b"two", 2)
+    assert (done, first.value) == (True, b"one")
+    for other in (0, first.version + 1):
+        refused, there = await store.swap_key(QUOTA, "a", other, b"two", keep=LONG)
+        assert (refused, there[:2]) == (False, first[:2])
+    done, second = await store.swap_key(QUOTA, "a", first.version, b"two", keep=LONG)
+    assert (done, second.value) == (True, b"two")
+    assert (await store.read_key(QUOTA, "a"))[:2] == second[:2]
     refused, there = await store.swap_key(QUOTA, "b", 1, b"two", keep=LONG)
     assert (refused, there[:2]) == (False, (None, 0))
 
 
 async def test_of_many_swaps_of_a_record_one_wins(store: Store) -> None:
-    for version in range(2):
+    version = 0
+    for _ in range(2):
         swaps = (store.swap_key(QUOTA, "a", version, b"%d" % n, keep=LONG) for n in range(20))
         results = await asyncio.gather(*swaps)
-        (won,) = (kept.value for done, kept in results if done)
-        assert {kept[:2] for _, kept in results} == {(won, version + 1)}
-        assert (await store.read_key(QUOTA, "a"))[:2] == (won, version + 1)
+        (won,) = (kept[:2] for done, kept in results if done)
+        assert {kept[:2] for _, kept in results} == {won}
+        assert (await store.read_key(QUOTA, "a"))[:2] == won
+        version = won[1]
 
 
 KEYS = [
@@ -160,30 +165,67 @@ async def test_bytes_come_back_as_they_are(store: Store) -> None:
 async def test_a_record_is_forgotten_when_its_time_is_over(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await store.swap_key(QUOTA, "short", 0, b"one", keep=1000)
+    _, short = await store.swap_key(QUOTA, "short", 0, b"one", keep=1000)
     await store.swap_key(QUOTA, "long", 0, b"one", keep=2000)
     await store.swap("name", 0, b"state")
     await grow_older(store, 900, monkeypatch)
-    assert (await store.read_key(QUOTA, "short"))[:2] == (b"one", 1)
+    assert (await store.read_key(QUOTA, "short"))[:2] == short[:2]
     await grow_older(store, 110, monkeypatch)
     assert (await store.read_key(QUOTA, "short"))[:2] == (None, 0)
-    refused, there = await store.swap_key(QUOTA, "short", 1, b"two", keep=1000)
+    refused, there = await store.swap_key(QUOTA, "short", short.version, b"two", keep=1000)
     assert (refused, there[:2]) == (False, (None, 0))
     done, anew = await store.swap_key(QUOTA, "short", 0, b"two", keep=1000)
-    assert (done, anew[:2]) == (True, (b"two", 1))
-    assert (await store.read_key(QUOTA, "long"))[:2] == (b"one", 1)
-    assert (await store.read("name"))[:2] == (b"state", 1)
+    assert (done, anew.value) == (True, b"two")
+    assert (await store.read_key(QUOTA, "long")).value == b"one"
+    assert (await store.read("name")).value == b"state"
+
+
+async def test_no_version_of_a_key_comes_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that slept has the version of a record that was forgotten and written anew."""
+    seen: list[int] = []
+    for _ in range(3):
+        version = 0
+        for value in (b"one", b"two", b"three"):
+            done, kept = await store.swap_key(QUOTA, "a", version, value, keep=1000)
+            assert done
+            version = kept.version
+            seen.append(version)
+        await grow_older(store, 1010, monkeypatch)
+    assert len(set(seen)) == len(seen)
+    _, now = await store.swap_key(QUOTA, "a", 0, b"of today", keep=1000)
+    for of_a_sleeper in seen:
+        done, kept = await store.swap_key(QUOTA, "a", of_a_sleeper, b"stale", keep=1000)
+        assert (done, kept[:2]) == (False, now[:2])
+
+
+async def test_no_version_comes_again_in_a_store_that_lost_everything(
+    new_store: Callable[[], Awaitable[Store]],
+) -> None:
+    """Such as a Redis that was started again empty."""
+    seen: list[int] = []
+    for _ in range(3):
+        store, state, record = await new_store(), 0, 0
+        for value in (b"one", b"two"):
+            done, kept = await store.swap("name", state, value)
+            done_too, kept_too = await store.swap_key(QUOTA, "a", record, value, keep=LONG)
+            assert done
+            assert done_too
+            state, record = kept.version, kept_too.version
+            seen += [state, record]
+    assert len(set(seen)) == len(seen)
 
 
 async def test_each_write_says_anew_how_long_a_record_is_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, keep in (("longer", 3000), ("shorter", 500)):
-        await store.swap_key(QUOTA, key, 0, b"one", keep=1000)
+        _, kept = await store.swap_key(QUOTA, key, 0, b"one", keep=1000)
         await grow_older(store, 900, monkeypatch)
-        assert (await store.swap_key(QUOTA, key, 1, b"two", keep=keep))[0]
+        assert (await store.swap_key(QUOTA, key, kept.version, b"two", keep=keep))[0]
     await grow_older(store, 510, monkeypatch)
-    assert (await store.read_key(QUOTA, "longer"))[:2] == (b"two", 2)
+    assert (await store.read_key(QUOTA, "longer")).value == b"two"
     assert (await store.read_key(QUOTA, "shorter"))[:2] == (None, 0)
 
 
@@ -198,7 +240,7 @@ async def test_records_whose_time_is_over_go_with_later_writes(
     for number in range(many + 2):
         await store.swap_key(QUOTA, f"new {number}", 0, b"one", keep=LONG)
     assert await count_records(store) == many + 3
-    assert (await store.read_key(QUOTA, "kept"))[:2] == (b"one", 1)
+    assert (await store.read_key(QUOTA, "kept")).value == b"one"
 
 
 # ------------------------------------------------------------------ SQLite
@@ -217,7 +259,7 @@ async def test_an_earlier_release_goes_on_using_a_file_with_records(tmp_path: Pa
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         connection.execute("UPDATE ledgers SET value = x'ff', version = 2 WHERE name = 'name'")
     assert (await store.read("name"))[:2] == (b"\xff", 2)
-    assert (await store.read_key(QUOTA, "a"))[:2] == (b"one", 1)
+    assert (await store.read_key(QUOTA, "a")).value == b"one"
     await store.aclose()
 
 
@@ -241,7 +283,7 @@ async def test_clients_without_a_store_have_one_for_each_clock_and_transport() -
     others = [records_of_process(SystemClock()), records_of_process(JumpingClock())]
     assert records not in [*others, records_of_process(clock, transport)]
     await records.swap_key(QUOTA, "a", 0, b"one", keep=LONG)
-    assert (await records_of_process(clock).read_key(QUOTA, "a"))[:2] == (b"one", 1)
+    assert (await records_of_process(clock).read_key(QUOTA, "a")).value == b"one"
     ledgers_of_process(clock).forget()
     assert (await records_of_process(clock).read_key(QUOTA, "a"))[:2] == (None, 0)
 

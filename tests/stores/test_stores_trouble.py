@@ -20,6 +20,7 @@ import pytest
 from processes import PATIENCE, PYTHON, child_environment
 from redis import asyncio as redis_client
 from redis_server import redis_server, why_no_redis
+from stores_lab import version_of
 
 from postiz_async import StoreError
 from postiz_async.errors import ConfigurationError
@@ -134,8 +135,10 @@ locale.setlocale(locale.LC_ALL, "tr_TR.UTF-8")
 
 async def main():
     store = SqliteStore(sys.argv[1])
-    for version in range(2):
+    for _ in range(2):
+        version = (await store.read("name")).version
         assert (await store.swap("name", version, b"state"))[0]
+        version = (await store.read_key("quota", "key")).version
         assert (await store.swap_key("quota", "key", version, b"record", keep=60.0))[0]
     assert not (await store.swap("name", 0, b"state"))[0]
     assert not (await store.swap_key("quota", "key", 0, b"record", keep=60.0))[0]
@@ -174,7 +177,7 @@ async def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     store = await _used(tmp_path / "quota.sqlite")
     assert store._connection is not None
     store._connection.execute("PRAGMA max_page_count = 3")
-    said = await refusal(store, 1, b"x" * 50_000)
+    said = await refusal(store, await version_of(store), b"x" * 50_000)
     assert "The disk is full: make room" in said
     assert (await store.read("name")).value == b"state"
     await store.aclose()
@@ -253,8 +256,9 @@ def tiny_disk(place: Path) -> Iterator[Path]:
 async def test_a_disk_that_is_full(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk") as disk:
         store = await _used(disk / "quota.sqlite")
-        assert "The disk is full: make room" in await refusal(store, 1, b"x" * 200_000)
-        assert (await store.swap("name", 1, b"small"))[0], "it works again without a restart"
+        version = await version_of(store)
+        assert "The disk is full: make room" in await refusal(store, version, b"x" * 200_000)
+        assert (await store.swap("name", version, b"small"))[0], "it works again without a restart"
         await store.aclose()
 
 
@@ -262,10 +266,11 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
 async def test_a_write_that_fails(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     store = await _used(tmp_path / "quota.sqlite")
+    version = await version_of(store)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
     try:
-        said = await refusal(store, 1, b"x" * 200_000)
+        said = await refusal(store, version, b"x" * 200_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "disk" in said
@@ -293,7 +298,7 @@ async def test_a_file_that_another_program_keeps_locked(
     assert "Another program keeps it locked" in await refusal(store, 1)
     other.rollback()
     other.close()
-    assert (await store.swap("name", 1, b"free"))[0]
+    assert (await store.swap("name", await version_of(store), b"free"))[0]
     await store.aclose()
 
 
@@ -344,7 +349,7 @@ async def test_a_redis_that_is_full_and_one_with_a_foreign_key() -> None:
         store = RedisStore(server.url)
         assert (await store.swap("name", 0, b"state"))[0]
         await control.config_set("maxmemory", 1)
-        assert "its memory is full" in await refusal(store, 1)
+        assert "its memory is full" in await refusal(store, await version_of(store))
         assert (await store.read("name")).value == b"state"
         await store.aclose()
         await control.config_set("maxmemory", 0)
@@ -566,7 +571,8 @@ async def test_a_server_that_shows_what_it_was_sent() -> None:
 async def test_a_state_outlives_its_window() -> None:
     with redis_server() as server:
         store = RedisStore(server.url)
-        for version in range(2):
+        for _ in range(2):
+            version = (await store.read("name")).version
             assert (await store.swap("name", version, b"state"))[0]
             left = await store._redis.ttl(_PREFIX + "name")
             assert 2 * 3600 < _LIFETIME - 60 < left <= _LIFETIME
