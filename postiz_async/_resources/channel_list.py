@@ -75,6 +75,8 @@ class Channels:
         self._begun_last = self._read_last = 0
         self._look_ups: dict[_Terms, _LookUp] = {}
         self._rules: dict[str, _KnownRules] = {}
+        self.not_found: set[str] = set()
+        """Channels for which the server refused a create, because it does not have them."""
 
     async def fresh(self, bound: BoundScheduler) -> list[Integration]:
         """As the server tells them from now on; those who ask at the same moment ask once."""

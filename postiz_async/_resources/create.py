@@ -21,15 +21,14 @@ from postiz_async._resources.create_call import CreateCall
 from postiz_async._resources.keyed import (
     KeyedCreate,
     check_key,
+    keyed_body,
     said_of,
-    said_of_body,
-    well_formed,
 )
 from postiz_async._resources.listing import group_of, list_posts
 from postiz_async._resources.preflight import Preflight
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
-from postiz_async.errors import BadRequestError, InvalidPostError, Problem, UsageError
+from postiz_async.errors import BadRequestError, InvalidPostError, Problem
 from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
@@ -280,7 +279,13 @@ class PostCreation:
     ) -> CreateCall:
         if max_wait is not None:
             check_seconds("max_wait", max_wait, zero=True, none=True)
-        return CreateCall(bound=self._bound.begun(), max_wait=max_wait, priority=priority, due=due)
+        return CreateCall(
+            bound=self._bound.begun(),
+            channels=self._channels,
+            max_wait=max_wait,
+            priority=priority,
+            due=due,
+        )
 
     async def _made(
         self, call: CreateCall, new: NewCreate, key: str | None
@@ -383,7 +388,7 @@ class PostCreation:
             await self._builder.check(call.bound, body, validate)
             return body
 
-        return await self._keyed().create(_keyed_body(key, call, body, checked))
+        return await self._keyed().create(keyed_body(key, call, body, checked))
 
     async def probe(self, *, retry: bool = True) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.
@@ -421,27 +426,3 @@ async def _group_of(
     if found.is_shared:
         log.warning("parts of its old thread stay at a post whose group another post has, too")
     return UNSET if found.is_shared or found.group is None else found.group
-
-
-def _keyed_body(
-    key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
-) -> KeyedCreate:
-    """What `create` was given, with a key."""
-    read = well_formed(body)
-    check_key(key)
-    if call.prepare is not None:
-        raise UsageError("Give either idempotency_key or prepare: both make the body.")
-
-    async def rebuild() -> CreatePost:
-        return read
-
-    return KeyedCreate(
-        key=key,
-        call=call,
-        kind=read.type,
-        channels=tuple(item.integration.id for item in read.posts),
-        short_link=read.short_link,
-        said=said_of_body(read),
-        build=build,
-        rebuild=rebuild,
-    )

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._resources.channel_list import Channels
 from postiz_async._resources.create_body import encode_create, marks_of
+from postiz_async._resources.preflight import Preflight
 from postiz_async._scheduler.bound import BoundScheduler
 from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
+    BadRequestError,
     Delivery,
     DeliveryUnknownError,
+    InvalidPostError,
     ServerError,
     UnexpectedAnswerError,
 )
@@ -37,6 +41,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bound: BoundScheduler
+    channels: Channels
     max_wait: float | None = None
     priority: int | None = None
     due: datetime | None = None
@@ -49,6 +54,7 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         """Send a request, or what `prepare` makes of it.
 
         Raises:
+            InvalidPostError: the server has refused one of its channels, and does not list it.
             DeliveryUnknownError: the answer was lost.
             PostizError: nothing is stored.
         """
@@ -61,9 +67,20 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             return encode_create(sent)
 
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
+        channels = {item.integration.id for item in body.posts}
+        if not self.channels.not_found.isdisjoint(channels):
+            problems = await Preflight(self.bound, self.channels).problems(body)
+            if unknown := [problem for problem in problems if problem.stage == "channel"]:
+                raise InvalidPostError(unknown)
         options = self._options(None if self.prepare is None else prepared)
         try:
             created = await self.bound.call(call, options)
+        except BadRequestError as error:
+            for channel in channels:
+                if f"Integration with id {channel} not found" in error.text:
+                    self.channels.forget(channel)
+                    self.channels.not_found.add(channel)
+            raise
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise

@@ -35,6 +35,7 @@ __all__ = [
     "Said",
     "check_keep",
     "check_key",
+    "keyed_body",
     "said_of",
     "said_of_body",
     "well_formed",
@@ -214,3 +215,32 @@ def well_formed(body: CreatePost) -> CreatePost:
             "leave idempotency_key out."
         )
     return read
+
+
+def keyed_body(
+    key: str, call: CreateCall, body: CreatePost, build: Callable[[], Awaitable[CreatePost]]
+) -> KeyedCreate:
+    """What `create` was given, with a key.
+
+    Raises:
+        InvalidPostError: it is not a request, or the key is none.
+        UsageError: it changes a post, or `prepare` is given too.
+    """
+    read = well_formed(body)
+    check_key(key)
+    if call.prepare is not None:
+        raise UsageError("Give either idempotency_key or prepare: both make the body.")
+
+    async def rebuild() -> CreatePost:
+        return read
+
+    return KeyedCreate(
+        key=key,
+        call=call,
+        kind=read.type,
+        channels=tuple(item.integration.id for item in read.posts),
+        short_link=read.short_link,
+        said=said_of_body(read),
+        build=build,
+        rebuild=rebuild,
+    )

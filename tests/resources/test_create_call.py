@@ -1,0 +1,97 @@
+"""What a client learns from the refusal of a create."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import BadRequestError, CampaignRow, InvalidPostError, NewPost
+from postiz_async._sandbox import Sandbox
+from postiz_async.clock import JumpingClock
+from postiz_async.testing import SandboxTransport, sandbox_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from pathlib import Path
+
+    from postiz_async import Postiz
+    from postiz_async._transport import WireRequest, WireResponse
+
+START = datetime(2027, 3, 1, 8, tzinfo=UTC)
+AT = START + timedelta(hours=2)
+GONE, STAYS = "cmgone00000000000000000001", "cmstays0000000000000000001"
+
+
+class Restored(SandboxTransport):
+    """A way to a server in the place of which another one is put."""
+
+    def __init__(self, before: Sandbox, now: Sandbox) -> None:
+        super().__init__(now)
+        self.before: SandboxTransport | None = SandboxTransport(before)
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        if self.before is not None:
+            return await self.before.send(request)
+        return await super().send(request)
+
+
+@asynccontextmanager
+async def before_a_restore() -> AsyncGenerator[tuple[Postiz, Sandbox, Restored]]:
+    """A client that has listed its channels, and a backup that knows only one of them."""
+    clock = JumpingClock(START.timestamp())
+    async with Sandbox(clock=clock) as before, Sandbox(clock=clock) as now:
+        before.add_integration("mastodon", id=GONE, name="Gone")
+        for sandbox in (before, now):
+            sandbox.add_integration("telegram", id=STAYS, name="Stays")
+        way = Restored(before, now)
+        async with sandbox_client(now, transport=way) as postiz:
+            await postiz.integrations.list()
+            yield postiz, now, way
+
+
+def scheduled(postiz: Postiz, channel: str) -> Awaitable[object]:
+    return postiz.posts.schedule(NewPost(channel, "Hello"), at=AT)
+
+
+def keyed(postiz: Postiz, channel: str) -> Awaitable[object]:
+    posts = NewPost(channel, "Hello"), NewPost(STAYS, "Hello")
+    return postiz.posts.schedule(*posts, at=AT, idempotency_key=f"of {channel}")
+
+
+def unchecked(postiz: Postiz, channel: str) -> Awaitable[object]:
+    return postiz.posts.schedule(NewPost(channel, "Hello"), at=AT, validate=False)
+
+
+@pytest.mark.parametrize("again", [scheduled, keyed, unchecked])
+@pytest.mark.parametrize("word", [GONE, "Gone"])
+async def test_a_channel_that_the_server_does_not_find_costs_one_create(
+    word: str, again: Callable[[Postiz, str], Awaitable[object]]
+) -> None:
+    async with before_a_restore() as (postiz, server, way):
+        way.before = None
+        with pytest.raises(BadRequestError, match=f"Integration with id {GONE} not found"):
+            await scheduled(postiz, word)
+        with pytest.raises(InvalidPostError, match=r"not found|no channel") as caught:
+            await again(postiz, word)
+        assert caught.value.problems[0].where.startswith("posts.0.")
+        assert len(server.creates) == 1
+        await again(postiz, STAYS)
+        assert [post.integration_id for post in server.posts][-1] == STAYS
+
+
+async def test_rows_of_a_channel_that_is_gone_cost_as_many_as_leave_at_once(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        CampaignRow(integration=channel, content=channel, date=AT + timedelta(minutes=place))
+        for place, channel in enumerate([*[GONE] * 25, STAYS])
+    ]
+    async with before_a_restore() as (postiz, server, way):
+        async with postiz.batch(rows, journal=tmp_path / "journal") as batch:
+            way.before = None
+            report = await batch.run_all()
+        assert report.counts["stored"] == 1
+        assert len(server.creates) <= 4 + 1
