@@ -40,15 +40,24 @@ class BrokenError(aiohttp.ClientError):
 
 
 class Explanation(NamedTuple):
-    """What happened, whether bytes went out, and what to do."""
+    """What happened, whether bytes went out, and what to do.
+
+    `doubts_address`: the hint guesses that the address or the way there is wrong.
+    """
 
     text: str
     delivery: Delivery
     hint: str = DOCTOR
+    doubts_address: bool = False
 
 
 def connection_error(
-    request: WireRequest, cause: Exception, secrets: Sequence[Secret], proxy: Proxy | None
+    request: WireRequest,
+    cause: Exception,
+    secrets: Sequence[Secret],
+    proxy: Proxy | None,
+    *,
+    has_answered: bool,
 ) -> APIConnectionError:
     """The error to raise for a fault.
 
@@ -57,11 +66,13 @@ def connection_error(
         cause: what aiohttp or the operating system says.
         secrets: what must not be in it.
         proxy: the one on the way, if there is one.
+        has_answered: whether the server has answered there before.
     """
     fault = _fault(request, cause, proxy)
+    hint = _RESTARTED if has_answered and fault.doubts_address else fault.hint
     is_late = isinstance(cause, (TimeoutError, aiohttp.ConnectionTimeoutError))
     kind = APITimeoutError if is_late else APIConnectionError
-    error = kind(redact_text(fault.text, secrets), delivery=fault.delivery, hint=fault.hint)
+    error = kind(redact_text(fault.text, secrets), delivery=fault.delivery, hint=hint)
     below = cause.__cause__ if isinstance(cause, BrokenError) else None
     error.__cause__ = bare(below or cause, secrets)
     return error
@@ -76,7 +87,7 @@ def _fault(request: WireRequest, cause: Exception, proxy: Proxy | None) -> Expla
     match cause:
         case aiohttp.ConnectionTimeoutError():
             text = f"No connection to {host}{by} within {CONNECT_TIMEOUT:g} s."
-            return Explanation(text, Delivery.NOT_SENT, _unreached(proxy))
+            return Explanation(text, Delivery.NOT_SENT, _unreached(proxy), doubts_address=True)
         case TimeoutError():
             within = f" within {in_seconds(request.timeout)}" if request.timeout else ""
             return Explanation(f"{host} did not answer{by}{within}.", Delivery.UNKNOWN)
@@ -92,6 +103,7 @@ def _fault(request: WireRequest, cause: Exception, proxy: Proxy | None) -> Expla
             return _broken(host, cause.__cause__ or cause, proxy, by)
 
 
+_RESTARTED = "It has answered before: is it being restarted?"
 _OUTSIDE = (
     "Else this machine is not in the network that knows it, or the way there is by a proxy "
     "(--proxy, POSTIZ_PROXY, proxy=)."
@@ -105,9 +117,10 @@ def _unreached(proxy: Proxy | None) -> str:
 def _no_server(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | None) -> Explanation:
     if isinstance(cause.os_error, socket.gaierror):
         text = f"No connection to {host}: its name is not known here ({_words(cause)})."
-        return Explanation(text, Delivery.NOT_SENT, f"Is the name right? {_OUTSIDE}")
+        hint = f"Is the name right? {_OUTSIDE}"
+        return Explanation(text, Delivery.NOT_SENT, hint, doubts_address=True)
     text = f"No connection to {host}: {_words(cause)}."
-    return Explanation(text, Delivery.NOT_SENT, _unreached(proxy))
+    return Explanation(text, Delivery.NOT_SENT, _unreached(proxy), doubts_address=True)
 
 
 def _words(cause: aiohttp.ClientConnectorError) -> str:
@@ -134,7 +147,8 @@ def _broken(host: str, cause: BaseException, proxy: Proxy | None, by: str) -> Ex
         )
     else:
         likely = f"the server wants TLS: {host.replace('http', 'https', 1)}"
-    return Explanation(text, Delivery.UNKNOWN, f"If this happens each time, probably {likely}")
+    hint = f"If this happens each time, probably {likely}"
+    return Explanation(text, Delivery.UNKNOWN, hint, doubts_address=True)
 
 
 def host_of(request: WireRequest) -> str:
@@ -205,7 +219,8 @@ def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation 
         return Explanation(text, Delivery.NOT_SENT, hint)
     if isinstance(cause, aiohttp.ClientConnectorError) and _is_cut_off(cause):
         what, hint = _BROKEN_OFF
-        return Explanation(f"No connection to {host}: {what}", Delivery.NOT_SENT, hint)
+        text = f"No connection to {host}: {what}"
+        return Explanation(text, Delivery.NOT_SENT, hint, doubts_address=True)
     alert = _tls_alert(cause)
     return None if alert is None else alert._replace(text=f"No connection to {host}: {alert.text}")
 
@@ -292,11 +307,13 @@ def _no_proxy(host: str, cause: aiohttp.ClientConnectorError, proxy: Proxy | Non
     text = f"No connection to {place} on the way to {host}"
     if isinstance(cause.os_error, socket.gaierror):
         hint = "Is its name right? Else this machine is not in the network that knows it."
-        return Explanation(f"{text}: its name is not known here.", Delivery.NOT_SENT, hint)
+        text += ": its name is not known here."
+        return Explanation(text, Delivery.NOT_SENT, hint, doubts_address=True)
     hint = "Is it up, and its port right?"
     if proxy is not None and proxy.obeys_no_proxy:
         hint += " A server that needs no proxy belongs in NO_PROXY."
-    return Explanation(f"{text}: {_words(cause)}.", Delivery.NOT_SENT, hint)
+    text += f": {_words(cause)}."
+    return Explanation(text, Delivery.NOT_SENT, hint, doubts_address=True)
 
 
 _PROXY_HINTS = {

@@ -79,6 +79,8 @@ class AiohttpTransport:
 
     def __init__(self, settings: ConnectionSettings = ConnectionSettings()) -> None:  # noqa: B008
         self._is_closed = False
+        self._answered: set[str] = set()
+        """Hosts that have answered."""
         self._speed = settings.speed
         self._proxies = Proxies() if settings.proxies is None else settings.proxies
         self._connector = settings.connector or aiohttp.TCPConnector(
@@ -119,17 +121,19 @@ class AiohttpTransport:
         if request.secrets or proxy is not None:
             further = (*request.secrets, *(proxy.secrets if proxy is not None else ()))
             secrets += [each for each in further if len(each) >= SHORTEST_SECRET]
+        host = host_of(request)
         try:
             if isinstance(request.body, FilePart):
-                return await self._upload(request, request.body, proxy, secrets)
-            return await _answer(
-                await self._asked(request, request.body, proxy, STALL_TIMEOUT),
-                request,
-                proxy,
-                secrets,
-            )
+                answer = await self._upload(request, request.body, proxy, secrets)
+            else:
+                asked = await self._asked(request, request.body, proxy, STALL_TIMEOUT)
+                answer = await _answer(asked, request, proxy, secrets)
         except BaseException as cause:  # noqa: BLE001  (it is raised again)
-            error = _shown(request, cause, secrets, proxy)
+            has_answered = host in self._answered
+            error = _shown(request, cause, secrets, proxy, has_answered=has_answered)
+        else:
+            self._answered.add(host)
+            return answer
         try:
             raise error  # not above: there the cause would come along, and what it has seen
         finally:
@@ -250,12 +254,17 @@ _CLOSED = "The connector that the client was given is closed. Close it after the
 
 
 def _shown(
-    request: WireRequest, cause: BaseException, secrets: Sequence[Secret], proxy: Proxy | None
+    request: WireRequest,
+    cause: BaseException,
+    secrets: Sequence[Secret],
+    proxy: Proxy | None,
+    *,
+    has_answered: bool,
 ) -> BaseException:
     """What is raised for a fault, without anything that leads to the secrets."""
     is_ours = isinstance(cause, PostizError)
     if isinstance(cause, aiohttp.ClientError | OSError | ValueError) and not is_ours:
-        return connection_error(request, cause, secrets, proxy)
+        return connection_error(request, cause, secrets, proxy, has_answered=has_answered)
     return stripped(cause, secrets)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from network_lab import (
 
 from postiz_async import APIConnectionError, Postiz
 from postiz_async._cli.doctor import CheckStatus, examine
-from postiz_async._sandbox import Sandbox
+from postiz_async._sandbox import Fault, Sandbox
 from postiz_async._sandbox.http import serve
 from postiz_async._transport.faults import DOCTOR
 from postiz_async._transport.http import AiohttpTransport
@@ -172,6 +172,24 @@ async def test_a_server_that_closes_the_connection_after_the_handshake(tmp_path:
         plain = url.replace("https", "http")
         text = await told(plain, settings, delivery=Delivery.UNKNOWN)
         assert text.endswith(f"If this happens each time, probably the server wants TLS: {url}")
+
+
+async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None:
+    async with Sandbox() as sandbox, AsyncExitStack() as stack:
+        async with serve(sandbox) as served:
+            client = Postiz(api_key="sandbox", base_url=served.url, retries=0)
+            postiz = await stack.enter_async_context(client)
+            sandbox.faults.add(Fault("reset"))
+            with pytest.raises(APIConnectionError, match="probably the server wants TLS"):
+                await postiz.integrations.is_connected()
+            assert await postiz.integrations.is_connected()
+            sandbox.faults.add(Fault("reset"))
+            with pytest.raises(APIConnectionError, match="broke before the answer") as broken:
+                await postiz.integrations.is_connected()
+        with pytest.raises(APIConnectionError, match="No connection to") as unreached:
+            await postiz.integrations.is_connected()
+    for error in (broken.value, unreached.value):
+        assert error.hint == "It has answered before: is it being restarted?"
 
 
 async def test_a_server_that_is_not_reached_may_be_behind_a_proxy() -> None:
