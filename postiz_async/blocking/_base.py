@@ -194,9 +194,6 @@ class BlockingIterator(Iterator[T]):
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        self._portal.soon(partial(_close, self._items))
-
 
 async def _next(items: AsyncIterator[T]) -> T | object:
     return await anext(items, _END)

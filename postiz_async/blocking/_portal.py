@@ -112,13 +112,6 @@ class Portal:
         """Call a function in the loop, which alone touches the state of the client."""
         return self.call(_plainly, partial(work, *args, **kwargs))
 
-    def soon(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Carry `work` out some time, if the client is open then; for finalizers."""
-        opened = self._open
-        if opened is not None and opened.process == os.getpid():
-            with suppress(RuntimeError):  # the loop is closed
-                opened.loop.call_soon_threadsafe(_keep, work)
-
     # -------------------------------------------------------------- opening and closing
 
     @property

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import Postiz, PostizPool, errors
-from postiz_async._sandbox import Sandbox
+from postiz_async import NewPost, Postiz, PostizPool, errors
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async.clock import JumpingClock
 from postiz_async.contrib.web import answer_to, health, open_store
 from postiz_async.errors import Marks, PostizError, Problem
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "a-secret-key"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
@@ -40,6 +45,17 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.BatchError(KEY), 502),
     (errors.UploadError(KEY), 422),
 ]
+
+
+def client_of(sandbox: Sandbox, folder: Path | None = None) -> Postiz:
+    """A client, which has an outbox if there is a folder for it."""
+    return Postiz(
+        api_key=sandbox.organization.api_key,
+        base_url="http://sandbox.invalid",
+        clock=sandbox.clock,
+        transport=SandboxTransport(sandbox),
+        outbox=folder / "outbox.sqlite" if folder is not None else None,
+    )
 
 
 @pytest.mark.parametrize(("error", "status"), CASES, ids=lambda case: type(case).__name__)
@@ -71,6 +87,40 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
             await postiz.integrations.list()
         said = await health(postiz)
     assert (said["status"], said["ready"]) == ("trouble", True)
+
+
+async def test_an_outbox_has_its_counts_and_its_trouble(tmp_path: Path) -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock) as sandbox, client_of(sandbox, tmp_path) as postiz:
+        channel = sandbox.add_integration("mastodon").id
+        at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
+        sent = await postiz.outbox.put(NewPost(channel, "sent"), at=at)
+        await postiz.outbox.wait(sent.id)
+        said = await health(postiz)
+        assert (said["status"], said["outbox"]) == ("ok", {"stored": 1})
+        sandbox.faults.add(Fault("reset", times=None))
+        waiting = await postiz.outbox.put(NewPost(channel, "waiting"), at=at)
+        await postiz.outbox.wait(waiting.id, timeout=60)
+        said = await health(postiz)
+        assert (said["status"], said["ready"]) == ("trouble", True)
+        assert said["outbox"] == {"stored": 1, "planned": 1}
+        sandbox.faults.clear()
+        await postiz.outbox.wait(waiting.id)
+        assert (await health(postiz))["status"] == "ok"
+
+
+async def test_a_lock_out_is_said_beside_an_outbox(tmp_path: Path) -> None:
+    clock = JumpingClock()
+    async with Sandbox(clock=clock, limit=1) as sandbox, client_of(sandbox, tmp_path) as postiz:
+        new = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        async with client_of(sandbox) as other:
+            await other.posts.publish_now(new)
+        with pytest.raises(errors.QuotaError):
+            await postiz.with_options(max_wait=0).posts.publish_now(new)
+        said = await health(postiz)
+        assert (said["status"], said["ready"], said["outbox"]) == ("blocked", True, {})
+        await clock.sleep(3_700)
+        assert (await health(postiz))["status"] == "ok"
 
 
 def test_the_wait_is_rounded_up_and_never_nothing() -> None:

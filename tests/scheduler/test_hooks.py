@@ -1,0 +1,40 @@
+"""What hooks are told of calls."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from postiz_async import NewPost, Postiz
+from postiz_async._sandbox import Sandbox
+from postiz_async.clock import JumpingClock
+from postiz_async.testing import SandboxTransport
+
+if TYPE_CHECKING:
+    from postiz_async import CallEnded, CallStarted
+
+
+async def test_the_end_of_a_call_says_how_long_it_took_and_waited() -> None:
+    clock, told = JumpingClock(), list["CallStarted | CallEnded"]()
+    async with (
+        Sandbox(clock=clock, limit=1, work_per_post=0.0) as sandbox,
+        Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            clock=clock,
+            transport=SandboxTransport(sandbox, latency=0.5),
+            on_call=told.append,
+        ) as postiz,
+    ):
+        new = NewPost(sandbox.add_integration("mastodon").id, "hello")
+        at = datetime.fromtimestamp(clock.time(), UTC) + timedelta(days=1)
+        await clock.sleep(1_000)
+        for _ in range(2):
+            await postiz.posts.schedule(new, at=at)
+    creates = [each for each in told if each.endpoint == "create_post"]
+    first, second = creates[1::2]
+    assert (first.seconds, first.waited) == (pytest.approx(1.0), 0.0)  # type: ignore[union-attr]
+    assert second.waited > 3_590  # type: ignore[union-attr]
+    assert second.seconds == pytest.approx(second.waited + 1.0)  # type: ignore[union-attr]
