@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -35,8 +36,11 @@ def test_authorize_url_carries_client_and_state() -> None:
     assert "pcs_secret" not in repr(oauth)
 
 
-def test_states_differ() -> None:
-    assert len({new_state() for _ in range(100)}) == 100
+def test_nobody_guesses_a_state() -> None:
+    """It goes into an address as it is, differs everywhere and has 128 bits at least."""
+    states = [new_state() for _ in range(100)]
+    assert all(re.fullmatch(r"[\w-]{22,}", state, re.ASCII) for state in states)
+    assert all(len(set(signs)) > 20 for signs in zip(*states, strict=True))
 
 
 @pytest.mark.parametrize("url", ["https://me.example/cb?code=c1&state=s1", "?code=c1&state=s1"])

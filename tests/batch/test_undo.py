@@ -142,6 +142,19 @@ async def test_a_journal_that_has_a_number_twice_is_not_enough(
     assert len(there(lab)) == 6
 
 
+async def test_a_number_that_is_there_twice_matters_only_to_who_says_it(
+    lab: Lab, channels: list[str]
+) -> None:
+    """A row was taken out of the file, and another one has its number now."""
+    await sent(lab, channels, 6)
+    lab.write(rows(channels, 6)[1:])
+    await lab.run()
+    async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
+        undone = await undo_journal(opened(postiz), journal, Selection())
+    assert sorted(row.number for row in undone.rows) == [1, 1, 2, 3, 4, 5]
+    assert there(lab) == set()
+
+
 async def test_a_name_that_was_another_channel_is_refused(lab: Lab) -> None:
     """Somebody renames the channel News, and another one is called News from then on."""
     old, new = lab.channel("mastodon", name="News"), lab.channel("bluesky", name="Later")
@@ -185,6 +198,17 @@ async def test_what_is_due_now_stays(lab: Lab, channels: list[str]) -> None:
     undone = await undo(lab)
     assert [len(rows) for rows in undone.left.values()] == [4]
     assert list(undone.left) == ["due"]
+
+
+@pytest.mark.parametrize("hours", [23.999, 48.0])
+async def test_a_draft_is_never_due(lab: Lab, channels: list[str], hours: float) -> None:
+    """Nothing publishes it, however near or long ago its date is."""
+    lab.write([row | {"type": "draft"} for row in rows(channels, 2)])
+    await lab.run()
+    await lab.clock.sleep(hours * 3600)
+    undone = await undo(lab)
+    assert (len(undone.rows), undone.left) == (2, {})
+    assert there(lab) == set()
 
 
 EDITS: list[Callable[[StoredPost], dict[str, object]]] = [

@@ -561,6 +561,50 @@ async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None
     assert_as_the_file_says(lab, after)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("late_answer", route="list_posts", times=None, delay=60.0),
+        Fault("error_before", route="list_posts", times=None, status=502),
+        Fault("reset", route="list_posts", times=None),
+    ],
+    ids=lambda fault: fault.kind,
+)
+async def test_nothing_leaves_before_its_post_was_looked_at(
+    tmp_path: Path, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The list fails, or takes its time, at the last look before a change, and people edit then."""
+    lab = Lab(tmp_path, limit=2)
+    channels = [lab.channel("telegram"), lab.channel("mastodon", name="News")]
+    records = rows(channels, 2) + rows(channels, 2, hours=30)
+    ids = await sent(lab, records)
+    after = [row | {"content": f"{row['content']}!"} for row in records]
+    lab.write(after)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        sending = lab.transport.send
+
+        async def send(request: Any) -> Any:
+            if "startDate" in request.url and lab.clock.monotonic() > 3_000 and not edits:
+                edits.append(lab.clock.monotonic())
+                lab.sandbox.faults.add(fault)
+                lab.clock.call_at(edits[0] + 12, edit)
+            return await sending(request)
+
+        def edit() -> None:
+            saved_in_postiz(lab, ids[0], content="their words")
+            lab.sandbox.faults.clear()
+
+        edits: list[float] = []
+        lab.transport.send = send  # type: ignore[method-assign]
+        done = await batch.update()
+    assert done.left == {"edited": (1,)}
+    assert posts(lab)[ids[0]].content == "their words"
+    assert_as_the_file_says_of(lab, after[1:])
+    (paused, goes) = [text for text in caplog.messages if text.startswith(("paused", "goes"))]
+    assert ("The list of posts is slow." in paused) == bool(fault.delay)
+    assert goes.startswith("goes on after a pause of ")
+
+
 async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 4)
     await sent(lab, records)
