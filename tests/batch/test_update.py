@@ -11,6 +11,7 @@ from batch_lab import Lab, at, rows
 
 from postiz_async._delivery.journal import RowState, read_summary
 from postiz_async._sandbox.faults import Fault
+from postiz_async._wire import WireResponse
 from postiz_async.errors import BatchError, InvalidPostError, PostizError, QuotaWaitError
 from postiz_async.models.posts import NewPost
 
@@ -266,6 +267,51 @@ async def test_a_server_without_the_free_routes_replaces(tmp_path: Path) -> None
     lab.write(after)
     await update(lab)
     assert_as_the_file_says(lab, after)
+
+
+@pytest.mark.parametrize("edit", [{"type": "draft"}, {"settings": {"a": 1}}])
+async def test_a_free_change_that_is_refused_is_named_and_made_later(
+    lab: Lab, channels: list[str], edit: dict[str, Any]
+) -> None:
+    records = rows(channels, 2)
+    ids = await sent(lab, records)
+    before = posts(lab)[ids[0]]
+    after = [records[0] | edit, records[1] | {"content": "post 1!"}]
+    lab.write(after)
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        sending = lab.transport.send
+
+        async def send(request: Any) -> Any:
+            if request.method == "PUT":
+                return WireResponse(400, {}, b'{"message": "not today"}')
+            return await sending(request)
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        done = await batch.update()
+    assert done.left == {"refused": (1,)}
+    assert posts(lab)[ids[0]] == before
+    (row,) = (row for row in read_summary(lab.journal).rows if row.finding)
+    assert (row.number, row.state) == (1, RowState.STORED)
+    assert "the change was not made: not today" in row.remark
+    assert lab.contents() == Counter(["post 0", "post 1!"])
+    assert (await update(lab)).left == {}
+    assert_as_the_file_says(lab, after)
+
+
+async def test_a_draft_that_is_due_when_postiz_is_back_stays_one(
+    lab: Lab, channels: list[str]
+) -> None:
+    """It would be published at once."""
+    records = [rows(channels, 1)[0] | {"date": at(1), "type": "draft"}]
+    ids = await sent(lab, records)
+    lab.write([records[0] | {"type": "schedule"}])
+    await lab.clock.sleep(43 * 60)
+    fault = Fault("error_before", route="change_post_status", status=502, times=None)
+    lab.sandbox.faults.add(fault)
+    lab.clock.call_at(lab.clock.monotonic() + 180, lab.sandbox.faults.clear)
+    done = await update(lab)
+    assert done.left == {"due": (1,)}
+    assert posts(lab)[ids[0]].state == "DRAFT"
 
 
 # ------------------------------------------------------------------ what is left
