@@ -90,10 +90,8 @@ class KeyedSending:
         task = asyncio.create_task(self._sent(), name="postiz_async.idempotency")
         try:
             await self._watch(task)
-        except StoreError:
+        except StoreError:  # the next look at the record raises it again, if it is still away
             await self._end(task)
-            if task.cancelled():
-                raise
         except BaseException:
             await self._end(task)
             raise
