@@ -7,9 +7,10 @@ in its web page. So nothing is used again that is older than a day.
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import msgspec
@@ -20,7 +21,7 @@ from postiz_async.stores._files import connect, make_folder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from postiz_async.clock import Clock
@@ -56,25 +57,16 @@ class UploadCache:
         self._clock = clock
         self._owner = owner
         self._media: dict[str, tuple[float, Media]] = {}
-        self._turns: dict[str, tuple[anyio.Lock, int]] = {}
+        self._turns = WeakValueDictionary[str, anyio.Lock]()
         self._complained_of: set[Path] = set()
 
     def may_have(self, size: int | None) -> bool:
         """Whether something of this size was uploaded, so that a look at its hash may pay."""
         return any(medium.size == size for _, medium in self._media.values())
 
-    @asynccontextmanager
-    async def turn(self, sha256: str) -> AsyncGenerator[None]:
+    def turn(self, sha256: str) -> anyio.Lock:
         """One upload of a content at a time: the second finds what the first has made."""
-        lock, waiting = self._turns.get(sha256, (anyio.Lock(), 0))
-        self._turns[sha256] = (lock, waiting + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._turns.pop(sha256)
-            if waiting > 1:
-                self._turns[sha256] = (lock, waiting - 1)
+        return self._turns.setdefault(sha256, anyio.Lock())
 
     async def find(self, sha256: str, cache: Path | None) -> Media | None:
         """The medium of a content, if it was uploaded less than a day ago."""
