@@ -563,3 +563,23 @@ async def test_a_caller_who_is_cancelled_leaves_no_thread_on_the_file(
     with pytest.raises(asyncio.CancelledError):
         await writer
     await store.aclose()
+
+
+def test_event_loops_take_turns_with_a_file(tmp_path: Path) -> None:
+    """A transaction is one piece, also where threads with loops of their own share the store."""
+    store, together = SqliteStore(tmp_path / "quota.sqlite"), threading.Barrier(4)
+
+    async def write(name: str) -> None:
+        kept = await store.read_key("quota", name)
+        for _ in range(300):
+            done, kept = await store.swap_key("quota", name, kept.version, b"value", keep=3_600)
+            assert done
+
+    def work(name: str) -> None:
+        together.wait()
+        asyncio.run(write(name))
+
+    with ThreadPoolExecutor(4) as threads:
+        for each in [threads.submit(work, name) for name in "abcd"]:
+            each.result()
+    asyncio.run(store.aclose())
