@@ -17,13 +17,15 @@ import asyncio
 import heapq
 import itertools
 import math
+import secrets
 import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -39,6 +41,7 @@ __all__ = [
     "JumpingClock",
     "SystemClock",
     "Timer",
+    "run_of",
     "unseen_work",
 ]
 
@@ -56,6 +59,14 @@ class Clock(ABC):
 
     speed: float = 1.0
     """Seconds of this clock in one second of the event loop."""
+
+    @property
+    def boot_id(self) -> str:
+        """What tells the run of a machine in which `monotonic()` goes on from the next.
+
+        Clocks whose `monotonic()` is not the same have different ones; empty: nothing tells.
+        """
+        return ""
 
     @abstractmethod
     def time(self) -> float:
@@ -128,6 +139,27 @@ class Clock(ABC):
                 timer.cancel()
 
 
+_PROCESS = secrets.token_hex(8)
+
+
+def run_of(clock: Clock) -> str:
+    """In which run of a machine its moments were taken; where nothing tells, in which process.
+
+    Moments of `monotonic()` that were written down in another run say nothing: how long ago they
+    were is not known then.
+    """
+    return clock.boot_id or _PROCESS
+
+
+@cache
+def _boot_id() -> str:
+    """What tells one run of this machine from the next; empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def _sleepless_clock() -> Callable[[], float]:
     """A monotonic clock that counts the time in which the machine sleeps."""
     clock_id: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -136,6 +168,9 @@ def _sleepless_clock() -> Callable[[], float]:
     if sys.platform != "win32" and clock_id is not None:
         return partial(time.clock_gettime, clock_id)
     return time.monotonic
+
+
+_sleepless = _sleepless_clock()
 
 
 class SystemClock(Clock):
@@ -154,7 +189,11 @@ class SystemClock(Clock):
 
     else:  # each call asks several times, so without a frame of Python
         time = staticmethod(time.time)
-        monotonic = staticmethod(_sleepless_clock())
+        monotonic = staticmethod(_sleepless)
+
+    @property
+    def boot_id(self) -> str:
+        return _boot_id()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         return _LongTimer(self, when, callback)
@@ -203,8 +242,7 @@ class Anchor:
 class AcceleratedClock(Clock):
     """A clock that runs `speed` times as fast as the machine's.
 
-    Two processes of one machine with the same `speed` and `anchor` see the same time. Its
-    `monotonic()` follows the machine's wall clock, which is good enough for demos and tests.
+    Two processes of one machine with the same `speed` and `anchor` see the same time.
 
     Args:
         speed: How many times as fast.
@@ -222,7 +260,11 @@ class AcceleratedClock(Clock):
         return self.anchor.shown + (time.time() - self.anchor.real) * self.speed
 
     def monotonic(self) -> float:
-        return self.time()
+        return _sleepless() * self.speed
+
+    @property
+    def boot_id(self) -> str:
+        return _boot_id() and f"{_boot_id()}*{self.speed:g}"
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         delay = max(0.0, when - self.monotonic()) / self.speed
@@ -287,6 +329,7 @@ class JumpingClock(Clock):
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._monotonic = 0.0
         self._start = start
+        self._boot_id = secrets.token_hex(8)
         self._alarms: list[tuple[float, int, _Alarm]] = []
         self._ids = itertools.count()
         self._activity = 0
@@ -299,6 +342,10 @@ class JumpingClock(Clock):
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id
 
     @contextmanager
     def hold(self) -> Generator[None]:

@@ -145,6 +145,46 @@ class DriftingClock(Clock):
         return self._base.call_at(when / self._rate, callback)
 
 
+class HostClock(Clock):
+    """A machine's clocks beside those of the server: as fast, and each shows a time of its own.
+
+    Args:
+        clock: the one that jumps.
+        ahead: seconds that its wall clock shows too much; may be set at any time.
+        has_boot_id: whether anything tells one run of the machine from the next.
+    """
+
+    speed = math.inf
+    _starts = itertools.count(1)
+
+    def __init__(
+        self, clock: JumpingClock, ahead: float = 0.0, *, has_boot_id: bool = True
+    ) -> None:
+        self.ahead = ahead
+        self._clock = clock
+        self._has_boot_id = has_boot_id
+        self.start_again(uptime=1_000_000.5)
+
+    def start_again(self, uptime: float = 60.0) -> None:
+        """The machine was switched off and on, so many seconds ago."""
+        start = next(self._starts)
+        self._boot_id = f"start {start}" if self._has_boot_id else ""
+        self._shift = uptime * start - self._clock.monotonic()
+
+    def time(self) -> float:
+        return self._clock.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic() + self._shift
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return self._clock.call_at(when - self._shift, callback)
+
+
 # ------------------------------------------------------------------ stores
 
 

@@ -8,7 +8,6 @@ import math
 import secrets
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,7 +17,6 @@ from postiz_async import _quota as quota
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import Wait, shared_state
 from postiz_async._quota.shared_state import SharedState
-from postiz_async.clock import AcceleratedClock
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ class SharedLedger:
         name: under which name; it reveals neither server nor key.
         ledger: the state of a quota that the store knows nothing of.
         clock: tells the time.
-        boot_id: what tells one run of the machine from the next; empty: nothing does; None: ask
-            the machine, unless the clock is not its own.
     """
 
     def __init__(
@@ -62,16 +58,11 @@ class SharedLedger:
         name: str,
         ledger: Ledger,
         clock: Clock,
-        *,
-        boot_id: str | None = None,
     ) -> None:
         self._store = store
         self._name = name
         self._clock = clock
         self._speed = clock.speed if math.isfinite(clock.speed) else 1.0
-        if boot_id is None:
-            boot_id = "" if isinstance(clock, AcceleratedClock) else _boot_id()
-        self._boot = boot_id
         self._writer = secrets.token_hex(8)
         self._turn = anyio.Lock()
         self._offset = 0.0
@@ -219,7 +210,7 @@ class SharedLedger:
             ledger=ledger,
             lineage=self._state.lineage,
             writer=self._writer,
-            boot=self._boot,
+            boot=self._clock.boot_id,
             monotonic=self._clock.monotonic(),
             wall=self._clock.time(),
         )
@@ -263,7 +254,7 @@ class SharedLedger:
             state = shared_state.not_ahead(state, time)
         else:
             now, wall = self._clock.monotonic(), self._clock.time()
-            state = shared_state.on_this_clock(state, self._boot, now, wall)
+            state = shared_state.on_this_clock(state, self._clock.boot_id, now, wall)
         if self._written is None or self._written.lineage == state.lineage:
             self._state = self._written = state
             return
@@ -296,11 +287,3 @@ class SharedLedger:
 def _released(ledger: Ledger, now: float, *, token: int) -> Ledger:
     del now
     return quota.released(ledger, token)
-
-
-def _boot_id() -> str:
-    """What tells one run of this machine from the next; empty where nothing does."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import math
 import shutil
 from collections import Counter
 from contextlib import suppress
@@ -13,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
+from world import HostClock
 
 from postiz_async._client import Postiz
 from postiz_async._sandbox import Sandbox
 from postiz_async._wire import WireResponse
-from postiz_async.clock import Clock, JumpingClock
+from postiz_async.clock import JumpingClock
 from postiz_async.testing import SandboxTransport
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from postiz_async._batch.batch import Batch
     from postiz_async._batch.report import Report
     from postiz_async._wire import WireRequest
-    from postiz_async.clock import Timer
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
@@ -81,32 +80,13 @@ def _nothing() -> None:
     """What mostly happens."""
 
 
-class OwnClock(Clock):
-    """A machine's clock beside the server's: it passes as fast, but shows another time."""
-
-    speed = math.inf
-
-    def __init__(self, clock: JumpingClock) -> None:
-        self._clock = clock
-        self.ahead = 0.0
-
-    def time(self) -> float:
-        return self._clock.time() + self.ahead
-
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return self._clock.call_at(when, callback)
-
-
 class Lab:
     """One campaign file, the server that it is for, and fresh clients."""
 
     def __init__(self, folder: Path, *, latency: float = 0.1, **options: Any) -> None:
         self.folder = folder
         self.clock = JumpingClock(start=START.timestamp())
-        self.own_clock = OwnClock(self.clock)
+        self.own_clock = HostClock(self.clock)
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
         self.latency = latency
         self.path = folder / "campaign.jsonl"
@@ -192,6 +172,7 @@ class Lab:
     def host(self, name: str) -> Lab:
         """Another host: the same server, and a folder of its own with the same campaign file."""
         other = copy.copy(self)
+        other.own_clock = HostClock(self.clock)
         other.folder = self.folder / name
         other.folder.mkdir()
         other.path = other.folder / self.path.name

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from world import HostClock
 
 from postiz_async import APITimeoutError, DeliveryUnknownError, NewPost, Postiz, StoreError
 from postiz_async._delivery.key_record import KeyMarks, KeyRecord, read_record
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._sandbox import Fault, Sandbox
-from postiz_async.clock import Clock, JumpingClock
+from postiz_async.clock import JumpingClock
 from postiz_async.stores import Versioned, ledger_name
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
@@ -22,31 +23,12 @@ if TYPE_CHECKING:
 
     from postiz_async._sandbox import StoredPost
     from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.clock import Timer
+    from postiz_async.clock import Clock
     from postiz_async.models.posts import Created
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 URL = "http://sandbox.invalid"
 KEY = "order-123"
-
-
-class HostClock(Clock):
-    """A machine's clock beside the server's: it passes as fast, but shows another time."""
-
-    speed = math.inf
-
-    def __init__(self, clock: JumpingClock, ahead: float) -> None:
-        self._clock = clock
-        self._ahead = ahead
-
-    def time(self) -> float:
-        return self._clock.time() + self._ahead
-
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        return self._clock.call_at(when, callback)
 
 
 class ClockedStore(MemoryStore):
@@ -201,8 +183,11 @@ class KeyLab:
     def __init__(self, *, with_clock: bool = False, **options: Any) -> None:
         self.clock = JumpingClock(start=START.timestamp())
         self.sandbox = Sandbox(clock=self.clock, **({"limit": 30, "work_per_post": 0.0} | options))
+        self.host = HostClock(self.clock)
+        """Where the processes are that are not on a host of their own."""
         self.channel = self.sandbox.add_integration("mastodon").id
         self.store: MemoryStore = ClockedStore(self.clock) if with_clock else MemoryStore()
+        self.is_of_one_host = not with_clock
         self.quota = ledger_name(f"{URL}/public/v1", self.sandbox.organization.api_key)
 
     @asynccontextmanager
@@ -216,12 +201,15 @@ class KeyLab:
         api_key: str | None = None,
         **options: Any,
     ) -> AsyncGenerator[Process]:
-        """A client of a new process. `ahead` is what its host's clock shows too much."""
+        """A client of a new process. `ahead` is what its host's clock shows too much.
+
+        A store with a clock is shared by processes that have a host each.
+        """
         process = Process(dies_at)
         async with Postiz(
             api_key=api_key or self.sandbox.organization.api_key,
             base_url=URL,
-            clock=HostClock(self.clock, ahead) if ahead else self.clock,
+            clock=self.host if self.is_of_one_host else HostClock(self.clock, ahead),
             transport=ProcessTransport(self.sandbox, process, latency),
             quota=ProcessStore(store or self.store, process, self.clock),
             **options,

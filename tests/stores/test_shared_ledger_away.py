@@ -83,6 +83,18 @@ class Server:
         return RateHeaders(self.limit, self.limit - self.hits, math.ceil(self.ends - at))
 
 
+class Machine(JumpingClock):
+    """The clock of a machine that was started once, under a name for that start."""
+
+    def __init__(self, boot_id: str = "boot", start: float = 1_800_000_000.0) -> None:
+        super().__init__(start)
+        self._name = boot_id
+
+    @property
+    def boot_id(self) -> str:
+        return self._name
+
+
 class Process:
     """A client of the shared quota, as far as the quota goes."""
 
@@ -92,16 +104,9 @@ class Process:
         clock: JumpingClock,
         *,
         limit: int = 5,
-        boot_id: str = "boot",
     ) -> None:
         self.way = TroubledStore(store)
-        self.handle = SharedLedger(
-            self.way,
-            "name",
-            ledger_of(limit=limit),
-            clock,
-            boot_id=boot_id,
-        )
+        self.handle = SharedLedger(self.way, "name", ledger_of(limit=limit), clock)
 
     async def take(self, *, urgent: bool = True) -> int | Wait:
         ask = partial(quota.decide, urgent=urgent)
@@ -521,9 +526,9 @@ async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
 # ------------------------------------------------------------------ another clock
 
 
-async def _used_up(clock: JumpingClock, boot: str) -> tuple[MemoryStore, Server]:
+async def _used_up(clock: JumpingClock) -> tuple[MemoryStore, Server]:
     store, server = MemoryStore(), Server(5)
-    process = Process(store, clock, boot_id=boot)
+    process = Process(store, clock)
     for _ in range(5):
         await process.call(server, clock)
         clock.advance(1)
@@ -533,12 +538,12 @@ async def _used_up(clock: JumpingClock, boot: str) -> tuple[MemoryStore, Server]
 @pytest.mark.parametrize(("boot", "next_boot"), [("", ""), ("a", "b"), ("a", ""), ("", "b")])
 @pytest.mark.parametrize("uptime", [1_000.0, 500_000.0])
 async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptime: float) -> None:
-    clock = JumpingClock()
+    clock = Machine(boot)
     clock.advance(uptime)
-    store, _ = await _used_up(clock, boot)
+    store, _ = await _used_up(clock)
     ends = clock.time() - 5 + HOUR
-    after = JumpingClock(start=clock.time() + 60)
-    process = Process(store, after, boot_id=next_boot)
+    after = Machine(next_boot, start=clock.time() + 60)
+    process = Process(store, after)
     await process.handle.refresh()
     ledger = process.handle.ledger
     assert ledger.window.from_snapshot
@@ -552,20 +557,20 @@ async def test_a_machine_that_was_started_again(boot: str, next_boot: str, uptim
 
 
 async def test_processes_of_one_start_share_its_clock_without_a_name_for_it() -> None:
-    clock = JumpingClock()
-    store, _ = await _used_up(clock, "")
+    clock = Machine(boot_id="")
+    store, _ = await _used_up(clock)
     clock.advance(600)
-    process = Process(store, clock, boot_id="")
+    process = Process(store, clock)
     await process.handle.refresh()
     assert not process.handle.ledger.window.from_snapshot
     assert process.handle.ledger.window.ends_before == HOUR
 
 
 async def test_a_wall_clock_that_was_set_is_taken_for_a_new_start() -> None:
-    clock = JumpingClock()
-    store, server = await _used_up(clock, "")
+    clock = Machine(boot_id="")
+    store, server = await _used_up(clock)
     clock.step_wall(-HOUR * 24)
-    process = Process(store, clock, boot_id="")
+    process = Process(store, clock)
     await process.handle.refresh()
     decision = await process.take()
     assert isinstance(decision, Wait)
