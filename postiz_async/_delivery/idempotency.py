@@ -196,7 +196,7 @@ class KeyedCreator:
             ids = ", ".join(seen.record.stored.values())
             why = f"a part of it is stored ({ids}), and the rest can no longer be sent: {error}"
             raise call.unknown(seen.record, why, retry_after=None) from error
-        if call.keyed.kind == "now" and not self._client.scheduler.knows_server_time():
+        if not self._client.scheduler.knows_server_time():
             await self._client.integrations.is_connected()  # whose answer has the time
         return await KeyedSending(call, seen, body).run()
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from postiz_async._delivery.key_record import read_record, write_record
 from postiz_async._delivery.lookup import Looks
+from postiz_async.clock import run_of
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class KeyHandle:
         quota: the name of the quota that the key belongs to.
         key: the caller's key.
         keep: seconds from each change until the store forgets it.
-        clock: tells the time where the store has no clock, and how much has passed.
+        clock: tells how much has passed, and the time where the store has no clock.
     """
 
     store: IdempotencyStore
@@ -55,10 +56,12 @@ class KeyHandle:
 
     It is taken to be as fast as ours: an accelerated clock is so for all who share a store.
     """
+    _anew: SeenRecord | None = None
+    """A record of another run of the machine, from when on it was seen here."""
 
     def now(self) -> float:
-        """The time by the store's clock, or else the wall clock, which all of a host share."""
-        return self.clock.time() if self.ahead is None else self.clock.monotonic() + self.ahead
+        """The time by the store's clock, or else the monotonic one, which all of a host share."""
+        return self.clock.monotonic() + (self.ahead or 0.0)
 
     async def read(self) -> SeenRecord:
         """The record now.
@@ -66,7 +69,10 @@ class KeyHandle:
         Raises:
             StoreError: it cannot be read.
         """
-        return self._seen(await self.store.read_key(self.quota, self.key))
+        seen = self._seen(await self.store.read_key(self.quota, self.key))
+        if seen is self._anew and self.clock.boot_id:  # else another process may be at work on it
+            _, seen = await self.swap(seen.version, seen.record)
+        return seen
 
     async def swap(self, version: int, record: KeyRecord) -> tuple[bool, SeenRecord]:
         """Put a record in the place of that with a version.
@@ -77,7 +83,8 @@ class KeyHandle:
         Raises:
             StoreError: it cannot be written, or it was and the store did not say so.
         """
-        value = write_record(record)
+        has_moments = self.ahead is None and record.state == "sending"
+        value = write_record(replace(record, run=run_of(self.clock) if has_moments else ""))
         done, kept = await self.store.swap_key(self.quota, self.key, version, value, keep=self.keep)
         was_done = kept.value == value  # a store that asked twice
         return done or was_done, self._seen(kept)
@@ -86,7 +93,14 @@ class KeyHandle:
         if kept.time is not None:
             speed = self.clock.speed if math.isfinite(self.clock.speed) else 1.0
             self.ahead = kept.time * speed - self.clock.monotonic()
-        return SeenRecord(read_record(kept.value), kept.version)
+        seen = SeenRecord(read_record(kept.value), kept.version)
+        run = run_of(self.clock)
+        if self.ahead is not None or seen.record.state != "sending" or seen.record.run == run:
+            return seen
+        if self._anew is None or self._anew.version != seen.version:
+            anew = seen.record.begun_anew(run, self.now(), 2 * CLAIM)
+            self._anew = SeenRecord(anew, seen.version)
+        return self._anew
 
 
 class ClaimLostError(Exception):

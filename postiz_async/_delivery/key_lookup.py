@@ -88,7 +88,7 @@ class _KeyLookUp:
             id=0,
             body=self._sent,
             refs=tuple(call.marks.ref(place) for place in self._places),
-            sent_at=call.client.scheduler.server_time() - self._age,
+            sent_at=record.served_at,
         )
         look_up = LookUp(
             call.client,

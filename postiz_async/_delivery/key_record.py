@@ -86,22 +86,27 @@ def _writable(text: str) -> str:
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a key so far. Moments are by the clock of its store, in seconds.
+    """What became of a key so far.
+
+    Moments are in seconds of its store's clock, or else of the monotonic clock of its host in that
+    `run`; only `served_at` is by the server's.
 
     `fingerprint` has a hash for each part of the arguments, `stored` the ids of posts that are
     known to be stored, by their place among those of the call; a `free` record has them where a
-    part of a request was carried out. `date` is that which was sent, with its mark; `sent_at` when,
-    and from `ends_at` on nobody is sending it any more. `looker` looks it up until `looks_until`,
-    and `seen` and `seen_at` are what was seen so far, see `delivery.lookup.Looks`. `answer` has
-    post ids and channels in the order of the call.
+    part of a request was carried out. `date` is that which was sent, with its mark; `sent_at` and
+    `served_at` when, and from `ends_at` on nobody is sending it any more. `looker` looks it up
+    until `looks_until`, and `seen` and `seen_at` are what was seen so far, see
+    `delivery.lookup.Looks`. `answer` has post ids and channels in the order of the call.
     """
 
     state: Literal["free", "sending", "answered", "refused"]
     fingerprint: dict[str, str] = {}
     stored: dict[int, str] = {}
     date: str = ""
+    run: str = ""
     holder: str = ""
     sent_at: float = 0.0
+    served_at: float = 0.0
     ends_at: float = 0.0
     is_broken: bool = False
     looker: str = ""
@@ -123,6 +128,17 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_looked_up_at(self, now: float) -> bool:
         """Whether somebody looks it up."""
         return self.state == "sending" and bool(self.looker) and now < self.looks_until
+
+    def begun_anew(self, run: str, now: float, claimed_for: float) -> KeyRecord:
+        """The same, as if it had been sent now: how long ago that was is not known."""
+        return replace(
+            self,
+            run=run,
+            sent_at=now,
+            ends_at=now + max(0.0, self.ends_at - self.sent_at),
+            looks_until=now + claimed_for,
+            seen=None,
+        )
 
 
 FREE = KeyRecord(state="free")

@@ -166,6 +166,7 @@ class KeyedSending:
                 date=body.date,
                 holder=self._call.name,
                 sent_at=now,
+                served_at=self._call.client.scheduler.server_time(),
                 ends_at=now + self._bound(body) + OVER_AFTER,
             )
             await self._swap(self._record)

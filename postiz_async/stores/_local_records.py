@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from postiz_async.clock import SystemClock
 from postiz_async.stores import Versioned, new_version
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
 
 __all__ = ["Guard", "LocalRecords"]
 
@@ -28,27 +31,28 @@ class Guard:
 class _Record(NamedTuple):
     kept: Versioned
     expires: float
-    """Seconds since the epoch."""
+    """On the monotonic clock."""
 
 
 class LocalRecords:
-    """An `IdempotencyStore` in memory, by the wall clock of the host."""
+    """An `IdempotencyStore` in memory."""
 
     are_told_of: bool = False
     """Whether the log has said that no other process knows them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._records: dict[tuple[str, str], _Record] = {}
         self._tidy_at = _FEW
 
     async def read_key(self, quota: str, key: str) -> Versioned:
-        return self._kept(quota, key, time.time())
+        return self._kept(quota, key, self._clock.monotonic())
 
     async def swap_key(
         self, quota: str, key: str, version: int, value: bytes, *, keep: float
     ) -> tuple[bool, Versioned]:
         with Guard.lock:  # clients may be in several threads
-            now = time.time()
+            now = self._clock.monotonic()
             kept = self._kept(quota, key, now)
             if kept.version != version:
                 return False, kept

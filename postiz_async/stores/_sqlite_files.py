@@ -6,13 +6,16 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
+from postiz_async.clock import run_of
 from postiz_async.errors import StoreError
 from postiz_async.stores._files import connect, make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["explain", "open_shared"]
+    from postiz_async.clock import Clock
+
+__all__ = ["CLOCK", "explain", "open_shared", "read_clock", "set_clock"]
 
 BUSY_MS = 5000
 """Milliseconds to wait for another process's write, which takes about one unless it is stopped."""
@@ -77,6 +80,35 @@ def open_shared(path: Path, application: int, version: int, schema: str) -> sqli
         connection.close()
         raise
     return connection
+
+
+CLOCK = """
+CREATE TABLE IF NOT EXISTS clock (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    run TEXT NOT NULL, monotonic REAL NOT NULL, time REAL NOT NULL
+) STRICT
+"""
+
+
+def set_clock(connection: sqlite3.Connection, clock: Clock) -> float:
+    """The time of a file, which is written down; call it in the transaction that needs it."""
+    time = read_clock(connection, clock)
+    values = run_of(clock), clock.monotonic(), time
+    connection.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", values)
+    return time
+
+
+def read_clock(connection: sqlite3.Connection, clock: Clock) -> float:
+    """Seconds on the clock of a file: what is written in it is as old as that says, or older.
+
+    It goes on with the monotonic clock of its host and stands still from one run of the host to
+    the next, or from one process to the next where nothing tells the runs apart.
+    """
+    kept = connection.execute("SELECT run, monotonic, time FROM clock").fetchone()
+    if kept is None:
+        return clock.time()
+    run, monotonic, time = kept
+    return float(time + max(0.0, clock.monotonic() - monotonic) * (run == run_of(clock)))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from postiz_async.stores import Versioned, new_version
 from postiz_async.stores._local_records import Guard, LocalRecords
+
+if TYPE_CHECKING:
+    from postiz_async.clock import Clock
 
 __all__ = ["MemoryStore"]
 
 
 class MemoryStore(LocalRecords):
-    """Keeps states and records in memory, for clients of one process that are given this object."""
+    """Keeps states and records in memory, for clients of one process that are given this object.
 
-    def __init__(self) -> None:
-        super().__init__()
+    Args:
+        clock: tells when the time of a record is over; None: the machine's.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        super().__init__(clock=clock)
         self._states: dict[str, Versioned] = {}
 
     async def read(self, name: str) -> Versioned:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -14,12 +13,15 @@ from weakref import WeakKeyDictionary
 import anyio
 
 from postiz_async._concurrency import in_thread
+from postiz_async.clock import SystemClock
 from postiz_async.errors import StoreError
 from postiz_async.stores import Versioned, new_version
-from postiz_async.stores._sqlite_files import explain, open_shared
+from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_clock, set_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from postiz_async.clock import Clock
 
 __all__ = ["SqliteStore"]
 
@@ -30,7 +32,8 @@ _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE ledgers (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL) STRICT
 """
-_RECORDS = """
+_RECORDS = f"""
+{CLOCK};
 CREATE TABLE IF NOT EXISTS idempotency (
     quota TEXT NOT NULL, key TEXT NOT NULL,
     version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL NOT NULL,
@@ -51,13 +54,16 @@ class SqliteStore:
 
     Args:
         path: the file; made when it is not there, and its folder with it, for its owner alone.
+        clock: tells when the time of a record is over; None: the machine's. It is the monotonic
+            one: setting the machine's clock changes nothing.
 
     Raises:
         StoreError: from its methods, when the file cannot be used, or is something else.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, clock: Clock | None = None) -> None:
         self.path: Path = Path(path)
+        self._clock = clock or SystemClock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._has_records = False
@@ -75,13 +81,17 @@ class SqliteStore:
         return await self._do(lambda c: _swap(c, name, version, value))
 
     async def read_key(self, quota: str, key: str) -> Versioned:
-        return await self._do(lambda c: _read_key(self._with_records(c), quota, key))
+        clock = self._clock
+        return await self._do(
+            lambda c: _read_key(self._with_records(c), quota, key, read_clock(c, clock))
+        )
 
     async def swap_key(
         self, quota: str, key: str, version: int, value: bytes, *, keep: float
     ) -> tuple[bool, Versioned]:
+        clock = self._clock
         return await self._do(
-            lambda c: _swap_key(self._with_records(c), quota, key, version, value, keep)
+            lambda c: _swap_key(self._with_records(c), clock, quota, key, version, value, keep)
         )
 
     async def aclose(self) -> None:
@@ -186,20 +196,26 @@ def _has_changed(connection: sqlite3.Connection) -> bool:
 # ------------------------------------------------------------------ idempotency keys
 
 
-def _read_key(connection: sqlite3.Connection, quota: str, key: str) -> Versioned:
+def _read_key(connection: sqlite3.Connection, quota: str, key: str, now: float) -> Versioned:
     row = connection.execute(
         "SELECT value, version FROM idempotency WHERE quota = ? AND key = ? AND expires > ?",
-        (quota, key, time.time()),
+        (quota, key, now),
     ).fetchone()
     return Versioned(row[0], row[1], None) if row else Versioned(None, 0, None)
 
 
 def _swap_key(
-    connection: sqlite3.Connection, quota: str, key: str, version: int, value: bytes, keep: float
+    connection: sqlite3.Connection,
+    clock: Clock,
+    quota: str,
+    key: str,
+    version: int,
+    value: bytes,
+    keep: float,
 ) -> tuple[bool, Versioned]:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        now, new = time.time(), new_version()
+        now, new = set_clock(connection, clock), new_version()
         if version == 0:
             connection.execute(
                 "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -214,7 +230,7 @@ def _swap_key(
                 (new, value, now + keep, quota, key, version, now),
             )
         if not _has_changed(connection):
-            return False, _read_key(connection, quota, key)
+            return False, _read_key(connection, quota, key, now)
         connection.execute(
             "DELETE FROM idempotency WHERE rowid IN "
             "(SELECT rowid FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?)",

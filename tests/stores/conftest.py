@@ -9,6 +9,7 @@ from postgres_server import PostgresServer, shared_server, why_no_postgres
 from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import KINDS, new_postgres_store
 
+from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -52,9 +53,9 @@ async def new_store(
         elif request.param == "postgres":
             store = await new_postgres_store(request.getfixturevalue("postgres"))
         elif request.param == "sqlite":
-            store = SqliteStore(tmp_path / f"quota{len(made)}.sqlite")
+            store = SqliteStore(tmp_path / f"quota{len(made)}.sqlite", clock=JumpingClock())
         else:
-            store = MemoryStore()
+            store = MemoryStore(clock=JumpingClock())
         made.append(store)
         return store
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
+from postiz_async.clock import JumpingClock
 from postiz_async.stores import IdempotencyStore, QuotaStore
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
@@ -14,9 +14,6 @@ from postiz_async.stores.redis import _PREFIX, _RECORDS, RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
     from postgres_server import PostgresServer
 
 __all__ = [
@@ -42,7 +39,7 @@ async def new_postgres_store(server: PostgresServer, **options: Any) -> Postgres
     return store
 
 
-async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+async def grow_older(store: Store, seconds: float) -> None:
     """Let the store's clock go on, for what records are kept."""
     if isinstance(store, RedisStore):
         for name in [each async for each in store._redis.scan_iter(_PREFIX + _RECORDS + "*")]:
@@ -53,11 +50,8 @@ async def grow_older(store: Store, seconds: float, monkeypatch: pytest.MonkeyPat
         await store._database.fetch(store._database.statement(older), [seconds])
     else:
         assert isinstance(store, MemoryStore | SqliteStore)
-        monkeypatch.setattr(time, "time", _later(time.time, seconds))
-
-
-def _later(clock: Callable[[], float], seconds: float) -> Callable[[], float]:
-    return lambda: clock() + seconds
+        assert isinstance(store._clock, JumpingClock)
+        store._clock.advance(seconds)
 
 
 async def version_of(store: QuotaStore) -> int:

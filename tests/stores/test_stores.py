@@ -162,15 +162,13 @@ async def test_bytes_come_back_as_they_are(store: Store) -> None:
     assert (await store.read("a")).value == value
 
 
-async def test_a_record_is_forgotten_when_its_time_is_over(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_record_is_forgotten_when_its_time_is_over(store: Store) -> None:
     _, short = await store.swap_key(QUOTA, "short", 0, b"one", keep=1000)
     await store.swap_key(QUOTA, "long", 0, b"one", keep=2000)
     await store.swap("name", 0, b"state")
-    await grow_older(store, 900, monkeypatch)
+    await grow_older(store, 900)
     assert (await store.read_key(QUOTA, "short"))[:2] == short[:2]
-    await grow_older(store, 110, monkeypatch)
+    await grow_older(store, 110)
     assert (await store.read_key(QUOTA, "short"))[:2] == (None, 0)
     refused, there = await store.swap_key(QUOTA, "short", short.version, b"two", keep=1000)
     assert (refused, there[:2]) == (False, (None, 0))
@@ -180,9 +178,7 @@ async def test_a_record_is_forgotten_when_its_time_is_over(
     assert (await store.read("name")).value == b"state"
 
 
-async def test_no_version_of_a_key_comes_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_version_of_a_key_comes_again(store: Store) -> None:
     """A process that slept has the version of a record that was forgotten and written anew."""
     seen: list[int] = []
     for _ in range(3):
@@ -192,7 +188,7 @@ async def test_no_version_of_a_key_comes_again(
             assert done
             version = kept.version
             seen.append(version)
-        await grow_older(store, 1010, monkeypatch)
+        await grow_older(store, 1010)
     assert len(set(seen)) == len(seen)
     _, now = await store.swap_key(QUOTA, "a", 0, b"of today", keep=1000)
     for of_a_sleeper in seen:
@@ -217,26 +213,22 @@ async def test_no_version_comes_again_in_a_store_that_lost_everything(
     assert len(set(seen)) == len(seen)
 
 
-async def test_each_write_says_anew_how_long_a_record_is_kept(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_write_says_anew_how_long_a_record_is_kept(store: Store) -> None:
     for key, keep in (("longer", 3000), ("shorter", 500)):
         _, kept = await store.swap_key(QUOTA, key, 0, b"one", keep=1000)
-        await grow_older(store, 900, monkeypatch)
+        await grow_older(store, 900)
         assert (await store.swap_key(QUOTA, key, kept.version, b"two", keep=keep))[0]
-    await grow_older(store, 510, monkeypatch)
+    await grow_older(store, 510)
     assert (await store.read_key(QUOTA, "longer")).value == b"two"
     assert (await store.read_key(QUOTA, "shorter"))[:2] == (None, 0)
 
 
-async def test_records_whose_time_is_over_go_with_later_writes(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_records_whose_time_is_over_go_with_later_writes(store: Store) -> None:
     many = 1000 if isinstance(store, MemoryStore) else 60
     for number in range(many):
         await store.swap_key(QUOTA, f"old {number}", 0, b"one", keep=1000)
     await store.swap_key(QUOTA, "kept", 0, b"one", keep=LONG)
-    await grow_older(store, 1001, monkeypatch)
+    await grow_older(store, 1001)
     for number in range(many + 2):
         await store.swap_key(QUOTA, f"new {number}", 0, b"one", keep=LONG)
     assert await count_records(store) == many + 3
