@@ -40,7 +40,7 @@ from postiz_async._concurrency import in_thread
 from postiz_async._delivery.journal import Journal, RowRecord, RowState
 from postiz_async._delivery.journal_file import no_journal
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import BatchError, PostizError
 from postiz_async.models._durations import write_duration
@@ -333,8 +333,8 @@ class Batch(CheckedBatch):
             raise
         except PostizError as error:
             self.remarks.append(
-                f"What people did to the posts since could not be looked at: {error} "
-                "Look later with: postiz-async reconcile"
+                "What people did to the posts since could not be looked at; look later with "
+                f"postiz-async reconcile. The reason: {trouble_of(error)}"
             )
 
     async def _open_job(self) -> Job:

@@ -89,9 +89,14 @@ class Refusals:
             names: of the channels, by id.
             unsent: posts that were not sent, by channel id.
         """
-        return [
-            f"The channel {names.get(channel, channel)!r} was paused after {IN_A_ROW} refusals in "
-            f"a row, and {unsent.get(channel, 0):,} of its posts were not sent. The server said: "
-            f"{text} When that is fixed, run again to go on."
-            for channel, text in self.paused.items()
-        ]
+        remarks: list[str] = []
+        for channel, text in self.paused.items():
+            number = unsent.get(channel, 0)
+            were, them = ("was", "it") if number == 1 else ("were", "them")
+            if number:  # else nothing waits for the channel
+                remarks.append(
+                    f"The channel {names.get(channel, channel)!r} was paused after {IN_A_ROW} "
+                    f"refusals in a row; {number:,} of its posts {were} not sent. When the cause "
+                    f"is removed, run again to send {them}. The server said: {text}"
+                )
+        return remarks

@@ -14,7 +14,7 @@ from postiz_async._delivery.key_call import WaitOverError, known_in
 from postiz_async._delivery.key_handle import Claim, ClaimLostError
 from postiz_async._delivery.key_record import FREE, KeyRecord, marked
 from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, LookUp
-from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._wire import parse_date
 from postiz_async.errors import PostizError, StoreError
 from postiz_async.models.posts import Created
@@ -76,7 +76,8 @@ class _KeyLookUp:
         except StoreError:
             raise
         except PostizError as error:
-            why = f"its answer was lost, and it cannot be looked up ({error})"
+            trouble = trouble_of(error).rstrip(".")
+            why = f"its answer was lost, and it cannot be looked up ({trouble})"
             raise self._unknown(why, retry_after=known_in(self._age)) from error
         return await self._settled(found, is_late=is_late)
 

@@ -19,6 +19,7 @@ from postiz_async.errors import (
     Delivery,
     DeliveryUnknownError,
     InvalidPostError,
+    PostizError,
     ServerError,
     UnexpectedAnswerError,
 )
@@ -67,34 +68,37 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
             return encode_create(sent)
 
         call = Call(CREATE_POST, body=encode_create(body), posts=len(body.posts))
-        channels = {item.integration.id for item in body.posts}
-        if not self.channels.not_found.isdisjoint(channels):
-            problems = await Preflight(self.bound, self.channels).problems(body)
-            if unknown := [problem for problem in problems if problem.stage == "channel"]:
-                raise InvalidPostError(unknown)
+        if self.channels.not_found:
+            await self._refuse_gone(body)
         options = self._options(None if self.prepare is None else prepared)
         try:
             created = await self.bound.call(call, options)
         except BadRequestError as error:
-            for channel in channels:
-                if f"Integration with id {channel} not found" in error.text:
-                    self.channels.forget(channel)
-                    self.channels.not_found.add(channel)
+            self._note_gone(sent, error)
             raise
         except (APIConnectionError, ServerError, UnexpectedAnswerError) as error:
             if _surely_not_stored(error):
                 raise
-            number = len(sent.posts)
-            text = (
-                f"The answer to a create of {number} post{'' if number == 1 else 's'} was lost "
-                f"({error}). {'It' if number == 1 else 'They'} may be stored. Look with "
-                "posts.find(error.marks) before sending again."
-            )
-            raise self._lost(text, sent) from error
+            raise self._lost(_text_of_lost(error, len(sent.posts)), sent) from error
         if len(created) != len(sent.posts):
             text = f"The server says it stored {len(created)} of {len(sent.posts)} posts."
             raise self._lost(text, sent)
         return created
+
+    async def _refuse_gone(self, body: CreatePost) -> None:
+        """Refuse channels for which the server refused a create before, and that it lacks."""
+        if self.channels.not_found.isdisjoint(item.integration.id for item in body.posts):
+            return
+        problems = await Preflight(self.bound, self.channels).problems(body)
+        if gone := [problem for problem in problems if problem.stage == "channel"]:
+            raise InvalidPostError(gone)
+
+    def _note_gone(self, sent: CreatePost, error: BadRequestError) -> None:
+        for item in sent.posts:
+            channel = item.integration.id
+            if f"Integration with id {channel} not found" in error.text:
+                self.channels.forget(channel)
+                self.channels.not_found.add(channel)
 
     def _options(self, prepare: Callable[[], Awaitable[Raw]] | None) -> CallOptions:
         bound, scheduler = self.bound, self.bound.scheduler
@@ -115,6 +119,17 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
         scheduler = self.bound.scheduler
         age = scheduler.clock.monotonic() - self.bound.time.sent_at
         return DeliveryUnknownError(text, marks=marks_of(sent, scheduler.server_time() - age))
+
+
+def _text_of_lost(error: PostizError, number: int) -> str:
+    why, _, hint = str(error).partition("\n")
+    if isinstance(error, APIConnectionError):
+        why, hint = error.message, f"  {error.hint}"
+    return (
+        f"The answer to a create of {number} post{'' if number == 1 else 's'} was lost "
+        f"({why.rstrip('.')}). {'It' if number == 1 else 'They'} may be stored. Look with "
+        f"posts.find(error.marks) before sending again.\n{hint}"
+    ).rstrip()
 
 
 def _surely_not_stored(error: Exception) -> bool:

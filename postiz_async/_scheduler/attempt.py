@@ -197,4 +197,5 @@ class Attempts:
 def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: CallTime) -> None:
     """An attempt that ended sooner than its caller allowed the whole call says why."""
     if given is not None and time.timeout is not None and given < 0.99 * time.timeout:
-        error.args = (f"{error} That was what was left of the {in_seconds(time.timeout)}.",)
+        error.message += f" That was what was left of the {in_seconds(time.timeout)}."
+        error.args = (f"{error.message} {error.hint}".rstrip(),)

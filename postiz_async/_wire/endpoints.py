@@ -274,6 +274,7 @@ CHANNEL_SETTINGS = Endpoint(
     SettingsOutput,
     Replay.SAFE,
     "v2.18.0",
+    meanings=(_CHANNEL_UNKNOWN,),  # a server before v2.21.9
 )
 TRIGGER_TOOL = Endpoint(
     "trigger_integration_tool",
@@ -291,13 +292,32 @@ TRIGGER_TOOL = Endpoint(
             "The network ended the access of this channel: connect it again in Postiz. The API "
             "key is fine.",
         ),
+        KnownRefusal(
+            500,
+            "Unexpected error",
+            "The network refused what the tool asked, or did not answer. `postiz-async "
+            "integrations settings` shows what the tool takes; else try again later.",
+        ),
     ),
 )
 NOT_CONNECTABLE = "Integration not allowed"
 """What the server says of a provider that it does not have."""
 
 CONNECT_URL = Endpoint(
-    "get_connect_url", "GET", "/social/{provider}", ConnectUrl, Replay.SAFE, "v2.20.0"
+    "get_connect_url",
+    "GET",
+    "/social/{provider}",
+    ConnectUrl,
+    Replay.SAFE,
+    "v2.20.0",
+    meanings=(
+        KnownRefusal(
+            500,
+            "Failed to generate auth URL",
+            "Mostly this server lacks the keys of an application on this network: whoever runs it "
+            "has to set them up.",
+        ),
+    ),
 )
 DELETE_INTEGRATION = Endpoint(
     "delete_integration",

@@ -169,8 +169,14 @@ def test_a_channel_is_paused_after_refusals_in_a_row_with_the_same_words() -> No
         seen.refused(["a"], f"posts.{n}.settings is wrong, {n} times")
     assert list(seen.paused) == ["a"]
     (remark,) = seen.remarks({"a": "Our page"}, {"a": 7})
-    assert "'Our page' was paused after 3 refusals" in remark
-    assert "7 of its posts were not sent" in remark
+    assert remark == (
+        "The channel 'Our page' was paused after 3 refusals in a row; 7 of its posts were not "
+        "sent. When the cause is removed, run again to send them. The server said: "
+        "posts.2.settings is wrong, 2 times"
+    )
+    (remark,) = seen.remarks({"a": "Our page"}, {"a": 1})
+    assert "; 1 of its posts was not sent. When the cause is removed, run again to" in remark
+    assert seen.remarks({"a": "Our page"}, {}) == [], "nothing waits"
 
 
 def test_refusals_without_a_word_are_counted_like_others() -> None:

@@ -330,6 +330,9 @@ async def test_a_look_that_fails_does_not_undo_the_run(lab: Lab, channels: list[
     lab.write(rows(channels, 3))
     async with lab.client() as postiz, lab.batch(postiz) as batch, batch.run() as outcomes:
         async for _ in outcomes:
-            lab.sandbox.faults.add(Fault("reset", route="list_posts", times=None))
+            lab.sandbox.faults.add(Fault("error_before", route="list_posts", times=None))
     assert (await batch.report()).complete
-    assert "could not be looked at" in batch.remarks[0]
+    assert batch.remarks[0] == (
+        "What people did to the posts since could not be looked at; look later with postiz-async "
+        "reconcile. The reason: 500: Internal server error"
+    )

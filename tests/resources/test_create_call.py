@@ -1,4 +1,4 @@
-"""What a client learns from the refusal of a create."""
+"""What a client says of a create whose answer was lost, and learns from a refused one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import BadRequestError, CampaignRow, InvalidPostError, NewPost
-from postiz_async._sandbox import Sandbox
+from postiz_async import (
+    BadRequestError,
+    CampaignRow,
+    DeliveryUnknownError,
+    InvalidPostError,
+    NewPost,
+)
+from postiz_async._sandbox import Fault, Sandbox
+from postiz_async._wire import endpoints
 from postiz_async.clock import JumpingClock
-from postiz_async.testing import SandboxTransport, sandbox_client
+from postiz_async.testing import LocalPostiz, SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -19,6 +26,33 @@ if TYPE_CHECKING:
 
     from postiz_async import Postiz
     from postiz_async._transport import WireRequest, WireResponse
+
+LOST = [
+    (Fault("drop_answer", route="create_post"), "The connection to the sandbox broke", ""),
+    (Fault("error_after", route="create_post", status=502), "502: Maintenance", ""),
+    (
+        Fault("error_after", route="create_post"),
+        "500: Internal server error",
+        f"\n  {endpoints.CREATE_POST.meanings[0].hint}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "why", "hint"), LOST, ids=[why for _, why, _ in LOST])
+async def test_a_lost_answer_is_told_in_whole_sentences(fault: Fault, why: str, hint: str) -> None:
+    local = LocalPostiz()
+    post = NewPost(local.add_channel("mastodon"), "Hello")
+    local.add_fault(fault)
+    async with local.client() as postiz:
+        with pytest.raises(DeliveryUnknownError) as caught:
+            await postiz.posts.schedule(post, at=local.in_an_hour())
+    assert str(caught.value) == (
+        f"The answer to a create of 1 post was lost ({why}). It may be stored. Look with "
+        f"posts.find(error.marks) before sending again.{hint}"
+    )
+
+
+# ------------------------------------------------------------------ a channel that is gone
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 AT = START + timedelta(hours=2)

@@ -73,7 +73,7 @@ class Gateway:
             left = most - (clock.monotonic() - began)
             inner = SandboxTransport(self.sandbox)
             return await inner.send(_within(request, left))
-        raise APITimeoutError(f"No answer within {most:g} s.")
+        raise APITimeoutError(f"No answer within {most:g} s.", hint="Ask the doctor.")
 
     async def aclose(self) -> None:
         """There is nothing to close."""
@@ -148,7 +148,9 @@ async def test_look_up_and_create_have_one_timeout_together() -> None:
         with pytest.raises(DeliveryUnknownError) as caught:
             await it.schedule(it.postiz.with_options(timeout=2))
         assert it.now == pytest.approx(2)
-        assert "No answer within 0.5 s. That was what was left of the 2 s." in str(caught.value)
+        why = caught.value.__cause__
+        said = "No answer within 0.5 s. That was what was left of the 2 s. Ask the doctor."
+        assert str(why) == said
 
 
 async def test_attempts_and_the_pauses_between_them_have_one_timeout_together() -> None:

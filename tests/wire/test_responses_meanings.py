@@ -46,6 +46,7 @@ def refusal(endpoint: Endpoint[Any], status: int, body: object) -> PostizError:
         ("DELETE_INTEGRATION", "no channel with this id: `postiz-async integrations` lists"),
         ("VIDEO_FUNCTION", "lacks the key of the service that the generator asks"),
         ("CREATE_POST", "when `posts` is not a list"),
+        ("CHANNEL_SETTINGS", "no channel with this id: `postiz-async integrations` lists"),
     ],
 )
 def test_a_bare_500_says_what_it_means_on_its_route(name: str, words: str) -> None:
@@ -59,6 +60,15 @@ def test_a_bare_500_says_what_it_means_on_its_route(name: str, words: str) -> No
 
 def test_a_bare_500_of_another_route_means_nothing_more() -> None:
     assert str(refusal(endpoints.LIST_POSTS, 500, CRASH)) == "500: Internal server error"
+
+
+def test_a_server_without_the_keys_of_a_network_says_so() -> None:
+    error = refusal(endpoints.CONNECT_URL, 500, {"msg": "Failed to generate auth URL"})
+    assert isinstance(error, ServerError)
+    assert error.hint == (
+        "Mostly this server lacks the keys of an application on this network: whoever runs it has "
+        "to set them up."
+    )
 
 
 def test_no_generator_is_enabled() -> None:
@@ -176,6 +186,19 @@ async def test_a_create_that_crashes_the_server_says_how_that_comes_about() -> N
     async with made.sandbox, made.client() as postiz:
         with pytest.raises(DeliveryUnknownError, match="when `posts` is not a list"):
             await postiz.posts.create(body, validate=False)
+
+
+async def test_a_tool_whose_network_fails_says_so() -> None:
+    made = LocalPostiz()
+    channel = made.add_channel("discord")
+    made.sandbox.change_integration(channel.id, failure="unreachable")
+    async with made.sandbox, made.client() as postiz:
+        with pytest.raises(ServerError, match="500: Unexpected error") as caught:
+            await postiz.integrations.trigger(channel, "channels")
+    assert caught.value.hint == (
+        "The network refused what the tool asked, or did not answer. `postiz-async integrations "
+        "settings` shows what the tool takes; else try again later."
+    )
 
 
 async def test_https_on_a_port_without_tls_suggests_http() -> None:
