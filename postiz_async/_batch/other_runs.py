@@ -149,9 +149,11 @@ class OtherRuns:
         """
         slacks = ((row.date, may_move(row, self._options.align)) for row in rows)
         await calendar.look(date + by * slack for date, slack in slacks for by in (-1, 0, 1))
+        now = self._now()
         if any(row.type == "now" and row.ref in known for row in rows):
-            now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
             await calendar.span(now - _NOW_WAS, now)
+        for start, end in self._left_late(rows, now):
+            await calendar.span(start, end)
         posts = list(calendar.posts.values())
         past = await self._past_of(posts, journal)
         self._decide(rows, posts, past, known=known, to_send=to_send)
@@ -300,12 +302,24 @@ class OtherRuns:
         scheduler = self._postiz.scheduler
         if scheduler.is_counted(LIST_POSTS.name):
             return []
-        now = datetime.fromtimestamp(scheduler.server_time(), UTC)
+        now = self._now()
         with self._postiz.clock.move_on_after(LOOK_SECONDS):
-            for start, end in _spans(rows, self._options.align, now):
+            late = self._left_late(rows, now)
+            for start, end in (*_spans(rows, self._options.align, now), *late):
                 listed = await self._postiz.posts.list(start=start, end=end, retry=False)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())
+
+    def _left_late(self, rows: Iterable[Row], now: datetime) -> list[tuple[datetime, datetime]]:
+        """The times in which rows may be that another run sent after their date."""
+        late = self._options.late
+        dates = [row.date for row in rows if row.type == "schedule" and row.date <= now]
+        if late == "skip" or not dates:
+            return []
+        return [(min(dates), now + _SECOND + (timedelta() if late == "send" else late))]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
 
 
 async def _nobody(_: Sequence[RowRecord]) -> None:

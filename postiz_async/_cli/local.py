@@ -148,7 +148,9 @@ async def sandbox(
         datetime | None,
         Parameter(help="The time that its clock shows at first, like 2027-01-15T09:00 (UTC)."),
     ] = None,
-    release: Annotated[str, Parameter(help="The release to imitate, like v2.23.0.")] = "HEAD",
+    release: Annotated[
+        str, Parameter(help="The release to imitate: one like v2.23.0, HEAD, or next.")
+    ] = "HEAD",
     fault: Annotated[
         list[str] | None,
         Parameter(

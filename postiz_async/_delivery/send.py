@@ -4,7 +4,8 @@
 |---------|-----------------------------------------------------------|--------------------------|
 | wait    | Postiz is away, or the quota has no slot                  | nothing; it is planned   |
 | look    | the job may find that there is nothing to send any more   | what it found            |
-| late    | its date has passed: it ends, leaves late, or is moved    | the end, or the new date |
+| late    | its date has passed: it ends, or is moved, to this moment | the end, or the new date |
+|         | where it is to leave all the same                         |                          |
 | intent  | mark and body are settled, before the first byte          | both                     |
 | send    | one attempt, which no cancellation cuts off; it is begun  |                          |
 |         | within minutes of the intent, or not at all               |                          |
@@ -38,6 +39,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from postiz_async._delivery.pauses import PausedError
 from postiz_async._scheduler.calls import Priority
+from postiz_async._wire import parse_date
 from postiz_async.errors import (
     APIConnectionError,
     BadRequestError,
@@ -269,16 +271,21 @@ class Sender:
         return sending.body
 
     async def _check_date(self, sending: _Sending) -> None:
-        """Move what is late to its later date, or end it, as the user wants it."""
+        """Move what is late to its later date, or end it, as the user wants it.
+
+        What is to be sent late is moved to this moment: newer servers refuse dates in the past.
+        """
         now = self._client.scheduler.server_time()
-        if self._late == "send" or not sending.record.is_over(now):
-            return
-        is_moved = isinstance(self._late, timedelta) and await sending.record.shift(
-            math.ceil(now + self._late.total_seconds())
-        )
-        if not is_moved:
-            raise _EndedError(TooLate())
-        sending.body = None
+        if sending.record.is_over(now):
+            later = timedelta() if self._late == "send" else self._late
+            is_moved = isinstance(later, timedelta) and await sending.record.shift(
+                math.ceil(now + later.total_seconds())
+            )
+            if not is_moved:
+                raise _EndedError(TooLate())
+            sending.body = None
+        elif sending.body is not None and _is_past(sending.body, now):  # it was to leave at once
+            await self._set_aside(sending)
 
     async def _lost(self, sending: _Sending, error: DeliveryUnknownError) -> Lost:
         sent = await sending.record.lost(error)
@@ -287,6 +294,10 @@ class Sender:
             raise cause
         is_broken = isinstance(cause, ServerError) and cause.status_code == 500
         return Lost(sent, self._client.clock.monotonic() - sending.sent_at, is_broken)
+
+
+def _is_past(body: CreatePost, now: float) -> bool:
+    return body.type == "schedule" and parse_date(body.date).timestamp() <= now
 
 
 @dataclass(slots=True)

@@ -181,12 +181,15 @@ Version = tuple[int, int, int]
 UNRELEASED: Version = (9999, 0, 0)
 """Stands for what is on the main branch and in no release yet."""
 
+NEXT: Version = (10000, 0, 0)
+"""Stands for what was merged since the main branch was recorded."""
+
 _SPELLING = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release of the server, for example `v2.19.0`, or `HEAD`."""
+    """A release of the server, for example `v2.19.0`, `HEAD`, or `next`."""
 
     version: Version
 
@@ -195,9 +198,11 @@ class Release:
         """Read the name of a release."""
         if text.upper() == "HEAD":
             return cls(UNRELEASED)
+        if text.lower() == "next":
+            return cls(NEXT)
         found = _SPELLING.fullmatch(text)
         if found is None:
-            raise ValueError(f"a release is written v1.2.3 or HEAD, not {text!r}")
+            raise ValueError(f"a release is written v1.2.3, HEAD or next, not {text!r}")
         major, minor, patch = map(int, found.groups())
         return cls((major, minor, patch))
 

@@ -56,7 +56,8 @@ class Sandbox(SandboxContents):
         clock: Tells the time and waits; None for the real one.
         limit: Create calls in a window; None for the default of the release.
         window: Length of the window and of a block, in seconds.
-        release: Release of the server to imitate, as `v2.19.0`, or `HEAD`.
+        release: Release of the server to imitate, as `v2.19.0`; `HEAD` is the newest that was
+            recorded, `next` has what was merged since.
         storage: Where the counter lives; None for what the release uses.
         base: What the outside sees: the backend itself, or the official container, where the
             API is below `/api` and anything else belongs to the web front end.

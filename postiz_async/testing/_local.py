@@ -37,7 +37,8 @@ class LocalPostiz(SandboxControls):
         limit: create requests an hour.
         api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
             name in `organizations`.
-        release: the server's release, such as `v2.18.0`; `HEAD` is the newest known.
+        release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
+            `next` has what was merged since.
         start: what its clock shows in the beginning, such as `datetime.now(UTC)`; None: 08:00 UTC
             on 15 January 2027, the same day whenever the test runs.
         channels: providers of which each organisation has a channel in the beginning; `all`: of

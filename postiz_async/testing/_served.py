@@ -79,7 +79,8 @@ def serve_postiz(
         limit: create requests an hour.
         api_key: the key of its first organisation; None: `sandbox`, or one that is made of the
             name in `organizations`.
-        release: the server's release, such as `v2.18.0`; `HEAD` is the newest known.
+        release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
+            `next` has what was merged since.
         start: what its clock shows in the beginning; None: the machine's time.
         speed: how many times as fast its clock runs; 1 is the machine's.
         channels: providers of which each organisation has a channel in the beginning; `all`: of

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         ("--fault=drop", "--fault drop: there is no kind 'drop'; say drop_answer"),
         ("--fault=reset:route=post", "--fault reset:route=post: the routes are create_post, "),
         ("--fault=reset:120%", "--fault reset:120%: 120% is not a probability"),
-        ("--release=new", "--release new: a release is written v1.2.3 or HEAD"),
+        ("--release=new", "--release new: a release is written v1.2.3, HEAD or next"),
         ("--organization=", "--organization: an organisation needs a name."),
         ("--organization=a --organization=a", "--organization: there is an organisation 'a'"),
         ("--organization=a --organization=A", "--organization: 'A' would have the key of 'a'."),

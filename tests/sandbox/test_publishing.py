@@ -167,5 +167,5 @@ async def test_what_a_release_answers(release: str, keys: set[str], answer: str)
 
 
 def test_releases_have_names() -> None:
-    with pytest.raises(ValueError, match=r"v1\.2\.3 or HEAD"):
+    with pytest.raises(ValueError, match=r"v1\.2\.3, HEAD or next"):
         Sandbox(release="latest")

@@ -19,7 +19,7 @@ from postiz_async._sandbox.messages import (
     post_refused,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import UNRELEASED, PostRow
+from postiz_async._sandbox.rows import NEXT, UNRELEASED, PostRow
 from postiz_async._sandbox.rules.body import (
     CreateInput,
     NewEntry,
@@ -35,7 +35,7 @@ from postiz_async._sandbox.rules.fields import (
     nested_value,
     to_number,
 )
-from postiz_async._sandbox.rules.formats import naive_iso, read_date
+from postiz_async._sandbox.rules.formats import iso, naive_iso, read_date
 from postiz_async._sandbox.rules.networks import network_in
 from postiz_async._sandbox.rules.post import EMPTY, PostContext, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.text.json import write_json
@@ -43,6 +43,7 @@ from postiz_async._sandbox.text.json import write_json
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from postiz_async._sandbox.rows import Release
     from postiz_async._sandbox.state import Organization, ReceivedCall, SandboxState
 
 __all__ = ["create_post"]
@@ -69,7 +70,7 @@ class _Plan:
 async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
     """Check the whole request, then store its posts one after another."""
     body = as_mapping(call.body)
-    _check_integrations(call.organization, body)
+    _check_integrations(call.organization, body, release=state.settings.release)
     settings, channels = state.settings, call.organization.integrations
     book = Rulebook(settings.release, channels, settings.upload_domain)
     messages = violations(body, book)
@@ -85,6 +86,12 @@ async def create_post(state: SandboxState, call: ReceivedCall) -> Response:
     if settings.release.since(UNRELEASED):
         _check_republish(call.organization, body, posts)
     plan = _plan(state, call.organization, body, posts)
+    is_dated = plan.type not in {"draft", "now", "update"}
+    if settings.release.since(NEXT) and is_dated and plan.date < state.now - _MINUTE:
+        raise bad_request(
+            f"The date {iso(plan.date)} is in the past. Saving this post would publish it "
+            "immediately: choose a date to come, or use type 'now'."
+        )
     created = await _store_all(state, call, plan)
     if len(created) < len(posts):
         raise internal_error()
@@ -114,7 +121,9 @@ async def _store_all(state: SandboxState, call: ReceivedCall, plan: _Plan) -> li
     return created
 
 
-def _check_integrations(organization: Organization, body: Mapping[str, object]) -> None:
+def _check_integrations(
+    organization: Organization, body: Mapping[str, object], *, release: Release
+) -> None:
     posts = body.get("posts")
     if not is_truthy(posts):
         raise bad_request("All posts must have an integration id")
@@ -126,7 +135,8 @@ def _check_integrations(organization: Organization, body: Mapping[str, object]) 
     for integration_id in ids:
         if not isinstance(integration_id, str):
             raise internal_error()
-        if integration_id not in organization.integrations:
+        known = organization.integrations.get(integration_id)
+        if known is None or (known.deleted_at is not None and release.since(NEXT)):
             raise bad_request(f"Integration with id {integration_id} not found")
 
 

@@ -15,7 +15,7 @@ from postiz_async._sandbox.messages import (
     not_found,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import UNRELEASED
+from postiz_async._sandbox.rows import NEXT, UNRELEASED
 from postiz_async._sandbox.rules.fields import (
     as_mapping,
     defined,
@@ -151,7 +151,9 @@ async def delete_post(state: SandboxState, call: ReceivedCall) -> Response:
     """Delete a post with its comments, found by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
-        raise internal_error()
+        raise (
+            not_found("Post not found") if state.settings.release.since(NEXT) else internal_error()
+        )
     _soft_delete(state, call.organization, post.group)
     if state.settings.release.since(_SINCE_DELETE_ANSWERS_ERROR):
         return json_response(200, {"error": True})

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.rows import UNRELEASED
+from postiz_async._sandbox.rows import NEXT, UNRELEASED
 from postiz_async._sandbox.rules.fields import (
     BOOLEAN,
     DEFINED,
@@ -129,6 +129,7 @@ _X = (
 
 _LINKEDIN = (_optional_flag("post_as_images_carousel"), _text("carousel_name"))
 
+_KIND = FieldRule("type", (DEFINED, one_of("self", "link", "media")))
 _SUBREDDIT = (
     _required("subreddit", min_length(2)),
     _required("title", min_length(2)),
@@ -242,7 +243,12 @@ FIELDS: dict[str, tuple[FieldRule, ...]] = {
     "x": _X,
     "linkedin": _LINKEDIN,
     "linkedin-page": _LINKEDIN,
-    "reddit": (_communities(_SUBREDDIT),),
+    "reddit": (
+        replace(_communities(_SUBREDDIT), until=NEXT),
+        replace(
+            _communities(tuple(_KIND if f.name == "type" else f for f in _SUBREDDIT)), since=NEXT
+        ),
+    ),
     "instagram": _INSTAGRAM,
     "instagram-standalone": _INSTAGRAM,
     "facebook": (
