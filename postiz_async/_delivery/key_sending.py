@@ -200,10 +200,14 @@ class KeyedSending:
         self._kept_back = 0.0
 
     def _moment(self) -> datetime:
-        """When the posts are due; what is published at once is due as it leaves."""
-        if self._body.type != "now":
-            return parse_date(self._body.date)
-        return datetime.fromtimestamp(self._call.client.scheduler.server_time(), UTC)
+        """When the posts are due; what is published at once, or late, is due as it leaves."""
+        scheduler = self._call.client.scheduler
+        now = datetime.fromtimestamp(scheduler.server_time(), UTC)
+        if self._body.type == "now":
+            return now
+        due = parse_date(self._body.date)
+        is_late = self._body.type == "schedule" and scheduler.knows_server_time()
+        return max(due, now) if is_late else due
 
     def _marked(self, moment: datetime) -> CreatePost:
         marks = self._call.marks

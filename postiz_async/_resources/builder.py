@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postiz_async._scheduler.bound import BoundScheduler
     from postiz_async.models.posts import CreatePost, PostItem
 
-__all__ = ["Builder", "NewCreate"]
+__all__ = ["Builder", "NewCreate", "refuse_past"]
 
 log = logging.getLogger("postiz_async")
 
@@ -66,7 +66,7 @@ class Builder:
         """
         refuse_type_problems(new.at, new.tags)
         if new.kind == "schedule" and new.at.utcoffset() is not None:
-            _refuse_past(new.at, bound.scheduler.server_time())
+            refuse_past(new.at, bound.scheduler.server_time(), "say so with publish_now")
         items = await self.items(bound, new.posts)
         body = build_body(new.kind, new.at, items, tags=new.tags, short_link=new.short_link)
         await self.check(bound, body, new.validate, new.posts)
@@ -150,11 +150,16 @@ class Builder:
             log.warning("%s", problem)
 
 
-def _refuse_past(at: datetime, now: float) -> None:
+def refuse_past(at: datetime, now: float, advice: str) -> None:
+    """Refuse a moment at which the server would publish at once.
+
+    Raises:
+        InvalidPostError: it has passed.
+    """
     if at.timestamp() <= now:
         problem = Problem(
             "at",
             f"{at.isoformat(sep=' ', timespec='seconds')} has passed",
-            hint="the server would publish at once; say so with publish_now",
+            hint=f"the server would publish at once; {advice}",
         )
         raise InvalidPostError([problem])

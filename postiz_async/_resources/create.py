@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw
 
-from postiz_async._resources.builder import Builder, NewCreate
+from postiz_async._resources.builder import Builder, NewCreate, refuse_past
 from postiz_async._resources.create_body import (
     build_body,
     refuse_type_problems,
@@ -196,7 +196,7 @@ class PostCreation:
 
         What you leave out is removed: media, thread parts, tags, settings and repetition. The list
         returns neither media nor thread parts, so they cannot be kept; to change only settings, use
-        `update_settings`. This publishes nothing.
+        `update_settings`. This publishes nothing, so a scheduled post is given no past date.
 
         The post is first looked up in the list: the server only removes the old parts of its thread
         if it is given the group, and creates a new post if it does not know the id. If another post
@@ -207,7 +207,8 @@ class PostCreation:
             post: the post to replace, or its id. For a `Post` from the list, the look-up is one
                 request.
             new: the complete new content, on the same channel.
-            at: its new date, with a time zone.
+            at: its new date, with a time zone; in the past only for a draft, or for a post that
+                is out.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
             max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the
@@ -235,7 +236,7 @@ class PostCreation:
         item = msgspec.structs.replace(
             item,
             value=[first, *item.value[1:]],
-            group=await _group_of(call.bound, post, at, item.integration.id),
+            group=await _group_to_replace(call.bound, post, at, item.integration.id),
         )
         body = build_body("update", at, [item], tags=tags, short_link=short_link)
         await self._builder.check(call.bound, body, validate, (new,))
@@ -407,17 +408,22 @@ class PostCreation:
             await self._bound.call(call, options)
 
 
-async def _group_of(
+async def _group_to_replace(
     bound: BoundScheduler, post: Post | str, at: datetime, channel: str
 ) -> str | UnsetType:
     """The group with which the old thread of a post is removed.
 
     Raises:
-        InvalidPostError: the post is on another channel, from which the server would take it.
+        InvalidPostError: the post is on another channel, from which the server would take it, or
+            it would be published at once.
     """
+    now, advice = bound.scheduler.server_time(), "give it a date to come"
     if bound.scheduler.is_counted(LIST_POSTS.name):
+        refuse_past(at, now, advice)
         return UNSET
     found = await group_of(partial(list_posts, bound), post, at, bound.scheduler.clock.time())
+    if found.post.state == "QUEUE":
+        refuse_past(at, now, advice)
     of_post = found.post.integration
     if of_post is not None and of_post.id != channel:
         message = f"the post {found.post.id} is on the channel {of_post.name!r}"

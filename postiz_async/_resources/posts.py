@@ -377,8 +377,8 @@ class Posts(PostCreation):
     async def delete(self, post_id: str) -> bool:
         """Delete a post with its thread. A published post stays on its network.
 
-        The server answers 500 for a post that is already gone. This is not an error if the list of
-        a year before and after today confirms it.
+        The server answers 500 for a post that is already gone, newer ones 404. This is not an error
+        if the list of a year before and after today confirms it.
 
         Args:
             post_id: the post's id.

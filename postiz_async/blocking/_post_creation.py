@@ -181,7 +181,7 @@ class PostCreation(Twin):
 
         What you leave out is removed: media, thread parts, tags, settings and repetition. The list
         returns neither media nor thread parts, so they cannot be kept; to change only settings, use
-        `update_settings`. This publishes nothing.
+        `update_settings`. This publishes nothing, so a scheduled post is given no past date.
 
         The post is first looked up in the list: the server only removes the old parts of its thread
         if it is given the group, and creates a new post if it does not know the id. If another post
@@ -192,7 +192,8 @@ class PostCreation(Twin):
             post: the post to replace, or its id. For a `Post` from the list, the look-up is one
                 request.
             new: the complete new content, on the same channel.
-            at: its new date, with a time zone.
+            at: its new date, with a time zone; in the past only for a draft, or for a post that
+                is out.
             tags: names of tags that exist in Postiz; the server silently drops unknown ones.
             short_link: shorten links if the server has a shortener.
             max_wait: seconds to wait for a slot of the hourly quota; 0: do not wait; None: as the

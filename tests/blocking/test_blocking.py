@@ -17,6 +17,7 @@ from samples import PNG
 import postiz_async
 from postiz_async import (
     DeliveryUnknownError,
+    InvalidPostError,
     NewPost,
     NotFoundError,
     QuotaWaitError,
@@ -190,6 +191,16 @@ def test_each_phrase_that_is_turned_is_there() -> None:
 
 
 # ------------------------------------------------------------------ and works
+
+
+def test_a_scheduled_post_is_not_replaced_into_the_past(
+    postiz: Postiz, channel: str, at: datetime
+) -> None:
+    (created,) = postiz.posts.schedule(NewPost(channel, "x"), at=at)
+    with pytest.raises(InvalidPostError, match="has passed"):
+        postiz.posts.replace(
+            created.post_id, NewPost(channel, "new"), at=at - timedelta(days=10_000)
+        )
 
 
 def test_posts_are_made_listed_and_deleted(postiz: Postiz, channel: str, at: datetime) -> None:

@@ -161,3 +161,14 @@ def test_a_create_that_waits_says_how_long_and_why(spent: Server, home: Path) ->
     assert "Waiting" not in out
     assert process.returncode == 130
     assert len(spent.posts) == 3
+
+
+def test_a_scheduled_post_is_not_replaced_into_the_past(cli: Cli, server: Server) -> None:
+    made = cli("posts", "create", "x", "--channel", "mastodon", *AT, "--json").document
+    words = ("posts", "replace", made[0]["postId"], "new", "--channel", "mastodon", "--yes")
+    wrong = cli(*words, "--at", "2001-01-01T00:00Z")
+    assert wrong.code == 2
+    assert "at: 2001-01-01 00:00:00+00:00 has passed" in wrong.err
+    assert "publish_now" not in wrong.err
+    assert cli("posts", "get", made[0]["postId"], "--json").document["content"] != "<p>new</p>"
+    assert cli(*words, *AT).code == 0
