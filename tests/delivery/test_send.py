@@ -212,7 +212,7 @@ async def test_an_error_that_would_meet_every_request_stops_the_job(world: World
 
 LATE: list[tuple[Late, bool, list[str]]] = [
     ("skip", True, ["TooLate"]),
-    ("send", True, ["intend", "Stored"]),
+    ("send", True, ["shift", "intend", "Stored"]),
     (timedelta(hours=1), True, ["shift", "intend", "Stored"]),
     (timedelta(hours=1), False, ["TooLate"]),
 ]
@@ -232,7 +232,7 @@ async def test_what_is_late(
     assert record.steps == steps
     assert isinstance(result, TooLate if "TooLate" in steps else Stored)
     if "shift" in steps:
-        assert record.due >= START + timedelta(hours=1)
+        assert record.due >= START + (timedelta() if late == "send" else late)
 
 
 async def test_what_there_is_no_use_for_any_more_gives_its_slot_back(world: World) -> None:
