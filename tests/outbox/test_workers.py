@@ -22,7 +22,7 @@ from postiz_async._outbox.file import OutboxFile
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
 from postiz_async._sandbox.http import serve
-from postiz_async.models.posts import CreatePost, PostItem
+from postiz_async.models.posts import ContentItem, CreatePost, IntegrationRef, PostItem
 from postiz_async.stores._sqlite_files import open_shared
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
@@ -137,8 +137,8 @@ class Dead:
     async def take_in(self, text: str, *, sends: bool, arrives: bool = False) -> str:
         lab, ticket = self.lab, f"ticket of {text}"
         item = PostItem(
-            integration={"id": lab.channel},  # type: ignore[arg-type]
-            value=[{"content": f"post {text}", "image": []}],  # type: ignore[list-item]
+            integration=IntegrationRef(id=lab.channel),
+            value=[ContentItem(content=f"post {text}")],
             settings={"__type": "mastodon", "client_ref": text},
         )
         body = CreatePost(type="schedule", date="2027-01-02T08:00:00.000Z", posts=[item])
