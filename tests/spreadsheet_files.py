@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
@@ -108,6 +108,12 @@ def _ods_cell(cell: object) -> str:
         kind, value = "date", f' office:date-value="{cell.isoformat()}"'
     elif isinstance(cell, time):
         kind, value = "time", f' office:time-value="PT{cell:%HH%MM%SS}"'
+    elif isinstance(cell, timedelta):
+        minutes, seconds = divmod(int(cell.total_seconds()), 60)
+        kind, value = (
+            "time",
+            f' office:time-value="PT{minutes // 60}H{minutes % 60:02}M{seconds:02}S"',
+        )
     lines = "".join(f"<text:p>{_ods_text(line)}</text:p>" for line in str(cell).split("\n"))
     return (
         f"<table:table-cell office:value-type={quoteattr(kind)}{value}>{lines}</table:table-cell>"

@@ -128,6 +128,11 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
     ("reading", "kind", "words"),
     [
         (ReadOptions(columns={"Txt": "content"}), BatchError, "has no column 'txt'"),
+        (
+            ReadOptions(columns={"content": "date", "date": "date"}),
+            BatchError,
+            "Two columns of the file are to be 'date'",
+        ),
         (ReadOptions(columns={"content": "contnet"}), BatchError, "did you mean 'content'"),
         (ReadOptions(timezone="Mars/Phobos"), BatchError, "no time zone 'Mars/Phobos'"),
         (ReadOptions(date_format="%H:%M"), BatchError, "does not say the year"),
@@ -141,6 +146,21 @@ async def test_what_cannot_be_meant_is_refused(
         with pytest.raises(kind, match=f"(?i){words}"):
             async with lab.batch(postiz, reading=reading):
                 pass
+
+
+async def test_each_row_of_a_long_campaign_is_checked(lab: Lab, channels: list[str]) -> None:
+    """Rows are judged a few dozen at once."""
+    records = rows(channels, 300)
+    wrong = (0, 63, 64, 65, 128, 191, 299)
+    for place in wrong:
+        records[place]["content"] = "x" * 5_000
+    lab.write(records)
+    async with lab.client() as postiz:
+        with pytest.raises(InvalidPostError) as caught:
+            async with lab.batch(postiz) as batch:
+                await batch.run_all()
+    assert {problem.row for problem in caught.value.problems} == {place + 1 for place in wrong}
+    assert not lab.sandbox.posts
 
 
 async def test_two_zones_are_one_too_many(lab: Lab) -> None:

@@ -128,6 +128,12 @@ def test_errors_are_told_in_each_column(tmp_path: Path, name: str, error: str) -
     ]
 
 
+def test_a_duration_of_a_day_or_more_is_no_time_of_day(tmp_path: Path) -> None:
+    long = [timedelta(hours=hours) for hours in (24, 25, 100)]
+    path = write_ods(tmp_path / "p.ods", [HEAD, *(["x", WHEN, each] for each in long)])
+    assert [row.content for row in read_campaign(path, reading=BERLIN).rows] == [*map(str, long)]
+
+
 @pytest.mark.parametrize("error", ["#REF!", "Err:502"])
 def test_an_error_that_openoffice_calls_a_number(tmp_path: Path, error: str) -> None:
     path = write_ods(tmp_path / "p.ods", [HEAD, ["x", WHEN, NumberError(error)], ["x", WHEN, 7]])
