@@ -139,7 +139,7 @@ async def test_a_move_that_is_undone_is_forgotten(lab: Lab, channels: list[str])
     lab.sandbox.change_post(post.id, date=milliseconds(post.date))
     found, records = await look(lab)
     assert found.is_fine
-    assert {record.finding for record in records.values()} == {Finding.NOTHING}
+    assert {(r.finding, r.remark) for r in records.values()} == {(Finding.NOTHING, "")}
     assert records[post.content].date == START.timestamp() + 86_400
 
 

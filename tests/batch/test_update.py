@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from batch_lab import Watched
 
     from postiz_async._batch.batch import Batch
+    from postiz_async._batch.job import Outcome
     from postiz_async._batch.update_plan import Updated
     from postiz_async._sandbox.views import StoredPost
 
@@ -296,6 +298,26 @@ async def test_a_free_change_that_is_refused_is_named_and_made_later(
     assert lab.contents() == Counter(["post 0", "post 1!"])
     assert (await update(lab)).left == {}
     assert_as_the_file_says(lab, after)
+
+
+async def test_the_file_of_the_journal_alone_tells_of_each_change(
+    lab: Lab, channels: list[str]
+) -> None:
+    """Whoever copies it in the middle of an update has all that is made by then."""
+    records = rows(channels, 3)
+    await sent(lab, records)
+    edits = ({"type": "draft"}, {"settings": {"a": 1}}, {"content": "post 2!"})
+    lab.write([row | edit for row, edit in zip(records, edits, strict=True)])
+    copied: dict[int, str] = {}
+
+    async def copy(outcome: Outcome) -> None:
+        alone = lab.folder / f"copy {outcome.row}.journal"
+        shutil.copy(lab.journal, alone)
+        [row] = (row for row in read_summary(alone).rows if row.number == outcome.row)
+        copied[row.number] = row.fingerprint
+
+    await update(lab, on_outcome=copy)
+    assert copied == {row.number: row.fingerprint for row in read_summary(lab.journal).rows}
 
 
 async def test_a_draft_that_is_due_when_postiz_is_back_stays_one(
