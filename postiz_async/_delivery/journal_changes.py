@@ -124,7 +124,8 @@ class ChangeJournal(Journal):
     ) -> None:
         """Write down which posts of a request are changed. A second time is not believed."""
         del others
-        await self._do(partial(_settle, request=request, stored=stored, notes=notes or {}))
+        settle = partial(_settle, request=request, stored=stored, notes=notes or {})
+        await self._do(settle, whole=True)
 
     async def intend_freely(self, ref: str, body: CreatePost, wall: float) -> int:
         """Write down a change by a route that costs nothing, before it leaves.

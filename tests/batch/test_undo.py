@@ -378,6 +378,18 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str]) -> Non
         assert number > 6
 
 
+@pytest.mark.parametrize("route", ["list_posts", "delete_post_group"])
+async def test_an_outage_is_over_as_soon_as_postiz_answers(
+    lab: Lab, channels: list[str], route: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else shows that Postiz is back: an undo creates nothing."""
+    await sent(lab, channels)
+    lab.sandbox.faults.add(Fault("error_before", route=route, times=None, status=503))
+    lab.clock.call_at(lab.clock.monotonic() + 100, lab.sandbox.faults.clear)
+    assert len((await undo(lab)).rows) == 12
+    assert [text.partition(" ")[0] for text in caplog.messages] == ["paused", "goes"]
+
+
 async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> None:
     await sent(lab, channels)
     lab.sandbox.faults.add(Fault("error_before", route="delete_post_group", times=1000, status=503))
