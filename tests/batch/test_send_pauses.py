@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from postiz_async._wire import WireRequest
+    from postiz_async._wire import WireRequest, WireResponse
 
 LASTS = 600
 
@@ -79,3 +79,29 @@ async def test_nothing_but_one_question_is_sent_in_an_outage(
     assert [text.partition(" ")[0] for text in said] == ["paused", "goes"]
     assert "10 min" in said[1] or "13 min" in said[1]
     lab.assert_each_once(f"post {n}" for n in range(150))
+
+
+async def test_the_create_that_proves_a_loss_waits_for_postiz_as_all_do(
+    lab: Lab, channels: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer is lost, nothing follows it, and then Postiz is away: one request asks at a time."""
+    lab.write(rows(channels, 1))
+    lab.sandbox.faults.add(Fault("reset", route="create_post"))
+    left: list[float] = []
+    async with lab.client() as postiz, lab.batch(postiz) as batch:
+        sending = lab.transport.send
+
+        async def send(request: WireRequest) -> WireResponse:
+            if is_create(request):
+                left.append(lab.clock.monotonic())
+            if len(left) == 2 and not lab.sandbox.faults.pending:
+                lab.sandbox.faults.add(Fault("empty_401", times=None))
+                lab.clock.call_at(left[1] + LASTS, lab.sandbox.faults.clear)
+            return await sending(request)
+
+        lab.transport.send = send  # type: ignore[method-assign]
+        assert (await batch.run_all()).complete
+    assert not [at for at in left if left[1] < at < left[1] + LASTS]
+    assert lab.creates == [400, 201], "an empty one, and the post"
+    assert [text.partition(" ")[0] for text in caplog.messages] == ["paused", "goes"]
+    lab.assert_each_once(["post 0"])
