@@ -84,7 +84,7 @@ async def test_nothing_but_one_question_is_sent_in_an_outage(
 async def test_the_create_that_proves_a_loss_waits_for_postiz_as_all_do(
     lab: Lab, channels: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An answer is lost, nothing follows it, and then Postiz is away: one request asks at a time."""
+    """An answer is lost and nothing follows it; then Postiz is away, and one request asks."""
     lab.write(rows(channels, 1))
     lab.sandbox.faults.add(Fault("reset", route="create_post"))
     left: list[float] = []

@@ -435,6 +435,15 @@ def test_there_is_no_summary_of_nothing(path: Path) -> None:
 # ------------------------------------------------------------------ readers, crashes
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+async def test_what_a_reader_cannot_share_with_a_run_is_not_read(path: Path) -> None:
+    """Without the file beside it nobody would know what a run writes at that moment."""
+    await whole_journal(path)
+    os.mkfifo(path.with_name(path.name + "-shm"))
+    with pytest.raises(BatchError, match="disk I/O error"):
+        read_summary(path)
+
+
 async def test_a_summary_can_be_read_while_a_run_is_writing(path: Path) -> None:
     async with await open_journal(path) as journal:
         for count in range(1, 20):
