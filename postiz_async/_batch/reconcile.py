@@ -133,7 +133,7 @@ async def sweep_journal(
         look = await _look(postiz, journal, with_open=with_open)
         deletable &= look.deletable
     rows = look.rows
-    unsure = await _repair_adopted(postiz, await _suspects(postiz, journal, look))
+    unsure = await _repair_adopted(postiz, journal, await _suspects(postiz, journal, look))
     left = {r for each in look.in_doubt if not unsure.isdisjoint(each.refs) for r in each.refs}
     results = [each for each in look.keeping_own(unsure) if each.ref not in left]
     doubles = {
@@ -333,13 +333,15 @@ async def _suspects(postiz: BatchClient, journal: Journal, look: _Comparison) ->
     return suspects(look.results, look.requests, look.rows, [*listed.values(), *others])
 
 
-async def _repair_adopted(postiz: BatchClient, found: Iterable[Suspect]) -> set[str]:
+async def _repair_adopted(
+    postiz: BatchClient, journal: Journal, found: Iterable[Suspect]
+) -> set[str]:
     """Give adopted posts what they may lack; the refs of those of which that is not sure."""
-    repair = Repair(postiz, Outage.of(postiz))
+    repair = Repair(postiz, journal, Outage.of(postiz))
     return {
         each.ref
         for each in found
-        if await repair.complete(each.sent, each.place, each.post, has_ended=False) == "unsure"
+        if await repair.complete(each.sent, each.place, each.post, has_ended=False) != "whole"
     }
 
 

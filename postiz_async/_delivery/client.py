@@ -1,4 +1,4 @@
-"""What `delivery`, `batch` and `outbox` need of a client.
+"""What `delivery`, `batch` and `outbox` need of a client, and look-ups of what a job sent.
 
 They are handed what is behind an open `Postiz` and know it by these protocols only: the resources
 of the API, and the scheduler as far as a job asks it for the time and announces what it will send.
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from postiz_async._delivery.journal_file import Account
     from postiz_async._quota import Ledger
     from postiz_async._quota.view import Quota
     from postiz_async._resources.channel_list import Channels
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
     from postiz_async.models.integrations import Integration
     from postiz_async.stores._persistence import SnapshotStore
 
-__all__ = ["BatchClient", "Client", "JobScheduler", "KeyClient", "KeyScheduler", "OutboxClient"]
+__all__ = [
+    "Accounts",
+    "BatchClient",
+    "Client",
+    "JobScheduler",
+    "KeyClient",
+    "KeyScheduler",
+    "OutboxClient",
+]
 
 
 class JobScheduler(Protocol):
@@ -100,6 +109,30 @@ class Client(Protocol):
     @property
     def integrations(self) -> Integrations:
         """The connected social accounts."""
+        ...
+
+
+class Accounts(Protocol):
+    """Whatever remembers what a job sent: a journal, or the file of an outbox."""
+
+    async def account(self) -> Account:
+        """What is accounted for by now."""
+        ...
+
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether it is written down that this post is stored."""
+        ...
+
+    async def mends(self, request: int, wall: float) -> None:
+        """Write down that a post of a request is about to be repaired; see `SentRequest`.
+
+        Args:
+            request: its number.
+            wall: the time on the server's clock.
+
+        Raises:
+            StoreError: the request is not ours any more.
+        """
         ...
 
 

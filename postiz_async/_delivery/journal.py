@@ -301,6 +301,12 @@ class Journal:
         query = "SELECT 1 FROM rows WHERE post_id = ?"
         return await self._do(lambda c: c.execute(query, (post_id,)).fetchone() is not None)
 
+    async def mends(self, request: int, wall: float) -> None:
+        """Write down that a post of a request is about to be repaired; see `lookup.Accounts`."""
+        await self._do(
+            lambda c: c.execute("UPDATE requests SET mended_at = ? WHERE id = ?", (wall, request))
+        )
+
     async def adopt(self, rows: Iterable[RowRecord], bodies: Iterable[CreatePost]) -> None:
         """Take over what is stored already: rows with their post ids, each with a body like one.
 

@@ -87,7 +87,8 @@ CREATE TABLE requests (
     body BLOB NOT NULL,
     refs BLOB NOT NULL,
     sent_at REAL NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    mended_at REAL NOT NULL DEFAULT 0.0
 ) STRICT;
 CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, media BLOB NOT NULL) STRICT;
 CREATE TABLE quota (id INTEGER PRIMARY KEY CHECK (id = 1), kept BLOB NOT NULL) STRICT;
@@ -221,12 +222,13 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request whose intent was written. `sent_at` is on the server's clock."""
+    """A request whose intent was written, and by the same clock, when a repair of it was."""
 
     id: int
     body: CreatePost
     refs: tuple[str, ...]
     sent_at: float
+    mended_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +309,7 @@ def read_summary(path: Path) -> Summary:
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     """What a journal is about: `campaign`, `campaign_id`, `base_url`.
 
-    The campaign's name is what its posts are marked with. Up to schema 3 that was `campaign_id`,
-    a number at random.
+    Its posts are marked with the campaign's name; up to schema 3 with `campaign_id`, at random.
 
     Raises:
         KeyError: one of them is not there.
@@ -385,8 +386,7 @@ def _check(path: Path) -> None:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, also while a run is working on the journal.
 
-    SQLite lays two files beside a journal at rest to read it. Only those who may write
-    remove them, and where nobody may write SQLite has to be told to do without.
+    SQLite reads a journal at rest with two files beside it; where none can be made, without.
     """
     place = path.resolve()
     if place.with_name(place.name + "-wal").exists():  # a run is at work, or was killed

@@ -56,9 +56,9 @@ def sent_between(
 
 
 def _requests(connection: sqlite3.Connection, where: str, *values: object) -> Iterator[SentRequest]:
-    query = f"SELECT id, body, refs, sent_at FROM requests {where} ORDER BY id"  # noqa: S608
-    for number, body, refs, sent_at in connection.execute(query, values):
-        yield SentRequest(number, _body.decode(body), _refs.decode(refs), sent_at)
+    query = f"SELECT id, body, refs, sent_at, mended_at FROM requests {where} ORDER BY id"  # noqa: S608
+    for number, body, refs, *times in connection.execute(query, values):
+        yield SentRequest(number, _body.decode(body), _refs.decode(refs), *times)
 
 
 _body = msgspec.json.Decoder(CreatePost)

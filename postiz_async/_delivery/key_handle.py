@@ -144,6 +144,14 @@ class Claim:
         until = self._handle.now() + seconds + CLAIM
         await self._write(replace(self._as_seen(), looker=self._looker, looks_until=until))
 
+    async def mend(self) -> None:
+        """Write down that a post is about to be repaired; raises what `renew` raises.
+
+        What was seen before does not count any more.
+        """
+        self.looks.seen, now = None, self._handle.now()
+        await self._write(replace(self.record, seen=None, mended_at=now, looks_until=now + CLAIM))
+
     async def settle(self, record: KeyRecord) -> None:
         """Write down what was found out; raises what `renew` raises."""
         await self._write(record)

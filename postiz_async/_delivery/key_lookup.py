@@ -85,11 +85,13 @@ class _KeyLookUp:
         call, record = self._call, self._claim.record
         body = await call.keyed.rebuild()
         self._sent = marked(body, call.marks, record.date, self._places)
+        mended_after = record.mended_at - record.sent_at
         sent = SentRequest(
             id=0,
             body=self._sent,
             refs=tuple(call.marks.ref(place) for place in self._places),
             sent_at=record.served_at,
+            mended_at=record.served_at + mended_after if record.mended_at else 0.0,
         )
         look_up = LookUp(
             call.client,
@@ -172,3 +174,8 @@ class _Accounts:
     async def has_stored(self, post_id: str) -> bool:
         await self.claim.renew()
         return post_id in self.claim.record.stored.values()
+
+    async def mends(self, request: int, wall: float) -> None:
+        """By the clock of the store."""
+        del request, wall
+        await self.claim.mend()

@@ -96,7 +96,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     part of a request was carried out. `date` is that which was sent, with its mark; `sent_at` and
     `served_at` when, and from `ends_at` on nobody is sending it any more. `looker` looks it up
     until `looks_until`, and `seen` and `seen_at` are what was seen so far, see
-    `delivery.lookup.Looks`. `answer` has post ids and channels in the order of the call.
+    `delivery.lookup.Looks`. At `mended_at` the repair of a post of it was about to leave. `answer`
+    has post ids and channels in the order of the call.
     """
 
     state: Literal["free", "sending", "answered", "refused"]
@@ -113,6 +114,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     looks_until: float = 0.0
     seen: dict[int, str] | None = None
     seen_at: float = 0.0
+    mended_at: float = 0.0
     answer: tuple[tuple[str, str], ...] = ()
     refusal: Refusal | None = None
 
@@ -138,6 +140,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ends_at=now + max(0.0, self.ends_at - self.sent_at),
             looks_until=now + claimed_for,
             seen=None,
+            mended_at=now if self.mended_at else 0.0,
         )
 
 

@@ -8,6 +8,9 @@ replica. So absence is believed only when all of this is true:
 * settled: it was sent so long ago that no proxy can hold it back any more (`quota.SILENT`);
 * two looks, a pause apart, then show the same. They may be those of two callers (`Looks`).
 
+A post that was being repaired may be deleted yet, so until that has settled what is found proves
+as little, and what was seen before does not count.
+
 What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
 is not sent again either. The last post that is found is suspect, see `Repair`.
 """
@@ -16,9 +19,9 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -31,7 +34,6 @@ from postiz_async._delivery.matching import (
     match_request,
 )
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
-from postiz_async._delivery.sweep import DUE_SOON
 from postiz_async._quota import SILENT
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import LIST_POSTS
@@ -40,13 +42,14 @@ from postiz_async.errors import QuotaError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from postiz_async._delivery.client import Client
-    from postiz_async._delivery.journal_file import Account, SentRequest
+    from postiz_async._delivery.client import Accounts, Client
+    from postiz_async._delivery.journal_file import SentRequest
     from postiz_async._delivery.options import OnDoubt
     from postiz_async._delivery.pauses import Departure, Outage
+    from postiz_async._delivery.repair import RepairResult
     from postiz_async.models.posts import Post
 
-__all__ = ["HIDDEN", "IN_DOUBT", "Accounts", "Fence", "LookUp", "LookUpResult", "Looks"]
+__all__ = ["HIDDEN", "IN_DOUBT", "Fence", "LookUp", "LookUpResult", "Looks"]
 
 log = logging.getLogger("postiz_async.batch")
 
@@ -137,18 +140,6 @@ class Looks:
     seen_at: float = -math.inf
 
 
-class Accounts(Protocol):
-    """Whatever remembers what a job sent: a journal, or the file of an outbox."""
-
-    async def account(self) -> Account:
-        """What is accounted for by now."""
-        ...
-
-    async def has_stored(self, post_id: str) -> bool:
-        """Whether it is written down that this post is stored."""
-        ...
-
-
 class LookUp:
     """Looks up the requests of one job whose answers were lost.
 
@@ -184,7 +175,7 @@ class LookUp:
         self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts that are known to be something else than a lost one."""
-        self._repair = Repair(postiz, outage)
+        self._repair = Repair(postiz, accounts, outage)
         self._moving = anyio.Lock()
         self._moved: set[str] = set()
 
@@ -206,12 +197,20 @@ class LookUp:
             looks: what is known of it from earlier looks; what is seen now is written there.
             sleep: waits for some seconds, or raises; None: the clock does.
         """
+        sleep = sleep or self._clock.sleep
+        looks = looks or Looks()
         if age is None:
             age = self._postiz.scheduler.server_time() - sent.sent_at
-        age = max(0.0, age)
+        sent_at = self._clock.monotonic() - max(0.0, age)
+        if sent.mended_at and sent.mended_at >= sent.sent_at:
+            mended_for = max(0.0, age - (sent.mended_at - sent.sent_at))
+            if mended_for < SILENT:
+                looks.seen = None
+                await sleep(SILENT - mended_for)
+        age = self._clock.monotonic() - sent_at
         settles = max(0.0, SILENT - age)
         due_in = self._due_in(sent)
-        has_time = due_in - settles > DUE_SOON.total_seconds()
+        has_time = due_in - settles > SILENT
         waits = not is_broken and _ends_with_thread(sent) and has_time
         hurries = self._on_doubt == "send" and due_in < settles
         posts = await self._look_until_certain(
@@ -219,8 +218,8 @@ class LookUp:
             0.0 if hurries else settles,
             age=age,
             all_is_enough=not waits,
-            looks=looks or Looks(),
-            sleep=sleep or self._clock.sleep,
+            looks=looks,
+            sleep=sleep,
         )
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
@@ -228,15 +227,27 @@ class LookUp:
         gone = await self._gone(sent, missing)
         moved = await self._moved_elsewhere(sent, missing - gone)
         stored = {place: post.id for place, post in (posts | moved).items()}
-        self.taken.update(stored.values())
+        found = frozenset(stored.values())
+        self.taken |= found
         others = {n for n, post in moved.items() if is_of_another_run(sent, post)}
         notes = dict.fromkeys(others, FOUND_UNSURE)
         last = max(stored.keys() - others, default=-1)
-        if last not in posts or await self._accounts.has_stored(stored[last]):
-            return LookUpResult(stored, notes, gone)  # a post known as stored is left as it is
         has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
-        end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
+        end: RepairResult = "lost"
+        try:
+            if last not in posts or await self._accounts.has_stored(stored[last]):
+                end = "whole"  # a post known as stored is left as it is
+            else:
+                end = await self._repair.complete(sent, last, posts[last], has_ended=has_ended)
+        finally:
+            if end == "lost":  # it is looked for again
+                self.taken -= found
+                self._moved -= found
+        if end == "lost":
+            age = self._clock.monotonic() - sent_at
+            sent = replace(sent, mended_at=sent.sent_at + age)
+            return await self.find(sent, age=age, is_broken=is_broken, looks=looks, sleep=sleep)
         if end == "removed":
             del stored[last]
         if end == "unsure":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGES", "COPIES", "MIGRATIONS", "SCHEMA_VERSION", "migrate", "read_version"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 def _link_name_and_date_asked_for(connection: sqlite3.Connection) -> None:
@@ -32,6 +32,10 @@ def _copies(connection: sqlite3.Connection) -> None:
 
 def _changes(connection: sqlite3.Connection) -> None:
     connection.execute(CHANGES)
+
+
+def _repairs(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE requests ADD COLUMN mended_at REAL NOT NULL DEFAULT 0.0")
 
 
 CHANGES = (
@@ -93,6 +97,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     3: _copies,
     4: _what_rows_say,
     5: _changes,
+    6: _repairs,
 }
 """By the version that they start from; each leads to the next."""
 

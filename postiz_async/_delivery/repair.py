@@ -5,6 +5,10 @@ its answer cannot know. So the last post that is found may lack its publishing j
 thread. A post without a thread gets its job anew. A thread is deleted, to be sent again whole, once
 it is certain that the server is not at work on it any more; a post that the request was to change
 is changed once more. What people changed is left as it is, and what is due soon is only reported.
+
+A repair may arrive late: its process was stopped, or its answer was lost. So it is written down
+before it leaves (`Accounts.mends`) and leaves within minutes or not at all, as a create does. Until
+it has settled, whoever looks believes nothing (`SentRequest.mended_at`).
 """
 
 from __future__ import annotations
@@ -13,14 +17,15 @@ import logging
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from postiz_async._delivery.matching import changed_ids
-from postiz_async._delivery.sweep import DUE_SOON
+from postiz_async._quota import SILENT
+from postiz_async._resources.posts import prepared_by
 from postiz_async._wire import parse_date
 from postiz_async.errors import BadRequestError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from postiz_async._delivery.client import Client
+    from postiz_async._delivery.client import Accounts, Client
     from postiz_async._delivery.journal import SentRequest
     from postiz_async._delivery.pauses import Outage
     from postiz_async._resources.posts import Posts
@@ -57,14 +62,15 @@ UNSEEN_END = (
     "its thread or not be published"
 )
 
-RepairResult: TypeAlias = Literal["whole", "unsure", "removed"]
+RepairResult: TypeAlias = Literal["whole", "unsure", "removed", "lost"]
 
 
 class Repair:
     """Repairs posts that the server may have stored in part."""
 
-    def __init__(self, postiz: Client, outage: Outage) -> None:
+    def __init__(self, postiz: Client, accounts: Accounts, outage: Outage) -> None:
         self._postiz = postiz
+        self._accounts = accounts
         self._outage = outage
 
     async def complete(
@@ -79,7 +85,8 @@ class Repair:
             has_ended: the server is certainly not working on the request any more.
 
         Returns:
-            `whole`; `removed`, it is to be sent again; or `unsure`, nothing could be done.
+            `whole`; `removed`, it is to be sent again; `unsure`, nothing could be done; or `lost`,
+            the answer to a repair was, and it is too late for another.
         """
         is_draft = sent.body.type == "draft"
         is_single = len(sent.body.posts[place].value) == 1
@@ -93,14 +100,19 @@ class Repair:
             return "unsure"
         if changed_ids(sent.body):  # it is changed once more
             return "removed"
-        return await self._in_time(sent, lambda: self._delete(post))
+
+        async def delete(posts: Posts) -> RepairResult:
+            await delete_whole(posts, post)
+            return "removed"
+
+        return await self._in_time(sent, delete)
 
     async def _restart(self, sent: SentRequest, post: Post) -> RepairResult | None:
         """Give a post the publishing job that it may lack; None when the server has no way to."""
 
-        async def restart() -> RepairResult | None:
+        async def restart(posts: Posts) -> RepairResult | None:
             try:
-                await self._postiz.posts.set_status(post.id, "schedule")
+                await posts.set_status(post.id, "schedule")
             except BadRequestError:
                 return "unsure"
             except NotFoundError:
@@ -109,23 +121,29 @@ class Repair:
 
         return await self._in_time(sent, restart)
 
-    async def _delete(self, post: Post) -> RepairResult:
-        await delete_whole(self._postiz.posts, post)
-        return "removed"
-
     async def _in_time(
-        self, sent: SentRequest, call: Callable[[], Awaitable[T]]
+        self, sent: SentRequest, call: Callable[[Posts], Awaitable[T]]
     ) -> T | RepairResult:
-        """Call, again while Postiz is away, but `unsure` when the date of the post is near.
+        """Call, again while Postiz is away, but not when the date of the post is near.
 
-        From then on it may be published already, and would be published again.
+        When the call arrives it may be published already, and would be published again.
         """
+        has_left = False
+
+        async def leave() -> None:
+            nonlocal has_left
+            await self._accounts.mends(sent.id, self._postiz.scheduler.server_time())
+            has_left = True
+
+        posts = prepared_by(self._postiz.posts, leave)
 
         async def unless_due() -> T | RepairResult:
-            return "unsure" if self._is_due_soon(sent) else await call()
+            if self._is_due_soon(sent):
+                return "lost" if has_left else "unsure"
+            return await call(posts)
 
         return await self._outage.read(unless_due)
 
     def _is_due_soon(self, sent: SentRequest) -> bool:
         left = parse_date(sent.body.date).timestamp() - self._postiz.scheduler.server_time()
-        return sent.body.type != "draft" and left <= DUE_SOON.total_seconds()
+        return sent.body.type != "draft" and left <= SILENT

@@ -22,7 +22,7 @@ from postiz_async._outbox.tickets import OutboxEntry, from_column, read_entry, t
 from postiz_async._outbox.workers import Workers
 from postiz_async._wire import format_date
 from postiz_async.errors import BatchError, StoreError, UsageError
-from postiz_async.stores._sqlite_files import explain, open_shared
+from postiz_async.stores._sqlite_files import add_column, explain, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -56,13 +56,15 @@ CREATE TABLE entries (
     moment INTEGER,
     sent_at REAL,
     note TEXT NOT NULL DEFAULT '',
-    ended_at REAL
+    ended_at REAL,
+    mended_at REAL
 ) STRICT;
 CREATE INDEX entries_open ON entries (quota, due) WHERE ended_at IS NULL;
 CREATE INDEX entries_moment ON entries (moment) WHERE moment IS NOT NULL
 """
 SELECT = (
-    "SELECT number, id, owner, state, due, dated, body, post_ids, sent, sent_at, note FROM entries"
+    "SELECT number, id, owner, state, due, dated, body, post_ids, sent, sent_at, note, mended_at "
+    "FROM entries"
 )
 
 
@@ -183,6 +185,7 @@ class OutboxFile:
             self._connection = open_shared(
                 self.path, OUTBOX_APPLICATION_ID, OUTBOX_SCHEMA_VERSION, _SCHEMA
             )
+            add_column(self._connection, "entries", "mended_at", "REAL")
         return self._connection
 
     def _close(self) -> None:
@@ -382,6 +385,13 @@ class OutboxFile:
             return self._connected().execute(query, (quoted,)).fetchone() is not None
 
         return await self._run(work)
+
+    async def mends(self, request: int, wall: float) -> None:
+        """A post of a request is about to be repaired, as `Accounts`."""
+        values = (wall, request)
+        await self._do(
+            lambda c: c.execute("UPDATE entries SET mended_at = ? WHERE number = ?", values)
+        )
 
     async def doubt(self, entry: OutboxEntry) -> None:
         """The answer to its request was lost."""

@@ -35,7 +35,7 @@ _LONGEST_NAME = 63
 
 TICKET_COLUMNS: LiteralString = (
     "t.number, t.id, '' AS owner, t.state, t.due, t.dated, t.body, t.post_ids, t.sent, t.sent_at, "
-    "t.note"
+    "t.note, t.mended_at"
 )
 """Of `tickets t`, as `read_ticket` reads them."""
 

@@ -290,7 +290,7 @@ class _EntryRecord:
         log.info("the answer to hand-over %s was lost: %s", self.entry.id, error)
         await self._tickets.doubt(self.entry)
         self._on_step(self.entry.id)
-        return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at))
+        return as_sent(replace(self.entry, sent=self._sent, sent_at=self._sent_at, mended_at=None))
 
     async def settle(self, result: Stored | Refused | TooLate | Unsent) -> None:
         """What is not sent was withdrawn, which is written down already."""
@@ -325,4 +325,5 @@ def as_sent(entry: OutboxEntry) -> SentRequest:
     """The request of a hand-over whose outcome is open."""
     assert entry.sent is not None  # noqa: S101  (as the states promise)
     refs = tuple(f"{entry.id}.{place}" for place in entry.places)
-    return SentRequest(entry.number, entry.sent, refs, entry.sent_at or 0.0)
+    times = (entry.sent_at or 0.0, entry.mended_at or 0.0)
+    return SentRequest(entry.number, entry.sent, refs, *times)

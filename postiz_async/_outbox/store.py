@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from postiz_async._delivery.client import Accounts
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from postiz_async._delivery.journal_file import Account, RowState
+    from postiz_async._delivery.journal_file import RowState
     from postiz_async._outbox.tickets import OutboxEntry
     from postiz_async.models.posts import CreatePost
 
@@ -84,7 +86,7 @@ class HandOvers(Asked, Protocol):
         ...
 
 
-class Tickets(Protocol):
+class Tickets(Accounts, Protocol):
     """The hand-overs of one quota, as a sender sees them.
 
     Each method raises `StoreError` when what keeps them cannot be used; what it was to write is
@@ -126,14 +128,6 @@ class Tickets(Protocol):
 
     async def repeat(self, entry: OutboxEntry, wall: float) -> None:
         """The same request is about to be sent once more."""
-        ...
-
-    async def account(self) -> Account:
-        """The posts and moments that its hand-overs account for, as `Accounts`."""
-        ...
-
-    async def has_stored(self, post_id: str) -> bool:
-        """Whether a hand-over is stored as this post, as `Accounts`."""
         ...
 
     async def doubt(self, entry: OutboxEntry) -> None:

@@ -115,7 +115,8 @@ class OutboxEntry:
     """A hand-over as the file has it.
 
     `due` is in seconds since the epoch: its date, or without one (`is_dated` is False) the moment
-    of the hand-over. `sent` is the request whose outcome is open, `sent_at` the wall time of it.
+    of the hand-over. `sent` is the request whose outcome is open, `sent_at` the wall time of it,
+    and `mended_at` that of the last repair of a post of it; an older one is of an older request.
     """
 
     number: int
@@ -129,6 +130,7 @@ class OutboxEntry:
     sent: CreatePost | None
     sent_at: float | None
     note: str
+    mended_at: float | None = None
 
     @property
     def places(self) -> list[int]:
@@ -180,6 +182,7 @@ EntryRow: TypeAlias = tuple[
     bytes | str | None,
     float | None,
     str,
+    float | None,
 ]
 """A hand-over as a table has it: the fields of `OutboxEntry` in order, structs as JSON."""
 
@@ -192,7 +195,7 @@ def read_entry(row: EntryRow) -> OutboxEntry:
         ValueError: its state is none.
         OverflowError: its date is none.
     """
-    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note = row
+    number, ticket, owner, state, due, dated, body, ids, sent, sent_at, note, mended_at = row
     datetime.fromtimestamp(due, UTC)  # for the error that it may raise
     return OutboxEntry(
         number,
@@ -206,6 +209,7 @@ def read_entry(row: EntryRow) -> OutboxEntry:
         msgspec.json.decode(sent, type=CreatePost) if sent is not None else None,
         sent_at,
         note,
+        mended_at,
     )
 
 

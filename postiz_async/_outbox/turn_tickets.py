@@ -4,7 +4,7 @@ A sender that was only slow, or stopped, may find that its turn went to another 
 writes holds against the fencing number of its turn, `intend` just before the first byte too, and
 nothing that it writes later counts: its successor looks up what it had sent. Stopped between
 `intend` and the first byte for longer than a create may be begun (`PREPARED_SECONDS`), it sends
-nothing. What is asked before a post is repaired (`account`) holds against the number too.
+nothing. What is written down before a post is repaired (`mends`) holds against the number too.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class TurnTickets:
             body = entry.request(format_date(marked))
             sent = as_json(body)
             done, is_free = await self._change(
-                entry,
+                entry.number,
                 "state = 'sending', sent = %s, moment = %s, sent_at = " + NOW + ", note = ''",
                 (sent, to_column(marked)),
                 # the second when the connection broke, and the statement is carried out again
@@ -231,10 +231,16 @@ class TurnTickets:
 
     async def repeat(self, entry: OutboxEntry, wall: float) -> None:
         del wall  # the database has a clock
-        await self._change(entry, "sent_at = " + NOW, ())
+        await self._change(entry.number, "sent_at = " + NOW, ())
+
+    async def mends(self, request: int, wall: float) -> None:
+        """On the clock of `sent_at`, by as many seconds later as the client's clock counts."""
+        del wall  # the database has a clock
+        since = "mended_at = sent_at + (" + NOW + " - sent_at) * %s"
+        await self._change(request, since, (self._turns.speed,))
 
     async def doubt(self, entry: OutboxEntry) -> None:
-        await self._change(entry, "state = 'unknown', note = 'its answer was lost'", ())
+        await self._change(entry.number, "state = 'unknown', note = 'its answer was lost'", ())
         self.sending.discard(entry.number)
         self.in_doubt.add(entry.number)
 
@@ -242,7 +248,7 @@ class TurnTickets:
         self, entry: OutboxEntry, *, post_ids: tuple[str | None, ...], due: float | None = None
     ) -> None:
         await self._change(
-            entry,
+            entry.number,
             "state = 'planned', sent = NULL, moment = NULL, sent_at = NULL, note = '', "
             "post_ids = %s, due = %s",
             (as_json(post_ids), entry.due if due is None else due),
@@ -259,7 +265,7 @@ class TurnTickets:
     ) -> None:
         del wall  # the database has a clock
         await self._change(
-            entry,
+            entry.number,
             "state = %s, note = %s, post_ids = %s, ended_at = statement_timestamp()",
             (state.value, text_of(note), as_json(post_ids)),
         )
@@ -273,7 +279,7 @@ class TurnTickets:
 
     async def _change(
         self,
-        entry: OutboxEntry,
+        number: int,
         values: LiteralString,
         parameters: tuple[object, ...],
         *,
@@ -284,7 +290,7 @@ class TurnTickets:
         """Change a ticket, in this turn only, and renew its lease. A cancellation waits for it.
 
         Args:
-            entry: the ticket.
+            number: of the ticket.
             values: what to set.
             parameters: of `values`.
             where: as it must be.
@@ -310,8 +316,8 @@ class TurnTickets:
             "FROM free"
         )
         moment = None if free is None else to_column(free)
-        before = (self._turns.lease, *self._mine, self._turn.quota, moment, entry.number)
-        given = (*before, *parameters, entry.number, *conditions)
+        before = (self._turns.lease, *self._mine, self._turn.quota, moment, number)
+        given = (*before, *parameters, number, *conditions)
         began = self._clock.monotonic()
         fetched = self._database.fetch(statement, given)
         [(is_mine, is_done, is_free)] = await run_to_completion(fetched)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import aclosing
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -46,7 +47,7 @@ from postiz_async.models._durations import check_seconds
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
     from postiz_async._resources.channel_list import Channels
@@ -411,6 +412,16 @@ class Posts(PostCreation):
         Costs no quota. Retried: yes. Since v2.18.0.
         """
         await self._bound.call(Call(DELETE_POST_GROUP, params={"group": group}))
+
+
+def prepared_by(posts: Posts, prepare: Callable[[], Awaitable[None]]) -> Posts:
+    """The same, whose requests leave within minutes of `prepare`, which each awaits, or not."""
+    view = copy(posts)
+    bound = view._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    options = msgspec.structs.replace(bound.options, prepare=prepare)
+    bound = msgspec.structs.replace(bound, options=options)
+    view._bound = bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return view
 
 
 async def _find(

@@ -128,7 +128,7 @@ class Attempts:
         time.sent_at = self._clock.monotonic()
         if time.sent_at >= expires:
             raise APITimeoutError(
-                "This process stood still, or was very busy, when a create was about to leave, "
+                "This process stood still, or was very busy, when a request was about to leave, "
                 "and others may have taken it over since. It was not sent.",
                 delivery=Delivery.NOT_SENT,
             )

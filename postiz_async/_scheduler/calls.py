@@ -36,6 +36,7 @@ __all__ = [
     "answers",
     "check_priority",
     "check_retries",
+    "prepared",
     "time_out",
 ]
 
@@ -139,7 +140,7 @@ MOST_RETRIES = 100
 """Attempts after the first: as a rule, and at most."""
 
 PREPARED_SECONDS = 240.0
-"""For how long a create may be begun that was prepared. A process may be stopped in between, and
+"""For how long a request may be begun that was prepared. A process may be stopped in between, and
 whoever takes over believes that it did not arrive once `SILENT` seconds have passed: by then a
 request that was begun at the last moment has had minutes to arrive."""
 
@@ -152,8 +153,9 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     moments of the clock's `monotonic()`: by the first calls of one priority are ordered, and one
     that cannot leave before the second is refused. With `finish` a call whose first byte is out is
     not cancelled: it ends with its answer or its time-out. `prepare` runs after the slot is taken
-    and before the first byte, and returns the body to send; when it raises, the slot is given back
-    and nothing is sent, and so when `PREPARED_SECONDS` are over. `set_aside` runs when what was
+    and before the first byte of each attempt, and returns the body to send, or None for that of the
+    call; when it raises, the slot is given back and nothing is sent, and so when
+    `PREPARED_SECONDS` are over. `set_aside` runs when what was
     prepared was not carried out, before the call queues or pauses to send it again; when it raises,
     the call ends. Without `retry` there is one attempt, for callers that have pauses of their own;
     else there are `retries` after the first, as far as that is safe. `wait_timeout` is for a call
@@ -168,7 +170,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     due: float | None = None
     deadline: float | None = None
     finish: bool = False
-    prepare: Callable[[], Awaitable[Raw]] | None = None
+    prepare: Callable[[], Awaitable[Raw | None]] | None = None
     set_aside: Callable[[], Awaitable[None]] | None = None
     trace: Trace | None = None
     retry: bool = True
@@ -227,6 +229,14 @@ class CallTime(msgspec.Struct, gc=False):
             "what is slow.",
             delivery=Delivery.NOT_SENT,
         )
+
+
+async def prepared(call: Call[T], options: CallOptions, time: CallTime) -> tuple[Call[T], float]:
+    """A call that is prepared before it leaves, and until when (monotonic) it may be begun."""
+    assert options.prepare is not None  # noqa: S101  (it is used only then)
+    expires = time.clock.monotonic() + PREPARED_SECONDS
+    body = await time.bounded(options.prepare(), "its body was prepared")
+    return (call if body is None else msgspec.structs.replace(call, body=body)), expires
 
 
 def time_out(call: Call[T], time: CallTime, longer: float | None = None) -> float | None:

@@ -15,13 +15,7 @@ from postiz_async import _wire as wire
 from postiz_async._concurrency import run_to_completion
 from postiz_async._quota import SILENT
 from postiz_async._scheduler.attempt import Attempts
-from postiz_async._scheduler.calls import (
-    PREPARED_SECONDS,
-    Priority,
-    SlotRequest,
-    answers,
-    time_out,
-)
+from postiz_async._scheduler.calls import Priority, SlotRequest, answers, prepared, time_out
 from postiz_async._scheduler.hooks import traced
 from postiz_async._scheduler.limits import politeness_limiter
 from postiz_async._scheduler.queue import QueueReleasedError
@@ -300,7 +294,10 @@ class Scheduler:
         route.loose += 1
         sent = self.clock.monotonic()  # not `time.sent_at`: several calls may share a time
         try:
-            response, seen = await self._attempts.send(call, options, time)
+            expires = math.inf
+            if options.prepare is not None:
+                call, expires = await prepared(call, options, time)
+            response, seen = await self._attempts.send(call, options, time, expires=expires)
             if seen.reading is not None:
                 await route.counts(sent, seen.reading, lambda: self._found_counter(call))
         finally:
@@ -394,9 +391,7 @@ class Scheduler:
         sent, expires = False, math.inf
         try:
             if options.prepare is not None:
-                expires = self.clock.monotonic() + PREPARED_SECONDS
-                body = await time.bounded(options.prepare(), "its body was prepared")
-                call = msgspec.structs.replace(call, body=body)
+                call, expires = await prepared(call, options, time)
             sent = True
             response, seen = await self._attempts.send(call, options, time, expires=expires)
         except APIConnectionError as error:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from postiz_async.errors import ConfigurationError
 
-__all__ = ["TABLES_VERSION", "check_name", "ddl", "quoted", "tables"]
+__all__ = ["TABLES_VERSION", "UPGRADE", "UPGRADED", "check_name", "ddl", "quoted", "tables"]
 
-TABLES_VERSION = 1
+TABLES_VERSION, UPGRADED = 2, 1
+
+UPGRADE = """
+ALTER TABLE {schema}.tickets ADD COLUMN mended_at double precision;
+
+UPDATE {schema}.version SET version = 2
+"""
+"""From the version of release 0.1.0."""
 
 _LONGEST = 63
 """Bytes of a name; PostgreSQL cuts what is longer."""
@@ -66,7 +73,8 @@ CREATE TABLE {schema}.tickets (
     sent_at double precision,
     note text NOT NULL DEFAULT '',
     seen boolean NOT NULL DEFAULT FALSE,
-    ended_at timestamptz
+    ended_at timestamptz,
+    mended_at double precision
 );
 
 CREATE INDEX tickets_state ON {schema}.tickets (quota, state, due, number);

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from postiz_async.clock import Clock
 
-__all__ = ["CLOCK", "explain", "open_shared", "read_clock", "set_clock"]
+__all__ = ["CLOCK", "add_column", "explain", "open_shared", "read_clock", "set_clock"]
 
 BUSY_MS = 5000
 """Milliseconds to wait for another process's write, which takes about one unless it is stopped."""
@@ -109,6 +109,17 @@ def read_clock(connection: sqlite3.Connection, clock: Clock) -> float:
         return clock.time()
     run, monotonic, time = kept
     return float(time + max(0.0, clock.monotonic() - monotonic) * (run == run_of(clock)))
+
+
+def add_column(connection: sqlite3.Connection, table: str, column: str, kind: str) -> None:
+    """Add a column that files of earlier releases do not have, unless another process did."""
+    known = f"SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}'"  # noqa: S608
+    if connection.execute(known).fetchone():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not connection.execute(known).fetchone():
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    connection.execute("COMMIT")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

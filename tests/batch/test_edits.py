@@ -347,6 +347,7 @@ async def test_a_row_of_a_journal_of_schema_4_is_recognised(lab: Lab) -> None:
     await lab.run()
     with closing(sqlite3.connect(lab.journal)) as connection:
         connection.execute("ALTER TABLE rows DROP COLUMN said")
+        connection.execute("ALTER TABLE requests DROP COLUMN mended_at")
         connection.execute("DROP TABLE changes")
         connection.execute("PRAGMA user_version = 4")
         connection.commit()

@@ -218,7 +218,7 @@ class Campaign:
             for sent in self.requests:
                 body, refs = msgspec.json.encode(sent.body), msgspec.json.encode(sent.refs)
                 values = (sent.id, body, refs, self.states.get(sent.id, "settled"))
-                c.execute("INSERT INTO requests VALUES (?, ?, ?, 0.0, ?)", values)
+                c.execute("INSERT INTO requests VALUES (?, ?, ?, 0.0, ?, 0.0)", values)
             for copy in self.copies:
                 c.execute("INSERT INTO copies VALUES (?, 'r', 'm')", (copy,))
             for row in self.rows.values():

@@ -5,6 +5,7 @@ The server stopped in the middle of storing it, and nobody heard of that.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -198,3 +199,51 @@ async def test_a_server_that_is_still_at_work_on_the_thread_is_waited_for(tmp_pa
         assert (await lab.run()).complete
         lab.assert_each_once(TEXTS[:2])
         assert {len(post.thread) for post in lab.sandbox.posts} == {2}
+
+
+# ------------------------------------------------------------------ repairs that arrive late
+
+SOON = 740.0
+"""Seconds until a post is due: its repair may still leave, and a minute after that none may."""
+
+
+async def test_what_a_killed_run_is_deleting_is_not_called_stored(lab: Lab) -> None:
+    def in_the_repair(transport: Watched, die: Callable[[], None]) -> None:
+        async def watch() -> None:
+            while not any(request.method == "DELETE" for request in transport.sent):
+                await lab.clock.sleep(0.5)
+            await lab.clock.sleep(0.5)
+            die()
+
+        watching.append(asyncio.create_task(watch()))
+
+    watching: list[asyncio.Task[None]] = []
+    _half_a_thread(lab)
+    assert await lab.killed(in_the_repair)
+    await lab.clock.sleep(240)
+    report = await lab.run()
+    await lab.clock.sleep(1_000)
+    assert [row.state for row in report.rows] == [RowState.UNDECIDED]
+    assert not lab.sandbox.posts
+
+
+async def test_nor_is_what_this_run_deleted_while_postiz_was_away(lab: Lab) -> None:
+    """The answer to its repair was lost, and when Postiz is back the date is near."""
+    _half_a_thread(lab)
+    running = asyncio.create_task(lab.run())
+    while not any(request.method == "DELETE" for request in lab.transport.sent):
+        await lab.clock.sleep(0.5)
+    lab.sandbox.faults.add(Fault("reset", times=None))
+    await lab.clock.sleep(200)
+    lab.sandbox.faults.clear()
+    report = await running
+    await lab.clock.sleep(1_000)
+    assert [row.state for row in report.rows] == [RowState.UNDECIDED]
+    assert not lab.sandbox.posts
+
+
+def _half_a_thread(lab: Lab) -> None:
+    """A campaign of one thread: the server stores a half, says so, and deletes it late."""
+    lab.write([rows([lab.channel("mastodon")], 1, hours=SOON / 3_600)[0] | THREAD])
+    lab.sandbox.faults.add(Fault("stop", route="create_post", after_items=0, half=True))
+    lab.sandbox.faults.add(Fault("late_work", route="delete_post_group", delay=400.0))

@@ -14,6 +14,7 @@ from postiz_async._delivery.key_record import KeyMarks, KeyRecord, read_record
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._sandbox import Fault, Sandbox
 from postiz_async.clock import JumpingClock
+from postiz_async.errors import Delivery
 from postiz_async.stores import Versioned, ledger_name
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import SandboxTransport
@@ -63,10 +64,14 @@ class Process:
         self.steps = 0
         self.dies_at = dies_at
         self.cancels_at: int | None = None
+        self.stops_at: int | None = None
+        self.stops_for = 0.0
+        """Seconds for which it is stopped at that step, as by SIGSTOP."""
         self.is_dead = False
         self.store_fails: Callable[[str, int], bool] = lambda _, __: False
         """Whether an operation fails: `read`, `swap` or `swapped` (it is done then), and which."""
         self.operations = 0
+        self.sent: list[WireRequest] = []
         self.swallows = 0
         """Creates that are swallowed on their way."""
         self.stopped_for: dict[str, float] = {}
@@ -97,6 +102,13 @@ class Process:
         for ending in [each for each in self.stopped_for if kind.endswith(each)]:
             await clock.sleep(self.stopped_for.pop(ending))
 
+    async def passes(self, clock: Clock) -> None:
+        """A step that it may be stopped at."""
+        self.step()
+        if self.steps == self.stops_at:
+            self.stops_at = None
+            await clock.sleep(self.stops_for)
+
     def die(self) -> None:
         self.is_dead = True
         self.cancel()
@@ -119,19 +131,21 @@ class Process:
 
 
 class ProcessTransport(SandboxTransport):
-    def __init__(self, sandbox: Sandbox, process: Process, latency: float) -> None:
+    def __init__(self, sandbox: Sandbox, process: Process, latency: float, own: Clock) -> None:
         super().__init__(sandbox, latency=latency)
         self._process = process
         self._clock = sandbox.clock
-        self.sent: list[WireRequest] = []
+        self._own_clock = own
 
     async def send(self, request: WireRequest) -> WireResponse:
-        self._process.step()
+        await self._process.passes(self._clock)
         await self._process.may_be_stopped(self._clock, request.url.partition("?")[0])
-        self.sent.append(request)
+        if request.expires is not None and self._own_clock.monotonic() >= request.expires:
+            raise APITimeoutError("it was stopped for too long", delivery=Delivery.NOT_SENT)
+        self._process.sent.append(request)
         await self._process.may_be_swallowed(self._clock, request)
         response = await super().send(request)
-        self._process.step()
+        await self._process.passes(self._clock)
         return response
 
 
@@ -152,7 +166,7 @@ class ProcessStore:
     async def read_key(self, quota: str, key: str) -> Versioned:
         await self._before("read")
         kept = await self._store.read_key(quota, key)
-        self._process.step()
+        await self._process.passes(self._clock)
         return kept
 
     async def swap_key(
@@ -160,13 +174,13 @@ class ProcessStore:
     ) -> tuple[bool, Versioned]:
         await self._before("swap")
         done = await self._store.swap_key(quota, key, version, value, keep=keep)
-        self._process.step()
+        await self._process.passes(self._clock)
         await self._process.may_be_stopped(self._clock, "swapped")
         self._fail("swapped")
         return done
 
     async def _before(self, what: str) -> None:
-        self._process.step()
+        await self._process.passes(self._clock)
         await asyncio.sleep(0)
         self._process.operations += 1
         self._fail(what)
@@ -206,11 +220,12 @@ class KeyLab:
         A store with a clock is shared by processes that have a host each.
         """
         process = Process(dies_at)
+        clock = self.host if self.is_of_one_host else HostClock(self.clock, ahead)
         async with Postiz(
             api_key=api_key or self.sandbox.organization.api_key,
             base_url=URL,
-            clock=self.host if self.is_of_one_host else HostClock(self.clock, ahead),
-            transport=ProcessTransport(self.sandbox, process, latency),
+            clock=clock,
+            transport=ProcessTransport(self.sandbox, process, latency, clock),
             quota=ProcessStore(store or self.store, process, self.clock),
             **options,
         ) as postiz:

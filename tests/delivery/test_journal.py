@@ -395,6 +395,7 @@ def as_version_2(path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for column in ("link", "name", "moved_from", "said"):
             connection.execute(f"ALTER TABLE rows DROP COLUMN {column}")
+        connection.execute("ALTER TABLE requests DROP COLUMN mended_at")
         connection.execute("DROP TABLE copies")
         connection.execute("DROP TABLE changes")
         connection.execute("PRAGMA user_version = 2")

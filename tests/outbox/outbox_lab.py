@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,11 @@ class OutboxLab:
     def at(self, hours: float) -> datetime:
         now = datetime.fromtimestamp(self.clock.time(), UTC)
         return (now + timedelta(hours=hours)).replace(microsecond=0)
+
+    def as_first_release(self) -> None:
+        """The file as release 0.1.0 made it, which knew nothing of repairs."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("ALTER TABLE entries DROP COLUMN mended_at")
 
     def lose(self, kind: str = "drop_answer", **options: Any) -> None:
         self.sandbox.faults.add(Fault(kind, route="create_post", **options))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from postiz_async import Postiz
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Sandbox
-from postiz_async._scheduler.scheduler import PREPARED_SECONDS, Priority
+from postiz_async._scheduler.calls import PREPARED_SECONDS, Priority
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,

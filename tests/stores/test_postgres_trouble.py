@@ -182,7 +182,7 @@ async def test_a_schema_that_goes_while_it_is_used(server: PostgresServer) -> No
 
 
 @needs_postgres
-@pytest.mark.parametrize(("change", "age"), [("version - 1", "older"), ("version + 1", "newer")])
+@pytest.mark.parametrize(("change", "age"), [("version - 2", "older"), ("version + 1", "newer")])
 async def test_a_schema_of_another_version(server: PostgresServer, change: str, age: str) -> None:
     schema = await made(server)
     server.run(f"UPDATE {schema}.version SET version = {change}")
@@ -197,6 +197,22 @@ async def test_a_schema_of_another_version(server: PostgresServer, change: str, 
             raise AssertionError
     server.run(f"DELETE FROM {schema}.version")
     assert "is older than this library: it has version 0" in await refusal(store)
+
+
+@needs_postgres
+async def test_a_schema_of_the_first_release_is_brought_up_to_date(server: PostgresServer) -> None:
+    schema = await made(server)
+    server.run(
+        f"ALTER TABLE {schema}.tickets DROP COLUMN mended_at",
+        f"UPDATE {schema}.version SET version = 1",
+    )
+    store = PostgresStore(server.url, schema=schema)
+    assert "`postiz-async outbox init --database ...` brings it up to date" in await refusal(store)
+    assert not await store.init()
+    assert not await store.init()
+    assert (await store.swap("name", 0, b"state"))[0]
+    assert server.run(f"SELECT mended_at FROM {schema}.tickets") == []
+    await store.aclose()
 
 
 @needs_postgres
