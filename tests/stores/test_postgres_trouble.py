@@ -547,7 +547,10 @@ async def test_who_is_cancelled_takes_no_connection_with_it(server: PostgresServ
 
 
 @needs_postgres
-async def test_who_is_cancelled_in_the_middle_ends_its_statement(server: PostgresServer) -> None:
+async def test_who_is_cancelled_in_the_middle_ends_its_statement(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_postgres, "STATEMENT_TIMEOUT", 1.0)
     database = Database(server.url)
     mark = secrets.token_hex(8)
     call = asyncio.create_task(database._fetch(f"SELECT pg_sleep(1000), '{mark}'", ()))  # type: ignore[arg-type]
