@@ -137,7 +137,7 @@ def sample_of(module: Path, count: int, dice: random.Random) -> list[Mutant]:
 
 
 def changes(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, str, int]]:
-    """What to put in the place of which node; annotations, docstrings and patterns stay."""
+    """What to put in the place of which node; annotations, decorators and the like stay."""
     if isinstance(node, ast.expr):
         yield from ((node, new, line) for new in of_expression(node))
     elif isinstance(node, ast.stmt):
@@ -148,7 +148,7 @@ def changes(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, str, int]]:
     ):
         return
     for name, value in ast.iter_fields(node):
-        if name not in {"annotation", "returns", "type_params"}:
+        if name not in {"annotation", "decorator_list", "returns", "type_params"}:
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST) and not _is_inert(child):
                     yield from changes(child, line)
@@ -156,6 +156,8 @@ def changes(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, str, int]]:
 
 def _is_inert(node: ast.AST) -> bool:
     is_doc = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # it guards what is never so
+        return True
     return is_doc or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
 
 
@@ -171,7 +173,7 @@ def of_expression(node: ast.expr) -> Iterator[str]:
         case ast.IfExp(body=body, orelse=orelse):
             yield from (ast.unparse(body), ast.unparse(orelse))
         case ast.Call(args=args, keywords=keywords):
-            for n in range(len(keywords)):
+            for n in [n for n, each in enumerate(keywords) if not _is_inert(each)]:
                 yield ast.unparse(ast.Call(node.func, args, [*keywords[:n], *keywords[n + 1 :]]))
             if len(args) > 1:
                 yield ast.unparse(ast.Call(node.func, args[:-1], keywords))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -41,6 +42,17 @@ def test_it_has_one_holder_and_its_file_stays(path: Path) -> None:
     again = FileLock.if_free(path)
     assert again is not None
     again.release()
+
+
+def test_letting_go_twice_closes_nothing_of_others(path: Path) -> None:
+    """The next file that is opened has the same number."""
+    first = FileLock(path)
+    first.release()
+    second = FileLock(path)
+    first.release()
+    assert FileLock.if_free(path) is None
+    os.fstat(1)  # closed, it would have been standard output
+    second.release()
 
 
 def test_it_may_be_taken_in_one_thread_and_let_go_in_another(path: Path) -> None:
